@@ -1,0 +1,15 @@
+"""The error that a user can put right, and the nearest right name to offer with it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """Bad input. The command line prints the message as it is and exits with status 2."""
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """The nearest of `names` as a sentence that starts with a space, or the list of all of them."""
+    names = sorted(names)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else f" There are: {', '.join(names)}."

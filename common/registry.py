@@ -1,0 +1,113 @@
+"""Names of things that live in files: listed without an import, imported one at a time."""
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from common.errors import UserError, did_you_mean
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a name comes from: a place to show, the file that describes it, how to import it."""
+
+    place: str
+    source: Path | None
+    load: Callable[[], Any]
+
+
+def modules(folder: Path) -> Iterable[tuple[str, Path]]:
+    """The Python files directly inside `folder`, as (name, file); not _x.py nor .x.py."""
+    return [(file.stem, file) for file in sorted(folder.glob("*.py")) if file.stem[0] not in "._"]
+
+
+def packages(marker: str) -> Callable[[Path], Iterable[tuple[str, Path]]]:
+    """A finder of the folders in a folder that hold the file `marker`, as (name, __init__.py)."""
+
+    def find(folder: Path) -> Iterable[tuple[str, Path]]:
+        found = sorted(folder.glob(f"*/{marker}"))
+        return [(file.parent.name, file.parent / "__init__.py") for file in found]
+
+    return find
+
+
+class Registry(Generic[T]):
+    """Every thing of one kind, by name.
+
+    A thing is the attribute `attribute` of a module of `package`. Other folders join the package by
+    `add_folder`, so a plugin is imported exactly as if it lay in the package's own folder.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        package: str,
+        attribute: str,
+        find: Callable[[Path], Iterable[tuple[str, Path]]],
+        group: str,
+    ) -> None:
+        self.kind, self.package, self.attribute, self.find = kind, package, attribute, find
+        self.entries: dict[str, Entry] = {}
+        for folder in list(import_module(package).__path__):
+            self.add_folder(Path(folder))
+        self.add_entry_points(group)
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Register one name; a second place for the same name is refused."""
+        known = self.entries.setdefault(name, entry)
+        if known.place != entry.place:
+            raise UserError(
+                f"Two {self.kind}s are called '{name}': {known.place} and {entry.place}. "
+                "Rename one of them."
+            )
+
+    def add_folder(self, folder: Path) -> None:
+        """Register everything of this kind that lies directly in `folder`."""
+        path = import_module(self.package).__path__
+        if str(folder) not in path:
+            path.append(str(folder))
+        for name, source in self.find(folder):
+            self.add(name, Entry(str(source), source, self._importer(name)))
+
+    def add_entry_points(self, group: str) -> None:
+        """Register what installed packages offer under the entry point group `group`."""
+        for point in entry_points(group=group):
+            self.add(point.name, Entry(f"entry point {point.value}", None, point.load))
+
+    def _importer(self, name: str) -> Callable[[], Any]:
+        return lambda: getattr(import_module(f"{self.package}.{name}"), self.attribute)
+
+    def names(self) -> list[str]:
+        """All names, sorted; nothing is imported."""
+        return sorted(self.entries)
+
+    def check(self, name: str) -> Entry:
+        """The entry of `name`; UserError with the nearest name if there is none."""
+        if name not in self.entries:
+            raise UserError(f"There is no {self.kind} '{name}'.{did_you_mean(name, self.names())}")
+        return self.entries[name]
+
+    def describe(self, name: str) -> str:
+        """The docstring of the file behind `name`, read without running it; "" if there is none."""
+        source = self.check(name).source
+        try:
+            return (source and ast.get_docstring(ast.parse(source.read_text("utf-8")))) or ""
+        except (OSError, SyntaxError, ValueError):
+            return ""
+
+    def __getitem__(self, name: str) -> T:
+        """Import and return the thing `name`; an error in its file is named with the file."""
+        entry = self.check(name)
+        try:
+            return cast(T, entry.load())
+        except Exception as error:
+            raise UserError(
+                f"The {self.kind} '{name}' ({entry.place}) cannot be used: "
+                f"{type(error).__name__}: {error}"
+            ) from error
