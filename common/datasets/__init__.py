@@ -1,0 +1,5 @@
+"""One file per data set: load(root, split, size) -> DataSet; a docstring's first line describes it.
+
+A file may also have stream(root, split, size) -> Stream, for what need not fit in memory.
+Files whose names start with _ are helpers.
+"""

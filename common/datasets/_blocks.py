@@ -1,0 +1,122 @@
+"""Many image files decoded by several threads, block by block, less the useless ones."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, NoReturn, TypeVar
+
+import numpy as np
+import torch
+
+from common.data import Shape
+from common.datasets._decode import SUFFIXES, Pixels, Source, Unusable, pixels
+from common.datasets._stream import Block, block_length
+from common.errors import UserError
+
+DEFAULT_SIZE = 64  # of sources whose images have no common size
+MAX_THREADS = 16
+EXAMPLES = 3
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Item(NamedTuple):
+    """An image to be decoded: a name to call it by, its file or the bytes of it, its label."""
+
+    name: str
+    source: Source
+    label: int | None = None
+
+
+class Account:
+    """What became of the images of a source, for one line on stderr."""
+
+    def __init__(self, name: str, place: Path) -> None:
+        self.name, self.place, self.used = name, place, 0
+        self.useless: dict[str, list[str]] = {}
+
+    def skip(self, name: str, reason: str) -> None:
+        """Note that `name` was left out."""
+        self.useless.setdefault(reason, []).append(os.fsencode(name).decode("utf-8", "replace"))
+
+    def close(self, shape: Shape, classes: tuple[str, ...]) -> None:
+        """Print the line; UserError if nothing could be used."""
+        if not self.used:
+            self.refuse()
+        kinds = f" of {_count(len(classes), 'class', 'classes')}" if classes else ""
+        colour = "grey" if shape[0] == 1 else "RGB"
+        print(
+            f"{self.name}: {_count(self.used, 'image', 'images')}{kinds}, "
+            f"{shape[2]}x{shape[1]} {colour}{self._skipped()}",
+            file=sys.stderr,
+        )
+
+    def refuse(self) -> NoReturn:
+        """UserError with the reasons why nothing could be used."""
+        kinds = " ".join(sorted(SUFFIXES))
+        raise UserError(
+            f"There is no usable image in {self.place}{self._skipped()}: "
+            f"images are files that end in one of {kinds}."
+        )
+
+    def _skipped(self) -> str:
+        if not self.useless:
+            return ""
+        parts = []
+        for reason, names in sorted(self.useless.items()):
+            more = ", ..." if len(names) > EXAMPLES else ""
+            parts.append(f"{len(names):,} {reason} ({', '.join(names[:EXAMPLES])}{more})")
+        return f"; skipped {sum(map(len, self.useless.values())):,}: {', '.join(parts)}"
+
+
+def decoded(
+    items: Iterable[Item], shape: Shape, classes: tuple[str, ...], account: Account
+) -> Iterator[Block]:
+    """The usable ones of `items` as blocks, in order; the account is closed at the end."""
+
+    def decode(item: Item) -> Pixels | Unusable:
+        return attempt(lambda: pixels(item.source, shape[0], shape[1]))
+
+    for group, results in in_threads(decode, items, block_length(shape)):
+        arrays, labels = [], []
+        for item, result in zip(group, results, strict=True):
+            if isinstance(result, Unusable):
+                account.skip(item.name, str(result))
+            else:
+                arrays.append(result)
+                labels.append(item.label)
+        account.used += len(arrays)
+        if arrays:
+            y = [label for label in labels if label is not None]
+            yield Block(torch.from_numpy(np.stack(arrays)), torch.tensor(y) if y else None)
+    account.close(shape, classes)
+
+
+def attempt(function: Callable[[], T]) -> T | Unusable:
+    """function(), or the Unusable that it raised."""
+    try:
+        return function()
+    except Unusable as error:
+        return error
+
+
+def in_threads(
+    function: Callable[[S], T], items: Iterable[S], length: int
+) -> Iterator[tuple[list[S], list[T]]]:
+    """`items` in groups of `length`, each with what `function` makes of them."""
+    rest = iter(items)
+    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
+        while group := list(islice(rest, length)):
+            with warnings.catch_warnings():  # of PIL, about files that it reads all the same
+                warnings.simplefilter("ignore")
+                results = list(pool.map(function, group))
+            yield group, results
+
+
+def _count(n: int, one: str, many: str) -> str:
+    return f"{n:,} {one if n == 1 else many}"

@@ -1,0 +1,146 @@
+"""One image file of any common kind as uint8 pixels, or the reason why it cannot be used."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+Pixels: TypeAlias = NDArray[np.uint8]
+Source: TypeAlias = Path | bytes
+
+SUFFIXES = frozenset(
+    ".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
+)
+# Formats by name: PIL also opens some that start a program (EPS) or that anything passes for (TGA).
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+MAX_PIXELS = 2**30 // 12  # 256 MiB of RGB, PIL's own limit against decompression bombs
+GREY = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
+SLENDER = 4
+
+
+class Unusable(Exception):
+    """Why a file is of no use, in words that can follow a number: "truncated"."""
+
+
+class Header(NamedTuple):
+    """What a file says of its image before its pixels are read."""
+
+    width: int
+    height: int
+    grey: bool
+
+
+def header(source: Source) -> Header:
+    """The header of an image; Unusable if there is none or the image is too large."""
+    with _opened(source) as image:
+        grey = image.mode in GREY or (image.mode == "P" and _grey_palette(image))
+        return Header(*image.size, grey)
+
+
+def pixels(source: Source, channels: int, size: int) -> Pixels:
+    """The image as uint8 (channels, size, size): first frame, upright, over white, cropped square.
+
+    channels is 1 or 3. Unusable if the pixels cannot be read.
+    """
+    with _opened(source) as image:
+        image = _square(_flat(_upright(image), "L" if channels == 1 else "RGB"), size)
+        array = np.asarray(image)
+    return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[Image.Image]:
+    """The image, read as far as its header; every error of reading it becomes Unusable."""
+    try:
+        if (len(source) if isinstance(source, bytes) else source.stat().st_size) == 0:
+            raise Unusable("empty")
+        file = BytesIO(source) if isinstance(source, bytes) else source
+        with Image.open(file, formats=_formats()) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Unusable("too large")
+            yield image
+    except Unusable:
+        raise
+    except Exception as error:  # decoders of damaged files raise whatever comes up
+        raise Unusable(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        return "too large"
+    if isinstance(error, UnidentifiedImageError):
+        return "not images"
+    if isinstance(error, OSError) and error.errno is not None:
+        return "unreadable"
+    if isinstance(error, EOFError) or "truncated" in str(error):
+        return "truncated"
+    return "damaged"
+
+
+def _formats() -> list[str]:
+    """FORMATS, less those that this build of PIL was made without."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    palette = image.getpalette("RGB") or [0, 1]
+    return palette[0::3] == palette[1::3] == palette[2::3]
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF orientation says, if it has a legible one."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged EXIF block does not spoil the pixels
+        return image
+
+
+def _flat(image: Image.Image, mode: str) -> Image.Image:
+    """The image in `mode`, L or RGB; what is transparent shows white."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        image = Image.fromarray(_to_byte(np.asarray(image)))
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert(mode)
+
+
+def _to_byte(values: NDArray[Any]) -> Pixels:
+    """32-bit integers or floats as bytes.
+
+    Their range is taken to be the least of [0, 1] (floats), [0, 255], 16 bits and 31 bits that
+    holds the largest value.
+    """
+    values = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+    top = values.max()
+    if np.any(values % 1) and top <= 1:
+        return np.clip(values * 255 + 0.5, 0, 255).astype(np.uint8)
+    scale = 1 if top <= 255 else 2**8 if top < 2**16 else 2**23
+    return np.clip(values / scale, 0, 255).astype(np.uint8)
+
+
+def _square(image: Image.Image, size: int) -> Image.Image:
+    """The shorter side brought to `size` (bicubic, antialiased), the middle of the longer one."""
+    short = min(image.size)
+    longest = SLENDER * short  # enlarging a line of a million pixels would take all memory
+    image = _middle(image, min(image.width, longest), min(image.height, longest))
+    if short != size:
+        width, height = (size * side // short for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
+    return _middle(image, size, size)
+
+
+def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
+    if image.size == (width, height):
+        return image
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    return image.crop((left, top, left + width, top + height))

@@ -1,0 +1,48 @@
+"""How much memory there is, and the sentence for those who ask for more."""
+
+import os
+from pathlib import Path
+
+from common.errors import UserError
+
+CGROUP = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
+GIB = 2**30
+
+
+def available_memory() -> int | None:
+    """Bytes that can be had now, of the machine or of its container; None where it does not say."""
+    known = [n for n in (_machine(), _container()) if n is not None]
+    return min(known) if known else None
+
+
+def require_memory(name: str, nbytes: int) -> None:
+    """UserError if `nbytes` for the data set `name` are more than half of the available memory."""
+    available = available_memory()
+    if available is not None and nbytes > available / 2:
+        raise UserError(
+            f"'{name}' takes {nbytes / GIB:,.1f} GiB of memory and half of what is available is "
+            f"{available / 2 / GIB:,.1f} GiB: write it to a file once with "
+            "`python -m ganlib data prepare SOURCE OUT.h5 --size N`, which needs little memory, "
+            "and use OUT.h5 as the data set."
+        )
+
+
+def _machine() -> int | None:
+    try:
+        for line in MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _container() -> int | None:
+    try:
+        limit = int((CGROUP / "memory.max").read_text())
+        used = int((CGROUP / "memory.current").read_text())
+        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        return max(0, limit - used + int(stat["inactive_file"]))  # cached files give way
+    except (KeyError, OSError, ValueError):
+        return None

@@ -1,0 +1,126 @@
+"""A folder of images; its subfolders are the classes.
+
+Subfolders `train` and `test` (or `val`, `valid`), if there is nothing else, are the splits. Images
+that all have one and the same square size keep it; others become 64x64 unless a size is asked for.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.data import DataSet
+from common.datasets._blocks import DEFAULT_SIZE, Account, Item, attempt, decoded, in_threads
+from common.datasets._decode import SUFFIXES, Header, Unusable, header
+from common.datasets._files import files, subfolders
+from common.datasets._progress import progress
+from common.datasets._stream import NoSuchSplit, Stream, check_split, collect
+from common.errors import UserError
+
+TESTS = ("test", "val", "valid")
+HEADERS = 4096  # looked at between two updates of the progress bar
+
+
+def load(root: Path, split: str, size: int | None) -> DataSet:
+    """The images of one split in memory, and one line on stderr of what was and was not used."""
+    return collect(stream(root, split, size))
+
+
+def stream(root: Path, split: str, size: int | None) -> Stream:
+    """The images of one split, decoded block by block."""
+    check_split(split)
+    if not root.is_dir():
+        raise UserError(f"There is no folder {root}: give the path of a folder of images.")
+    name, folder = root.resolve().name, _split_folder(root, split)
+    classes = _shared_classes(root, folder)
+    account = Account(name if split == "train" else f"{name} ({split})", folder)
+    items, headers = _inspect(list(_items(folder, classes, account)), account)
+    side = size or _common_side(headers)
+    shape = (1 if all(h.grey for h in headers) else 3, side, side)
+    kept = all((h.width, h.height) == (side, side) for h in headers)
+    return Stream(
+        name,
+        shape,
+        len(items),
+        decoded(items, shape, classes, account),
+        classes,
+        provenance={
+            "folder": str(folder.resolve()),
+            "size": "as in the files" if kept else f"cropped square, resized to {side}x{side}",
+        },
+    )
+
+
+def _split_folder(root: Path, split: str) -> Path:
+    """Where the images of `split` lie."""
+    found = {path.name.lower(): path for path in subfolders(root)}
+    tests = [found[name] for name in TESTS if name in found]
+    if tests and "train" in found and len(found) == len(tests) + 1:
+        return found["train"] if split == "train" else tests[0]
+    if split == "test":
+        raise NoSuchSplit(
+            f"The folder {root} has no test images: to split it, give it the two subfolders "
+            "'train' and 'test' and nothing else."
+        )
+    return root
+
+
+def _shared_classes(root: Path, folder: Path) -> tuple[str, ...]:
+    """The classes of `folder` as the training images have them: a label means one thing."""
+    classes, own = _classes(_split_folder(root, "train")), _classes(folder)
+    strange = sorted(set(own) - set(classes))
+    if strange:
+        raise UserError(
+            f"{folder} has the class {strange[0]!r} and the training images beside it have not: "
+            "give both splits the same subfolders."
+        )
+    return classes if own else ()
+
+
+def _classes(folder: Path) -> tuple[str, ...]:
+    """The subfolders with image files in them."""
+    return tuple(path.name for path in subfolders(folder) if any(map(_is_image, files(path))))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _items(folder: Path, classes: tuple[str, ...], account: Account) -> Iterator[Item]:
+    """The image files of `folder`; what else lies there goes to the account."""
+    labels = {name: label for label, name in enumerate(classes)}
+    for path in files(folder):
+        place = path.relative_to(folder)
+        if not _is_image(path):
+            account.skip(str(place), "not images" if path.is_file() else "unreadable")
+        elif classes and len(place.parts) == 1:
+            account.skip(str(place), "outside the class folders")
+        else:
+            yield Item(str(place), path, labels[place.parts[0]] if classes else None)
+
+
+def _inspect(items: list[Item], account: Account) -> tuple[list[Item], list[Header]]:
+    """Those of `items` whose headers can be read, with the headers; UserError if there is none."""
+
+    def look(item: Item) -> Header | Unusable:
+        return attempt(lambda: header(item.source))
+
+    usable: list[Item] = []
+    headers: list[Header] = []
+    with progress(f"looking at {account.name}", len(items)) as advance:
+        for group, results in in_threads(look, items, HEADERS):
+            for item, result in zip(group, results, strict=True):
+                if isinstance(result, Unusable):
+                    account.skip(item.name, str(result))
+                else:
+                    usable.append(item)
+                    headers.append(result)
+            advance(len(group))
+    if not usable:
+        account.refuse()
+    return usable, headers
+
+
+def _common_side(headers: list[Header]) -> int:
+    """The side of the images if all are squares of one size, else DEFAULT_SIZE."""
+    sizes = {(h.width, h.height) for h in headers}
+    width, height = sizes.pop()
+    return width if not sizes and width == height else DEFAULT_SIZE

@@ -1,0 +1,17 @@
+"""LSUN churches: 126,227 colour photographs, cropped square; no labels, 64x64 unless asked."""
+
+from pathlib import Path
+
+from common.data import DataSet
+from common.datasets._lsun import stream_lsun
+from common.datasets._stream import Stream, collect
+
+
+def load(root: Path, split: str, size: int | None) -> DataSet:
+    """All photographs of one split in memory."""
+    return collect(stream(root, split, size))
+
+
+def stream(root: Path, split: str, size: int | None) -> Stream:
+    """All photographs of one split, decoded block by block."""
+    return stream_lsun("church_outdoor", root, split, size)

@@ -1,0 +1,21 @@
+"""SVHN: 99,289 colour 32x32 house numbers in 10 classes, the digit in the middle."""
+
+from pathlib import Path
+
+import torch
+from torchvision.datasets import SVHN
+
+from common.data import DataSet
+from common.datasets._stream import check_split
+from common.datasets._torchvision import Origin, read, to_tensor
+
+DIGITS = tuple("0123456789")
+
+
+def load(root: Path, split: str, size: int | None) -> DataSet:
+    """All images of one split at 32x32."""
+    check_split(split)
+    url, file, _ = SVHN.split_list[split]
+    data = read(lambda: SVHN(root, split, download=True), Origin("svhn", url, (file,), root))
+    labels = torch.from_numpy(data.labels).reshape(-1)
+    return DataSet("svhn", to_tensor(data.data), labels, None, DIGITS, {"source": url})

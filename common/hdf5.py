@@ -1,0 +1,203 @@
+"""Our HDF5 files of images: written block by block, read at once or, if large, when asked.
+
+/train and /test hold `images` uint8 (N, C, H, W) and perhaps `labels` int64 (N,), `source` uint8
+(N, C', H', W'), the images that a translation starts from, and `classes`, strings. The attributes
+`version`, `name` and the group /provenance of attributes say more; a file may lack them.
+"""
+
+import os
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.data import DataSet, Images
+from common.datasets._memory import GIB, available_memory
+from common.datasets._progress import progress
+from common.datasets._stream import NoSuchSplit, Stream, as_stream, check_split
+from common.errors import UserError
+from common.files import atomic
+
+VERSION = 1
+IN_MEMORY = 4 * GIB  # what takes less, and less than half of the memory, is read at once
+CHUNK_BYTES = 2**15  # small: to read one image, its whole chunk is decompressed
+GZIP = 6
+CHANNELS = (1, 3)
+ADVICE = "`python -m ganlib data prepare SOURCE OUT.h5` writes a right one."
+
+
+class Hdf5Images:
+    """uint8 images (N, C, H, W) of one dataset of a file, which every process opens for itself."""
+
+    def __init__(self, path: Path, key: str, shape: tuple[int, ...]) -> None:
+        self.path, self.key, self.shape = path, key, shape
+        self._images: Any = None
+        self._process = -1
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        images = self._open()
+        rows, order = (t.tolist() for t in index.sort())
+        result = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
+        if rows and rows == list(range(rows[0], rows[-1] + 1)):
+            result[order] = images[rows[0] : rows[-1] + 1]
+        else:  # one by one: many times as fast as h5py's own indexing with a list
+            for row, place in zip(rows, order, strict=True):
+                result[place] = images[row]
+        return torch.from_numpy(result)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_images": None, "_process": -1}
+
+    def _open(self) -> Any:
+        if self._process != os.getpid():
+            self._images = h5py.File(self.path, "r", locking=False)[self.key]
+            self._process = os.getpid()
+        return self._images
+
+
+def write_hdf5(path: Path, train: DataSet, test: DataSet | None = None) -> None:
+    """Write data sets that are at hand; see write_streams."""
+    write_streams(path, as_stream(train), None if test is None else as_stream(test))
+
+
+def write_streams(path: Path, train: Stream, test: Stream | None = None) -> None:
+    """Write a file that is whole or not there; the same images give the same bytes."""
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent} to write {path.name} to: make it first.")
+    try:
+        with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs["version"] = VERSION
+            file.attrs["name"] = train.name
+            file.create_group("provenance").attrs.update(train.provenance)
+            _write_split(file.create_group("train"), train)
+            if test is not None:
+                _write_split(file.create_group("test"), test)
+    except OSError as error:
+        raise UserError(f"{path} could not be written: {error}.") from error
+
+
+def _write_split(group: Any, stream: Stream) -> None:
+    """Write the images as they come, and cut the datasets to what came."""
+    shapes = {"images": stream.shape} | ({"source": stream.source} if stream.source else {})
+    datasets = {name: _dataset(group, name, stream.total, shape) for name, shape in shapes.items()}
+    labels, n = [], 0
+    with progress(f"writing {stream.name}, {group.name[1:]}", stream.total) as advance:
+        for block in stream.blocks:
+            for dataset, part in zip(datasets.values(), block.images(), strict=True):
+                dataset[n : n + len(part)] = part.numpy()
+            if block.y is not None:
+                labels.append(block.y)
+            n += len(block.x)
+            advance(len(block.x))
+    for dataset in datasets.values():
+        dataset.resize(n, axis=0)
+    if labels:
+        group.create_dataset("labels", data=torch.cat(labels).numpy())
+    if stream.classes:
+        group.create_dataset("classes", data=list(stream.classes), dtype=h5py.string_dtype())
+
+
+def _dataset(group: Any, name: str, n: int, shape: tuple[int, int, int]) -> Any:
+    rows = max(1, min(256, n, CHUNK_BYTES // prod(shape)))
+    return group.create_dataset(
+        name,
+        (n, *shape),
+        "uint8",
+        maxshape=(None, *shape),
+        chunks=(rows, *shape),
+        compression="gzip",
+        compression_opts=GZIP,
+        track_times=False,
+    )
+
+
+def read_hdf5(path: Path, split: str) -> DataSet:
+    """One split of a file; UserError says which of its datasets is missing or wrong."""
+    check_split(split)
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return _read_split(path, file, split)
+    except OSError as error:
+        raise UserError(
+            f"{path} is not an HDF5 file, or is damaged or cut off ({error}); {ADVICE}"
+        ) from error
+
+
+def _read_split(path: Path, file: Any, split: str) -> DataSet:
+    version = file.attrs.get("version", VERSION)
+    if version != VERSION:
+        raise UserError(
+            f"{path} has the format version {version} and this ganlib reads {VERSION}: "
+            "use the ganlib that wrote it, or write it anew."
+        )
+    if split not in file and "train" in file:
+        raise NoSuchSplit(f"{path} has no {split} images: there is no /{split}/images in it.")
+    images = _images(path, file, f"{split}/images")
+    source = _images(path, file, f"{split}/source") if f"{split}/source" in file else None
+    if source is not None and len(source) != len(images):
+        raise _wrong(path, f"{split}/source", f"must hold {len(images):,} images as images does")
+    labels, classes = _labels(path, file, split, len(images))
+    return DataSet(
+        str(file.attrs.get("name", path.stem)),
+        _in_memory(file, images),
+        labels,
+        None if source is None else _in_memory(file, source),
+        classes,
+        _provenance(file),
+    )
+
+
+def _images(path: Path, file: Any, key: str) -> Hdf5Images:
+    """The dataset `key`, checked without reading it."""
+    images = file.get(key)
+    if not isinstance(images, h5py.Dataset):
+        raise _wrong(path, key, "is missing: it must hold the images as uint8 (N, C, H, W)")
+    if images.dtype != np.uint8:
+        raise _wrong(path, key, f"must be uint8, 0..255, and is {images.dtype}")
+    if images.ndim != 4 or 0 in images.shape or images.shape[1] not in CHANNELS:
+        shape = tuple(map(int, images.shape))
+        raise _wrong(path, key, f"must have the shape (N, 1 or 3, H, W) and has {shape}")
+    return Hdf5Images(path, key, images.shape)
+
+
+def _labels(path: Path, file: Any, split: str, n: int) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Labels and the names of the classes; without names the classes are called by number."""
+    key = f"{split}/labels"
+    names = tuple(file[f"{split}/classes"].asstr()[:]) if f"{split}/classes" in file else ()
+    if key not in file:
+        return None, names
+    values = np.asarray(file[key])
+    if values.dtype.kind not in "iu" or values.shape != (n,):
+        raise _wrong(path, key, f"must be {n:,} integers, one for each image")
+    top = int(values.max())
+    names = names or tuple(map(str, range(top + 1)))
+    if values.min() < 0 or top >= len(names):
+        raise _wrong(path, key, f"must lie in 0..{len(names) - 1}, as there are so many classes")
+    return torch.from_numpy(values.astype(np.int64)), names
+
+
+def _provenance(file: Any) -> dict[str, str]:
+    if "provenance" not in file:
+        return {}
+    return {key: str(value) for key, value in file["provenance"].attrs.items()}
+
+
+def _in_memory(file: Any, images: Hdf5Images) -> Images:
+    """The images as a tensor, unless they are too large for that."""
+    available = available_memory() or 2 * IN_MEMORY
+    if prod(images.shape) >= min(IN_MEMORY, available // 2):
+        return images
+    return torch.from_numpy(file[images.key][:])
+
+
+def _wrong(path: Path, key: str, what: str) -> UserError:
+    return UserError(f"{path}: /{key} {what}; {ADVICE}")

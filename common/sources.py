@@ -1,0 +1,96 @@
+"""Data sets by name or by path."""
+
+import os
+import re
+from collections.abc import Callable
+from inspect import getmodule
+from pathlib import Path
+from typing import cast
+
+from torch import Tensor
+
+from common.data import DataSet
+from common.datasets._resize import resized
+from common.datasets._stream import Stream, as_stream, check_split, collect
+from common.errors import UserError
+from common.registry import Registry, modules
+
+Load = Callable[[Path, str, int | None], DataSet]
+HDF5 = (".h5", ".hdf5")
+
+datasets: Registry[Load] = Registry(
+    "data set", "common.datasets", "load", modules, "ganlib.datasets"
+)
+
+
+def default_root() -> Path:
+    """The folder of the data sets: the environment variable GANLIB_DATA, or one in ~/.cache."""
+    return Path(os.environ.get("GANLIB_DATA") or "~/.cache/ganlib/data").expanduser()
+
+
+def open_dataset(
+    name: str, root: Path | None = None, split: str = "train", size: int | None = None
+) -> DataSet:
+    """One split ("train" or "test") of a registered data set, an image folder or an HDF5 file.
+
+    root: where a registered data set's files lie, there or in a subfolder of its name. size: side
+    of square images, None for the data's own. Of what is too large for memory only an HDF5 file's
+    images are given, each read when asked for. UserError if there is no such thing.
+    """
+    load, place = _find(name, root, split, size)
+    data = load(place, split, size)
+    wanted = resized(data, size)
+    if wanted is not data and isinstance(data.x, Tensor):
+        return collect(as_stream(wanted))
+    return wanted
+
+
+def open_stream(
+    name: str, root: Path | None = None, split: str = "train", size: int | None = None
+) -> Stream:
+    """What open_dataset gives, block by block and of any length."""
+    load, place = _find(name, root, split, size)
+    stream = getattr(getmodule(load), "stream", None)
+    if stream is not None:
+        return cast(Stream, stream(place, split, size))
+    return as_stream(resized(load(place, split, size), size))
+
+
+def dataset_label(name: str) -> str:
+    """A short name of a data set for files and folders."""
+    if name in datasets.names():
+        return name
+    path = Path(name).expanduser().resolve()
+    label = path.stem if path.suffix.lower() in HDF5 else path.name
+    return re.sub(r"[^\w.-]+", "_", label).strip("._-") or "data"
+
+
+def _find(name: str, root: Path | None, split: str, size: int | None) -> tuple[Load, Path]:
+    """How to load the data set `name`, and from where."""
+    check_split(split)
+    if size is not None and size < 1:
+        raise UserError(f"The size of the images is {size} and must be at least 1.")
+    if name in datasets.names():
+        return datasets[name], _place(name, root)
+    path = Path(name).expanduser()
+    if name and path.is_dir():
+        return datasets["folder"], path
+    if path.suffix.lower() in HDF5:
+        return datasets["hdf5"], path
+    if path.is_file():
+        raise UserError(f"{path} is neither a folder of images nor a file that ends in .h5.")
+    try:
+        datasets.check(name)
+    except UserError as error:
+        raise UserError(
+            f"{error} The path of a folder of images or of an .h5 file is possible too."
+        ) from None
+    raise AssertionError(f"{name} is registered")
+
+
+def _place(name: str, root: Path | None) -> Path:
+    """The folder of the files of the registered data set `name`."""
+    if root is None:
+        return default_root() / name
+    root = root.expanduser()
+    return root / name if (root / name).is_dir() else root

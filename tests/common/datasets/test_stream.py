@@ -1,0 +1,91 @@
+"""Blocks out of data sets and back, and images resized on the way."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import CenterCrop, InterpolationMode, Resize
+
+from common.data import DataSet
+from common.datasets import _stream
+from common.datasets._resize import Resized, resized, square
+from common.datasets._stream import as_stream, block_length, collect
+
+generator = torch.Generator().manual_seed(0)
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+
+
+DATA = DataSet(
+    "noise",
+    noise(11, 3, 8, 8),
+    torch.arange(11) % 2,
+    noise(11, 1, 4, 4),
+    ("even", "odd"),
+    {"source": "a test"},
+)
+
+
+def equal(a: DataSet, b: DataSet) -> bool:
+    assert isinstance(a.x, torch.Tensor) and isinstance(b.x, torch.Tensor)
+    assert isinstance(a.source, torch.Tensor) and isinstance(b.source, torch.Tensor)
+    assert a.y is not None and b.y is not None
+    images = torch.equal(a.x, b.x) and torch.equal(a.source, b.source)
+    same = (a.name, a.classes, a.provenance) == (b.name, b.classes, b.provenance)
+    return images and torch.equal(a.y, b.y) and same
+
+
+@pytest.mark.parametrize("length", [1, 4, 11, 256])
+def test_there_and_back(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    monkeypatch.setattr(_stream, "block_length", lambda shape: length)
+    stream = as_stream(DATA)
+    assert (stream.total, stream.shape, stream.source) == (11, (3, 8, 8), (1, 4, 4))
+    assert equal(collect(stream), DATA)
+
+
+def test_nothing_but_images() -> None:
+    data = collect(as_stream(DataSet("x", noise(3, 1, 4, 4))))
+    assert (data.y, data.source, data.classes) == (None, None, ())
+
+
+def test_blocks_are_small() -> None:
+    assert block_length((1, 28, 28)) == 256
+    assert block_length((3, 1024, 1024)) == 21
+    assert block_length((3, 2**14, 2**14)) == 1
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (20, 31), (33, 16), (8, 8), (7, 9)])
+@pytest.mark.parametrize("size", [8, 16])
+def test_square_is_torchvisions_resize_and_centre_crop(shape: tuple[int, int], size: int) -> None:
+    x = noise(2, 3, *shape)
+    result = square(x, size)
+    assert result.shape == (2, 3, size, size) and result.dtype == torch.uint8
+    for image, original in zip(result[:, 0], x[:, 0].numpy(), strict=True):
+        pil = Image.fromarray(original.astype(np.float32))
+        pil = CenterCrop(size)(Resize(size, InterpolationMode.BICUBIC)(pil))
+        assert np.abs(image.numpy() - np.asarray(pil).clip(0, 255)).max() < 0.51
+
+
+def test_resizing_waits_for_an_index() -> None:
+    x = Resized(noise(5, 3, 8, 10), 4)
+    index = torch.tensor([4, 0])
+    assert (len(x), x.shape) == (5, (5, 3, 4, 4))
+    assert torch.equal(x[index], square(x.images[index], 4))
+
+
+def test_sources_of_the_same_size_go_along() -> None:
+    pairs = replace(DATA, source=255 - DATA.x)  # type: ignore[arg-type, operator]
+    small, other = collect(as_stream(resized(pairs, 4))), resized(DATA, 4)
+    assert small.source is not None and small.source.shape == (11, 3, 4, 4)
+    assert small.x.shape == (11, 3, 4, 4)
+    assert other.source is DATA.source
+    assert other.provenance == {"source": "a test", "resized": "8x8 to 4x4, bicubic"}
+
+
+def test_nothing_to_resize() -> None:
+    assert resized(DATA, None) is DATA
+    assert resized(DATA, 8) is DATA

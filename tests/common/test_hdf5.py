@@ -1,0 +1,276 @@
+"""Our HDF5 files: written, read at once or image by image; and what is wrong with one is said."""
+
+import pickle
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from common import hdf5
+from common.data import DataSet
+from common.datasets._stream import Block, NoSuchSplit, Stream
+from common.errors import UserError
+from common.hdf5 import Hdf5Images, read_hdf5, write_hdf5, write_streams
+
+generator = torch.Generator().manual_seed(0)
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+
+
+TRAIN = DataSet(
+    "noise",
+    noise(300, 3, 8, 10),
+    torch.arange(300) % 3,
+    noise(300, 1, 4, 4),
+    ("a", "b", "ä"),
+    {"source": "a test", "licence": "none"},
+)
+TEST = DataSet("noise", noise(7, 3, 8, 10))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "set.h5"
+    write_hdf5(path, TRAIN, TEST)
+    return path
+
+
+def assert_equal(a: torch.Tensor | Any, b: torch.Tensor | Any) -> None:
+    assert isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and torch.equal(a, b)
+
+
+def test_round_trip(path: Path) -> None:
+    train, test = read_hdf5(path, "train"), read_hdf5(path, "test")
+    assert_equal(train.x, TRAIN.x)
+    assert_equal(train.y, TRAIN.y)
+    assert_equal(train.source, TRAIN.source)
+    assert (train.name, train.classes) == (TRAIN.name, TRAIN.classes)
+    assert train.provenance == TRAIN.provenance
+    assert_equal(test.x, TEST.x)
+    assert (test.y, test.source, test.classes) == (None, None, ())
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_layout(path: Path) -> None:
+    with h5py.File(path) as file:
+        images = file["train/images"]
+        assert (images.dtype, images.shape) == (np.uint8, (300, 3, 8, 10))
+        assert images.chunks == (136, 3, 8, 10)
+        assert (images.compression, images.compression_opts, images.shuffle) == ("gzip", 6, False)
+        assert file["train/labels"].dtype == np.int64
+        assert file.attrs["version"] == 1
+
+
+def test_same_bytes_every_time(path: Path) -> None:
+    before = path.read_bytes()
+    write_hdf5(path, TRAIN, TEST)
+    assert path.read_bytes() == before
+
+
+def test_many_classes(tmp_path: Path) -> None:
+    names = tuple(f"person {i}" for i in range(20_000))
+    data = DataSet("x", noise(2, 1, 4, 4), torch.tensor([0, 19_999]), None, names)
+    write_hdf5(tmp_path / "set.h5", data)
+    assert read_hdf5(tmp_path / "set.h5", "train").classes == names
+
+
+def test_fewer_images_than_announced(tmp_path: Path) -> None:
+    blocks = iter([Block(TEST.x[:2]), Block(TEST.x[2:3])])  # type: ignore[index]
+    write_streams(tmp_path / "set.h5", Stream("x", (3, 8, 10), 100, blocks))
+    assert_equal(read_hdf5(tmp_path / "set.h5", "train").x, TEST.x[:3])  # type: ignore[index]
+
+
+# Files larger than memory
+
+
+@pytest.fixture
+def large(path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSet:
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 1000)
+    data = read_hdf5(path, "train")
+    assert isinstance(data.x, Hdf5Images) and isinstance(data.source, Hdf5Images)
+    return data
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        [5],
+        [0, 1, 2],
+        [2, 0, 1],
+        [299, 0, 150, 3],
+        [7, 7, 3, 7],
+        list(range(100, 300)),
+        [],
+        [0, 0, 2],
+    ],
+)
+def test_large_files_are_read_by_index(large: DataSet, index: list[int]) -> None:
+    rows = torch.tensor(index, dtype=torch.int64)
+    assert large.shape == (3, 8, 10) and len(large) == 300
+    assert_equal(large.x[rows], TRAIN.x[rows])
+    assert large.source is not None and TRAIN.source is not None
+    assert_equal(large.source[rows], TRAIN.source[rows])
+
+
+def test_little_memory_makes_a_file_large(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hdf5, "available_memory", lambda: 100_000)
+    assert isinstance(read_hdf5(path, "train").x, Hdf5Images)
+    monkeypatch.setattr(hdf5, "available_memory", lambda: None)
+    assert isinstance(read_hdf5(path, "train").x, torch.Tensor)
+
+
+def first_image(images: Hdf5Images) -> list[int]:
+    values: list[int] = images[torch.tensor([1])].flatten().tolist()
+    return values
+
+
+def test_large_files_go_to_other_processes(large: DataSet) -> None:
+    rows = torch.tensor([1])
+    expected = large.x[rows]  # opened here first
+    assert_equal(pickle.loads(pickle.dumps(large.x))[rows], expected)
+    with get_context("spawn").Pool(1) as pool:
+        assert pool.apply(first_image, (large.x,)) == expected.flatten().tolist()
+
+
+def test_a_process_opens_the_file_for_itself(
+    large: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = large.x
+    assert isinstance(images, Hdf5Images)
+    here = images._open()
+    assert images._open() is here
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    assert images._open() is not here
+
+
+# What goes wrong in writing
+
+
+def test_nothing_is_left_of_a_failed_write(path: Path) -> None:
+    before = path.read_bytes()
+
+    def blocks(error: BaseException) -> Iterator[Block]:
+        yield Block(TEST.x)  # type: ignore[arg-type]
+        raise error
+
+    for error in (KeyboardInterrupt(), UserError("no"), ValueError("no")):
+        with pytest.raises(type(error)):
+            write_streams(path, Stream("x", (3, 8, 10), 100, blocks(error)))
+        with pytest.raises(type(error)):
+            write_streams(path.with_name("new.h5"), Stream("x", (3, 8, 10), 100, blocks(error)))
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(hdf5, "_write_split", full)
+    with pytest.raises(UserError, match="set.h5 could not be written: .*No space left"):
+        write_hdf5(path, TRAIN)
+
+
+def test_no_folder_to_write_to(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no folder .*nowhere to write set.h5 to"):
+        write_hdf5(tmp_path / "nowhere" / "set.h5", TRAIN)
+
+
+# What goes wrong in reading
+
+Change = Callable[[Any], None]
+
+
+def replaced(key: str, value: Any) -> Change:
+    def change(file: Any) -> None:
+        del file[key]
+        file[key] = value
+
+    return change
+
+
+def removed(*keys: str) -> Change:
+    def change(file: Any) -> None:
+        for key in keys:
+            del file[key]
+
+    return change
+
+
+def of_version(version: int) -> Change:
+    return lambda file: file.attrs.__setitem__("version", version)
+
+
+N = 300
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (removed("train/images"), "/train/images is missing.*data prepare"),
+        (removed("train", "test"), "/train/images is missing"),
+        (replaced("train", 5), "/train/images is missing"),
+        (replaced("train/images", np.zeros((N, 3, 8, 8))), "must be uint8.*is float64"),
+        (replaced("train/images", np.zeros((N, 8, 8), np.uint8)), r"\(300, 8, 8\)"),
+        (replaced("train/images", np.zeros((N, 8, 8, 3), np.uint8)), "1 or 3, H, W.*8, 8, 3"),
+        (replaced("train/images", np.zeros((0, 3, 8, 8), np.uint8)), r"\(0, 3, 8, 8\)"),
+        (replaced("train/labels", np.zeros(5, np.int64)), "/train/labels must be 300 integers"),
+        (replaced("train/labels", np.zeros(N)), "/train/labels must be 300 integers"),
+        (replaced("train/labels", np.full(N, 3)), r"/train/labels must lie in 0\.\.2"),
+        (replaced("train/labels", np.full(N, -1)), r"/train/labels must lie in 0\.\.2"),
+        (replaced("train/source", np.zeros((5, 3, 8, 8), np.uint8)), "source must hold 300"),
+        (replaced("train/source", np.zeros((N, 3, 8, 8))), "/train/source must be uint8"),
+        (of_version(2), "format version 2 and this ganlib reads 1"),
+    ],
+)
+def test_wrong_contents(path: Path, change: Change, words: str) -> None:
+    with h5py.File(path, "r+") as file:
+        change(file)
+    with pytest.raises(UserError, match=words):
+        read_hdf5(path, "train")
+
+
+def test_a_file_of_somebody_else_needs_only_images(tmp_path: Path) -> None:
+    path = tmp_path / "mine.hdf5"
+    with h5py.File(path, "w") as file:
+        file["train/images"] = TEST.x.numpy()  # type: ignore[attr-defined]
+        file["train/labels"] = np.array([0, 4, 1, 1, 1, 2, 0], dtype=np.uint8)
+    data = read_hdf5(path, "train")
+    assert_equal(data.x, TEST.x)
+    assert (data.name, data.provenance) == ("mine", {})
+    assert data.y is not None and data.y.tolist() == [0, 4, 1, 1, 1, 2, 0]
+    assert data.classes == ("0", "1", "2", "3", "4")
+    with pytest.raises(NoSuchSplit, match="has no test images"):
+        read_hdf5(path, "test")
+
+
+def test_not_hdf5_and_cut_off(path: Path) -> None:
+    whole = path.read_bytes()
+    for content in (b"text", b"", whole[: len(whole) // 2], whole[:-1]):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="not an HDF5 file, or is damaged or cut off"):
+            read_hdf5(path, "train")
+
+
+def test_damaged_inside(path: Path) -> None:
+    with h5py.File(path) as file:
+        place = file["train/images"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[place.byte_offset + 50 : place.byte_offset + place.size] = bytes(place.size - 50)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        read_hdf5(path, "train")
+
+
+def test_no_file_and_no_split(path: Path) -> None:
+    with pytest.raises(UserError, match="There is no file .*none.h5"):
+        read_hdf5(path.with_name("none.h5"), "train")
+    with pytest.raises(UserError, match="no split 'valid'"):
+        read_hdf5(path, "valid")
