@@ -1,0 +1,260 @@
+"""Layers, residual blocks and initialisers that several networks share."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Every network of chainer-gan-lib leaks this much; torch's own default is 0.01.
+LEAK = 0.2
+
+# A class or a partial of one: makes a layer from its sizes, so that one network can be built
+# with plain or with spectrally normalised layers, with this norm or with that.
+Factory = Callable[..., nn.Module]
+
+
+# --- Batch normalisation, as Chainer's link has it: eps 2e-5, decay 0.9
+
+BatchNorm1d = partial(nn.BatchNorm1d, eps=2e-5, momentum=0.1)
+BatchNorm2d = partial(nn.BatchNorm2d, eps=2e-5, momentum=0.1)
+
+
+class BiasBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation with gain 1 and a learnable bias: Chainer's `use_gamma=False`.
+
+    The gain is a buffer of ones and not None, so that cuDNN's kernel applies; it is not saved.
+    """
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features, eps=2e-5, momentum=0.1)
+        del self.weight
+        self.register_buffer("weight", torch.ones(num_features), persistent=False)
+
+
+# --- Spectral normalisation: SNGAN (Miyato et al. 2018), algorithm 1
+
+SN_EPS = 1e-12
+
+
+def spectral_normalize(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """The weight over its spectral norm, by one power iteration from u.
+
+    weight: (d_out, ...), seen as the matrix (d_out, rest); u: (d_out,), of any length but 0.
+    Returns the weight in its own shape and the new u, which has no graph. u and v are constants:
+    the gradient flows through the weight in the numerator and in sigma = u^T W v.
+    Source: sngan_projection source/functions/max_sv.py; epsilon is added to the norm.
+    """
+    # Products and sums, not matrix products, which autocast would make in half precision.
+    matrix = weight.flatten(1)
+    fixed = matrix.detach()
+    v = _unit((fixed * u[:, None]).sum(0))
+    u = _unit((fixed * v).sum(1))
+    sigma = ((matrix * v).sum(1) * u).sum()
+    return weight / sigma, u
+
+
+def _unit(vector: Tensor) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(vector)
+    return vector / (length + SN_EPS)
+
+
+class SNConv2d(nn.Conv2d):
+    """A convolution whose (d_out, d_in * k * k) matrix has spectral norm 1; the bias is untouched.
+
+    u starts as N(0, 1), not normalised, and is kept only in training mode: in evaluation mode the
+    same iteration runs and its result is dropped. (chainer-gan-lib common/sn also moves u in
+    evaluation, and does not save it.)
+    """
+
+    u: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
+        self.register_buffer("u", torch.randn(out_channels))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
+        y: Tensor = self._conv_forward(input, _iterate(self), self.bias)
+        return y
+
+
+class SNLinear(nn.Linear):
+    """A linear layer of spectral norm 1; u as in SNConv2d."""
+
+    u: Tensor
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__(in_features, out_features, bias=bias)
+        self.register_buffer("u", torch.randn(out_features))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, in_features) -> (N, out_features)."""
+        return F.linear(input, _iterate(self), self.bias)
+
+
+def _iterate(layer: SNConv2d | SNLinear) -> Tensor:
+    """The layer's normalised weight; in training mode its u moves on, in place."""
+    if not layer.training:
+        return spectral_normalize(layer.weight, layer.u)[0]
+    # torch.compile may compute v again in the backward pass, where layer.u is the next one
+    # already (pytorch pull request 197039): the gradient would be wrong without a word.
+    u = _snapshot(layer.u) if torch.compiler.is_compiling() else layer.u
+    weight, u = spectral_normalize(layer.weight, u)
+    layer.u.copy_(u)
+    return weight
+
+
+@torch.library.custom_op("ganlib::snapshot", mutates_args=())
+def _snapshot(u: Tensor) -> Tensor:
+    """A copy that torch.compile takes for opaque, and so does not make again."""
+    return u.clone()
+
+
+_snapshot.register_fake(torch.empty_like)
+
+
+# --- Initialisers: every one fills all linear and convolutional layers in `module`, biases with 0
+
+Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+
+
+def init_normal(module: nn.Module, std: float) -> None:
+    """Weights N(0, std^2): chainer-gan-lib's `wscale`, DCGAN's 0.02."""
+    _fill(module, lambda layer: nn.init.normal_(layer.weight, 0.0, std))
+
+
+def init_lecun_normal(module: nn.Module) -> None:
+    """Weights N(0, 1 / fan_in), Chainer's default.
+
+    Like Chainer it takes a transposed convolution's fan_in to be d_out * k * k.
+    """
+    _fill(module, lambda layer: nn.init.normal_(layer.weight, 0.0, layer.weight[0].numel() ** -0.5))
+
+
+def init_glorot_uniform(module: nn.Module, gain: float = 1.0) -> None:
+    """Weights U(-s, s), s = gain * sqrt(6 / (fan_in + fan_out)): Chainer's GlorotUniform(gain)."""
+    _fill(module, lambda layer: nn.init.xavier_uniform_(layer.weight, gain))
+
+
+def init_he_uniform(module: nn.Module) -> None:
+    """Uniform weights of standard deviation sqrt(4 / (fan_in + fan_out)), the fan on the side
+    with fewer pixels divided by stride^2: improved_wgan_training tflib/ops/*conv2d.py, `he_init`.
+    """
+    _fill(module, _he_uniform)
+
+
+def _he_uniform(layer: Weighted) -> None:
+    # The weight's first axis is the output of a convolution and the input of a transposed one:
+    # in both the side with fewer pixels.
+    few, many, *kernel = layer.weight.shape
+    area = 1 if isinstance(layer, nn.Linear) else math.prod(layer.stride)
+    bound = math.sqrt(3 * 4 / (math.prod(kernel) * (few / area + many)))
+    nn.init.uniform_(layer.weight, -bound, bound)
+
+
+def _fill(module: nn.Module, draw: Callable[[Weighted], object]) -> None:
+    for layer in module.modules():
+        if isinstance(layer, Weighted):
+            draw(layer)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+# --- Residual blocks of WGAN-GP (gan_cifar_resnet.py) and SNGAN (*_models/resblocks.py). What
+# the one calls He and the other Glorot with gain sqrt(2) is the same distribution.
+
+
+class ResBlock(nn.Module):
+    """The convolutions of a residual block: two 3x3, a 1x1 in the shortcut if the size changes."""
+
+    def __init__(
+        self, in_channels: int, hidden: int, out_channels: int, factor: int, conv: Factory
+    ) -> None:
+        super().__init__()
+        resized = factor != 1 or in_channels != out_channels
+        self.c1 = conv(in_channels, hidden, 3, padding=1)
+        self.c2 = conv(hidden, out_channels, 3, padding=1)
+        self.c_sc = conv(in_channels, out_channels, 1) if resized else nn.Identity()
+        init_glorot_uniform(self, math.sqrt(2))
+        init_glorot_uniform(self.c_sc)
+
+
+class GenBlock(ResBlock):
+    """BN, ReLU, nearest-neighbour upsampling, conv, BN, ReLU, conv; shortcut: upsample, 1x1.
+
+    up: the factor of H and W; hidden: channels between the convolutions (default: out_channels).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        up: int = 2,
+        hidden: int | None = None,
+        conv: Factory = nn.Conv2d,
+        norm: Factory = BatchNorm2d,
+    ) -> None:
+        hidden = hidden or out_channels
+        super().__init__(in_channels, hidden, out_channels, up, conv)
+        self.b1 = norm(in_channels)
+        self.b2 = norm(hidden)
+        self.resize = nn.Upsample(scale_factor=up) if up > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
+        h = self.c1(self.resize(F.relu(self.b1(x))))
+        h = self.c2(F.relu(self.b2(h)))
+        y: Tensor = h + self.c_sc(self.resize(x))
+        return y
+
+
+class DisBlock(ResBlock):
+    """ReLU, conv, ReLU, conv, mean pool; shortcut: 1x1, mean pool.
+
+    down: the divisor of H and W; hidden: channels between the convolutions (default: in_channels).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        down: int = 1,
+        hidden: int | None = None,
+        conv: Factory = nn.Conv2d,
+    ) -> None:
+        super().__init__(in_channels, hidden or in_channels, out_channels, down, conv)
+        self.resize = nn.AvgPool2d(down) if down > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H / down, W / down)."""
+        h = self.c2(F.relu(self.c1(F.relu(x))))
+        y: Tensor = self.resize(h) + self.resize(self.c_sc(x))
+        return y
+
+
+class OptimizedDisBlock(ResBlock):
+    """The first block of a critic: conv, ReLU, conv, mean pool; shortcut: mean pool, 1x1.
+
+    It starts without a ReLU, because its input is the image.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, conv: Factory = nn.Conv2d) -> None:
+        super().__init__(in_channels, out_channels, out_channels, 2, conv)
+        self.resize = nn.AvgPool2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H / 2, W / 2)."""
+        h = self.c2(F.relu(self.c1(x)))
+        y: Tensor = self.resize(h) + self.c_sc(self.resize(x))
+        return y

@@ -1,0 +1,61 @@
+"""The formulas that several algorithms minimise: logits in, 0-dim tensor out.
+
+Logits are (N, 1) or (N,); real and fake batches may differ in size, each has its own mean.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def loss_dis_softplus(y_real: Tensor, y_fake: Tensor) -> Tensor:
+    """-log s(D(x)) - log(1 - s(D(G(z)))), s the sigmoid: Goodfellow et al. 2014, eq. 1."""
+    return F.softplus(-y_real).mean() + F.softplus(y_fake).mean()
+
+
+def loss_gen_softplus(y_fake: Tensor) -> Tensor:
+    """-log s(D(G(z))), the non-saturating form: Goodfellow et al. 2014, section 3; DCGAN."""
+    return F.softplus(-y_fake).mean()
+
+
+def loss_dis_hinge(y_real: Tensor, y_fake: Tensor) -> Tensor:
+    """max(0, 1 - D(x)) + max(0, 1 + D(G(z))): SNGAN (Miyato et al. 2018), eq. 16."""
+    return F.relu(1 - y_real).mean() + F.relu(1 + y_fake).mean()
+
+
+def loss_gen_hinge(y_fake: Tensor) -> Tensor:
+    """-D(G(z)): SNGAN (Miyato et al. 2018), eq. 17."""
+    return -y_fake.mean()
+
+
+def loss_dis_wasserstein(y_real: Tensor, y_fake: Tensor) -> Tensor:
+    """D(G(z)) - D(x): WGAN (Arjovsky et al. 2017), algorithm 1, with the sign to descend."""
+    return y_fake.mean() - y_real.mean()
+
+
+def loss_gen_wasserstein(y_fake: Tensor) -> Tensor:
+    """-D(G(z)): WGAN (Arjovsky et al. 2017), algorithm 1."""
+    return -y_fake.mean()
+
+
+def gradient_penalty(
+    dis: nn.Module, x: Tensor, y: Tensor | None = None, target: float = 1.0
+) -> Tensor:
+    """(||grad_x D(x, y)||_2 - target)^2, the norm over C, H, W together, the mean over the batch.
+
+    x: (N, C, H, W), where the slope is taken; y: what `dis` is told. WGAN-GP (Gulrajani et al.
+    2017), eq. 3, without epsilon as in chainer-gan-lib wgan_gp/updater.py; vector_norm has
+    gradient 0 at 0.
+    """
+
+    def total(x: Tensor) -> Tensor:
+        # Copies, because this pass must move neither running statistics nor spectral-norm
+        # vectors; made in here, because torch.func.grad refuses to mutate what it captured.
+        buffers = {name: buffer.clone() for name, buffer in dis.named_buffers()}
+        y_x: Tensor = torch.func.functional_call(dis, buffers, (x, y))
+        return y_x.sum()
+
+    # torch.func.grad and not autograd.grad(create_graph=True), which torch.compile cannot trace.
+    slope: Tensor = torch.func.grad(total)(x)
+    norm: Tensor = torch.linalg.vector_norm(slope.flatten(1), dim=1)
+    return (norm - target).square().mean()

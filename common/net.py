@@ -1,0 +1,365 @@
+"""What a generator is, and the networks that several algorithms share."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from statistics import NormalDist
+from typing import Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.data import Shape
+from common.layers import (
+    LEAK,
+    BatchNorm1d,
+    BatchNorm2d,
+    BiasBatchNorm2d,
+    DisBlock,
+    Factory,
+    GenBlock,
+    OptimizedDisBlock,
+    SNConv2d,
+    SNLinear,
+    init_glorot_uniform,
+    init_normal,
+)
+
+Latent = Literal["normal", "uniform"]
+
+
+class NetConfig(Protocol):
+    """What `build` reads of an algorithm's settings."""
+
+    @property
+    def architecture(self) -> str: ...
+    @property
+    def width(self) -> float: ...  # multiplies all channel numbers
+
+
+def scaled(ch: int, width: float) -> int:
+    """`ch` channels at a width multiplier; at least 1."""
+    return max(1, round(ch * width))
+
+
+def halvings(ch: int, n: int) -> list[int]:
+    """ch, ch // 2, ch // 4, ... (n + 1 of them, none below 1)."""
+    return [max(1, ch >> i) for i in range(n + 1)]
+
+
+class Generator(nn.Module):
+    """A network from hidden vectors to images: all that is asked of networks["gen"]."""
+
+    n_hidden: int
+    latent: Latent
+
+    def __init__(self, n_hidden: int, latent: Latent) -> None:
+        super().__init__()
+        self.n_hidden, self.latent = n_hidden, latent
+
+    def make_hidden(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """z (n, n_hidden) ~ N(0, 1) or U(-1, 1), on the parameters' device and of their dtype.
+
+        Drawn on the device of `generator`, if one is given, and moved.
+        """
+        like = next(self.parameters())
+        device = like.device if generator is None else generator.device
+        z = torch.empty(n, self.n_hidden, device=device, dtype=like.dtype)
+        if self.latent == "normal":
+            return z.normal_(generator=generator).to(like.device)
+        return z.uniform_(-1, 1, generator=generator).to(like.device)
+
+    def truncate(self, z: Tensor, psi: float) -> Tensor:
+        """z (n, n_hidden) moved monotonically into [-psi, psi], so that a seed stays its picture.
+
+        "uniform": z * psi. "normal": the quantile of z in the normal distribution truncated to
+        [-psi, psi], which has the distribution of BigGAN's truncation trick (Brock et al. 2019,
+        section 3.1) without drawing again.
+        """
+        if self.latent == "uniform":
+            return z * psi
+        tail = NormalDist().cdf(-psi)
+        # In double precision, because single precision rounds cdf(5.5) to 1.
+        quantile = tail + torch.special.ndtr(z.double()) * (1 - 2 * tail)
+        truncated: Tensor = torch.special.ndtri(quantile)
+        return truncated.clamp(-psi, psi).to(z.dtype)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (n, n_hidden) and what the network is told -> images NCHW in [-1, 1]."""
+        raise NotImplementedError
+
+
+# --- Plain convolutional networks
+
+
+class ConvGenerator(Generator):
+    """Layer l0 from z to a small image, then convolutions that enlarge it, the last one to tanh.
+
+    l0: (N, n_hidden) -> (N, ch, h, w). Every convolution but the last is followed by `norm` and
+    ReLU.
+    """
+
+    def __init__(
+        self,
+        n_hidden: int,
+        latent: Latent,
+        l0: nn.Module,
+        convs: Sequence[nn.Conv2d | nn.ConvTranspose2d],
+        norm: Factory = BatchNorm2d,
+    ) -> None:
+        super().__init__(n_hidden, latent)
+        *inner, last = convs
+        self.l0 = l0
+        self.layers = nn.Sequential(
+            *(nn.Sequential(conv, norm(conv.out_channels), nn.ReLU()) for conv in inner), last
+        )
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; y is not used."""
+        return torch.tanh(self.layers(self.l0(z)))
+
+
+def dense_relu(
+    n_hidden: int, bottom: Shape, norm: Factory = BatchNorm1d, bias: bool = True
+) -> nn.Sequential:
+    """The first layer of most generators: (N, n_hidden) -> ReLU(norm(linear)) as (N, *bottom).
+
+    The norm comes before the reshape: it has its statistics per element and not per channel.
+    """
+    n = math.prod(bottom)
+    linear = nn.Linear(n_hidden, n, bias=bias)
+    return nn.Sequential(linear, norm(n), nn.ReLU(), nn.Unflatten(1, bottom))
+
+
+class DCGANGenerator(ConvGenerator):
+    """l0, dc1 to dc4 of chainer-gan-lib common/net.py; H and W: multiples of 8."""
+
+    def __init__(
+        self, image: Shape, n_hidden: int = 128, ch: int = 512, latent: Latent = "uniform"
+    ) -> None:
+        channels, height, width = image
+        c0, c1, c2, c3 = halvings(ch, 3)
+        super().__init__(
+            n_hidden,
+            latent,
+            l0=dense_relu(n_hidden, (c0, height // 8, width // 8)),
+            convs=[
+                nn.ConvTranspose2d(c0, c1, 4, 2, 1),
+                nn.ConvTranspose2d(c1, c2, 4, 2, 1),
+                nn.ConvTranspose2d(c2, c3, 4, 2, 1),
+                nn.ConvTranspose2d(c3, channels, 3, 1, 1),
+            ],
+        )
+        init_normal(self, 0.02)
+
+
+class StridedGenerator(ConvGenerator):
+    """One transposed convolution per doubling of the size: DCGAN (Radford et al. 2015), figure 1.
+
+    widths: channels from the smallest image on; H and W: multiples of 2 ** len(widths). l0 is
+    made from n_hidden and the shape of the smallest image, conv from its channels in and out.
+    """
+
+    def __init__(
+        self,
+        image: Shape,
+        n_hidden: int,
+        latent: Latent,
+        widths: Sequence[int],
+        l0: Callable[[int, Shape], nn.Module],
+        conv: Callable[[int, int], nn.ConvTranspose2d],
+        norm: Factory = BatchNorm2d,
+    ) -> None:
+        channels, height, width = image
+        n = len(widths)
+        bottom = (widths[0], height >> n, width >> n)
+        convs = [conv(i, o) for i, o in pairwise([*widths, channels])]
+        super().__init__(n_hidden, latent, l0(n_hidden, bottom), convs, norm)
+
+
+class ConvDiscriminator(nn.Module):
+    """Convolutions, then one linear layer l4 of all that is left of the image.
+
+    Every convolution is followed by `norm`, except the first (DCGAN, section 3: it makes the
+    model unstable), and by a leaky ReLU.
+    """
+
+    def __init__(
+        self,
+        convs: Sequence[nn.Conv2d],
+        l4: nn.Module,
+        norm: Factory = nn.Identity,
+        leak: float = LEAK,
+    ) -> None:
+        super().__init__()
+        first, *others = convs
+        self.features = nn.Sequential(
+            nn.Sequential(first, nn.LeakyReLU(leak)),
+            *(nn.Sequential(conv, norm(conv.out_channels), nn.LeakyReLU(leak)) for conv in others),
+            nn.Flatten(),
+        )
+        self.l4 = l4
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) -> logits (N, n_out); y is not used."""
+        logits: Tensor = self.l4(self.features(x))
+        return logits
+
+
+class StridedDiscriminator(ConvDiscriminator):
+    """One convolution per halving of the size: DCGAN (Radford et al. 2015), section 3.
+
+    widths: channels from the largest image on; H and W: multiples of 2 ** len(widths).
+    """
+
+    def __init__(
+        self,
+        image: Shape,
+        widths: Sequence[int],
+        conv: Callable[[int, int], nn.Conv2d],
+        linear: Factory = nn.Linear,
+        norm: Factory = nn.Identity,
+    ) -> None:
+        channels, height, width = image
+        n = len(widths)
+        convs = [conv(i, o) for i, o in pairwise([channels, *widths])]
+        super().__init__(convs, linear(widths[-1] * (height >> n) * (width >> n), 1), norm)
+
+
+class StandardDiscriminator(ConvDiscriminator):
+    """SNGAN's "standard CNN" (Miyato et al. 2018, table 3), chainer-gan-lib's c0_0 to c3_0 and l4.
+
+    widths: the output channels of its seven convolutions. H and W: multiples of 8.
+    """
+
+    def __init__(
+        self,
+        image: Shape,
+        widths: Sequence[int],
+        n_out: int = 1,
+        conv: Callable[..., nn.Conv2d] = nn.Conv2d,
+        linear: Factory = nn.Linear,
+        norm: Factory = nn.Identity,
+        leak: float = LEAK,
+    ) -> None:
+        channels, height, width = image
+        w0, w1, w2, w3, w4, w5, w6 = widths
+        super().__init__(
+            convs=[
+                conv(channels, w0, 3, 1, 1),
+                conv(w0, w1, 4, 2, 1),
+                conv(w1, w2, 3, 1, 1),
+                conv(w2, w3, 4, 2, 1),
+                conv(w3, w4, 3, 1, 1),
+                conv(w4, w5, 4, 2, 1),
+                conv(w5, w6, 3, 1, 1),
+            ],
+            l4=linear(w6 * (height // 8) * (width // 8), n_out),
+            norm=norm,
+            leak=leak,
+        )
+        init_normal(self, 0.02)
+
+
+def _widths(ch: int) -> list[int]:
+    """Output channels of chainer-gan-lib's seven convolutions: the strided ones double them."""
+    c0, c1, c2, c3 = halvings(ch, 3)
+    return [c3, c2, c2, c1, c1, c0, c0]
+
+
+class DCGANDiscriminator(StandardDiscriminator):
+    """With bias-only batch normalisation: chainer-gan-lib common/net.py."""
+
+    def __init__(self, image: Shape, ch: int = 512, n_out: int = 1) -> None:
+        super().__init__(image, _widths(ch), n_out, norm=BiasBatchNorm2d)
+
+
+class WGANDiscriminator(StandardDiscriminator):
+    """Without normalisation, as a gradient penalty needs it: chainer-gan-lib common/net.py."""
+
+    def __init__(self, image: Shape, ch: int = 512, n_out: int = 1) -> None:
+        super().__init__(image, _widths(ch), n_out)
+
+
+class SNDCGANDiscriminator(StandardDiscriminator):
+    """With spectral normalisation of every layer: chainer-gan-lib common/net.py."""
+
+    def __init__(self, image: Shape, ch: int = 512, n_out: int = 1) -> None:
+        super().__init__(image, _widths(ch), n_out, conv=SNConv2d, linear=SNLinear)
+
+
+# --- Residual networks
+
+
+class ResNetGenerator(Generator):
+    """Linear, three blocks of `ch` channels that double the size, BN, ReLU, conv, tanh.
+
+    H and W: multiples of 8. Source: sngan_projection gen_models/resnet_32.py (ch 256);
+    improved_wgan_training gan_cifar_resnet.py (ch 128; its BN has epsilon 1e-5).
+    """
+
+    def __init__(
+        self, image: Shape, n_hidden: int = 128, ch: int = 256, latent: Latent = "normal"
+    ) -> None:
+        super().__init__(n_hidden, latent)
+        channels, height, width = image
+        self.bottom = (ch, height // 8, width // 8)
+        self.l1 = nn.Linear(n_hidden, math.prod(self.bottom))
+        self.blocks = nn.Sequential(GenBlock(ch, ch), GenBlock(ch, ch), GenBlock(ch, ch))
+        self.b5 = BatchNorm2d(ch)
+        self.c5 = nn.Conv2d(ch, channels, 3, padding=1)
+        init_glorot_uniform(self.l1)
+        init_glorot_uniform(self.c5)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; y is not used."""
+        h = self.blocks(self.l1(z).unflatten(1, self.bottom))
+        return torch.tanh(self.c5(F.relu(self.b5(h))))
+
+
+def global_sum(h: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C): SNGAN's pooling."""
+    return h.sum((2, 3))
+
+
+def global_mean(h: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C): WGAN-GP's pooling."""
+    return h.mean((2, 3))
+
+
+class ResNetDiscriminator(nn.Module):
+    """Four blocks of `ch` channels, the first two of which halve the size, ReLU, pool, linear l5.
+
+    H and W: multiples of 4. Source: sngan_projection dis_models/snresnet_32.py (spectral
+    normalisation, global_sum, l5 without bias); improved_wgan_training gan_cifar_resnet.py (plain
+    layers, global_mean).
+    """
+
+    def __init__(
+        self,
+        image: Shape,
+        ch: int = 128,
+        conv: Factory = nn.Conv2d,
+        linear: Factory = nn.Linear,
+        pool: Callable[[Tensor], Tensor] = global_mean,
+    ) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            OptimizedDisBlock(image[0], ch, conv=conv),
+            DisBlock(ch, ch, down=2, conv=conv),
+            DisBlock(ch, ch, conv=conv),
+            DisBlock(ch, ch, conv=conv),
+        )
+        self.pool = pool
+        self.l5 = linear(ch, 1)
+        init_glorot_uniform(self.l5)
+
+    def features(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) -> what l5 sees (N, ch)."""
+        return self.pool(F.relu(self.blocks(x)))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) -> logits (N, 1); y is not used."""
+        logits: Tensor = self.l5(self.features(x))
+        return logits

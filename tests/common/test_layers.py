@@ -1,0 +1,296 @@
+"""common/layers.py: spectral normalisation against SVD and torch's, blocks, norms, initialisers."""
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from common.layers import (
+    LEAK,
+    BatchNorm1d,
+    BatchNorm2d,
+    BiasBatchNorm2d,
+    DisBlock,
+    GenBlock,
+    OptimizedDisBlock,
+    SNConv2d,
+    SNLinear,
+    init_glorot_uniform,
+    init_he_uniform,
+    init_lecun_normal,
+    init_normal,
+    spectral_normalize,
+)
+
+# --- Spectral normalisation
+
+
+def conv() -> tuple[nn.Module, Tensor]:
+    torch.manual_seed(0)
+    return SNConv2d(3, 5, 3, 2, 1), torch.randn(2, 3, 6, 6)
+
+
+def linear() -> tuple[nn.Module, Tensor]:
+    torch.manual_seed(0)
+    return SNLinear(7, 4), torch.randn(2, 7)
+
+
+LAYERS = [conv, linear]
+Make = Callable[[], tuple[nn.Module, Tensor]]
+
+
+def test_one_power_iteration_in_numbers() -> None:
+    weight = torch.tensor([[3.0, 0.0], [4.0, 5.0]])
+    normalized, u = spectral_normalize(weight, torch.tensor([2.0, 0.0]))
+    # v = (6, 0) / 6, W v = (3, 4), u = (0.6, 0.8), sigma = u . W v = 5
+    torch.testing.assert_close(u, torch.tensor([0.6, 0.8]))
+    torch.testing.assert_close(normalized, weight / 5)
+
+
+@pytest.mark.parametrize("make", LAYERS)
+def test_it_converges_to_the_largest_singular_value(make: Make) -> None:
+    layer, x = make()
+    for _ in range(300):
+        layer(x)
+    matrix = layer.weight.detach().reshape(len(layer.weight), -1)
+    normalized, _ = spectral_normalize(layer.weight.detach(), layer.u)
+    sigma = torch.linalg.svdvals(matrix)[0]
+    torch.testing.assert_close(normalized, layer.weight.detach() / sigma)
+    assert torch.linalg.matrix_norm(normalized.flatten(1), 2).item() == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize("make", LAYERS)
+def test_it_agrees_with_torch(make: Make) -> None:
+    layer, x = make()
+    theirs: nn.Module = nn.Conv2d(3, 5, 3, 2, 1) if isinstance(layer, SNConv2d) else nn.Linear(7, 4)
+    theirs.load_state_dict({"weight": layer.weight, "bias": layer.bias})
+    theirs = spectral_norm(theirs, n_power_iterations=300)
+    for _ in range(300):
+        layer(x)
+    torch.testing.assert_close(layer(x), theirs(x))
+
+
+@pytest.mark.parametrize("make", LAYERS)
+def test_u_moves_in_training_only(make: Make) -> None:
+    layer, x = make()
+    start = layer.u.clone()
+    layer.eval()
+    first = layer(x)
+    assert torch.equal(layer.u, start)
+    layer.train()
+    # The same iteration runs in both modes; training keeps it, in place.
+    place = layer.u.data_ptr()
+    assert torch.equal(layer(x), first)
+    assert not torch.equal(layer.u, start)
+    assert layer.u.data_ptr() == place
+    assert layer.u.norm().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("make", LAYERS)
+def test_u_is_saved_and_no_parameter(make: Make) -> None:
+    layer, x = make()
+    assert layer.u.shape == (len(layer.weight),)
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+    layer(x)
+    copy, _ = make()
+    copy.load_state_dict(layer.state_dict())
+    assert torch.equal(copy.u, layer.u)
+    assert torch.equal(copy(x), layer(x))
+
+
+def test_u_starts_as_unnormalised_noise() -> None:
+    torch.manual_seed(0)
+    assert SNLinear(2, 10_000).u.std().item() == pytest.approx(1, abs=0.03)
+
+
+def test_the_bias_is_untouched() -> None:
+    layer = SNLinear(3, 2)
+    torch.testing.assert_close(layer(torch.zeros(1, 3))[0], layer.bias)
+    assert SNLinear(3, 2, bias=False).bias is None
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 2, 3, 3), (1, 6)])
+def test_gradient_with_u_and_v_constant(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(shape, dtype=torch.float64)
+    u0, c = torch.randn(shape[0], dtype=torch.float64), torch.randn(shape, dtype=torch.float64)
+    matrix = weight.reshape(shape[0], -1)
+    v = matrix.T @ u0 / (matrix.T @ u0).norm()
+    u = matrix @ v / (matrix @ v).norm()
+
+    def f(weight: Tensor) -> float:
+        return float((c * weight / (u @ weight.reshape(shape[0], -1) @ v)).sum())
+
+    expected = torch.empty_like(weight)
+    for i in range(weight.numel()):
+        step = torch.zeros(weight.numel(), dtype=torch.float64)
+        step[i] = 1e-6
+        step = step.reshape(shape)
+        expected.view(-1)[i] = (f(weight + step) - f(weight - step)) / 2e-6
+    leaf = weight.clone().requires_grad_()
+    (found,) = torch.autograd.grad((c * spectral_normalize(leaf, u0)[0]).sum(), leaf)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_autocast_does_not_round_sigma() -> None:
+    weight, u = torch.randn(8, 9), torch.randn(8)
+    expected = spectral_normalize(weight, u)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(spectral_normalize(weight, u), expected, rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
+def test_compiled_gradients_are_not_of_the_next_u() -> None:
+    # This backend divides the graph as inductor does, which may recompute in the backward pass.
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    layers: list[nn.Module] = [SNConv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten()]
+    dis = nn.Sequential(*layers, SNLinear(64, 1)).double()
+    twin, x = deepcopy(dis), torch.randn(4, 1, 4, 4, dtype=torch.float64)
+    compiled = torch.compile(dis, fullgraph=True, backend="aot_eager_decomp_partition")
+    for _ in range(2):
+        torch.testing.assert_close(
+            torch.autograd.grad(compiled(x).square().mean(), list(dis.parameters())),
+            torch.autograd.grad(twin(x).square().mean(), list(twin.parameters())),
+        )
+        torch.testing.assert_close(dict(dis.named_buffers()), dict(twin.named_buffers()))
+
+
+# --- Batch normalisation
+
+
+def test_batch_norm_is_chainers() -> None:
+    for norm in (BatchNorm1d(3), BatchNorm2d(3), BiasBatchNorm2d(3)):
+        assert (norm.eps, norm.momentum) == (2e-5, 0.1)
+
+
+def test_bias_batch_norm_has_no_gain() -> None:
+    torch.manual_seed(0)
+    ours, theirs = BiasBatchNorm2d(3), BatchNorm2d(3)
+    assert [name for name, _ in ours.named_parameters()] == ["bias"]
+    assert "weight" not in ours.state_dict()
+    with torch.no_grad():
+        ours.bias.copy_(torch.randn(3))
+        theirs.bias.copy_(ours.bias)
+    x = torch.randn(4, 3, 2, 2)
+    torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+    copy = BiasBatchNorm2d(3)
+    copy.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(deepcopy(copy).eval()(x), ours(x))
+
+
+# --- Residual blocks, written out once more
+
+
+def test_gen_block() -> None:
+    torch.manual_seed(0)
+    block, x = GenBlock(3, 4), torch.randn(2, 3, 4, 4)
+    up = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    h = F.relu(F.batch_norm(x, None, None, training=True, eps=2e-5))
+    h = block.c1(h.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    h = block.c2(F.relu(F.batch_norm(h, None, None, training=True, eps=2e-5)))
+    torch.testing.assert_close(block(x), h + block.c_sc(up))
+    assert (block.c1.out_channels, block.c_sc.kernel_size) == (4, (1, 1))
+
+
+def test_dis_block() -> None:
+    torch.manual_seed(0)
+    block, x = DisBlock(3, 4, down=2), torch.randn(2, 3, 4, 4)
+    h = F.avg_pool2d(block.c2(F.relu(block.c1(F.relu(x)))), 2)
+    torch.testing.assert_close(block(x), h + F.avg_pool2d(block.c_sc(x), 2))
+    assert (block.c1.out_channels, block.c_sc.kernel_size) == (3, (1, 1))
+
+
+def test_dis_block_with_an_identity_shortcut() -> None:
+    torch.manual_seed(0)
+    block, x = DisBlock(3, 3), torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(block(x), x + block.c2(F.relu(block.c1(F.relu(x)))))
+    assert len(list(block.parameters())) == 4
+
+
+def test_optimized_dis_block() -> None:
+    torch.manual_seed(0)
+    block, x = OptimizedDisBlock(3, 4), torch.randn(2, 3, 4, 4)
+    h = F.avg_pool2d(block.c2(F.relu(block.c1(x))), 2)
+    torch.testing.assert_close(block(x), h + block.c_sc(F.avg_pool2d(x, 2)))
+
+
+def test_a_shortcut_has_weights_whenever_the_size_changes() -> None:
+    assert isinstance(DisBlock(3, 4).c_sc, nn.Conv2d)
+    assert isinstance(DisBlock(3, 3, down=2).c_sc, nn.Conv2d)
+    assert isinstance(GenBlock(3, 3).c_sc, nn.Conv2d)
+    assert isinstance(GenBlock(3, 3, up=1).c_sc, nn.Identity)
+
+
+def test_blocks_take_another_convolution_and_hidden_size() -> None:
+    block = DisBlock(3, 5, down=2, hidden=7, conv=SNConv2d)
+    assert all(isinstance(c, SNConv2d) for c in (block.c1, block.c2, block.c_sc))
+    assert block.c1.out_channels == 7
+    assert GenBlock(3, 5, hidden=7).b2.num_features == 7
+    assert block(torch.randn(1, 3, 4, 4)).shape == (1, 5, 2, 2)
+
+
+def test_blocks_start_as_glorot_says() -> None:
+    torch.manual_seed(0)
+    block = DisBlock(64, 64, down=2)
+    bound = (2 * 6 / (2 * 64 * 9)) ** 0.5
+    assert block.c1.weight.abs().max().item() == pytest.approx(bound, rel=1e-3)
+    assert block.c_sc.weight.abs().max().item() == pytest.approx((6 / 128) ** 0.5, rel=1e-2)
+    assert not block.c1.bias.any() and not block.c_sc.bias.any()
+
+
+# --- Initialisers
+
+CONV, DECONV, LINEAR = (
+    nn.Conv2d(32, 48, 5, 2),
+    nn.ConvTranspose2d(32, 48, 5, 2),
+    nn.Linear(320, 480),
+)
+NORMAL = [
+    (lambda m: init_normal(m, 0.02), CONV, 0.02),
+    (lambda m: init_normal(m, 0.02), LINEAR, 0.02),
+    (init_lecun_normal, CONV, (1 / (32 * 25)) ** 0.5),
+    (init_lecun_normal, LINEAR, (1 / 320) ** 0.5),
+    (init_lecun_normal, DECONV, (1 / (48 * 25)) ** 0.5),
+]
+UNIFORM = [
+    (init_glorot_uniform, CONV, (2 / (80 * 25)) ** 0.5),
+    (init_glorot_uniform, DECONV, (2 / (80 * 25)) ** 0.5),
+    (lambda m: init_glorot_uniform(m, 2.0), LINEAR, 2 * (2 / 800) ** 0.5),
+    (init_he_uniform, CONV, (4 / (32 * 25 + 48 * 25 / 4)) ** 0.5),
+    (init_he_uniform, DECONV, (4 / (32 * 25 / 4 + 48 * 25)) ** 0.5),
+    (init_he_uniform, LINEAR, (4 / 800) ** 0.5),
+]
+Init = Callable[[nn.Module], None]
+
+
+def filled(init: Init, layer: nn.Module) -> Tensor:
+    torch.manual_seed(0)
+    layer = nn.Sequential(deepcopy(layer), nn.BatchNorm2d(3))
+    init(layer)
+    assert not layer[0].bias.any()
+    assert (layer[1].weight == 1).all()
+    return layer[0].weight.detach()
+
+
+@pytest.mark.parametrize(("init", "layer", "std"), NORMAL)
+def test_normal_initialisers(init: Init, layer: nn.Module, std: float) -> None:
+    weight = filled(init, layer)
+    assert weight.std().item() == pytest.approx(std, rel=0.02)
+    assert (weight.abs() > 2 * std).float().mean().item() == pytest.approx(0.0455, abs=0.005)
+
+
+@pytest.mark.parametrize(("init", "layer", "std"), UNIFORM)
+def test_uniform_initialisers(init: Init, layer: nn.Module, std: float) -> None:
+    weight = filled(init, layer)
+    assert weight.std().item() == pytest.approx(std, rel=0.02)
+    assert weight.abs().max().item() == pytest.approx(3**0.5 * std, rel=1e-3)
+
+
+def test_leak_is_chainers() -> None:
+    assert LEAK == 0.2

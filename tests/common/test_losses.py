@@ -1,0 +1,209 @@
+"""common/losses.py: formulas against NumPy, the gradient penalty against finite differences."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from common import losses
+from common.layers import BatchNorm2d, SNConv2d, SNLinear
+from common.losses import gradient_penalty
+
+REAL = np.array([[2.0], [-0.5], [0.25]])
+FAKE = np.array([[-3.0], [1.5]])  # another batch size, on purpose
+
+
+def softplus(t: np.ndarray) -> np.ndarray:
+    return np.log1p(np.exp(t))
+
+
+EXPECTED = {
+    "loss_dis_softplus": softplus(-REAL).mean() + softplus(FAKE).mean(),
+    "loss_gen_softplus": softplus(-FAKE).mean(),
+    "loss_dis_hinge": (0 + 1.5 + 0.75) / 3 + (0 + 2.5) / 2,
+    "loss_gen_hinge": 0.75,
+    "loss_dis_wasserstein": -0.75 - 1.75 / 3,
+    "loss_gen_wasserstein": 0.75,
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("shape", [(-1, 1), (-1,)])
+def test_values(name: str, shape: tuple[int, ...]) -> None:
+    logits = [torch.from_numpy(FAKE).reshape(shape)]
+    if "_dis_" in name:
+        logits.insert(0, torch.from_numpy(REAL).reshape(shape))
+    loss = getattr(losses, name)(*logits)
+    assert loss.shape == ()
+    assert loss.item() == pytest.approx(EXPECTED[name], abs=1e-12)
+
+
+def test_extreme_logits_stay_finite() -> None:
+    y = torch.tensor([-1e4, 1e4])
+    assert losses.loss_dis_softplus(y, y).item() == pytest.approx(1e4)
+    assert losses.loss_gen_softplus(y).item() == pytest.approx(5e3)
+
+
+# --- The gradient penalty. The critics are smooth, so that finite differences are exact enough.
+
+
+class Critic(nn.Module):
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        logits: Tensor = self.layers(x)
+        return logits if y is None else logits * y[:, None]
+
+
+def plain() -> Critic:
+    convs = nn.Conv2d(1, 2, 3, 2, 1), nn.Tanh(), nn.Conv2d(2, 2, 2)
+    return Critic(*convs, nn.Flatten(), nn.Linear(2, 1))
+
+
+def with_batch_norm() -> Critic:
+    conv = nn.Conv2d(1, 2, 3, 2, 1)
+    return Critic(conv, BatchNorm2d(2), nn.Softplus(), nn.Flatten(), nn.Linear(8, 1))
+
+
+def with_spectral_norm() -> Critic:
+    return Critic(SNConv2d(1, 2, 3, 2, 1), nn.Softplus(), nn.Flatten(), SNLinear(8, 1))
+
+
+CRITICS = [plain, with_batch_norm, with_spectral_norm]
+SHAPE = (3, 1, 4, 4)
+
+
+def make(critic: Callable[[], Critic]) -> tuple[Critic, Tensor]:
+    """A critic in training mode whose power iterations have converged, and images for it."""
+    torch.manual_seed(0)
+    dis = critic().double()
+    x = torch.randn(SHAPE, dtype=torch.float64)
+    with torch.no_grad():
+        for _ in range(200):
+            dis(x)
+    return dis, x
+
+
+def finite_differences(f: Callable[[], float], at: Tensor, h: float = 1e-5) -> Tensor:
+    """df/dat by central differences; f reads `at`, which is moved in place and put back."""
+    slope = torch.empty_like(at)
+    flat, out = at.detach().view(-1), slope.view(-1)
+    for i, value in enumerate(flat.tolist()):
+        flat[i] = value + h
+        upper = f()
+        flat[i] = value - h
+        out[i] = (upper - f()) / (2 * h)
+        flat[i] = value
+    return slope
+
+
+def by_autograd(dis: nn.Module, x: Tensor, target: float = 1.0) -> Tensor:
+    x = x.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(dis(x).sum(), x, create_graph=True)
+    return ((slope.square().sum((1, 2, 3)).sqrt() - target) ** 2).mean()
+
+
+@pytest.mark.parametrize("critic", CRITICS)
+@pytest.mark.parametrize("target", [1.0, 0.25])
+def test_penalty_is_that_of_finite_differences(critic: Callable[[], Critic], target: float) -> None:
+    dis, x = make(critic)
+    state = {name: buffer.clone() for name, buffer in dis.named_buffers()}
+
+    def total() -> float:
+        y = torch.func.functional_call(dis, {k: v.clone() for k, v in state.items()}, (x,))
+        return float(y.sum().item())
+
+    slope = finite_differences(total, x)
+    expected = ((slope.flatten(1).norm(dim=1) - target) ** 2).mean()
+    penalty = gradient_penalty(dis, x, target=target)
+    assert penalty.shape == ()
+    assert penalty.item() == pytest.approx(expected.item(), rel=1e-7)
+
+
+@pytest.mark.parametrize("critic", CRITICS)
+def test_gradients_are_those_of_finite_differences(critic: Callable[[], Critic]) -> None:
+    # With spectral normalisation this holds because u has converged: there the derivative of
+    # u and v, which the layer takes for constants, does not contribute.
+    dis, x = make(critic)
+    parameters = list(dis.parameters())
+    gradients = torch.autograd.grad(gradient_penalty(dis, x), parameters, allow_unused=True)
+    for p, gradient in zip(parameters, gradients, strict=True):
+        expected = finite_differences(lambda: gradient_penalty(dis, x).item(), p)
+        found = torch.zeros_like(p) if gradient is None else gradient
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("critic", CRITICS)
+def test_penalty_is_that_of_autograd(critic: Callable[[], Critic]) -> None:
+    dis, x = make(critic)
+    parameters = list(dis.parameters())
+    ours = gradient_penalty(dis, x)
+    theirs = by_autograd(dis, x)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, parameters, allow_unused=True),
+        torch.autograd.grad(theirs, parameters, allow_unused=True),
+    )
+
+
+@pytest.mark.parametrize("critic", CRITICS)
+def test_penalty_changes_no_buffer(critic: Callable[[], Critic]) -> None:
+    torch.manual_seed(0)
+    dis = critic()
+    before = {name: buffer.clone() for name, buffer in dis.named_buffers()}
+    gradient_penalty(dis, torch.randn(SHAPE))
+    for name, buffer in dis.named_buffers():
+        assert torch.equal(buffer, before[name]), name
+    dis(torch.randn(SHAPE))
+    assert not before or any(not torch.equal(b, before[n]) for n, b in dis.named_buffers())
+
+
+def test_penalty_of_a_linear_critic_is_known() -> None:
+    dis = Critic(nn.Flatten(), nn.Linear(4, 1))
+    with torch.no_grad():
+        dis.layers[1].weight.copy_(torch.tensor([[0.0, 3.0, 4.0, 0.0]]))
+    x = torch.randn(7, 1, 2, 2)
+    assert gradient_penalty(dis, x).item() == pytest.approx((5 - 1) ** 2)
+    assert gradient_penalty(dis, x, target=0.0).item() == pytest.approx(25)
+    y = torch.full((7,), 2.0)
+    assert gradient_penalty(dis, x, y).item() == pytest.approx((10 - 1) ** 2)
+
+
+def test_a_flat_critic_has_a_finite_penalty_and_gradient() -> None:
+    dis = Critic(nn.Flatten(), nn.Linear(4, 1))
+    nn.init.zeros_(dis.layers[1].weight)
+    penalty = gradient_penalty(dis, torch.randn(2, 1, 2, 2))
+    (gradient,) = torch.autograd.grad(penalty, dis.layers[1].weight)
+    assert penalty.item() == 1
+    assert torch.equal(gradient, torch.zeros(1, 4))
+
+
+def test_the_gradient_reaches_the_images() -> None:
+    dis, x = make(plain)
+    x.requires_grad_()
+    (found,) = torch.autograd.grad(gradient_penalty(dis, x), x)
+    expected = finite_differences(lambda: gradient_penalty(dis, x).item(), x)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
+@pytest.mark.parametrize("critic", [with_batch_norm, with_spectral_norm])
+def test_it_compiles_as_one_graph(critic: Callable[[], Critic]) -> None:
+    torch._dynamo.reset()
+    dis, x = make(critic)
+    parameters = list(dis.parameters())
+    before = {name: buffer.clone() for name, buffer in dis.named_buffers()}
+
+    def loss(x: Tensor) -> Tensor:
+        return gradient_penalty(dis, x)
+
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")(x)
+    torch.testing.assert_close(
+        torch.autograd.grad(compiled, parameters, allow_unused=True),
+        torch.autograd.grad(loss(x), parameters, allow_unused=True),
+    )
+    assert all(torch.equal(buffer, before[name]) for name, buffer in dis.named_buffers())
