@@ -1,0 +1,120 @@
+"""`ganlib data`: which data sets there are, what is in one, and writing one to a file."""
+
+from pathlib import Path
+
+import click
+import torch
+
+from common.data import DataSet
+from common.datasets._stream import NoSuchSplit, Stream
+from common.errors import UserError
+from common.hdf5 import write_streams
+from common.sources import HDF5, datasets, open_dataset, open_stream
+
+CLASSES = 20  # how many are listed
+SAMPLE = 1000  # images that the mean is taken of: enough, and quick to read out of any file
+
+size_option = click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Crop and resize to N x N pixels; by default the data set's own size.",
+)
+root_option = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the data set's files are; by default $GANLIB_DATA or ~/.cache/ganlib/data.",
+)
+
+
+@click.group("data")
+def command() -> None:
+    """List, describe and prepare data sets."""
+
+
+@command.command("list")
+def list_command() -> None:
+    """The names that --dataset takes, and what is behind them."""
+    names = datasets.names()
+    width = max(map(len, names))
+    for name in names:
+        first = datasets.describe(name).partition("\n")[0]
+        click.echo(f"{name:{width}}  {first}")
+
+
+@command.command()
+@click.argument("name")
+@size_option
+@root_option
+def info(name: str, size: int | None, data_root: Path | None) -> None:
+    """What is in the data set NAME, or in a folder of images or an .h5 file."""
+    train = open_dataset(name, data_root, "train", size)
+    try:
+        test = open_dataset(name, data_root, "test", size)
+    except NoSuchSplit:
+        test = None
+    click.echo(train.name)
+    for key, value in train.provenance.items():
+        click.echo(f"  {key}: {value}")
+    _describe("train", train)
+    if test is not None:
+        _describe("test", test)
+
+
+@command.command()
+@click.argument("source")
+@click.argument("out", type=click.Path(path_type=Path))
+@size_option
+@root_option
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+def prepare(source: str, out: Path, size: int | None, data_root: Path | None, force: bool) -> None:
+    """Write SOURCE, a data set's name or a path, to the HDF5 file OUT, however large it is.
+
+    Images are cropped, resized and decoded once and for all; use OUT as --dataset afterwards.
+    """
+    _check_out(out, force)
+    train = open_stream(source, data_root, "train", size)
+    write_streams(out, train, _test_stream(source, data_root, size))
+    click.echo(f"{out}: {out.stat().st_size / 2**20:,.1f} MiB; use it by --dataset {out}")
+
+
+def _check_out(out: Path, force: bool) -> None:
+    if out.suffix.lower() not in HDF5:
+        raise UserError(f"{out} must end in .h5, by which the file is known as a data set later.")
+    if out.is_dir():
+        raise UserError(f"{out} is a folder: give the name of a file.")
+    if not out.parent.is_dir():
+        raise UserError(f"There is no folder {out.parent} to write {out.name} to: make it first.")
+    if out.exists() and not force:
+        raise UserError(f"{out} exists already: give another name, or --force to replace it.")
+
+
+def _test_stream(source: str, data_root: Path | None, size: int | None) -> Stream | None:
+    try:
+        return open_stream(source, data_root, "test", size)
+    except NoSuchSplit:
+        return None
+
+
+def _describe(split: str, data: DataSet) -> None:
+    """Print the size of a split, its pixels' mean and its classes."""
+    channels, height, width = data.shape
+    colour = "grey" if channels == 1 else "RGB"
+    click.echo(f"{split}: {len(data):,} images, {width}x{height} {colour}")
+    if data.source is not None:
+        _, channels, height, width = data.source.shape
+        click.echo(f"  each with a source image, {width}x{height}, {channels} channels")
+    index = torch.linspace(0, len(data) - 1, min(SAMPLE, len(data))).long()
+    pixels = data.x[index].double()
+    of = "" if len(index) == len(data) else f" (of {len(index):,} images)"
+    click.echo(f"  pixels: mean {pixels.mean():.1f}, standard deviation {pixels.std():.1f}{of}")
+    if data.y is None:
+        click.echo("  no labels")
+        return
+    counts = torch.bincount(data.y, minlength=len(data.classes)).tolist()
+    click.echo(f"  {len(counts)} classes:")
+    for name, count in list(zip(data.classes, counts, strict=True))[:CLASSES]:
+        click.echo(f"    {name}: {count:,}")
+    if len(counts) > CLASSES:
+        click.echo(f"    and {len(counts) - CLASSES} more")

@@ -1,0 +1,227 @@
+"""Settings: the run's and the algorithm's, in one flat name space; defaults < YAML file < flags,
+strictly checked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from common.errors import UserError, did_you_mean
+from ganlib.registry import algorithms
+
+if TYPE_CHECKING:
+    from common.data import Condition
+
+M = TypeVar("M", bound=BaseModel)
+ALIASES = {"batchsize": "batch_size"}  # chainer-gan-lib's spellings
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("should be a number")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
+Interval = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
+Positive = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
+NonNegative = Annotated[float, BeforeValidator(_no_bool), Field(ge=0)]
+Rate = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, lt=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+class AlgorithmConfig(_Strict):
+    """An algorithm's recipe. Subclasses add fields and change defaults; these are common to all."""
+
+    architecture: str = ""
+    """Which networks."""
+    width: Positive = 1.0
+    """Factor on the channels of all networks."""
+    batch_size: Count = 64
+    """Images in a batch (of all GPUs together)."""
+    max_iter: Count = 100_000
+    """Iterations to train for; one is one generator update and its discriminator updates."""
+    adam_alpha: Positive = 2e-4
+    """Adam's learning rate."""
+    adam_beta1: Rate = 0.0
+    """Adam's decay of the first moment."""
+    adam_beta2: Rate = 0.9
+    """Adam's decay of the second moment."""
+    lr_decay: Literal["none", "linear"] = "none"
+    """linear: the learning rate falls to 0 at max_iter."""
+    ema_decay: Rate = 0.0
+    """Decay of the averaged generator that sampling prefers; 0 keeps none. Ramps up from 0.1."""
+    dequantize: bool = False
+    """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
+
+    @property
+    def condition(self) -> "Condition":
+        """What the batches carry in y, and what gen and dis are told."""
+        return None
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """(H, W) that the networks want for images of this size: here the next multiple of 8,
+        square.
+        """
+        side = max(16, -(-max(height, width) // 8) * 8)
+        return side, side
+
+
+class RunConfig(_Strict):
+    """A run's own settings, the same for every algorithm."""
+
+    algorithm: str
+    """Name of the algorithm; --list shows all."""
+    dataset: str = "fashion_mnist"
+    """Name of a data set, a folder of images, or an .h5 file."""
+    data_root: Path | None = None
+    """Folder with the data set's files."""
+    size: Annotated[int, Field(ge=8)] | None = None
+    """Resize and crop the images to this many pixels square."""
+    flip: bool = False
+    """Mirror every image with probability 1/2."""
+    seed: Interval = 0
+    """Everything random follows from it."""
+    out: Path | None = None
+    """Result folder; default result/<algorithm>_<dataset>/seed<N>."""
+    gpu: Annotated[int, Field(ge=-1)] | None = None
+    """Number of the GPU, -1 for the CPU; default the first GPU if there is one."""
+    device: str | None = None
+    """The same as a PyTorch device: cpu, cuda:1, mps."""
+    deterministic: bool = False
+    """Bitwise repeatable on a GPU too, for some of its speed."""
+    init_from: Path | None = None
+    """Start from the weights in this snapshot (fine-tuning); optimizers start anew."""
+    resume: str | None = None
+    """Continue: auto (the newest unfinished run with these settings), a run's folder, or a
+    snapshot.
+    """
+    max_images: Count | None = None
+    """Stop after this many real images."""
+    max_hours: Positive | None = None
+    """Stop, with a snapshot, before this many hours are over."""
+    display_interval: Interval = 100
+    """Iterations between lines of the log."""
+    sample_interval: Interval = 1000
+    """Iterations between sample grids; 0 for none."""
+    snapshot_interval: Interval = 5000
+    """Iterations between snapshots; 0 for the last one only."""
+    evaluation_interval: Interval = 10_000
+    """Iterations between evaluations; 0 for none."""
+    keep_snapshots: Count = 2
+    """How many of the newest snapshots stay."""
+    best_by: str | None = None
+    """Keep the snapshot with the best score too: min:NAME or max:NAME, a name in the log."""
+    tensorboard: bool = True
+    """Write the log for TensorBoard as well."""
+    extension: tuple[str, ...] = ()
+    """Add an extension by name; may be repeated."""
+    plugin_dir: tuple[Path, ...] = ()
+    """A folder with algorithms (and datasets/, extensions/) of your own; may be repeated."""
+
+
+# what two runs must share for one to be the continuation of the other
+_TRAJECTORY = ("algorithm", "dataset", "size", "flip", "seed", "init_from")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run, checked."""
+
+    run: RunConfig
+    algorithm: AlgorithmConfig
+
+    def flat(self) -> dict[str, Any]:
+        """Every setting by name, as plain types for YAML, JSON and snapshots."""
+        return {**self.run.model_dump(mode="json"), **self.algorithm.model_dump(mode="json")}
+
+    def trajectory(self) -> dict[str, Any]:
+        """The settings on which the numbers depend; how long to train is one only if the learning
+        rate knows it.
+        """
+        flat = self.flat()
+        names = [*_TRAJECTORY, *type(self.algorithm).model_fields]
+        if self.algorithm.lr_decay == "none":
+            names.remove("max_iter")
+        return {name: flat[name] for name in names}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file: one flat mapping."""
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"There is no settings file {path}.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise UserError(f"{path} should hold settings as 'name: value' lines.")
+    return values
+
+
+def resolve(*layers: Mapping[str, Any]) -> Settings:
+    """Settings from layers of values, later ones first; every key and value is checked."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            values[ALIASES.get(key, key)] = value
+    if "algorithm" not in values:
+        raise UserError("Which algorithm? Give --algorithm NAME; --list shows all.")
+    config = algorithms[str(values["algorithm"])].config
+    _check_names(values, str(values["algorithm"]), config)
+    run = {name: values.pop(name) for name in list(values) if name in RunConfig.model_fields}
+    settings = Settings(_validate(RunConfig, run), _validate(config, values))
+    if settings.run.gpu is not None and settings.run.device is not None:
+        raise UserError("Give --gpu or --device, not both.")
+    return settings
+
+
+def _check_names(values: Mapping[str, Any], algorithm: str, config: type[AlgorithmConfig]) -> None:
+    known = {*RunConfig.model_fields, *config.model_fields}
+    for name in values:
+        if name not in known:
+            raise UserError(unknown_setting(name, algorithm, known))
+
+
+def unknown_setting(name: str, algorithm: str, known: set[str]) -> str:
+    """The sentence for a setting that the algorithm does not have, naming who has it or what is
+    nearest.
+    """
+    owners = [other for other in algorithms.names() if name in _fields(other)]
+    if owners:
+        return f"{algorithm} has no setting '{name}' ({', '.join(owners)} has)."
+    return f"There is no setting '{name}' of {algorithm} or of a run.{did_you_mean(name, known)}"
+
+
+def _fields(algorithm: str) -> Mapping[str, Any]:
+    try:
+        return algorithms[algorithm].config.model_fields
+    except UserError:  # a broken folder does not stop the others
+        return {}
+
+
+def _validate(model: type[M], values: Mapping[str, Any]) -> M:
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise UserError(_sentence(error.errors()[0])) from None
+
+
+def _sentence(error: Any) -> str:
+    name, value = ".".join(map(str, error["loc"][:1])), error["input"]
+    if error["type"] == "literal_error":
+        choices = [c.strip("' ") for c in error["ctx"]["expected"].replace(" or ", ",").split(",")]
+        return f"{name} cannot be '{value}'.{did_you_mean(str(value), choices)}"
+    if error["type"] == "missing":
+        return f"{name} must be given."
+    reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{name} is {value!r}, but {reason}."

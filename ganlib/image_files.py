@@ -1,0 +1,63 @@
+"""A stream of generated images as files: a grid, an array, or a PNG for each.
+
+Batches are float (N, C, H, W) in [-1, 1], n images in all.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from common.files import atomic
+from common.pictures import grid, save, to_uint8
+
+
+def write_grid(batches: Iterator[Tensor], n: int, path: Path) -> None:
+    """One picture, 8 images wide or square if that is wider; holds all images as floats."""
+    columns = max(8, math.ceil(math.sqrt(n)))
+    save(grid(torch.cat([batch.cpu() for batch in batches]), columns), path)
+
+
+def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: Path) -> None:
+    """An .npz of `images`, uint8 (n, H, W, C), and `labels`, int64 (n,), unless they are None."""
+    # The temporary file first: a place that cannot be written to shows before the work is done.
+    with atomic(path) as temporary:
+        arrays: dict[str, Any] = {} if labels is None else {"labels": labels.cpu().numpy()}
+        arrays["images"] = _gathered(batches, n)
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)
+
+
+def write_folder(batches: Iterator[Tensor], n: int, path: Path) -> None:
+    """path/00000.png and so on, at the images' own size; the folder is made if missing."""
+    path.mkdir(exist_ok=True)
+    digits, number = max(5, len(str(n - 1))), 0
+    for batch in batches:
+        for pixels in _pixels(batch):
+            picture = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+            save(Image.fromarray(picture), path / f"{number:0{digits}}.png")
+            number += 1
+
+
+def _gathered(batches: Iterator[Tensor], n: int) -> np.ndarray[Any, Any]:
+    images: np.ndarray[Any, Any] | None = None
+    done = 0
+    for batch in batches:
+        pixels = _pixels(batch)
+        if images is None:
+            images = np.empty((n, *pixels.shape[1:]), np.uint8)
+        images[done : done + len(pixels)] = pixels
+        done += len(pixels)
+    assert images is not None
+    return images
+
+
+def _pixels(batch: Tensor) -> np.ndarray[Any, Any]:
+    """float (N, C, H, W) in [-1, 1] -> uint8 (N, H, W, C)."""
+    pixels: np.ndarray[Any, Any] = to_uint8(batch).permute(0, 2, 3, 1).cpu().numpy()
+    return pixels

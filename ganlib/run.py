@@ -1,0 +1,223 @@
+"""From settings to a trained generator: the story of a run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from common.data import DataSet, Loader, fit_spec
+from common.datasets._stream import NoSuchSplit
+from common.errors import UserError
+from common.seeds import mix
+from common.sources import dataset_label, open_dataset
+from ganlib import environment, folders, runtime
+from ganlib.config import Settings, read_yaml, resolve
+from ganlib.extensions.announce import Announce
+from ganlib.extensions.evaluate import Evaluate
+from ganlib.extensions.finite_guard import FiniteGuard
+from ganlib.extensions.log_report import LogReport
+from ganlib.extensions.progress_bar import ProgressBar
+from ganlib.extensions.sample_grid import SampleGrid
+from ganlib.extensions.snapshot import Snapshot
+from ganlib.model import Model
+from ganlib.registry import add_plugins, algorithms, extensions
+from ganlib.snapshot import newest_snapshot, read_snapshot
+from ganlib.trainer import Extension, Trainer, every
+from ganlib.updater import Updater
+
+
+def train(**settings: Any) -> Model:
+    """Train as `python train.py` does, in Python: train(algorithm="sngan", max_iter=1000, gpu=-1).
+
+    Every flag is an argument (`config` too: a YAML file or a mapping). Returns the trained model;
+    its files are in `.out`. Raises common.errors.UserError where the command line would exit with
+    status 2.
+    """
+    return run(gather(settings))
+
+
+def gather(values: Mapping[str, Any]) -> Settings:
+    """Checked settings from what was given: a snapshot's to resume < `config` (a file or a mapping)
+    < the rest.
+    """
+    given = {name: value for name, value in values.items() if name != "config"}
+    config = values.get("config") or {}
+    file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
+    for folder in given.get("plugin_dir") or file.get("plugin_dir") or ():
+        add_plugins(Path(folder))
+    return resolve(settings_to_resume(given.get("resume")), file, given)
+
+
+def settings_to_resume(resume: str | None) -> dict[str, Any]:
+    """The settings of the run to continue, less what belongs to this machine and this process."""
+    if resume is None or resume == "auto":
+        return {}
+    here = ("out", "resume", "gpu", "device", "max_hours")
+    settings = read_snapshot(_snapshot_at(Path(resume)))["settings"]
+    return {name: value for name, value in settings.items() if name not in here}
+
+
+def run(settings: Settings, console: Console | None = None) -> Model:
+    """Train with checked settings, from the start or from a snapshot."""
+    console = console or Console(stderr=True)
+    device = runtime.pick_device(settings.run.gpu, settings.run.device)
+    if settings.run.deterministic:
+        runtime.make_deterministic()
+    resumed = _resumed(settings)
+    updater, test = build(settings, device)
+    content = read_snapshot(resumed) if resumed else None
+    if content is not None:
+        _check_same(content, settings, updater)
+    elif settings.run.init_from is not None:
+        _take_weights(updater, settings.run.init_from)
+    listed = _extensions(settings, test, console)
+    out = _folder(settings, resumed)
+    trainer = Trainer(
+        updater, out, settings.algorithm.max_iter, settings.run.max_images, settings.run.max_hours
+    )
+    trainer.extend(*listed)
+    if content is not None:
+        trainer.load_state(content)
+    folders.write_settings(out, settings, environment.describe(device))
+    _tell_start(console, settings, updater, out, device)
+    _run(trainer, settings)
+    if trainer.stopped == "done":
+        (out / "DONE").touch()
+    else:
+        console.print(
+            f"Stopped at iteration {trainer.iteration}: {trainer.stopped}. --resume auto continues."
+        )
+    console.print(f"Samples: {out / 'samples' / f'{trainer.iteration:07d}.png'}", soft_wrap=True)
+    return Model(updater, settings.flat(), out)
+
+
+def _folder(settings: Settings, resumed: Path | None) -> Path:
+    if resumed is None:
+        return folders.new_folder(settings)
+    out = settings.run.out or resumed.resolve().parent.parent
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "DONE").unlink(missing_ok=True)
+    return out
+
+
+def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | None]:
+    """The updater on its device with its data, and the test set if there is one."""
+    algorithm, s = algorithms[settings.run.algorithm], settings.run
+    data = open_dataset(s.dataset, s.data_root, "train", s.size)
+    spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
+    condition = settings.algorithm.condition
+    loader = Loader(
+        data,
+        spec,
+        settings.algorithm.batch_size,
+        s.seed,
+        condition=condition,
+        device=device,
+        flip=s.flip,
+        dequantize=settings.algorithm.dequantize,
+    )
+    torch.manual_seed(mix(s.seed, "weights"))
+    networks = algorithm.build(settings.algorithm, spec)
+    placed = {name: runtime.place(network, device) for name, network in networks.items()}
+    updater = algorithm.updater(settings.algorithm, loader, spec, placed).to(device)
+    test = _test_set(settings) if s.evaluation_interval or condition == "images" else None
+    if condition == "images":
+        updater.held_out = loader.over(test or data)
+    return updater, test
+
+
+def _extensions(settings: Settings, test: DataSet | None, console: Console) -> list[Extension]:
+    """Everything around the updates, in the order in which it happens."""
+    s, flat = settings.run, settings.flat()
+    display = every(min(s.display_interval, settings.algorithm.max_iter))
+    listed: list[Extension] = [
+        FiniteGuard(display),
+        Evaluate(every(s.evaluation_interval), [], test, n=10_000, seed=s.seed),
+        *(extensions[name](flat) for name in s.extension),
+        SampleGrid(every(s.sample_interval), seed=s.seed),
+        LogReport(min(s.display_interval, settings.algorithm.max_iter)),
+        Announce(console),
+        ProgressBar(console),
+        Snapshot(every(s.snapshot_interval), flat, s.keep_snapshots, s.best_by),
+    ]
+    if s.tensorboard:
+        from ganlib.extensions.tensorboard import (
+            TensorBoard,
+        )  # a slow import that not everybody wants
+
+        listed.insert(-1, TensorBoard(display))
+    return listed
+
+
+def _run(trainer: Trainer, settings: Settings) -> None:
+    try:
+        trainer.run()
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "alloc" not in str(error):
+            raise
+        size = settings.algorithm.batch_size
+        advice = (
+            f"try --batch-size {size // 2}" if size > 1 else "try smaller networks (--width 0.5)"
+        )
+        raise UserError(f"Out of memory with batches of {size} images: {advice}.") from None
+
+
+def _test_set(settings: Settings) -> DataSet | None:
+    try:
+        return open_dataset(settings.run.dataset, settings.run.data_root, "test", settings.run.size)
+    except NoSuchSplit:
+        return None
+
+
+def _resumed(settings: Settings) -> Path | None:
+    """The snapshot to go on from, if any."""
+    if settings.run.resume is None:
+        return None
+    if settings.run.resume == "auto":
+        found = folders.find_unfinished(settings)
+        return newest_snapshot(found) if found else None
+    return _snapshot_at(Path(settings.run.resume))
+
+
+def _snapshot_at(path: Path) -> Path:
+    return newest_snapshot(path) if path.is_dir() else path
+
+
+def _check_same(content: dict[str, Any], settings: Settings, updater: Updater) -> None:
+    difference = folders.compare_settings(content["settings"], settings.trajectory())
+    if difference:
+        raise UserError(f"This run cannot be continued with other settings: {difference}.")
+    if content["spec"] != updater.spec:
+        raise UserError(
+            f"The data have changed since the snapshot: {content['spec']} then, {updater.spec} now."
+        )
+
+
+def _take_weights(updater: Updater, path: Path) -> None:
+    """Weights and buffers from another run's snapshot; optimizers and positions stay fresh."""
+    try:
+        updater.load_state_dict(read_snapshot(path)["updater"]["modules"])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"The networks of {path} are not these: {reason}") from None
+
+
+def _tell_start(
+    console: Console, settings: Settings, updater: Updater, out: Path, device: torch.device
+) -> None:
+    counts = ", ".join(
+        f"{name} {sum(p.numel() for p in network.parameters()):,}"
+        for name, network in updater.named_children()
+        if name != "average"
+    )
+    verb = f"Continuing at iteration {updater.iteration}" if updater.iteration else "Training"
+    shape = "x".join(map(str, updater.spec.image))
+    console.print(
+        f"{verb} {settings.run.algorithm} on {dataset_label(settings.run.dataset)} "
+        f"({len(updater.data.data):,} images, {shape} for the networks), {device}; "
+        f"parameters: {counts}. Results: {out}",
+        soft_wrap=True,
+        highlight=False,
+    )

@@ -1,0 +1,52 @@
+"""The device and how to use it: the only file that knows."""
+
+import os
+
+import torch
+from torch import nn
+
+from common.errors import UserError
+
+
+def pick_device(gpu: int | None, device: str | None) -> torch.device:
+    """The device that was asked for; by default the first GPU, else the CPU."""
+    if device is not None:
+        return _checked(device)
+    if gpu is None:
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    return torch.device("cpu") if gpu < 0 else _checked(f"cuda:{gpu}")
+
+
+def _checked(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        count = torch.cuda.device_count()
+        have = f"there are {count} GPUs, numbered from 0" if count else "PyTorch sees no GPU here"
+        raise UserError(
+            f"The device {name} cannot be used: {have}; -g -1 trains on the CPU."
+        ) from None
+    return device
+
+
+def place(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network on the device; convolutions in channels_last, which both CPUs and GPUs run
+    faster.
+    """
+    placed: nn.Module = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed
+
+
+def make_deterministic() -> None:
+    """Only algorithms that give the same bits every time, for this process."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

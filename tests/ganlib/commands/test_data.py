@@ -1,0 +1,161 @@
+"""`ganlib data`: list, info and prepare as a person runs them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from common.data import DataSet
+from common.datasets import _memory
+from common.datasets._stream import Block, Stream
+from common.errors import UserError
+from common.hdf5 import read_hdf5, write_hdf5
+from ganlib.commands import data as data_command
+from ganlib.commands.data import command
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def done(*arguments: object) -> str:
+    result = run(*arguments)
+    assert result.exception is None, result.exception
+    return result.stdout
+
+
+def refused(*arguments: object) -> str:
+    result = run(*arguments)
+    assert isinstance(result.exception, UserError), result.output
+    return str(result.exception)
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    folder = tmp_path / "pets"
+    for split, n in (("train", 4), ("test", 2)):
+        for i in range(n):
+            file = folder / split / ("cats" if i % 2 else "dogs") / f"{i}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (20, 10), (i, 0, 0)).save(file)
+    return folder
+
+
+def test_list() -> None:
+    lines = done("list").splitlines()
+    assert [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)
+    assert any(line.startswith("cifar10 ") and "in 10 classes." in line for line in lines)
+    assert all(len(line) < 120 for line in lines)
+
+
+def test_info_of_a_folder(pets: Path) -> None:
+    assert done("info", pets).splitlines() == [
+        "pets",
+        f"  folder: {pets / 'train'}",
+        "  size: cropped square, resized to 64x64",
+        "train: 4 images, 64x64 RGB",
+        "  pixels: mean 0.5, standard deviation 1.0",
+        "  2 classes:",
+        "    cats: 2",
+        "    dogs: 2",
+        "test: 2 images, 64x64 RGB",
+        "  pixels: mean 0.2, standard deviation 0.4",
+        "  2 classes:",
+        "    cats: 1",
+        "    dogs: 1",
+    ]
+
+
+def test_info_of_pairs_and_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.zeros((2500, 1, 8, 8), dtype=torch.uint8)
+    y = torch.arange(2500) % 25
+    classes = tuple(f"class {i}" for i in range(25))
+    write_hdf5(tmp_path / "a.h5", DataSet("pairs", x, y, x[:, :, :4, :4], classes))
+    monkeypatch.setattr("common.hdf5.IN_MEMORY", 10)
+    text = done("info", tmp_path / "a.h5")
+    assert "train: 2,500 images, 8x8 grey\n  each with a source image, 4x4, 1 channels\n" in text
+    assert "mean 0.0, standard deviation 0.0 (of 1,000 images)" in text
+    assert "    class 19: 100\n    and 5 more\n" in text
+    assert "test:" not in text
+
+
+def test_info_of_nothing(tmp_path: Path) -> None:
+    assert "Did you mean 'svhn'?" in refused("info", "svnh")
+    assert "no usable image" in refused("info", tmp_path)
+
+
+def test_prepare(pets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pets.h5"
+    text = done("prepare", pets, out, "--size", 8)
+    assert text.startswith(f"{out}: 0.0 MiB; use it by --dataset {out}")
+    train, test = read_hdf5(out, "train"), read_hdf5(out, "test")
+    assert (train.name, train.classes, train.shape) == ("pets", ("cats", "dogs"), (3, 8, 8))
+    assert isinstance(train.x, torch.Tensor) and isinstance(test.x, torch.Tensor)
+    assert train.x[:, 0, 4, 4].tolist() == [1, 3, 0, 2]
+    assert test.x[:, 0, 4, 4].tolist() == [1, 0]
+    assert train.provenance["size"] == "cropped square, resized to 8x8"
+
+
+def test_prepare_with_little_memory(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_memory, "available_memory", lambda: 1000)
+    refused("info", pets)
+    done("prepare", pets, tmp_path / "pets.h5")
+    assert len(read_hdf5(tmp_path / "pets.h5", "train")) == 4
+
+
+def test_prepare_without_a_test_split(pets: Path, tmp_path: Path) -> None:
+    done("prepare", pets / "train", tmp_path / "a.h5")
+    done("prepare", tmp_path / "a.h5", tmp_path / "b.h5", "--size", 16)
+    assert read_hdf5(tmp_path / "b.h5", "train").shape == (3, 16, 16)
+    with h5py.File(tmp_path / "b.h5") as file:
+        assert "test" not in file
+
+
+def test_prepare_does_not_overwrite_unasked(pets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pets.h5"
+    out.write_text("precious")
+    assert "--force" in refused("prepare", pets, out)
+    assert out.read_text() == "precious"
+    done("prepare", pets, out, "--force", "--size", 8)
+    done("prepare", out, out, "--force", "--size", 4)
+    assert read_hdf5(out, "train").shape == (3, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("pets.npz", "must end in .h5"),
+        ("nowhere/pets.h5", "There is no folder"),
+        ("folder.h5", "is a folder"),
+    ],
+)
+def test_prepare_to_a_wrong_place(pets: Path, tmp_path: Path, out: str, words: str) -> None:
+    (tmp_path / "folder.h5").mkdir()
+    assert words in refused("prepare", pets, tmp_path / out)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), UserError("damaged")])
+def test_nothing_is_left_of_what_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def blocks() -> Iterator[Block]:
+        yield Block(torch.zeros((3, 1, 4, 4), dtype=torch.uint8))
+        raise error
+
+    def open_stream(*_: object) -> Stream:
+        return Stream("x", (1, 4, 4), 10, blocks())
+
+    monkeypatch.setattr(data_command, "open_stream", open_stream)
+    assert run("prepare", "x", tmp_path / "x.h5").exit_code != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_root(pets: Path, tmp_path: Path) -> None:
+    assert "train: 4 images" in done("info", "folder", "--data-root", pets, "--size", 8)
+    assert "train-images" in refused("info", "mnist", "--data-root", tmp_path / "x")
