@@ -1,0 +1,11 @@
+"""Convolutional networks with batch normalisation, non-saturating loss: the baseline.
+
+Radford, Metz, Chintala 2015, https://arxiv.org/abs/1511.06434
+"""
+
+from ganlib.registry import Algorithm
+
+from .net import build
+from .updater import Config, Updater
+
+ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

@@ -1,0 +1,88 @@
+"""DCGAN's networks: chainer-gan-lib's for 32 pixels, and two of its authors for 64."""
+
+from functools import partial
+
+from torch import nn
+
+from common.data import DataSpec, Shape
+from common.layers import init_normal
+from common.net import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    NetConfig,
+    StridedDiscriminator,
+    StridedGenerator,
+    dense_relu,
+    halvings,
+    scaled,
+)
+
+
+def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The generator and the discriminator of config.architecture for spec.image."""
+    return ARCHITECTURES[config.architecture](spec.image, config.width)
+
+
+def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
+    """chainer-gan-lib dcgan/net.py, common/net.py: z 128 ~ U(-1, 1), 32 pixels."""
+    ch = scaled(512, width)
+    return {"gen": DCGANGenerator(image, ch=ch), "dis": DCGANDiscriminator(image, ch)}
+
+
+def radford(image: Shape, width: float) -> dict[str, nn.Module]:
+    """Newmu/dcgan_code faces/train_uncond_dcgan.py: z 100 ~ U(-1, 1), 5x5 kernels, 64 pixels.
+
+    There batch normalisation always uses the batch, also to sample, which would make a sample
+    depend on its neighbours; here running averages replace it in evaluation mode.
+    """
+    norm = partial(nn.BatchNorm2d, eps=1e-8)
+    l0 = partial(dense_relu, norm=partial(nn.BatchNorm1d, eps=1e-8), bias=False)
+    conv = partial(nn.Conv2d, kernel_size=5, stride=2, padding=2, bias=False)
+    deconv = partial(
+        nn.ConvTranspose2d, kernel_size=5, stride=2, padding=2, output_padding=1, bias=False
+    )
+    linear = partial(nn.Linear, bias=False)
+    widths = halvings(scaled(1024, width), 3)
+    return {
+        "gen": init_radford(StridedGenerator(image, 100, "uniform", widths, l0, deconv, norm)),
+        "dis": init_radford(StridedDiscriminator(image, widths[::-1], conv, linear, norm)),
+    }
+
+
+def torch_(image: Shape, width: float) -> dict[str, nn.Module]:
+    """soumith/dcgan.torch main.lua: z 100 ~ N(0, 1), 4x4 kernels, 64 pixels.
+
+    Its last convolution, 4x4 on a 4x4 image, is written as the linear layer that it is.
+    """
+    norm, l0 = nn.BatchNorm2d, deconv_relu
+    conv = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
+    deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
+    linear = partial(nn.Linear, bias=False)
+    widths = halvings(scaled(512, width), 3)
+    return {
+        "gen": init_radford(StridedGenerator(image, 100, "normal", widths, l0, deconv, norm)),
+        "dis": init_radford(StridedDiscriminator(image, widths[::-1], conv, linear, norm)),
+    }
+
+
+ARCHITECTURES = {"dcgan": dcgan, "radford": radford, "torch": torch_}
+
+
+def deconv_relu(n_hidden: int, bottom: Shape) -> nn.Sequential:
+    """(N, n_hidden) -> ReLU(BN(deconvolution of one pixel)), (N, *bottom); BN per channel."""
+    ch, height, width = bottom
+    return nn.Sequential(
+        nn.Unflatten(1, (n_hidden, 1, 1)),
+        nn.ConvTranspose2d(n_hidden, ch, (height, width), bias=False),
+        nn.BatchNorm2d(ch),
+        nn.ReLU(),
+    )
+
+
+def init_radford(net: nn.Module) -> nn.Module:
+    """`net` with weights N(0, 0.02^2), gains of batch normalisation N(1, 0.02^2), biases 0."""
+    init_normal(net, 0.02)
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+    return net

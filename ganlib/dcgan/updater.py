@@ -1,0 +1,49 @@
+"""DCGAN's recipe and training: the discriminator, then the generator on the same z."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from common.losses import loss_dis_softplus, loss_gen_softplus
+from common.net import Generator
+from ganlib import config, updater
+
+
+class Config(config.AlgorithmConfig):
+    """chainer-gan-lib's recipe; example_configs/dcgan_paper.yaml is the paper's."""
+
+    architecture: Literal["dcgan", "radford", "torch"] = "dcgan"
+    """dcgan: chainer-gan-lib's 32-pixel networks; radford: the paper's, 64 pixels; torch: the co-
+    author's, 64.
+    """
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """64 pixels for the paper's networks, which halve the image four times."""
+        return super().image_size(height, width) if self.architecture == "dcgan" else (64, 64)
+
+
+class Updater(updater.Updater):
+    """Section 3 of the paper, with the non-saturating loss of Goodfellow et al. 2014."""
+
+    config: Config
+    gen: Generator
+    dis: nn.Module
+
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
+        """E softplus(-D(x)) + E softplus(D(G(z)))."""
+        return loss_dis_softplus(self.dis(x_real), self.dis(x_fake))
+
+    def loss_gen(self, z: Tensor) -> Tensor:
+        """E softplus(-D(G(z)))."""
+        return loss_gen_softplus(self.dis(self.gen(z)))
+
+    def update_core(self) -> dict[str, Tensor]:
+        x_real, _ = next(self.data)
+        z = self.hidden(len(x_real))
+
+        loss_dis = self.loss_dis(x_real, self.fake(z))
+        self.step(dis=loss_dis)
+
+        loss_gen = self.loss_gen(z)
+        self.step(gen=loss_gen)
+        return {"loss_dis": loss_dis, "loss_gen": loss_gen}

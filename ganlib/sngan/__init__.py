@@ -1,0 +1,11 @@
+"""A discriminator whose layers have spectral norm 1, by one power iteration per pass.
+
+Miyato, Kataoka, Koyama, Yoshida 2018, https://arxiv.org/abs/1802.05957
+"""
+
+from ganlib.registry import Algorithm
+
+from .net import build
+from .updater import Config, Updater
+
+ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

@@ -1,0 +1,100 @@
+"""SNGAN's networks: chainer-gan-lib's, the paper's two for CIFAR-10, and a quick one."""
+
+import math
+from functools import partial
+
+from torch import nn
+
+from common.data import DataSpec, Shape
+from common.layers import SNConv2d, SNLinear, init_normal
+from common.net import (
+    ConvGenerator,
+    DCGANGenerator,
+    NetConfig,
+    ResNetDiscriminator,
+    ResNetGenerator,
+    SNDCGANDiscriminator,
+    StandardDiscriminator,
+    StridedDiscriminator,
+    StridedGenerator,
+    dense_relu,
+    global_sum,
+    halvings,
+    scaled,
+)
+
+
+def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The generator and the discriminator of config.architecture for spec.image."""
+    return ARCHITECTURES[config.architecture](spec.image, config.width)
+
+
+def sndcgan(image: Shape, width: float) -> dict[str, nn.Module]:
+    """chainer-gan-lib stdgan --architecture sndcgan, common/net.py: z 128 ~ U(-1, 1)."""
+    ch = scaled(512, width)
+    return {"gen": DCGANGenerator(image, ch=ch), "dis": SNDCGANDiscriminator(image, ch)}
+
+
+def cnn(image: Shape, width: float) -> dict[str, nn.Module]:
+    """The paper's standard CNN (table 3): z 128 ~ N(0, 1).
+
+    Initialised N(0, 0.02^2) as in chainer-gan-lib: the paper does not say.
+    """
+    ch = scaled(512, width)
+    c0, c1, c2, c3 = halvings(ch, 3)
+    dis = StandardDiscriminator(
+        image, [c3, c3, c2, c2, c1, c1, c0], conv=SNConv2d, linear=SNLinear, leak=0.1
+    )
+    return {"gen": StandardGenerator(image, ch=ch), "dis": dis}
+
+
+def resnet(image: Shape, width: float) -> dict[str, nn.Module]:
+    """The paper's ResNets for CIFAR-10 (table 4), sngan_projection: z 128 ~ N(0, 1)."""
+    linear = partial(SNLinear, bias=False)
+    return {
+        "gen": ResNetGenerator(image, ch=scaled(256, width)),
+        "dis": ResNetDiscriminator(image, scaled(128, width), SNConv2d, linear, global_sum),
+    }
+
+
+def quick(
+    image: Shape,
+    width: float,
+    gen_widths: tuple[int, ...] = (256, 128, 64),
+    dis_widths: tuple[int, ...] = (64, 128, 128),
+) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU at 1x32x32: z 128 ~ N(0, 1); no paper's network."""
+    deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+    conv = partial(SNConv2d, kernel_size=4, stride=2, padding=1)
+    widths = [scaled(ch, width) for ch in gen_widths]
+    gen = StridedGenerator(image, 128, "normal", widths, dense_relu, deconv)
+    dis = StridedDiscriminator(image, [scaled(ch, width) for ch in dis_widths], conv, SNLinear)
+    init_normal(gen, 0.02)
+    init_normal(dis, 0.02)
+    return {"gen": gen, "dis": dis}
+
+
+ARCHITECTURES = {"sndcgan": sndcgan, "cnn": cnn, "resnet": resnet, "quick": quick}
+
+
+class StandardGenerator(ConvGenerator):
+    """Miyato et al. 2018, table 3: nothing between the linear layer and the first convolution,
+    and a convolution to the image. H and W: multiples of 8.
+    """
+
+    def __init__(self, image: Shape, n_hidden: int = 128, ch: int = 512) -> None:
+        channels, height, width = image
+        c0, c1, c2, c3 = halvings(ch, 3)
+        bottom = (c0, height // 8, width // 8)
+        super().__init__(
+            n_hidden,
+            "normal",
+            l0=nn.Sequential(nn.Linear(n_hidden, math.prod(bottom)), nn.Unflatten(1, bottom)),
+            convs=[
+                nn.ConvTranspose2d(c0, c1, 4, 2, 1),
+                nn.ConvTranspose2d(c1, c2, 4, 2, 1),
+                nn.ConvTranspose2d(c2, c3, 4, 2, 1),
+                nn.Conv2d(c3, channels, 3, 1, 1),
+            ],
+        )
+        init_normal(self, 0.02)

@@ -1,0 +1,62 @@
+"""SNGAN's recipe and training."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from common import losses
+from common.net import Generator
+from ganlib import config, updater
+
+LOSSES = {
+    "softplus": (losses.loss_dis_softplus, losses.loss_gen_softplus),  # equation 15
+    "hinge": (losses.loss_dis_hinge, losses.loss_gen_hinge),  # equations 16 and 17
+}
+
+
+class Config(config.AlgorithmConfig):
+    """chainer-gan-lib's recipe (stdgan --architecture sndcgan); example_configs/sngan_*.yaml are
+    the paper's.
+    """
+
+    architecture: Literal["sndcgan", "cnn", "resnet", "quick"] = "sndcgan"
+    """sndcgan: chainer-gan-lib's; cnn: Table 3 of the paper; resnet: Table 4; quick: small, for a
+    CPU.
+    """
+    loss: Literal["softplus", "hinge"] = "softplus"
+    """softplus: the non-saturating loss; hinge: the paper's choice for the ResNet."""
+    n_dis: config.Count = 1
+    """Discriminator updates per generator update."""
+    gen_batch_multiplier: config.Count = 1
+    """Generator batch in units of batch_size."""
+    adam_beta1: config.Rate = 0.5
+    """Adam's decay of the first moment."""
+    adam_beta2: config.Rate = 0.999
+    """Adam's decay of the second moment."""
+
+
+class Updater(updater.Updater):
+    """n_dis discriminator steps, each with fresh z, then one generator step with fresh z."""
+
+    config: Config
+    gen: Generator
+    dis: nn.Module
+
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
+        """The discriminator's part of the loss that the settings name."""
+        return LOSSES[self.config.loss][0](self.dis(x_real), self.dis(x_fake))
+
+    def loss_gen(self, z: Tensor) -> Tensor:
+        """The generator's part."""
+        return LOSSES[self.config.loss][1](self.dis(self.gen(z)))
+
+    def update_core(self) -> dict[str, Tensor]:
+        for _ in range(self.config.n_dis):
+            x_real, _ = next(self.data)
+            n = len(x_real)
+            loss_dis = self.loss_dis(x_real, self.fake(self.hidden(n)))
+            self.step(dis=loss_dis)
+
+        loss_gen = self.loss_gen(self.hidden(n * self.config.gen_batch_multiplier))
+        self.step(gen=loss_gen)
+        return {"loss_dis": loss_dis, "loss_gen": loss_gen}

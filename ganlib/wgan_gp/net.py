@@ -1,0 +1,85 @@
+"""WGAN-GP's networks: chainer-gan-lib's, and the two of the authors for CIFAR-10."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.data import DataSpec, Shape
+from common.layers import init_glorot_uniform, init_he_uniform
+from common.net import (
+    DCGANGenerator,
+    NetConfig,
+    ResNetDiscriminator,
+    ResNetGenerator,
+    StridedDiscriminator,
+    StridedGenerator,
+    WGANDiscriminator,
+    dense_relu,
+    halvings,
+    scaled,
+)
+
+
+def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The generator and the critic of config.architecture for spec.image."""
+    return ARCHITECTURES[config.architecture](spec.image, config.width)
+
+
+def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
+    """chainer-gan-lib wgan_gp, common/net.py: z 128 ~ U(-1, 1), no normalisation in the critic."""
+    ch = scaled(512, width)
+    return {"gen": DCGANGenerator(image, ch=ch), "dis": WGANDiscriminator(image, ch)}
+
+
+def cnn(image: Shape, width: float) -> dict[str, nn.Module]:
+    """improved_wgan_training gan_cifar.py, DIM 128: z 128 ~ N(0, 1), 5x5 kernels.
+
+    There batch normalisation (epsilon 1e-5) uses the batch also to sample; here running averages
+    replace it in evaluation mode.
+    """
+    widths = halvings(scaled(512, width), 2)
+    return {
+        "gen": init_cnn(
+            StridedGenerator(image, 128, "normal", widths, dense_relu, SameConvTranspose2d)
+        ),
+        "dis": init_cnn(StridedDiscriminator(image, widths[::-1], SameConv2d)),
+    }
+
+
+def resnet(image: Shape, width: float) -> dict[str, nn.Module]:
+    """improved_wgan_training gan_cifar_resnet.py, unconditional: z 128 ~ N(0, 1)."""
+    ch = scaled(128, width)
+    return {"gen": ResNetGenerator(image, ch=ch), "dis": ResNetDiscriminator(image, ch)}
+
+
+ARCHITECTURES = {"dcgan": dcgan, "cnn": cnn, "resnet": resnet}
+
+
+class SameConv2d(nn.Conv2d):
+    """5x5, stride 2, with TensorFlow's padding "SAME": 1 before and 2 after an even size."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 5, 2)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, in_channels, 2 * H, 2 * W) -> (N, out_channels, H, W)."""
+        return super().forward(F.pad(input, (1, 2, 1, 2)))
+
+
+class SameConvTranspose2d(nn.ConvTranspose2d):
+    """The transpose of SameConv2d: of the full result, 1 is cut off before and 2 after."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 5, 2, padding=1)
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, 2 * H, 2 * W)."""
+        return super().forward(input, output_size)[..., :-1, :-1]
+
+
+def init_cnn(net: nn.Module) -> nn.Module:
+    """`net` with He's uniform weights in convolutions, Glorot's in linear layers, biases 0."""
+    init_he_uniform(net)
+    for layer in net.modules():
+        if isinstance(layer, nn.Linear):
+            init_glorot_uniform(layer)
+    return net

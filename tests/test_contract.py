@@ -1,0 +1,181 @@
+"""What every algorithm promises. `--algorithm NAME --plugin-dir DIR` checks one of your own."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlib.registry import algorithms
+
+Make = Callable[..., Any]
+
+
+def tensors(state: Any, path: str = "") -> dict[str, Tensor]:
+    """Every tensor in nested dicts and lists, by its path."""
+    if isinstance(state, Tensor):
+        return {path: state}
+    if not isinstance(state, dict | list | tuple):
+        return {path: torch.tensor(state)}
+    parts = dict(state) if isinstance(state, dict) else dict(enumerate(state))
+    return {k: t for key, part in parts.items() for k, t in tensors(part, f"{path}/{key}").items()}
+
+
+def assert_same(a: Any, b: Any) -> None:
+    """Equal to the last bit, moments and buffers too."""
+    a, b = tensors(a), tensors(b)
+    assert a.keys() == b.keys()
+    different = [name for name in a if not torch.equal(a[name], b[name])]
+    assert not different
+
+
+def copied(state: Any) -> Any:
+    """Through a file's bytes and back, as a snapshot does."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=True)
+
+
+@pytest.mark.parametrize("shape", [(1, 28), (1, 32), (3, 32)])
+def test_two_updates_are_finite(algorithm: str, shape: tuple[int, int], make_updater: Make) -> None:
+    updater = make_updater(algorithm, *shape)
+    for _ in range(2):
+        observation = updater.update()
+    assert observation
+    for name, value in observation.items():
+        assert value.dim() == 0 and not value.requires_grad, name
+        assert torch.isfinite(value), name
+    updater.check_finite()
+    assert updater.iteration == 2 and updater.images > 0
+
+
+def test_every_parameter_moves_by_its_own_loss_alone(
+    algorithm: str, make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updater = make_updater(algorithm, width=0.25)
+    unmoved = algorithms[algorithm].unmoved(updater.config)
+    by_id = {id(p): name for name, p in updater.named_parameters()}
+    moved: set[str] = set()
+    stepped: set[str] = set()
+    gradients: dict[str, list[Tensor | None]] = {}
+    step = updater.step
+
+    def note_gradients(optimizer: Any, *_: Any) -> None:
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                gradients.setdefault(by_id[id(p)], []).append(
+                    None if p.grad is None else p.grad.clone()
+                )
+
+    def watch(**losses: Tensor) -> None:
+        own = {by_id[id(p)] for name in losses for p in updater._parameters_of(name)}
+        before = {name: p.detach().clone() for name, p in updater.named_parameters()}
+        step(**losses)
+        now = {n for n, p in updater.named_parameters() if not torch.equal(p.detach(), before[n])}
+        assert now <= own, f"{losses.keys()} moved {now - own}"
+        moved.update(now)
+        stepped.update(own)
+
+    for optimizer in updater.optimizer.values():
+        optimizer.register_step_pre_hook(note_gradients)
+    monkeypatch.setattr(updater, "step", watch)
+    for _ in range(2):
+        updater.update()
+    assert stepped - moved == set(unmoved)
+    for name, reason in unmoved.items():
+        assert reason
+        assert all(g is None or not g.any() for g in gradients[name]), name
+    everything = {n for n, p in updater.named_parameters() if not n.startswith("average.")}
+    assert stepped == everything
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_sampling_is_a_function_of_the_seed(
+    algorithm: str, ema_decay: float, make_updater: Make
+) -> None:
+    updater = make_updater(algorithm, 3, 28, ema_decay=ema_decay)
+    updater.update()
+    whole = torch.cat(list(updater.sample(5, seed=1, batch_size=5)))
+    parts = torch.cat(list(updater.sample(5, seed=1, batch_size=2)))
+    other = torch.cat(list(updater.sample(5, seed=2, batch_size=5)))
+    assert whole.shape == (5, 3, 28, 28) and whole.dtype == torch.float32
+    assert whole.abs().max() <= 1
+    torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(whole, other)
+
+
+def test_sampling_does_not_disturb_training(algorithm: str, make_updater: Make) -> None:
+    quiet, busy = make_updater(algorithm), make_updater(algorithm)
+    for _ in range(2):
+        list(busy.sample(3, seed=5))
+        busy.pictures(0)
+        torch.rand(7)
+        quiet.update()
+        busy.update()
+    assert_same(quiet.state(), busy.state())
+
+
+def test_resume_is_bitwise(algorithm: str, make_updater: Make) -> None:
+    settings = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 10}
+    straight = make_updater(algorithm, **settings)
+    first = make_updater(algorithm, **settings)
+    for _ in range(2):
+        first.update()
+        straight.update()
+    state = copied(first.state())
+    second = make_updater(algorithm, **settings)
+    second.load_state(state)
+    assert_same(second.state(), state)
+    for _ in range(2):
+        a, b = straight.update(), second.update()
+        assert_same(a, b)
+    assert_same(straight.state(), second.state())
+
+
+def test_the_seed_decides(algorithm: str, make_updater: Make) -> None:
+    a, b, c = (make_updater(algorithm, seed=seed) for seed in (0, 0, 1))
+    for updater in (a, b, c):
+        updater.update()
+    assert_same(a.state(), b.state())
+    modules = c.state()["modules"]
+    assert any(not torch.equal(t, modules[name]) for name, t in a.state()["modules"].items())
+
+
+def test_an_update_never_waits_for_the_host(
+    algorithm: str, make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules that let a whole update be captured as a CUDA graph: nothing reads a value."""
+    updater = make_updater(algorithm)
+    updater.update()
+
+    def refuse(self: Tensor, *_: Any) -> Any:
+        raise AssertionError("an update read a tensor's value")
+
+    for name in ("item", "tolist", "numpy", "__bool__", "__float__", "__int__", "cpu"):
+        monkeypatch.setattr(Tensor, name, refuse)
+    updater.update_core()
+
+
+def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> None:
+    updater = make_updater(algorithm)
+    updater.update()
+    before = {name: p.detach().clone() for name, p in updater.named_parameters()}
+    network = next(iter(updater.optimizer))
+    poisoned = updater._parameters_of(network)[0].sum() * torch.nan
+    updater.clock.fill_(41)
+    updater.step(**{network: poisoned})
+    updater.update()
+    for name, p in updater.named_parameters():
+        assert torch.equal(p.detach(), before[name]), name
+    with pytest.raises(RuntimeError, match=f"loss_{network} .* at iteration 41"):
+        updater.check_finite()
+
+
+def test_the_folder_explains_itself(algorithm: str) -> None:
+    entry = algorithms.check(algorithm)
+    idea, _, paper = algorithms.describe(algorithm).partition("\n\n")
+    assert idea and "http" in paper, "the docstring: the idea, an empty line, the paper's URL"
+    assert entry.source is None or (entry.source.parent / "README.md").is_file()
