@@ -1,0 +1,69 @@
+"""Write a trained generator for others to use."""
+
+from pathlib import Path
+from typing import Literal
+
+import click
+from rich.console import Console
+
+from common.errors import UserError
+from ganlib.outputs import writing
+
+Format = Literal["safetensors", "onnx", "all"]
+
+
+@click.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Where to; made if missing.",
+)
+@click.option(
+    "--format",
+    "wanted",
+    type=click.Choice(["safetensors", "onnx", "all"]),
+    default="all",
+    show_default=True,
+    help="safetensors: weights, to load in Python; onnx: the network itself, for any runtime.",
+)
+@click.option(
+    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
+)
+def command(snapshot: Path, out: Path, wanted: Format, plugin_dir: tuple[Path, ...]) -> None:
+    """Write a trained generator for others to use.
+
+    SNAPSHOT is a snapshot file, or a run's folder for its newest one. The folder gets
+    generator.safetensors, generator.onnx, and model_card.json with how to use them. The ONNX file
+    needs the packages of: pip install ganlib[onnx]
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; give a folder.")
+
+    from ganlib import export
+    from ganlib.model import load
+    from ganlib.registry import add_plugins
+
+    for folder in plugin_dir:
+        add_plugins(folder)
+    missing = export.missing_packages() if wanted != "safetensors" else []
+    if missing and wanted == "onnx":
+        raise UserError(f"ONNX needs {' and '.join(missing)}: {export.INSTALL}")
+    model = load(snapshot)
+    with writing(out / export.CARD):
+        if wanted != "onnx":
+            export.write_weights(model, out / export.WEIGHTS)
+            click.echo(out / export.WEIGHTS)
+        export.write_card(model, out / export.CARD)
+        click.echo(out / export.CARD)
+        if wanted != "safetensors" and not missing:
+            with Console(stderr=True).status("tracing the generator for ONNX"):
+                export.write_onnx(model, out / export.ONNX)
+            click.echo(out / export.ONNX)
+    if missing:
+        click.echo(
+            f"No {export.ONNX}: it needs {' and '.join(missing)} ({export.INSTALL}).", err=True
+        )

@@ -1,0 +1,119 @@
+"""Draw images from a trained generator."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from common.errors import UserError
+from ganlib.outputs import check_file, writing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LARGEST_GRID = 4096  # more images are too small to see in one picture, and fill the memory
+KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
+
+
+@click.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.option("-n", "n", default=64, show_default=True, help="How many images.")
+@click.option("--seed", default=0, show_default=True, help="Image i depends on (seed, i) alone.")
+@click.option(
+    "-o",
+    "--out",
+    default="samples.png",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help=f"Where to: {KINDS}.",
+)
+@click.option("--force", is_flag=True, help="Write into a folder that holds files already.")
+@click.option(
+    "--truncation",
+    type=float,
+    metavar="PSI",
+    help="Keep the latents within [-PSI, PSI]: less variety, often better images.",
+)
+@click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda:0, mps.")
+@click.option(
+    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
+)
+def command(
+    snapshot: Path,
+    n: int,
+    seed: int,
+    out: Path,
+    force: bool,
+    truncation: float | None,
+    batch_size: int,
+    device: str,
+    plugin_dir: tuple[Path, ...],
+) -> None:
+    """Draw images from a trained generator.
+
+    SNAPSHOT is a snapshot file, or a run's folder for its newest one. An .npz holds `images`, uint8
+    (n, H, W, C), and for a conditional generator `labels`.
+    """
+    _check_numbers(n, batch_size, truncation)
+    _check_out(out, n, force)
+
+    from ganlib.image_files import write_array, write_folder, write_grid
+    from ganlib.model import load
+    from ganlib.registry import add_plugins
+
+    for folder in plugin_dir:
+        add_plugins(folder)
+    model = load(snapshot, device)
+    # Before anything is written: it refuses a generator that needs more than a seed.
+    model.latents([0], seed)
+    batches = _watched(model.updater.sample(n, seed, batch_size, truncation), n)
+    with writing(out):
+        match _kind(out):
+            case ".png":
+                write_grid(batches, n, out)
+            case ".npz":
+                _, y = model.latents(list(range(n)), seed)
+                write_array(batches, n, y, out)
+            case _:
+                write_folder(batches, n, out)
+    click.echo(out)
+
+
+def _check_numbers(n: int, batch_size: int, truncation: float | None) -> None:
+    if n < 1:
+        raise UserError(f"-n is {n}, but there is nothing to draw below 1.")
+    if batch_size < 1:
+        raise UserError(f"--batch-size is {batch_size}; give at least 1.")
+    if truncation is not None and not 0 < truncation < math.inf:
+        raise UserError(f"--truncation is {truncation:g}; give a number above 0, such as 0.7.")
+
+
+def _check_out(out: Path, n: int, force: bool) -> None:
+    kind = _kind(out)
+    if kind:
+        check_file(out, (".png", ".npz"), KINDS)
+    elif out.is_dir() and any(out.iterdir()) and not force:
+        raise UserError(f"{out} holds files already; give --force, or another folder.")
+    if kind == ".png" and n > LARGEST_GRID:
+        raise UserError(
+            f"{n} images are too many for one picture (at most {LARGEST_GRID}); "
+            "give an .npz or a folder as --out."
+        )
+
+
+def _kind(out: Path) -> str:
+    """The suffix of a file, "" for a folder."""
+    return "" if out.is_dir() and out.suffix.lower() not in (".png", ".npz") else out.suffix.lower()
+
+
+def _watched(batches: Iterator["Tensor"], n: int) -> Iterator["Tensor"]:
+    """The same batches, with a progress bar."""
+    from common.datasets._progress import progress
+
+    with progress("sampling", n) as advance:
+        for batch in batches:
+            yield batch
+            advance(len(batch))

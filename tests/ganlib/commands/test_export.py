@@ -1,0 +1,183 @@
+"""ganlib export, and what becomes of its files elsewhere."""
+
+import json
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import Result
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+import ganlib
+from common.data import DataSpec
+from common.errors import UserError
+from ganlib.config import resolve
+from ganlib.export import load_export, model_card, write_onnx
+from ganlib.registry import algorithms
+
+Make = Callable[..., Path]
+Run = Callable[..., Result]
+
+RESIZED = DataSpec((3, 32, 32), (3, 24, 40), "resize")
+
+
+def _onnx(path: Path, **inputs: Tensor) -> Tensor:
+    onnxruntime: Any = import_module("onnxruntime")  # which has no types
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    feed = {name: value.numpy() for name, value in inputs.items()}
+    assert {entry.name for entry in session.get_inputs()} == feed.keys()
+    assert [entry.name for entry in session.get_outputs()] == ["images"]
+    return torch.from_numpy(session.run(["images"], feed)[0])
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_weights_load_into_a_fresh_network(run: Run, make_snapshot: Make, ema_decay: float) -> None:
+    path = make_snapshot(ema_decay=ema_decay)
+    result = run("export", path, "--out", "out", "--format", "safetensors")
+    assert result.exit_code == 0
+    assert result.stdout.split() == ["out/generator.safetensors", "out/model_card.json"]
+    algorithm, settings = algorithms["dcgan"], resolve({"algorithm": "dcgan", "width": 0.05})
+    gen: Any = algorithm.build(settings.algorithm, ganlib.load(path).spec)["gen"].eval()
+    gen.load_state_dict(load_file("out/generator.safetensors"))
+    model = ganlib.load(path)
+    z, _ = model.latents([0, 1, 2])
+    with torch.no_grad():
+        images = gen(z)[..., 2:30, 2:30]
+    torch.testing.assert_close(images, model.decode(z))
+
+
+@pytest.mark.parametrize("name", ["dcgan", "wgan_gp"])
+def test_export_loads_as_a_model(run: Run, make_snapshot: Make, name: str) -> None:
+    path = make_snapshot(name, ema_decay=0.5)
+    run("export", path.parent.parent, "--out", "out", "--format", "safetensors")
+    model = load_export("out")
+    assert torch.equal(model.sample(5, seed=1), ganlib.load(path).sample(5, seed=1))
+    assert model.updater.iteration == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("dcgan", {}),
+        ("wgan_gp", {"architecture": "cnn", "spec": RESIZED}),
+        ("sngan", {"architecture": "resnet", "ema_decay": 0.5}),
+    ],
+)
+def test_onnx_gives_the_same_images(
+    run: Run, make_snapshot: Make, name: str, settings: dict[str, Any]
+) -> None:
+    path = make_snapshot(name, **settings)
+    result = run("export", path, "--out", "out", "--format", "onnx")
+    assert result.exit_code == 0, result.exception
+    assert sorted(f.name for f in Path("out").iterdir()) == ["generator.onnx", "model_card.json"]
+    model = ganlib.load(path)
+    for n in (1, 5):
+        z, _ = model.latents(list(range(n)))
+        images = _onnx(Path("out/generator.onnx"), z=z)
+        assert images.shape == (n, *model.spec.native)
+        torch.testing.assert_close(images, model.decode(z), atol=1e-4, rtol=0)
+
+
+class _Conditional(nn.Module):
+    """A generator that adds an embedding of y to z."""
+
+    def __init__(self, gen: Any) -> None:
+        super().__init__()
+        self.gen, self.embed = gen, nn.Embedding(10, gen.n_hidden)
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        images: Tensor = self.gen(z + self.embed(y))
+        return images
+
+
+def test_onnx_of_a_conditional_generator_takes_y(
+    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ganlib.load(snapshot)
+    conditional = _Conditional(model.updater.gen).eval()
+    monkeypatch.setattr(type(model.updater.config), "condition", "labels")
+    monkeypatch.setattr(model.updater, "generate", lambda gen, z, y: conditional(z, y))
+    write_onnx(model, tmp_path / "c.onnx")
+    for n in (1, 5):
+        z, y = model.latents(list(range(n)))
+        assert y is not None
+        images = _onnx(tmp_path / "c.onnx", z=z, y=y)
+        torch.testing.assert_close(images, model.decode(z, y), atol=1e-4, rtol=0)
+
+
+def test_tracing_leaves_the_model_as_it_was(snapshot: Path, tmp_path: Path) -> None:
+    model = ganlib.load(snapshot)
+    before = {name: t.clone() for name, t in model.updater.state_dict().items()}
+    write_onnx(model, tmp_path / "g.onnx")
+    assert all(m.training for m in model.updater.gen.modules())
+    assert all(torch.equal(t, before[name]) for name, t in model.updater.state_dict().items())
+
+
+def test_card(run: Run, make_snapshot: Make) -> None:
+    path = make_snapshot(ema_decay=0.9, out="/home/somebody/secret")
+    run("export", path, "--out", "out", "--format", "safetensors")
+    card = json.loads(Path("out/model_card.json").read_text("utf-8"))
+    assert card == json.loads(json.dumps(model_card(ganlib.load(path))))
+    gen = ganlib.load(path).updater.gen
+    assert card["algorithm"] == "dcgan" and "1511.06434" in card["paper"]
+    assert card["parameters"] == sum(p.numel() for p in gen.parameters())
+    assert card["latent"] == {"distribution": "U(-1, 1)", "size": 128}
+    assert card["images"] == {
+        "shape": [1, 28, 28],
+        "range": [-1, 1],
+        "fit": "cropped from 32x32 to 28x28",
+    }
+    assert card["weights"] == "moving average" and card["iteration"] == 7
+    assert card["ganlib"] == ganlib.__version__ and card["settings"]["width"] == 0.05
+    assert "secret" not in json.dumps(card)
+
+
+def test_snippet_of_the_card_runs(run: Run, snapshot: Path) -> None:
+    run("export", snapshot, "--out", "out", "--format", "safetensors")
+    snippet = json.loads(Path("out/model_card.json").read_text("utf-8"))["python"]
+    names: dict[str, Any] = {}
+    exec(snippet.replace("THIS FOLDER", "out"), names)
+    assert names["images"].shape == (64, 1, 28, 28) and Path("samples.png").exists()
+
+
+def test_images_seen(snapshot: Path) -> None:
+    content = torch.load(snapshot, weights_only=True)
+    content["updater"]["positions"] = {"": 448}
+    torch.save(content, snapshot)
+    assert model_card(ganlib.load(snapshot))["images_seen"] == 448
+
+
+def test_without_onnx(run: Run, snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    error = run("export", snapshot, "--out", "out", "--format", "onnx").exception
+    assert isinstance(error, UserError) and "pip install ganlib[onnx]" in str(error)
+    assert not Path("out").exists()
+    result = run("export", snapshot, "--out", "out")
+    assert result.exit_code == 0 and "pip install ganlib[onnx]" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not Path("out/generator.onnx").exists()
+    assert Path("out/generator.safetensors").exists()
+
+
+def test_out_that_is_a_file(run: Run, snapshot: Path) -> None:
+    Path("out").touch()
+    assert "give a folder" in str(run("export", snapshot, "--out", "out").exception)
+    assert "out/x" in str(run("export", snapshot, "--out", "out/x").exception)
+
+
+def test_folder_without_an_export(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="model_card.json"):
+        load_export(tmp_path)
+
+
+def test_damaged_export(run: Run, snapshot: Path) -> None:
+    run("export", snapshot, "--out", "out", "--format", "safetensors")
+    weights = Path("out/generator.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UserError, match="generator.safetensors"):
+        load_export("out")
