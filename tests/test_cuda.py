@@ -39,7 +39,7 @@ def test_deterministic_training_resumes_bitwise(
 def test_the_first_update_is_the_cpus(
     name: str, device: str, make_updater: Callable[..., Any]
 ) -> None:
-    """Same weights and data, other random numbers: losses agree, for the untrained nets are flat."""
+    """Same weights and data, other noise: untrained networks are flat, so the losses agree."""
     cpu, gpu = make_updater(name), make_updater(name)
     gpu.to(device)
     gpu.data.device = torch.device(device)

@@ -10,7 +10,7 @@ from ganlib import config, updater
 
 
 class Config(config.AlgorithmConfig):
-    """chainer-gan-lib's recipe; example_configs/dcgan_paper.yaml is the paper's."""
+    """chainer-gan-lib's recipe; example_configs/dcgan_celeba.yaml is the paper's."""
 
     architecture: Literal["dcgan", "radford", "torch"] = "dcgan"
     """dcgan: chainer-gan-lib's 32-pixel networks; radford: the paper's, 64 pixels; torch: the co-

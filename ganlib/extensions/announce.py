@@ -13,7 +13,7 @@ from torch import Tensor
 from ganlib.runtime import synchronize
 from ganlib.trainer import Extension, Trainer
 
-AFTER = 20  # iterations; the first is left out, it warms up
+AFTER = 20  # iterations; the first half is left out, it warms up
 
 
 class Announce(Extension):
@@ -27,14 +27,13 @@ class Announce(Extension):
 
     def __call__(self, trainer: Trainer) -> None:
         done = trainer.iteration - trainer.first_iteration
-        if done in (1, AFTER):
+        if done in (AFTER // 2, AFTER):
             synchronize(trainer.updater.clock.device)
-        if done == 1:
+        if done == AFTER // 2:
             self._start = time.monotonic()
         if done == AFTER:
-            self.console.print(
-                self._sentence(trainer, (time.monotonic() - self._start) / (AFTER - 1))
-            )
+            seconds = (time.monotonic() - self._start) / (AFTER - AFTER // 2)
+            self.console.print(self._sentence(trainer, seconds), soft_wrap=True, highlight=False)
 
     def _sentence(self, trainer: Trainer, seconds: float) -> str:
         left = timedelta(seconds=round(seconds * (trainer.max_iter - trainer.iteration)))

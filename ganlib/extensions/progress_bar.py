@@ -1,12 +1,14 @@
 """Where the run is: a bar on a terminal, lines in a file."""
 
 import time
+from collections import deque
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ganlib.trainer import Extension, Trainer
 
+WINDOW = 100
 PAUSE = 10.0  # seconds between two lines where there is no terminal
 
 
@@ -28,6 +30,7 @@ class ProgressBar(Extension):
             disable=not console.is_terminal,
         )
         self._shown = 0.0
+        self._marks: deque[tuple[float, int]] = deque(maxlen=WINDOW)
 
     def initialize(self, trainer: Trainer) -> None:
         self._progress.start()
@@ -40,7 +43,7 @@ class ProgressBar(Extension):
         )
 
     def __call__(self, trainer: Trainer) -> None:
-        rate = (trainer.iteration - trainer.first_iteration) / max(trainer.elapsed, 1e-9)
+        rate = self._rate(trainer)
         self._progress.update(
             self._task,
             completed=trainer.iteration,
@@ -50,12 +53,18 @@ class ProgressBar(Extension):
         new = trainer.line.get("iteration") == trainer.iteration
         if new and not self.console.is_terminal and time.monotonic() - self._shown > PAUSE:
             self._shown = time.monotonic()
-            left = (trainer.max_iter - trainer.iteration) / rate
+            left = (trainer.max_iter - trainer.iteration) / max(rate, 1e-9)
             self.console.print(
                 f"{trainer.iteration}/{trainer.max_iter}  {rate:.3g} it/s  {left:.0f} s left  "
                 + _losses(trainer),
                 highlight=False,
             )
+
+    def _rate(self, trainer: Trainer) -> float:
+        """Iterations per second over the last WINDOW of them."""
+        self._marks.append((time.monotonic(), trainer.iteration))
+        (before, first), (now, last) = self._marks[0], self._marks[-1]
+        return (last - first) / max(now - before, 1e-9)
 
     def close(self) -> None:
         self._progress.stop()

@@ -61,7 +61,7 @@ def quick(
     image: Shape,
     width: float,
     gen_widths: tuple[int, ...] = (256, 128, 64),
-    dis_widths: tuple[int, ...] = (64, 128, 128),
+    dis_widths: tuple[int, ...] = (32, 64, 128),
 ) -> dict[str, nn.Module]:
     """Small enough for minutes on a CPU at 1x32x32: z 128 ~ N(0, 1); no paper's network."""
     deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)

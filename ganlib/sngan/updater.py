@@ -15,8 +15,9 @@ LOSSES = {
 
 
 class Config(config.AlgorithmConfig):
-    """chainer-gan-lib's recipe (stdgan --architecture sndcgan); example_configs/sngan_*.yaml are
-    the paper's.
+    """chainer-gan-lib's recipe, its stdgan --architecture sndcgan.
+
+    example_configs/sngan_cifar10_cnn.yaml and sngan_cifar10_resnet.yaml are the paper's.
     """
 
     architecture: Literal["sndcgan", "cnn", "resnet", "quick"] = "sndcgan"

@@ -11,8 +11,9 @@ from ganlib import config, updater
 
 
 class Config(config.AlgorithmConfig):
-    """chainer-gan-lib's recipe; example_configs/wgan_gp_resnet.yaml and wgan_gp_cnn.yaml are the
-    authors'.
+    """chainer-gan-lib's recipe.
+
+    example_configs/wgan_gp_cifar10_resnet.yaml and wgan_gp_cifar10_cnn.yaml are the authors'.
     """
 
     architecture: Literal["dcgan", "cnn", "resnet"] = "dcgan"
