@@ -11,20 +11,25 @@ from common.errors import UserError
 from common.files import atomic
 from common.sources import dataset_label
 from ganlib.config import Settings
+from ganlib.snapshot import list_snapshots
 
 ROOT = Path("result")
 
 
 def new_folder(settings: Settings) -> Path:
-    """Make the run's folder: the one asked for, or the next free one below result/."""
+    """Make the run's folder: the one asked for, or the next free one below result/.
+
+    A run that was killed before its first snapshot leaves its folder to `resume: auto`.
+    """
+    auto = settings.run.resume == "auto"
     if settings.run.out is not None:
-        if (settings.run.out / "config.yaml").exists():
-            raise UserError(
-                f"{settings.run.out} already holds a run; give --resume, or another --out."
-            )
+        if _holds_run(settings.run.out) and not (auto and not _snapshots(settings.run.out)):
+            raise UserError(f"{settings.run.out} already holds a run; give another --out.")
         settings.run.out.mkdir(parents=True, exist_ok=True)
         return settings.run.out
     for path in _candidates(settings):
+        if auto and _holds_run(path) and not _snapshots(path):
+            return path
         try:
             path.mkdir(parents=True)
             return path
@@ -34,17 +39,24 @@ def new_folder(settings: Settings) -> Path:
 
 
 def find_unfinished(settings: Settings) -> Path | None:
-    """The newest unfinished run with the same settings, None if there is no unfinished run at all.
+    """The newest unfinished run with the same settings, None if there is no run to go on with.
 
-    Raises UserError with the differences if every unfinished run has other settings.
+    Raises UserError if a run with these settings has finished, or with the differences if every
+    unfinished run has other settings.
     """
     wanted = settings.trajectory()
     differences = ""
-    for run in _unfinished(settings):
+    for run in _started(settings):
         difference = compare_settings(read_settings(run), wanted)
-        if not difference:
+        finished = (run / "DONE").exists()
+        if not difference and not finished:
             return run
-        differences = differences or f"{run} differs: {difference}"
+        if not difference and read_settings(run).get("max_iter") == settings.algorithm.max_iter:
+            raise UserError(
+                f"{run} has finished with these settings; leave --resume out to repeat it."
+            )
+        if not finished:
+            differences = differences or f"{run} differs: {difference}"
     if differences:
         raise UserError(
             f"No unfinished run has these settings. {differences}. "
@@ -83,13 +95,20 @@ def _candidates(settings: Settings) -> Iterator[Path]:
         k += 1
 
 
-def _unfinished(settings: Settings) -> list[Path]:
-    """Folders that hold a run without DONE and with a snapshot, the newest first."""
+def _started(settings: Settings) -> list[Path]:
+    """Folders that hold a run with a snapshot, the newest first."""
     if settings.run.out is not None:
         runs = [settings.run.out]
     else:
         first = next(_candidates(settings))
         runs = [first, *first.parent.glob(f"{first.name}-*")]
-    held = [run for run in runs if (run / "config.yaml").exists() and not (run / "DONE").exists()]
-    started = [run for run in held if any((run / "snapshots").glob("iter_*.pt"))]
+    started = [run for run in runs if _holds_run(run) and _snapshots(run)]
     return sorted(started, key=lambda run: (run / "config.yaml").stat().st_mtime, reverse=True)
+
+
+def _holds_run(path: Path) -> bool:
+    return (path / "config.yaml").exists()
+
+
+def _snapshots(path: Path) -> list[Path]:
+    return list_snapshots(path / "snapshots")

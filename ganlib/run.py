@@ -155,7 +155,7 @@ def _run(trainer: Trainer, settings: Settings) -> None:
     try:
         trainer.run()
     except (torch.OutOfMemoryError, RuntimeError) as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "alloc" not in str(error):
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate" not in str(error):
             raise
         size = settings.algorithm.batch_size
         advice = (

@@ -31,6 +31,11 @@ class Snapshot(Extension):
         self._sign, self._score = _parse(best_by)
         self._best: float | None = None
 
+    def initialize(self, trainer: Trainer) -> None:
+        # what a process that was killed while it wrote has left
+        for torn in (trainer.out / "snapshots").glob(".*.pt"):
+            torn.unlink()
+
     def __call__(self, trainer: Trainer) -> None:
         better = self._is_better(trainer)
         if better or self._due(trainer):

@@ -188,12 +188,28 @@ def test_kill_9_leaves_a_snapshot_and_auto_goes_on(toy_file: Path) -> None:
 def test_resume_auto_starts_when_there_is_nothing_and_says_what_differs(toy_file: Path) -> None:
     first = train("dcgan", toy_file, resume="auto", max_iter=2)
     assert first.out.name == "seed0"
+    with pytest.raises(UserError, match="has finished with these settings"):
+        train("dcgan", toy_file, resume="auto", max_iter=2)
     (first.out / "DONE").unlink()
     with pytest.raises(UserError, match="adam_alpha was 0.0002 and is now 0.1"):
         train("dcgan", toy_file, resume="auto", adam_alpha=0.1, max_iter=4)
     longer = train("dcgan", toy_file, resume="auto", max_iter=4)
     assert longer.out.samefile(first.out)
     assert longer.updater.iteration == 4
+
+
+def test_resume_auto_takes_the_folder_of_a_run_killed_before_its_first_snapshot(
+    toy_file: Path,
+) -> None:
+    for settings in ({}, {"out": "chosen"}):
+        first = train("dcgan", toy_file, max_iter=2, **settings)
+        for path in first.out.glob("snapshots/*"):
+            path.unlink()
+        (first.out / "DONE").unlink()
+        again = train("dcgan", toy_file, max_iter=2, resume="auto", **settings)
+        assert again.out.samefile(first.out) and again.updater.iteration == 2
+        with pytest.raises(UserError, match="already holds a run"):
+            train("dcgan", toy_file, max_iter=2, out=str(again.out))
 
 
 def test_resume_by_path_needs_no_other_setting(toy_file: Path) -> None:

@@ -1,0 +1,113 @@
+"""Slow: does training change the samples towards the data, and does it hold for long?"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import ganlib
+from common.sources import open_dataset
+from ganlib.registry import algorithms
+from ganlib.snapshot import newest_snapshot, read_snapshot
+
+ROOT = Path(ganlib.__file__).parents[1]
+pytestmark = pytest.mark.slow
+
+
+class PixelDistance:
+    """Frechet distance of Gaussians fitted to the 24 leading principal components of pixels."""
+
+    def __init__(self, real: Tensor) -> None:
+        x = real.double().flatten(1) / 127.5 - 1
+        self.centre = x.mean(0)
+        _, self.axes = torch.linalg.eigh(torch.cov(x.T))
+        self.axes = self.axes[:, -24:]
+        self.mean, self.cov = self._fit(x)
+
+    def _fit(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = (x - self.centre) @ self.axes
+        return h.mean(0), torch.cov(h.T)
+
+    def __call__(self, x: Tensor) -> float:
+        mean, cov = self._fit(x.double().flatten(1))
+        product = torch.linalg.eigvals(self.cov @ cov).real.clamp(min=0).sqrt().sum()
+        return float((mean - self.mean).square().sum() + (cov + self.cov).trace() - 2 * product)
+
+
+@pytest.fixture(scope="module")
+def distance() -> PixelDistance:
+    images = open_dataset("fashion_mnist").x
+    return PixelDistance(images[torch.arange(10_000)])
+
+
+SMALL = {"width": 0.25, "batch_size": 32, "gpu": -1, "tensorboard": False, "ema_decay": 0.99}
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+def test_samples_move_towards_the_data(
+    name: str, distance: PixelDistance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """600 iterations at a quarter of the width: the distance falls to a third at least."""
+    monkeypatch.chdir(tmp_path)
+    settings: dict[str, Any] = {**SMALL, "algorithm": name, "sample_interval": 0}
+    before = ganlib.train(**settings, max_iter=1).sample(1000)
+    after = ganlib.train(**settings, max_iter=600).sample(1000)
+    assert distance(after) < distance(before) / 3
+    assert after.std(0).mean() > 0.2  # the samples differ from each other
+
+
+def test_the_quickstart_learns(
+    distance: PixelDistance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = str(ROOT / "example_configs" / "quickstart.yaml")
+    start = ganlib.train(config=config, max_iter=1).sample(1000)
+    end = ganlib.train(config=config, max_iter=1000).sample(1000)
+    assert distance(end) < distance(start) / 8
+
+
+def test_twenty_murders_leave_the_trajectory_as_it_was(toy_file: Path, tmp_path: Path) -> None:
+    """kill -9 at random moments, also while a snapshot is written: the end is the same, bitwise."""
+    settings = {"width": 0.25, "batch_size": 4, "gpu": -1, "max_iter": 200, "snapshot_interval": 2}
+    flags = [f"--{k.replace('_', '-')}={v}" for k, v in settings.items()]
+    out = tmp_path / "parts"
+    command = [sys.executable, str(ROOT / "train.py"), "-a", "sngan", "--dataset", str(toy_file)]
+    command += ["--out", str(out), "--resume", "auto", "--no-tensorboard", *flags]
+    dice = random.Random(0)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for _ in range(20):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        time.sleep(3 + 4 * dice.random())
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if out.exists() and list(out.glob("snapshots/iter_*.pt")):
+            read_snapshot(newest_snapshot(out))
+        if (out / "DONE").exists():
+            break
+    if not (out / "DONE").exists():
+        subprocess.run(command, env=environment, check=True)
+    whole = ganlib.train(
+        algorithm="sngan", dataset=str(toy_file), out=tmp_path / "whole", **settings
+    )
+    a = read_snapshot(newest_snapshot(out))["updater"]["modules"]
+    b = read_snapshot(newest_snapshot(whole.out))["updater"]["modules"]
+    assert [key for key in b if not torch.equal(a[key], b[key])] == []
+
+
+def test_memory_does_not_grow(make_updater: Callable[..., Any]) -> None:
+    updater = make_updater("wgan_gp", width=0.25, batch_size=8)
+    sizes = []
+    for _ in range(4):
+        for _ in range(50):
+            updater.update()
+        sizes.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
+    assert sizes[-1] - sizes[0] < 50e6
