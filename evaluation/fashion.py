@@ -60,6 +60,6 @@ def _layer(before: int, after: int, kernel: int, stride: int) -> list[nn.Module]
 @torch.no_grad()
 def accuracy(network: Classifier, x: Tensor, y: Tensor) -> float:
     """The share of uint8 images (N, 1, 28, 28) that get their label (N,)."""
-    parts = zip(x.split(1000), y.split(1000), strict=True)
+    parts = zip(torch.split(x, 1000), torch.split(y, 1000), strict=True)
     right = sum(int((network(a)[1].argmax(1) == b).sum()) for a, b in parts)
     return right / len(x)

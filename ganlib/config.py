@@ -117,10 +117,19 @@ class RunConfig(_Strict):
     """Iterations between snapshots; 0 for the last one only."""
     evaluation_interval: Interval = 10_000
     """Iterations between evaluations; 0 for none."""
+    evaluation_images: Annotated[int, BeforeValidator(_no_bool), Field(ge=2)] = 10_000
+    """Samples to score in an evaluation."""
+    metrics: str = "is,fid"
+    """What to score while training, of is, fid, kid, prdc, duplicates."""
+    extractor: str | None = None
+    """The features to score in; default fashion for the bundled data, inception for others."""
+    inception_weights: Path | None = None
+    """File of Inception's weights; default GANLIB_INCEPTION, else downloaded once."""
     keep_snapshots: Count = 2
     """How many of the newest snapshots stay."""
     best_by: str | None = None
-    """Keep the snapshot with the best score too: min:NAME or max:NAME, a name in the log."""
+    """Keep the snapshot with the best score too: min:NAME or max:NAME, a name in the log; default
+    the Frechet distance of the evaluations."""
     tensorboard: bool = True
     """Write the log for TensorBoard as well."""
     extension: tuple[str, ...] = ()

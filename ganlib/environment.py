@@ -22,6 +22,7 @@ def describe(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
         "device": _name(device),
+        "device_type": device.type,
         "threads": torch.get_num_threads(),
         "command": sys.argv,
     }

@@ -96,7 +96,4 @@ def assemble(settings: Mapping[str, Any], spec: DataSpec, device: str | None = N
     config = algorithm.config(
         **{k: v for k, v in settings.items() if k not in RunConfig.model_fields}
     )
-    target = runtime.pick_device(None, device or "cpu")
-    networks = algorithm.build(config, spec)
-    placed = {name: runtime.place(network, target) for name, network in networks.items()}
-    return algorithm.updater(config, None, spec, placed).to(target)
+    return algorithm.assemble(config, None, spec, runtime.pick_device(None, device or "cpu"))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from common.registry import Registry, modules, packages
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import device, nn
 
-    from common.data import DataSpec
+    from common.data import DataSpec, Loader
     from ganlib.config import AlgorithmConfig
     from ganlib.trainer import Extension
     from ganlib.updater import Updater
@@ -30,6 +30,16 @@ class Algorithm:
     updater: "type[Updater]"
     unmoved: "Callable[[Any], dict[str, str]]" = lambda config: {}
 
+    def assemble(
+        self, config: "AlgorithmConfig", data: "Loader | None", spec: "DataSpec", device: "device"
+    ) -> "Updater":
+        """The updater and its networks on `device`, with weights from PyTorch's own generator."""
+        from ganlib import runtime
+
+        networks = self.build(config, spec)
+        placed = {name: runtime.place(network, device) for name, network in networks.items()}
+        return self.updater(config, data, spec, placed).to(device)
+
 
 algorithms: Registry[Algorithm] = Registry(
     "algorithm", "ganlib", "ALGORITHM", packages("updater.py"), "ganlib.algorithms"
@@ -43,9 +53,8 @@ def add_plugins(folder: Path) -> None:
     """Register a folder laid out as ganlib is: algorithms in folders, more in datasets/ and
     extensions/.
     """
-    from common.sources import datasets
-
     from common.errors import UserError
+    from common.sources import datasets
 
     folder = folder.resolve()
     if not folder.is_dir():

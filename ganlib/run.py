@@ -12,6 +12,10 @@ from common.datasets._stream import NoSuchSplit
 from common.errors import UserError
 from common.seeds import mix
 from common.sources import dataset_label, open_dataset
+from evaluation import Evaluator
+from evaluation.evaluate import check_metrics
+from evaluation.features import Options, default_extractor, make_extractor
+from evaluation.report import label
 from ganlib import environment, folders, runtime
 from ganlib.config import Settings, read_yaml, resolve
 from ganlib.extensions.announce import Announce
@@ -72,7 +76,7 @@ def run(settings: Settings, console: Console | None = None) -> Model:
         _check_same(content, settings, updater)
     elif settings.run.init_from is not None:
         _take_weights(updater, settings.run.init_from)
-    listed = _extensions(settings, test, console)
+    listed = _extensions(settings, updater.data.data, test, device, console)
     out = _folder(settings, resumed)
     trainer = Trainer(
         updater, out, settings.algorithm.max_iter, settings.run.max_images, settings.run.max_hours
@@ -119,36 +123,85 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
         dequantize=settings.algorithm.dequantize,
     )
     torch.manual_seed(mix(s.seed, "weights"))
-    networks = algorithm.build(settings.algorithm, spec)
-    placed = {name: runtime.place(network, device) for name, network in networks.items()}
-    updater = algorithm.updater(settings.algorithm, loader, spec, placed).to(device)
+    updater = algorithm.assemble(settings.algorithm, loader, spec, device)
     test = _test_set(settings) if s.evaluation_interval or condition == "images" else None
     if condition == "images":
         updater.held_out = loader.over(test or data)
     return updater, test
 
 
-def _extensions(settings: Settings, test: DataSet | None, console: Console) -> list[Extension]:
+def _extensions(
+    settings: Settings, data: DataSet, test: DataSet | None, device: torch.device, console: Console
+) -> list[Extension]:
     """Everything around the updates, in the order in which it happens."""
     s, flat = settings.run, settings.flat()
-    display = every(min(s.display_interval, settings.algorithm.max_iter))
+    interval = min(s.display_interval, settings.algorithm.max_iter)
+    evaluator = _evaluator(settings, data, test, device, console)
     listed: list[Extension] = [
-        FiniteGuard(display),
-        Evaluate(every(s.evaluation_interval), [], test, n=10_000, seed=s.seed),
+        FiniteGuard(every(interval)),
+        Evaluate(
+            every(s.evaluation_interval),
+            evaluator,
+            test,
+            console,
+            _metrics(settings),
+            s.evaluation_images,
+            s.seed,
+            at_end=_evaluates(settings),
+        ),
         *(extensions[name](flat) for name in s.extension),
         SampleGrid(every(s.sample_interval), seed=s.seed),
-        LogReport(min(s.display_interval, settings.algorithm.max_iter)),
+        LogReport(interval),
         Announce(console),
         ProgressBar(console),
-        Snapshot(every(s.snapshot_interval), flat, s.keep_snapshots, s.best_by),
+        Snapshot(every(s.snapshot_interval), flat, s.keep_snapshots, _best_by(settings, evaluator)),
     ]
     if s.tensorboard:
         from ganlib.extensions.tensorboard import (
             TensorBoard,
         )  # a slow import that not everybody wants
 
-        listed.insert(-1, TensorBoard(display))
+        listed.insert(-1, TensorBoard(every(interval)))
     return listed
+
+
+def _evaluates(settings: Settings) -> bool:
+    return 0 < settings.run.evaluation_interval <= settings.algorithm.max_iter
+
+
+def _metrics(settings: Settings) -> list[str]:
+    metrics = [name.strip() for name in settings.run.metrics.split(",")]
+    check_metrics(metrics)
+    return metrics
+
+
+def _evaluator(
+    settings: Settings, data: DataSet, test: DataSet | None, device: torch.device, console: Console
+) -> Evaluator | None:
+    """What scores this run; None where it asks for none, or its extractor cannot be had."""
+    s = settings.run
+    if not _evaluates(settings):
+        return None
+    references = {"train": data.x} if test is None else {"train": data.x, "test": test.x}
+    name = s.extractor or default_extractor(s.dataset)
+    weights = s.inception_weights if name == "inception" else None
+    try:
+        return Evaluator(make_extractor(name, device, Options(weights=weights)), references)
+    except UserError as error:
+        if {"evaluation_interval", "extractor", "inception_weights"} & s.model_fields_set:
+            raise
+        # nobody asked for scores by name, so the lack of a download stops nothing
+        console.print(f"This run is not evaluated. {error}", style="yellow", soft_wrap=True)
+        return None
+
+
+def _best_by(settings: Settings, evaluator: Evaluator | None) -> str | None:
+    """The score that marks the best snapshot: the one asked for, else the Frechet distance."""
+    s = settings.run
+    if s.best_by is not None or evaluator is None or "fid" not in _metrics(settings):
+        return s.best_by
+    n = label(s.evaluation_images)
+    return f"min:{evaluator.extractor.score_name}{n}-train"
 
 
 def _run(trainer: Trainer, settings: Settings) -> None:

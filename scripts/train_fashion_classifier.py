@@ -61,7 +61,8 @@ def train(x: Tensor, y: Tensor, epochs: int, seed: int) -> Classifier:
     """A classifier of uint8 images (N, 1, 28, 28) with labels (N,), trained where they lie."""
     torch.manual_seed(mix(seed, "classifier"))
     network = Classifier().to(x.device)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(DECAY), use_buffers=True)
+    decay = get_ema_multi_avg_fn(DECAY)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), LR, weight_decay=0.05)
     steps = epochs * (len(x) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps, pct_start=0.15)
@@ -69,10 +70,10 @@ def train(x: Tensor, y: Tensor, epochs: int, seed: int) -> Classifier:
         start, total = perf_counter(), torch.zeros((), device=x.device)
         random = generator(seed, "epoch", epoch)
         order = torch.randperm(len(x), generator=random).to(x.device)
-        for index in order.split(BATCH)[: len(x) // BATCH]:
+        for index in torch.split(order, BATCH)[: len(x) // BATCH]:
             loss = F.cross_entropy(network(augment(x[index], random))[1], y[index])
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             average.update_parameters(network)

@@ -38,6 +38,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("algorithm", [one] if one else algorithms.names())
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept from one session of tests to the next."""
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture
 def toy_data() -> Callable[..., DataSet]:
     """toy_data(channels=1, side=28, n=32): smooth coloured blobs, a label each, as a data set."""

@@ -1,31 +1,74 @@
 """Scores of the generator while it trains."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence
+from pathlib import Path
 
-from torch import Tensor
+from rich.console import Console
+from rich.progress import Progress
 
 from common.data import DataSet
+from common.lines import append_line, cut_lines
+from evaluation import Evaluator, Origin
 from ganlib.trainer import Extension, Trainer, Trigger
-
-Scorer = Callable[[Iterator[Tensor]], Mapping[str, float]]
 
 
 class Evaluate(Extension):
-    """Give a stream of samples to every scorer, and the test set to the algorithm's own scores.
+    """Score `n` samples, and let the algorithm score itself on the test set.
 
-    A scorer takes an iterator of float NCHW batches in [-1, 1], n images in all, and returns
-    numbers by name; they join the observation, and so the log.
+    The numbers join the observation, and so the log; with their protocols they become a line of
+    scores.jsonl. at_end: also once the run has reached its end.
     """
 
     name = "evaluate"
 
     def __init__(
-        self, trigger: Trigger, scorers: list[Scorer], test: DataSet | None, n: int, seed: int
+        self,
+        trigger: Trigger,
+        evaluator: Evaluator | None,
+        test: DataSet | None,
+        console: Console,
+        metrics: Sequence[str] = ("is", "fid"),
+        n: int = 10_000,
+        seed: int = 0,
+        at_end: bool = False,
     ) -> None:
-        self.trigger, self.scorers, self.test, self.n, self.seed = trigger, scorers, test, n, seed
+        self.trigger, self.evaluator, self.test = trigger, evaluator, test
+        self.console, self.metrics, self.n, self.seed = console, metrics, n, seed
+        self.at_end = at_end
+
+    def initialize(self, trainer: Trainer) -> None:
+        cut_lines(_file(trainer), trainer.iteration)
 
     def __call__(self, trainer: Trainer) -> None:
-        for scorer in self.scorers:
-            trainer.observation.update(scorer(trainer.updater.sample(self.n, self.seed)))
+        if self.evaluator is not None:
+            self._score(self.evaluator, trainer)
         if self.test is not None:
             trainer.observation.update(trainer.updater.scores(self.test))
+
+    def finalize(self, trainer: Trainer) -> None:
+        if trainer.stopped == "done" and self.at_end and not self.trigger(trainer):
+            self(trainer)
+
+    def _score(self, evaluator: Evaluator, trainer: Trainer) -> None:
+        updater = trainer.updater
+        origin = Origin("ema" if updater.average is not None else "raw", "running", None, self.seed)
+        with Progress(console=self.console, transient=True) as bar:
+            task = bar.add_task("evaluation")
+
+            def progress(what: str, done: int, of: int | None) -> None:
+                bar.update(task, description=what, completed=done, total=of)
+
+            samples = updater.sample(self.n, self.seed)
+            scores = evaluator(samples, self.metrics, self.n, origin, progress).scores
+        trainer.observation.update({name: score.value for name, score in scores.items()})
+        line = {
+            "iteration": trainer.iteration,
+            "images": updater.images,
+            "seconds": round(trainer.elapsed, 3),
+            "scores": {name: score.to_dict() for name, score in scores.items()},
+        }
+        append_line(_file(trainer), line)
+
+
+def _file(trainer: Trainer) -> Path:
+    return trainer.out / "scores.jsonl"

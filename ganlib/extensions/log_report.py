@@ -1,14 +1,12 @@
 """The log: one JSON line per interval with the means of what was observed."""
 
-import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from common.files import atomic
+from common.lines import append_line, cut_lines
 from ganlib.trainer import Extension, Trainer, every
 
 TIMES = ("seconds", "images_per_second")  # what differs between two equal runs
@@ -31,7 +29,7 @@ class LogReport(Extension):
         self._since = (0.0, 0)
 
     def initialize(self, trainer: Trainer) -> None:
-        _cut(trainer.out / "log.jsonl", trainer.iteration)
+        cut_lines(trainer.out / "log.jsonl", trainer.iteration)
         self._since = (time.monotonic(), trainer.updater.images)
 
     def __call__(self, trainer: Trainer) -> None:
@@ -58,20 +56,5 @@ class LogReport(Extension):
             "seconds": round(trainer.elapsed, 3),
             "images_per_second": round((images - self._since[1]) / seconds, 1),
         }
-        with (trainer.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(trainer.line) + "\n")
+        append_line(trainer.out / "log.jsonl", trainer.line)
         self._sums, self._counts, self._since = {}, {}, (now, images)
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a log; a last line that was cut off by a crash is left out."""
-    lines = path.read_text("utf-8").split("\n")[:-1] if path.exists() else []
-    return [json.loads(line) for line in lines]
-
-
-def _cut(path: Path, iteration: int) -> None:
-    """Drop the lines that a resumed run will write again."""
-    if path.exists():
-        keep = [line for line in read_log(path) if line["iteration"] <= iteration]
-        with atomic(path) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in keep), "utf-8")

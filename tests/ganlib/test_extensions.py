@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,13 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor
 
+import evaluation
+from common.lines import read_lines
+from evaluation import Evaluator
+from evaluation.features import Extractor, Features
 from ganlib.extensions.announce import Announce
 from ganlib.extensions.evaluate import Evaluate
-from ganlib.extensions.log_report import LogReport, read_log
+from ganlib.extensions.log_report import LogReport
 from ganlib.extensions.progress_bar import ProgressBar
 from ganlib.extensions.sample_grid import SampleGrid
 from ganlib.extensions.snapshot import Snapshot
@@ -46,7 +50,7 @@ class Observed(Extension):
 
 def test_the_log_holds_means_of_what_was_observed(make_trainer: Make, tmp_path: Path) -> None:
     make_trainer(Observed(), LogReport(3), max_iter=7).run()
-    lines = read_log(tmp_path / "log.jsonl")
+    lines = read_lines(tmp_path / "log.jsonl")
     assert [(line["iteration"], line["images"]) for line in lines] == [(3, 12), (6, 24)]
     assert [line["loss"] for line in lines] == pytest.approx([14 / 3, 77 / 3])
     assert [line["rare"] for line in lines] == [20, 50]
@@ -124,20 +128,33 @@ def test_sample_grids_come_from_the_same_noise(make_trainer: Make, tmp_path: Pat
     assert torch.equal(shown, ((x[0, 0] + 1) * 127.5).round().long())
 
 
-def test_evaluate_gives_samples_to_scorers_and_the_test_set_to_the_algorithm(
-    make_trainer: Make, toy_data: Any
-) -> None:
-    def spread(images: Iterator[Tensor]) -> dict[str, float]:
-        x = torch.cat(list(images))
-        assert x.shape == (10, 1, 28, 28)
-        return {"spread": float(x.std())}
+class Means(Extractor):
+    """Three numbers of an image."""
 
+    name, digest, n_features, device = "means", "0" * 64, 3, torch.device("cpu")
+
+    def __call__(self, x: Tensor) -> Features:
+        y = x.float().flatten(1)
+        return Features(torch.stack([y.mean(1), y.std(1), y[:, ::7].mean(1)], 1))
+
+
+def test_evaluate_scores_samples_and_lets_the_algorithm_score_itself(
+    make_trainer: Make, toy_data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
     test = toy_data(n=5)
-    evaluate = Evaluate(every(2), [spread], test, n=10, seed=0)
+    evaluator = Evaluator(Means(), {"test": toy_data(n=50).x})
+    quiet = Console(file=io.StringIO())
+    evaluate = Evaluate(every(2), evaluator, test, quiet, ["fid"], n=20, seed=4)
     trainer = make_trainer(evaluate, LogReport(2), max_iter=2)
     trainer.updater.scores = lambda data: {"seen": float(len(data))}
     trainer.run()
-    assert trainer.line["seen"] == 5 and trainer.line["spread"] > 0
+    assert trainer.line["seen"] == 5
+    (line,) = read_lines(tmp_path / "scores.jsonl")
+    assert line["scores"]["FD-means20-test"]["value"] == trainer.line["FD-means20-test"]
+    (x,) = trainer.updater.sample(20, seed=4)
+    expected = evaluation.score([x], {"test": toy_data(n=50).x}, ["fid"], Means())
+    assert expected["FD-means20-test"].value == pytest.approx(trainer.line["FD-means20-test"])
 
 
 def test_only_the_newest_snapshots_stay(make_trainer: Make, tmp_path: Path) -> None:

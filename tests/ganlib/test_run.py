@@ -17,7 +17,8 @@ from PIL import Image
 
 import ganlib
 from common.errors import UserError
-from ganlib.extensions.log_report import TIMES, read_log
+from common.lines import read_lines
+from ganlib.extensions.log_report import TIMES
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.snapshot import read_snapshot
 
@@ -57,6 +58,9 @@ def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
     return {}
 
 
+SCORES = ("FD-", "IS-")
+
+
 def assert_same_runs(a: Path, b: Path) -> None:
     """The last snapshots and the logs are equal, but for time and rate."""
     x, y = (read_snapshot(sorted((p / "snapshots").glob("iter_*.pt"))[-1]) for p in (a, b))
@@ -68,9 +72,12 @@ def assert_same_runs(a: Path, b: Path) -> None:
 
 
 def without_times(out: Path) -> list[dict[str, Any]]:
-    lines = read_log(out / "log.jsonl")
+    lines = read_lines(out / "log.jsonl")
     assert lines
-    return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
+    return [
+        {k: v for k, v in line.items() if k not in TIMES and not k.startswith(SCORES)}
+        for line in lines
+    ]
 
 
 def test_a_run_leaves_everything(toy_file: Path) -> None:
@@ -83,8 +90,8 @@ def test_a_run_leaves_everything(toy_file: Path) -> None:
         assert picture.size[0] > 500
     names = sorted(p.name for p in (out / "snapshots").iterdir())
     assert names == ["iter_0000006.pt", "iter_0000007.pt"]
-    assert [line["iteration"] for line in read_log(out / "log.jsonl")] == [3, 6]
-    assert {"loss_dis", "loss_gen", "images", *TIMES} < set(read_log(out / "log.jsonl")[0])
+    assert [line["iteration"] for line in read_lines(out / "log.jsonl")] == [3, 6]
+    assert {"loss_dis", "loss_gen", "images", *TIMES} < set(read_lines(out / "log.jsonl")[0])
     assert list((out / "tensorboard").glob("events*"))
     assert yaml.safe_load((out / "config.yaml").read_text())["width"] == 0.05
     assert json.loads((out / "environment.json").read_text())["torch"] == torch.__version__
@@ -105,7 +112,7 @@ def test_training_2n_is_training_n_and_resuming(algorithm: str, toy_file: Path) 
     whole = train(algorithm, toy_file, out="whole", **settings)
     # 5 is inside an interval of the log: the sums go on too
     train(algorithm, toy_file, out="parts", max_images=_images(algorithm, 5), **settings)
-    assert len(read_log(Path("parts/log.jsonl"))) == 1
+    assert len(read_lines(Path("parts/log.jsonl"))) == 1
     again = train(algorithm, toy_file, resume="parts", max_images=10**9, **settings)
     assert again.out.samefile("parts")
     assert_same_runs(whole.out, again.out)
@@ -116,6 +123,7 @@ def _images(algorithm: str, iterations: int) -> int:
     return per_iteration * iterations
 
 
+@pytest.mark.filterwarnings("ignore:.* images are too few")
 @pytest.mark.parametrize("algorithm", algorithms.names())
 def test_what_watches_changes_nothing(algorithm: str, toy_file: Path) -> None:
     quiet = train(algorithm, toy_file, max_iter=6, out="quiet", tensorboard=False)
@@ -127,9 +135,48 @@ def test_what_watches_changes_nothing(algorithm: str, toy_file: Path) -> None:
         sample_interval=1,
         snapshot_interval=2,
         evaluation_interval=2,
+        evaluation_images=20,
+        extractor="fashion",
         keep_snapshots=1,
     )
+    assert len(read_lines(busy.out / "scores.jsonl")) == 3
     assert_same_runs(quiet.out, busy.out)
+
+
+@pytest.mark.filterwarnings("ignore:.* images are too few")
+def test_evaluation_leaves_scores_with_their_protocol_and_the_best_snapshot(toy_file: Path) -> None:
+    settings: dict[str, Any] = {"evaluation_interval": 3, "evaluation_images": 30}
+    settings |= {"extractor": "fashion", "ema_decay": 0.9, "out": "scored"}
+    train("dcgan", toy_file, max_iter=6, **settings)
+    model = train("dcgan", toy_file, max_iter=8, resume="scored", **settings)
+    lines = read_lines(Path("scored/scores.jsonl"))
+    assert [line["iteration"] for line in lines] == [3, 6, 8]  # the last at the end of the run
+    score = lines[0]["scores"]["FD-fashion30-train"]
+    protocol = score["protocol"]
+    assert score["value"] > 0 and len(score["hash"]) == 12
+    assert protocol["n_generated"] == 30 and protocol["n_reference"] == 32
+    assert protocol["weights"] == "ema" and protocol["rank_deficient"]
+    log = {line["iteration"]: line for line in read_lines(Path("scored/log.jsonl"))}
+    assert log[3]["FD-fashion30-train"] == pytest.approx(score["value"])
+    values = {
+        line["iteration"]: line["scores"]["FD-fashion30-train"]["value"] for line in lines[:2]
+    }
+    best = read_snapshot(model.out / "snapshots" / "best.pt")["updater"]["iteration"]
+    assert best == min(values, key=lambda iteration: values[iteration])
+
+
+def test_a_run_goes_on_without_an_extractor_that_nobody_asked_for(
+    toy_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GANLIB_INCEPTION", "missing.pth")
+    monkeypatch.setattr("ganlib.config.RunConfig.model_fields_set", set())
+    train("dcgan", toy_file, max_iter=2, evaluation_interval=1)
+    assert "This run is not evaluated" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setenv("GANLIB_INCEPTION", "missing.pth")
+    with pytest.raises(UserError, match="missing.pth"):
+        train("dcgan", toy_file, max_iter=2, evaluation_interval=1, out="other")
+    assert not Path("other").exists()
 
 
 def start(*arguments: Any) -> subprocess.Popen[str]:
@@ -177,7 +224,7 @@ def test_kill_9_leaves_a_snapshot_and_auto_goes_on(toy_file: Path) -> None:
     assert "SIGTERM" in said and "--resume auto" in said and "Continuing at iteration" in said
     last = read_snapshot(sorted(folder.glob("snapshots/iter_*.pt"))[-1])["updater"]["iteration"]
     assert last >= reached and not (folder / "DONE").exists()
-    iterations = [line["iteration"] for line in read_log(folder / "log.jsonl")]
+    iterations = [line["iteration"] for line in read_lines(folder / "log.jsonl")]
     assert iterations == list(range(3, last + 1, 3))
     straight = train(
         "sngan", toy_file, out="straight", max_iter=last, snapshot_interval=2, tensorboard=False
@@ -295,7 +342,7 @@ def test_the_best_snapshot_by_a_plugins_score(
     settings = {"plugin_dir": ["plugins"], "extension": ["vee"], "best_by": "min:score"}
     model = train("dcgan", toy_file, max_iter=9, snapshot_interval=100, **settings)
     assert read_snapshot(model.out / "snapshots" / "best.pt")["updater"]["iteration"] == 4
-    assert read_log(model.out / "log.jsonl")[0]["score"] == pytest.approx((3 + 2 + 1) / 3)
+    assert read_lines(model.out / "log.jsonl")[0]["score"] == pytest.approx((3 + 2 + 1) / 3)
     with pytest.raises(UserError, match="write min:NAME or max:NAME"):
         train("dcgan", toy_file, max_iter=1, best_by="score")
 

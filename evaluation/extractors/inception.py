@@ -1,0 +1,143 @@
+"""The Inception network of 2015 that FID and the Inception Score are defined by.
+
+torch-fidelity's network; its weights (96 MB) are downloaded once, or given as a file.
+"""
+
+import io
+import os
+import urllib.request
+from collections.abc import Mapping
+from hashlib import sha256
+from http.client import HTTPException
+from pathlib import Path
+from pickle import UnpicklingError
+from shutil import copyfileobj
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_fidelity.feature_extractor_inceptionv3 import (
+    URL_INCEPTION_V3,
+    FeatureExtractorInceptionV3,
+)
+
+from common.errors import UserError
+from common.files import atomic
+from evaluation.cache import cache_folder, locked
+from evaluation.features import Extractor, Features, Options, arithmetic, place, read_weights
+
+SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+VARIABLE = "GANLIB_INCEPTION"
+TIMEOUT = 30  # seconds without a byte
+BATCH = {"cpu": 16}  # images at once: 256 of them take 3 GB on the way
+GPU_BATCH = 128
+
+
+class Inception(Extractor):
+    """2048 pooled features and 1008 logits without bias."""
+
+    name = "inception"
+    n_features = 2048
+    n_classes = 1008
+    score_name = "FID"
+    suffix = ""
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        digest: str,
+        device: torch.device,
+        options: Options,
+    ) -> None:
+        self.digest, self.device, self.options = digest, device, options
+        self.network = place(network, device, options)
+
+    def describe(self) -> Mapping[str, str]:
+        return {**super().describe(), "resize": "bilinear of TensorFlow 1, to 299x299"}
+
+    def __call__(self, x: Tensor) -> Features:
+        parts = torch.split(x, BATCH.get(self.device.type, GPU_BATCH))
+        with arithmetic(self.device, self.options.precision):
+            pool, logits = zip(*(self._features(part) for part in parts), strict=True)
+        return Features(torch.cat(pool), torch.cat(logits))
+
+    def _features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = x.to(self.device).expand(-1, 3, -1, -1)
+        if self.options.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        pool, logits = self.network(x)
+        return pool, logits
+
+
+def make(device: torch.device, options: Options) -> Inception:
+    """The network with the published weights."""
+    content = read_weights(find_weights(options.weights))
+    return Inception(build(content, SHA256), SHA256, device, options)
+
+
+def find_weights(given: Path | None) -> Path:
+    """The weights file: as given, as GANLIB_INCEPTION says, or in the cache, downloaded if need
+    be.
+    """
+    if given is not None:
+        return given
+    if os.environ.get(VARIABLE):
+        return Path(os.environ[VARIABLE]).expanduser()
+    path = cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]
+    with locked(path):
+        if not path.exists():
+            _download(URL_INCEPTION_V3, path)
+    return path
+
+
+def build(content: bytes, digest: str) -> torch.nn.Module:
+    """The network with the weights in `content`, a file of torch.save whose SHA-256 is `digest`.
+
+    UserError otherwise; nothing of a wrong file is unpickled.
+    """
+    found = sha256(content).hexdigest()
+    if found != digest:
+        raise UserError(
+            f"The file of Inception's weights is not the published one: its SHA-256 is "
+            f"{found[:8]}... and not {digest[:8]}...; remove it, or put "
+            f"{URL_INCEPTION_V3} in its place."
+        )
+    try:
+        weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return _network(weights)
+    except (RuntimeError, UnpicklingError, TypeError, AttributeError, EOFError) as error:
+        raise UserError(
+            "The file of Inception's weights does not hold them: give the one that "
+            f"{URL_INCEPTION_V3} has."
+        ) from error
+
+
+def _network(weights: dict[str, Any]) -> torch.nn.Module:
+    # the constructor insists on unpickling a file without restrictions: give it one of our own
+    buffer = io.BytesIO()
+    torch.save(weights, buffer)
+    buffer.seek(0)
+    network: torch.nn.Module = FeatureExtractorInceptionV3(
+        "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=buffer
+    )
+    return network
+
+
+def _download(url: str, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as temporary:
+            with urllib.request.urlopen(url, timeout=TIMEOUT) as source, temporary.open("wb") as to:
+                copyfileobj(source, to)
+            _check(temporary)
+    except (OSError, HTTPException) as error:
+        raise UserError(
+            f"Inception's weights could not be downloaded from {url} ({error}): put that file at "
+            f"{path} or name it in the environment variable {VARIABLE}; the extractor 'fashion', "
+            "for the bundled data, needs no download."
+        ) from error
+
+
+def _check(path: Path) -> None:
+    if sha256(path.read_bytes()).hexdigest() != SHA256:
+        raise OSError("what came is not the published file")

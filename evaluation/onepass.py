@@ -1,0 +1,107 @@
+"""One pass over a stream of images, from which every score is computed."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from evaluation.blocks import BLOCK
+from evaluation.features import Extractor
+from evaluation.moments import Moments
+
+FOREVER = 2**62
+
+
+class OnePass:
+    """Moments of the first n images for several n, and features and logits of the first few.
+
+    bounds: those n. keep_features, keep_logits: of how many images they are kept. Of several
+    processes, `rank` of `world` is given blocks rank, rank + world, ... of BLOCK images each, and
+    all call finish().
+    """
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        bounds: Sequence[int],
+        keep_features: int,
+        keep_logits: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.extractor, self.rank, self.world = extractor, rank, world
+        self.keep_features, self.keep_logits = keep_features, keep_logits
+        self.n = 0
+        """How many images this rank had; how many all had, once finish() was called."""
+        self.position = rank * BLOCK
+        """The number, in the whole stream, of the image that this rank's next block starts with."""
+        self._end = 0
+        self._intervals = list(pairwise([0, *sorted(set(bounds)), FOREVER]))
+        self._parts = [Moments(extractor.n_features, extractor.device) for _ in self._intervals]
+        self._features: list[tuple[int, Tensor]] = []
+        self._logits: list[tuple[int, Tensor]] = []
+
+    def add(self, x: Tensor) -> None:
+        """Take in this rank's next block: uint8 (BLOCK, C, H, W); only the very last is shorter."""
+        pool, logits = self.extractor(x)
+        start, self._end = self.position, self.position + len(x)
+        for part, (low, high) in zip(self._parts, self._intervals, strict=True):
+            rows = pool[max(0, low - start) : max(0, high - start)]
+            if len(rows):
+                part.update(rows)
+        _keep(self._features, start, pool, self.keep_features)
+        if logits is not None:
+            _keep(self._logits, start, logits, self.keep_logits)
+        self.n += len(x)
+        self.position += self.world * BLOCK
+
+    def finish(self) -> None:
+        """Bring together what all ranks took in."""
+        counts = torch.zeros(self.world, 2, dtype=torch.int64, device=self.extractor.device)
+        counts[self.rank] = torch.tensor([self.n, self._end])
+        self._all_reduce(counts)
+        self.n, end = int(counts[:, 0].sum()), int(counts[:, 1].max())
+        if end != self.n:
+            raise ValueError("the ranks were not given every block of the stream once")
+        if self.world > 1:
+            for part in self._parts:
+                part.all_reduce()
+
+    def moments(self, n: int) -> Moments:
+        """Of the first n images; n is one of the bounds, or the number of all images."""
+        total = Moments(self.extractor.n_features, self.extractor.device)
+        for part in self._parts:
+            if total.n < n:
+                total.merge(part)
+        if total.n != n:
+            raise ValueError(f"{n} is none of the bounds")
+        return total
+
+    def features(self) -> Tensor:
+        """float32 (min(n, keep_features), D), in the order of the stream."""
+        n = min(self.n, self.keep_features)
+        return self._gather(self._features, n, self.extractor.n_features)
+
+    def logits(self) -> Tensor:
+        """float32 (min(n, keep_logits), K), in the order of the stream."""
+        n = min(self.n, self.keep_logits)
+        return self._gather(self._logits, n, self.extractor.n_classes)
+
+    def _gather(self, parts: list[tuple[int, Tensor]], n: int, width: int) -> Tensor:
+        """All ranks' rows, each at its place; the others of a rank are zero and so may be added."""
+        rows = torch.zeros(n, width, device=self.extractor.device)
+        for start, part in parts:
+            rows[start : start + len(part)] = part
+        self._all_reduce(rows)
+        return rows
+
+    def _all_reduce(self, x: Tensor) -> None:
+        if self.world > 1:
+            dist.all_reduce(x)
+
+
+def _keep(parts: list[tuple[int, Tensor]], start: int, rows: Tensor, limit: int) -> None:
+    if start < limit:
+        parts.append((start, rows[: limit - start]))

@@ -1,0 +1,109 @@
+"""The record without which a score means nothing: how it was obtained, and a hash of that."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from hashlib import sha256
+from typing import Any, TypeAlias
+
+Plain: TypeAlias = str | int | float | bool | None
+
+RECORDED_ONLY = ("seed", "versions")
+"""Fields that two comparable scores may differ in: which samples, on which machine."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How one score was obtained, in plain types.
+
+    extractor, extractor_digest: the network and the SHA-256 of its weights. resize: how images come
+    to its size. rounding: how floats become uint8. n_generated, n_reference: numbers of images.
+    reference: the split they are compared with, reference_digest: a hash of its pixels; both None
+    where a score needs no reference. settings: the score's own, as splits, subsets or k. weights:
+    "ema", "raw" or "given" for images from elsewhere. bn_mode: "running", or "given". truncation:
+    the generator's, None for none. precision: of the extractor's arithmetic. rank_deficient: fewer
+    images than features on one side, so that a Frechet distance is biased all the more.
+    """
+
+    extractor: str
+    extractor_digest: str
+    resize: str
+    precision: str
+    n_generated: int
+    reference: str | None = None
+    n_reference: int | None = None
+    reference_digest: str | None = None
+    settings: Mapping[str, Plain] = field(default_factory=dict)
+    rounding: str = "round"
+    weights: str = "given"
+    bn_mode: str = "given"
+    truncation: float | None = None
+    rank_deficient: bool = False
+    seed: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        """12 hexadecimal digits of all that decides; RECORDED_ONLY is left out."""
+        text = json.dumps(_deciding(self), sort_keys=True, separators=(",", ":"))
+        return sha256(text.encode()).hexdigest()[:12]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain types, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "Protocol":
+        """What to_dict gave; TypeError for other fields."""
+        return cls(**record)
+
+
+def differences(a: Protocol, b: Protocol) -> list[str]:
+    """Why two scores may not stand in one column: 'n_generated: 10000 against 50000', or []."""
+    first, second = _flat(a), _flat(b)
+    names = [*first, *(name for name in second if name not in first)]
+    return [
+        f"{name}: {first.get(name)} against {second.get(name)}"
+        for name in names
+        if first.get(name) != second.get(name)
+    ]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number, its spread (over splits or subsets) if it has one, and how it was obtained."""
+
+    name: str
+    value: float
+    std: float | None
+    protocol: Protocol
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain types: value, std, protocol and its hash."""
+        return {
+            "value": self.value,
+            "std": self.std,
+            "protocol": self.protocol.to_dict(),
+            "hash": self.protocol.hash,
+        }
+
+    @classmethod
+    def from_dict(cls, name: str, record: Mapping[str, Any]) -> "Score":
+        """What to_dict gave; the hash is computed anew."""
+        protocol = Protocol.from_dict(record["protocol"])
+        return cls(name, record["value"], record["std"], protocol)
+
+
+def _deciding(protocol: Protocol) -> dict[str, Any]:
+    values = {f.name: getattr(protocol, f.name) for f in fields(protocol)}
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if name not in RECORDED_ONLY
+    }
+
+
+def _flat(protocol: Protocol) -> dict[str, Plain]:
+    values = _deciding(protocol)
+    settings: dict[str, Plain] = values.pop("settings")
+    return {**values, **settings}

@@ -1,0 +1,143 @@
+"""What scores need of real images, computed once per machine and kept in the cache folder."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from common.data import Images
+from common.errors import UserError
+from common.files import atomic
+from common.seeds import generator
+from evaluation.blocks import BLOCK
+from evaluation.cache import cache_folder, locked
+from evaluation.features import Extractor
+from evaluation.moments import Moments
+
+VERSION = 1  # of the cache's files
+KEPT_BYTES = 2**29  # of features at most
+
+Progress = Callable[[str, int, int | None], None]
+"""What is going on, how many images are done, of how many if that is known."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Features of one split.
+
+    digest: of the pixels. moments: of all n images. features: float32 (M, D) of images in a random
+    order that depends on n alone (so that the first thousand of a folder sorted by class are no
+    single class): all of them, or as many as KEPT_BYTES hold. which: int64 (M,), their numbers.
+    """
+
+    name: str
+    digest: str
+    moments: Moments
+    features: Tensor
+    which: Tensor
+
+    @property
+    def n(self) -> int:
+        """How many images there are."""
+        return self.moments.n
+
+
+def load_reference(
+    name: str, images: Images, extractor: Extractor, progress: Progress | None = None
+) -> Reference:
+    """From the cache if it is there and whole, else computed and written there.
+
+    Two processes that ask for the same one at once compute it once. UserError for fewer than two
+    images.
+    """
+    if len(images) < 2:
+        raise UserError(f"The reference '{name}' has {len(images)} images: at least 2 are needed.")
+    digest = pixel_digest(images)
+    path = cache_folder() / "references" / f"{_key(digest, extractor)}.safetensors"
+    with locked(path):
+        tensors = _read(path)
+        if tensors is None:
+            tensors = _compute(name, images, extractor, progress)
+            _write(path, tensors)
+    moments = Moments(extractor.n_features)
+    moments.n, moments.total, moments.outer = len(images), tensors["total"], tensors["outer"]
+    return Reference(name, digest, moments, tensors["features"], tensors["which"])
+
+
+def pixel_digest(images: Images) -> str:
+    """SHA-256 of the shape and the pixels, hexadecimal."""
+    digest = sha256(repr(tuple(images.shape)).encode())
+    for start in range(0, len(images), BLOCK):
+        digest.update(_rows(images, start).cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _rows(images: Images, start: int) -> Tensor:
+    return images[torch.arange(start, min(start + BLOCK, len(images)))]
+
+
+def _key(digest: str, extractor: Extractor) -> str:
+    facts: Mapping[str, object] = {
+        "version": VERSION,
+        "images": digest,
+        "extractor": extractor.digest,
+        **extractor.describe(),
+    }
+    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _compute(
+    name: str, images: Images, extractor: Extractor, progress: Progress | None
+) -> dict[str, Tensor]:
+    n = len(images)
+    kept = min(n, KEPT_BYTES // (4 * extractor.n_features))
+    order = torch.randperm(n, generator=generator(0, "reference", n))
+    place = order.argsort()  # image i is the place[i]-th
+    moments = Moments(extractor.n_features, extractor.device)
+    features = torch.empty(kept, extractor.n_features)
+    for start in range(0, n, BLOCK):
+        pool = extractor(_rows(images, start)).pool
+        moments.update(pool)
+        to = place[start : start + BLOCK]
+        features[to[to < kept]] = pool.cpu()[to < kept]
+        if progress is not None:
+            progress(f"reference {name}", start + len(pool), n)
+    return {
+        "total": moments.total.cpu(),
+        "outer": moments.outer.cpu(),
+        "features": features,
+        "which": order[:kept].clone(),
+    }
+
+
+def _read(path: Path) -> dict[str, Tensor] | None:
+    """The tensors of a cache file, or None if it is not there, damaged or not what it says."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get("sha256")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError):
+        return None
+    return tensors if said == _digest(tensors) else None
+
+
+def _write(path: Path, tensors: dict[str, Tensor]) -> None:
+    try:
+        with atomic(path) as temporary:
+            save_file(tensors, temporary, {"sha256": _digest(tensors)})
+    except (OSError, SafetensorError):  # a full disk or a read-only folder costs time, no scores
+        pass
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].numpy().data)
+    return digest.hexdigest()

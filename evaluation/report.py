@@ -1,0 +1,236 @@
+"""From a finished pass to scores, each stamped with its protocol."""
+
+import platform
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from torch import Tensor
+
+from evaluation.moments import Moments, exact_device
+from evaluation.onepass import OnePass
+from evaluation.protocol import Plain, Protocol, Score
+from evaluation.references import Reference
+from evaluation.scores import (
+    Nearest,
+    density_coverage,
+    duplicates,
+    frechet_distance,
+    inception_score,
+    kid,
+    nearest,
+    precision_recall,
+)
+
+METRICS = ("is", "fid", "kid", "prdc", "duplicates")
+COUNTS = {"train": (50_000, 10_000), "test": (10_000, 5_000)}
+"""Of how many generated images a Frechet distance to a split is published."""
+KEPT = 10_000
+"""Of how many images KID, precision, recall, density, coverage and duplicates are computed."""
+SPLITS, SUBSETS, SUBSET_SIZE, SUBSET_SEED, K_PRECISION, K_DENSITY = 10, 100, 1000, 2020, 3, 5
+PACKAGES = ("torch", "numpy", "torch-fidelity")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where generated images come from, for the protocol.
+
+    weights: "ema", "raw", or "given" where images are all that is known; bn_mode: "running" or
+    "given"; truncation: None for none; seed: of the samples.
+    """
+
+    weights: str = "given"
+    bn_mode: str = "given"
+    truncation: float | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """scores: by name. nearest: for each of the first samples its nearest training image (by its
+    number in the training split) and the distance; None unless "duplicates" was asked for.
+    """
+
+    scores: dict[str, Score]
+    nearest: Nearest | None = None
+
+
+class Report:
+    """The scores of one finished pass.
+
+    main: the split of `references` that single images are compared with. unseen: float64 distances
+    to its nearest image of real images that are not in it, asked for only where needed.
+    """
+
+    def __init__(
+        self,
+        done: OnePass,
+        references: Mapping[str, Reference],
+        main: str,
+        origin: Origin,
+        unseen: Callable[[], Tensor],
+    ) -> None:
+        self.done, self.references, self.main = done, references, references[main]
+        self.extractor, self.unseen = done.extractor, unseen
+        self.device = exact_device(done.extractor.device)
+        facts = dict(self.extractor.describe())
+        self.base = Protocol(
+            extractor=self.extractor.name,
+            extractor_digest=self.extractor.digest,
+            resize=facts.pop("resize"),
+            precision=facts.pop("precision"),
+            n_generated=done.n,
+            settings={**facts},
+            weights=origin.weights,
+            bn_mode=origin.bn_mode,
+            truncation=origin.truncation,
+            seed=origin.seed,
+            versions=versions(),
+        )
+        self.scores: dict[str, Score] = {}
+        self.nearest: Nearest | None = None
+
+    def all(self, metrics: Sequence[str]) -> Evaluation:
+        """Every score of `metrics`, in the order of METRICS."""
+        steps = {
+            "is": self._inception_score,
+            "fid": self._frechet_distances,
+            "kid": self._kid,
+            "prdc": self._prdc,
+            "duplicates": self._duplicates,
+        }
+        for name in METRICS:
+            if name in metrics:
+                steps[name]()
+        return Evaluation(self.scores, self.nearest)
+
+    def _inception_score(self) -> None:
+        if not self.extractor.n_classes:
+            return
+        logits = self.done.logits().to(self.device)
+        for n in counts("train", len(logits)):
+            splits = min(SPLITS, n // 2)
+            mean, std = inception_score(logits[:n], splits)
+            self._add(f"IS{self.extractor.suffix}", n, None, mean, std, splits=splits)
+
+    def _frechet_distances(self) -> None:
+        for reference in self.references.values():
+            mean, covariance = _gaussian(reference.moments, self.device)
+            for n in counts(reference.name, self.done.n):
+                ours = _gaussian(self.done.moments(n), self.device)
+                value = frechet_distance(*ours, mean, covariance)
+                self._add(self.extractor.score_name, n, reference, value)
+        self._warn_of_few()
+
+    def _kid(self) -> None:
+        fake, real = self._pair()
+        size = min(SUBSET_SIZE, len(fake), len(real))
+        mean, std = kid(fake, real, SUBSETS, size, SUBSET_SEED)
+        name = "KID" if self.extractor.score_name == "FID" else f"KD{self.extractor.suffix}"
+        settings = {"subsets": SUBSETS, "subset_size": size, "subset_seed": SUBSET_SEED}
+        self._add(name, len(fake), self.main, mean, std, compared=len(real), **settings)
+
+    def _prdc(self) -> None:
+        fake, real = self._pair()
+        if min(len(fake), len(real)) <= max(K_PRECISION, K_DENSITY):
+            return
+        precision, recall = precision_recall(real, fake, K_PRECISION)
+        density, coverage = density_coverage(real, fake, K_DENSITY)
+        for name, value, k in (
+            ("precision", precision, K_PRECISION),
+            ("recall", recall, K_PRECISION),
+            ("density", density, K_DENSITY),
+            ("coverage", coverage, K_DENSITY),
+        ):
+            name += self.extractor.suffix
+            self._add(name, len(fake), self.main, value, k=k, compared=len(real))
+
+    def _duplicates(self) -> None:
+        fake = self.done.features().to(self.device)
+        train = self.main.features.to(self.device)
+        distance, which = nearest(fake, train)
+        result = duplicates(distance, self.unseen())
+        self.nearest = Nearest(distance.cpu(), self.main.which[which.cpu()])
+        unseen = "each other" if self.main is self.references.get("test", self.main) else "test"
+        for name, value in (
+            ("duplicates", result.share),
+            ("nearest-median", result.median),
+            ("nearest-least", result.least),
+        ):
+            name += self.extractor.suffix
+            self._add(name, len(fake), self.main, value, compared=len(train), unseen=unseen)
+
+    def _pair(self) -> tuple[Tensor, Tensor]:
+        """Features of the first samples and of as many real images at most, float32."""
+        fake = self.done.features().to(self.device)
+        return fake, self.main.features[:KEPT].to(self.device)
+
+    def _add(
+        self,
+        name: str,
+        n: int,
+        reference: Reference | None,
+        value: float,
+        std: float | None = None,
+        **settings: Plain,
+    ) -> None:
+        """One score of n images; `name` is completed by n and the reference."""
+        protocol = replace(self.base, n_generated=n, settings={**self.base.settings, **settings})
+        frechet = name == self.extractor.score_name
+        name += label(n)
+        if reference is not None:
+            name += f"-{reference.name}"
+            protocol = replace(
+                protocol,
+                reference=reference.name,
+                n_reference=reference.n,
+                reference_digest=reference.digest,
+                rank_deficient=frechet and self._deficient(n, reference.n),
+            )
+        self.scores[name] = Score(name, value, std, protocol)
+
+    def _deficient(self, *numbers: int) -> bool:
+        # of n vectors n - 1 are free once their mean is known
+        return min(numbers) <= self.extractor.n_features
+
+    def _warn_of_few(self) -> None:
+        fewest = min(self.done.n, *(reference.n for reference in self.references.values()))
+        if self._deficient(fewest):
+            warnings.warn(
+                f"{fewest} images are too few for the {self.extractor.n_features} features of "
+                f"'{self.extractor.name}': {self.extractor.score_name} comes out far too large and "
+                "is marked rank_deficient.",
+                stacklevel=6,
+            )
+
+
+def label(n: int) -> str:
+    """50000 as "50k", 1234 as "1234"."""
+    return f"{n // 1000}k" if n % 1000 == 0 else str(n)
+
+
+def counts(split: str, n: int) -> list[int]:
+    """The published counts for a split that n images reach; n itself if it is none of the training
+    split's, or if none is reached.
+    """
+    published = COUNTS.get(split, COUNTS["train"])
+    reached = [count for count in published if count <= n]
+    return reached if n in published or (reached and split == "test") else [n, *reached]
+
+
+def versions() -> dict[str, str]:
+    """Of what computed a score: Python and the packages that have a say in it."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _gaussian(moments: Moments, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean (D,) and covariance (D, D) on the device."""
+    return moments.mean().to(device), moments.covariance().to(device)
