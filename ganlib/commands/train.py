@@ -1,18 +1,20 @@
-"""Train an algorithm; its settings are flags."""
+"""Train an algorithm; its settings are flags. Or several, with several seeds: a grid."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from common.errors import UserError
-from ganlib.config import RunConfig, read_yaml, unknown_setting
+from ganlib.config import AlgorithmConfig, RunConfig, read_yaml, unknown_setting
 from ganlib.options import options
 from ganlib.registry import add_plugins, algorithms
 
 
 class TrainCommand(click.Command):
-    """Options are the run's fields and those of the algorithm that the arguments name."""
+    """Options are the run's fields and those of the algorithm that the arguments name, or those
+    that all algorithms have if it names several.
+    """
 
     algorithm: str | None = None
     own: list[click.Option] = []
@@ -22,11 +24,13 @@ class TrainCommand(click.Command):
         fields = set(RunConfig.model_fields)
         run = [o for o in options(RunConfig)]
         self.own = []
-        if self.algorithm is not None:
+        if self.algorithm is not None and "," in self.algorithm:
+            self.own = _options_of_all()
+        elif self.algorithm is not None:
             config = algorithms[self.algorithm].config
             self.own = options(config)
             fields |= set(config.model_fields)
-        fixed = [p for p in self.params if p.name in ("config", "list_all")]
+        fixed = [p for p in self.params if p.name in ("config", "list_all", "seeds")]
         self.params = [*fixed, *run, *self.own]
         try:
             return super().parse_args(ctx, args)
@@ -37,6 +41,8 @@ class TrainCommand(click.Command):
                     f"There is no option '{error.option_name}' of every run; "
                     "an algorithm's own need --algorithm NAME."
                 ) from None
+            if "," in self.algorithm:
+                raise UserError(_no_flag(error.option_name, name, self.algorithm, fields)) from None
             raise UserError(unknown_setting(name, self.algorithm, fields)) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -71,14 +77,63 @@ def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     help="List all algorithms with their papers.",
 )
 @click.option("--config", metavar="FILE", help="Settings from a YAML file; flags go before it.")
-def command(**values: Any) -> None:
+@click.option("--seeds", metavar="N,N,...", help="Train with each of these seeds.")
+@click.pass_context
+def command(ctx: click.Context, /, seeds: str | None, **values: Any) -> None:
     """Train a generator: python train.py --algorithm sngan
 
     `--algorithm NAME --help` shows the settings of that algorithm too.
+
+    A grid, `--algorithm dcgan,sngan --seeds 0,1,2`, trains one after the other, skips what is
+    finished, resumes what is not, and ends with a table. An algorithm's own settings then stand
+    under its name in the file of --config.
     """
+    given = {name: value for name, value in values.items() if value not in (None, ())}
+    named = cast(TrainCommand, ctx.command).algorithm or ""
+    if seeds is not None or "," in named:
+        ctx.exit(_train_grid(named, seeds, given))
     from ganlib.run import gather, run
 
-    run(gather({name: value for name, value in values.items() if value not in (None, ())}))
+    run(gather(given))
+
+
+def _train_grid(names: str, seeds: str | None, given: dict[str, Any]) -> int:
+    """Train, print the table and what failed; the exit status."""
+    from evaluation.compare import compare
+    from ganlib.commands.compare import show
+    from ganlib.grid import plan, train_grid
+
+    planned = plan(names, seeds, given)
+    outcomes = train_grid(planned)
+    folders = [outcome.out for outcome in outcomes if outcome.out is not None]
+    if folders:
+        show(compare(folders, split=True))
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        click.echo(f"Error: {outcome}", err=True)
+    return 1 if failed else 0
+
+
+def _options_of_all() -> list[click.Option]:
+    """One option per setting that all algorithms have; their defaults differ, and are not told."""
+    shared = options(AlgorithmConfig)
+    for option in shared:
+        option.help = (option.help or "").partition(" [")[0]
+    return shared
+
+
+def _no_flag(flag: str, name: str, algorithm_names: str, fields: set[str]) -> str:
+    """The sentence for a flag that a grid does not have."""
+    from ganlib.grid import owners, parse_names
+
+    having = owners(name, parse_names(algorithm_names))
+    if not having:
+        known = fields | set(AlgorithmConfig.model_fields)
+        return unknown_setting(name, algorithm_names, known)
+    return (
+        f"{flag} is no flag of a grid, as not every algorithm has it: give --config with a file in "
+        f"which it stands under '{having[0]}:'."
+    )
 
 
 def _algorithm(args: list[str]) -> str | None:

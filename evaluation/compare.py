@@ -1,0 +1,54 @@
+"""Runs on disk to tables: what every algorithm reached on a data set, over its seeds."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from evaluation.comparison.columns import make_columns
+from evaluation.comparison.entries import counted, first_score, one_per_seed
+from evaluation.comparison.reading import find_runs
+from evaluation.comparison.rows import make_rows, mark_best, rank
+from evaluation.comparison.runs import Run
+from evaluation.comparison.table import Column, Row, Table
+
+
+def compare(folders: Iterable[Path], best: bool = False, split: bool = False) -> list[Table]:
+    """One table per data set of the runs below `folders`.
+
+    best: of each run its best evaluation by the first score counts, not the last one. split: scores
+    of one name and several protocols get a column each; without it they are a UserError.
+    """
+    tables: dict[str, list[Run]] = {}
+    for run in find_runs(folders):
+        tables.setdefault(run.dataset, []).append(run)
+    return [_table(name, runs, best, split) for name, runs in sorted(tables.items())]
+
+
+def _table(dataset: str, runs: Sequence[Run], best: bool, split: bool) -> Table:
+    first = first_score(runs)
+    entries = [(run, counted(run, first if best else None)) for run in runs]
+    entries, notes = one_per_seed(entries)
+    columns = make_columns(entries, split)
+    rows = make_rows(entries, columns)
+    for place, column in enumerate(columns):
+        mark_best(rows, place, column.better)
+    rows.sort(key=lambda row: rank(row, columns))
+    notes += [
+        f"{column.title}: of fewer images than features, which biases it."
+        for column in columns
+        if column.protocol.get("rank_deficient")
+    ]
+    return Table(dataset, columns, rows, _caption(best, first, columns, rows), notes)
+
+
+def _caption(
+    best: bool, first: Column | None, columns: Sequence[Column], rows: Sequence[Row]
+) -> str:
+    if not columns:
+        return "No run has been scored yet."
+    which = f"Of each run its best evaluation by {first.name}" if best and first else ""
+    parts = [which or "The last evaluation of each run"]
+    if any(len(row.entries) > 1 for row in rows):
+        parts[0] += "; mean ± sample standard deviation over n training seeds"
+    marked = any(cell and cell.best for row in rows for cell in row.cells)
+    parts += ["The best of a column is marked"] if marked else []
+    return ". ".join(parts) + "."

@@ -1,0 +1,1 @@
+"""What makes up a comparison: runs as they lie on disk, tables of them, and these as text."""

@@ -1,0 +1,50 @@
+"""Which evaluation of which runs counts."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from evaluation.comparison.recipes import recipe
+from evaluation.comparison.runs import Evaluation, Run
+from evaluation.comparison.table import Column, Entry
+
+_FRECHET = re.compile(r"(fd|fid)(?![a-z])", re.IGNORECASE)
+
+
+def first_score(runs: Iterable[Run]) -> Column | None:
+    """The first score of which it is known whether less or more of it is better."""
+    names = (name for run in runs for e in run.evaluations for name in e.scores)
+    columns = [Column(name, "", {}) for name in in_order(names)]
+    return next((column for column in columns if column.better), None)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of scores, each once; first Frechet distances, by which methods are ranked."""
+    return sorted(dict.fromkeys(names), key=lambda name: _FRECHET.match(name) is None)
+
+
+def counted(run: Run, by: Column | None) -> Evaluation | None:
+    """A run's last evaluation, or its best by a score, of those under the last one's protocol."""
+    having = [e for e in run.evaluations if by is not None and by.name in e.scores]
+    if by is None or not having:
+        return run.evaluations[-1] if run.evaluations else None
+    name, key = by.name, having[-1].scores[by.name].hash
+    alike = [e for e in having if e.scores[name].hash == key]
+    choose: Callable[..., Evaluation] = min if by.better == "lower" else max
+    return choose(alike, key=lambda e: e.scores[name].value)
+
+
+def one_per_seed(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
+    """Of runs that are equal in seed and settings the newest: they would be no further seed."""
+    kept: dict[str, Entry] = {}
+    notes = []
+    for run, scored in sorted(entries, key=lambda entry: _age(*entry), reverse=True):
+        key = json.dumps([run.algorithm, run.seed, run.done, recipe(run)], sort_keys=True)
+        newest, _ = kept.setdefault(key, (run, scored))
+        if newest is not run:
+            notes.append(f"{run.path} is left out: {newest.path} repeats it.")
+    return sorted(kept.values(), key=lambda entry: (entry[0].algorithm, entry[0].seed)), notes
+
+
+def _age(run: Run, scored: Evaluation | None) -> tuple[bool, int, str]:
+    return scored is not None, (run.path / "config.yaml").stat().st_mtime_ns, str(run.path)

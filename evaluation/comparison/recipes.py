@@ -1,0 +1,44 @@
+"""Which settings tell one recipe from another."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from evaluation.comparison.runs import Run
+
+ELSEWHERE = {"algorithm", "dataset", "size", "seed"}
+"""Settings that a table shows in a place of their own."""
+NO_RECIPE = {
+    "data_root",
+    "out",
+    "gpu",
+    "device",
+    "deterministic",
+    "resume",
+    "max_hours",
+    "display_interval",
+    "sample_interval",
+    "snapshot_interval",
+    "evaluation_interval",
+    "evaluation_images",
+    "metrics",
+    "extractor",
+    "inception_weights",
+    "keep_snapshots",
+    "best_by",
+    "tensorboard",
+    "extension",
+    "plugin_dir",
+}
+"""Settings on which no number depends, or only those of scores, whose protocols have them."""
+
+
+def recipe(run: Run) -> dict[str, Any]:
+    """The settings that runs share if they differ in nothing but their seed."""
+    return {k: v for k, v in run.settings.items() if k not in ELSEWHERE | NO_RECIPE}
+
+
+def varied(runs: Sequence[Run]) -> list[str]:
+    """The names of the settings in which the recipes of runs differ."""
+    recipes = [recipe(run) for run in runs]
+    names = dict.fromkeys(name for one in recipes for name in one)
+    return [n for n in names if any(r.get(n) != recipes[0].get(n) for r in recipes)]

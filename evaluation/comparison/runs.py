@@ -1,0 +1,107 @@
+"""A run: what its folder holds, and what follows from its log."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+_PROCESSOR = re.compile(r"cpu|x86|amd64|i\d86|intel64|aarch64|arm|ppc|riscv|s390|$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A score as a file has it; two may share a column only if their hashes are equal."""
+
+    value: float
+    protocol: dict[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of one iteration, by name."""
+
+    iteration: int
+    scores: dict[str, Recorded]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the folder of a run holds; evaluations are in the order of their iterations."""
+
+    path: Path
+    settings: dict[str, Any]
+    environment: dict[str, Any]
+    log: list[dict[str, Any]]
+    evaluations: list[Evaluation]
+    done: bool
+
+    @property
+    def algorithm(self) -> str:
+        return str(self.settings["algorithm"])
+
+    @property
+    def seed(self) -> int:
+        return int(self.settings.get("seed", 0))
+
+    @property
+    def dataset(self) -> str:
+        """The data set, with the size that its images were brought to."""
+        size = self.settings.get("size")
+        return f"{self.settings['dataset']}" + (f" at {size} pixels" if size else "")
+
+    @property
+    def iteration(self) -> int:
+        """How far the log goes."""
+        return int(self.log[-1]["iteration"]) if self.log else 0
+
+    @property
+    def images_per_second(self) -> float | None:
+        """The median over the log's lines."""
+        rates = [line.get("images_per_second") for line in self.log]
+        known = [float(rate) for rate in rates if rate is not None]
+        return float(median(known)) if known else None
+
+    @property
+    def hours(self) -> float | None:
+        """Time spent on what the log tells, over all processes that trained this run; what was lost
+        between a snapshot and a crash is not in it.
+        """
+        if not self.log:
+            return None
+        pairs = zip(self.log, self.log[1:], strict=False)
+        ends = [before for before, line in pairs if _other_process(before, line)]
+        return sum(float(line.get("seconds", 0)) for line in [*ends, self.log[-1]]) / 3600
+
+    @property
+    def device(self) -> str:
+        """ "GPU" or "CPU"."""
+        kind = self.environment.get("device_type")
+        return "CPU" if kind == "cpu" or (kind is None and self._seems_on_cpu()) else "GPU"
+
+    def _seems_on_cpu(self) -> bool:
+        """A guess, where environment.json does not have the type of the device."""
+        asked = str(self.settings.get("device") or "")
+        name = str(self.environment.get("device", ""))
+        known = self.settings.get("gpu") == -1 or asked.startswith("cpu")
+        return known or _PROCESSOR.match(name) is not None
+
+    @property
+    def grid(self) -> Path | None:
+        """The newest sample grid."""
+        grids = [p for p in (self.path / "samples").glob("*.png") if p.stem.isdecimal()]
+        return max(grids, key=lambda path: int(path.stem), default=None)
+
+
+def _other_process(before: Mapping[str, Any], line: Mapping[str, Any]) -> bool:
+    """Whether a run was resumed between two lines of its log.
+
+    `seconds` starts again with the process, so it does not contain the time that the line's own
+    images took; it need not fall, if the first process wrote little.
+    """
+    rate = line.get("images_per_second") or math.inf
+    took = (line.get("images", 0) - before.get("images", 0)) / rate
+    return bool(line.get("seconds", 0.0) - before.get("seconds", 0.0) < took / 2)

@@ -1,0 +1,113 @@
+"""A table: a row per algorithm and settings, a column per score and protocol."""
+
+import re
+from dataclasses import dataclass, field
+from statistics import fmean, median
+from typing import Any
+
+from evaluation.comparison.runs import Evaluation, Run
+
+_BETTER = {
+    "lower": re.compile(r"(fd|fid|kd|kid|duplicates?)(?![a-z])", re.IGNORECASE),
+    "higher": re.compile(r"(is|precision|recall|density|coverage)(?![a-z])", re.IGNORECASE),
+}
+_ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
+
+Entry = tuple[Run, Evaluation | None]
+"""A run and the evaluation of it that counts, None if it was not scored."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A score under one protocol; `note` tells it from others of its name."""
+
+    name: str
+    hash: str
+    protocol: dict[str, Any]
+    note: str = ""
+
+    @property
+    def better(self) -> str:
+        """ "lower", "higher", or "" where the name does not tell."""
+        return next((way for way, name in _BETTER.items() if name.match(self.name)), "")
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} ({self.note})" if self.note else self.name
+
+    @property
+    def header(self) -> str:
+        """The title, with an arrow to where better scores are."""
+        return self.title + _ARROWS[self.better]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A score over seeds; `std` is the sample standard deviation, None for a single seed."""
+
+    mean: float
+    std: float | None
+    values: dict[int, float]
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs that differ in nothing but the seed, with the evaluation of each that counts."""
+
+    algorithm: str
+    settings: dict[str, Any]
+    done: bool
+    entries: list[Entry]
+    cells: list[Cell | None]
+
+    @property
+    def runs(self) -> list[Run]:
+        return [run for run, _ in self.entries]
+
+    @property
+    def label(self) -> str:
+        """The algorithm, and the settings in which other runs of it differ."""
+        words = [f"{name}={plain(value)}" for name, value in self.settings.items()]
+        return f"{self.algorithm} ({', '.join(words)})" if words else self.algorithm
+
+    @property
+    def title(self) -> str:
+        return self.label if self.done else f"{self.label}, unfinished"
+
+    @property
+    def iterations(self) -> list[int]:
+        """The iterations that were scored, or reached where nothing was scored."""
+        return [scored.iteration if scored else run.iteration for run, scored in self.entries]
+
+    @property
+    def images_per_second(self) -> float | None:
+        rates = [run.images_per_second for run in self.runs]
+        known = [rate for rate in rates if rate is not None]
+        return median(known) if known else None
+
+    @property
+    def hours(self) -> float | None:
+        """The mean over the runs."""
+        known = [hours for run in self.runs if (hours := run.hours) is not None]
+        return fmean(known) if known else None
+
+    @property
+    def device(self) -> str:
+        return "/".join(sorted({run.device for run in self.runs}))
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one data set, the best first; `notes` are sentences to print below."""
+
+    dataset: str
+    columns: list[Column]
+    rows: list[Row]
+    caption: str
+    notes: list[str] = field(default_factory=list)
+
+
+def plain(value: Any) -> str:
+    """The value of a setting or of a field of a protocol, as a word."""
+    return "none" if value is None else str(value)

@@ -1,0 +1,114 @@
+"""Tables as Markdown, CSV and JSON."""
+
+import csv
+import html
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from evaluation.comparison.figures import costs, headers, numbers
+from evaluation.comparison.table import Row, Table
+
+
+def to_markdown(tables: Iterable[Table]) -> str:
+    """The tables as GitHub shows them."""
+    return "\n".join(_markdown(table) for table in tables)
+
+
+def _markdown(table: Table) -> str:
+    lines = [f"## {_safe(table.dataset)}", "", _safe(table.caption), ""]
+    head = [_safe(header) for header in headers(table)]
+    lines += [_bar(head), _bar(["---"] + ["---:"] * (len(head) - 1))]
+    for row in table.rows:
+        cells = [" ".join(numbers(table, row, i)).strip() for i in range(len(row.cells))]
+        marked = [
+            f"**{text}**" if cell and cell.best else text
+            for text, cell in zip(cells, row.cells, strict=True)
+        ]
+        lines.append(_bar([_safe(row.title), *marked, *costs(table, row)]))
+    lines += ["", *(f"{_safe(note)}  " for note in table.notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _bar(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _safe(text: str) -> str:
+    """Text in which Markdown sees no markup."""
+    escaped = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", escaped)
+
+
+def to_csv(tables: Sequence[Table]) -> str:
+    """All tables as one, with plain numbers: a line per row, two fields per score."""
+    names = dict.fromkeys(column.title for table in tables for column in table.columns)
+    scores = [field for name in names for field in (name, f"{name} std")]
+    ahead = ["dataset", "algorithm", "settings", "finished", "seeds"]
+    after = ["first_iteration", "last_iteration", "images_per_second", "hours", "device"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*ahead, *scores, *after], restval="", lineterminator="\n")
+    writer.writeheader()
+    for table in tables:
+        writer.writerows(_record(table, row) for row in table.rows)
+    return text.getvalue()
+
+
+def _record(table: Table, row: Row) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "dataset": table.dataset,
+        "algorithm": row.algorithm,
+        "settings": row.label.removeprefix(row.algorithm).strip(" ()"),
+        "finished": "yes" if row.done else "no",
+        "seeds": " ".join(str(run.seed) for run in row.runs),
+        "first_iteration": min(row.iterations),
+        "last_iteration": max(row.iterations),
+        "images_per_second": row.images_per_second,
+        "hours": row.hours,
+        "device": row.device,
+    }
+    for column, cell in zip(table.columns, row.cells, strict=True):
+        if cell is not None:
+            record |= {column.title: cell.mean, f"{column.title} std": cell.std}
+    return record
+
+
+def to_json(tables: Iterable[Table]) -> str:
+    """Everything in the tables, the protocol of each column and the value of each seed too."""
+    content = [
+        {
+            "dataset": table.dataset,
+            "caption": table.caption,
+            "notes": table.notes,
+            "columns": [
+                {**asdict(column), "title": column.title, "better": column.better}
+                for column in table.columns
+            ],
+            "rows": [_object(table, row) for row in table.rows],
+        }
+        for table in tables
+    ]
+    return json.dumps({"tables": content}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _object(table: Table, row: Row) -> dict[str, Any]:
+    return {
+        "label": row.label,
+        "algorithm": row.algorithm,
+        "settings": row.settings,
+        "finished": row.done,
+        "runs": [
+            {"path": str(run.path), "seed": run.seed, "iteration": iteration, "hours": run.hours}
+            for run, iteration in zip(row.runs, row.iterations, strict=True)
+        ],
+        "images_per_second": row.images_per_second,
+        "hours": row.hours,
+        "device": row.device,
+        "scores": {
+            column.title: cell and asdict(cell)
+            for column, cell in zip(table.columns, row.cells, strict=True)
+        },
+    }

@@ -1,0 +1,75 @@
+"""Scores and losses over iterations, a panel each."""
+
+from typing import Any
+
+from evaluation.comparison.runs import Run
+from evaluation.comparison.table import Table
+from evaluation.page.axes import thin
+from evaluation.page.markup import e, key, labelled_runs
+from evaluation.page.panel import Curve, panel
+
+NOT_LOSSES = {"iteration", "images", "seconds", "images_per_second"}
+
+
+def curve_section(table: Table) -> str:
+    """The panels below a legend; "" if there is nothing to draw."""
+    panels = [*_score_curves(table), *_loss_curves(table)]
+    panels = [(name, curves) for name, curves in panels if curves]
+    if not panels:
+        return ""
+    last = max(x for _, curves in panels for curve in curves for x, _ in curve.points)
+    legend = "".join(f"<li>{key(table, row)}{e(row.title)}</li>" for row in table.rows)
+    drawn = "\n".join(panel(name, curves, last) for name, curves in panels)
+    return f"""<h3>Scores and losses over iterations</h3>
+<p>One line per training seed. Losses are means over the intervals of the log.</p>
+<ul class="legend">{legend}</ul>
+<div class="panels">
+{drawn}
+</div>"""
+
+
+def _score_curves(table: Table) -> list[tuple[str, list[Curve]]]:
+    panels = []
+    for column in table.columns:
+        curves = [
+            Curve(classes, name, points)
+            for classes, name, run in labelled_runs(table)
+            if (
+                points := [
+                    (float(evaluation.iteration), score.value)
+                    for evaluation in run.evaluations
+                    if (score := evaluation.scores.get(column.name)) and score.hash == column.hash
+                ]
+            )
+        ]
+        panels.append((column.header, curves))
+    return panels
+
+
+def _loss_curves(table: Table) -> list[tuple[str, list[Curve]]]:
+    runs = labelled_runs(table)
+    scores = {name for _, _, run in runs for scored in run.evaluations for name in scored.scores}
+    lines = [line for _, _, run in runs for line in run.log]
+    names = dict.fromkeys(name for line in lines for name in line)
+    return [
+        (
+            name,
+            [
+                Curve(classes, label, thin(points))
+                for classes, label, run in runs
+                if (points := _points(run, name))
+            ],
+        )
+        for name in sorted(names, key=lambda name: (not name.startswith("loss"), name))
+        if name not in NOT_LOSSES | scores
+    ]
+
+
+def _points(run: Run, name: str) -> list[tuple[float, float]]:
+    pairs = [(line["iteration"], line[name]) for line in run.log if name in line]
+    return [(float(x), float(y)) for x, y in pairs if _drawable(y)]
+
+
+def _drawable(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) < 1e30  # false for NaN; beyond, a scale would overflow

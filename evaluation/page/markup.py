@@ -1,0 +1,35 @@
+"""Pieces of HTML that every section of the page uses."""
+
+from html import escape
+
+from evaluation.comparison.runs import Run
+from evaluation.comparison.table import Row, Table
+from evaluation.page.style import LIGHT
+
+
+def e(text: object) -> str:
+    """Text from a file, as text of HTML."""
+    return escape(str(text), quote=True)
+
+
+def key(table: Table, row: Row) -> str:
+    """A short line in the colour of a row."""
+    line = f'<line x1="0" y1="6" x2="24" y2="6" stroke-width="3" class="{classes_of(table, row)}"/>'
+    return f'<svg class="key" viewBox="0 0 24 12" aria-hidden="true">{line}</svg>'
+
+
+def classes_of(table: Table, row: Row) -> str:
+    """A colour per label; unfinished runs have the colour of the finished ones, and dashes."""
+    labels = list(dict.fromkeys(other.label for other in table.rows))
+    place = labels.index(row.label)
+    dash = "" if row.done else " dashed"
+    return f"s{place % len(LIGHT)}" + (dash or " dotted" * (place >= len(LIGHT)))
+
+
+def labelled_runs(table: Table) -> list[tuple[str, str, Run]]:
+    """Every run of a table, after its classes and its name."""
+    return [
+        (classes_of(table, row), f"{row.title}, seed {run.seed}", run)
+        for row in table.rows
+        for run in row.runs
+    ]

@@ -1,0 +1,115 @@
+"""Tables of what runs reached: on the screen, as files and as a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from common.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    from evaluation.comparison.table import Row, Table
+
+WIDE = 240  # characters: a table in a pipe or a file is not folded
+
+
+@click.command()
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where compare.md, .csv, .json and .html go; by default into the first FOLDER.",
+)
+@click.option(
+    "--best", is_flag=True, help="Take of each run its best evaluation by the first score."
+)
+@click.option(
+    "--split", is_flag=True, help="Give a score of several protocols a column for each of them."
+)
+def command(folders: tuple[Path, ...], out: Path | None, best: bool, split: bool) -> None:
+    """Compare the runs below FOLDER (default: result) across algorithms and seeds.
+
+    One table per data set, of the last evaluation of each run. Scores that were obtained in
+    different ways are never put into one column.
+    """
+    from evaluation.compare import compare
+
+    folders = folders or (Path("result"),)
+    tables = compare(folders, best, split)
+    page = write(tables, out or folders[0])
+    show(tables)
+    click.echo(f"Page: {page}")
+
+
+def write(tables: "Sequence[Table]", folder: Path) -> Path:
+    """Write compare.md, .csv, .json and .html into a folder; returns the page's path."""
+    from common.files import atomic
+    from evaluation.comparison.writers import to_csv, to_json, to_markdown
+    from evaluation.page.document import to_html
+
+    texts = {
+        "md": to_markdown(tables),
+        "csv": to_csv(tables),
+        "json": to_json(tables),
+        "html": to_html(tables),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix, text in texts.items():
+            with atomic(folder / f"compare.{suffix}") as temporary:
+                temporary.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written to ({error.strerror}); give another folder as --out."
+        ) from None
+    return folder / "compare.html"
+
+
+def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
+    """Print the tables."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(file=console.file, width=WIDE)
+    for table in tables:
+        console.print(_grid(table))
+        for sentence in (table.caption, *table.notes):
+            console.print(Text(sentence, style="dim"), soft_wrap=True)
+        console.print()
+
+
+def _grid(table: "Table") -> "Grid":
+    from rich import box
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    from evaluation.comparison.figures import headers
+
+    grid = Grid(title=Text(table.dataset, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    for place, header in enumerate(headers(table)):
+        grid.add_column(Text(header), justify="right" if place else "left")
+    for row in table.rows:
+        grid.add_row(*_cells(table, row))
+    return grid
+
+
+def _cells(table: "Table", row: "Row") -> "list[Text]":
+    from rich.text import Text
+
+    from evaluation.comparison.figures import costs, numbers
+
+    cells = [Text(row.title)]
+    for place, cell in enumerate(row.cells):
+        best = cell is not None and cell.best
+        text = " ".join(numbers(table, row, place)).strip()
+        cells.append(Text(text + (" *" if best else ""), style="bold" if best else ""))
+    return [*cells, *map(Text, costs(table, row))]

@@ -1,0 +1,36 @@
+"""Runs to tables: one per data set, with what they say of themselves."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evaluation.compare import compare
+from evaluation.comparison.table import Table
+from evaluation.comparison.writers import to_markdown
+
+Make = Callable[..., Path]
+Tables = Callable[..., Table]
+Score = Callable[..., dict[str, Any]]
+
+
+def test_data_sets_never_share_a_table(make: Make, tmp_path: Path, score: Score) -> None:
+    make("dcgan", 0, {200: {"FD": 5.0}})
+    make("dcgan", 0, {200: {"FD": score(6.0, "other")}}, name="b", dataset="cifar10")
+    make("dcgan", 0, {200: {"FD": score(7.0, "third")}}, name="c", dataset="cifar10", size=64)
+    tables = compare([tmp_path / "result"])
+    assert [t.dataset for t in tables] == ["cifar10", "cifar10 at 64 pixels", "toy"]
+    assert [len(t.rows) for t in tables] == [1, 1, 1]
+
+
+def test_nothing_scored_at_all_is_a_table_too(make: Make, the_table: Tables) -> None:
+    make("dcgan")
+    table = the_table()
+    assert table.columns == [] and table.caption == "No run has been scored yet."
+    assert "| dcgan | 1 | 200 |" in to_markdown([table])
+
+
+def test_fewer_images_than_features_is_said_below_the_table(
+    make: Make, the_table: Tables, score: Score
+) -> None:
+    make("dcgan", 0, {200: {"FD": score(5.0, rank_deficient=True)}})
+    assert "FD: of fewer images than features" in the_table().notes[0]

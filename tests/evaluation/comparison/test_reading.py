@@ -1,0 +1,76 @@
+"""Finding and reading runs, damaged ones too."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import UserError
+from evaluation.compare import compare
+from evaluation.comparison.reading import find_runs, read_run
+
+Make = Callable[..., Path]
+Score = Callable[..., dict[str, Any]]
+Lines = Callable[..., None]
+
+
+def test_a_run_is_found_once_and_foreign_files_are_passed_by(make: Make, tmp_path: Path) -> None:
+    folder = make("dcgan")
+    (tmp_path / "result" / "config.yaml").write_text("colour: blue\n")
+    found = find_runs([tmp_path / "result", folder, folder.parent])
+    assert [run.path.name for run in found] == ["seed0"]
+
+
+def test_evaluations_of_one_iteration_join_and_the_newest_of_a_score_counts(
+    make: Make, score: Score, lines: Lines
+) -> None:
+    folder = make("dcgan", 0)
+    lines(
+        folder / "scores.jsonl",
+        [
+            {"iteration": 200, "scores": {"FD": score(5.0), "IS": score(2.0)}},
+            {"iteration": 100, "scores": {"FD": score(8.0)}},
+            {"iteration": 200, "scores": {"FD": score(4.0), "KID": score(float("nan"))}},
+        ],
+    )
+    run = read_run(folder)
+    assert run is not None
+    assert [e.iteration for e in run.evaluations] == [100, 200]
+    assert {n: s.value for n, s in run.evaluations[1].scores.items()} == {"IS": 2.0, "FD": 4.0}
+
+
+def test_a_last_line_that_a_crash_cut_off_is_left_out(make: Make) -> None:
+    folder = make("dcgan", 0, {100: {"FD": 5.0}})
+    for name in ("log.jsonl", "scores.jsonl"):
+        with (folder / name).open("a") as file:
+            file.write('{"iteration": 300, "sco')
+    (folder / "environment.json").write_text("{")
+    run = read_run(folder)
+    assert run is not None and run.iteration == 200 and len(run.evaluations) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        ("config.yaml", "a: [", "config.yaml cannot be read"),
+        ("log.jsonl", '{"iteration": 1}\nnonsense\n', "Line 2 of .*log.jsonl is not a JSON object"),
+        ("log.jsonl", "[1]\n", "Line 1 of .*log.jsonl is not"),
+        ("scores.jsonl", '{"scores": {}}\n', "with iteration and scores"),
+        ("scores.jsonl", '{"iteration": 1, "scores": {"FD": 3}}\n', "FD at iteration 1 of"),
+        ("scores.jsonl", '{"iteration": 1, "scores": {"FD": {"value": "x", "hash": "a"}}}\n', "FD"),
+    ],
+)
+def test_a_damaged_file_is_named(
+    file: str, text: str, sentence: str, make: Make, tmp_path: Path
+) -> None:
+    (make("dcgan") / file).write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        compare([tmp_path / "result"])
+
+
+def test_no_folder_and_no_run_end_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no folder .*nowhere"):
+        compare([tmp_path / "nowhere"])
+    with pytest.raises(UserError, match="There is no run in"):
+        compare([tmp_path])

@@ -1,0 +1,41 @@
+"""Tables as Markdown, CSV and JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evaluation.comparison.table import Table
+from evaluation.comparison.writers import to_csv, to_json, to_markdown
+
+Make = Callable[..., Path]
+Score = Callable[..., dict[str, Any]]
+Tables = Callable[..., Table]
+
+
+def test_markdown_csv_and_json_hold_the_table(make: Make, the_table: Tables, score: Score) -> None:
+    make("a|b<i>", 0, {200: {"FD": 5.0}})
+    make("a|b<i>", 1, {200: {"FD": 6.0}})
+    make("sngan", 0, {200: {"FD": 3.0}})
+    make("wgan_gp", 3, done=False)
+    table = the_table()
+    markdown = to_markdown([table])
+    assert "| sngan | **3.00** | 1 | 200 | 640 | 0.0056 |" in markdown
+    assert "| a\\|b&lt;i&gt; | 5.50 ± 0.71 | 2 | 200 |" in markdown
+    assert "| wgan_gp, unfinished | – | 1 | 200 |" in markdown
+    records = list(csv.DictReader(io.StringIO(to_csv([table]))))
+    assert [r["algorithm"] for r in records] == ["sngan", "a|b<i>", "wgan_gp"]
+    assert float(records[1]["FD"]) == 5.5
+    assert float(records[1]["FD std"]) == pytest.approx(np.std([5, 6], ddof=1))
+    assert records[0]["FD std"] == records[2]["FD"] == ""
+    assert [r["seeds"] for r in records] == ["0", "0 1", "3"]
+    assert [r["finished"] for r in records] == ["yes", "yes", "no"]
+    (content,) = json.loads(to_json([table]))["tables"]
+    assert content["columns"][0]["protocol"] == score(5.0)["protocol"]
+    assert content["rows"][1]["scores"]["FD"]["values"] == {"0": 5.0, "1": 6.0}
+    assert content["rows"][2]["scores"]["FD"] is None

@@ -1,0 +1,32 @@
+"""The ends and the ticks of axes."""
+
+import numpy as np
+import pytest
+
+from evaluation.page.axes import limits, ticks
+
+
+def test_an_axis_shows_everything_unless_outliers_would_flatten_it() -> None:
+    values = list(np.linspace(2, 3, 200))
+    low, high = limits(values)
+    assert 1.9 < low < 2 and 3 < high < 3.1
+    low, high = limits([400.0, *values])
+    assert 1.9 < low < 2.1 and 2.9 < high < 3.1
+    low, high = limits([40.0, *values[:10]])
+    assert high > 40
+    low, high = limits([1.0, 1.0 + 1e-9])
+    assert high - low > 0.003
+    assert limits([5.0]) == (4.5, 5.5) and limits([0.0, 0.0]) == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [
+        (0, 60_000, [0, 20_000, 40_000, 60_000]),
+        (-1.2, 3.9, [0, 2]),
+        (-1.1, 2.8, [-1, 0, 1, 2]),
+        (0.021, 0.029, [0.022, 0.024, 0.026, 0.028]),
+    ],
+)
+def test_ticks_are_round(low: float, high: float, wanted: list[float]) -> None:
+    np.testing.assert_allclose(ticks(low, high, 4), wanted)

@@ -1,0 +1,48 @@
+"""What is drawn: finite numbers, and no more points than can be seen."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.page.axes import thin
+
+Make = Callable[..., Path]
+Parsed = Callable[[], Any]
+
+
+def test_the_numbers_of_the_drawings_are_finite(make: Make, page: Parsed) -> None:
+    make("spikes", loss_a=1e300, loss_b=0.0, loss_c=-1e-9, flag=True, words="x", none=None)
+    make("single", 1, n=2, loss_d=3.0)
+    folder = make("jump", 2, n=400)
+    log = (folder / "log.jsonl").read_text().splitlines(keepends=True)
+    first = {**json.loads(log[0]), "loss_dis": 1e25}
+    (folder / "log.jsonl").write_text(json.dumps(first) + "\n" + "".join(log[1:]))
+    parsed = page()
+    drawn = [a for _, a in parsed.tags]
+    values = [
+        number
+        for attributes in drawn
+        for name in ("points", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "width", "height")
+        if name in attributes
+        for number in re.split(r"[ ,]+", attributes[name] or "")
+    ]
+    assert len(values) > 500
+    assert all(math.isfinite(float(v)) and abs(float(v)) < 5000 for v in values if v[-1] != "%")
+    assert not any("flag" == t or "words" == t for t in parsed.texts)
+    assert "(a few outliers lie outside)" in " ".join(parsed.texts)
+
+
+def test_long_logs_are_thinned_and_means_stay(make: Make, page: Parsed) -> None:
+    make("dcgan", n=5000)
+    lines = [a["points"] or "" for a in page().all("polyline")]
+    assert 200 < max(len(points.split()) for points in lines) <= 300
+    points = [(float(i), float(i % 7)) for i in range(2100)]
+    reduced = thin(points)
+    assert len(reduced) == 300
+    np.testing.assert_allclose(np.mean(reduced, axis=0), np.mean(points, axis=0))
+    assert thin(points[:5]) == points[:5]

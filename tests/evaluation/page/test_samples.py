@@ -1,0 +1,24 @@
+"""Sample grids in the page."""
+
+import base64
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from evaluation.page.samples import LARGEST
+
+Make = Callable[..., Path]
+Parsed = Callable[[], Any]
+
+
+def test_huge_grids_are_made_smaller_and_damaged_ones_left_out(make: Make, page: Parsed) -> None:
+    make("dcgan", side=1500)
+    broken = make("sngan")
+    (broken / "samples" / "0000040.png").write_bytes(b"\x89PNG\r\n\x1a\nnonsense")
+    (picture,) = page().all("img")
+    content = base64.b64decode((picture["src"] or "").partition(",")[2])
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.format == "PNG" and image.size == (LARGEST, LARGEST)

@@ -1,0 +1,238 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import evaluation
+from common.errors import UserError
+from evaluation.blocks import BLOCK, blocks, share
+from evaluation.evaluate import METRICS, Evaluator
+from evaluation.features import make_extractor
+from evaluation.onepass import OnePass
+from evaluation.report import counts, label
+
+WORKER = Path(__file__).parent / "worker.py"
+
+
+def values(scores: dict[str, evaluation.Score]) -> dict[str, float]:
+    return {name: score.value for name, score in scores.items()}
+
+
+def test_any_batch_size_gives_the_same_numbers(clothes: Tensor) -> None:
+    evaluator = Evaluator(
+        make_extractor("fashion"), {"train": clothes[:1500], "test": clothes[1500:2000]}
+    )
+    metrics = ("is", "fid", "prdc", "duplicates")
+    whole = evaluator([clothes[2000:3000]], metrics).scores
+    for size in (7, 256, 300):
+        parts = torch.split(clothes[2000:3000], size)
+        assert values(evaluator(parts, metrics).scores) == values(whole)
+    floats = (part / 127.5 - 1 for part in torch.split(clothes[2000:3000], 100))
+    assert values(evaluator(floats, metrics).scores) == values(whole)
+
+
+def test_two_ranks_give_the_numbers_of_one(tmp_path: Path, cache: Path) -> None:
+    def start(rank: int, world: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "error", str(WORKER), "score"]
+        arguments = [rank, world, tmp_path / f"meeting{world}"]
+        return subprocess.Popen(
+            [*command, *map(str, arguments)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+        )
+
+    one, *both = start(0, 1), start(0, 2), start(1, 2)
+    single = _scores(one)
+    assert len(single) == 20
+    for process in both:
+        assert _scores(process) == pytest.approx(single, rel=0, abs=1e-10)
+
+
+def _scores(process: subprocess.Popen[str]) -> dict[str, float]:
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    return {name: float(value) for name, value in map(str.split, out.splitlines())}
+
+
+def test_numbers_that_are_reached_name_the_scores() -> None:
+    assert counts("train", 50_000) == [50_000, 10_000]
+    assert counts("train", 60_000) == [60_000, 50_000, 10_000]
+    assert counts("train", 10_000) == [10_000]
+    assert counts("test", 50_000) == [10_000, 5_000]
+    assert counts("test", 7_000) == [5_000]
+    assert counts("elsewhere", 300) == counts("test", 300) == [300]
+    assert (label(50_000), label(1_234)) == ("50k", "1234")
+
+
+def test_several_protocols_come_from_one_pass(plain: Any, noise: Tensor) -> None:
+    stream = noise.repeat(7, 1, 1, 1)[:10_100]
+    evaluator = Evaluator(plain, {"train": noise, "test": noise[:700]})
+    result = evaluator(torch.split(stream, 1000), ("is", "fid")).scores
+    assert list(result) == [
+        "IS-plain10100",
+        "IS-plain10k",
+        "FD-plain10100-train",
+        "FD-plain10k-train",
+        "FD-plain10k-test",
+        "FD-plain5k-test",
+    ]
+    first = evaluator([stream[:5000]], ("fid",)).scores
+    five, again = result["FD-plain5k-test"], first["FD-plain5k-test"]
+    assert five.value == pytest.approx(again.value, rel=0, abs=1e-10)
+    assert five.protocol == again.protocol
+    assert five.protocol.n_generated == 5000 and five.protocol.n_reference == 700
+
+
+def test_all_scores_of_a_set_against_itself(clothes: Tensor) -> None:
+    x = clothes[:600]
+    metrics = ("is", "fid", "prdc", "duplicates")
+    result = values(evaluation.score([x], {"train": x}, metrics, "fashion"))
+    assert result.pop("IS-fashion600") > 3
+    assert result.pop("FD-fashion600-train") < 1e-6
+    assert result.pop("density-fashion600-train") == pytest.approx(1, abs=0.05)
+    assert result == {
+        "precision-fashion600-train": 1,
+        "recall-fashion600-train": 1,
+        "coverage-fashion600-train": 1,
+        "duplicates-fashion600-train": 1,
+        "nearest-median-fashion600-train": 0,
+        "nearest-least-fashion600-train": 0,
+    }
+
+
+def test_the_nearest_images_can_be_shown(clothes: Tensor) -> None:
+    evaluator = Evaluator(make_extractor("fashion"), {"train": clothes[:400]})
+    found = evaluator([clothes[[7, 300, 55]], clothes[1000:1200]], ("duplicates",)).nearest
+    assert found is not None
+    assert found.which[:3].tolist() == [7, 300, 55]
+    assert found.distance.argsort()[:3].sort().values.tolist() == [0, 1, 2]
+
+
+def test_at_most_n_images_are_taken(plain: Any, noise: Tensor) -> None:
+    def endless() -> Any:
+        while True:
+            yield noise[:200]
+
+    seen: list[int] = []
+    result = Evaluator(plain, {"train": noise})(
+        endless(), ("fid",), n=300, progress=lambda what, done, total: seen.append(done)
+    )
+    assert list(result.scores) == ["FD-plain300-train"]
+    assert seen[-2:] == [BLOCK, 300]
+
+
+def test_the_protocol_says_where_images_come_from(plain: Any, noise: Tensor) -> None:
+    origin = evaluation.Origin(weights="ema", bn_mode="running", truncation=0.7, seed=5)
+    result = Evaluator(plain, {"train": noise})([noise], ("is", "kid"), origin=origin).scores
+    protocol = result["KD-plain1500-train"].protocol
+    assert (protocol.weights, protocol.truncation, protocol.seed) == ("ema", 0.7, 5)
+    assert protocol.settings["subset_size"] == 1000
+    assert protocol.extractor_digest == plain.digest
+    assert "torch" in protocol.versions
+    assert result["IS-plain1500"].protocol.reference is None
+
+
+def test_evaluation_leaves_random_numbers_alone(plain: Any, noise: Tensor) -> None:
+    before = torch.get_rng_state()
+    Evaluator(plain, {"train": noise})([noise])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_few_images_are_a_warning_and_a_mark(clothes: Tensor) -> None:
+    evaluator = Evaluator(make_extractor("fashion"), {"train": clothes[:500]})
+    with pytest.warns(UserWarning, match="100 images are too few for the 128 features"):
+        few = evaluator([clothes[:100]], ("fid",)).scores["FD-fashion100-train"]
+    assert few.protocol.rank_deficient
+    enough = evaluator([clothes[:200]], ("fid",)).scores["FD-fashion200-train"]
+    assert not enough.protocol.rank_deficient
+
+
+BAD: dict[str, tuple[list[Tensor], str]] = {
+    "nothing": ([], "0 images"),
+    "one": ([torch.zeros(1, 1, 8, 8)], "1 images"),
+    "NaN": ([torch.full((2, 1, 8, 8), torch.nan)], "NaN"),
+    "infinite": ([torch.full((2, 1, 8, 8), torch.inf)], "NaN or infinite"),
+    "0 to 255": ([torch.full((2, 1, 8, 8), 255.0)], r"reach 255"),
+    "integers": ([torch.zeros(2, 1, 8, 8, dtype=torch.int64)], "int64"),
+    "two sizes": ([torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 9)], "1x8x9 and the reference's"),
+    "channels": ([torch.zeros(2, 1, 8, 8), torch.zeros(2, 3, 8, 8)], "1x8x8 and then 3x8x8"),
+    "other size": ([torch.zeros(2, 1, 9, 9)], "reference's are 8x8"),
+    "no batch": ([torch.zeros(1, 8, 8)], "N, C, H, W"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_images_end_in_a_sentence(what: str, plain: Any, noise: Tensor) -> None:
+    images, words = BAD[what]
+    with pytest.raises(UserError, match=words):
+        Evaluator(plain, {"train": noise})(images, METRICS)
+
+
+def test_bad_arguments_end_in_a_sentence(plain: Any, noise: Tensor) -> None:
+    with pytest.raises(UserError, match="Did you mean 'fid'"):
+        Evaluator(plain, {"train": noise})([noise], ("fidd",))
+    with pytest.raises(UserError, match="no real images"):
+        Evaluator(plain, {})
+    with pytest.raises(UserError, match="reference 'train' has 1 images"):
+        Evaluator(plain, {"train": noise[:1]})([noise])
+
+
+def test_a_gap_in_the_stream_is_found_out(plain: Any, noise: Tensor) -> None:
+    done = OnePass(plain, [100], 0, 0)
+    done.add(noise[:100])
+    done.add(noise[:BLOCK])
+    with pytest.raises(ValueError, match="every block"):
+        done.finish()
+
+
+def test_blocks_are_of_one_length() -> None:
+    x = torch.arange(600).to(torch.uint8).view(600, 1, 1, 1)
+    for size in (1, 100, 256, 600):
+        found = list(blocks(torch.split(x, size)))
+        assert [len(b) for b in found] == [256, 256, 88]
+        assert torch.equal(torch.cat(found), x)
+    assert [len(b) for b in share([x], 0, 2)] == [256, 88]
+    assert [len(b) for b in share([x], 1, 2)] == [256]
+
+
+def test_floats_are_rounded() -> None:
+    x = torch.tensor([-1.5, -1, 0, 0.0118, 1, 1.5]).view(1, 1, 1, 6)
+    assert torch.cat(list(blocks([x]))).flatten().tolist() == [0, 0, 128, 129, 255, 255]
+
+
+@pytest.mark.parametrize("how", ["noise", "blur", "classes"])
+def test_worse_images_are_farther(how: str, clothes: Tensor) -> None:
+    from common.sources import open_dataset
+
+    data = open_dataset("fashion_mnist", split="test")
+    assert isinstance(data.x, Tensor) and data.y is not None
+    x, y = data.x[:2500], data.y[:2500]
+    evaluator = Evaluator(make_extractor("fashion"), {"train": clothes[:3000]})
+    grades = {"noise": (0, 4, 20, 80), "blur": (0, 0.5, 1, 2), "classes": (0, 1, 4, 8)}[how]
+    distances = []
+    for grade in grades:
+        worse = DISTORT[how](x, y, grade)
+        found = evaluator([worse], ("fid",)).scores
+        distances.append(next(iter(found.values())).value)
+    assert distances == sorted(set(distances))
+    assert distances[-1] > 100 * distances[0]
+
+
+def add_noise(x: Tensor, y: Tensor, sigma: float) -> Tensor:
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    return (x + sigma * noise).round().clamp(0, 255).to(torch.uint8)
+
+
+def blur(x: Tensor, y: Tensor, sigma: float) -> Tensor:
+    from torchvision.transforms.functional import gaussian_blur
+
+    return x if sigma == 0 else gaussian_blur(x, 13, sigma)
+
+
+def drop_classes(x: Tensor, y: Tensor, classes: float) -> Tensor:
+    return x[y >= classes]
+
+
+DISTORT = {"noise": add_noise, "blur": blur, "classes": drop_classes}

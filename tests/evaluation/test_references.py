@@ -1,0 +1,107 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from evaluation import references
+from evaluation.references import load_reference, pixel_digest
+
+WORKER = Path(__file__).parent / "worker.py"
+
+
+def test_a_reference_is_what_it_says(plain: Any, noise: Tensor) -> None:
+    found = load_reference("train", noise, plain)
+    features = plain(noise).pool
+    assert found.n == 1500 and len(found.features) == 1500
+    torch.testing.assert_close(found.features, features[found.which])
+    assert sorted(found.which.tolist()) == list(range(1500))
+    assert found.which[:100].max() > 1000  # of a folder sorted by class not the first class alone
+    np.testing.assert_allclose(
+        found.moments.covariance(), np.cov(features.double().numpy(), rowvar=False), atol=1e-12
+    )
+
+
+def test_it_is_computed_once(plain: Any, noise: Tensor) -> None:
+    first = load_reference("train", noise, plain)
+    calls = plain.calls
+    second = load_reference("another name", noise.clone(), plain)
+    assert plain.calls == calls
+    assert torch.equal(first.features, second.features)
+    assert torch.equal(first.moments.outer, second.moments.outer)
+    assert (first.n, first.digest) == (second.n, second.digest)
+
+
+@pytest.mark.parametrize("what", ["pixels", "order", "weights", "description"])
+def test_whatever_changes_it_is_another_one(
+    what: str, plain: Any, noise: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_reference("train", noise, plain)
+    calls = plain.calls
+    if what == "pixels":
+        noise[-1, 0, 0, 0] += 1
+    elif what == "order":
+        noise = noise.flip(0)
+    elif what == "weights":
+        plain.digest = "1" * 64
+    else:
+        monkeypatch.setattr(plain, "describe", lambda: {"resize": "other", "precision": "float32"})
+    load_reference("train", noise, plain)
+    assert plain.calls > calls
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "folder", "other"])
+def test_a_damaged_file_is_computed_again(
+    damage: str, plain: Any, noise: Tensor, cache: Path
+) -> None:
+    good = load_reference("train", noise, plain)
+    (file,) = cache.glob("references/*.safetensors")
+    content = file.read_bytes()
+    file.unlink()
+    if damage == "folder":
+        file.mkdir()
+    else:
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        file.write_bytes(
+            {"cut": content[:-9], "flip": flipped, "empty": b"", "other": b"\x80\x04."}[damage]
+        )
+    calls = plain.calls
+    again = load_reference("train", noise, plain)
+    assert plain.calls > calls
+    assert torch.equal(good.features, again.features)
+    assert damage == "folder" or file.read_bytes() == content
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(
+    plain: Any, noise: Tensor, cache: Path
+) -> None:
+    cache.write_text("a file in the way")
+    assert load_reference("train", noise, plain).n == 1500
+
+
+def test_of_many_images_some_features_are_kept(
+    plain: Any, noise: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(references, "KEPT_BYTES", 4 * 8 * 100)
+    found = load_reference("train", noise, plain)
+    assert found.n == 1500 and found.features.shape == (100, 8)
+    torch.testing.assert_close(found.features, plain(noise).pool[found.which])
+
+
+def test_two_processes_at_once_compute_it_once(cache: Path) -> None:
+    command = [sys.executable, "-W", "error", str(WORKER), "reference"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    calls = sorted(int(process.communicate(timeout=120)[0]) for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert calls == [0, 4]
+    assert [p.suffix for p in cache.glob("references/[!.]*")] == [".safetensors"]
+
+
+def test_the_digest_is_of_pixels_and_shape(noise: Tensor) -> None:
+    assert pixel_digest(noise) == pixel_digest(noise.clone())
+    assert pixel_digest(noise) != pixel_digest(noise.view(1500, 1, 4, 16))

@@ -1,0 +1,51 @@
+"""A process of its own for tests: python worker.py score RANK WORLD MEETING | reference."""
+
+import sys
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from common.sources import open_dataset
+from evaluation.blocks import share
+from evaluation.evaluate import Evaluator
+from evaluation.features import make_extractor
+from evaluation.references import load_reference
+
+
+def score(rank: int, world: int, meeting: str) -> None:
+    """Print the scores of several numbers of images, of which this rank looks at its share."""
+    if world > 1:
+        dist.init_process_group(
+            "gloo",
+            init_method=f"file://{meeting}",
+            rank=rank,
+            world_size=world,
+            timeout=timedelta(seconds=60),
+        )
+    x = open_dataset("fashion_mnist").x[torch.arange(4000)]
+    evaluator = Evaluator(make_extractor("fashion"), {"train": x[:1000], "test": x[1000:1500]})
+    metrics = ("is", "fid", "prdc", "duplicates")
+    for n in (1400, 200):  # of 200 the second rank is given none
+        images = share(torch.split(x[2000 : 2000 + n], 100), rank, world)
+        for name, found in evaluator(images, metrics, rank=rank, world=world).scores.items():
+            print(name, repr(found.value))
+    if world > 1:
+        dist.destroy_process_group()
+
+
+def reference() -> None:
+    """Print how often this process had to ask the network for the features of a reference."""
+    calls = []
+    images = open_dataset("fashion_mnist").x[torch.arange(1000)]
+    extractor = make_extractor("fashion")
+    load_reference("train", images, extractor, lambda what, done, total: calls.append(done))
+    print(len(calls))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    if sys.argv[1] == "score":
+        score(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    else:
+        reference()

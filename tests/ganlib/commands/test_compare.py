@@ -1,0 +1,108 @@
+"""ganlib compare."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import Result
+
+from common.errors import UserError
+
+Run = Callable[..., Result]
+FILES = ["compare.csv", "compare.html", "compare.json", "compare.md"]
+
+
+def make(algorithm: str, seed: int, values: list[float], key: str = "aa", n: int = 10) -> Path:
+    """A finished run below result/, scored every 100 iterations."""
+    folder = Path("result") / f"{algorithm}_toy" / f"seed{seed}"
+    folder.mkdir(parents=True)
+    settings = {"algorithm": algorithm, "dataset": "toy", "seed": seed, "gpu": -1}
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    line = {"iteration": 100, "images": 6400, "seconds": 3600.0, "images_per_second": 64.0}
+    (folder / "log.jsonl").write_text(json.dumps(line) + "\n")
+    with (folder / "scores.jsonl").open("w") as file:
+        for i, value in enumerate(values, 1):
+            score = {"value": value, "std": None, "hash": key, "protocol": {"n_generated": n}}
+            file.write(json.dumps({"iteration": 100 * i, "scores": {"FD": score}}) + "\n")
+    (folder / "DONE").touch()
+    return folder
+
+
+def words(output: str, first: str) -> list[str]:
+    (line,) = [line for line in output.splitlines() if line.split()[:1] == [first]]
+    return line.split()
+
+
+def test_it_prints_the_table_and_writes_four_files(run: Run) -> None:
+    make("dcgan", 0, [9.0, 5.0])
+    make("dcgan", 1, [9.0, 6.0])
+    make("sngan", 0, [2.0, 3.0])
+    done = run("compare")
+    assert done.exit_code == 0, done.output
+    assert words(done.output, "sngan") == ["sngan", "3.00", "*", "1", "200", "64", "1.0"]
+    assert words(done.output, "dcgan") == "dcgan 5.50 ± 0.71 2 200 64 1.0".split()
+    assert "CPU-hours per run" in done.output and "FD ↓" in done.output
+    assert done.output.rstrip().endswith("Page: result/compare.html")
+    assert sorted(p.name for p in Path("result").iterdir() if p.is_file()) == FILES
+    with Path("result/compare.csv").open() as file:
+        assert [row["FD"] for row in csv.DictReader(file)] == ["3.0", "5.5"]
+    assert "**3.00**" in Path("result/compare.md").read_text("utf-8")
+    assert len(json.loads(Path("result/compare.json").read_text("utf-8"))["tables"]) == 1
+    assert run("compare").output == done.output
+
+
+def test_folders_out_and_best(run: Run) -> None:
+    one, two = make("dcgan", 0, [2.0, 5.0]), make("sngan", 0, [1.0, 3.0])
+    done = run("compare", one, two, "--best", "--out", "new/place")
+    assert words(done.output, "sngan")[1:5] == ["1.00", "*", "1", "100"]
+    assert "best evaluation by FD" in done.output
+    assert sorted(p.name for p in Path("new/place").iterdir()) == FILES
+    assert not list(one.glob("compare.*"))
+    run("compare", one)
+    assert sorted(p.name for p in one.glob("compare.*")) == FILES
+
+
+def test_different_protocols_are_refused_or_split(run: Run) -> None:
+    make("dcgan", 0, [5.0])
+    make("sngan", 0, [3.0], key="bb", n=50)
+    error = run("compare").exception
+    assert isinstance(error, UserError) and "n_generated: 10 against 50" in str(error)
+    assert not Path("result/compare.md").exists()
+    done = run("compare", "--split")
+    assert "FD (n_generated: 10) ↓" in done.output and "FD (n_generated: 50) ↓" in done.output
+
+
+def test_markup_in_names_is_only_text(run: Run) -> None:
+    make("[red]dcgan", 0, [5.0])
+    assert "[red]dcgan" in run("compare").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "There is no folder result"),
+        (("empty",), "There is no run in empty"),
+        (("one", "--out", "file"), "file cannot be written to"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: tuple[str, ...], sentence: str, run: Run) -> None:
+    Path("empty").mkdir()
+    Path("file").touch()
+    Path("one").mkdir()
+    Path("one/config.yaml").write_text("algorithm: dcgan\ndataset: toy\n")
+    error = run("compare", *arguments).exception
+    assert isinstance(error, UserError) and sentence in str(error)
+
+
+def test_it_needs_no_torch(run: Run) -> None:
+    make("dcgan", 0, [5.0])
+    code = "import sys; sys.argv = ['ganlib', 'compare']\n"
+    code += "from ganlib.__main__ import main\ntry: main()\nexcept SystemExit: pass\n"
+    code += "sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+    assert Path("result/compare.html").exists()
