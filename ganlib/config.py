@@ -135,7 +135,7 @@ class RunConfig(_Strict):
     extension: tuple[str, ...] = ()
     """Add an extension by name; may be repeated."""
     plugin_dir: tuple[Path, ...] = ()
-    """A folder with algorithms (and datasets/, extensions/) of your own; may be repeated."""
+    """A folder of your own: algorithms, datasets/, extensions/, extractors/; may be repeated."""
 
 
 # what two runs must share for one to be the continuation of the other

@@ -50,8 +50,8 @@ extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
 
 
 def add_plugins(folder: Path) -> None:
-    """Register a folder laid out as ganlib is: algorithms in folders, more in datasets/ and
-    extensions/.
+    """Register a folder of algorithms; datasets/, extensions/ and extractors/ in it hold a file
+    for each of theirs.
     """
     from common.errors import UserError
     from common.sources import datasets
@@ -64,3 +64,7 @@ def add_plugins(folder: Path) -> None:
         datasets.add_folder(folder / "datasets")
     if (folder / "extensions").is_dir():
         extensions.add_folder(folder / "extensions")
+    if (folder / "extractors").is_dir():
+        from evaluation.features import extractors  # imports torch, which a listing does without
+
+        extractors.add_folder(folder / "extractors")
