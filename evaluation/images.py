@@ -53,7 +53,7 @@ def _batches(path: Path) -> Iterator[Tensor]:
     if array.shape[1] not in CHANNELS and array.shape[3] in CHANNELS:
         array = array.transpose(0, 3, 1, 2)
     starts = range(0, len(array), BLOCK)
-    return (torch.from_numpy(np.ascontiguousarray(array[i : i + BLOCK])) for i in starts)
+    return (torch.from_numpy(array[i : i + BLOCK].copy()) for i in starts)
 
 
 def _array(path: Path) -> NDArray[Any]:

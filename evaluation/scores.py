@@ -174,7 +174,8 @@ def duplicates(samples: Tensor, unseen: Tensor) -> Duplicates:
     Meehan, Chaudhuri and Dasgupta (2020), a generator that copies is nearer to its training images
     than new real images are.
     """
-    unit = unseen.median()
+    # real images that are all in the training set have no distance of their own to measure with
+    unit = unseen.median().clamp(min=torch.finfo(unseen.dtype).tiny)
     threshold = unseen.quantile(0.01)
     return Duplicates(
         float(samples.median() / unit),

@@ -27,6 +27,7 @@ from ganlib.extensions.sample_grid import SampleGrid
 from ganlib.extensions.snapshot import Snapshot
 from ganlib.model import Model
 from ganlib.registry import add_plugins, algorithms, extensions
+from ganlib.scoring import check_weights
 from ganlib.snapshot import newest_snapshot, read_snapshot
 from ganlib.trainer import Extension, Trainer, every
 from ganlib.updater import Updater
@@ -184,9 +185,10 @@ def _evaluator(
         return None
     references = {"train": data.x} if test is None else {"train": data.x, "test": test.x}
     name = s.extractor or default_extractor(s.dataset)
-    weights = s.inception_weights if name == "inception" else None
+    options = Options(weights=s.inception_weights)
+    check_weights(name, options)
     try:
-        return Evaluator(make_extractor(name, device, Options(weights=weights)), references)
+        return Evaluator(make_extractor(name, device, options), references)
     except UserError as error:
         if {"evaluation_interval", "extractor", "inception_weights"} & s.model_fields_set:
             raise

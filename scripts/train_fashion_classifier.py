@@ -20,7 +20,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from common.files import atomic
 from common.seeds import generator, mix
 from common.sources import open_dataset
+from evaluation import Evaluator
 from evaluation.fashion import WEIGHTS, Classifier, accuracy, load_classifier
+from evaluation.features import Options, make_extractor
 
 BATCH = 128
 SHIFT = 2  # pixels, each way
@@ -44,8 +46,10 @@ def main(epochs: int, seed: int, device: str, out: Path) -> None:
     content = save({name: w.contiguous() for name, w in weights.items()})
     score = accuracy(load_classifier(content), *_split("test", "cpu"))
     print(f"test accuracy: {score:.2%}")
+    _write(out, content)
     record = {
         "accuracy": score,
+        "fd_train_test": distance(out),
         "epochs": epochs,
         "seed": seed,
         "device": device,
@@ -53,7 +57,6 @@ def main(epochs: int, seed: int, device: str, out: Path) -> None:
         "torch": torch.__version__,
         "sha256": sha256(content).hexdigest(),
     }
-    _write(out, content)
     _write(out.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
 
 
@@ -83,6 +86,14 @@ def train(x: Tensor, y: Tensor, epochs: int, seed: int) -> Classifier:
     trained = average.module
     assert isinstance(trained, Classifier)
     return trained
+
+
+def distance(weights: Path) -> float:
+    """FD-fashion of the test images against the training images: what real images reach."""
+    extractor = make_extractor("fashion", "cpu", Options(weights=weights))
+    evaluator = Evaluator(extractor, {"train": _split("train", "cpu")[0]})
+    scores = evaluator([_split("test", "cpu")[0]], ["fid"]).scores
+    return next(iter(scores.values())).value
 
 
 def augment(x: Tensor, random: torch.Generator) -> Tensor:

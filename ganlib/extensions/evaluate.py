@@ -1,14 +1,13 @@
 """Scores of the generator while it trains."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from common.data import DataSet
 from common.lines import append_line, cut_lines
-from evaluation import Evaluator, Origin
+from evaluation import Evaluator
+from ganlib.scoring import SCORES, origin_of, progress_bar, scores_line
 from ganlib.trainer import Extension, Trainer, Trigger
 
 
@@ -37,7 +36,7 @@ class Evaluate(Extension):
         self.at_end = at_end
 
     def initialize(self, trainer: Trainer) -> None:
-        cut_lines(_file(trainer), trainer.iteration)
+        cut_lines(trainer.out / SCORES, trainer.iteration)
 
     def __call__(self, trainer: Trainer) -> None:
         if self.evaluator is not None:
@@ -51,24 +50,10 @@ class Evaluate(Extension):
 
     def _score(self, evaluator: Evaluator, trainer: Trainer) -> None:
         updater = trainer.updater
-        origin = Origin("ema" if updater.average is not None else "raw", "running", None, self.seed)
-        with Progress(console=self.console, transient=True) as bar:
-            task = bar.add_task("evaluation")
-
-            def progress(what: str, done: int, of: int | None) -> None:
-                bar.update(task, description=what, completed=done, total=of)
-
-            samples = updater.sample(self.n, self.seed)
+        samples, origin = updater.sample(self.n, self.seed), origin_of(updater, self.seed)
+        with progress_bar(self.console) as progress:
             scores = evaluator(samples, self.metrics, self.n, origin, progress).scores
         trainer.observation.update({name: score.value for name, score in scores.items()})
-        line = {
-            "iteration": trainer.iteration,
-            "images": updater.images,
-            "seconds": round(trainer.elapsed, 3),
-            "scores": {name: score.to_dict() for name, score in scores.items()},
-        }
-        append_line(_file(trainer), line)
-
-
-def _file(trainer: Trainer) -> Path:
-    return trainer.out / "scores.jsonl"
+        seconds = round(trainer.elapsed, 3)
+        line = scores_line(scores, trainer.iteration, updater.images, seconds)
+        append_line(trainer.out / SCORES, line)

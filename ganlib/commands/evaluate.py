@@ -1,0 +1,318 @@
+"""Score a trained generator, or images of any program."""
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.errors import UserError
+from ganlib.outputs import writing
+
+if TYPE_CHECKING:
+    from evaluation import Evaluation, Evaluator
+    from evaluation.features import Options, Precision
+    from ganlib.targets import Target
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of the command line."""
+
+    metrics: str | None
+    reference: str | None
+    dataset: str | None
+    size: int | None
+    n: int
+    best: bool
+    seed: int
+    truncation: float | None
+    batch_size: int
+    extractor: str | None
+    inception_weights: Path | None
+    precision: "Precision"
+    channels_last: bool
+    out: Path | None
+    duplicates_picture: Path | None
+    data_root: Path | None
+    device: str | None
+    plugin_dir: tuple[Path, ...]
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--metrics",
+    metavar="NAME,...",
+    help="Of is, fid, kid, prdc, duplicates.  [default: all that make sense]",
+)
+@click.option(
+    "--reference",
+    metavar="WHICH",
+    help="The real images: train or test of the data set, or a folder or .h5 file.  "
+    "[default: train and test]",
+)
+@click.option(
+    "--dataset",
+    metavar="NAME",
+    help="The data set, or its folder or .h5 file.  [default: the run's]",
+)
+@click.option(
+    "--size",
+    type=int,
+    metavar="N",
+    help="Bring the real images to N x N pixels.  [default: the run's, or their own]",
+)
+@click.option(
+    "-n",
+    "n",
+    default=10_000,
+    show_default=True,
+    help="How many images; 50000 is the number of most papers.",
+)
+@click.option("--best", is_flag=True, help="Of a run's folder best.pt, not the newest snapshot.")
+@click.option("--seed", default=0, show_default=True, help="Of the samples.")
+@click.option(
+    "--truncation",
+    type=float,
+    metavar="PSI",
+    help="Keep the latents within [-PSI, PSI]: less variety, often better images.",
+)
+@click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
+@click.option(
+    "--extractor",
+    metavar="NAME",
+    help="The features: inception, fashion, or one of your own.  [default: the data set's]",
+)
+@click.option(
+    "--inception-weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Inception's weights.  [default: GANLIB_INCEPTION, else downloaded once]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "tf32", "bf16"]),
+    default="float32",
+    show_default=True,
+    help="Of the features; others than float32 are faster on a GPU and another protocol.",
+)
+@click.option("--channels-last", is_flag=True, help="Another memory format; another protocol.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A .json for all scores with their protocols.",
+)
+@click.option(
+    "--duplicates-picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A .png of the samples nearest to training images, each above that image.",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder with the data set's files.  [default: the run's]",
+)
+@click.option("--device", help="cpu, cuda:0, mps.  [default: the first GPU if there is one]")
+@click.option(
+    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
+)
+@click.option("--self-test", is_flag=True, help="Check known answers on real images instead.")
+def command(target: Path | None, self_test: bool, **options: Any) -> None:
+    """Score a trained generator, or images of any program in the same way.
+
+    TARGET is a snapshot file, a run's folder for its newest snapshot (then the scores join its
+    scores.jsonl, for `compare`), a folder of images, or an .npz, .npy or .h5 file. Images that come
+    from no run need --dataset or --reference.
+
+    Every score is stored with its protocol; only scores with the same hash can be compared.
+    """
+    asked = Asked(**options)
+    if self_test and target is not None:
+        raise UserError(f"--self-test scores real images: leave {target} out.")
+    if self_test:
+        raise SystemExit(_self_test(asked))
+    if target is None:
+        raise UserError("What is to be scored? Name a snapshot, a run's folder or images.")
+    _check(asked)
+    _evaluate(target, asked)
+
+
+def _check(asked: Asked) -> None:
+    """Refuse what is wrong on its own, before anything is loaded."""
+    if asked.n < 2:
+        raise UserError(f"-n is {asked.n}, but no score is made of less than 2 images.")
+    if asked.batch_size < 1:
+        raise UserError(f"--batch-size is {asked.batch_size}; give at least 1.")
+    if asked.truncation is not None and not 0 < asked.truncation < math.inf:
+        raise UserError(f"--truncation is {asked.truncation:g}; give a number above 0.")
+    if asked.dataset is not None and asked.reference not in (None, "train", "test"):
+        raise UserError("Give --dataset or the path of a --reference, not both.")
+    for option, path, suffix in (
+        ("--out", asked.out, ".json"),
+        ("--duplicates-picture", asked.duplicates_picture, ".png"),
+    ):
+        if path is not None and (path.suffix.lower() != suffix or path.is_dir()):
+            raise UserError(f"{option} {path} cannot be written: give the name of a {suffix} file.")
+
+
+def _evaluate(path: Path, asked: Asked) -> None:
+    """Everything in its order: load, look at the first images, score, print, write."""
+    from rich.console import Console
+
+    from evaluation.evaluate import check_metrics
+    from ganlib.score_table import describe, show
+    from ganlib.scoring import progress_bar
+    from ganlib.targets import is_run, open_target
+
+    wanted = _metrics(asked)
+    check_metrics(wanted or ())
+    device = _prepare(asked)
+    target = open_target(
+        path, device, asked.n, asked.seed, asked.batch_size, asked.truncation, asked.best
+    )
+    evaluator = _evaluator(target, asked, device)
+    for file in (asked.out, asked.duplicates_picture):
+        if file is not None:
+            with writing(file):  # a wrong place shows before the work is done
+                pass
+    metrics = wanted or _sensible(evaluator, asked)
+    images = _looked_at(target, evaluator)
+    with _told_warnings(), progress_bar(Console(stderr=True)) as progress:
+        result = evaluator(images, metrics, asked.n, target.origin, progress)
+    if not result.scores:
+        name = evaluator.extractor.name
+        raise UserError(
+            f"None of {', '.join(metrics)} can be had from these images in the features of "
+            f"'{name}': give other --metrics or more images."
+        )
+    show(result.scores, str(target.path), describe(target.origin, evaluator.extractor))
+    _write(target, evaluator, result, path if is_run(path) else None, asked)
+
+
+def _prepare(asked: Asked) -> str:
+    """Register plugins; the device as PyTorch calls it."""
+    from ganlib import runtime
+    from ganlib.registry import add_plugins
+
+    for folder in asked.plugin_dir:
+        add_plugins(folder)
+    return str(runtime.pick_device(None, asked.device))
+
+
+def _metrics(asked: Asked) -> tuple[str, ...] | None:
+    """Those asked for, None if the choice is ours."""
+    if asked.metrics is None:
+        return None
+    names = tuple(name.strip() for name in asked.metrics.split(","))
+    if asked.duplicates_picture is not None and "duplicates" not in names:
+        names += ("duplicates",)
+    return names
+
+
+def _sensible(evaluator: "Evaluator", asked: Asked) -> tuple[str, ...]:
+    from evaluation.report import METRICS
+
+    # nothing was trained on the test images, so a copy of one is chance
+    if evaluator.main == "test" and asked.duplicates_picture is None:
+        return tuple(name for name in METRICS if name != "duplicates")
+    return METRICS
+
+
+def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
+    """By the options first, then by the settings of the target's run."""
+    from ganlib.scoring import make_evaluator
+
+    run = {} if asked.dataset is not None else target.settings
+    root = asked.data_root or (Path(run["data_root"]) if run.get("data_root") else None)
+    size = target.settings.get("size") if asked.size is None else asked.size
+    name = asked.extractor or run.get("extractor")
+    dataset = asked.dataset or run.get("dataset")
+    return make_evaluator(dataset, root, size, name, _options(asked), device, asked.reference)
+
+
+def _options(asked: Asked) -> "Options":
+    from evaluation.features import Options
+
+    return Options(asked.inception_weights, asked.precision, asked.channels_last)
+
+
+def _looked_at(target: "Target", evaluator: "Evaluator") -> Iterator[Any]:
+    """All batches; the first one is checked here, before the reference's statistics are computed,
+    which may take an hour.
+    """
+    from itertools import chain
+
+    from evaluation.blocks import blocks
+
+    batches = target.batches()
+    first = next(batches, None)
+    if first is None:
+        raise UserError(f"There are no images in {target.path}.")
+    height, width = evaluator.images[evaluator.main].shape[2:]
+    for _ in blocks([first], (height, width)):
+        pass
+    return chain([first], batches)
+
+
+@contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Each distinct warning becomes one line on stderr at the end."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        click.echo(f"Warning: {text}", err=True)
+
+
+def _write(
+    target: "Target", evaluator: "Evaluator", result: "Evaluation", run: Path | None, asked: Asked
+) -> None:
+    """The files that are asked for, and the line in the run's folder."""
+    import json
+
+    from common.files import atomic
+    from common.lines import append_line
+    from common.pictures import save
+    from ganlib.neighbours import neighbours
+    from ganlib.scoring import SCORES, scores_line
+
+    line = scores_line(result.scores, target.iteration, target.images)
+    if run is not None:
+        with writing(run / SCORES):
+            append_line(run / SCORES, line)
+        click.echo(run / SCORES)
+    if asked.out is not None:
+        text = json.dumps({"target": str(target.path), **line}, indent=2)
+        with writing(asked.out), atomic(asked.out) as temporary:
+            temporary.write_text(text + "\n", "utf-8")
+        click.echo(asked.out)
+    if asked.duplicates_picture is not None and result.nearest is not None:
+        picture = neighbours(target, evaluator, result.nearest)
+        with writing(asked.duplicates_picture):
+            save(picture, asked.duplicates_picture)
+        click.echo(asked.duplicates_picture)
+
+
+def _self_test(asked: Asked) -> int:
+    """Print every answer; the exit status, 1 if one is wrong."""
+    from rich.console import Console
+
+    from ganlib.self_test import answers
+
+    device, console, wrong = _prepare(asked), Console(stderr=True), False
+    with _told_warnings():
+        for answer in answers(
+            asked.dataset, asked.data_root, asked.extractor, _options(asked), device, console
+        ):
+            click.echo(answer)
+            wrong = wrong or answer.right is False
+    return int(wrong)

@@ -1,0 +1,126 @@
+"""What `ganlib evaluate` can score: a generator's samples, or images of any program."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from common.errors import UserError
+from common.sources import HDF5
+from evaluation import Origin
+from evaluation.images import open_images
+from ganlib.model import Model, load
+from ganlib.scoring import origin_of
+from ganlib.snapshot import list_snapshots, newest_snapshot
+
+ARRAYS = (".npz", ".npy", *HDF5)
+KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stream of images, and what is known of it.
+
+    path: of the file or folder. batches(): all images from the first one, NCHW, uint8 or float in
+    [-1, 1]. pick(numbers): the images with these numbers, in that order. settings: of the run, {}
+    if there was none. iteration, images: how far training had come.
+    """
+
+    path: Path
+    batches: Callable[[], Iterator[Tensor]]
+    pick: Callable[[Sequence[int]], Tensor]
+    origin: Origin = Origin()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    iteration: int | None = None
+    images: int | None = None
+
+
+def samples(
+    path: Path,
+    model: Model,
+    n: int,
+    seed: int = 0,
+    batch_size: int = 256,
+    truncation: float | None = None,
+) -> Target:
+    """n samples of a generator."""
+    updater = model.updater
+
+    def pick(numbers: Sequence[int]) -> Tensor:
+        z, y = updater.latents(list(numbers), seed)
+        return updater.decode(z if truncation is None else updater.gen.truncate(z, truncation), y)
+
+    return Target(
+        path,
+        lambda: updater.sample(n, seed, batch_size, truncation),
+        pick,
+        origin_of(updater, seed, truncation),
+        model.settings,
+        updater.iteration,
+        model.images,
+    )
+
+
+def files(path: Path) -> Target:
+    """The images in a folder or a file."""
+    place = path.expanduser().absolute()  # a folder called as a data set is would be taken for that
+
+    def pick(numbers: Sequence[int]) -> Tensor:
+        wanted, found, start = set(numbers), dict[int, Tensor](), 0
+        for batch in open_images(place):
+            here = wanted.intersection(range(start, start + len(batch)))
+            found |= {number: batch[number - start] for number in here}
+            start += len(batch)
+            if len(found) == len(wanted):
+                break
+        return torch.stack([found[number] for number in numbers])
+
+    return Target(path, lambda: open_images(place), pick)
+
+
+def open_target(
+    path: Path,
+    device: str,
+    n: int,
+    seed: int = 0,
+    batch_size: int = 256,
+    truncation: float | None = None,
+    best: bool = False,
+) -> Target:
+    """What lies at `path`; of a run's folder the newest snapshot, or best.pt."""
+    run = is_run(path)
+    if best and not run:
+        raise UserError(f"--best is for a run's folder, and {path} is none: leave it out.")
+    if not run and (path.is_dir() or path.suffix.lower() in ARRAYS):
+        if truncation is not None:
+            raise UserError(f"--truncation is for a generator, and {path} holds images.")
+        return files(_existing(path))
+    snapshot = _of_run(path, best) if run else _existing(path)
+    if not run and snapshot.suffix.lower() != ".pt":
+        raise UserError(f"{path} cannot be scored: give {KINDS}.")
+    return samples(snapshot, load(snapshot, device), n, seed, batch_size, truncation)
+
+
+def is_run(path: Path) -> bool:
+    """Whether `path` is the folder of a run."""
+    return (path / "config.yaml").is_file() or bool(list_snapshots(path / "snapshots"))
+
+
+def _of_run(run: Path, best: bool) -> Path:
+    if not best:
+        return newest_snapshot(run)
+    snapshot = run / "snapshots" / "best.pt"
+    if not snapshot.is_file():
+        raise UserError(
+            f"{run} has no {snapshot.relative_to(run)}: train with --best-by, or leave --best out."
+        )
+    return snapshot
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise UserError(f"There is no {path}: give {KINDS}.")
+    return path

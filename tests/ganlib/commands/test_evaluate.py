@@ -1,0 +1,332 @@
+"""ganlib evaluate."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import Result
+from PIL import Image
+
+import evaluation.extractors
+import ganlib
+from common.data import DataSet
+from common.errors import UserError
+from common.hdf5 import read_hdf5
+from common.lines import read_lines
+from evaluation import Score
+from evaluation.features import extractors
+from ganlib import self_test, targets
+
+Make = Callable[..., Path]
+Run = Callable[..., Result]
+
+PLUGIN = '''"""Four numbers of an image, as features and as logits."""
+import torch
+from evaluation.features import Extractor, Features
+
+class Tiny(Extractor):
+    name, digest, n_features, n_classes = "tiny", "0" * 64, 4, 4
+
+    def __init__(self, device, options):
+        self.device, self.options = device, options
+
+    def __call__(self, x):
+        x = x.to(self.device).float().mean(1) / 255
+        x = torch.stack([x.mean((1, 2)), x.std((1, 2)), x[:, 9, 9], x[:, 14, 20]], 1)
+        return Features(x, x)
+
+make = Tiny
+'''
+
+
+@pytest.fixture(autouse=True)
+def plugin_dir(tmp_path: Path) -> Iterator[Path]:
+    """A folder with the extractor `tiny`, forgotten after the test."""
+    entries, places = dict(extractors.entries), list(evaluation.extractors.__path__)
+    folder = tmp_path / "plugins" / "extractors"
+    folder.mkdir(parents=True)
+    (folder / "tiny.py").write_text(PLUGIN)
+    yield folder.parent
+    extractors.entries.clear()
+    extractors.entries.update(entries)
+    evaluation.extractors.__path__[:] = places
+    sys.modules.pop("evaluation.extractors.tiny", None)
+
+
+@pytest.fixture
+def score(run: Run, plugin_dir: Path) -> Callable[..., dict[str, Score]]:
+    """score(TARGET, ...): the scores that `evaluate` writes, in the features of `tiny`."""
+
+    def call(*arguments: Any, n: int = 300) -> dict[str, Score]:
+        options = ["--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", n, "--device", "cpu"]
+        result = run("evaluate", *arguments, *options, "--out", "scores.json")
+        assert result.exit_code == 0, (result.output, result.exception)
+        record = json.loads(Path("scores.json").read_text())
+        return {name: Score.from_dict(name, score) for name, score in record["scores"].items()}
+
+    return call
+
+
+@pytest.fixture
+def snapshot(make_snapshot: Make, toy_file: Path) -> Path:
+    """A snapshot in the folder of a run on toy data."""
+    return make_snapshot(dataset=str(toy_file), ema_decay=0.5)
+
+
+def values(scores: dict[str, Score]) -> dict[str, tuple[float, float | None]]:
+    return {name: (score.value, score.std) for name, score in scores.items()}
+
+
+def refused(result: Result) -> str:
+    assert isinstance(result.exception, UserError), result.output
+    return str(result.exception)
+
+
+def test_the_same_images_get_the_same_scores(
+    run: Run, score: Any, snapshot: Path, toy_file: Path
+) -> None:
+    ours = score(snapshot)
+    assert set(ours) >= {
+        "IS-tiny300",
+        "FD-tiny300-train",
+        "FD-tiny300-test",
+        "KD-tiny300-train",
+        "precision-tiny300-train",
+        "duplicates-tiny300-train",
+    }
+    for out in ("folder", "array.npz"):
+        assert run("sample", snapshot, "-n", 300, "--out", out).exit_code == 0
+        theirs = score(out, "--dataset", toy_file)
+        assert values(theirs) == values(ours)
+        assert theirs["IS-tiny300"].protocol.weights == "given"
+
+
+def test_the_protocol_says_where_samples_come_from(score: Any, snapshot: Path) -> None:
+    plain = score(snapshot, "--metrics", "fid")["FD-tiny300-train"]
+    protocol = plain.protocol
+    assert (protocol.weights, protocol.bn_mode, protocol.seed) == ("ema", "running", 0)
+    assert (protocol.extractor, protocol.n_generated, protocol.n_reference) == ("tiny", 300, 32)
+    other = score(snapshot, "--metrics", "fid", "--seed", 1)["FD-tiny300-train"]
+    assert other.value != plain.value and other.protocol.hash == protocol.hash
+    short = ("--truncation", 0.5, "--precision", "bf16", "--channels-last")
+    changed = score(snapshot, "--metrics", "fid", *short)["FD-tiny300-train"]
+    assert changed.value != plain.value and changed.protocol.hash != protocol.hash
+    assert changed.protocol.truncation == 0.5
+    assert changed.protocol.precision == "bf16, channels_last"
+
+
+def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:
+    one, other = (score(snapshot, "--batch-size", size) for size in (300, 100))
+    assert one.keys() == other.keys()
+    for (
+        name
+    ) in one:  # a network's last bits depend on the batch, and a pixel may be rounded by them
+        assert one[name].value == pytest.approx(other[name].value, rel=1e-2, abs=1e-3), name
+
+
+def test_scores_of_a_run_join_its_file(score: Any, snapshot: Path) -> None:
+    folder = snapshot.parent.parent
+    scores = score(snapshot, n=20)
+    assert not (folder / "scores.jsonl").exists()
+    score(folder, n=20)
+    score(folder, "--metrics", "is", n=30)
+    first, second = read_lines(folder / "scores.jsonl")
+    assert (first["iteration"], first["images"], first["seconds"]) == (7, None, None)
+    assert first["scores"] == {name: score.to_dict() for name, score in scores.items()}
+    assert list(second["scores"]) == ["IS-tiny30"]
+
+
+def test_best(run: Run, score: Any, make_snapshot: Make, toy_file: Path) -> None:
+    best = make_snapshot(dataset=str(toy_file), iteration=3)
+    folder = best.parent.parent
+    make_snapshot(dataset=str(toy_file), iteration=9)
+    assert "--best-by" in refused(run("evaluate", folder, "--best"))
+    copyfile(best, best.with_name("best.pt"))
+    score(folder, n=20)
+    score(folder, "--best", n=20)
+    assert [line["iteration"] for line in read_lines(folder / "scores.jsonl")] == [9, 3]
+    assert "leave it out" in refused(run("evaluate", best, "--best"))
+
+
+def test_the_table(run: Run, score: Any, snapshot: Path, plugin_dir: Path) -> None:
+    scores = score(snapshot, n=20)
+    options = ["--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 20]
+    result = run("evaluate", snapshot, *options)
+    assert result.stdout.splitlines()[0].strip() == str(snapshot)
+    for name, one in scores.items():
+        row = next(line for line in result.stdout.splitlines() if line.split()[:1] == [name])
+        assert one.protocol.hash in row and f"{one.value:.4g}" in row and " 20 " in row
+        assert ("train (32)" in row) == (one.protocol.reference == "train")
+    assert "seed 0" in result.stdout and "moving average" in result.stdout
+    assert result.stderr == ""
+
+
+def test_the_features_are_those_of_the_run(run: Run, make_snapshot: Make, toy_file: Path) -> None:
+    path = make_snapshot(dataset=str(toy_file), extractor="fashion")
+    assert " FD-fashion20-train " in run("evaluate", path, "-n", 20).stdout
+
+
+def test_few_images_are_one_warning(run: Run, snapshot: Path) -> None:
+    result = run("evaluate", snapshot, "--extractor", "fashion", "-n", 20)
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Warning: 8 images are too few for the 128 features of 'fashion'")
+    assert result.stdout.count("rank_deficient") == 2
+
+
+def test_reference_is_chosen(score: Any, snapshot: Path, toy_file: Path, tmp_path: Path) -> None:
+    def references(scores: dict[str, Score]) -> set[str | None]:
+        return {score.protocol.reference for score in scores.values()} - {None}
+
+    only = score(snapshot, "--reference", "test", n=20)
+    assert references(only) == {"test"} and not any("duplicates" in name for name in only)
+    assert references(score(snapshot, "--reference", "train", n=20)) == {"train"}
+    _write_pictures(tmp_path / "real", read_hdf5(toy_file, "train"))
+    other = score(snapshot, "--reference", tmp_path / "real", n=20)
+    assert references(other) == {"reference"}
+    both = score(snapshot, n=20)
+    assert other["FD-tiny20-reference"].value == both["FD-tiny20-train"].value
+
+
+def _write_pictures(folder: Path, data: DataSet) -> None:
+    folder.mkdir()
+    for i in range(len(data)):
+        pixels = data.x[torch.tensor([i])][0, 0].numpy()
+        Image.fromarray(pixels).save(folder / f"{i:03}.png")
+
+
+def test_real_images_are_brought_to_size(
+    run: Run, score: Any, toy_file: Path, plugin_dir: Path
+) -> None:
+    np.savez("large.npz", np.random.default_rng(0).integers(0, 256, (40, 32, 32, 1), np.uint8))
+    arguments = ["large.npz", "--dataset", toy_file, "--metrics", "fid"]
+    options = ["--extractor", "tiny", "--plugin-dir", plugin_dir]
+    assert "1x32x32 and the reference's are 28x28" in refused(run("evaluate", *arguments, *options))
+    assert list(score(*arguments, "--size", 32)) == ["FD-tiny40-train", "FD-tiny40-test"]
+
+
+def test_copies_are_shown(score: Any, toy_file: Path) -> None:
+    real = read_hdf5(toy_file, "train").x[torch.arange(32)]
+    random = np.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), np.uint8)
+    np.savez("copies.npz", np.concatenate([random, real.numpy()]))
+    options = ["--dataset", toy_file, "--reference", "train", "--metrics", "is"]
+    picture_file = ["--duplicates-picture", "new/copies.png"]
+    assert score("copies.npz", *options, *picture_file)["nearest-least-tiny52-train"].value == 0
+    with Image.open("new/copies.png") as picture:
+        pixels = np.asarray(picture)
+    side, step = 28 * 3, 28 * 3 + 4  # enlarged three times, with a margin
+    assert pixels.shape[:2] == (4 + 4 * (side + step), 4 + 8 * step)
+    for x in range(4, 4 + 8 * step, step):
+        for y in range(4, 4 + 4 * (side + step), side + step):
+            column = pixels[y : y + 2 * side, x : x + side]
+            np.testing.assert_array_equal(column[:side], column[side:])
+
+
+def test_samples_are_shown_beside_what_they_are_near(score: Any, snapshot: Path) -> None:
+    score(snapshot, "--truncation", 0.7, "--duplicates-picture", "near.png", n=40)
+    with Image.open("near.png") as picture:
+        assert picture.size == (4 + 8 * 88, 4 + 4 * 172)
+
+
+def test_evaluation_changes_no_generator(
+    score: Any, snapshot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ganlib.load(snapshot)
+    before = {name: t.clone() for name, t in model.updater.state_dict().items()}
+    modes = [module.training for module in model.updater.modules()]
+    images, random = model.sample(20), torch.get_rng_state()
+    monkeypatch.setattr(targets, "load", lambda path, device: model)
+    score(snapshot, n=20)
+    assert all(torch.equal(t, before[name]) for name, t in model.updater.state_dict().items())
+    assert modes == [module.training for module in model.updater.modules()]
+    assert torch.equal(model.sample(20), images) and torch.equal(torch.get_rng_state(), random)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "-n", 1], "-n is 1"),
+        (["run", "--batch-size", 0], "--batch-size is 0"),
+        (["run", "--truncation", "nan"], "--truncation is nan"),
+        (["run", "--metrics", "is,fidd"], "Did you mean 'fid'"),
+        (["run", "--metrics", ""], "no metric ''"),
+        (["run", "--extractor", "fasion"], "Did you mean 'fashion'"),
+        (["run", "--size", 0], "size of the images is 0"),
+        (["run", "--size", 16], "reference's are 16x16"),
+        (["run", "--out", "x.txt"], "--out x.txt"),
+        (["run", "--out", "run"], "--out run"),
+        (["run", "--duplicates-picture", "x.gif"], "--duplicates-picture x.gif"),
+        (["run", "--device", "cuda:99"], "cuda:99"),
+        (["run", "--plugin-dir", "none"], "none"),
+        (["run", "--inception-weights", "w.pth"], "give --extractor inception"),
+        (["run", "--reference", "nowhere"], "nowhere"),
+        (["run", "--reference", "real", "--dataset", "toy"], "not both"),
+        (["run", "--self-test"], "leave run out"),
+        ([], "What is to be scored"),
+        (["none"], "There is no none"),
+        (["none.pt"], "There is no none.pt"),
+        (["text.txt"], "text.txt cannot be scored"),
+        (["empty"], "no usable image"),
+        (["empty", "--truncation", 0.5], "--truncation is for a generator"),
+        (["nan.npz"], "NaN or infinite"),
+        (["sizes"], "one size"),
+        (["small.npz"], "1x8x8 and the reference's are 28x28"),
+        (["one.npz"], "1 images to score"),
+        (["nan.npz", "--no-dataset"], "give --dataset NAME, or --reference"),
+        (["nan.npz", "--no-dataset", "--reference", "test"], "give --dataset NAME"),
+        (["broken.pt"], "not a whole snapshot"),
+    ],
+)
+def test_bad_input(
+    run: Run, snapshot: Path, toy_file: Path, arguments: list[Any], words: str
+) -> None:
+    Path("empty").mkdir()
+    for path in ("text.txt", "broken.pt"):
+        Path(path).write_text("no snapshot")
+    np.savez("nan.npz", np.full((3, 28, 28, 1), np.nan, np.float32))
+    np.savez("small.npz", np.zeros((3, 8, 8, 1), np.uint8))
+    np.savez("one.npz", np.zeros((1, 28, 28, 1), np.uint8))
+    Path("sizes").mkdir()
+    for side in (8, 9):
+        Image.new("L", (side, side)).save(f"sizes/{side}.png")
+    before = sorted(Path().rglob("*"))
+    defaults = [] if "--extractor" in arguments or "cuda:99" in arguments else EXTRACTOR
+    if arguments[:1] != ["run"] and "--no-dataset" not in arguments:
+        defaults = [*defaults, "--dataset", toy_file]
+    given = [argument for argument in arguments if argument != "--no-dataset"]
+    assert words in refused(run("evaluate", *given, *defaults))
+    assert sorted(Path().rglob("*")) == before
+
+
+EXTRACTOR = ["--extractor", "fashion"]
+
+
+def test_metrics_that_give_nothing(run: Run, score: Any, snapshot: Path) -> None:
+    assert score(snapshot, "--metrics", "kid", n=4)
+    result = run("evaluate", snapshot, *EXTRACTOR, "-n", 4, "--metrics", "prdc")
+    assert "more images" in refused(result)
+
+
+def test_self_test(run: Run, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("evaluate", "--self-test", "--dataset", toy_file, *EXTRACTOR)
+    assert result.exit_code == 0
+    first, second = result.stdout.splitlines()
+    assert first.startswith("right: FD-fashion") and second.startswith("not checked: FD-fashion")
+    wrong = [self_test.Answer("two is 2", True), self_test.Answer("two is 3", False)]
+    monkeypatch.setattr(self_test, "answers", lambda *_: wrong)
+    result = run("evaluate", "--self-test")
+    assert result.exit_code == 1
+    assert result.stdout == "right: two is 2\nWRONG: two is 3\n"
+
+
+def test_command_line_ends_in_status_2_and_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ganlib", "evaluate", "none.pt"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("Error: There is no none.pt") and done.stderr.count("\n") == 1
