@@ -21,7 +21,9 @@ def show(
     console = console or Console()
     if not console.is_terminal:
         console = Console(file=console.file, width=WIDE)
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    # not the table's own title, which is folded to the table's width
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD)
     for name in ("score", "value", "n", "reference", "protocol"):
         table.add_column(name, justify="right" if name in ("value", "n") else "left")
     for score in scores.values():

@@ -1,8 +1,10 @@
 """Our HDF5 files: written, read at once or image by image; and what is wrong with one is said."""
 
+import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -126,17 +128,19 @@ def test_little_memory_makes_a_file_large(path: Path, monkeypatch: pytest.Monkey
     assert isinstance(read_hdf5(path, "train").x, torch.Tensor)
 
 
-def first_image(images: Hdf5Images) -> list[int]:
-    values: list[int] = images[torch.tensor([1])].flatten().tolist()
-    return values
-
-
 def test_large_files_go_to_other_processes(large: DataSet) -> None:
     rows = torch.tensor([1])
     expected = large.x[rows]  # opened here first
     assert_equal(pickle.loads(pickle.dumps(large.x))[rows], expected)
-    with get_context("spawn").Pool(1) as pool:
-        assert pool.apply(first_image, (large.x,)) == expected.flatten().tolist()
+    code = """
+import pickle, sys, torch
+images = pickle.load(sys.stdin.buffer)
+print(images[torch.tensor([1])].flatten().tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(large.x), capture_output=True, check=True
+    )
+    assert json.loads(done.stdout) == expected.flatten().tolist()
 
 
 def test_a_process_opens_the_file_for_itself(
