@@ -125,7 +125,7 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = algorithm.assemble(settings.algorithm, loader, spec, device)
-    test = _test_set(settings) if s.evaluation_interval or condition == "images" else None
+    test = _test_set(settings) if _evaluates(settings) or condition == "images" else None
     if condition == "images":
         updater.held_out = loader.over(test or data)
     return updater, test

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from evaluation import Origin, Score
 from evaluation.features import Extractor
+from ganlib.terminal import table_console
 
-WIDE = 240  # characters: a table in a pipe or a file is not folded
 NOTHING = "–"
 
 
@@ -18,9 +18,7 @@ def show(
     scores: Mapping[str, Score], title: str, caption: str, console: Console | None = None
 ) -> None:
     """Print a row per score: its value, of how many images, against which, under which protocol."""
-    console = console or Console()
-    if not console.is_terminal:
-        console = Console(file=console.file, width=WIDE)
+    console = table_console(console)
     # not the table's own title, which is folded to the table's width
     console.print(Text(title, style="bold"), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD)

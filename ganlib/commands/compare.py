@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from evaluation.comparison.table import Row, Table
 
-WIDE = 240  # characters: a table in a pipe or a file is not folded
-
 
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
@@ -74,12 +72,11 @@ def write(tables: "Sequence[Table]", folder: Path) -> Path:
 
 def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
     """Print the tables."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = console or Console()
-    if not console.is_terminal:
-        console = Console(file=console.file, width=WIDE)
+    from ganlib.terminal import table_console
+
+    console = table_console(console)
     for table in tables:
         console.print(_grid(table))
         for sentence in (table.caption, *table.notes):

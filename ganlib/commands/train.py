@@ -22,7 +22,7 @@ class TrainCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         self.algorithm = _algorithm(args)
         fields = set(RunConfig.model_fields)
-        run = [o for o in options(RunConfig)]
+        run = options(RunConfig)
         self.own = []
         if self.algorithm is not None and "," in self.algorithm:
             self.own = _options_of_all()
