@@ -70,8 +70,10 @@ class AlgorithmConfig(_Strict):
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) that the networks want for images of this size: here the next multiple of 8,
-        square.
+        square; points, which are images of one pixel, stay points.
         """
+        if height == width == 1:
+            return 1, 1
         side = max(16, -(-max(height, width) // 8) * 8)
         return side, side
 

@@ -54,7 +54,7 @@ class Updater(nn.Module):
         self._base_lr = {
             name: [g["lr"] for g in o.param_groups] for name, o in self.optimizer.items()
         }
-        self._lr_scale: Tensor | float = 1.0
+        self.now: dict[str, Tensor] = {}  # what schedule() says for this iteration, on the device
         self.held_out: Loader | None = None  # sources for samples, where the condition is an image
         # on the device, so that no update waits for the host: the iteration, and the iteration and
         # the number of the first loss that was not finite (-1 for none)
@@ -86,6 +86,13 @@ class Updater(nn.Module):
     def phase(self, iteration: int) -> Hashable:
         """What the shape of an iteration depends on: equal phases do the same work."""
         return ()
+
+    def schedule(self, iteration: int) -> dict[str, float]:
+        """Numbers that follow from the iteration alone; update_core() finds them as 0-dim tensors
+        in self.now. "lr" is the factor on every learning rate.
+        """
+        linear = self.config.lr_decay == "linear"
+        return {"lr": max(0.0, 1 - iteration / self.config.max_iter) if linear else 1.0}
 
     def pictures(self, seed: int) -> dict[str, Tensor]:
         """Further images to show beside the sample grid, by name, float NCHW in [-1, 1]."""
@@ -133,6 +140,12 @@ class Updater(nn.Module):
         """The generator's images for z, without a graph."""
         return self.generate(self.gen, z, y)
 
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of `value` over all GPUs, without a graph: for state that follows a loss, as
+        BEGAN's k_t, so that it is the same everywhere.
+        """
+        return value.detach()
+
     def step(self, **losses: Tensor) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.
 
@@ -157,7 +170,7 @@ class Updater(nn.Module):
         """
         torch.manual_seed(mix(self.data.seed, self.iteration, "update"))
         self.clock.fill_(self.iteration)
-        self._lr_scale = self._schedule()
+        self._set_now()
         observation = self.update_core()
         self.iteration += 1
         self._follow()
@@ -251,14 +264,15 @@ class Updater(nn.Module):
             parameter.grad = None if gradient is None else torch.where(ok, gradient, 0)
         optimizer = self.optimizer[name]
         for group, lr in zip(optimizer.param_groups, self._base_lr[name], strict=True):
-            group["lr"] = torch.where(ok, lr * self._lr_scale, 0.0)
+            group["lr"] = torch.where(ok, lr * self.now.get("lr", 1.0), 0.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    def _schedule(self) -> float:
-        if self.config.lr_decay == "linear":
-            return max(0.0, 1 - self.iteration / self.config.max_iter)
-        return 1.0
+    def _set_now(self) -> None:
+        for name, value in self.schedule(self.iteration).items():
+            if name not in self.now:
+                self.now[name] = torch.zeros((), device=self.clock.device)
+            self.now[name].fill_(value)
 
     @torch.no_grad()
     def _follow(self) -> None:
