@@ -146,11 +146,13 @@ class Loader(Iterator[Batch]):
         self.condition, self.device, self.dtype = condition, torch.device(device), dtype
         self.flip, self.dequantize, self.stream = flip, dequantize, stream
         self.position = 0
+        self._part = slice(None)
         self._epoch = -1
         self._order = self._flips = torch.empty(0, dtype=torch.int64)
 
     def __next__(self) -> Batch:
         index, flips = self._draw()
+        index, flips = index[self._part], flips[self._part]
         x = self._gather(self.data.x, index, flips).to(self.dtype)
         x = self._dequantize(x) if self.dequantize else _centre(x)
         y = self._condition(index, flips)
@@ -165,6 +167,17 @@ class Loader(Iterator[Batch]):
         """A loader over the same data in another order, with a position of its own."""
         other = copy(self)
         other.stream, other.position, other._epoch = stream, 0, -1
+        return other
+
+    def share(self, number: int, of: int) -> "Loader":
+        """A loader of the same batches that gives rows `number` of `of` equal parts."""
+        if self.batch_size % of:
+            raise UserError(
+                f"A batch of {self.batch_size} images cannot be shared by {of}: "
+                f"give a --batch-size that is a multiple of {of}."
+            )
+        other = copy(self)
+        other._part = slice(self.batch_size // of * number, self.batch_size // of * (number + 1))
         return other
 
     def over(self, data: DataSet) -> "Loader":

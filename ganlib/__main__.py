@@ -1,6 +1,8 @@
 """The command line: one verb per file of ganlib/commands."""
 
+import os
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -37,7 +39,7 @@ def main(*verb: str) -> None:
     try:
         cli([*verb, *sys.argv[1:]], prog_name="train.py" if verb else "ganlib")
     except UserError as error:
-        click.echo(f"Error: {error}", err=True)
+        _complain(error)
         sys.exit(2)
     except RuntimeError as error:
         if (
@@ -46,6 +48,14 @@ def main(*verb: str) -> None:
             raise
         click.echo(f"Stopped: {error}. The last good snapshot is kept.", err=True)
         sys.exit(1)
+
+
+def _complain(error: UserError) -> None:
+    """Print an error; of several processes that have the same, the first one does."""
+    rank = int(os.environ.get("RANK", "0"))
+    if rank > 0:
+        time.sleep(3)  # if rank 0 fails as well, whoever started them ends this one meanwhile
+    click.echo(f"Error{f' on rank {rank}' if rank else ''}: {error}", err=True)
 
 
 if __name__ == "__main__":

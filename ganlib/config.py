@@ -101,6 +101,17 @@ class RunConfig(_Strict):
     """The same as a PyTorch device: cpu, cuda:1, mps."""
     deterministic: bool = False
     """Bitwise repeatable on a GPU too, for some of its speed."""
+    precision: Literal["fp32", "tf32", "bf16"] = "tf32"
+    """Arithmetic of the networks in training; losses, penalties and samples are float32."""
+    graph: bool | None = None
+    """Run whole updates as CUDA graphs; default on a GPU."""
+    compile: bool | None = None
+    """Compile the losses; default on a GPU if the run is long enough to repay it."""
+    accumulate: Count = 1
+    """Take each batch in this many passes, if it does not fit the memory; gradients are averaged.
+    """
+    sync_bn: bool = False
+    """Take the statistics of batch normalisation over all GPUs, not over each one's share."""
     init_from: Path | None = None
     """Start from the weights in this snapshot (fine-tuning); optimizers start anew."""
     resume: str | None = None
@@ -141,7 +152,17 @@ class RunConfig(_Strict):
 
 
 # what two runs must share for one to be the continuation of the other
-_TRAJECTORY = ("algorithm", "dataset", "size", "flip", "seed", "init_from")
+_TRAJECTORY = (
+    "algorithm",
+    "dataset",
+    "size",
+    "flip",
+    "seed",
+    "init_from",
+    "precision",
+    "accumulate",
+    "sync_bn",
+)
 
 
 @dataclass(frozen=True)

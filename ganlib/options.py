@@ -21,7 +21,7 @@ def options(model: type[BaseModel]) -> list[click.Option]:
 def _option(name: str, field: FieldInfo) -> click.Option:
     text = f"{field.description or ''} {_facts(field)}".strip()
     flag = name.replace("_", "-")
-    if field.annotation is bool:
+    if bool in _flatten(field.annotation):
         return click.Option([name, f"--{flag}/--no-{flag}"], default=None, help=text)
     other = [f"--{alias}" for alias, target in ALIASES.items() if target == name]
     spellings = list(dict.fromkeys([f"--{flag}", f"--{name}", *other]))

@@ -1,6 +1,6 @@
 """From settings to a trained generator: the story of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from evaluation import Evaluator
 from evaluation.evaluate import check_metrics
 from evaluation.features import Options, default_extractor, make_extractor
 from evaluation.report import label
-from ganlib import environment, folders, runtime
+from ganlib import environment, folders, ranks, runtime
 from ganlib.config import Settings, read_yaml, resolve
 from ganlib.extensions.announce import Announce
 from ganlib.extensions.evaluate import Evaluate
@@ -29,6 +29,7 @@ from ganlib.model import Model
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.scoring import check_weights
 from ganlib.snapshot import newest_snapshot, read_snapshot
+from ganlib.speed import accelerate
 from ganlib.trainer import Extension, Trainer, every
 from ganlib.updater import Updater
 
@@ -66,11 +67,12 @@ def settings_to_resume(resume: str | None) -> dict[str, Any]:
 
 def run(settings: Settings, console: Console | None = None) -> Model:
     """Train with checked settings, from the start or from a snapshot."""
-    console = console or Console(stderr=True)
     device = runtime.pick_device(settings.run.gpu, settings.run.device)
+    ranks.start(device)
+    console = console or Console(stderr=True, quiet=ranks.rank() > 0)
     if settings.run.deterministic:
         runtime.make_deterministic()
-    resumed = _resumed(settings)
+    resumed = ranks.from_first(_resumed(settings) if ranks.rank() == 0 else None)
     updater, test = build(settings, device)
     content = read_snapshot(resumed) if resumed else None
     if content is not None:
@@ -78,16 +80,21 @@ def run(settings: Settings, console: Console | None = None) -> Model:
     elif settings.run.init_from is not None:
         _take_weights(updater, settings.run.init_from)
     listed = _extensions(settings, updater.data.data, test, device, console)
-    out = _folder(settings, resumed)
+    out = ranks.from_first(_folder(settings, resumed) if ranks.rank() == 0 else Path())
     trainer = Trainer(
         updater, out, settings.algorithm.max_iter, settings.run.max_images, settings.run.max_hours
     )
     trainer.extend(*listed)
     if content is not None:
         trainer.load_state(content)
-    folders.write_settings(out, settings, environment.describe(device))
+    left = settings.algorithm.max_iter - updater.iteration
+    accelerate(updater, settings.run, left, _sayer(console))
+    if ranks.rank() == 0:
+        folders.write_settings(out, settings, environment.describe(device))
     _tell_start(console, settings, updater, out, device)
     _run(trainer, settings)
+    if ranks.rank() > 0:
+        return Model(updater, settings.flat(), out)
     if trainer.stopped == "done":
         (out / "DONE").touch()
     else:
@@ -96,6 +103,10 @@ def run(settings: Settings, console: Console | None = None) -> Model:
         )
     console.print(f"Samples: {out / 'samples' / f'{trainer.iteration:07d}.png'}", soft_wrap=True)
     return Model(updater, settings.flat(), out)
+
+
+def _sayer(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(text, soft_wrap=True, highlight=False)
 
 
 def _folder(settings: Settings, resumed: Path | None) -> Path:
@@ -110,7 +121,11 @@ def _folder(settings: Settings, resumed: Path | None) -> Path:
 def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | None]:
     """The updater on its device with its data, and the test set if there is one."""
     algorithm, s = algorithms[settings.run.algorithm], settings.run
+    if ranks.rank() > 0:
+        ranks.wait()  # rank 0 downloads what is to be downloaded
     data = open_dataset(s.dataset, s.data_root, "train", s.size)
+    if ranks.rank() == 0:
+        ranks.wait()
     spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
     condition = settings.algorithm.condition
     loader = Loader(
@@ -134,11 +149,13 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
 def _extensions(
     settings: Settings, data: DataSet, test: DataSet | None, device: torch.device, console: Console
 ) -> list[Extension]:
-    """Everything around the updates, in the order in which it happens."""
+    """Everything around the updates, in the order in which it happens; of several ranks the first
+    writes, the others take part in what needs them all.
+    """
     s, flat = settings.run, settings.flat()
     interval = min(s.display_interval, settings.algorithm.max_iter)
     evaluator = _evaluator(settings, data, test, device, console)
-    listed: list[Extension] = [
+    shared: list[Extension] = [
         FiniteGuard(every(interval)),
         Evaluate(
             every(s.evaluation_interval),
@@ -150,6 +167,11 @@ def _extensions(
             s.seed,
             at_end=_evaluates(settings),
         ),
+    ]
+    if ranks.rank() > 0:
+        return shared
+    listed: list[Extension] = [
+        *shared,
         *(extensions[name](flat) for name in s.extension),
         SampleGrid(every(s.sample_interval), seed=s.seed),
         LogReport(interval),
@@ -209,6 +231,7 @@ def _best_by(settings: Settings, evaluator: Evaluator | None) -> str | None:
 def _run(trainer: Trainer, settings: Settings) -> None:
     try:
         trainer.run()
+        ranks.wait()
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate" not in str(error):
             raise

@@ -1,4 +1,4 @@
-"""The device and how to use it: the only file that knows."""
+"""The device and how to use it."""
 
 import os
 
@@ -6,14 +6,23 @@ import torch
 from torch import nn
 
 from common.errors import UserError
+from ganlib import ranks
 
 
 def pick_device(gpu: int | None, device: str | None) -> torch.device:
-    """The device that was asked for; by default the first GPU, else the CPU."""
+    """The device that was asked for; by default the first GPU, else the CPU. Of several processes
+    each has its own GPU.
+    """
     if device is not None:
         return _checked(device)
     if gpu is None:
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        own = _checked(f"cuda:{ranks.local_rank()}")
+        torch.cuda.set_device(own)
+        return own
+    if ranks.launched() and gpu >= 0:
+        raise UserError("Each of several processes has a GPU of its own: leave --gpu out.")
     return torch.device("cpu") if gpu < 0 else _checked(f"cuda:{gpu}")
 
 

@@ -2,6 +2,7 @@
 listed.
 """
 
+import os
 import signal
 import threading
 import time
@@ -12,7 +13,13 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from ganlib import ranks
 from ganlib.updater import Updater
+
+AGREE = 10
+"""Iterations after which several ranks tell each other whether one was asked to stop."""
+GRACE = 10.0
+"""Seconds that an iteration may take on after a signal, if another rank may be gone."""
 
 Trigger = Callable[["Trainer"], bool]
 
@@ -80,7 +87,7 @@ class Trainer:
         self.extensions: dict[str, Extension] = {}
         self.observation: dict[str, Tensor | float] = {}
         self.line: dict[str, Any] = {}
-        self.stopped = ""
+        self.stopped = self._asked = ""
         self.images_before = self.first_iteration = 0
         self.started = time.monotonic()
 
@@ -102,8 +109,10 @@ class Trainer:
             self.extensions[extension.name] = extension
 
     def stop(self, reason: str) -> None:
-        """Ask the loop to end after this iteration."""
-        self.stopped = self.stopped or reason
+        """Ask the loop to end after this iteration, or of several ranks after the next one in which
+        they agree.
+        """
+        self._asked = self._asked or reason
 
     def run(self) -> None:
         """Train. Every extension is closed, whatever happens."""
@@ -112,7 +121,7 @@ class Trainer:
             for extension in self.extensions.values():
                 extension.initialize(self)
             with _signals(self):
-                while not (self.stopped or self._ended()):
+                while not self._ended():
                     self._iterate()
             for extension in self.extensions.values():
                 extension.finalize(self)
@@ -142,9 +151,11 @@ class Trainer:
     def _ended(self) -> bool:
         images = self.max_images is not None and self.updater.images >= self.max_images
         if self.iteration >= self.max_iter or images:
-            self.stop("done")
-        elif self.max_hours is not None and self.elapsed >= _working_seconds(self.max_hours):
-            self.stop(f"the {self.max_hours:g} hours are over")
+            self.stopped = "done"
+        elif ranks.count() == 1 or self.iteration % AGREE == 0:
+            if self.max_hours is not None and self.elapsed >= _working_seconds(self.max_hours):
+                self.stop(f"the {self.max_hours:g} hours are over")
+            self.stopped = ranks.first_word(self._asked)
         return bool(self.stopped)
 
 
@@ -164,6 +175,8 @@ def _signals(trainer: Trainer) -> Iterator[None]:
     def ask(number: int, _: Any) -> None:
         trainer.stop(f"{signal.Signals(number).name} received")
         signal.signal(number, before[signal.Signals(number)])
+        if ranks.count() > 1:
+            _watch(trainer)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}
@@ -174,3 +187,16 @@ def _signals(trainer: Trainer) -> Iterator[None]:
     finally:
         for number in numbers:
             signal.signal(number, before[number])
+
+
+def _watch(trainer: Trainer) -> None:
+    """End the process if no iteration ends any more: a rank that has died is waited for in vain."""
+    seen = trainer.iteration
+
+    def check() -> None:
+        if trainer.iteration == seen and not trainer.stopped:
+            os._exit(1)
+
+    timer = threading.Timer(GRACE, check)
+    timer.daemon = True
+    timer.start()

@@ -1,6 +1,6 @@
 """The waist of the library: update() trains, sample() shows. An algorithm writes update_core()."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -12,6 +12,8 @@ from common.data import DataSet, DataSpec, Loader
 from common.errors import UserError
 from common.net import Generator
 from common.seeds import generator, mix
+from ganlib import ranks
+from ganlib.accumulate import Passes
 from ganlib.config import AlgorithmConfig
 
 # latents are drawn in blocks of this many, so that sample i does not depend on the batch size
@@ -44,7 +46,13 @@ class Updater(nn.Module):
         super().__init__()
         self.config, self.spec = config, spec
         self.iteration = 0
-        self._loaders = {} if data is None else {"": data}
+        self.passes = Passes(1)
+        self._loaders = {} if data is None else {("", 0): data}  # by stream and pass
+        self._random: torch.Generator | None = None
+        self._draws: list[Tensor] = []  # of the whole batch, where this pass has a share of it
+        self._drawn: list[int] = []
+        self.perform: Callable[[], dict[str, Tensor]] = self.iterate
+        """How an update does its work: iterate(), or a captured graph of it."""
         for name, network in networks.items():
             setattr(self, name, network)
         self.average = deepcopy(networks[self.averaged]) if config.ema_decay else None
@@ -54,7 +62,8 @@ class Updater(nn.Module):
         self._base_lr = {
             name: [g["lr"] for g in o.param_groups] for name, o in self.optimizer.items()
         }
-        self.now: dict[str, Tensor] = {}  # what schedule() says for this iteration, on the device
+        self.now: dict[str, Tensor] = {}
+        """What schedule() says for this iteration, as 0-dim tensors on the device."""
         self.held_out: Loader | None = None  # sources for samples, where the condition is an image
         # on the device, so that no update waits for the host: the iteration, and the iteration and
         # the number of the first loss that was not finite (-1 for none)
@@ -109,13 +118,14 @@ class Updater(nn.Module):
         """The training batches: `x_real, y = next(self.data)`."""
         if not self._loaders:
             raise UserError("This updater was loaded to sample; it has no data to train on.")
-        return self._loaders[""]
+        return self._loaders["", self.passes.current]
 
     def stream(self, name: str) -> Loader:
         """A further loader over the same data, with an order and a position of its own."""
-        if name not in self._loaders:
-            self._loaders[name] = self.data.fork(name)
-        return self._loaders[name]
+        key = name, self.passes.current
+        if key not in self._loaders:
+            self._loaders[key] = self.data.fork(name)
+        return self._loaders[key]
 
     def adam(self, *networks: nn.Module) -> Adam:
         """Adam over the parameters of `networks`, with the settings' rate and betas."""
@@ -125,15 +135,19 @@ class Updater(nn.Module):
 
     def hidden(self, n: int) -> Tensor:
         """n latents, (n, n_hidden)."""
-        return self.gen.make_hidden(n)
+        return self._rows(n, lambda whole: self.gen.make_hidden(whole, self.random))
 
-    def uniform(self, *shape: int) -> Tensor:
-        """U(0, 1) on the device, in the networks' dtype; the first dimension counts samples."""
-        return torch.rand(shape, device=self._weight.device, dtype=self._weight.dtype)
+    def uniform(self, n: int, *shape: int) -> Tensor:
+        """U(0, 1), (n, *shape), in the networks' dtype; n counts samples."""
+        return self._rows(
+            n, lambda whole: self._empty(whole, *shape).uniform_(generator=self.random)
+        )
 
-    def normal(self, *shape: int) -> Tensor:
-        """N(0, 1) on the device, in the networks' dtype; the first dimension counts samples."""
-        return torch.randn(shape, device=self._weight.device, dtype=self._weight.dtype)
+    def normal(self, n: int, *shape: int) -> Tensor:
+        """N(0, 1), (n, *shape), in the networks' dtype; n counts samples."""
+        return self._rows(
+            n, lambda whole: self._empty(whole, *shape).normal_(generator=self.random)
+        )
 
     @torch.no_grad()
     def fake(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -141,16 +155,22 @@ class Updater(nn.Module):
         return self.generate(self.gen, z, y)
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean of `value` over all GPUs, without a graph: for state that follows a loss, as
-        BEGAN's k_t, so that it is the same everywhere.
+        """The mean of `value` over all shares of the batch, without a graph: for state that follows
+        a loss, as BEGAN's k_t, so that it is the same on every GPU.
         """
-        return value.detach()
+
+        def over_ranks(values: list[Tensor]) -> Tensor:
+            ranks.mean_(values)
+            return values[0]
+
+        return self.passes.meet([value.detach().clone()], over_ranks)
 
     def step(self, **losses: Tensor) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.
 
-        The only place where weights move. A loss fills the gradients of its own network alone.
-        Nothing moves once a loss or a gradient was not finite.
+        The only place where weights move. A loss fills the gradients of its own network alone, and
+        gradients are means over the shares of the batch. Nothing moves once a loss or a gradient
+        was not finite.
         """
         last = next(reversed(losses))
         gradients = {
@@ -159,22 +179,62 @@ class Updater(nn.Module):
             )
             for name, loss in losses.items()
         }
-        for name, loss in losses.items():
-            self._descend(name, loss.detach(), gradients[name])
+        values = [loss.detach().clone() for loss in losses.values()]
+        given = [g for of_one in gradients.values() for g in of_one if g is not None]
+
+        def descend(means: list[Tensor]) -> None:
+            ranks.mean_(means)
+            rest = iter(means[len(losses) :])
+            for loss, (name, of_one) in zip(means, gradients.items(), strict=False):
+                self._descend(name, loss, [None if g is None else next(rest) for g in of_one])
+
+        self.passes.meet([*values, *given], descend)
 
     # ---- what the machine calls --------------------------------------------------------------
 
     def update(self) -> dict[str, Tensor]:
         """One iteration; a function of (weights, seed, iteration) alone. Returns detached 0-dim
-        tensors.
+        tensors, which hold until the next update.
         """
-        torch.manual_seed(mix(self.data.seed, self.iteration, "update"))
+        self.prepare()
+        observation = self.perform()
+        self.iteration += 1
+        return observation
+
+    def prepare(self) -> None:
+        """Write down what the next iteration is a function of: seeds, clock, scheduled numbers."""
+        self.random.manual_seed(mix(self.data.seed, self.iteration, "update"))
+        torch.manual_seed(mix(self.data.seed, self.iteration, "network", ranks.rank()))
         self.clock.fill_(self.iteration)
         self._set_now()
-        observation = self.update_core()
-        self.iteration += 1
+
+    def iterate(self) -> dict[str, Tensor]:
+        """The work of one update, all of it on the device."""
+        self._draws, self._drawn = [], [0] * self.passes.count
+        own = self._own_buffers()
+        observations = self.passes.run(self.update_core, own)
+        mean = {name: _mean([o[name] for o in observations]) for name in observations[0]}
+        ranks.mean_([*(b for b in own if b.is_floating_point()), *mean.values()])
         self._follow()
-        return {name: value.detach() for name, value in observation.items()}
+        return mean
+
+    def wrap_loaders(self, wrapper: Callable[[Loader], Any]) -> dict[tuple[str, int], Any]:
+        """All loaders by stream and pass, each in a `wrapper` that stands for it from now on."""
+        for key, loader in self._loaders.items():
+            if isinstance(loader, Loader):
+                self._loaders[key] = wrapper(loader)
+        return dict(self._loaders)
+
+    def split(self, passes: int) -> None:
+        """Take each batch in so many passes, whose gradients are averaged; and only this rank's
+        share of it, where there are several.
+
+        Raises UserError if the batch cannot be shared so.
+        """
+        of = ranks.count() * passes
+        first = ranks.rank() * passes
+        self.passes, data = Passes(passes), self.data
+        self._loaders = {("", k): data.share(first + k, of) for k in range(passes)}
 
     @property
     def images(self) -> int:
@@ -231,7 +291,7 @@ class Updater(nn.Module):
             "iteration": self.iteration,
             "modules": self.state_dict(),
             "optimizers": {name: o.state_dict()["state"] for name, o in self.optimizer.items()},
-            "positions": {name: loader.position for name, loader in self._loaders.items()},
+            "positions": {name: o.position for (name, k), o in self._loaders.items() if k == 0},
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -241,48 +301,93 @@ class Updater(nn.Module):
         for name, optimizer in self.optimizer.items():
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state["optimizers"][name], "param_groups": groups})
-        for name, position in state["positions"].items():
-            (self.stream(name) if name else self.data).position = position
+        for k in reversed(range(self.passes.count)):
+            self.passes.current = k
+            for name, position in state["positions"].items():
+                (self.stream(name) if name else self.data).position = position
+        self.perform = self.iterate
 
     # ---- the details -------------------------------------------------------------------------
 
     @property
-    def _weight(self) -> Tensor:
-        return next(self.parameters())
+    def random(self) -> torch.Generator:
+        """The generator of all draws for a batch, on the device; the same on every rank."""
+        if self._random is None or self._random.device != self.clock.device:
+            self._random = torch.Generator(self.clock.device)
+        return self._random
+
+    def _rows(self, n: int, draw: Callable[[int], Tensor]) -> Tensor:
+        """The n rows of this share from a draw for all of them."""
+        of = ranks.count() * self.passes.count
+        if of == 1:
+            return draw(n)
+        k = self._drawn[self.passes.current]
+        self._drawn[self.passes.current] += 1
+        if k == len(self._draws):
+            self._draws.append(draw(n * of))
+        first = n * (ranks.rank() * self.passes.count + self.passes.current)
+        return self._draws[k][first : first + n]
+
+    def _empty(self, *shape: int) -> Tensor:
+        return torch.empty(shape, device=self.clock.device, dtype=next(self.parameters()).dtype)
+
+    def _own_buffers(self) -> list[Tensor]:
+        """What a share of the batch changes on its own: running statistics, spectral-norm vectors,
+        an algorithm's state. Not the moving average's, which follow.
+        """
+        machine = {id(self.clock), id(self.bad)}
+        if self.average is not None:
+            machine |= {id(b) for b in self.average.buffers()}
+        return [b for b in self.buffers() if id(b) not in machine]
 
     def _parameters_of(self, name: str) -> list[Tensor]:
         return [p for group in self.optimizer[name].param_groups for p in group["params"]]
 
-    def _descend(self, name: str, loss: Tensor, gradients: tuple[Tensor | None, ...]) -> None:
+    def _descend(self, name: str, loss: Tensor, gradients: list[Tensor | None]) -> None:
         given = [g for g in gradients if g is not None]
         finite = torch.isfinite(loss + nn.utils.get_total_norm(given))
         first = ~finite & (self.bad[0] < 0)
         self.bad[0] = torch.where(first, self.clock, self.bad[0])
         self.bad[1] = torch.where(first, list(self.optimizer).index(name), self.bad[1])
         ok = self.bad[0] < 0
+        optimizer: Any = self.optimizer[name]
+        # what GradScaler uses: a fused optimizer skips its step where found_inf is 1
+        skips = getattr(optimizer, "_step_supports_amp_scaling", False)
+        if skips:
+            optimizer.grad_scale, optimizer.found_inf = None, (~ok).float()
         for parameter, gradient in zip(self._parameters_of(name), gradients, strict=True):
-            parameter.grad = None if gradient is None else torch.where(ok, gradient, 0)
-        optimizer = self.optimizer[name]
+            if gradient is not None:
+                gradient = gradient if skips else torch.where(ok, gradient, 0)
+                gradient = _as_strided_like(gradient, parameter)
+            parameter.grad = gradient
+        if not self.now:
+            self._set_now()
         for group, lr in zip(optimizer.param_groups, self._base_lr[name], strict=True):
-            group["lr"] = torch.where(ok, lr * self.now.get("lr", 1.0), 0.0)
+            group["lr"] = torch.where(ok, lr * self.now["lr"], 0.0).float()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
     def _set_now(self) -> None:
-        for name, value in self.schedule(self.iteration).items():
-            if name not in self.now:
-                self.now[name] = torch.zeros((), device=self.clock.device)
+        numbers = self.schedule(self.iteration)
+        k = self.iteration + 1
+        numbers["ema"] = 1 - min(self.config.ema_decay, (1 + k) / (10 + k))
+        for name, value in numbers.items():
+            if name not in self.now or self.now[name].device != self.clock.device:
+                self.now[name] = self._empty()
             self.now[name].fill_(value)
 
     @torch.no_grad()
     def _follow(self) -> None:
         if self.average is None:
             return
-        decay = min(self.config.ema_decay, (1 + self.iteration) / (10 + self.iteration))
         source = getattr(self, self.averaged)
-        torch._foreach_lerp_(list(self.average.parameters()), list(source.parameters()), 1 - decay)
-        for old, new in zip(self.average.buffers(), source.buffers(), strict=True):
-            old.copy_(new)
+        old: list[Tensor] = list(self.average.parameters())
+        new: list[Tensor] = list(source.parameters())
+        way = list(torch._foreach_sub(new, old))
+        torch._foreach_mul_(way, self.now["ema"])
+        torch._foreach_add_(old, way)
+        for averaged, buffer in zip(self.average.buffers(), source.buffers(), strict=True):
+            averaged.copy_(buffer)
 
     def _block(self, k: int, seed: int) -> tuple[Tensor, Tensor | None]:
         # drawn on the CPU, so that a seed shows the same pictures on every device
@@ -301,3 +406,18 @@ class Updater(nn.Module):
             index = torch.randint(len(self.held_out.data), (n,), generator=random)
             return self.held_out.condition_at(index)
         return None
+
+
+def _as_strided_like(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """With channels_last some gradients have other strides than their parameter, which a fused
+    optimizer does not expect.
+    """
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    if len(values) == 1:
+        return values[0].detach()
+    return torch.stack([value.detach() for value in values]).mean(0)

@@ -13,6 +13,8 @@ NO_RECIPE = {
     "gpu",
     "device",
     "deterministic",
+    "graph",
+    "compile",
     "resume",
     "max_hours",
     "display_interval",

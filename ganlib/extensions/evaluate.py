@@ -1,14 +1,17 @@
 """Scores of the generator while it trains."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
+from torch import Tensor
 
 from common.data import DataSet
 from common.lines import append_line, cut_lines
 from evaluation import Evaluator
+from ganlib import ranks
 from ganlib.scoring import SCORES, origin_of, progress_bar, scores_line
 from ganlib.trainer import Extension, Trainer, Trigger
+from ganlib.updater import BLOCK, Updater
 
 
 class Evaluate(Extension):
@@ -36,7 +39,8 @@ class Evaluate(Extension):
         self.at_end = at_end
 
     def initialize(self, trainer: Trainer) -> None:
-        cut_lines(trainer.out / SCORES, trainer.iteration)
+        if ranks.rank() == 0:
+            cut_lines(trainer.out / SCORES, trainer.iteration)
 
     def __call__(self, trainer: Trainer) -> None:
         if self.evaluator is not None:
@@ -50,10 +54,27 @@ class Evaluate(Extension):
 
     def _score(self, evaluator: Evaluator, trainer: Trainer) -> None:
         updater = trainer.updater
-        samples, origin = updater.sample(self.n, self.seed), origin_of(updater, self.seed)
+        samples, origin = _share(updater, self.n, self.seed), origin_of(updater, self.seed)
+        rank, world = ranks.rank(), ranks.count()
         with progress_bar(self.console) as progress:
-            scores = evaluator(samples, self.metrics, self.n, origin, progress).scores
+            if rank > 0:
+                ranks.wait()  # rank 0 computes the references and keeps them on disk
+            for name in evaluator.images:
+                evaluator.reference(name, progress)
+            if rank == 0:
+                ranks.wait()
+            done = evaluator(samples, self.metrics, self.n, origin, progress, rank, world)
+        scores = done.scores
         trainer.observation.update({name: score.value for name, score in scores.items()})
+        if rank > 0:
+            return
         seconds = round(trainer.elapsed, 3)
         line = scores_line(scores, trainer.iteration, updater.images, seconds)
         append_line(trainer.out / SCORES, line)
+
+
+def _share(updater: Updater, n: int, seed: int) -> Iterator[Tensor]:
+    """The blocks of n samples that fall to this rank."""
+    for start in range(BLOCK * ranks.rank(), n, BLOCK * ranks.count()):
+        z, y = updater.latents(range(start, min(start + BLOCK, n)), seed)
+        yield updater.decode(z, y)

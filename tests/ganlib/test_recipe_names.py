@@ -8,7 +8,7 @@ from evaluation.comparison.recipes import ELSEWHERE, NO_RECIPE
 from ganlib.config import RunConfig, resolve
 from ganlib.registry import algorithms
 
-TELL_APART = {"flip", "init_from", "max_images"}
+TELL_APART = {"flip", "init_from", "max_images", "precision", "accumulate", "sync_bn"}
 
 
 def test_a_new_setting_of_every_run_is_a_decision() -> None:

@@ -1,0 +1,48 @@
+"""Arithmetic of training: float32, TF32 or bfloat16."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+Precision = Literal["fp32", "tf32", "bf16"]
+METHODS = ("forward", "features")
+
+
+def set_float32(precision: Precision) -> None:
+    """How float32 products are made on a GPU: as they are, or in TF32, for this process."""
+    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+    torch.backends.cudnn.allow_tf32 = precision != "fp32"
+
+
+def train_in_bf16(network: nn.Module) -> None:
+    """Make `network` compute in bfloat16 in training mode; what it takes and gives stays float32.
+
+    In evaluation mode it computes in float32, so a sample does not depend on how training was
+    computed. Losses and penalties, outside of it, are float32. The class is replaced by a subclass
+    and not the method of the object, so that a copy is a copy.
+    """
+    cls = type(network)
+    methods = {name: _in_bf16(getattr(cls, name)) for name in METHODS if hasattr(cls, name)}
+    network.__class__ = type(cls.__name__, (cls,), methods)
+
+
+def _in_bf16(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if not self.training:
+            return method(self, *args, **kwargs)
+        kind = next(self.parameters()).device.type
+        # without its cache, which torch.func.grad would find filled by another level
+        with torch.autocast(kind, torch.bfloat16, cache_enabled=False):
+            result = method(self, *args, **kwargs)
+        return tree_map(_to_float, result)
+
+    return run
+
+
+def _to_float(value: Any) -> Any:
+    return value.float() if isinstance(value, Tensor) and value.dtype == torch.bfloat16 else value

@@ -1,0 +1,108 @@
+"""Several processes that train one generator: who this is, averages and agreements.
+
+The only file of the machine that knows torch.distributed. Everything here does nothing, or gives
+its argument back, in a process that is alone.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from common.errors import UserError
+
+T = TypeVar("T")
+PATIENCE = timedelta(minutes=10)  # for a rank that computes a reference or compiles alone
+
+
+def launched() -> bool:
+    """Whether torchrun, or something that sets its variables, started this process as one of
+    several.
+    """
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def local_rank() -> int:
+    """The number of this process on its machine, which is the number of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def start(device: torch.device) -> None:
+    """Join the other processes: NCCL between GPUs, gloo between CPUs."""
+    if not launched() or dist.is_initialized():
+        return
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    own = device if device.type == "cuda" else None
+    try:
+        dist.init_process_group(backend, timeout=PATIENCE, device_id=own)
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"The processes could not join ({backend}): {reason}") from None
+
+
+def stop() -> None:
+    """Leave the other processes."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def rank() -> int:
+    """The number of this process, 0 for the one that writes."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def count() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+@torch.no_grad()
+def mean_(tensors: Sequence[Tensor]) -> None:
+    """Replace each floating tensor by its mean over the ranks, with one message per dtype."""
+    if count() == 1:
+        return
+    for dtype in dict.fromkeys(t.dtype for t in tensors):
+        group = [t for t in tensors if t.dtype == dtype]
+        flat = torch.cat([t.reshape(-1) for t in group])
+        dist.all_reduce(flat)
+        flat /= count()
+        for old, new in zip(group, torch.split(flat, [t.numel() for t in group]), strict=True):
+            old.copy_(new.view_as(old))
+
+
+@torch.no_grad()
+def broadcast_(tensors: Sequence[Tensor]) -> None:
+    """Replace each tensor by rank 0's."""
+    if count() > 1:
+        for tensor in tensors:
+            whole = tensor.contiguous()
+            dist.broadcast(whole, 0)
+            tensor.copy_(whole)
+
+
+def from_first(value: T) -> T:
+    """Rank 0's value of something small and plain, on every rank."""
+    if count() == 1:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, 0)
+    return box[0]
+
+
+def first_word(word: str) -> str:
+    """The word of the lowest rank that says any, on every rank; "" if none does."""
+    if count() == 1:
+        return word
+    words = [""] * count()
+    dist.all_gather_object(words, word)
+    return next((w for w in words if w), "")
+
+
+def wait() -> None:
+    """Until every rank is here."""
+    if count() > 1:
+        dist.barrier()
