@@ -8,11 +8,14 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from ganlib.runtime import synchronize
 from ganlib.updater import Updater
+
+Say = Callable[[str], None]
 
 SECONDS = 75.0
 """What compiling costs, where nothing is kept of it yet: 55 to 77 s for residual networks of 32
@@ -28,8 +31,11 @@ def losses(updater: Updater) -> list[str]:
     return [n for n in dir(type(updater)) if n.startswith("loss_")]
 
 
-def compile_losses(updater: Updater, backend: str = "inductor") -> None:
-    """Replace each loss by its compiled form; the work is done when it is first called."""
+def compile_losses(updater: Updater, say: Say, backend: str = "inductor") -> None:
+    """Replace each loss by its compiled form; the work is done when it is first called.
+
+    A loss that cannot be compiled stays as it is, and `say` is told why in one line.
+    """
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder()))
     import torch._functorch.config
     import torch._inductor.config
@@ -39,8 +45,29 @@ def compile_losses(updater: Updater, backend: str = "inductor") -> None:
     # a simultaneous step takes two gradients from one graph
     torch._functorch.config.donated_buffer = False
     for name in losses(updater):
-        compiled = torch.compile(getattr(updater, name), backend=backend, dynamic=False)
-        setattr(updater, name, compiled)
+        setattr(updater, name, _Compiled(updater, name, say, backend))
+
+
+class _Compiled:
+    """One loss; the eager method takes its place again if it cannot be compiled."""
+
+    def __init__(self, updater: Updater, name: str, say: Say, backend: str) -> None:
+        import torch
+
+        self.updater, self.name, self.say = updater, name, say
+        self.eager = getattr(updater, name)
+        self.fast: Any = torch.compile(self.eager, backend=backend, dynamic=False, fullgraph=True)
+
+    def __call__(self, *tensors: Tensor) -> Any:
+        from torch._dynamo.exc import TorchDynamoException
+
+        try:
+            return self.fast(*tensors)
+        except TorchDynamoException as error:
+            reason = " ".join(str(error).split())[:160]
+            self.say(f"{self.name} is not compiled and stays slower: {reason}")
+            setattr(self.updater, self.name, self.eager)
+            return self.eager(*tensors)
 
 
 def cache_folder() -> Path:
@@ -65,7 +92,7 @@ class Trial:
         updater: Updater,
         iterations: int,
         then: Callable[[], Callable[[], dict[str, Tensor]]],
-        say: Callable[[str], None],
+        say: Say,
     ) -> None:
         self.updater, self.iterations, self.then, self.say = updater, iterations, then, say
         self._done = 0
@@ -81,7 +108,7 @@ class Trial:
                 f"An iteration takes {seconds:.3g} s so far: compiling the losses, which takes up "
                 f"to {SECONDS:.0f} s (kept in {cache_folder()}; --no-compile leaves it out)."
             )
-            compile_losses(self.updater)
+            compile_losses(self.updater, self.say)
             self.updater.perform = self._compile
         else:
             self.updater.perform = self.then()

@@ -32,7 +32,7 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     if graph and device.type != "cuda":
         raise UserError("--graph needs a GPU with CUDA: leave it out.")
     if s.compile:
-        compile_losses(updater)
+        compile_losses(updater, say)
 
     def perform() -> Callable[[], dict[str, torch.Tensor]]:
         return Graphs(updater, CudaRecorder(), say) if graph else updater.iterate
