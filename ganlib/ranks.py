@@ -31,6 +31,11 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def local_count() -> int:
+    """How many processes share this machine's cores."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def start(device: torch.device) -> None:
     """Join the other processes: NCCL between GPUs, gloo between CPUs."""
     if not launched() or dist.is_initialized():

@@ -69,6 +69,7 @@ def run(settings: Settings, console: Console | None = None) -> Model:
     """Train with checked settings, from the start or from a snapshot."""
     device = runtime.pick_device(settings.run.gpu, settings.run.device)
     ranks.start(device)
+    runtime.use_cores()
     console = console or Console(stderr=True, quiet=ranks.rank() > 0)
     if settings.run.deterministic:
         runtime.make_deterministic()

@@ -1,6 +1,7 @@
 """The device and how to use it."""
 
 import os
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -53,6 +54,29 @@ def make_deterministic() -> None:
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """The cores that this process may use: of its affinity, and of what its container is given,
+    which PyTorch does not ask for.
+    """
+    try:
+        own = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        own = os.cpu_count() or 1
+    try:
+        microseconds, _, period = quota.read_text().partition(" ")
+        return max(1, min(own, int(int(microseconds) / int(period))))
+    except (OSError, ValueError):  # no such file, or "max"
+        return own
+
+
+def use_cores() -> None:
+    """Let PyTorch use no more threads than there are cores for this process, unless the user has
+    said how many.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), cores() // ranks.local_count())))
 
 
 def synchronize(device: torch.device) -> None:

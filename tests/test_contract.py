@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from tape import record
 from torch import Tensor
 
+from ganlib.graph import WARM_UP, Graphs
 from ganlib.registry import algorithms
 
 Make = Callable[..., Any]
@@ -157,6 +159,30 @@ def test_an_update_never_waits_for_the_host(
     for name in ("item", "tolist", "numpy", "__bool__", "__float__", "__int__", "cpu"):
         monkeypatch.setattr(Tensor, name, refuse)
     updater.update_core()
+
+
+def test_a_captured_update_is_the_eager_one(algorithm: str, make_updater: Make) -> None:
+    """Bitwise, by the stand-in for a CUDA graph that tests/tape.py explains."""
+    settings = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 10}
+    eager, captured = make_updater(algorithm, **settings), make_updater(algorithm, **settings)
+    captured.perform = Graphs(captured, record, pytest.fail)
+    for _ in range(WARM_UP + 3):
+        a, b = eager.update(), captured.update()
+        assert_same(a, b)
+    assert_same(eager.state(), captured.state())
+
+
+def test_passes_over_parts_of_a_batch_stay_one_update(algorithm: str, make_updater: Make) -> None:
+    """Two passes see the whole batch between them, and leave one finite, repeatable state."""
+    whole, parts, again = (make_updater(algorithm) for _ in range(3))
+    parts.split(2)
+    again.split(2)
+    for _ in range(2):
+        whole.update()
+        assert_same(parts.update(), again.update())
+    assert_same(parts.state(), again.state())
+    assert parts.images == whole.images
+    parts.check_finite()
 
 
 def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> None:

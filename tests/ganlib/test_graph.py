@@ -1,19 +1,15 @@
 """Captured updates, with a stand-in for CUDA graphs that records operations on the CPU."""
 
 import io
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tape import record
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tape import record  # noqa: E402
-
-from ganlib.graph import KEPT, WARM_UP, Graphs  # noqa: E402
+from ganlib.graph import KEPT, WARM_UP, Graphs
 
 Make = Callable[..., Any]
 SETTINGS: dict[str, Any] = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 60}

@@ -18,6 +18,7 @@ from PIL import Image
 import ganlib
 from common.errors import UserError
 from common.lines import read_lines
+from ganlib import runtime
 from ganlib.extensions.log_report import TIMES
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.snapshot import read_snapshot
@@ -376,3 +377,14 @@ def test_nothing_is_written_for_bad_input(toy_file: Path) -> None:
         with pytest.raises(UserError):
             ganlib.train(**{**wanted, **settings})
         assert sorted(Path().rglob("*")) == before, settings
+
+
+def test_threads_are_no_more_than_the_container_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota = tmp_path / "cpu.max"
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(16)), raising=False)
+    for text, expected in (("350000 100000\n", 3), ("max 100000\n", 16), ("50000 100000\n", 1)):
+        quota.write_text(text)
+        assert runtime.cores(quota) == expected
+    assert runtime.cores(tmp_path / "none") == 16
