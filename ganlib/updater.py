@@ -233,8 +233,13 @@ class Updater(nn.Module):
         """
         of = ranks.count() * passes
         first = ranks.rank() * passes
-        self.passes, data = Passes(passes), self.data
-        self._loaders = {("", k): data.share(first + k, of) for k in range(passes)}
+        self.passes = Passes(passes)
+        streams = {name: loader for (name, k), loader in self._loaders.items() if k == 0}
+        self._loaders = {
+            (name, k): loader.share(first + k, of)
+            for name, loader in streams.items()
+            for k in range(passes)
+        }
 
     @property
     def images(self) -> int:

@@ -1,0 +1,109 @@
+"""The fast path on a GPU; without one there is nothing to run here."""
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlib import precision, runtime
+from ganlib.compiled import compile_losses
+from ganlib.graph import WARM_UP, CudaRecorder, Graphs
+from ganlib.registry import algorithms
+
+Make = Callable[..., Any]
+GPUS = ["cuda:0"] if torch.cuda.is_available() else []
+SETTINGS: dict[str, Any] = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 60}
+pytestmark = [
+    pytest.mark.parametrize("device", GPUS),
+    pytest.mark.parametrize("name", algorithms.names()),
+]
+
+
+@pytest.fixture
+def deterministic() -> Iterator[None]:
+    runtime.make_deterministic()
+    precision.set_float32("fp32")
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def on_gpu(make_updater: Make) -> Make:
+    """make_updater on a GPU, its batches too."""
+
+    def make(name: str, device: str, **settings: Any) -> Any:
+        updater = make_updater(name, **settings)
+        for network in updater.children():
+            runtime.place(network, torch.device(device))
+        updater.to(device)
+        updater.data.device = torch.device(device)
+        for optimizer in updater.optimizer.values():
+            for group in optimizer.param_groups:
+                group["capturable"] = True
+        return updater
+
+    return make
+
+
+def capture(updater: Any) -> Any:
+    updater.perform = Graphs(updater, CudaRecorder(), pytest.fail)
+    return updater
+
+
+def test_fifty_captured_iterations_are_fifty_eager_ones(
+    name: str, device: str, on_gpu: Make, deterministic: None
+) -> None:
+    """Bitwise, and across a resume into a fresh capture."""
+    eager, captured = on_gpu(name, device, **SETTINGS), capture(on_gpu(name, device, **SETTINGS))
+    for k in range(50):
+        if k == 25:
+            file = io.BytesIO()
+            torch.save(captured.state(), file)
+            file.seek(0)
+            captured = on_gpu(name, device, **SETTINGS)
+            captured.load_state(torch.load(file, map_location="cpu", weights_only=True))
+            capture(captured)
+        a, b = eager.update(), captured.update()
+        assert [key for key in a if not torch.equal(a[key], b[key])] == [], k
+    pairs = zip(eager.state_dict().items(), captured.state_dict().values(), strict=True)
+    assert [key for (key, x), y in pairs if not torch.equal(x, y)] == []
+
+
+def test_no_update_waits_for_the_gpu(name: str, device: str, on_gpu: Make) -> None:
+    for updater in (on_gpu(name, device), capture(on_gpu(name, device))):
+        for _ in range(WARM_UP + 2):
+            updater.update()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            for _ in range(3):
+                updater.update()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize(("way", "bound"), [("tf32", 1e-4), ("bf16", 2e-2)])
+def test_compiled_and_captured_is_the_eager_first_update(
+    way: Any, bound: float, name: str, device: str, on_gpu: Make
+) -> None:
+    """The first update after the warm-up: losses and weights, relative to how far these moved."""
+    precision.set_float32(way)
+    torch._dynamo.reset()
+    eager, fast = on_gpu(name, device), on_gpu(name, device)
+    if way == "bf16":
+        for updater in (eager, fast):
+            for network in updater.children():
+                precision.train_in_bf16(network)
+    compile_losses(fast, pytest.fail)
+    before = [p.detach().clone() for p in eager.parameters()]
+    a, b = eager.update(), fast.update()
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], rtol=bound, atol=bound)
+    capture(fast)
+    for _ in range(WARM_UP + 1):
+        c, d = eager.update(), fast.update()
+    assert all(torch.isfinite(d[key]) for key in c)
+    moved: Tensor = sum((p - q).norm() for p, q in zip(eager.parameters(), before, strict=True))
+    assert moved > 0
