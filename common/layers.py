@@ -124,6 +124,23 @@ def _snapshot(u: Tensor) -> Tensor:
 _snapshot.register_fake(torch.empty_like)
 
 
+# --- Maxout: Goodfellow et al. 2013, https://arxiv.org/abs/1302.4389
+
+
+class Maxout(nn.Module):
+    """The largest of `pieces` linear functions, for each of `units`: equation 1 there."""
+
+    def __init__(self, in_features: int, units: int, pieces: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, units * pieces)
+        self.shape = (units, pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_features) -> (N, units)."""
+        y: Tensor = self.linear(x).unflatten(1, self.shape).max(2).values
+        return y
+
+
 # --- Initialisers: every one fills all linear and convolutional layers in `module`, biases with 0
 
 Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
@@ -132,6 +149,11 @@ Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 def init_normal(module: nn.Module, std: float) -> None:
     """Weights N(0, std^2): chainer-gan-lib's `wscale`, DCGAN's 0.02."""
     _fill(module, lambda layer: nn.init.normal_(layer.weight, 0.0, std))
+
+
+def init_uniform(module: nn.Module, bound: float) -> None:
+    """Weights U(-bound, bound): pylearn2's `irange`."""
+    _fill(module, lambda layer: nn.init.uniform_(layer.weight, -bound, bound))
 
 
 def init_lecun_normal(module: nn.Module) -> None:

@@ -18,6 +18,11 @@ def loss_gen_softplus(y_fake: Tensor) -> Tensor:
     return F.softplus(-y_fake).mean()
 
 
+def loss_gen_minimax(y_fake: Tensor) -> Tensor:
+    """log(1 - s(D(G(z)))), which saturates: Goodfellow et al. 2014, eq. 1 and algorithm 1."""
+    return -F.softplus(y_fake).mean()
+
+
 def loss_dis_hinge(y_real: Tensor, y_fake: Tensor) -> Tensor:
     """max(0, 1 - D(x)) + max(0, 1 + D(G(z))): SNGAN (Miyato et al. 2018), eq. 16."""
     return F.relu(1 - y_real).mean() + F.relu(1 + y_fake).mean()

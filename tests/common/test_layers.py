@@ -16,6 +16,7 @@ from common.layers import (
     BiasBatchNorm2d,
     DisBlock,
     GenBlock,
+    Maxout,
     OptimizedDisBlock,
     SNConv2d,
     SNLinear,
@@ -23,6 +24,7 @@ from common.layers import (
     init_he_uniform,
     init_lecun_normal,
     init_normal,
+    init_uniform,
     spectral_normalize,
 )
 
@@ -244,6 +246,36 @@ def test_blocks_start_as_glorot_says() -> None:
     assert not block.c1.bias.any() and not block.c_sc.bias.any()
 
 
+# --- Maxout
+
+
+def test_maxout_is_a_loop_over_units_and_pieces() -> None:
+    torch.manual_seed(0)
+    layer = Maxout(4, 3, 5)
+    nn.init.normal_(layer.linear.bias)
+    x = torch.randn(6, 4)
+    y = layer(x)
+    assert y.shape == (6, 3)
+    weight, bias = layer.linear.weight.tolist(), layer.linear.bias.tolist()
+    assert len(weight) == 15
+    for n in range(6):
+        for unit in range(3):
+            pieces = [
+                sum(w * v for w, v in zip(weight[k], x[n].tolist(), strict=True)) + bias[k]
+                for k in range(5 * unit, 5 * unit + 5)
+            ]
+            assert y[n, unit].item() == pytest.approx(max(pieces), abs=1e-5)
+
+
+def test_only_the_largest_piece_has_a_gradient() -> None:
+    layer = Maxout(1, 2, 3)
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.tensor([1.0, 3, 2, 6, 4, 5])[:, None])
+        layer.linear.bias.zero_()
+    layer(torch.ones(1, 1)).sum().backward()
+    assert layer.linear.weight.grad.flatten().tolist() == [0, 1, 0, 1, 0, 0]
+
+
 # --- Initialisers
 
 CONV, DECONV, LINEAR = (
@@ -259,6 +291,7 @@ NORMAL = [
     (init_lecun_normal, DECONV, (1 / (48 * 25)) ** 0.5),
 ]
 UNIFORM = [
+    (lambda m: init_uniform(m, 0.05), LINEAR, 0.05 / 3**0.5),
     (init_glorot_uniform, CONV, (2 / (80 * 25)) ** 0.5),
     (init_glorot_uniform, DECONV, (2 / (80 * 25)) ** 0.5),
     (lambda m: init_glorot_uniform(m, 2.0), LINEAR, 2 * (2 / 800) ** 0.5),

@@ -22,6 +22,7 @@ def softplus(t: np.ndarray) -> np.ndarray:
 EXPECTED = {
     "loss_dis_softplus": softplus(-REAL).mean() + softplus(FAKE).mean(),
     "loss_gen_softplus": softplus(-FAKE).mean(),
+    "loss_gen_minimax": np.log(1 - 1 / (1 + np.exp(-FAKE))).mean(),
     "loss_dis_hinge": (0 + 1.5 + 0.75) / 3 + (0 + 2.5) / 2,
     "loss_gen_hinge": 0.75,
     "loss_dis_wasserstein": -0.75 - 1.75 / 3,

@@ -1,0 +1,124 @@
+"""The first GAN's networks: its authors' fully connected ones for MNIST and for CIFAR-10."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from common.data import DataSpec, Shape
+from common.layers import Maxout, init_uniform
+from common.mlp import MLPDiscriminator, MLPGenerator
+from common.net import Generator, Latent, NetConfig, scaled
+
+PIECES = 5
+
+
+def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The generator and the discriminator of config.architecture for spec.image."""
+    return ARCHITECTURES[config.architecture](spec.image, config.width)
+
+
+def mnist(image: Shape, width: float) -> dict[str, nn.Module]:
+    """goodfeli/adversarial mnist.yaml: z 100 ~ U(-sqrt 3, sqrt 3), pixels in [0, 1] inside.
+
+    There the biases of the pixels start where a constant picture is the mean of the data; here at
+    0, because networks are built without data.
+    """
+    h = scaled(1200, width)
+    gen = nn.Sequential(
+        nn.Linear(100, h), nn.ReLU(), nn.Linear(h, h), nn.ReLU(), nn.Linear(h, math.prod(image))
+    )
+    init_uniform(gen, 0.05)
+    return {
+        "gen": UnitGenerator(image, gen),
+        "dis": UnitDiscriminator(maxout(image, scaled(240, width))),
+    }
+
+
+def cifar_fc(image: Shape, width: float) -> dict[str, nn.Module]:
+    """goodfeli/adversarial cifar10_fully_connected.yaml: z 100 ~ N(0, 1), sigmoids, linear pixels.
+
+    There each picture is normalised to mean 0 and length 55, here its pixels are in [-1, 1].
+    """
+    h = scaled(8000, width)
+    gen = nn.Sequential(
+        nn.Linear(100, h), nn.ReLU(), nn.Linear(h, h), nn.Sigmoid(), nn.Linear(h, math.prod(image))
+    )
+    init_uniform(gen, 0.05)
+    init_uniform(gen[-1], 0.5)
+    return {
+        "gen": DenseGenerator(image, gen, "normal"),
+        "dis": DenseDiscriminator(maxout(image, scaled(1600, width))),
+    }
+
+
+def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
+    """Three layers of 128, for points: z 128 ~ N(0, 1); no paper's network."""
+    return {"gen": MLPGenerator(image, width=width), "dis": MLPDiscriminator(image, width)}
+
+
+ARCHITECTURES = {"mnist": mnist, "cifar_fc": cifar_fc, "mlp": mlp}
+
+
+def maxout(image: Shape, units: int) -> nn.Sequential:
+    """Two layers of maxout and a linear one, (N, C * H * W) -> (N, 1), with dropout before each.
+
+    Of the inputs 0.8 are kept and of the others 0.5, as 1.25 and 2 times themselves.
+    """
+    net = nn.Sequential(
+        nn.Dropout(0.2),
+        Maxout(math.prod(image), units, PIECES),
+        nn.Dropout(0.5),
+        Maxout(units, units, PIECES),
+        nn.Dropout(0.5),
+        nn.Linear(units, 1),
+    )
+    init_uniform(net, 0.005)
+    return net
+
+
+class DenseGenerator(Generator):
+    """`layers` (N, 100) -> (N, C * H * W), and nothing after them."""
+
+    def __init__(self, image: Shape, layers: nn.Sequential, latent: Latent) -> None:
+        super().__init__(100, latent)
+        self.layers, self.image = layers, image
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 100) -> images (N, C, H, W); y is not used."""
+        images: Tensor = self.layers(z).unflatten(1, self.image)
+        return images
+
+
+class UnitGenerator(DenseGenerator):
+    """`layers` of a uniform z of variance 1, then a sigmoid, which gives pixels in [0, 1]."""
+
+    def __init__(self, image: Shape, layers: nn.Sequential) -> None:
+        super().__init__(image, layers, "uniform")
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 100) in [-1, 1], stretched to [-sqrt 3, sqrt 3] here -> images (N, C, H, W) in
+        [-1, 1]; y is not used.
+        """
+        return 2 * torch.sigmoid(super().forward(math.sqrt(3) * z)) - 1
+
+
+class DenseDiscriminator(nn.Module):
+    """`layers` (N, C * H * W) -> logits (N, 1)."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) -> logits (N, 1); y is not used."""
+        logits: Tensor = self.layers(x.flatten(1))
+        return logits
+
+
+class UnitDiscriminator(DenseDiscriminator):
+    """The same for pixels in [0, 1]: what dropout leaves out is black, as for its authors."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) in [-1, 1] -> logits (N, 1); y is not used."""
+        return super().forward((x + 1) / 2)
