@@ -7,11 +7,14 @@ are none (Windows), nothing is read ahead.
 """
 
 import atexit
+import os
 import signal
 import sys
+import threading
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -47,9 +50,8 @@ class Ahead(Iterator[dict[str, Tensor]]):
     def __init__(
         self, images: Mapping[str, Images], order: Iterator[Tensor], workers: int, pin: bool
     ) -> None:
-        self._processes: list[Any] = []
         # of processes more than cores, and of forks beside threads (Python 3.12), it is warned
-        with warnings.catch_warnings():
+        with _signals_blocked(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             loader: DataLoader[Any] = DataLoader(
                 _Reader(images),
@@ -60,12 +62,11 @@ class Ahead(Iterator[dict[str, Tensor]]):
                 pin_memory=pin,
                 timeout=TIMEOUT,
                 multiprocessing_context="fork",
-                worker_init_fn=_ignore_signals,
+                worker_init_fn=_obey_the_parent,
                 generator=torch.Generator(),  # not the global one, on which training depends
             )
             self._batches: Iterator[Any] = iter(loader)
-        self._processes = self._batches._workers  # type: ignore[attr-defined]
-        # before PyTorch's own clean-up, which would wait for each process
+        # ended in good order before multiprocessing ends them as they are
         atexit.register(_close, weakref.ref(self))
 
     def __next__(self) -> dict[str, Tensor]:
@@ -84,14 +85,6 @@ class Ahead(Iterator[dict[str, Tensor]]):
     def close(self) -> None:
         """End the processes, also one that stands still."""
         self._batches = iter(())  # PyTorch ends its processes when nobody holds them any more
-        for process in self._processes:
-            if process.is_alive():
-                process.kill()
-                process.join()
-        self._processes = []
-
-    def __del__(self) -> None:
-        self.close()
 
 
 class _Reader(Dataset[Any]):
@@ -108,10 +101,27 @@ class _Reader(Dataset[Any]):
             return UserError(*error.args)
 
 
-def _ignore_signals(worker: int) -> None:
-    """Ctrl-C and SIGTERM reach all processes; training ends after its iteration, which reads on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait, in a process that starts meanwhile for ever: they reach all
+    processes of a terminal or a job, and training ends after its iteration, which needs images.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _obey_the_parent(worker: int) -> None:
+    """A SIGTERM from the parent does end this process."""
+    threading.Thread(target=_await_the_parent, daemon=True).start()
+
+
+def _await_the_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
 
 
 def _close(ahead: "weakref.ref[Ahead]") -> None:

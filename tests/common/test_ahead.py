@@ -172,15 +172,13 @@ data = hdf5.read_hdf5(Path(sys.argv[1]), "train")
 loader = Loader(data, fit_spec(data, (16, 16)), 8, 0, workers=2)
 next(loader)
 print(*(p.pid for p in multiprocessing.active_children()))
-sys.exit(int(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("status", [0, 3])
-def test_nothing_is_left_or_said_at_exit(path: Path, status: int) -> None:
-    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(path), str(status)]
+def test_nothing_is_left_or_said_at_exit(path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50)
-    assert (done.returncode, done.stderr) == (status, "")
+    assert (done.returncode, done.stderr) == (0, "")
     pids = done.stdout.split()
     assert len(pids) == 2 and not any(Path("/proc", pid).exists() for pid in pids)
 
@@ -221,7 +219,7 @@ def test_a_killed_process_is_noticed(make: Make) -> None:
     expected = make(0)
     next(loader)
     # PyTorch raises on the signal of its death, wherever this process is by then
-    with pytest.raises((UserError, RuntimeError), match="worker"):
+    with pytest.raises((UserError, RuntimeError), match="worker|process that reads"):
         os.kill(processes()[0].pid, signal.SIGKILL)
         while True:
             next(loader)
@@ -248,10 +246,8 @@ def test_processes_outlive_the_signals_that_end_training(make: Make) -> None:
     loader, expected = make(), make(0)
     assert_same(next(loader), next(expected))
     before = {p.pid for p in processes()}
-    for pid in before:
-        os.kill(pid, signal.SIGINT)
-        os.kill(pid, signal.SIGTERM)
-    time.sleep(0.1)
+    for name in ("INT", "TERM"):  # from somebody else than their parent
+        subprocess.run(["kill", "-s", name, *map(str, before)], check=True)
     for _ in range(12):
         assert_same(next(loader), next(expected))
     assert {p.pid for p in processes()} == before
