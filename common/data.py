@@ -1,69 +1,32 @@
-"""Images on their way to a network: data sets, what an algorithm is told of them, and batches."""
+"""Images on their way to a network: batches out of a data set."""
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from common.ahead import WORKERS, Ahead, read
 from common.errors import UserError
 from common.seeds import generator
+from common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, fit_spec
+from common.transfer import place, upload
 
-Shape = tuple[int, int, int]
+__all__ = [
+    "POINTS",
+    "Batch",
+    "Condition",
+    "DataSet",
+    "DataSpec",
+    "Images",
+    "Loader",
+    "Mixture",
+    "Shape",
+    "fit_spec",
+]
+
 Condition = Literal["labels", "images"] | None
-
-
-class Images(Protocol):
-    """Anything that gives uint8 NCHW images by index: a tensor, or a file read when asked."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...  # (N, C, H, W)
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: Tensor) -> Tensor: ...  # int64 (n,) -> uint8 (n, C, H, W)
-
-
-POINTS: Shape = (2, 1, 1)
-"""The shape of points in the plane, which are images of one pixel: x and y are its channels."""
-
-
-class Mixture(NamedTuple):
-    """Gaussians of equal weight that points were drawn from.
-
-    centres: (K, 2) in [-1, 1]; std: of each coordinate.
-    """
-
-    centres: Tensor
-    std: float
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """One split of one source.
-
-    x: uint8 (N, C, H, W); y: None or int64 labels (N,); source: None or uint8 (N, C', H', W'), the
-    images that a translation starts from. `provenance` says where it came from in a few words.
-    mixture: of points, what they were drawn from, if that is known.
-    """
-
-    name: str
-    x: Images
-    y: Tensor | None = None
-    source: Images | None = None
-    classes: tuple[str, ...] = ()
-    provenance: Mapping[str, str] = field(default_factory=dict)
-    mixture: Mixture | None = None
-
-    @property
-    def shape(self) -> Shape:
-        """(C, H, W) of one image."""
-        _, channels, height, width = self.x.shape
-        return channels, height, width
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 class Batch(NamedTuple):
@@ -73,59 +36,20 @@ class Batch(NamedTuple):
     y: Tensor | None = None
 
 
-@dataclass(frozen=True)
-class DataSpec:
-    """What an algorithm is told of its data.
-
-    image: (C, H, W) that the networks see. native: (C, H, W) of the data set, to which samples go
-    back. fit: how native becomes image: "none", "pad" (with black, equally on both sides) or
-    "resize". source: (C', H, W) of the images that a translation starts from.
+class _Rows(NamedTuple):
+    """Which images. here: int64 (n,) on the CPU; there: the same on the loader's device; flips:
+    bool (n,) on the device, which of them are mirrored.
     """
 
-    image: Shape
-    native: Shape
-    fit: Literal["none", "pad", "resize"] = "none"
-    n_classes: int = 0
-    source: Shape | None = None
+    here: Tensor
+    there: Tensor
+    flips: Tensor
 
-    def to_image(self, x: Tensor) -> Tensor:
-        """uint8 images (N, C, h, w) at the networks' size (N, C, H, W), still uint8.
-
-        (h, w) is the native size; source images of any other size are resized.
-        """
-        if x.shape[2:] == self.image[1:]:
-            return x
-        if self.fit == "pad" and x.shape[2:] == self.native[1:]:
-            return F.pad(x, self._margins())
-        y = F.interpolate(x.float(), self.image[1:], mode="bicubic", antialias=True)
-        return y.round_().clamp_(0, 255).to(torch.uint8)
-
-    def to_native(self, x: Tensor) -> Tensor:
-        """Generated images (N, C, H, W) at the data's own size (N, C, h, w): cropped or resized."""
-        if self.fit == "pad":
-            left, _, top, _ = self._margins()
-            return x[..., top : top + self.native[1], left : left + self.native[2]]
-        if self.fit == "resize":
-            return F.interpolate(x, self.native[1:], mode="bicubic", antialias=True).clamp(-1, 1)
-        return x
-
-    def _margins(self) -> tuple[int, int, int, int]:
-        """left, right, top, bottom, in pixels."""
-        height, width = self.image[1] - self.native[1], self.image[2] - self.native[2]
-        return width // 2, width - width // 2, height // 2, height - height // 2
-
-
-def fit_spec(data: DataSet, size: tuple[int, int]) -> DataSpec:
-    """The DataSpec that brings `data` to `size` (H, W): padded by up to a quarter, else resized."""
-    channels, height, width = data.shape
-    more = (size[0] - height, size[1] - width)
-    fit: Literal["none", "pad", "resize"]
-    if more == (0, 0):
-        fit = "none"
-    else:
-        fit = "pad" if all(0 <= m <= s // 4 for m, s in zip(more, size, strict=True)) else "resize"
-    source = None if data.source is None else (data.source.shape[1], *size)
-    return DataSpec((channels, *size), data.shape, fit, len(data.classes), source)
+    def cut(self, start: int, end: int) -> "_Rows":
+        """The rows from `start` to before `end`."""
+        here = self.here[start:end]
+        there = here if self.there is self.here else self.there[start:end]
+        return _Rows(here, there, self.flips[start:end])
 
 
 class Loader(Iterator[Batch]):
@@ -134,6 +58,12 @@ class Loader(Iterator[Batch]):
     Its whole state is `position`, counted in images. Each epoch visits every image once, in an
     order (and with flips) that depends on (seed, stream, epoch); a batch may reach over its end.
     With `dequantize`, x is (value + U(0, 1)) / 128 - 1, in [-1, 1), in place of value / 127.5 - 1.
+
+    Of `ranks` processes, each is given its own rows of a batch: number `rank` those from
+    rank * batch_size / ranks on. `batch_size` and `position` count the images of all.
+
+    Tensors that fit lie on the device, and a batch of them is made there without waiting for it.
+    Images that are no tensor are read ahead by `workers` processes, by none if that is 0.
     """
 
     def __init__(
@@ -149,6 +79,9 @@ class Loader(Iterator[Batch]):
         flip: bool = False,
         dequantize: bool = False,
         stream: str = "",
+        rank: int = 0,
+        ranks: int = 1,
+        workers: int = WORKERS,
     ) -> None:
         if condition == "labels" and data.y is None:
             raise UserError(f"This algorithm needs labels and the data set '{data.name}' has none.")
@@ -158,99 +91,155 @@ class Loader(Iterator[Batch]):
             )
         if len(data) == 0:
             raise UserError(f"The data set '{data.name}' has no images.")
+        _check_share(batch_size, rank, ranks)
         self.data, self.spec, self.batch_size, self.seed = data, spec, batch_size, seed
         self.condition, self.device, self.dtype = condition, torch.device(device), dtype
         self.flip, self.dequantize, self.stream = flip, dequantize, stream
+        self.rank, self.ranks, self.workers = rank, ranks, workers
         self.position = 0
-        self._part = slice(None)
-        self._epoch = -1
-        self._order = self._flips = torch.empty(0, dtype=torch.int64)
+        self._epoch: tuple[int, torch.device] | None = None  # what _order is of
+        self._order = _Rows(*3 * [torch.empty(0)])
+        self._places: dict[tuple[str, torch.device], Images] = {}
+        self._ahead: Ahead | None = None
+        self._ahead_at = 0  # the position of the batch that _ahead gives next
 
     def __next__(self) -> Batch:
-        index, flips = self._draw()
-        index, flips = index[self._part], flips[self._part]
-        x = self._gather(self.data.x, index, flips).to(self.dtype)
+        rows, lazy = self._draw(), self._read()
+        x = self._gather("x", rows, lazy).to(self.dtype)
         x = self._dequantize(x) if self.dequantize else _centre(x)
-        y = self._condition(index, flips)
+        y = self._condition(rows, lazy)
         self.position += self.batch_size
         return Batch(x, y)
 
     def condition_at(self, index: Tensor) -> Tensor | None:
         """The y of the images with these numbers (n,), not mirrored."""
-        return self._condition(index, torch.zeros(len(index), dtype=torch.bool))
+        flips = torch.zeros(len(index), dtype=torch.bool, device=self.device)
+        return self._condition(_Rows(index.cpu(), index.to(self.device), flips), {})
 
     def fork(self, stream: str) -> "Loader":
         """A loader over the same data in another order, with a position of its own."""
-        other = copy(self)
-        other.stream, other.position, other._epoch = stream, 0, -1
-        return other
-
-    def share(self, number: int, of: int) -> "Loader":
-        """A loader of the same batches that gives rows `number` of `of` equal parts."""
-        if self.batch_size % of:
-            raise UserError(
-                f"A batch of {self.batch_size} images cannot be shared by {of}: "
-                f"give a --batch-size that is a multiple of {of}."
-            )
-        other = copy(self)
-        other._part = slice(self.batch_size // of * number, self.batch_size // of * (number + 1))
+        other = self._copy()
+        other.stream, other.position, other._epoch = stream, 0, None
         return other
 
     def over(self, data: DataSet) -> "Loader":
         """A loader over other data with the same settings."""
         other = self.fork(self.stream)
-        other.data = data
+        if data is not self.data:
+            other.data, other._places = data, {}
         return other
 
-    def _condition(self, index: Tensor, flips: Tensor) -> Tensor | None:
+    def share(self, rank: int, ranks: int) -> "Loader":
+        """A loader of the same batches from the same position on, for another share of each."""
+        _check_share(self.batch_size, rank, ranks)
+        other = self._copy()
+        other.rank, other.ranks = rank, ranks
+        return other
+
+    def close(self) -> None:
+        """End the processes that read ahead; the next batch starts new ones."""
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
+
+    def _copy(self) -> "Loader":
+        other = copy(self)
+        other._ahead = None
+        return other
+
+    def _condition(self, rows: _Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
         if self.condition == "labels":
-            assert self.data.y is not None
-            return _rows(self.data.y, index).to(self.device)
+            return self._pick("y", rows, lazy)
         if self.condition == "images":
-            assert self.data.source is not None
-            return _centre(self._gather(self.data.source, index, flips).to(self.dtype))
+            return _centre(self._gather("source", rows, lazy).to(self.dtype))
         return None
 
-    def _gather(self, images: Images, index: Tensor, flips: Tensor) -> Tensor:
+    def _gather(self, name: str, rows: _Rows, lazy: Mapping[str, Tensor]) -> Tensor:
         """uint8 images (n, C, H, W) of the networks' size, on the device."""
-        x = self.spec.to_image(_rows(images, index).to(self.device))
+        x = self.spec.to_image(self._pick(name, rows, lazy))
         if self.flip:
-            x = torch.where(flips.to(self.device)[:, None, None, None], x.flip(-1), x)
+            x = torch.where(rows.flips[:, None, None, None], x.flip(-1), x)
         return x
+
+    def _pick(self, name: str, rows: _Rows, lazy: Mapping[str, Tensor]) -> Tensor:
+        """Rows of the data set's `name`, on the device; `lazy` holds those that are read."""
+        place_of = name, self.device
+        if place_of not in self._places:
+            self._places[place_of] = place(getattr(self.data, name), self.device)
+        images = self._places[place_of]
+        if isinstance(images, Tensor):  # index_select is ten times as fast as []
+            index = rows.here if images.is_cpu else rows.there
+            return upload(images.index_select(0, index), self.device)
+        x = lazy[name] if name in lazy else read(images, rows.here)
+        return upload(x, self.device)
+
+    def _read(self) -> Mapping[str, Tensor]:
+        """This batch's rows, by name, of what is no tensor; nothing if no worker reads them."""
+        names = ("x", "source") if self.condition == "images" else ("x",)
+        lazy = {name: getattr(self.data, name) for name in names}
+        lazy = {name: images for name, images in lazy.items() if not isinstance(images, Tensor)}
+        if not (lazy and self.workers):
+            return {}
+        if self._ahead is None or self._ahead_at != self.position:
+            self.close()
+            pin = self.device.type == "cuda"
+            self._ahead = Ahead(lazy, _indices(self._copy()), self.workers, pin)
+        # kept only once it has read, so that a loader whose workers failed can start new ones
+        ahead, self._ahead = self._ahead, None
+        rows = next(ahead)
+        self._ahead, self._ahead_at = ahead, self.position + self.batch_size
+        return rows
 
     def _dequantize(self, x: Tensor) -> Tensor:
         noise = generator(self.seed, self.stream, "dequantize", self.position, device=self.device)
-        u = torch.rand(x.shape, generator=noise, device=self.device, dtype=self.dtype)
+        shape = (self.batch_size, *x.shape[1:])
+        u = torch.rand(shape, generator=noise, device=self.device, dtype=self.dtype)
+        u = u.narrow(0, self.rank * len(x), len(x))
         # 255 + u may round to 256, which would be 1
         top = 1 - torch.finfo(self.dtype).eps / 2
         return u.add_(x).div_(128).sub_(1).clamp_(max=top)
 
-    def _draw(self) -> tuple[Tensor, Tensor]:
-        """Indices (batch_size,) and flips (batch_size,) of the next batch."""
-        parts, start, left = [], self.position, self.batch_size
-        while left:
+    def _draw(self) -> _Rows:
+        """This rank's rows of the next batch."""
+        n = self.batch_size // self.ranks
+        parts, start = [], self.position + self.rank * n
+        while n:
             epoch, offset = divmod(start, len(self.data))
             self._shuffle(epoch)
-            part = slice(offset, min(offset + left, len(self.data)))
-            parts.append((self._order[part], self._flips[part]))
-            start, left = start + part.stop - part.start, left - (part.stop - part.start)
-        return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+            parts.append(self._order.cut(offset, offset + n))
+            taken = len(parts[-1].here)
+            start, n = start + taken, n - taken
+        return parts[0] if len(parts) == 1 else _Rows(*map(torch.cat, zip(*parts, strict=True)))
 
     def _shuffle(self, epoch: int) -> None:
-        if epoch != self._epoch:
-            order = generator(self.seed, self.stream, "order", epoch)
-            self._order = torch.randperm(len(self.data), generator=order)
-            self._flips = torch.rand(len(self.data), generator=order) < 0.5
-            self._epoch = epoch
+        """Draw the order of an epoch on the CPU, where it is the same for every device."""
+        if self._epoch != (epoch, self.device):
+            random = generator(self.seed, self.stream, "order", epoch)
+            order = torch.randperm(len(self.data), generator=random)
+            flips = torch.rand(len(self.data), generator=random) < 0.5
+            self._order = _Rows(order, upload(order, self.device), upload(flips, self.device))
+            self._epoch = epoch, self.device
+
+
+def _check_share(batch_size: int, rank: int, ranks: int) -> None:
+    if not 0 <= rank < ranks:
+        raise ValueError(f"there is no rank {rank} of {ranks}")
+    if batch_size % ranks:
+        less, more = batch_size // ranks * ranks, -(-batch_size // ranks) * ranks
+        raise UserError(
+            f"A batch of {batch_size} images cannot be shared by {ranks} GPUs: "
+            f"{f'{less} or {more}' if less else more} images can."
+        )
+
+
+def _indices(loader: Loader) -> Iterator[Tensor]:
+    """The rows of this loader's batches, on the CPU."""
+    loader.device = torch.device("cpu")
+    while True:
+        yield loader._draw().here
+        loader.position += loader.batch_size
 
 
 def _centre(x: Tensor) -> Tensor:
     """0..255 to [-1, 1], in place: fresh memory for each step takes twenty times as long."""
     return x.div_(127.5).sub_(1)
-
-
-def _rows(images: Images, index: Tensor) -> Tensor:
-    """images[index]; of a tensor by index_select, which is ten times faster."""
-    if isinstance(images, Tensor):
-        return images.index_select(0, index.to(images.device))
-    return images[index]

@@ -1,6 +1,7 @@
 """What only a GPU can show; without one there is nothing to run here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 import torch
 
 import ganlib
+from common import hdf5, transfer
+from common.data import DataSet, Loader, fit_spec
+from common.hdf5 import read_hdf5, write_hdf5
 from ganlib.registry import algorithms
 from ganlib.snapshot import newest_snapshot, read_snapshot
 
@@ -48,3 +52,41 @@ def test_the_first_update_is_the_cpus(
         assert float(b[key]) == pytest.approx(float(value), abs=0.05), key
     (x,), (y,) = make_updater(name).sample(4, 0), make_updater(name).to(device).sample(4, 0)
     torch.testing.assert_close(x, y.cpu(), rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("device", GPUS)
+@pytest.mark.parametrize("where", ["gpu", "cpu", "file"])
+def test_batches_are_the_cpus_and_never_wait_for_the_gpu(
+    where: str,
+    device: str,
+    toy_data: Callable[..., DataSet],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = toy_data(n=10)
+    data = replace(data, source=255 - data.x)  # type: ignore[operator]
+    monkeypatch.setattr(transfer, "PART", 1 if where == "gpu" else 0)
+    if where == "file":
+        write_hdf5(tmp_path / "set.h5", data)
+        monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+        data = read_hdf5(tmp_path / "set.h5", "train")
+    for settings in ({"condition": "labels", "dequantize": True}, {"condition": "images"}):
+        cpu, gpu = (
+            Loader(data, fit_spec(data, (32, 32)), 4, 0, flip=True, device=d, **settings)  # type: ignore[arg-type]
+            for d in ("cpu", device)
+        )
+        first = next(gpu)  # takes the data to the GPU, if they go there
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            batches = [first, *(next(gpu) for _ in range(7))]  # over the ends of two epochs
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        for a, b in zip(batches, cpu, strict=False):
+            assert a.x.device == torch.device(device)
+            # noise is drawn on the device: at most one of 256 levels
+            bound = 1 / 128 if "dequantize" in settings else 1e-6
+            torch.testing.assert_close(a.x.cpu(), b.x, rtol=0, atol=bound)
+            assert a.y is not None and b.y is not None
+            torch.testing.assert_close(a.y.cpu(), b.y, rtol=0, atol=1e-6)
+        cpu.close()
+        gpu.close()

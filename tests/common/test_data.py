@@ -252,6 +252,67 @@ def test_a_loader_over_other_data_starts_anew() -> None:
     assert (loader.position, over.position) == (5, 5)
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 4, 8])
+def test_ranks_share_the_batches_of_one_process(ranks: int) -> None:
+    data = DataSet("noise", noise(N, 3, 5), torch.arange(N), 255 - noise(N, 3, 5))
+    settings = {"condition": "images", "flip": True, "dequantize": True}
+    whole = Loader(data, spec_of(data), 8, 0, **settings)  # type: ignore[arg-type]
+    parts = [
+        Loader(data, spec_of(data), 8, 0, rank=rank, ranks=ranks, **settings)  # type: ignore[arg-type]
+        for rank in range(ranks)
+    ]
+    for _ in range(4):
+        expected, batches = next(whole), [next(part) for part in parts]
+        assert torch.equal(torch.cat([batch.x for batch in batches]), expected.x)
+        y = [batch.y for batch in batches if batch.y is not None]
+        assert expected.y is not None and torch.equal(torch.cat(y), expected.y)
+        assert {part.position for part in parts} == {whole.position}
+
+
+def test_a_share_goes_on_from_where_its_loader_is() -> None:
+    data = numbered()
+    loader = Loader(data, spec_of(data), 4, 0)
+    numbers(loader, 3)
+    expected = numbers(loader, 4)
+    loader.position = 12
+    parts = [loader.share(rank, 2) for rank in range(2)]
+    shared = [[numbers(part, 1) for part in parts] for _ in range(4)]
+    assert [i for pair in shared for part in pair for i in part] == expected
+    assert {part.position for part in parts} == {28} and loader.position == 12
+    assert numbers(parts[0].share(0, 1), 1) == numbers(loader.share(1, 2).share(0, 1), 5)[-4:]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "ranks", "can"), [(10, 4, "8 or 12 images can"), (2, 4, "4 images can")]
+)
+def test_batches_that_cannot_be_shared(batch_size: int, ranks: int, can: str) -> None:
+    data = numbered()
+    words = f"A batch of {batch_size} images cannot be shared by {ranks} GPUs: {can}."
+    with pytest.raises(UserError) as caught:
+        Loader(data, spec_of(data), batch_size, 0).share(0, ranks)
+    assert str(caught.value) == words
+    with pytest.raises(UserError, match="cannot be shared"):
+        Loader(data, spec_of(data), batch_size, 0, rank=1, ranks=ranks)
+    with pytest.raises(ValueError, match="no rank 2 of 2"):
+        Loader(data, spec_of(data), batch_size, 0, rank=2, ranks=2)
+
+
+@pytest.mark.parametrize("condition", [None, "labels", "images"])
+def test_no_batch_reads_a_value(condition: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU, to read one is to wait for it."""
+    data = numbered()
+    settings = {"condition": condition, "flip": True, "dequantize": True}
+    loader = Loader(data, fit_spec(data, (5, 5)), 4, 0, **settings)  # type: ignore[arg-type]
+
+    def refuse(self: Tensor, *_: object) -> None:
+        raise AssertionError("a batch read a tensor's value")
+
+    for name in ("item", "tolist", "numpy", "__bool__", "__float__", "__int__", "cpu", "nonzero"):
+        monkeypatch.setattr(Tensor, name, refuse)
+    for _ in range(6):
+        next(loader)
+
+
 def test_condition_at() -> None:
     data = numbered()
     index = torch.tensor([3, 1, 1])

@@ -1,0 +1,130 @@
+"""Images read by other processes, in order, before they are asked for.
+
+The processes are forked. A spawned one would import the user's script, which then has to guard its
+first line, take seconds to start and hundreds of MB; a forked one shares all with this process and
+touches nothing of it but the images, no GPU above all. Where forks are not safe (macOS) or there
+are none (Windows), nothing is read ahead.
+"""
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from common.errors import UserError
+from common.spec import Images
+
+WORKERS = 2 if sys.platform == "linux" else 0
+BATCHES = 2  # that each process is ahead
+TIMEOUT = 120  # seconds without a batch, after which a process is given up
+
+
+def read(images: Images, index: Tensor) -> Tensor:
+    """images[index]; UserError if they cannot be read."""
+    try:
+        return images[index]
+    except UserError:
+        raise
+    except Exception as error:  # what other people's files and code raise is no fixed set
+        reason = " ".join(str(error).split())
+        raise UserError(f"Images could not be read: {type(error).__name__}: {reason}") from error
+
+
+class Ahead(Iterator[dict[str, Tensor]]):
+    """The rows `order` gives, one index tensor (n,) for each batch, of all `images`, by name.
+
+    With `pin`, they lie in pinned memory. UserError if images cannot be read, or if a process
+    ended or stood still. `close()`, or to forget it, ends the processes.
+    """
+
+    def __init__(
+        self, images: Mapping[str, Images], order: Iterator[Tensor], workers: int, pin: bool
+    ) -> None:
+        # of processes more than cores, and of forks beside threads (Python 3.12), it is warned
+        with _signals_blocked(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loader: DataLoader[Any] = DataLoader(
+                _Reader(images),
+                batch_size=None,
+                sampler=(index.numpy() for index in order),
+                num_workers=workers,
+                prefetch_factor=BATCHES,
+                pin_memory=pin,
+                timeout=TIMEOUT,
+                multiprocessing_context="fork",
+                worker_init_fn=_obey_the_parent,
+                generator=torch.Generator(),  # not the global one, on which training depends
+            )
+            self._batches: Iterator[Any] = iter(loader)
+        # ended in good order before multiprocessing ends them as they are
+        atexit.register(_close, weakref.ref(self))
+
+    def __next__(self) -> dict[str, Tensor]:
+        try:
+            batch = next(self._batches)
+        except (RuntimeError, OSError, EOFError) as error:
+            batch = UserError(
+                f"A process that reads images ended or stood still: {' '.join(str(error).split())}"
+            )
+        if isinstance(batch, UserError):
+            self.close()
+            raise batch
+        rows: dict[str, Tensor] = batch
+        return rows
+
+    def close(self) -> None:
+        """End the processes, also one that stands still."""
+        self._batches = iter(())  # PyTorch ends its processes when nobody holds them any more
+
+
+class _Reader(Dataset[Any]):
+    """What a process reads: rows of all images, or the UserError that says why not."""
+
+    def __init__(self, images: Mapping[str, Images]) -> None:
+        self.images = images
+
+    def __getitem__(self, index: Any) -> dict[str, Tensor] | UserError:
+        rows = torch.from_numpy(index)
+        try:
+            return {name: read(images, rows) for name, images in self.images.items()}
+        except UserError as error:  # raised here, it would reach the user with a traceback
+            return UserError(*error.args)
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait, in a process that starts meanwhile for ever: they reach all
+    processes of a terminal or a job, and training ends after its iteration, which needs images.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _obey_the_parent(worker: int) -> None:
+    """A SIGTERM from the parent does end this process."""
+    threading.Thread(target=_await_the_parent, daemon=True).start()
+
+
+def _await_the_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
+
+
+def _close(ahead: "weakref.ref[Ahead]") -> None:
+    alive = ahead()
+    if alive is not None:
+        alive.close()

@@ -1,0 +1,253 @@
+"""Images read by other processes: the same batches, and an end to every process."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from common import ahead, hdf5
+from common.data import Batch, DataSet, Loader, fit_spec
+from common.errors import UserError
+from common.hdf5 import Hdf5Images, read_hdf5, write_hdf5
+
+N = 30
+Make = Callable[..., Loader]
+
+pytestmark = [
+    pytest.mark.skipif(ahead.WORKERS == 0, reason="no safe forks here"),
+    pytest.mark.timeout(60),
+]
+
+
+class Poisoned:
+    """Images, one of which cannot be read: `fail()` is called instead."""
+
+    shape = (N, 1, 4, 4)
+
+    def __init__(self, number: int, fail: Callable[[], None]) -> None:
+        self.number, self.fail = number, fail
+
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        if self.number in index.tolist():
+            self.fail()
+        return torch.zeros(len(index), 1, 4, 4, dtype=torch.uint8)
+
+
+@pytest.fixture
+def small() -> DataSet:
+    """In memory."""
+    random = torch.Generator().manual_seed(0)
+    x, source = (
+        torch.randint(0, 256, (N, c, 12, 12), generator=random, dtype=torch.uint8) for c in (3, 1)
+    )
+    return DataSet("noise", x, torch.arange(N) % 3, source, ("a", "b", "c"))
+
+
+@pytest.fixture
+def path(small: DataSet, tmp_path: Path) -> Path:
+    write_hdf5(tmp_path / "set.h5", small)
+    return tmp_path / "set.h5"
+
+
+@pytest.fixture
+def large(path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSet:
+    """The same, read from a file."""
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    data = read_hdf5(path, "train")
+    assert isinstance(data.x, Hdf5Images) and isinstance(data.source, Hdf5Images)
+    return data
+
+
+@pytest.fixture
+def make(large: DataSet) -> Iterator[Make]:
+    """make(workers=2, data=..., ...): a loader of batches of 8 out of 30, closed after the test."""
+    made = []
+
+    def loader(workers: int = 2, data: DataSet = large, **settings: Any) -> Loader:
+        made.append(Loader(data, fit_spec(data, (16, 16)), 8, 3, workers=workers, **settings))
+        return made[-1]
+
+    yield loader
+    for one in made:
+        one.close()
+
+
+def processes() -> list[Any]:
+    return multiprocessing.active_children()
+
+
+def assert_same(a: Batch, b: Batch) -> None:
+    assert torch.equal(a.x, b.x)
+    assert (a.y is None) == (b.y is None)
+    assert a.y is None or b.y is None or torch.equal(a.y, b.y)
+
+
+@pytest.mark.parametrize("condition", [None, "labels", "images"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_batches_are_those_without_workers(
+    workers: int, condition: str | None, make: Make, small: DataSet
+) -> None:
+    settings = {"condition": condition, "flip": True, "dequantize": True, "rank": 1, "ranks": 2}
+    plain, inside = make(0, **settings), make(data=small, **settings)
+    loader = make(workers, **settings)
+    for position in (0, 8 * 100, 13):
+        for one in (plain, inside, loader):
+            one.position = position
+        for _ in range(9):  # of at most four batches an epoch
+            batch = next(plain)
+            assert_same(batch, next(inside))
+            assert_same(batch, next(loader))
+        assert len(processes()) == workers
+
+
+def test_one_source_may_be_in_memory_and_the_other_not(
+    large: DataSet, small: DataSet, make: Make
+) -> None:
+    mixed = replace(large, source=small.source)
+    a, b = make(0, condition="images"), make(2, data=mixed, condition="images")
+    for _ in range(6):
+        assert_same(next(a), next(b))
+
+
+def test_images_in_memory_need_no_processes(small: DataSet, make: Make) -> None:
+    next(make(data=small))
+    assert not processes()
+
+
+def test_processes_end_when_they_are_needed_no_more(make: Make) -> None:
+    loader = make()
+    next(loader)
+    first = {p.pid for p in processes()}
+    next(loader)
+    assert len(first) == 2 and {p.pid for p in processes()} == first
+    loader.position = 80
+    next(loader)
+    second = {p.pid for p in processes()}
+    assert len(second) == 2 and not first & second
+    loader.close()
+    assert not processes()
+    next(loader)
+    assert len(processes()) == 2
+
+
+def test_a_loader_that_is_dropped_leaves_no_processes(large: DataSet) -> None:
+    loader = Loader(large, fit_spec(large, (16, 16)), 8, 0, workers=2)
+    fork = loader.fork("labelled")
+    next(loader), next(fork)
+    assert len(processes()) == 4
+    del loader
+    assert len(processes()) == 2
+    next(fork)
+    del fork
+    assert not processes()
+
+
+def test_training_does_not_depend_on_when_processes_start(make: Make) -> None:
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    next(make())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+SCRIPT = """
+import multiprocessing, sys
+from pathlib import Path
+from common import hdf5
+from common.data import Loader, fit_spec
+hdf5.IN_MEMORY = 0
+data = hdf5.read_hdf5(Path(sys.argv[1]), "train")
+loader = Loader(data, fit_spec(data, (16, 16)), 8, 0, workers=2)
+next(loader)
+print(*(p.pid for p in multiprocessing.active_children()))
+"""
+
+
+def test_nothing_is_left_or_said_at_exit(path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (0, "")
+    pids = done.stdout.split()
+    assert len(pids) == 2 and not any(Path("/proc", pid).exists() for pid in pids)
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError("no\nsuch chunk"), "Images could not be read: OSError: no such chunk"),
+        (KeyError("x"), "Images could not be read: KeyError: 'x'"),
+        (UserError("The disk is full."), "The disk is full."),
+    ],
+)
+def test_what_a_process_cannot_read_is_said_in_one_sentence(
+    workers: int, error: Exception, words: str, make: Make
+) -> None:
+    def fail() -> None:
+        raise error
+
+    poisoned = Poisoned(11, fail)
+    loader = make(workers, data=DataSet("poisoned", poisoned))
+    with pytest.raises(UserError) as caught:
+        for _ in range(4):
+            next(loader)
+    assert str(caught.value) == words
+    assert not processes()
+    poisoned.number = -1  # mended, the loader goes on where it was
+    before = loader.position
+    next(loader)
+    assert loader.position == before + 8
+
+
+def test_a_killed_process_is_noticed(make: Make) -> None:
+    loader = make()
+    expected = make(0)
+    next(loader)
+    # PyTorch raises on the signal of its death, wherever this process is by then
+    with pytest.raises((UserError, RuntimeError), match="worker|process that reads"):
+        os.kill(processes()[0].pid, signal.SIGKILL)
+        while True:
+            next(loader)
+    loader.close()
+    assert not processes()
+    expected.position = loader.position
+    assert_same(next(loader), next(expected))
+
+
+def test_a_process_that_stands_still_is_given_up(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "TIMEOUT", 0.5)
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)
+    loader = make(data=DataSet("slow", Poisoned(11, lambda: time.sleep(1000))))
+    with pytest.raises(UserError, match=r"ended or stood still: .*timed out after 0\.5 seconds"):
+        while True:
+            next(loader)
+    assert not processes()
+
+
+def test_processes_outlive_the_signals_that_end_training(make: Make) -> None:
+    """The trainer finishes its iteration, for which it may need batches."""
+    loader, expected = make(), make(0)
+    assert_same(next(loader), next(expected))
+    before = {p.pid for p in processes()}
+    for name in ("INT", "TERM"):  # from somebody else than their parent
+        subprocess.run(["kill", "-s", name, *map(str, before)], check=True)
+    for _ in range(12):
+        assert_same(next(loader), next(expected))
+    assert {p.pid for p in processes()} == before
