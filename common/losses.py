@@ -38,6 +38,16 @@ def loss_gen_wasserstein(y_fake: Tensor) -> Tensor:
     return -y_fake.mean()
 
 
+def loss_dis_least_squares(y_real: Tensor, y_fake: Tensor, a: float, b: float) -> Tensor:
+    """(D(x) - b)^2 / 2 + (D(G(z)) - a)^2 / 2: LSGAN (Mao et al. 2016), section 3.2."""
+    return ((y_real - b).square().mean() + (y_fake - a).square().mean()) / 2
+
+
+def loss_gen_least_squares(y_fake: Tensor, c: float) -> Tensor:
+    """(D(G(z)) - c)^2 / 2: LSGAN (Mao et al. 2016), section 3.2."""
+    return (y_fake - c).square().mean() / 2
+
+
 def gradient_penalty(
     dis: nn.Module, x: Tensor, y: Tensor | None = None, target: float = 1.0
 ) -> Tensor:

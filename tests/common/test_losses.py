@@ -26,7 +26,10 @@ EXPECTED = {
     "loss_gen_hinge": 0.75,
     "loss_dis_wasserstein": -0.75 - 1.75 / 3,
     "loss_gen_wasserstein": 0.75,
+    "loss_dis_least_squares": ((9 + 0.25 + 1.5625) / 3 + (6.25 + 4) / 2) / 2,
+    "loss_gen_least_squares": (5.5**2 + 1) / 2 / 2,
 }
+LABELS = {"loss_dis_least_squares": (-0.5, -1.0), "loss_gen_least_squares": (2.5,)}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -35,7 +38,7 @@ def test_values(name: str, shape: tuple[int, ...]) -> None:
     logits = [torch.from_numpy(FAKE).reshape(shape)]
     if "_dis_" in name:
         logits.insert(0, torch.from_numpy(REAL).reshape(shape))
-    loss = getattr(losses, name)(*logits)
+    loss = getattr(losses, name)(*logits, *LABELS.get(name, ()))
     assert loss.shape == ()
     assert loss.item() == pytest.approx(EXPECTED[name], abs=1e-12)
 
