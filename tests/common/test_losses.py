@@ -210,3 +210,24 @@ def test_it_compiles_as_one_graph(critic: Callable[[], Critic]) -> None:
         torch.autograd.grad(loss(x), parameters, allow_unused=True),
     )
     assert all(torch.equal(buffer, before[name]) for name, buffer in dis.named_buffers())
+
+
+# --- Lengths
+
+
+def test_lengths_and_their_derivatives_by_hand() -> None:
+    h = torch.tensor([[3.0, 4.0], [0.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    lengths = losses.row_norm(h)
+    assert lengths.tolist() == [5, 0]
+    (first,) = torch.autograd.grad(lengths.sum(), h, create_graph=True)
+    torch.testing.assert_close(first.tolist(), [[0.6, 0.8], [0.0, 0.0]])
+    (second,) = torch.autograd.grad(first[:, 0].sum(), h)
+    # d(h0 / |h|) = (h1^2, -h0 h1) / |h|^3
+    torch.testing.assert_close(second.tolist(), [[16 / 125, -12 / 125], [0.0, 0.0]])
+
+
+def test_energy_distance_by_hand() -> None:
+    h_real, h_fake = torch.zeros(2, 2), torch.tensor([[3.0, 4.0], [0.0, 1.0]])
+    h_other = torch.tensor([[0.0, 4.0], [0.0, 1.0]])
+    found = losses.energy_distance(h_real, h_fake, h_other)
+    assert found.item() == pytest.approx(((5 + 4 - 3) + (1 + 1 - 0)) / 2)
