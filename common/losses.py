@@ -3,6 +3,8 @@
 Logits are (N, 1) or (N,); real and fake batches may differ in size, each has its own mean.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,6 +45,34 @@ def loss_gen_wasserstein(y_fake: Tensor) -> Tensor:
     return -y_fake.mean()
 
 
+def loss_dis_least_squares(y_real: Tensor, y_fake: Tensor, a: float, b: float) -> Tensor:
+    """(D(x) - b)^2 / 2 + (D(G(z)) - a)^2 / 2: LSGAN (Mao et al. 2016), section 3.2."""
+    return ((y_real - b).square().mean() + (y_fake - a).square().mean()) / 2
+
+
+def loss_gen_least_squares(y_fake: Tensor, c: float) -> Tensor:
+    """(D(G(z)) - c)^2 / 2: LSGAN (Mao et al. 2016), section 3.2."""
+    return (y_fake - c).square().mean() / 2
+
+
+def energy_distance(h_real: Tensor, h_fake: Tensor, h_other: Tensor) -> Tensor:
+    """|h - h~| + |h - h~'| - |h~ - h~'|: the squared energy distance of h and h~ but for the term
+    -|h - h'|, on which no generator depends. Cramer GAN (Bellemare et al. 2017).
+
+    (N, K) each, row i of one with row i of the others; h_fake, h_other: independent fakes.
+    """
+    cross = row_norm(h_real - h_fake) + row_norm(h_real - h_other)
+    return (cross - row_norm(h_fake - h_other)).mean()
+
+
+def row_norm(h: Tensor) -> Tensor:
+    """(N, K) -> Euclidean lengths (N,), of first and second derivative 0 where they are 0."""
+    # vector_norm's second derivative at 0, which a penalty on its slope needs, is nan
+    square = h.square().sum(1)
+    zero = square == 0
+    return torch.where(zero, 0.0, torch.where(zero, 1.0, square).sqrt())
+
+
 def gradient_penalty(
     dis: nn.Module, x: Tensor, y: Tensor | None = None, target: float = 1.0
 ) -> Tensor:
@@ -52,15 +82,24 @@ def gradient_penalty(
     2017), eq. 3, without epsilon as in chainer-gan-lib wgan_gp/updater.py; vector_norm has
     gradient 0 at 0.
     """
+    return slope_penalty(lambda x: aside(dis, x, y), x, target)
 
-    def total(x: Tensor) -> Tensor:
-        # Copies, because this pass must move neither running statistics nor spectral-norm
-        # vectors; made in here, because torch.func.grad refuses to mutate what it captured.
-        buffers = {name: buffer.clone() for name, buffer in dis.named_buffers()}
-        y_x: Tensor = torch.func.functional_call(dis, buffers, (x, y))
-        return y_x.sum()
 
+def slope_penalty(height: Callable[[Tensor], Tensor], x: Tensor, target: float = 1.0) -> Tensor:
+    """(||grad_x f(x)||_2 - target)^2 as gradient_penalty, of any f: (N, C, H, W) -> (N, ...) whose
+    row i depends on x[i] alone. Networks go into f by `aside`.
+    """
     # torch.func.grad and not autograd.grad(create_graph=True), which torch.compile cannot trace.
-    slope: Tensor = torch.func.grad(total)(x)
+    slope: Tensor = torch.func.grad(lambda x: height(x).sum())(x)
     norm: Tensor = torch.linalg.vector_norm(slope.flatten(1), dim=1)
     return (norm - target).square().mean()
+
+
+def aside(dis: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
+    """dis(x, y) by copies of its buffers, so that this pass moves neither running statistics nor
+    spectral-norm vectors.
+    """
+    # Made in here, because torch.func.grad refuses to mutate what its function captured.
+    buffers = {name: buffer.clone() for name, buffer in dis.named_buffers()}
+    y_x: Tensor = torch.func.functional_call(dis, buffers, (x, y))
+    return y_x

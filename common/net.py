@@ -132,6 +132,17 @@ def dense_relu(
     return nn.Sequential(linear, norm(n), nn.ReLU(), nn.Unflatten(1, bottom))
 
 
+def deconv_relu(n_hidden: int, bottom: Shape, norm: Factory = BatchNorm2d) -> nn.Sequential:
+    """(N, n_hidden) -> ReLU(norm(deconvolution of one pixel)), (N, *bottom); norm per channel."""
+    ch, height, width = bottom
+    return nn.Sequential(
+        nn.Unflatten(1, (n_hidden, 1, 1)),
+        nn.ConvTranspose2d(n_hidden, ch, (height, width), bias=False),
+        norm(ch),
+        nn.ReLU(),
+    )
+
+
 class DCGANGenerator(ConvGenerator):
     """l0, dc1 to dc4 of chainer-gan-lib common/net.py; H and W: multiples of 8."""
 

@@ -13,6 +13,7 @@ from common.net import (
     NetConfig,
     StridedDiscriminator,
     StridedGenerator,
+    deconv_relu,
     dense_relu,
     halvings,
     scaled,
@@ -51,15 +52,19 @@ def radford(image: Shape, width: float) -> dict[str, nn.Module]:
 
 
 def torch_(image: Shape, width: float) -> dict[str, nn.Module]:
-    """soumith/dcgan.torch main.lua: z 100 ~ N(0, 1), 4x4 kernels, 64 pixels.
+    """soumith/dcgan.torch main.lua: z 100 ~ N(0, 1), 4x4 kernels, 64 pixels."""
+    return torch_like(image, halvings(scaled(512, width), 3))
+
+
+def torch_like(image: Shape, widths: list[int]) -> dict[str, nn.Module]:
+    """dcgan.torch's layers, one for each of `widths`, the smallest image's channels first.
 
     Its last convolution, 4x4 on a 4x4 image, is written as the linear layer that it is.
     """
-    norm, l0 = nn.BatchNorm2d, deconv_relu
+    norm, l0 = nn.BatchNorm2d, partial(deconv_relu, norm=nn.BatchNorm2d)
     conv = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
     deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
     linear = partial(nn.Linear, bias=False)
-    widths = halvings(scaled(512, width), 3)
     return {
         "gen": init_radford(StridedGenerator(image, 100, "normal", widths, l0, deconv, norm)),
         "dis": init_radford(StridedDiscriminator(image, widths[::-1], conv, linear, norm)),
@@ -72,17 +77,6 @@ def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
 
 
 ARCHITECTURES = {"dcgan": dcgan, "radford": radford, "torch": torch_, "mlp": mlp}
-
-
-def deconv_relu(n_hidden: int, bottom: Shape) -> nn.Sequential:
-    """(N, n_hidden) -> ReLU(BN(deconvolution of one pixel)), (N, *bottom); BN per channel."""
-    ch, height, width = bottom
-    return nn.Sequential(
-        nn.Unflatten(1, (n_hidden, 1, 1)),
-        nn.ConvTranspose2d(n_hidden, ch, (height, width), bias=False),
-        nn.BatchNorm2d(ch),
-        nn.ReLU(),
-    )
 
 
 def init_radford(net: nn.Module) -> nn.Module:

@@ -27,7 +27,10 @@ EXPECTED = {
     "loss_gen_hinge": 0.75,
     "loss_dis_wasserstein": -0.75 - 1.75 / 3,
     "loss_gen_wasserstein": 0.75,
+    "loss_dis_least_squares": ((9 + 0.25 + 1.5625) / 3 + (6.25 + 4) / 2) / 2,
+    "loss_gen_least_squares": (5.5**2 + 1) / 2 / 2,
 }
+LABELS = {"loss_dis_least_squares": (-0.5, -1.0), "loss_gen_least_squares": (2.5,)}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -36,7 +39,7 @@ def test_values(name: str, shape: tuple[int, ...]) -> None:
     logits = [torch.from_numpy(FAKE).reshape(shape)]
     if "_dis_" in name:
         logits.insert(0, torch.from_numpy(REAL).reshape(shape))
-    loss = getattr(losses, name)(*logits)
+    loss = getattr(losses, name)(*logits, *LABELS.get(name, ()))
     assert loss.shape == ()
     assert loss.item() == pytest.approx(EXPECTED[name], abs=1e-12)
 
@@ -208,3 +211,24 @@ def test_it_compiles_as_one_graph(critic: Callable[[], Critic]) -> None:
         torch.autograd.grad(loss(x), parameters, allow_unused=True),
     )
     assert all(torch.equal(buffer, before[name]) for name, buffer in dis.named_buffers())
+
+
+# --- Lengths
+
+
+def test_lengths_and_their_derivatives_by_hand() -> None:
+    h = torch.tensor([[3.0, 4.0], [0.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    lengths = losses.row_norm(h)
+    assert lengths.tolist() == [5, 0]
+    (first,) = torch.autograd.grad(lengths.sum(), h, create_graph=True)
+    torch.testing.assert_close(first.tolist(), [[0.6, 0.8], [0.0, 0.0]])
+    (second,) = torch.autograd.grad(first[:, 0].sum(), h)
+    # d(h0 / |h|) = (h1^2, -h0 h1) / |h|^3
+    torch.testing.assert_close(second.tolist(), [[16 / 125, -12 / 125], [0.0, 0.0]])
+
+
+def test_energy_distance_by_hand() -> None:
+    h_real, h_fake = torch.zeros(2, 2), torch.tensor([[3.0, 4.0], [0.0, 1.0]])
+    h_other = torch.tensor([[0.0, 4.0], [0.0, 1.0]])
+    found = losses.energy_distance(h_real, h_fake, h_other)
+    assert found.item() == pytest.approx(((5 + 4 - 3) + (1 + 1 - 0)) / 2)

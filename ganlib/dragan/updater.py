@@ -1,0 +1,68 @@
+"""DRAGAN's recipe and training."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from common.losses import gradient_penalty, loss_dis_softplus, loss_gen_softplus
+from common.net import Generator
+from ganlib import config, updater
+
+from .perturbation import elementwise, gaussian, scalar
+
+LEVEL = 1 / 127.5  # one of the 256 levels of an image in [-1, 1]
+
+
+class Config(config.AlgorithmConfig):
+    """chainer-gan-lib's recipe."""
+
+    architecture: Literal["dcgan", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's networks; mlp: for points."""
+    n_dis: config.Count = 2
+    """Discriminator updates per generator update."""
+    lam: config.NonNegative = 10.0
+    """Weight of the gradient penalty."""
+    perturbation: Literal["elementwise", "scalar", "gaussian"] = "elementwise"
+    """Around real images: chainer-gan-lib's, the authors' notebook's or the paper's."""
+    c: config.Positive = 10.0
+    """Variance of `gaussian`, in squares of the 256 levels of an image."""
+    adam_alpha: config.Positive = 1e-4
+    """Adam's learning rate."""
+
+
+class Updater(updater.Updater):
+    """n_dis discriminator steps, each with fresh z, then one generator step with fresh z."""
+
+    config: Config
+    gen: Generator
+    dis: nn.Module
+
+    def near(self, x_real: Tensor) -> Tensor:
+        """Points around the real images, by the perturbation that the settings name."""
+        if self.config.perturbation == "gaussian":
+            return gaussian(x_real, self.normal(*x_real.shape), self.config.c * LEVEL**2)
+        u = self.uniform(*x_real.shape)
+        if self.config.perturbation == "scalar":
+            return scalar(x_real, u, self.uniform(len(x_real), 1, 1, 1))
+        return elementwise(x_real, u)
+
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor, x_near: Tensor) -> tuple[Tensor, Tensor]:
+        """E softplus(-D(x)) + E softplus(D(G(z))) and the penalty E (|grad D(x_near)| - 1)^2."""
+        penalty = gradient_penalty(self.dis, x_near)
+        return loss_dis_softplus(self.dis(x_real), self.dis(x_fake)), penalty
+
+    def loss_gen(self, z: Tensor) -> Tensor:
+        """E softplus(-D(G(z)))."""
+        return loss_gen_softplus(self.dis(self.gen(z)))
+
+    def update_core(self) -> dict[str, Tensor]:
+        for _ in range(self.config.n_dis):
+            x_real, _ = next(self.data)
+            n = len(x_real)
+            x_fake, x_near = self.fake(self.hidden(n)), self.near(x_real)
+            loss_dis, loss_gp = self.loss_dis(x_real, x_fake, x_near)
+            self.step(dis=loss_dis + self.config.lam * loss_gp)
+
+        loss_gen = self.loss_gen(self.hidden(n))
+        self.step(gen=loss_gen)
+        return {"loss_dis": loss_dis, "loss_gp": loss_gp, "loss_gen": loss_gen}

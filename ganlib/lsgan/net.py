@@ -1,0 +1,88 @@
+"""LSGAN's networks: chainer-LSGAN's for 32 pixels, and the paper's for scenes of 112."""
+
+import math
+from functools import partial
+
+from torch import nn
+
+from common.data import DataSpec, Shape
+from common.layers import BatchNorm2d, init_lecun_normal, init_normal
+from common.net import (
+    ConvGenerator,
+    NetConfig,
+    StridedDiscriminator,
+    StridedGenerator,
+    deconv_relu,
+    halvings,
+    scaled,
+)
+from ganlib.dcgan.net import mlp
+
+
+def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The generator and the discriminator of config.architecture for spec.image."""
+    return ARCHITECTURES[config.architecture](spec.image, config.width)
+
+
+def cifar(image: Shape, width: float) -> dict[str, nn.Module]:
+    """pfnet-research/chainer-LSGAN models.py: z 1024 ~ U(-1, 1), 4x4 kernels, H and W multiples
+    of 8.
+    """
+    conv = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
+    deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
+    widths = halvings(scaled(512, width), 3)
+    gen = StridedGenerator(image, 1024, "uniform", widths[1:], deconv_relu, deconv)
+    dis = StridedDiscriminator(image, widths[::-1], conv, norm=BatchNorm2d)
+    init_lecun_normal(gen)
+    init_lecun_normal(dis)
+    return {"gen": gen, "dis": dis}
+
+
+def lsun(image: Shape, width: float) -> dict[str, nn.Module]:
+    """The paper's for LSUN, laid out as in mmagic models/editors/lsgan: z 1024 ~ U(-1, 1), H and
+    W multiples of 16. Initialised N(0, 0.02^2): the sources do not say.
+    """
+    conv = partial(nn.Conv2d, kernel_size=5, stride=2, padding=2)
+    gen = SceneGenerator(image, ch=scaled(256, width))
+    dis = StridedDiscriminator(
+        image, halvings(scaled(512, width), 3)[::-1], conv, norm=nn.BatchNorm2d
+    )
+    init_normal(gen, 0.02)
+    init_normal(dis, 0.02)
+    return {"gen": gen, "dis": dis}
+
+
+ARCHITECTURES = {"cifar": cifar, "lsun": lsun, "mlp": mlp}
+
+
+class SceneGenerator(ConvGenerator):
+    """Four doublings of a linear layer's small image, the first two each with a further layer of
+    the same size, and a layer to the image. H and W: multiples of 16.
+    """
+
+    def __init__(self, image: Shape, n_hidden: int = 1024, ch: int = 256) -> None:
+        channels, height, width = image
+        c0, c1, c2 = halvings(ch, 2)
+        bottom = (c0, height // 16, width // 16)
+        double = partial(nn.ConvTranspose2d, kernel_size=3, stride=2, padding=1, output_padding=1)
+        same = partial(nn.ConvTranspose2d, kernel_size=3, padding=1)
+        super().__init__(
+            n_hidden,
+            "uniform",
+            l0=nn.Sequential(
+                nn.Linear(n_hidden, math.prod(bottom)),
+                nn.Unflatten(1, bottom),
+                nn.BatchNorm2d(c0),
+                nn.ReLU(),
+            ),
+            convs=[
+                double(c0, c0),
+                same(c0, c0),
+                double(c0, c0),
+                same(c0, c0),
+                double(c0, c1),
+                double(c1, c2),
+                same(c2, channels),
+            ],
+            norm=nn.BatchNorm2d,
+        )

@@ -1,0 +1,61 @@
+"""LSGAN's recipe and training: the discriminator, then the generator on the same z."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from common.losses import loss_dis_least_squares, loss_gen_least_squares
+from common.net import Generator
+from ganlib import config, updater
+
+
+class Config(config.AlgorithmConfig):
+    """The authors' Adam on chainer-LSGAN's networks.
+
+    example_configs/lsgan_lsun_church.yaml has the paper's networks too.
+    """
+
+    architecture: Literal["cifar", "lsun", "mlp"] = "cifar"
+    """cifar: chainer-LSGAN's, 32 pixels; lsun: the paper's, 112 pixels; mlp: for points."""
+    a: float = 0.0
+    """What D should say of generated images."""
+    b: float = 1.0
+    """What D should say of real images."""
+    c: float = 1.0
+    """What G wants D to say of its images."""
+    adam_beta1: config.Rate = 0.5
+    """Adam's decay of the first moment."""
+    adam_beta2: config.Rate = 0.999
+    """Adam's decay of the second moment."""
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """112 pixels for the paper's networks."""
+        return (112, 112) if self.architecture == "lsun" else super().image_size(height, width)
+
+
+class Updater(updater.Updater):
+    """Section 3.2 of the paper."""
+
+    config: Config
+    gen: Generator
+    dis: nn.Module
+
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
+        """E (D(x) - b)^2 / 2 + E (D(G(z)) - a)^2 / 2."""
+        y_real, y_fake = self.dis(x_real), self.dis(x_fake)
+        return loss_dis_least_squares(y_real, y_fake, self.config.a, self.config.b)
+
+    def loss_gen(self, z: Tensor) -> Tensor:
+        """E (D(G(z)) - c)^2 / 2."""
+        return loss_gen_least_squares(self.dis(self.gen(z)), self.config.c)
+
+    def update_core(self) -> dict[str, Tensor]:
+        x_real, _ = next(self.data)
+        z = self.hidden(len(x_real))
+
+        loss_dis = self.loss_dis(x_real, self.fake(z))
+        self.step(dis=loss_dis)
+
+        loss_gen = self.loss_gen(z)
+        self.step(gen=loss_gen)
+        return {"loss_dis": loss_dis, "loss_gen": loss_gen}
