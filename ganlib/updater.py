@@ -94,6 +94,10 @@ class Updater(nn.Module):
         linear = self.config.lr_decay == "linear"
         return {"lr": max(0.0, 1 - iteration / self.config.max_iter) if linear else 1.0}
 
+    def rate(self) -> Tensor | float:
+        """The factor on every learning rate in this step."""
+        return self.now.get("lr", 1.0)
+
     def pictures(self, seed: int) -> dict[str, Tensor]:
         """Further images to show beside the sample grid, by name, float NCHW in [-1, 1]."""
         return {}
@@ -264,7 +268,7 @@ class Updater(nn.Module):
             parameter.grad = None if gradient is None else torch.where(ok, gradient, 0)
         optimizer = self.optimizer[name]
         for group, lr in zip(optimizer.param_groups, self._base_lr[name], strict=True):
-            group["lr"] = torch.where(ok, lr * self.now.get("lr", 1.0), 0.0)
+            group["lr"] = torch.where(ok, lr * self.rate(), 0.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
