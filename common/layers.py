@@ -1,7 +1,8 @@
 """Layers, residual blocks and initialisers that several networks share."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -280,3 +281,20 @@ class OptimizedDisBlock(ResBlock):
         h = self.c2(F.relu(self.c1(x)))
         y: Tensor = self.resize(h) + self.c_sc(self.resize(x))
         return y
+
+
+# --- Modes
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode: what batch normalisation has averaged, and no new averages.
+
+    Around a loss, not in it: what is compiled or captured within is then one mode throughout.
+    """
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)

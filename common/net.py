@@ -144,23 +144,33 @@ def deconv_relu(n_hidden: int, bottom: Shape, norm: Factory = BatchNorm2d) -> nn
 
 
 class DCGANGenerator(ConvGenerator):
-    """l0, dc1 to dc4 of chainer-gan-lib common/net.py; H and W: multiples of 8."""
+    """l0, dc1 to dc4 of chainer-gan-lib common/net.py; H and W: multiples of 8.
+
+    `l0_norm` normalises l0 per element, `norm` the convolutions per channel.
+    """
 
     def __init__(
-        self, image: Shape, n_hidden: int = 128, ch: int = 512, latent: Latent = "uniform"
+        self,
+        image: Shape,
+        n_hidden: int = 128,
+        ch: int = 512,
+        latent: Latent = "uniform",
+        l0_norm: Factory = BatchNorm1d,
+        norm: Factory = BatchNorm2d,
     ) -> None:
         channels, height, width = image
         c0, c1, c2, c3 = halvings(ch, 3)
         super().__init__(
             n_hidden,
             latent,
-            l0=dense_relu(n_hidden, (c0, height // 8, width // 8)),
+            l0=dense_relu(n_hidden, (c0, height // 8, width // 8), l0_norm),
             convs=[
                 nn.ConvTranspose2d(c0, c1, 4, 2, 1),
                 nn.ConvTranspose2d(c1, c2, 4, 2, 1),
                 nn.ConvTranspose2d(c2, c3, 4, 2, 1),
                 nn.ConvTranspose2d(c3, channels, 3, 1, 1),
             ],
+            norm=norm,
         )
         init_normal(self, 0.02)
 

@@ -103,6 +103,12 @@ class Updater(nn.Module):
         linear = self.config.lr_decay == "linear"
         return {"lr": max(0.0, 1 - iteration / self.config.max_iter) if linear else 1.0}
 
+    def rate(self) -> Tensor:
+        """The factor on every learning rate in this step, 0-dim."""
+        if not self.now:
+            self._set_now()
+        return self.now["lr"]
+
     def pictures(self, seed: int) -> dict[str, Tensor]:
         """Further images to show beside the sample grid, by name, float NCHW in [-1, 1]."""
         return {}
@@ -365,10 +371,8 @@ class Updater(nn.Module):
                 gradient = gradient if skips else torch.where(ok, gradient, 0)
                 gradient = _as_strided_like(gradient, parameter)
             parameter.grad = gradient
-        if not self.now:
-            self._set_now()
         for group, lr in zip(optimizer.param_groups, self._base_lr[name], strict=True):
-            group["lr"] = torch.where(ok, lr * self.now["lr"], 0.0).float()
+            group["lr"] = torch.where(ok, lr * self.rate(), 0.0).float()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 

@@ -20,6 +20,7 @@ from common.layers import (
     OptimizedDisBlock,
     SNConv2d,
     SNLinear,
+    evaluating,
     init_glorot_uniform,
     init_he_uniform,
     init_lecun_normal,
@@ -327,3 +328,15 @@ def test_uniform_initialisers(init: Init, layer: nn.Module, std: float) -> None:
 
 def test_leak_is_chainers() -> None:
     assert LEAK == 0.2
+
+
+def test_evaluating_uses_the_averages_and_gives_the_mode_back() -> None:
+    for training in (True, False):
+        net = nn.Sequential(nn.BatchNorm1d(3)).train(training)
+        net[0].running_mean.fill_(2)
+        x = torch.randn(5, 3)
+        with pytest.raises(RuntimeError, match="inside"), evaluating(net):
+            torch.testing.assert_close(net(x), (x - 2) / (1 + 1e-5) ** 0.5)
+            raise RuntimeError("inside")
+        assert net.training == net[0].training == training
+        assert torch.equal(net[0].running_mean, torch.full((3,), 2.0))

@@ -1,0 +1,11 @@
+"""The discriminator is an autoencoder; control theory balances its errors on real and fake images.
+
+Berthelot, Schumm, Metz 2017, https://arxiv.org/abs/1703.10717
+"""
+
+from ganlib.registry import Algorithm
+
+from .net import build
+from .updater import Config, Updater
+
+ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

@@ -1,0 +1,150 @@
+"""BEGAN's networks: chainer-gan-lib's, carpedm20's after the paper, and small ones for points."""
+
+import math
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from common.data import DataSpec, Shape
+from common.layers import LEAK, init_glorot_uniform, init_normal
+from common.mlp import MLPDiscriminator, MLPGenerator
+from common.net import DCGANGenerator, Generator, NetConfig, halvings, scaled
+
+
+def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The generator and the autoencoder of config.architecture for spec.image."""
+    return ARCHITECTURES[config.architecture](spec.image, config.width)
+
+
+class Autoencoder(nn.Module):
+    """The discriminator: images to a code and back."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) -> its reconstruction (N, C, H, W); y is not used."""
+        images: Tensor = self.decoder(self.encoder(x))
+        return images
+
+
+def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
+    """chainer-gan-lib began/net.py: z 128 ~ U(-1, 1), code 128, tanh, no normalisation."""
+    ch = scaled(512, width)
+    gen = DCGANGenerator(image, ch=ch, l0_norm=nn.Identity, norm=nn.Identity)
+    return {"gen": gen, "dis": dcgan_autoencoder(image, ch)}
+
+
+def paper(image: Shape, width: float) -> dict[str, nn.Module]:
+    """carpedm20/BEGAN-tensorflow models.py, n 128: z 64 ~ U(-1, 1), code 64, linear outputs."""
+    ch = scaled(128, width)
+    dis = Autoencoder(paper_encoder(image, ch), Decoder(image, ch))
+    init_glorot_uniform(dis)
+    return {"gen": Decoder(image, ch), "dis": dis}
+
+
+def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
+    """Three layers for z 128 ~ N(0, 1), and again on both sides of the code.
+
+    The code has half as many numbers as an image, but no more than 64: one that has as many as a
+    point could copy every point, real or not.
+    """
+    n_code = min(64, max(1, math.prod(image) // 2))
+    encoder = MLPDiscriminator(image, width, n_code)
+    dis = Autoencoder(encoder, MLPGenerator(image, n_code, width))
+    return {"gen": MLPGenerator(image, width=width), "dis": dis}
+
+
+ARCHITECTURES = {"dcgan": dcgan, "paper": paper, "mlp": mlp}
+
+
+def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:
+    """Leaky ReLU after every layer, the code too, and tanh at the end; H and W: multiples of 8."""
+    channels, height, width = image
+    c0, c1, c2, c3 = halvings(ch, 3)
+    bottom = (c0, height // 8, width // 8)
+    encoder = nn.Sequential(
+        *leaky(nn.Conv2d(channels, c3, 3, 1, 1)),
+        *leaky(nn.Conv2d(c3, c2, 4, 2, 1)),
+        *leaky(nn.Conv2d(c2, c1, 4, 2, 1)),
+        *leaky(nn.Conv2d(c1, c0, 4, 2, 1)),
+        nn.Flatten(),
+        *leaky(nn.Linear(math.prod(bottom), n_code)),
+    )
+    decoder = nn.Sequential(
+        *leaky(nn.Linear(n_code, math.prod(bottom))),
+        nn.Unflatten(1, bottom),
+        *leaky(nn.ConvTranspose2d(c0, c1, 4, 2, 1)),
+        *leaky(nn.ConvTranspose2d(c1, c2, 4, 2, 1)),
+        *leaky(nn.ConvTranspose2d(c2, c3, 4, 2, 1)),
+        nn.ConvTranspose2d(c3, channels, 3, 1, 1),
+        nn.Tanh(),
+    )
+    dis = Autoencoder(encoder, decoder)
+    init_normal(dis, 0.02)
+    return dis
+
+
+def leaky(layer: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """The layer and its activation."""
+    return layer, nn.LeakyReLU(LEAK)
+
+
+class Decoder(Generator):
+    """Linear, then pairs of 3x3 convolutions with ELU and nearest-neighbour doubling in between.
+
+    The generator, and the second half of the discriminator: `ch` channels at every size, nothing
+    after the last convolution. H and W: multiples of 8.
+    """
+
+    def __init__(self, image: Shape, ch: int, n_hidden: int = 64) -> None:
+        super().__init__(n_hidden, "uniform")
+        channels, height, width = image
+        n = doublings(image)
+        bottom = (ch, height >> n, width >> n)
+        layers: list[nn.Module] = [nn.Linear(n_hidden, math.prod(bottom)), nn.Unflatten(1, bottom)]
+        for i in range(n + 1):
+            layers += [nn.Upsample(scale_factor=2)] if i else []
+            layers += [*elu_conv(ch, ch), *elu_conv(ch, ch)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(ch, channels, 3, padding=1))
+        init_glorot_uniform(self)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, n_hidden) -> images (N, C, H, W), not bounded; y is not used."""
+        images: Tensor = self.layers(z)
+        return images
+
+
+def paper_encoder(image: Shape, ch: int, n_code: int = 64) -> nn.Sequential:
+    """A convolution, then pairs of them with ch, 2 ch, 3 ch, ... channels, and a linear layer.
+
+    Between the pairs a convolution of stride 2 without activation.
+    """
+    channels, height, width = image
+    n = doublings(image)
+    widths = [ch * i for i in range(1, n + 2)]
+    layers: list[nn.Module] = [*elu_conv(channels, ch), *elu_conv(ch, ch), *elu_conv(ch, ch)]
+    for narrow, wide in pairwise(widths):
+        layers += [*strided_conv(narrow), *elu_conv(narrow, wide), *elu_conv(wide, wide)]
+    size = widths[-1] * (height >> n) * (width >> n)
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, n_code))
+
+
+def doublings(image: Shape) -> int:
+    """How often an image of 8 pixels or a few more is doubled: 32 pixels 2, 64 pixels 3."""
+    _, height, width = image
+    n = 0
+    while (height >> n) % 2 == (width >> n) % 2 == 0 and min(height, width) >> n >= 16:
+        n += 1
+    return n
+
+
+def elu_conv(d_in: int, d_out: int) -> tuple[nn.Module, nn.Module]:
+    """A 3x3 convolution and its activation."""
+    return nn.Conv2d(d_in, d_out, 3, padding=1), nn.ELU()
+
+
+def strided_conv(ch: int) -> tuple[nn.Module, nn.Module]:
+    """3x3, stride 2, with TensorFlow's padding "SAME": 1 after an even size and none before."""
+    return nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(ch, ch, 3, stride=2)

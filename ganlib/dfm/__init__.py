@@ -1,0 +1,11 @@
+"""A third network denoises features of real images; the generator's features move where it says.
+
+Warde-Farley, Bengio 2017, https://openreview.net/forum?id=S1X7nhsxl
+"""
+
+from ganlib.registry import Algorithm
+
+from .net import build
+from .updater import Config, Updater
+
+ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

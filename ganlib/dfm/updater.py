@@ -1,0 +1,83 @@
+"""DFM's recipe and training."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from common.layers import evaluating
+from common.losses import loss_dis_softplus, loss_gen_softplus
+from common.net import Generator
+from ganlib import config, updater
+
+from .net import Denoiser, Discriminator
+
+
+class Config(config.AlgorithmConfig):
+    """chainer-gan-lib's recipe."""
+
+    architecture: Literal["dcgan", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's networks; mlp: three layers, for points."""
+    lam: config.NonNegative = 0.03
+    """Weight of the distance between features and denoised features, a mean over the features."""
+    sigma: config.NonNegative = 1.0
+    """Standard deviation of the noise that the denoiser learns to remove."""
+    adam_alpha: config.Positive = 1e-4
+    """Adam's learning rate."""
+    adam_beta1: config.Rate = 0.5
+    """Adam's decay of the first moment."""
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """The next multiple of 16, square, for the discriminator, which halves four times."""
+        if height == width == 1:
+            return 1, 1
+        side = -(-max(height, width) // 16) * 16
+        return side, side
+
+
+class Updater(updater.Updater):
+    """One step of the denoiser r, the generator and the discriminator at once.
+
+    Phi is the discriminator's features. To each of the three losses the other two networks are
+    constants.
+    """
+
+    config: Config
+    gen: Generator
+    dis: Discriminator
+    den: Denoiser
+
+    def loss_den(self, x_real: Tensor, noise: Tensor) -> Tensor:
+        """E (r(Phi(x) + sigma noise) - Phi(x))^2; noise ~ N(0, 1), (N, n_features)."""
+        with torch.no_grad():
+            features = self.dis.features(x_real)
+        return F.mse_loss(self.den(features + self.config.sigma * noise), features)
+
+    def loss_gen(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """E softplus(-D(G(z))), and E (Phi(G(z)) - r(Phi(G(z))))^2 with r(...) as a constant."""
+        features = self.dis.features(self.gen(z))
+        with torch.no_grad():
+            target = self.den(features)
+        return loss_gen_softplus(self.dis.l4(features)), F.mse_loss(features, target)
+
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
+        """E softplus(-D(x)) + E softplus(D(G(z)))."""
+        return loss_dis_softplus(self.dis(x_real), self.dis(x_fake))
+
+    def update_core(self) -> dict[str, Tensor]:
+        x_real, _ = next(self.data)
+        n = len(x_real)
+        z = self.hidden(n)
+
+        loss_den = self.loss_den(x_real, self.normal(n, self.den.n_features))
+        with evaluating(self.den):  # the averages are of real features, and shall stay so
+            loss_gen, loss_match = self.loss_gen(z)
+        loss_dis = self.loss_dis(x_real, self.fake(z))
+        self.step(den=loss_den, gen=loss_gen + self.config.lam * loss_match, dis=loss_dis)
+        return {
+            "loss_dis": loss_dis,
+            "loss_gen": loss_gen,
+            "loss_match": loss_match,
+            "loss_den": loss_den,
+        }
