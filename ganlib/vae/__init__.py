@@ -1,0 +1,11 @@
+"""Encoder and decoder ascend a lower bound of log p(x) together: no discriminator, a baseline.
+
+Kingma, Welling 2013, https://arxiv.org/abs/1312.6114
+"""
+
+from ganlib.registry import Algorithm
+
+from .net import build
+from .updater import Config, Updater
+
+ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

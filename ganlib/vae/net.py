@@ -1,0 +1,163 @@
+"""VAE's networks: the paper's, convolutional ones, and those for points."""
+
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from common.data import DataSpec, Shape
+from common.encoders import DCGANEncoder
+from common.layers import init_normal
+from common.mlp import MLPDiscriminator, MLPGenerator
+from common.net import DCGANGenerator, Generator, NetConfig, scaled
+
+from .densities import log_bernoulli, log_normal
+
+LIMIT = 8.0
+"""All log variances lie in (-LIMIT, LIMIT)."""
+
+
+class VAEConfig(NetConfig, Protocol):
+    @property
+    def n_hidden(self) -> int: ...
+    @property
+    def decoder(self) -> Literal["bernoulli", "gaussian"]: ...
+
+
+def build(config: VAEConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The encoder and the decoder of config.architecture for spec.image."""
+    decoder = DECODERS[config.decoder]
+    channels, height, width = spec.image
+    statistics = (decoder.per_pixel * channels, height, width)
+    body, raw = ARCHITECTURES[config.architecture](
+        spec.image, statistics, config.n_hidden, config.width
+    )
+    return {"enc": Encoder(body), "gen": decoder(raw, config.n_hidden)}
+
+
+def bounded(log_variance: Tensor) -> Tensor:
+    """`log_variance` bent into (-LIMIT, LIMIT), near 0 as it is.
+
+    Bent and not cut off, because there is no gradient behind a cut. The density of an image of
+    256 levels, of which many pixels are exactly black, has no other bound.
+    """
+    return LIMIT * torch.tanh(log_variance / LIMIT)
+
+
+class Encoder(nn.Module):
+    """q(z|x), a normal distribution with independent components.
+
+    body: x (N, C, H, W) -> (N, 2 * n_hidden).
+    """
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (N, C, H, W) -> mean and log variance of z, each (N, n_hidden)."""
+        mean, log_variance = self.body(x).chunk(2, 1)
+        return mean, bounded(log_variance)
+
+
+class Decoder(Generator):
+    """p(x|z), pixel by pixel; its mean is the image.
+
+    raw: z (N, n_hidden) -> (N, per_pixel * C, H, W).
+    """
+
+    per_pixel: int
+
+    def __init__(self, raw: nn.Module, n_hidden: int) -> None:
+        super().__init__(n_hidden, "normal")
+        self.raw = raw
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats, (N,); x (N, C, H, W) in [-1, 1], z (N, n_hidden)."""
+        raise NotImplementedError
+
+
+class BernoulliDecoder(Decoder):
+    """Pixels x / 2 + 1/2 in [0, 1] as Bernoulli variables: Kingma & Welling 2013, appendix C.1."""
+
+    per_pixel = 1
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; y is not used."""
+        return to_image(self.raw(z))
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """See Decoder."""
+        return log_bernoulli(x / 2 + 0.5, self.raw(z))
+
+
+class GaussianDecoder(Decoder):
+    """Pixels as normal variables, each with a mean and a variance from the network.
+
+    Kingma & Welling 2013, appendix C.2. A density over [-1, 1]: over the paper's [0, 1] it is
+    log 2 nats more for each pixel.
+    """
+
+    per_pixel = 2
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; y is not used."""
+        return self.statistics(z)[0]
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """See Decoder."""
+        return log_normal(x, *self.statistics(z))
+
+    def statistics(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of x, each (N, C, H, W)."""
+        mean, log_variance = self.raw(z).chunk(2, 1)
+        return to_image(mean), bounded(log_variance)
+
+
+DECODERS: dict[str, type[Decoder]] = {"bernoulli": BernoulliDecoder, "gaussian": GaussianDecoder}
+
+
+def to_image(logits: Tensor) -> Tensor:
+    """2 s(logits) - 1, s the sigmoid, which keeps the paper's means in (0, 1)."""
+    return torch.tanh(logits / 2)
+
+
+# --- Encoder bodies and raw decoders; statistics: the shape of what the decoder gives
+
+
+def paper(
+    image: Shape, statistics: Shape, n_hidden: int, width: float
+) -> tuple[nn.Module, nn.Module]:
+    """One hidden layer of 500 tanh units (MNIST; Frey Face: width 0.4), weights N(0, 0.01^2)."""
+    n = scaled(500, width)
+    c, h, w = image
+    k = statistics[0] * h * w
+    body = nn.Sequential(
+        nn.Flatten(), nn.Linear(c * h * w, n), nn.Tanh(), nn.Linear(n, 2 * n_hidden)
+    )
+    raw = nn.Sequential(
+        nn.Linear(n_hidden, n), nn.Tanh(), nn.Linear(n, k), nn.Unflatten(1, statistics)
+    )
+    init_normal(body, 0.01)
+    init_normal(raw, 0.01)
+    return body, raw
+
+
+def dcgan(
+    image: Shape, statistics: Shape, n_hidden: int, width: float
+) -> tuple[nn.Module, nn.Module]:
+    """chainer-gan-lib's generator without its tanh, and its mirror; no paper's."""
+    ch = scaled(512, width)
+    gen = DCGANGenerator(statistics, n_hidden, ch)
+    return DCGANEncoder(image, 2 * n_hidden, ch), nn.Sequential(gen.l0, gen.layers)
+
+
+def mlp(
+    image: Shape, statistics: Shape, n_hidden: int, width: float
+) -> tuple[nn.Module, nn.Module]:
+    """Three hidden layers of 128, for points."""
+    body = MLPDiscriminator(image, width, 2 * n_hidden)
+    return body, MLPGenerator(statistics, n_hidden, width)
+
+
+ARCHITECTURES = {"paper": paper, "dcgan": dcgan, "mlp": mlp}

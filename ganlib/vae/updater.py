@@ -1,0 +1,81 @@
+"""VAE's recipe and training: Algorithm 1 of the paper with one sample of z per image (L = 1)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from common.data import DataSet
+from common.seeds import generator
+from ganlib import config
+from ganlib.reconstruction import Reconstructing
+
+from .densities import kl_normal
+from .net import Decoder, Encoder
+
+
+class Config(config.AlgorithmConfig):
+    """The paper's networks and batch, with Adam in place of Adagrad."""
+
+    architecture: Literal["paper", "dcgan", "mlp"] = "paper"
+    """paper: one hidden layer of 500 tanh units; dcgan: convolutional, 32 pixels; mlp: for points.
+    """
+    decoder: Literal["bernoulli", "gaussian"] = "bernoulli"
+    """bernoulli: pixels as probabilities; gaussian: a mean and a variance for each pixel."""
+    n_hidden: config.Count = 20
+    """Components of z."""
+    batch_size: config.Count = 100
+    """Images in a batch (of all GPUs together)."""
+    adam_alpha: config.Positive = 1e-3
+    """Adam's learning rate."""
+    adam_beta1: config.Rate = 0.9
+    """Adam's decay of the first moment."""
+    adam_beta2: config.Rate = 0.999
+    """Adam's decay of the second moment."""
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """The data's own size but for the convolutional networks: the others need no padding."""
+        return (
+            super().image_size(height, width) if self.architecture == "dcgan" else (height, width)
+        )
+
+
+class Updater(Reconstructing):
+    """Encoder and decoder ascend the lower bound, equation 10 of the paper, in one step."""
+
+    config: Config
+    enc: Encoder
+    gen: Decoder
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for both networks, which share one loss."""
+        return {"vae": self.adam(self.enc, self.gen)}
+
+    def loss_vae(self, x: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        """KL(q(z|x) || p(z)) and -log p(x|z) at z = mean + deviation * eps, means of the batch."""
+        mean, log_variance = self.enc(x)
+        z = mean + (log_variance / 2).exp() * eps
+        return kl_normal(mean, log_variance).mean(), -self.gen.log_likelihood(x, z).mean()
+
+    def update_core(self) -> dict[str, Tensor]:
+        x_real, _ = next(self.data)
+        loss_kl, loss_rec = self.loss_vae(x_real, self.normal(len(x_real), self.gen.n_hidden))
+        self.step(vae=loss_kl + loss_rec)
+        return {"elbo": -loss_kl - loss_rec, "kl": loss_kl, "reconstruction": -loss_rec}
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The decoder's mean at the encoder's mean."""
+        mean, _ = self.enc(x)
+        return self.generate(self.gen, mean, None)
+
+    @torch.no_grad()
+    def scores(self, test: DataSet) -> dict[str, float]:
+        """elbo_test: nats per test image, with one eps for each that the run's seed fixes."""
+        random = generator(self.data.seed, "elbo_test")
+        total = torch.zeros((), dtype=torch.float64)
+        with self.evaluating():
+            for x in self.each(test):
+                loss_kl, loss_rec = self.loss_vae(x, self.gen.make_hidden(len(x), random))
+                total -= len(x) * (loss_kl + loss_rec).cpu().double()
+        return {"elbo_test": float(total / len(test))}
