@@ -126,11 +126,13 @@ class Updater(nn.Module):
             raise UserError("This updater was loaded to sample; it has no data to train on.")
         return self._loaders["", self.passes.current]
 
-    def stream(self, name: str) -> Loader:
-        """A further loader over the same data, with an order and a position of its own."""
+    def stream(self, name: str, like: Loader | None = None) -> Loader:
+        """A further loader with an order and a position of its own, over the same data or, made in
+        __init__, over that of `like`.
+        """
         key = name, self.passes.current
         if key not in self._loaders:
-            self._loaders[key] = self.data.fork(name)
+            self._loaders[key] = (like or self.data).fork(name)
         return self._loaders[key]
 
     def adam(self, *networks: nn.Module) -> Adam:

@@ -3,29 +3,39 @@
 from collections.abc import Callable
 from copy import deepcopy
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from common.layers import (
     LEAK,
     BatchNorm1d,
     BatchNorm2d,
+    BiasBatchNorm1d,
     BiasBatchNorm2d,
     DisBlock,
+    GaussianNoise,
     GenBlock,
     Maxout,
+    MinibatchDiscrimination,
     OptimizedDisBlock,
     SNConv2d,
     SNLinear,
+    WNConv2d,
+    WNConvTranspose2d,
+    WNLinear,
+    WNMinibatchDiscrimination,
     evaluating,
     init_glorot_uniform,
     init_he_uniform,
     init_lecun_normal,
     init_normal,
     init_uniform,
+    initialize_from,
+    minibatch_similarity,
     spectral_normalize,
 )
 
@@ -340,3 +350,148 @@ def test_evaluating_uses_the_averages_and_gives_the_mode_back() -> None:
             raise RuntimeError("inside")
         assert net.training == net[0].training == training
         assert torch.equal(net[0].running_mean, torch.full((3,), 2.0))
+
+
+def test_bias_batch_norm_of_vectors_has_no_gain() -> None:
+    torch.manual_seed(0)
+    norm, x = BiasBatchNorm1d(3, eps=1e-6), torch.randn(50, 3) * 4 + 1
+    assert [name for name, _ in norm.named_parameters()] == ["bias"]
+    assert "weight" not in norm.state_dict()
+    expected = (x - x.mean(0)) / (x.var(0, correction=0) + 1e-6).sqrt()
+    torch.testing.assert_close(norm(x), expected)
+
+
+# --- Weight normalisation
+
+
+def wn_layers() -> list[tuple[nn.Module, Tensor, int]]:
+    """A layer, an input, and the axis of its weight that counts outputs."""
+    torch.manual_seed(0)
+    return [
+        (WNConv2d(3, 5, 3, 2, 1), torch.randn(6, 3, 8, 8), 0),
+        (WNConvTranspose2d(3, 5, 5, 2, 2, 1), torch.randn(6, 3, 8, 8), 1),
+        (WNLinear(7, 4), torch.randn(6, 7), 0),
+    ]
+
+
+@pytest.mark.parametrize("k", range(3))
+def test_weight_norm_agrees_with_torch(k: int) -> None:
+    """But for the 1e-6 that is added to the square of the length."""
+    layer, x, axis = wn_layers()[k]
+    theirs = deepcopy(layer)
+    theirs.__class__ = type(layer).__mro__[2]  # nn.Conv2d, nn.ConvTranspose2d, nn.Linear
+    theirs = weight_norm(theirs, dim=axis)
+    layer.gain.copy_(torch.rand(len(layer.gain)) + 0.5)
+    magnitude = theirs.parametrizations.weight.original0
+    with torch.no_grad():
+        magnitude.copy_(layer.gain.view(magnitude.shape))
+    torch.testing.assert_close(layer(x), theirs(x), rtol=1e-4, atol=1e-4)
+
+
+def test_the_gain_is_learned_only_if_asked() -> None:
+    fixed, learned = WNLinear(3, 2), WNLinear(3, 2, train_gain=True)
+    assert {name for name, _ in fixed.named_parameters()} == {"weight", "bias"}
+    assert {name for name, _ in learned.named_parameters()} == {"weight", "bias", "gain"}
+    assert fixed.state_dict().keys() == learned.state_dict().keys()
+
+
+@pytest.mark.parametrize("k", range(3))
+def test_weight_norm_in_copies_functional_calls_and_compiled(k: int) -> None:
+    layer, x, _ = wn_layers()[k]
+    y, copy = layer(x), deepcopy(layer)
+    torch.testing.assert_close(copy(x), y)
+    buffers = {name: b.clone() for name, b in layer.named_buffers()}
+    torch.testing.assert_close(torch.func.functional_call(layer, buffers, (x,)), y)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), y)
+
+
+def test_weight_normalised_layers_start_from_a_batch() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        WNConv2d(3, 6, 3),
+        nn.ReLU(),
+        WNConvTranspose2d(6, 4, 3),
+        nn.Flatten(),
+        WNLinear(4 * 64, 5, init_std=0.1),
+    )
+    x = torch.randn(20, 3, 8, 8) * 3 + 1
+    initialize_from(net, x)
+    for n, std in [(1, 1.0), (3, 1.0), (5, 0.1)]:
+        y = net[:n](x).transpose(0, 1).flatten(1)
+        torch.testing.assert_close(y.mean(1), torch.zeros(len(y)), rtol=0, atol=1e-4)
+        torch.testing.assert_close(y.std(1, correction=0), torch.full((len(y),), std))
+    assert not any(module._forward_pre_hooks for module in net.modules())
+
+
+# --- Minibatch discrimination
+
+
+def similarity_by_loops(m: Tensor) -> Tensor:
+    n, n_kernels, _ = m.shape
+    o = np.zeros((n, n_kernels))
+    for i in range(n):
+        for j in range(n):
+            for b in range(n_kernels):
+                if i != j:
+                    o[i, b] += np.exp(-np.abs(m[i, b].numpy() - m[j, b].numpy()).sum())
+    return torch.from_numpy(o)
+
+
+def test_minibatch_similarity_is_the_papers() -> None:
+    torch.manual_seed(0)
+    m = torch.randn(6, 4, 3, dtype=torch.float64)
+    torch.testing.assert_close(minibatch_similarity(m), similarity_by_loops(m))
+
+
+def test_minibatch_similarity_of_copies_and_of_one() -> None:
+    assert minibatch_similarity(torch.ones(5, 2, 3)).tolist() == [[4.0, 4.0]] * 5
+    assert minibatch_similarity(torch.ones(1, 2, 3)).tolist() == [[0.0, 0.0]]
+    # small similarities are not lost beside that of a sample with itself
+    m = torch.tensor([0.0, 30.0]).view(2, 1, 1)
+    assert minibatch_similarity(m)[0].item() == pytest.approx(np.exp(-30), rel=1e-5)
+
+
+def test_minibatch_similarity_has_the_right_slope() -> None:
+    torch.manual_seed(0)
+    m = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(minibatch_similarity, (m,))
+
+
+def test_minibatch_layer_keeps_the_features_beside_the_similarities() -> None:
+    torch.manual_seed(0)
+    layer, f = MinibatchDiscrimination(7, 4, 3).double(), torch.randn(5, 7, dtype=torch.float64)
+    t = layer.t.weight.detach().reshape(4, 3, 7)
+    m = torch.einsum("na,bca->nbc", f, t)
+    y = layer(f)
+    assert torch.equal(y[:, :7], f)
+    torch.testing.assert_close(y[:, 7:].detach(), similarity_by_loops(m))
+
+
+def test_openais_minibatch_layer() -> None:
+    torch.manual_seed(0)
+    layer, f = WNMinibatchDiscrimination(7, 4, 3).double(), torch.randn(9, 7, dtype=torch.float64)
+    theta = layer.t.weight.detach()
+    nn.init.normal_(layer.log_gain)
+    scale = layer.log_gain.detach().exp().flatten() / torch.linalg.vector_norm(theta, dim=1)
+    m = (f @ (theta * scale[:, None]).T).reshape(9, 4, 3)
+    expected = similarity_by_loops(m) - 1  # the bias starts at -1
+    torch.testing.assert_close(layer(f)[:, 7:].detach(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_openais_minibatch_layer_starts_from_a_batch() -> None:
+    torch.manual_seed(0)
+    layer, f = WNMinibatchDiscrimination(7, 4, 3), torch.randn(30, 7) * 5
+    initialize_from(layer, f)
+    m = layer.project(f).detach()
+    distance = torch.stack([torch.cdist(m[:, b], m[:, b], p=1) for b in range(4)])
+    nearest = (distance + torch.eye(30) * 1e6).amin(2).mean(1)
+    torch.testing.assert_close(nearest, torch.full((4,), 2.0))
+    torch.testing.assert_close(layer(f)[:, 7:].mean(0), torch.zeros(4), rtol=0, atol=1e-5)
+
+
+def test_gaussian_noise_in_training_only() -> None:
+    torch.manual_seed(0)
+    layer, x = GaussianNoise(0.2), torch.ones(10_000)
+    assert (layer(x) - x).std().item() == pytest.approx(0.2, rel=0.05)
+    assert torch.equal(layer.eval()(x), x)

@@ -1,0 +1,11 @@
+"""Semi-supervised: a discriminator that also classifies, and a generator that matches its features.
+
+Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen 2016, https://arxiv.org/abs/1606.03498
+"""
+
+from ganlib.registry import Algorithm
+
+from .net import build
+from .updater import Config, Updater
+
+ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

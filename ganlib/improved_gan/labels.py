@@ -1,0 +1,29 @@
+"""The few images whose labels are known."""
+
+import torch
+
+from common.data import DataSet
+from common.errors import UserError
+from common.seeds import generator
+
+
+def labelled_subset(data: DataSet, n_labels: int, seed: int) -> DataSet:
+    """`n_labels` images of `data` with their labels, evenly by class; which ones follows from the
+    seed.
+
+    The first classes get one more where the number does not divide; a class with too few images
+    gives all. UserError if `data` has no labels, or more classes than `n_labels`.
+    """
+    if data.y is None:
+        raise UserError(f"This algorithm needs labels and the data set '{data.name}' has none.")
+    n_classes = len(data.classes)
+    if n_labels < n_classes:
+        raise UserError(
+            f"n_labels is {n_labels}, but '{data.name}' has {n_classes} classes and each needs a "
+            "label."
+        )
+    order = torch.randperm(len(data), generator=generator(seed, "labels"))
+    y = data.y[order]
+    few, more = divmod(n_labels, n_classes)
+    index = torch.cat([order[y == c][: few + (c < more)] for c in range(n_classes)])
+    return DataSet(data.name, data.x[index], data.y[index], classes=data.classes)

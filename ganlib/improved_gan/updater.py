@@ -1,0 +1,114 @@
+"""Recipe and training of the semi-supervised GAN with feature matching."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.data import DataSet, DataSpec, Loader
+from common.layers import initialize_from
+from common.losses import loss_dis_softplus
+from common.net import Generator
+from ganlib import config, updater
+
+from .labels import labelled_subset
+
+TEST_BATCH = 500
+
+
+class Config(config.AlgorithmConfig):
+    """The authors' recipe for CIFAR-10, openai/improved-gan train_cifar_feature_matching.py."""
+
+    architecture: Literal["openai", "mlp"] = "openai"
+    """openai: the authors' networks for CIFAR-10; mlp: small, for points."""
+    n_labels: config.Count = 1000
+    """How many training images keep their labels, evenly by class."""
+    batch_size: config.Count = 100
+    """Images in a batch: as many with labels, as many without, and as many generated."""
+    adam_alpha: config.Positive = 3e-4
+    """Adam's learning rate."""
+    adam_beta1: config.Rate = 0.5
+    """Adam's decay of the first moment."""
+    adam_beta2: config.Rate = 0.999
+    """Adam's decay of the second moment."""
+    lr_decay: Literal["none", "linear", "late"] = "late"
+    """linear: the learning rate falls to 0 at max_iter; late: so from two thirds of it on."""
+
+
+class Updater(updater.Updater):
+    """Sections 3.1 and 5 of the paper: D descends L_lab + L_unl, then G matches D's features.
+
+    D has K outputs; the fake class is a further one whose logit is 0. `condition` stays None: the
+    unlabelled batches and the samples have no labels, and the labelled ones are a stream apart.
+    """
+
+    config: Config
+    gen: Generator
+    dis: nn.Module
+
+    def __init__(
+        self,
+        config: Config,
+        data: Loader | None,
+        spec: DataSpec,
+        networks: Mapping[str, nn.Module],
+    ) -> None:
+        if data is not None:
+            initialize_from(networks["dis"], next(data.fork("init")).x)
+            initialize_from(networks["gen"], networks["gen"].make_hidden(config.batch_size))
+        super().__init__(config, data, spec, networks)
+        if data is not None:
+            labelled = data.over(labelled_subset(data.data, config.n_labels, data.seed))
+            labelled.condition = "labels"
+            self.stream("labelled", labelled)
+
+    def loss_dis(
+        self, x_lab: Tensor, y: Tensor, x_unl: Tensor, x_fake: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """L_lab: the labelled images' cross entropy over the K classes. L_unl: half the loss of a
+        GAN whose logit for "real" is l(x), the logsumexp of the K outputs.
+        """
+        loss_lab = F.cross_entropy(self.dis(x_lab), y)
+        l_unl = torch.logsumexp(self.dis(x_unl), 1)
+        l_fake = torch.logsumexp(self.dis(x_fake), 1)
+        return loss_lab, loss_dis_softplus(l_unl, l_fake) / 2
+
+    def loss_gen(self, x_unl: Tensor, z: Tensor) -> Tensor:
+        """Feature matching: the mean over D's features k of |E f_k(x) - E f_k(G(z))|."""
+        with torch.no_grad():
+            mean = self.dis.features(x_unl).mean(0)
+        return (self.dis.features(self.gen(z)).mean(0) - mean).abs().mean()
+
+    def update_core(self) -> dict[str, Tensor]:
+        x_lab, y = next(self.stream("labelled"))
+        x_unl, _ = next(self.data)
+        n = len(x_unl)
+        loss_lab, loss_unl = self.loss_dis(x_lab, y, x_unl, self.fake(self.hidden(n)))
+        self.step(dis=loss_lab + loss_unl)
+
+        x_unl, _ = next(self.stream("gen"))
+        loss_gen = self.loss_gen(x_unl, self.hidden(n))
+        self.step(gen=loss_gen)
+        return {"loss_lab": loss_lab, "loss_unl": loss_unl, "loss_gen": loss_gen}
+
+    def schedule(self, iteration: int) -> dict[str, float]:
+        """As lr_decay says; "late" is the authors' min(3 - epoch / 400, 1) of 1200 epochs."""
+        if self.config.lr_decay != "late":
+            return super().schedule(iteration)
+        return {"lr": max(0.0, min(1.0, 3 - 3 * iteration / self.config.max_iter))}
+
+    @torch.no_grad()
+    def scores(self, test: DataSet) -> dict[str, float]:
+        """test_error: in percent, of D in evaluation mode; nothing if the images have no labels."""
+        if test.y is None:
+            return {}
+        weight, training = self._weight, self.dis.training
+        self.dis.eval()
+        wrong = 0
+        for index in torch.arange(len(test)).split(TEST_BATCH):
+            x = self.spec.to_image(test.x[index].to(weight.device)).to(weight.dtype) / 127.5 - 1
+            wrong += int((self.dis(x).argmax(1).cpu() != test.y[index]).sum())
+        self.dis.train(training)
+        return {"test_error": 100 * wrong / len(test)}

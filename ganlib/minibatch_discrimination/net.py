@@ -1,0 +1,91 @@
+"""Networks with a minibatch layer before the last one: chainer-gan-lib's, OpenAI's, for points."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from common.data import DataSpec, Shape
+from common.layers import (
+    GaussianNoise,
+    MinibatchDiscrimination,
+    WNLinear,
+    WNMinibatchDiscrimination,
+    init_he_uniform,
+    init_normal,
+)
+from common.mlp import MLPDiscriminator, MLPGenerator
+from common.net import DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
+from common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
+
+NOISE = 0.2  # on the input of D: openai/improved-gan
+
+
+class Config(NetConfig, Protocol):
+    """What `build` reads of the settings."""
+
+    @property
+    def n_kernels(self) -> int: ...
+    @property
+    def kernel_dim(self) -> int: ...
+
+
+def build(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """The generator and the discriminator of config.architecture for spec.image."""
+    kernels = (config.n_kernels, config.kernel_dim)
+    return ARCHITECTURES[config.architecture](spec.image, config.width, kernels)
+
+
+def dcgan(image: Shape, width: float, kernels: tuple[int, int]) -> dict[str, nn.Module]:
+    """chainer-gan-lib minibatch_discrimination/net.py: DCGAN's, without batch normalisation of the
+    features that are compared. Its unused bn3_0, and the bias of its `md`, are left out.
+    """
+    ch = scaled(512, width)
+    dis = DCGANDiscriminator(image, ch)
+    dis.features[6][1] = nn.Identity()  # in place of bn3_0
+    dis.l4 = minibatch_linear(dis.l4.in_features, kernels)
+    init_normal(dis.l4, 0.02)
+    return {"gen": DCGANGenerator(image, ch=ch), "dis": dis}
+
+
+def openai(image: Shape, width: float, kernels: tuple[int, int]) -> dict[str, nn.Module]:
+    """openai/improved-gan train_cifar_minibatch_discrimination.py.
+
+    Its ten outputs are classes there; here, without labels, D(x) is their logsumexp, which is the
+    logit of "real" against a fake class of logit 0.
+    """
+    ch = scaled(96, width)
+    last = nn.Sequential(
+        WNMinibatchDiscrimination(2 * ch, *kernels),
+        WNLinear(2 * ch + kernels[0], 10, train_gain=True, init_std=LAST_STD),
+        LogSumExp(),
+    )
+    return {
+        "gen": SalimansGenerator(image, scaled(512, width)),
+        "dis": SalimansDiscriminator(image, GaussianNoise(NOISE), last, ch),
+    }
+
+
+def mlp(image: Shape, width: float, kernels: tuple[int, int]) -> dict[str, nn.Module]:
+    """Small networks for points: common/mlp.py, D with noise on its input like OpenAI's."""
+    dis = MLPDiscriminator(image, width)
+    dis.layers.insert(0, GaussianNoise(NOISE))
+    dis.l4 = minibatch_linear(dis.l4.in_features, kernels)
+    init_he_uniform(dis.l4)
+    return {"gen": MLPGenerator(image, width=width), "dis": dis}
+
+
+ARCHITECTURES = {"dcgan": dcgan, "openai": openai, "mlp": mlp}
+
+
+def minibatch_linear(n_in: int, kernels: tuple[int, int]) -> nn.Sequential:
+    """(N, n_in) -> (N, 1): the similarities beside the features, then a linear layer."""
+    return nn.Sequential(MinibatchDiscrimination(n_in, *kernels), nn.Linear(n_in + kernels[0], 1))
+
+
+class LogSumExp(nn.Module):
+    """The logit of the union of classes against a class of logit 0."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """(N, K) -> (N, 1)."""
+        return torch.logsumexp(logits, 1, keepdim=True)
