@@ -25,12 +25,27 @@ class Images(Protocol):
     def __getitem__(self, index: Tensor) -> Tensor: ...  # int64 (n,) -> uint8 (n, C, H, W)
 
 
+POINTS: Shape = (2, 1, 1)
+"""The shape of points in the plane, which are images of one pixel: x and y are its channels."""
+
+
+class Mixture(NamedTuple):
+    """Gaussians of equal weight that points were drawn from.
+
+    centres: (K, 2) in [-1, 1]; std: of each coordinate.
+    """
+
+    centres: Tensor
+    std: float
+
+
 @dataclass(frozen=True)
 class DataSet:
     """One split of one source.
 
     x: uint8 (N, C, H, W); y: None or int64 labels (N,); source: None or uint8 (N, C', H', W'), the
     images that a translation starts from. `provenance` says where it came from in a few words.
+    mixture: of points, what they were drawn from, if that is known.
     """
 
     name: str
@@ -39,6 +54,7 @@ class DataSet:
     source: Images | None = None
     classes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    mixture: Mixture | None = None
 
     @property
     def shape(self) -> Shape:

@@ -1,15 +1,19 @@
-"""Images to look at: grids, strips and animations of tensors in [-1, 1]."""
+"""Images to look at: grids, strips, animations and scatter plots of tensors in [-1, 1]."""
 
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from common.data import POINTS
 from common.files import atomic
 
 SIDE = 96  # smaller images are enlarged by whole factors to about this many pixels
+PLOT = 512  # pixels along a side of a scatter plot
+MARGIN = 24  # of them around the square [-1, 1]^2
+GREY, BLUE, BLACK = "#c4c4c4", "#1f5fbf", "#000000"
 
 
 def to_uint8(x: Tensor) -> Tensor:
@@ -18,11 +22,53 @@ def to_uint8(x: Tensor) -> Tensor:
 
 
 def grid(x: Tensor, columns: int = 8) -> Image.Image:
-    """A picture of images (N, C, H, W) in [-1, 1], row by row; C is 1 or 3."""
+    """A picture of images (N, C, H, W) in [-1, 1], row by row; C is 1 or 3. Points become a
+    scatter plot.
+    """
+    if x.shape[1:] == POINTS:
+        return scatter(x)
     x = to_uint8(x.cpu())
     factor = max(1, SIDE // x.shape[-1])
     x = x.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
     return _to_pil(make_grid(x, columns, padding=2 * (factor > 1) + 2, pad_value=255))
+
+
+def scatter(x: Tensor, real: Tensor | None = None) -> Image.Image:
+    """Points (N, 2, 1, 1) as dots in [-1, 1]^2, the second coordinate upwards; `real` ones grey
+    behind them. What lies outside is not shown.
+    """
+    fine = 4  # drawn larger and reduced, because Pillow draws no smooth discs
+    picture = Image.new("RGB", (fine * PLOT, fine * PLOT), "white")
+    draw = ImageDraw.Draw(picture)
+    if real is not None:
+        _dots(draw, _places(real) * fine, GREY, 2 * fine)
+    _dots(draw, _places(x) * fine, BLUE, 2 * fine)
+    picture = picture.resize((PLOT, PLOT), Image.Resampling.BOX)
+    _axes(ImageDraw.Draw(picture))
+    return picture
+
+
+def _places(x: Tensor) -> Tensor:
+    """Where in the plot the points (N, 2, 1, 1) that lie in the square are, in pixels (n, 2)."""
+    flat = x.flatten(1).double().cpu()
+    inside = flat[(flat.abs() <= 1).all(1)]
+    flipped = inside * torch.tensor([1.0, -1.0], dtype=torch.float64)
+    return MARGIN + (flipped + 1) / 2 * (PLOT - 2 * MARGIN)
+
+
+def _dots(draw: ImageDraw.ImageDraw, places: Tensor, colour: str, radius: int) -> None:
+    for x, y in places.tolist():
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+
+def _axes(draw: ImageDraw.ImageDraw) -> None:
+    low, middle, high = MARGIN, PLOT // 2, PLOT - MARGIN
+    draw.rectangle((low, low, high, high), outline=BLACK)
+    for place, label in ((low, "-1"), (middle, "0"), (high, "1")):
+        draw.line((place, high, place, high + 4), fill=BLACK)
+        draw.text((place, high + 5), label, fill=BLACK, anchor="mt")
+        draw.line((low - 4, PLOT - place, low, PLOT - place), fill=BLACK)
+        draw.text((low - 6, PLOT - place), label, fill=BLACK, anchor="rm")
 
 
 def frames(x: Tensor) -> list[Image.Image]:

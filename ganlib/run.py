@@ -179,9 +179,11 @@ def _metrics(settings: Settings) -> list[str]:
 def _evaluator(
     settings: Settings, data: DataSet, test: DataSet | None, device: torch.device, console: Console
 ) -> Evaluator | None:
-    """What scores this run; None where it asks for none, or its extractor cannot be had."""
+    """What scores this run's images; None where it asks for none, where they are points of a known
+    mixture, or where its extractor cannot be had.
+    """
     s = settings.run
-    if not _evaluates(settings):
+    if not _evaluates(settings) or data.mixture is not None:
         return None
     references = {"train": data.x} if test is None else {"train": data.x, "test": test.x}
     name = s.extractor or default_extractor(s.dataset)

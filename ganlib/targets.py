@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from common.data import POINTS
 from common.errors import UserError
 from common.sources import HDF5
 from evaluation import Origin
@@ -46,8 +47,13 @@ def samples(
     batch_size: int = 256,
     truncation: float | None = None,
 ) -> Target:
-    """n samples of a generator."""
+    """n samples of a generator; UserError if they are points, which no extractor takes."""
     updater = model.updater
+    if updater.spec.native == POINTS:
+        raise UserError(
+            f"{path} makes points, whose modes are counted while it trains: see the lines of "
+            "scores.jsonl, and --evaluation-interval."
+        )
 
     def pick(numbers: Sequence[int]) -> Tensor:
         z, y = updater.latents(list(numbers), seed)

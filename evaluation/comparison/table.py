@@ -8,8 +8,10 @@ from typing import Any
 from evaluation.comparison.runs import Evaluation, Run
 
 _BETTER = {
-    "lower": re.compile(r"(fd|fid|kd|kid|duplicates?)(?![a-z])", re.IGNORECASE),
-    "higher": re.compile(r"(is|precision|recall|density|coverage)(?![a-z])", re.IGNORECASE),
+    "lower": re.compile(r"(fd|fid|kd|kid|duplicates?|reverse_kl)(?![a-z])", re.IGNORECASE),
+    "higher": re.compile(
+        r"(is|precision|recall|density|coverage|modes|high_quality)(?![a-z])", re.IGNORECASE
+    ),
 }
 _ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import torch
 
-from common.data import DataSet
+from common.data import POINTS, DataSet
 from common.datasets._stream import NoSuchSplit, Stream
 from common.errors import UserError
 from common.hdf5 import write_streams
@@ -101,7 +101,8 @@ def _describe(split: str, data: DataSet) -> None:
     """Print the size of a split, its pixels' mean and its classes."""
     channels, height, width = data.shape
     colour = "grey" if channels == 1 else "RGB"
-    click.echo(f"{split}: {len(data):,} images, {width}x{height} {colour}")
+    what = "points" if data.shape == POINTS else f"images, {width}x{height} {colour}"
+    click.echo(f"{split}: {len(data):,} {what}")
     if data.source is not None:
         _, channels, height, width = data.source.shape
         click.echo(f"  each with a source image, {width}x{height}, {channels} channels")

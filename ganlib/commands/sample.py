@@ -60,6 +60,7 @@ def command(
     _check_numbers(n, batch_size, truncation)
     _check_out(out, n, force)
 
+    from common.data import POINTS
     from ganlib.image_files import write_array, write_folder, write_grid
     from ganlib.model import load
     from ganlib.registry import add_plugins
@@ -67,6 +68,10 @@ def command(
     for folder in plugin_dir:
         add_plugins(folder)
     model = load(snapshot, device)
+    if model.spec.native == POINTS and not _kind(out):
+        raise UserError(
+            f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
+        )
     # Before anything is written: it refuses a generator that needs more than a seed.
     model.latents([0], seed)
     batches = _watched(model.updater.sample(n, seed, batch_size, truncation), n)

@@ -6,6 +6,7 @@ from torch import nn
 
 from common.data import DataSpec, Shape
 from common.layers import init_normal
+from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -65,7 +66,12 @@ def torch_(image: Shape, width: float) -> dict[str, nn.Module]:
     }
 
 
-ARCHITECTURES = {"dcgan": dcgan, "radford": radford, "torch": torch_}
+def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
+    """Three layers of 128, for points: z 128 ~ N(0, 1); no paper's network."""
+    return {"gen": MLPGenerator(image, width=width), "dis": MLPDiscriminator(image, width)}
+
+
+ARCHITECTURES = {"dcgan": dcgan, "radford": radford, "torch": torch_, "mlp": mlp}
 
 
 def deconv_relu(n_hidden: int, bottom: Shape) -> nn.Sequential:

@@ -12,14 +12,16 @@ from ganlib import config, updater
 class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe; example_configs/dcgan_celeba.yaml is the paper's."""
 
-    architecture: Literal["dcgan", "radford", "torch"] = "dcgan"
+    architecture: Literal["dcgan", "radford", "torch", "mlp"] = "dcgan"
     """dcgan: chainer-gan-lib's 32-pixel networks; radford: the paper's, 64 pixels; torch: the co-
-    author's, 64.
+    author's, 64; mlp: small, for points.
     """
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """64 pixels for the paper's networks, which halve the image four times."""
-        return super().image_size(height, width) if self.architecture == "dcgan" else (64, 64)
+        if self.architecture in ("radford", "torch"):
+            return 64, 64
+        return super().image_size(height, width)
 
 
 class Updater(updater.Updater):

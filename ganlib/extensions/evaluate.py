@@ -1,12 +1,13 @@
 """Scores of the generator while it trains."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
 from common.data import DataSet
 from common.lines import append_line, cut_lines
-from evaluation import Evaluator
+from evaluation import Evaluator, Score
+from evaluation.modes import score_points
 from ganlib.scoring import SCORES, origin_of, progress_bar, scores_line
 from ganlib.trainer import Extension, Trainer, Trigger
 
@@ -14,8 +15,9 @@ from ganlib.trainer import Extension, Trainer, Trigger
 class Evaluate(Extension):
     """Score `n` samples, and let the algorithm score itself on the test set.
 
-    The numbers join the observation, and so the log; with their protocols they become a line of
-    scores.jsonl. at_end: also once the run has reached its end.
+    Points of a known mixture are scored by its modes, everything else by `evaluator`. The numbers
+    join the observation, and so the log; with their protocols they become a line of scores.jsonl.
+    at_end: also once the run has reached its end.
     """
 
     name = "evaluate"
@@ -39,8 +41,9 @@ class Evaluate(Extension):
         cut_lines(trainer.out / SCORES, trainer.iteration)
 
     def __call__(self, trainer: Trainer) -> None:
-        if self.evaluator is not None:
-            self._score(self.evaluator, trainer)
+        scores = self._scores(trainer)
+        if scores:
+            self._note(scores, trainer)
         if self.test is not None:
             trainer.observation.update(trainer.updater.scores(self.test))
 
@@ -48,12 +51,18 @@ class Evaluate(Extension):
         if trainer.stopped == "done" and self.at_end and not self.trigger(trainer):
             self(trainer)
 
-    def _score(self, evaluator: Evaluator, trainer: Trainer) -> None:
-        updater = trainer.updater
+    def _scores(self, trainer: Trainer) -> Mapping[str, Score]:
+        updater, mixture = trainer.updater, trainer.updater.data.data.mixture
         samples, origin = updater.sample(self.n, self.seed), origin_of(updater, self.seed)
+        if mixture is not None:
+            return score_points(samples, mixture, origin)
+        if self.evaluator is None:
+            return {}
         with progress_bar(self.console) as progress:
-            scores = evaluator(samples, self.metrics, self.n, origin, progress).scores
+            return self.evaluator(samples, self.metrics, self.n, origin, progress).scores
+
+    def _note(self, scores: Mapping[str, Score], trainer: Trainer) -> None:
         trainer.observation.update({name: score.value for name, score in scores.items()})
         seconds = round(trainer.elapsed, 3)
-        line = scores_line(scores, trainer.iteration, updater.images, seconds)
+        line = scores_line(scores, trainer.iteration, trainer.updater.images, seconds)
         append_line(trainer.out / SCORES, line)

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import torch
+from PIL import Image
 
-from common.pictures import grid, save
+from common.data import POINTS
+from common.pictures import grid, save, scatter
 from ganlib.trainer import Extension, Trainer, Trigger
+from ganlib.updater import Updater
+
+DOTS = 2000  # samples, and real points, in a scatter plot
 
 
 class SampleGrid(Extension):
@@ -17,12 +22,18 @@ class SampleGrid(Extension):
         self.trigger, self.n, self.seed = trigger, n, seed
 
     def __call__(self, trainer: Trainer) -> None:
-        images = torch.cat(list(trainer.updater.sample(self.n, self.seed)))
         path = self.path(trainer)
         path.parent.mkdir(exist_ok=True)
-        save(grid(images), path)
+        save(self._picture(trainer.updater), path)
         for name, picture in trainer.updater.pictures(self.seed).items():
             save(grid(picture), path.with_name(f"{name}_{path.name}"))
+
+    def _picture(self, updater: Updater) -> Image.Image:
+        if updater.spec.native != POINTS:
+            return grid(torch.cat(list(updater.sample(self.n, self.seed))))
+        data = updater.data.data
+        real = data.x[torch.arange(min(DOTS, len(data)))] / 127.5 - 1
+        return scatter(torch.cat(list(updater.sample(DOTS, self.seed))), real)
 
     def path(self, trainer: Trainer) -> Path:
         """Where the grid of this iteration goes."""

@@ -7,6 +7,7 @@ from torch import nn
 
 from common.data import DataSpec, Shape
 from common.layers import SNConv2d, SNLinear, init_normal
+from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import (
     ConvGenerator,
     DCGANGenerator,
@@ -74,7 +75,15 @@ def quick(
     return {"gen": gen, "dis": dis}
 
 
-ARCHITECTURES = {"sndcgan": sndcgan, "cnn": cnn, "resnet": resnet, "quick": quick}
+def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
+    """Three layers of 128, for points, D all normalised: z 128 ~ N(0, 1); no paper's network."""
+    return {
+        "gen": MLPGenerator(image, width=width),
+        "dis": MLPDiscriminator(image, width, linear=SNLinear),
+    }
+
+
+ARCHITECTURES = {"sndcgan": sndcgan, "cnn": cnn, "resnet": resnet, "quick": quick, "mlp": mlp}
 
 
 class StandardGenerator(ConvGenerator):

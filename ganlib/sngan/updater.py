@@ -20,9 +20,9 @@ class Config(config.AlgorithmConfig):
     example_configs/sngan_cifar10_cnn.yaml and sngan_cifar10_resnet.yaml are the paper's.
     """
 
-    architecture: Literal["sndcgan", "cnn", "resnet", "quick"] = "sndcgan"
+    architecture: Literal["sndcgan", "cnn", "resnet", "quick", "mlp"] = "sndcgan"
     """sndcgan: chainer-gan-lib's; cnn: Table 3 of the paper; resnet: Table 4; quick: small, for a
-    CPU.
+    CPU; mlp: small, for points.
     """
     loss: Literal["softplus", "hinge"] = "softplus"
     """softplus: the non-saturating loss; hinge: the paper's choice for the ResNet."""

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from common.data import DataSpec, Shape
 from common.layers import init_glorot_uniform, init_he_uniform
+from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import (
     DCGANGenerator,
     NetConfig,
@@ -51,7 +52,12 @@ def resnet(image: Shape, width: float) -> dict[str, nn.Module]:
     return {"gen": ResNetGenerator(image, ch=ch), "dis": ResNetDiscriminator(image, ch)}
 
 
-ARCHITECTURES = {"dcgan": dcgan, "cnn": cnn, "resnet": resnet}
+def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
+    """Three layers of 128, for points: z 128 ~ N(0, 1); no paper's network."""
+    return {"gen": MLPGenerator(image, width=width), "dis": MLPDiscriminator(image, width)}
+
+
+ARCHITECTURES = {"dcgan": dcgan, "cnn": cnn, "resnet": resnet, "mlp": mlp}
 
 
 class SameConv2d(nn.Conv2d):

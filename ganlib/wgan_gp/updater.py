@@ -16,8 +16,10 @@ class Config(config.AlgorithmConfig):
     example_configs/wgan_gp_cifar10_resnet.yaml and wgan_gp_cifar10_cnn.yaml are the authors'.
     """
 
-    architecture: Literal["dcgan", "cnn", "resnet"] = "dcgan"
-    """dcgan: chainer-gan-lib's networks; cnn, resnet: the authors' for CIFAR-10."""
+    architecture: Literal["dcgan", "cnn", "resnet", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's networks; cnn, resnet: the authors' for CIFAR-10; mlp: small,
+    for points.
+    """
     n_dis: config.Count = 5
     """Critic updates per generator update."""
     lam: config.NonNegative = 10.0
@@ -57,5 +59,5 @@ class Updater(updater.Updater):
 
 def unmoved(config: Config) -> dict[str, str]:
     """The critic's last bias: it cancels in D(x~) - D(x), and the penalty does not see it."""
-    last = {"dcgan": "l4", "cnn": "l4", "resnet": "l5"}[config.architecture]
+    last = "l5" if config.architecture == "resnet" else "l4"
     return {f"dis.{last}.bias": "a constant added to the critic cancels in its loss"}

@@ -159,3 +159,8 @@ def test_nothing_is_left_of_what_failed(
 def test_data_root(pets: Path, tmp_path: Path) -> None:
     assert "train: 4 images" in done("info", "folder", "--data-root", pets, "--size", 8)
     assert "train-images" in refused("info", "mnist", "--data-root", tmp_path / "x")
+
+
+def test_info_of_points() -> None:
+    output = done("info", "grid25")
+    assert "train: 50,000 points" in output and "25 classes" in output and "RGB" not in output

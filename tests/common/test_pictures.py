@@ -1,0 +1,51 @@
+"""Scatter plots; grids are tested where they are written."""
+
+import numpy as np
+import torch
+from PIL import ImageColor
+from torch import Tensor
+
+from common.pictures import BLUE, GREY, MARGIN, PLOT, frames, grid, scatter
+
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+
+def place(x: float, y: float) -> tuple[int, int]:
+    """Row and column of a point."""
+    side = PLOT - 2 * MARGIN
+    return round(MARGIN + (1 - y) / 2 * side), round(MARGIN + (x + 1) / 2 * side)
+
+
+def is_(pixels: Pixels, x: float, y: float, colour: str) -> bool:
+    return tuple(pixels[place(x, y)].tolist()) == ImageColor.getrgb(colour)
+
+
+def points(*pairs: tuple[float, float]) -> Tensor:
+    return torch.tensor(pairs)[..., None, None]
+
+
+def test_points_are_where_they_should_be() -> None:
+    pixels = np.asarray(scatter(points((0.5, 0.25), (-0.9, -0.9)), points((-0.5, 0.75))))
+    assert pixels.shape == (PLOT, PLOT, 3)
+    assert is_(pixels, 0.5, 0.25, BLUE) and is_(pixels, -0.9, -0.9, BLUE)
+    assert is_(pixels, -0.5, 0.75, GREY)
+    assert is_(pixels, 0.5, -0.25, "white") and is_(pixels, 0.25, 0.5, "white")
+    blue = (pixels == ImageColor.getrgb(BLUE)).all(-1)
+    assert 2 * 5 <= blue.sum() <= 2 * 13  # discs of area 4 pi, less their blurred edges
+
+
+def test_samples_lie_before_real_points() -> None:
+    pixels = np.asarray(scatter(points((0, 0.5)), points((0, 0.5))))
+    assert is_(pixels, 0, 0.5, BLUE)
+
+
+def test_what_lies_outside_is_not_shown() -> None:
+    empty = scatter(torch.zeros(0, 2, 1, 1))
+    assert scatter(points((1.01, 0), (0, -3))).tobytes() == empty.tobytes()
+    assert scatter(points((1, 0))).tobytes() != empty.tobytes()
+
+
+def test_a_grid_of_points_is_a_scatter_plot() -> None:
+    x = points((0.5, 0.25), (-0.9, -0.9))
+    assert grid(x).tobytes() == scatter(x).tobytes()
+    assert [f.tobytes() for f in frames(x)] == [scatter(p[None]).tobytes() for p in x]
