@@ -148,17 +148,14 @@ def test_a_run_takes_it_from_assemble() -> None:
     assert torch.equal(dis(x), first) and not torch.equal(dis.train()(x), first)
 
 
-@pytest.mark.slow  # half a minute, for the compiler
+@pytest.mark.slow  # most of a minute, for the compiler
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
-@pytest.mark.parametrize("algorithm", ["sngan", "wgan_gp"])
-def test_a_loss_compiles(algorithm: str, make_updater: Make) -> None:
+def test_a_loss_compiles(make_updater: Make) -> None:
     torch._dynamo.reset()
-    updater = make_updater(algorithm, diffaugment=ALL)
+    updater = make_updater("sngan", architecture="quick", diffaugment=ALL)
     x, fake = torch.rand(4, 1, 32, 32), torch.rand(4, 1, 32, 32)
-    arguments = (x, fake) if algorithm == "sngan" else (x, fake, torch.rand(4, 1, 1, 1))
     compiled = torch.compile(updater.loss_dis, fullgraph=True)
-    losses = [compiled(*arguments) for _ in range(2)]
-    first, second = (loss if isinstance(loss, Tensor) else sum(loss) for loss in losses)
+    first, second = compiled(x, fake), compiled(x, fake)
     assert first.isfinite() and first != second
-    gradients = torch.autograd.grad(first, list(updater.dis.parameters()), allow_unused=True)
-    assert all(g is None or g.isfinite().all() for g in gradients)
+    gradients = torch.autograd.grad(first, list(updater.dis.parameters()))
+    assert all(g.isfinite().all() for g in gradients)
