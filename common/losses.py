@@ -73,6 +73,19 @@ def row_norm(h: Tensor) -> Tensor:
     return torch.where(zero, 0.0, torch.where(zero, 1.0, square).sqrt())
 
 
+def loss_dis_relativistic(y_real: Tensor, y_fake: Tensor) -> Tensor:
+    """-log s(D(x_i) - D(G(z_i))), real i against fake i: RpGAN in R3GAN (Huang et al. 2024).
+
+    The one loss here that pairs the samples: y_real and y_fake have the same shape.
+    """
+    return F.softplus(y_fake - y_real).mean()
+
+
+def loss_gen_relativistic(y_real: Tensor, y_fake: Tensor) -> Tensor:
+    """-log s(D(G(z_i)) - D(x_i)): RpGAN in R3GAN (Huang et al. 2024)."""
+    return F.softplus(y_real - y_fake).mean()
+
+
 def gradient_penalty(
     dis: nn.Module, x: Tensor, y: Tensor | None = None, target: float = 1.0
 ) -> Tensor:
@@ -80,7 +93,7 @@ def gradient_penalty(
 
     x: (N, C, H, W), where the slope is taken; y: what `dis` is told. WGAN-GP (Gulrajani et al.
     2017), eq. 3, without epsilon as in chainer-gan-lib wgan_gp/updater.py; vector_norm has
-    gradient 0 at 0.
+    gradient 0 at 0. No buffer of `dis` moves.
     """
     return slope_penalty(lambda x: aside(dis, x, y), x, target)
 
@@ -103,3 +116,45 @@ def aside(dis: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
     buffers = {name: buffer.clone() for name, buffer in dis.named_buffers()}
     y_x: Tensor = torch.func.functional_call(dis, buffers, (x, y))
     return y_x
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
+
+
+def slope(
+    dis: nn.Module,
+    x: Tensor,
+    y: Tensor | None = None,
+    through: Callable[[Tensor], Tensor] = _unchanged,
+) -> tuple[Tensor, Tensor]:
+    """grad_x D(through(x), y), of x's shape (N, C, H, W), and the logits of the same pass.
+
+    x: where the slope is taken; y: what `dis` is told. Both results have a graph; the pass moves
+    none of the buffers of `dis`.
+    """
+
+    def total(x: Tensor) -> tuple[Tensor, Tensor]:
+        y_x = aside(dis, through(x), y)
+        return y_x.sum(), y_x
+
+    # torch.func.grad and not autograd.grad(create_graph=True), which torch.compile cannot trace.
+    gradient, y_x = torch.func.grad(total, has_aux=True)(x)
+    return gradient, y_x
+
+
+def r1_penalty(
+    dis: nn.Module,
+    x: Tensor,
+    y: Tensor | None = None,
+    through: Callable[[Tensor], Tensor] = _unchanged,
+) -> tuple[Tensor, Tensor]:
+    """||grad_x D(through(x), y)||^2, summed over C, H, W, the mean over the batch; and the logits.
+
+    On real images R1, on fakes R2 (Mescheder et al. 2018, https://arxiv.org/abs/1801.04406), which
+    papers weight by gamma / 2. through: what happens to an image before `dis`, an augmentation for
+    instance; the slope is that at the image before it. The logits, which have a graph, spare a
+    second pass. No buffer of `dis` moves.
+    """
+    gradient, y_x = slope(dis, x, y, through)
+    return gradient.square().flatten(1).sum(1).mean(), y_x

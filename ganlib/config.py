@@ -26,11 +26,20 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
+def _split(value: Any) -> Any:
+    """Text with commas, or a list of such, as one list of names."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        return value
+    return [name.strip() for part in parts for name in part.split(",") if name.strip()]
+
+
 Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
 Interval = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
 Positive = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
 NonNegative = Annotated[float, BeforeValidator(_no_bool), Field(ge=0)]
 Rate = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, lt=1)]
+Policies = Annotated[tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split)]
 
 
 class _Strict(BaseModel):
@@ -62,6 +71,8 @@ class AlgorithmConfig(_Strict):
     """Decay of the averaged generator that sampling prefers; 0 keeps none. Ramps up from 0.1."""
     dequantize: bool = False
     """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
+    diffaugment: Policies = ()
+    """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
 
     @property
     def condition(self) -> "Condition":

@@ -30,13 +30,30 @@ class Algorithm:
     updater: "type[Updater]"
     unmoved: "Callable[[Any], dict[str, str]]" = lambda config: {}
 
+    def networks(self, config: "AlgorithmConfig", spec: "DataSpec") -> "dict[str, nn.Module]":
+        """build()'s networks, the discriminator's input augmented if the settings say so.
+
+        Raises UserError where there is nothing to augment.
+        """
+        networks = self.build(config, spec)
+        if config.diffaugment:
+            from common.augment import augment_input
+            from common.errors import UserError
+
+            if "dis" not in networks:
+                raise UserError("This algorithm has no discriminator that diffaugment could serve.")
+            if spec.image[1:] == (1, 1):
+                raise UserError("diffaugment is for images, and these data are points.")
+            networks["dis"] = augment_input(networks["dis"], config.diffaugment)
+        return networks
+
     def assemble(
         self, config: "AlgorithmConfig", data: "Loader | None", spec: "DataSpec", device: "device"
     ) -> "Updater":
         """The updater and its networks on `device`, with weights from PyTorch's own generator."""
         from ganlib import runtime
 
-        networks = self.build(config, spec)
+        networks = self.networks(config, spec)
         placed = {name: runtime.place(network, device) for name, network in networks.items()}
         return self.updater(config, data, spec, placed).to(device)
 

@@ -341,8 +341,12 @@ class Updater(nn.Module):
         first = n * (ranks.rank() * self.passes.count + self.passes.current)
         return self._draws[k][first : first + n]
 
+    @property
+    def _weight(self) -> Tensor:
+        return next(self.parameters())
+
     def _empty(self, *shape: int) -> Tensor:
-        return torch.empty(shape, device=self.clock.device, dtype=next(self.parameters()).dtype)
+        return torch.empty(shape, device=self.clock.device, dtype=self._weight.dtype)
 
     def _own_buffers(self) -> list[Tensor]:
         """What a share of the batch changes on its own: running statistics, spectral-norm vectors,

@@ -86,7 +86,7 @@ def make_updater(toy_data: Callable[..., DataSet]) -> Callable[..., Any]:
             data, spec, config.batch_size, seed, condition=config.condition, dtype=dtype
         )
         torch.manual_seed(seed)
-        networks = {k: net.to(dtype) for k, net in algorithm.build(config, spec).items()}
+        networks = {k: net.to(dtype) for k, net in algorithm.networks(config, spec).items()}
         return algorithm.updater(config, loader, spec, networks)
 
     return make

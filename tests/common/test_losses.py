@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from common import losses
 from common.layers import BatchNorm2d, SNConv2d, SNLinear
-from common.losses import gradient_penalty
+from common.losses import gradient_penalty, r1_penalty
 
 REAL = np.array([[2.0], [-0.5], [0.25]])
 FAKE = np.array([[-3.0], [1.5]])  # another batch size, on purpose
@@ -232,3 +232,88 @@ def test_energy_distance_by_hand() -> None:
     h_other = torch.tensor([[0.0, 4.0], [0.0, 1.0]])
     found = losses.energy_distance(h_real, h_fake, h_other)
     assert found.item() == pytest.approx(((5 + 4 - 3) + (1 + 1 - 0)) / 2)
+
+
+# --- R1 and R2, and the relativistic loss
+
+
+def test_the_relativistic_losses_pair_the_samples() -> None:
+    real, fake = np.array([[2.0], [-0.5]]), np.array([[-3.0], [1.5]])
+    y_real, y_fake = torch.from_numpy(real), torch.from_numpy(fake)
+    dis = (softplus(np.array(-5.0)) + softplus(np.array(2.0))) / 2
+    gen = (softplus(np.array(5.0)) + softplus(np.array(-2.0))) / 2
+    assert losses.loss_dis_relativistic(y_real, y_fake).item() == pytest.approx(dis, abs=1e-12)
+    assert losses.loss_gen_relativistic(y_real, y_fake).item() == pytest.approx(gen, abs=1e-12)
+    assert losses.loss_dis_relativistic(1e4 * y_real, 1e4 * y_fake).item() == pytest.approx(1e4)
+
+
+class Quadratic(nn.Module):
+    """D(x) = x^T A x, whose slope is (A + A^T) x."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.randn(n, n, dtype=torch.float64))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        h = x.flatten(1)
+        return ((h @ self.a) * h).sum(1)
+
+
+def test_r1_of_a_quadratic_critic_is_known() -> None:
+    torch.manual_seed(0)
+    dis, x = Quadratic(4), torch.randn(7, 1, 2, 2, dtype=torch.float64)
+    penalty, y_x = r1_penalty(dis, x)
+    rows, both = x.reshape(7, 4), (dis.a + dis.a.T).detach()
+    assert penalty.item() == pytest.approx((rows @ both).square().sum(1).mean().item())
+    assert torch.equal(y_x, dis(x))
+    (gradient,) = torch.autograd.grad(penalty, dis.a)
+    expected = 4 * (rows.T @ rows @ both + both @ rows.T @ rows) / 7 / 2
+    torch.testing.assert_close(gradient, expected)
+    halved, _ = r1_penalty(dis, x, through=lambda x: x / 2)  # D(x / 2) = D(x) / 4
+    assert halved.item() == pytest.approx(penalty.item() / 16)
+
+
+def test_r1_of_a_linear_critic_is_known() -> None:
+    dis = Critic(nn.Flatten(), nn.Linear(4, 1))
+    with torch.no_grad():
+        dis.layers[1].weight.copy_(torch.tensor([[0.0, 3.0, 4.0, 0.0]]))
+    x = torch.randn(7, 1, 2, 2)
+    assert r1_penalty(dis, x)[0].item() == pytest.approx(25)
+    assert r1_penalty(dis, x, torch.full((7,), 2.0))[0].item() == pytest.approx(100)
+
+
+@pytest.mark.parametrize("critic", CRITICS)
+def test_r1_and_its_gradients_are_those_of_finite_differences(
+    critic: Callable[[], Critic],
+) -> None:
+    dis, x = make(critic)
+    parameters = list(dis.parameters())
+    state = {name: buffer.clone() for name, buffer in dis.named_buffers()}
+
+    def total() -> float:
+        y = torch.func.functional_call(dis, {k: v.clone() for k, v in state.items()}, (x,))
+        return float(y.sum().item())
+
+    penalty, _ = r1_penalty(dis, x)
+    gradients = torch.autograd.grad(penalty, parameters, allow_unused=True)
+    slope = finite_differences(total, x)
+    assert penalty.item() == pytest.approx(slope.square().sum((1, 2, 3)).mean().item(), rel=1e-7)
+    for p, gradient in zip(parameters, gradients, strict=True):
+        expected = finite_differences(lambda: r1_penalty(dis, x)[0].item(), p)
+        found = torch.zeros_like(p) if gradient is None else gradient
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
+    assert all(torch.equal(buffer, state[name]) for name, buffer in dis.named_buffers())
+
+
+@pytest.mark.parametrize("critic", CRITICS)
+def test_the_logits_of_the_penalty_have_the_graph_of_a_pass(critic: Callable[[], Critic]) -> None:
+    dis, x = make(critic)
+    parameters = list(dis.parameters())
+    penalty, y_x = r1_penalty(dis, x)
+    found = torch.autograd.grad(penalty + y_x.mean(), parameters)
+    at = x.clone().requires_grad_()
+    y = dis(at)
+    (slope,) = torch.autograd.grad(y.sum(), at, create_graph=True)
+    wanted = slope.square().sum((1, 2, 3)).mean() + y.mean()
+    torch.testing.assert_close(y_x, y)
+    torch.testing.assert_close(found, torch.autograd.grad(wanted, parameters))

@@ -1,0 +1,208 @@
+"""R3GAN's networks: residual blocks with grouped convolutions, and no normalisation at all.
+
+Huang et al. 2024, configuration E; sizes and initialisation as in brownvc/R3GAN, R3GAN/Networks.py
+and train.py.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.data import DataSpec, Shape
+from common.layers import LEAK
+from common.mlp import MLPDiscriminator, MLPGenerator
+from common.net import Generator, NetConfig
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+N_HIDDEN = 64
+EXPANSION = 2
+KEPT = math.sqrt(2 / (1 + LEAK**2))
+"""The gain that keeps the variance through a leaky ReLU."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """widths: channels of each stage, from the smallest image on; the size doubles between stages.
+    blocks: residual blocks in a stage. group: channels of a group in the 3x3 convolutions.
+    """
+
+    widths: tuple[int, ...]
+    blocks: int = 2
+    group: int = 16
+
+    def scaled(self, width: float) -> "Sizes":
+        """With `width` times the channels, rounded to whole groups."""
+        unit = self.group // EXPANSION
+        widths = tuple(unit * max(1, round(ch * width / unit)) for ch in self.widths)
+        return Sizes(widths, self.blocks, self.group)
+
+    @property
+    def down(self) -> int:
+        """How many times the smallest image is smaller than the largest."""
+        return int(2 ** (len(self.widths) - 1))
+
+    @property
+    def shrink(self) -> float:
+        """The factor on the initial weights of a block's three convolutions.
+
+        So that L blocks add up: Fixup (Zhang, Dauphin, Ma 2019), L ** (-1 / (2 m - 2)) for m = 3.
+        """
+        return float((self.blocks * len(self.widths)) ** -0.25)
+
+
+ARCHITECTURES = {
+    "small": Sizes((256, 256, 128, 64)),
+    "cifar10": Sizes((768, 768, 768, 768)),
+    "ffhq64": Sizes((768, 768, 768, 768, 384)),
+    "ffhq256": Sizes((768, 768, 768, 768, 384, 192, 96)),
+}
+
+
+def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The generator and the discriminator of config.architecture for spec.image."""
+    if config.architecture == "mlp":
+        return {
+            "gen": MLPGenerator(spec.image, N_HIDDEN, config.width),
+            "dis": MLPDiscriminator(spec.image, config.width),
+        }
+    sizes = ARCHITECTURES[config.architecture].scaled(config.width)
+    return {"gen": R3Generator(spec.image, sizes), "dis": R3Discriminator(spec.image, sizes)}
+
+
+class BiasLeakyReLU(nn.Module):
+    """leaky_relu(x + bias), one bias for each channel: the only biases of these networks."""
+
+    def __init__(self, ch: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(ch, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, ch, H, W) -> the same."""
+        return F.leaky_relu(x + self.bias, LEAK)
+
+
+class Block(nn.Module):
+    """x plus 1x1 to twice the channels, grouped 3x3, 1x1 back; starts as the identity."""
+
+    def __init__(self, ch: int, sizes: Sizes) -> None:
+        super().__init__()
+        wide = EXPANSION * ch
+        self.c1 = conv(ch, wide, 1, gain=KEPT * sizes.shrink)
+        self.b1 = BiasLeakyReLU(wide)
+        self.c2 = conv(wide, wide, 3, wide // sizes.group, gain=KEPT * sizes.shrink)
+        self.b2 = BiasLeakyReLU(wide)
+        self.c3 = conv(wide, ch, 1, gain=0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, ch, H, W) -> the same."""
+        h = self.b1(self.c1(x))
+        y: Tensor = x + self.c3(self.b2(self.c2(h)))
+        return y
+
+
+class Resample(nn.Module):
+    """The 4x4 filter [1, 3, 3, 1] x [1, 3, 3, 1], of sum 1, for each channel; zeros outside."""
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        line = torch.tensor([1.0, 3.0, 3.0, 1.0])
+        self.register_buffer("kernel", torch.outer(line, line) / 64, persistent=False)
+
+    def _depthwise(self, x: Tensor) -> Tensor:
+        return self.kernel.to(x.dtype).expand(x.shape[1], 1, 4, 4)
+
+
+class Up(Resample):
+    """Twice the height and width."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, 2 * H, 2 * W)."""
+        kernel = 4 * self._depthwise(x)  # a quarter of the pixels under it are not zero
+        return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+
+
+class Down(Resample):
+    """Half the height and width."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H / 2, W / 2)."""
+        return F.conv2d(x, self._depthwise(x), stride=2, padding=1, groups=x.shape[1])
+
+
+class R3Generator(Generator):
+    """A learned small image times linear(z), stages of blocks, 1x1 to the image; no tanh.
+
+    H and W: multiples of sizes.down.
+    """
+
+    def __init__(self, image: Shape, sizes: Sizes) -> None:
+        super().__init__(N_HIDDEN, "normal")
+        channels, height, width = image
+        first, last = sizes.widths[0], sizes.widths[-1]
+        self.basis = nn.Parameter(torch.randn(first, height // sizes.down, width // sizes.down))
+        self.l0 = linear(N_HIDDEN, first)
+        layers: list[nn.Module] = stage(first, sizes)
+        for small, large in pairwise(sizes.widths):
+            layers += [*change(small, large), Up(), *stage(large, sizes)]
+        self.layers = nn.Sequential(*layers, conv(last, channels, 1))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 64) -> images (N, C, H, W); y is not used."""
+        images: Tensor = self.layers(self.l0(z)[:, :, None, None] * self.basis)
+        return images
+
+
+class R3Discriminator(nn.Module):
+    """The generator's mirror image: 1x1, stages of blocks, one number for each channel, linear."""
+
+    def __init__(self, image: Shape, sizes: Sizes) -> None:
+        super().__init__()
+        channels, height, width = image
+        first, last = sizes.widths[0], sizes.widths[-1]
+        layers: list[nn.Module] = [conv(channels, last, 1)]
+        for large, small in pairwise(sizes.widths[::-1]):
+            layers += [*stage(large, sizes), Down(), *change(large, small)]
+        bottom = (height // sizes.down, width // sizes.down)
+        basis = initialised(nn.Conv2d(first, first, bottom, groups=first, bias=False))
+        self.features = nn.Sequential(*layers, *stage(first, sizes), basis, nn.Flatten())
+        self.l1 = linear(first, 1)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) -> logits (N, 1); y is not used."""
+        logits: Tensor = self.l1(self.features(x))
+        return logits
+
+
+def stage(ch: int, sizes: Sizes) -> list[nn.Module]:
+    """The residual blocks of one size of image."""
+    return [Block(ch, sizes) for _ in range(sizes.blocks)]
+
+
+def change(before: int, after: int) -> list[nn.Module]:
+    """A 1x1 convolution where the number of channels changes, else nothing."""
+    return [] if before == after else [conv(before, after, 1)]
+
+
+def conv(before: int, after: int, kernel: int, groups: int = 1, gain: float = 1.0) -> nn.Conv2d:
+    """A convolution without bias that keeps the size; weights N(0, gain^2 / fan_in)."""
+    layer = nn.Conv2d(before, after, kernel, padding=kernel // 2, groups=groups, bias=False)
+    return initialised(layer, gain)
+
+
+def linear(before: int, after: int) -> nn.Linear:
+    """A linear layer without bias; weights N(0, 1 / fan_in)."""
+    return initialised(nn.Linear(before, after, bias=False))
+
+
+def initialised(layer: Layer, gain: float = 1.0) -> Layer:
+    """`layer` with weights N(0, gain^2 / fan_in)."""
+    nn.init.normal_(layer.weight, 0.0, gain * layer.weight[0].numel() ** -0.5)
+    return layer
