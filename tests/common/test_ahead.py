@@ -214,11 +214,12 @@ def test_what_a_process_cannot_read_is_said_in_one_sentence(
     assert loader.position == before + 8
 
 
+# PyTorch raises on the signal of the death, wherever this process is by then, even in a __del__
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_killed_process_is_noticed(make: Make) -> None:
     loader = make()
     expected = make(0)
     next(loader)
-    # PyTorch raises on the signal of its death, wherever this process is by then
     with pytest.raises((UserError, RuntimeError), match="worker|process that reads"):
         os.kill(processes()[0].pid, signal.SIGKILL)
         while True:
