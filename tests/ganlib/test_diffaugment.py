@@ -152,7 +152,7 @@ def test_a_run_takes_it_from_assemble() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
 def test_a_loss_compiles(make_updater: Make) -> None:
     torch._dynamo.reset()
-    updater = make_updater("sngan", architecture="quick", diffaugment=ALL)
+    updater = make_updater("sngan", architecture="mlp", diffaugment=ALL)
     x, fake = torch.rand(4, 1, 32, 32), torch.rand(4, 1, 32, 32)
     compiled = torch.compile(updater.loss_dis, fullgraph=True)
     first, second = compiled(x, fake), compiled(x, fake)
