@@ -241,7 +241,8 @@ def unknown_setting(name: str, algorithm: str, known: set[str]) -> str:
     """
     owners = [other for other in algorithms.names() if name in _fields(other)]
     if owners:
-        return f"{algorithm} has no setting '{name}' ({', '.join(owners)} has)."
+        verb = "has" if len(owners) == 1 else "have"
+        return f"{algorithm} has no setting '{name}' ({', '.join(owners)} {verb})."
     return f"There is no setting '{name}' of {algorithm} or of a run.{did_you_mean(name, known)}"
 
 

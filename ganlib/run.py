@@ -236,13 +236,19 @@ def _run(trainer: Trainer, settings: Settings) -> None:
         trainer.run()
         ranks.wait()
     except (torch.OutOfMemoryError, RuntimeError) as error:
+        if "DataLoader worker" in str(error):
+            raise UserError(f"A process that reads the images has died: {error}") from None
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate" not in str(error):
             raise
         size = settings.algorithm.batch_size
         advice = (
-            f"try --batch-size {size // 2}" if size > 1 else "try smaller networks (--width 0.5)"
+            f"try --accumulate 2 or --batch-size {size // 2}"
+            if size > 1
+            else "try smaller networks (--width 0.5)"
         )
         raise UserError(f"Out of memory with batches of {size} images: {advice}.") from None
+    finally:
+        trainer.updater.close()
 
 
 def _test_set(settings: Settings) -> DataSet | None:

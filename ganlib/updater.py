@@ -226,6 +226,11 @@ class Updater(nn.Module):
         self._follow()
         return mean
 
+    def close(self) -> None:
+        """End what the loaders run beside this process."""
+        for loader in self._loaders.values():
+            loader.close()
+
     def wrap_loaders(self, wrapper: Callable[[Loader], Any]) -> dict[tuple[str, int], Any]:
         """All loaders by stream and pass, each in a `wrapper` that stands for it from now on."""
         for key, loader in self._loaders.items():
@@ -399,7 +404,8 @@ class Updater(nn.Module):
         old: list[Tensor] = list(self.average.parameters())
         new: list[Tensor] = list(source.parameters())
         way = list(torch._foreach_sub(new, old))
-        torch._foreach_mul_(way, self.now["ema"])
+        # nothing follows once a loss was not finite, as nothing moves
+        torch._foreach_mul_(way, torch.where(self.bad[0] < 0, self.now["ema"], 0.0))
         torch._foreach_add_(old, way)
         for averaged, buffer in zip(self.average.buffers(), source.buffers(), strict=True):
             averaged.copy_(buffer)

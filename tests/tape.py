@@ -94,3 +94,14 @@ def record(
             tape.replay(values)
 
     return values, replay
+
+
+def prepare(monkeypatch: Any, *updaters: Any) -> None:
+    """Let the optimizers of updaters do what they do on a GPU: RMSprop keeps its step count, and
+    takes its learning rate, as tensors.
+    """
+    monkeypatch.setattr(torch.optim.rmsprop, "_get_capturable_supported_devices", lambda: ["cpu"])
+    for optimizer in (o for updater in updaters for o in updater.optimizer.values()):
+        for group in optimizer.param_groups:
+            if isinstance(optimizer, torch.optim.RMSprop):
+                group |= {"capturable": True, "foreach": True}

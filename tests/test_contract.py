@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tape import record
+from tape import prepare, record
 from torch import Tensor
 
 from ganlib.graph import WARM_UP, Graphs
@@ -161,10 +161,13 @@ def test_an_update_never_waits_for_the_host(
     updater.update_core()
 
 
-def test_a_captured_update_is_the_eager_one(algorithm: str, make_updater: Make) -> None:
+def test_a_captured_update_is_the_eager_one(
+    algorithm: str, make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Bitwise, by the stand-in for a CUDA graph that tests/tape.py explains."""
     settings = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 10}
     eager, captured = make_updater(algorithm, **settings), make_updater(algorithm, **settings)
+    prepare(monkeypatch, eager, captured)
     captured.perform = Graphs(captured, record, pytest.fail)
     for _ in range(WARM_UP + 3):
         a, b = eager.update(), captured.update()
@@ -186,7 +189,7 @@ def test_passes_over_parts_of_a_batch_stay_one_update(algorithm: str, make_updat
 
 
 def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> None:
-    updater = make_updater(algorithm, ema_decay=0.0)  # the average still follows
+    updater = make_updater(algorithm)
     updater.update()
     before = {name: p.detach().clone() for name, p in updater.named_parameters()}
     network = next(iter(updater.optimizer))
