@@ -5,6 +5,7 @@ Python worked out, or a branch that it took, stays what it was at the recording;
 of a tensor is an error.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -100,7 +101,8 @@ def prepare(monkeypatch: Any, *updaters: Any) -> None:
     """Let the optimizers of updaters do what they do on a GPU: RMSprop keeps its step count, and
     takes its learning rate, as tensors.
     """
-    monkeypatch.setattr(torch.optim.rmsprop, "_get_capturable_supported_devices", lambda: ["cpu"])
+    module = sys.modules["torch.optim.rmsprop"]  # torch.optim takes its name away
+    monkeypatch.setattr(module, "_get_capturable_supported_devices", lambda: ["cpu"])
     for optimizer in (o for updater in updaters for o in updater.optimizer.values()):
         for group in optimizer.param_groups:
             if isinstance(optimizer, torch.optim.RMSprop):

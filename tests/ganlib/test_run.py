@@ -353,7 +353,9 @@ def test_out_of_memory_names_a_batch_size(toy_file: Path, monkeypatch: pytest.Mo
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(algorithms["dcgan"].updater, "update_core", exhaust)
-    with pytest.raises(UserError, match="batches of 4 images: try --accumulate 2 or --batch-size 2"):
+    with pytest.raises(
+        UserError, match="batches of 4 images: try --accumulate 2 or --batch-size 2"
+    ):
         train("dcgan", toy_file, max_iter=1)
 
 
