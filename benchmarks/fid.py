@@ -30,7 +30,9 @@ N_WARM_UP = 512  # images
 
 @dataclass(frozen=True)
 class Fid:
-    """seconds: for so many images. weights: of Inception: "published", or "random", which take as long."""
+    """seconds: for so many images. weights: of Inception, "published", or "random", which take as
+    long.
+    """
 
     seconds: float
     images: int

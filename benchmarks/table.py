@@ -83,7 +83,7 @@ def alone(runs: Runs) -> str:
             rows = [Row.from_dict(record) for record in report["rows"]]
             block = [(row.mode, row.precision, *cells(row)) for row in rows]
         lines += [(t, *rest) for t, rest in _titled(titles.get(name, name), block)]
-    return _markdown(("work", "mode", "precision", *HEADERS), lines)
+    return _markdown(("work", "mode", "precision", *HEADERS), lines, words=3)
 
 
 def summary(runs: Runs) -> str:
@@ -175,9 +175,9 @@ def _best(work: Workload, runs: Runs) -> str:
 def _stamps(runs: Runs) -> str:
     """What the results of a card were measured with, and when."""
     if not runs:
-        return f"ganlib is unmeasured: no file of results/ is of a {CARD}."
+        return "ganlib is unmeasured: results/ has no file of this card yet."
     stamps = {
-        f"torch {r['environment']['torch']}, {r['environment']['threads']} CPU threads, "
+        f"torch {r['environment']['torch']}, CPU threads {r['environment']['threads']}, "
         f"commit {r['environment']['commit']}, {r['date']}"
         for r in runs.values()
     }
@@ -189,6 +189,6 @@ def _titled(title: str, block: Sequence[tuple[str, ...]]) -> list[tuple[str, tup
     return [(SAME if k else title, row) for k, row in enumerate(block)]
 
 
-def _markdown(headers: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---" if k < 2 else "---:" for k in range(len(headers))]
+def _markdown(headers: Sequence[str], lines: Sequence[Sequence[str]], words: int = 2) -> str:
+    rule = ["---" if k < words else "---:" for k in range(len(headers))]
     return "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *lines))

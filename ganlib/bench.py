@@ -173,31 +173,17 @@ def measure(
             cost: Cost | None = None
             for precision, mode in product(precisions, modes):
                 say(f"{work.name}, {mode}, {precision}")
-                timing, error = None, ""
-                try:
-                    cost = cost or count(work, device)
-                    timing = _time(work, device, mode, precision, iterations)
-                except RuntimeError as problem:  # of memory, of a compiler, of a loss
-                    error = _sentence(problem)
-                # here and not in the handler, where the error's frames hold the updater
+                row = _row(work, device, mode, precision, iterations, ceilings[precision], cost)
+                cost = row.cost
+                # not where an error is handled, whose frames hold the updater
                 _clean(device, "compile" in mode)
-                settings = work.config.model_dump(mode="json")
-                yield Row(
-                    work.name,
-                    settings,
-                    work.image,
-                    mode,
-                    precision,
-                    ceilings[precision],
-                    cost,
-                    timing,
-                    error,
-                )
+                yield row
 
 
 def count(work: Work, device: torch.device) -> Cost:
     """The cost of an iteration, by running one."""
     updater = assemble(work, device)
+    accelerate(updater, _how(work, "eager", "fp32"), 1, lambda text: None)
     updater.iteration = steady(updater, work)[0]
     before = updater.images
     with Flops() as flops:
@@ -306,6 +292,26 @@ def report(rows: Iterable[Row], device: torch.device) -> dict[str, Any]:
     }
 
 
+def _row(
+    work: Work,
+    device: torch.device,
+    mode: Mode,
+    precision: Precision,
+    iterations: int,
+    ceiling: float,
+    cost: Cost | None,
+) -> Row:
+    """cost: of an iteration, if it is known by now."""
+    timing, error = None, ""
+    try:
+        cost = cost or count(work, device)
+        timing = _time(work, device, mode, precision, iterations)
+    except RuntimeError as problem:  # of memory, of a compiler, of a loss
+        error = _sentence(problem)
+    settings = work.config.model_dump(mode="json")
+    return Row(work.name, settings, work.image, mode, precision, ceiling, cost, timing, error)
+
+
 def _time(
     work: Work, device: torch.device, mode: Mode, precision: Precision, iterations: int
 ) -> Timing:
@@ -313,10 +319,7 @@ def _time(
     _clean(device)
     start = time.perf_counter()
     updater, reasons = assemble(work, device), list[str]()
-    how = RunConfig(
-        algorithm=work.name, precision=precision, graph="graph" in mode, compile="compile" in mode
-    )
-    accelerate(updater, how, iterations, reasons.append)
+    accelerate(updater, _how(work, mode, precision), iterations, reasons.append)
     turns = cycle(steady(updater, work))
 
     def update() -> None:
@@ -330,6 +333,12 @@ def _time(
     low, middle, high = quantiles(clock(device, update, iterations), method="inclusive")
     updater.check_finite()
     return Timing(middle, low, high, iterations, warm_up, _peak_memory(device))
+
+
+def _how(work: Work, mode: Mode, precision: Precision) -> RunConfig:
+    return RunConfig(
+        algorithm=work.name, precision=precision, graph="graph" in mode, compile="compile" in mode
+    )
 
 
 def _warm_up(update: Callable[[], None], device: torch.device) -> None:
