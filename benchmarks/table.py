@@ -87,12 +87,12 @@ def alone(runs: Runs) -> str:
 
 
 def summary(runs: Runs) -> str:
-    """A line per workload: the best other program, the target and our best, on CARD."""
+    """A line per workload that is here: the best other program, the target, our best; on CARD."""
     lines = []
-    for work in (w for w in WORKLOADS if w.peers):
+    for work in (w for w in WORKLOADS if w.peers and w.work is not None):
         best = min(work.peers, key=lambda peer: peer.ms)
         target = "" if work.target is None else f"{work.target:g}"
-        lines.append((work.title, f"{best.ms:.1f} ({best.name})", target, _best(work, runs)))
+        lines.append((work.title, f"{best.ms:.1f}, {best.name}", target, _best(work, runs)))
     return _markdown(("ms an iteration", "best other program", "target", "ganlib"), lines)
 
 
@@ -162,14 +162,12 @@ def _how(fid: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _best(work: Workload, runs: Runs) -> str:
-    if work.work is None:
-        return MISSING
     rows = [Row.from_dict(record) for record in runs.get(work.name, {"rows": []})["rows"]]
     timed = [(row.timing.seconds, row) for row in rows if row.timing is not None]
     if not timed:
         return "failed" if rows else UNMEASURED
     seconds, row = min(timed, key=lambda pair: pair[0])
-    return f"{number(1000 * seconds)} ({row.mode}, {row.precision})"
+    return f"{number(1000 * seconds)}, {row.mode}, {row.precision}"
 
 
 def _stamps(runs: Runs) -> str:
