@@ -1,0 +1,1 @@
+"""The library's speed on fixed workloads, beside that of other programs: see README.md."""

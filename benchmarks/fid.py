@@ -1,0 +1,103 @@
+"""How long a FID takes: samples of a generator through Inception, to the distance."""
+
+import io
+import os
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import torch
+from torch import nn
+from torch_fidelity.feature_extractor_inceptionv3 import (
+    URL_INCEPTION_V3,
+    FeatureExtractorInceptionV3,
+)
+
+from common.seeds import generator
+from evaluation import Evaluator
+from evaluation.cache import cache_folder
+from evaluation.extractors.inception import VARIABLE, Inception
+from evaluation.features import Extractor, Options, Precision, make_extractor
+from ganlib.bench import Work, assemble
+from ganlib.precision import set_float32
+from ganlib.runtime import synchronize
+
+N_REFERENCE = 4096  # real images: more than features, so that their covariance has full rank
+N_WARM_UP = 512  # images
+
+
+@dataclass(frozen=True)
+class Fid:
+    """seconds: for so many images. weights: of Inception, "published", or "random", which take as
+    long.
+    """
+
+    seconds: float
+    images: int
+    precision: Precision
+    channels_last: bool
+    weights: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """In plain types."""
+        return asdict(self)
+
+
+def time_fid(
+    work: Work, device: torch.device, options: Options, n: int, extractor: Extractor | None = None
+) -> Fid:
+    """Time n samples of the work's generator, whose weights are random, to their FID.
+
+    The statistics of the real images, which are random too, are there before the clock starts.
+    extractor: in place of Inception.
+    """
+    weights = "given"
+    if extractor is None:
+        weights = "published" if _find_weights(options) else "random"
+        make = random_inception if weights == "random" else partial(make_extractor, "inception")
+        extractor = make(device, options)
+    set_float32("tf32")  # how the library generates by default
+    updater = assemble(work, device)
+    random = generator(0, "real")
+    shape = (N_REFERENCE, *work.image)
+    real = torch.randint(256, shape, dtype=torch.uint8, generator=random)
+    evaluator = Evaluator(extractor, {"train": real})
+    evaluator.reference("train")
+    evaluator(updater.sample(N_WARM_UP, 0), ["fid"])
+    synchronize(device)
+    start = time.perf_counter()
+    evaluator(updater.sample(n, 1), ["fid"])
+    synchronize(device)
+    seconds = time.perf_counter() - start
+    return Fid(seconds, n, options.precision, options.channels_last, weights)
+
+
+def random_inception(device: torch.device, options: Options) -> Inception:
+    """Inception with random weights: what it says of images means nothing."""
+    nothing = io.BytesIO()
+    torch.save({}, nothing)
+    nothing.seek(0)
+    torch.manual_seed(0)
+    network = _Unloaded(
+        "random", ["2048", "logits_unbiased"], feature_extractor_weights_path=nothing
+    )
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    digest = sha256(f"random weights by torch {torch.__version__}".encode()).hexdigest()
+    return Inception(network.eval(), digest, device, options)
+
+
+def _find_weights(options: Options) -> bool:
+    """Whether the published weights are on this machine; nothing is downloaded for a timing."""
+    stored = cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]
+    return bool(options.weights or os.environ.get(VARIABLE)) or stored.exists()
+
+
+class _Unloaded(FeatureExtractorInceptionV3):  # type: ignore[misc]
+    """The network before it is given weights."""
+
+    def load_state_dict(self, *_: Any) -> None:
+        pass

@@ -1,0 +1,158 @@
+"""Measure the workloads on this machine and bring the tables up to date:
+
+python -m benchmarks.run [WORKLOAD]...
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmarks.workloads import FID_NAME, WORKLOADS, Workload, choose
+from common.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganlib.bench import Mode
+    from ganlib.precision import Precision
+
+RESULTS = Path(__file__).parent / "results"
+NAMES = [work.name for work in WORKLOADS if work.work is not None]
+
+
+@click.command(help=f"Measure WORKLOADs, of {', '.join(NAMES)}, {FID_NAME}.")
+@click.argument("names", nargs=-1, metavar="[WORKLOAD]...")
+@click.option("--device", help="cpu or cuda:0.  [default: the first GPU if there is one]")
+@click.option(
+    "--mode",
+    multiple=True,
+    type=click.Choice(["eager", "compile", "graph", "graph+compile"]),
+    help="May be repeated.  [default: those of the device]",
+)
+@click.option(
+    "--precision",
+    multiple=True,
+    type=click.Choice(["fp32", "tf32", "bf16"]),
+    help="May be repeated.  [default: tf32 and bf16 on a GPU, fp32 on the CPU]",
+)
+@click.option("--iterations", type=click.IntRange(2), help="To time.")
+@click.option("--fid-images", type=click.IntRange(2), default=50_000, show_default=True)
+@click.option("--tables-only", is_flag=True, help="Measure nothing, write the tables.")
+def command(
+    names: tuple[str, ...],
+    device: str | None,
+    mode: "tuple[Mode, ...]",
+    precision: "tuple[Precision, ...]",
+    iterations: int | None,
+    fid_images: int,
+    tables_only: bool,
+) -> None:
+    """By default all that the device is for: on a CPU that is the quickstart alone."""
+    from benchmarks import table
+
+    if not tables_only:
+        _measure(names, device, mode, precision, iterations, fid_images)
+    for path in table.write(table.read(RESULTS)):
+        click.echo(path)
+
+
+def _measure(
+    names: tuple[str, ...],
+    device: str | None,
+    mode: "tuple[Mode, ...]",
+    precision: "tuple[Precision, ...]",
+    iterations: int | None,
+    fid_images: int,
+) -> None:
+    from ganlib import bench
+    from ganlib.runtime import pick_device
+
+    where = pick_device(None, device)
+    gpu = where.type == "cuda"
+    works = choose(tuple(name for name in names if name != FID_NAME))
+    if not names:
+        works = [work for work in WORKLOADS if work.work is not None and (gpu or work.quick)]
+    modes = mode or bench.MODES[where.type]
+    usual: tuple[Precision, ...] = ("tf32", "bf16") if gpu else ("fp32",)
+    bench.check(where, modes, precision)
+    for work in works:
+        n = iterations or bench.ITERATIONS[where.type]
+        rows = measure(work, where, modes, precision or usual, n)
+        keep(work.name, bench.report(rows, where))
+    if FID_NAME in names or (gpu and not names):
+        keep(FID_NAME, {**bench.report([], where), "rows": _fid(where, fid_images)})
+
+
+def measure(
+    work: Workload,
+    device: "torch.device",
+    modes: "Sequence[Mode]",
+    precisions: "Sequence[Precision]",
+    iterations: int,
+) -> list[Any]:
+    """The rows of one workload, printed as well."""
+    from ganlib import bench
+    from ganlib.bench_table import show
+
+    assert work.work is not None
+    made = [work.work(work.name)]
+    rows = list(bench.measure(made, device, modes, precisions, iterations, _say))
+    show(rows, work.title)
+    return rows
+
+
+def keep(name: str, report: dict[str, Any], folder: Path = RESULTS) -> Path:
+    """Put a workload's report into its card's file, whose other workloads stay."""
+    from common.files import atomic
+
+    card = report.pop("card")
+    report["environment"].pop("command", None)  # names folders of the machine
+    path = folder / f"{re.sub(r'[^a-z0-9]+', '_', card.lower()).strip('_')}.json"
+    runs = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else {}
+    folder.mkdir(exist_ok=True)
+    with atomic(path) as temporary:
+        record = {"card": card, "runs": {**runs, name: report}}
+        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    return path
+
+
+def _fid(device: "torch.device", n: int) -> list[dict[str, Any]]:
+    from benchmarks.fid import time_fid
+    from evaluation.features import Options
+
+    timed = []
+    work = _make(choose(("sngan_resnet",))[0].work)
+    fast = (Options(precision="tf32"), Options(None, "bf16", True))
+    for options in (Options(), *(fast if device.type == "cuda" else ())):
+        _say(f"{FID_NAME}, {options.precision}")
+        fid = time_fid(work, device, options, n)
+        _say(f"{fid.seconds:.1f} s, {fid.weights} weights of Inception")
+        timed.append(fid.to_dict())
+    return timed
+
+
+def _make(work: "Callable[[str], Any] | None") -> Any:
+    assert work is not None
+    return work(FID_NAME)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def main() -> None:
+    """Bad input ends in one sentence and status 2."""
+    try:
+        command(prog_name="benchmarks.run")
+    except UserError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
