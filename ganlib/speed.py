@@ -20,6 +20,8 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     """
     device = updater.clock.device
     precision.set_float32(s.precision)
+    # shapes stay the same, so the search for the fastest convolutions is made once
+    torch.backends.cudnn.benchmark = not s.deterministic
     networks = [network for name, network in updater.named_children() if name != "average"]
     for network in networks:
         if s.precision == "bf16":
