@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from common.data import Shape
+from common.data import POINTS, Shape
 from common.layers import Factory, init_he_uniform
 from common.net import Generator, Latent, scaled
 
@@ -20,11 +20,19 @@ def layers(n_in: int, width: float = 1.0, linear: Factory = nn.Linear) -> nn.Seq
 
 
 class MLPGenerator(Generator):
-    """Three layers and a linear one, without normalisation and without tanh."""
+    """Three layers and a linear one, without normalisation and without tanh.
+
+    n_hidden: by default 4 for points, whose modes more noise hides for long, and 128 for images.
+    """
 
     def __init__(
-        self, image: Shape, n_hidden: int = 128, width: float = 1.0, latent: Latent = "normal"
+        self,
+        image: Shape,
+        n_hidden: int | None = None,
+        width: float = 1.0,
+        latent: Latent = "normal",
     ) -> None:
+        n_hidden = n_hidden or (4 if image == POINTS else 128)
         super().__init__(n_hidden, latent)
         self.layers = layers(n_hidden, width)
         self.l4 = nn.Linear(scaled(HIDDEN, width), math.prod(image))

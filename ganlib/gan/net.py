@@ -53,7 +53,7 @@ def cifar_fc(image: Shape, width: float) -> dict[str, nn.Module]:
 
 
 def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: z 128 ~ N(0, 1); no paper's network."""
+    """Three layers of 128, for points: common/mlp.py; no paper's network."""
     return {"gen": MLPGenerator(image, width=width), "dis": MLPDiscriminator(image, width)}
 
 

@@ -64,7 +64,7 @@ def quick(
     gen_widths: tuple[int, ...] = (256, 128, 64),
     dis_widths: tuple[int, ...] = (32, 64, 128),
 ) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU at 1x32x32: z 128 ~ N(0, 1); no paper's network."""
+    """Small enough for minutes on a CPU at 1x32x32: common/mlp.py; no paper's network."""
     deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
     conv = partial(SNConv2d, kernel_size=4, stride=2, padding=1)
     widths = [scaled(ch, width) for ch in gen_widths]
@@ -76,7 +76,7 @@ def quick(
 
 
 def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
-    """Three layers of 128, for points, D all normalised: z 128 ~ N(0, 1); no paper's network."""
+    """Three layers of 128, for points, D all normalised: common/mlp.py; no paper's network."""
     return {
         "gen": MLPGenerator(image, width=width),
         "dis": MLPDiscriminator(image, width, linear=SNLinear),

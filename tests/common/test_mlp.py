@@ -28,6 +28,10 @@ def test_shapes_and_parameters(image: tuple[int, int, int], width: float, h: int
     assert count(dis) == (d * h + h) + inner + (h * 3 + 3)
 
 
+def test_points_have_little_noise() -> None:
+    assert MLPGenerator((2, 1, 1)).n_hidden == 4 and MLPGenerator((1, 28, 28)).n_hidden == 128
+
+
 def test_channels_and_pixels_keep_their_places() -> None:
     gen = MLPGenerator((3, 4, 5))
     z = gen.make_hidden(2)
