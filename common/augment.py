@@ -46,7 +46,7 @@ def translation(x: Tensor, u: Tensor) -> Tensor:
         inside = (source >= 0) & (source < side)
         # gather and not grid_sample, which has no second derivative
         moved = torch.take_along_dim(x, _along(source.clamp(0, side - 1), axis), axis)
-        x = torch.where(_along(inside, axis), moved, 0)
+        x = moved.masked_fill(~_along(inside, axis), 0)
     return x
 
 
@@ -61,7 +61,7 @@ def cutout(x: Tensor, u: Tensor) -> Tensor:
         inside = (position >= first[:, None]) & (position < first[:, None] + size)
         hidden = _along(inside, axis) if hidden is None else hidden & _along(inside, axis)
     assert hidden is not None
-    return torch.where(hidden, 0, x)
+    return x.masked_fill(hidden, 0)
 
 
 def flip(x: Tensor, u: Tensor) -> Tensor:

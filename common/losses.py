@@ -70,7 +70,7 @@ def row_norm(h: Tensor) -> Tensor:
     # vector_norm's second derivative at 0, which a penalty on its slope needs, is nan
     square = h.square().sum(1)
     zero = square == 0
-    return torch.where(zero, 0.0, torch.where(zero, 1.0, square).sqrt())
+    return square.masked_fill(zero, 1).sqrt().masked_fill(zero, 0)
 
 
 def loss_dis_relativistic(y_real: Tensor, y_fake: Tensor) -> Tensor:

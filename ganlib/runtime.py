@@ -19,9 +19,7 @@ def pick_device(gpu: int | None, device: str | None) -> torch.device:
     if gpu is None:
         if not torch.cuda.is_available():
             return torch.device("cpu")
-        own = _checked(f"cuda:{ranks.local_rank()}")
-        torch.cuda.set_device(own)
-        return own
+        return _checked(f"cuda:{ranks.local_rank()}")
     if ranks.launched() and gpu >= 0:
         raise UserError("Each of several processes has a GPU of its own: leave --gpu out.")
     return torch.device("cpu") if gpu < 0 else _checked(f"cuda:{gpu}")
@@ -31,6 +29,8 @@ def _checked(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)  # graphs are captured on the current one
     except (RuntimeError, AssertionError, NotImplementedError):
         count = torch.cuda.device_count()
         have = f"there are {count} GPUs, numbered from 0" if count else "PyTorch sees no GPU here"

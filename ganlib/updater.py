@@ -370,7 +370,7 @@ class Updater(nn.Module):
         finite = torch.isfinite(loss + nn.utils.get_total_norm(given))
         first = ~finite & (self.bad[0] < 0)
         self.bad[0] = torch.where(first, self.clock, self.bad[0])
-        self.bad[1] = torch.where(first, list(self.optimizer).index(name), self.bad[1])
+        self.bad[1].masked_fill_(first, list(self.optimizer).index(name))
         ok = self.bad[0] < 0
         optimizer: Any = self.optimizer[name]
         # what GradScaler uses: a fused optimizer skips its step where found_inf is 1
@@ -379,11 +379,11 @@ class Updater(nn.Module):
             optimizer.grad_scale, optimizer.found_inf = None, (~ok).float()
         for parameter, gradient in zip(self._parameters_of(name), gradients, strict=True):
             if gradient is not None:
-                gradient = gradient if skips else torch.where(ok, gradient, 0)
+                gradient = gradient if skips else gradient.masked_fill(~ok, 0)
                 gradient = _as_strided_like(gradient, parameter)
             parameter.grad = gradient
         for group, lr in zip(optimizer.param_groups, self._base_lr[name], strict=True):
-            group["lr"] = torch.where(ok, lr * self.rate(), 0.0).float()
+            group["lr"] = (lr * self.rate()).masked_fill(~ok, 0).float()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -405,7 +405,7 @@ class Updater(nn.Module):
         new: list[Tensor] = list(source.parameters())
         way = list(torch._foreach_sub(new, old))
         # nothing follows once a loss was not finite, as nothing moves
-        torch._foreach_mul_(way, torch.where(self.bad[0] < 0, self.now["ema"], 0.0))
+        torch._foreach_mul_(way, self.now["ema"].masked_fill(self.bad[0] >= 0, 0))
         torch._foreach_add_(old, way)
         for averaged, buffer in zip(self.average.buffers(), source.buffers(), strict=True):
             averaged.copy_(buffer)

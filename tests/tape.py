@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -22,6 +23,18 @@ Values = dict[str, Tensor]
 def place(t: Tensor) -> tuple[Any, ...]:
     """Where a tensor lies: autograd may hand out another object for the same memory."""
     return t.untyped_storage()._cdata, t.storage_offset(), t.shape, t.stride(), t.dtype
+
+
+class Waits(TorchFunctionMode):
+    """Refuses what would copy a number of the host's to the GPU, which a capture does not allow."""
+
+    MAKERS = {torch.tensor, torch.as_tensor, torch.from_numpy}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        numbers = [a for a in args if isinstance(a, int | float)]
+        if func in self.MAKERS or (func is torch.where and numbers):
+            raise RuntimeError(f"{func.__name__} copies a number to the device: it would wait")
+        return func(*args, **(kwargs or {}))
 
 
 class Tape(TorchDispatchMode):
@@ -84,7 +97,7 @@ def record(
     """What ganlib.graph.Recorder asks for."""
     tape, state = Tape(), random.get_state()
     try:
-        with torch.random.fork_rng(), tape:
+        with torch.random.fork_rng(), Waits(), tape:
             values = body()
     finally:
         random.set_state(state)

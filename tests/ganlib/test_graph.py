@@ -125,3 +125,19 @@ def test_a_python_number_in_an_update_would_be_found_out(make_updater: Make) -> 
     for _ in range(WARM_UP + 2):
         a, b = eager.update(), graphed.update()
     assert int(a["k"]) == WARM_UP + 1 and int(b["k"]) == WARM_UP
+
+
+def test_a_number_in_torch_where_would_be_found_out(make_updater: Make) -> None:
+    """On a GPU it is a copy from the host, which waits; on a CPU nobody notices."""
+    updater, said = make_updater("dcgan"), []
+    core = updater.update_core
+
+    def update_core() -> dict[str, Tensor]:
+        values: dict[str, Tensor] = core()
+        return values | {"k": torch.where(values["loss_dis"] > 0, 1.0, values["loss_gen"])}
+
+    updater.update_core = update_core
+    captured(updater, said.append)
+    for _ in range(WARM_UP + 1):
+        updater.update()
+    assert len(said) == 1 and "would wait" in said[0]
