@@ -50,18 +50,20 @@ def distance() -> PixelDistance:
 
 
 SMALL = {"width": 0.25, "batch_size": 32, "gpu": -1, "tensorboard": False, "ema_decay": 0.99}
+UPDATES = {"gan": 6000}  # its authors' gradient descent is slower than Adam
 
 
 @pytest.mark.parametrize("name", algorithms.names())
 def test_samples_move_towards_the_data(
     name: str, distance: PixelDistance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """1,200 network updates at a quarter of the width: the distance falls to a third at least."""
+    """1,200 network updates or UPDATES at a quarter of the width: the distance falls to a third."""
     monkeypatch.chdir(tmp_path)
     settings: dict[str, Any] = {**SMALL, "algorithm": name, "sample_interval": 0}
     before = ganlib.train(**settings, max_iter=1).sample(1000)
     updates = 1 + getattr(algorithms[name].config(), "n_dis", 1)
-    after = ganlib.train(**settings, max_iter=1200 // updates).sample(1000)
+    iterations = UPDATES.get(name, 1200) // updates
+    after = ganlib.train(**settings, max_iter=iterations).sample(1000)
     assert distance(after) < distance(before) / 3
     assert after.std(0).mean() > 0.2  # the samples differ from each other
 

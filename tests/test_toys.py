@@ -15,13 +15,13 @@ COMMON: dict[str, Any] = {
     "dataset": "ring8",
     "architecture": "mlp",
     "gpu": -1,
-    "batch_size": 64,
-    "adam_alpha": 1e-3,
-    "adam_beta1": 0.5,
-    "adam_beta2": 0.999,
+    "batch_size": 128,
+    "adam_alpha": 2e-3,
+    "adam_beta1": 0.0,
+    "adam_beta2": 0.99,
     "lr_decay": "linear",
     "ema_decay": 0.99,
-    "max_iter": 2000,
+    "max_iter": 800,
     "sample_interval": 0,
     "snapshot_interval": 0,
     "tensorboard": False,
@@ -29,8 +29,8 @@ COMMON: dict[str, Any] = {
 SETTINGS: dict[str, dict[str, Any]] = {
     "dcgan": {},
     "gan": {"optimizer": "adam"},
-    "sngan": {"loss": "hinge", "n_dis": 2},
-    "wgan_gp": {"lam": 0.1, "n_dis": 3, "adam_beta1": 0.0, "adam_beta2": 0.9, "max_iter": 1200},
+    "sngan": {"loss": "hinge", "n_dis": 2, "max_iter": 1500},
+    "wgan_gp": {"lam": 0.1, "n_dis": 3},
 }
 """What differs from COMMON, by algorithm; one that is not registered is left out."""
 
