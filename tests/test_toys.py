@@ -26,10 +26,43 @@ COMMON: dict[str, Any] = {
     "snapshot_interval": 0,
     "tensorboard": False,
 }
+SLOWER: dict[str, Any] = {
+    "batch_size": 64,
+    "adam_alpha": 1e-3,
+    "adam_beta1": 0.5,
+    "adam_beta2": 0.999,
+}
 SETTINGS: dict[str, dict[str, Any]] = {
+    "alpha_gan": {"n_hidden": 2, "lam": 10, "width": 0.5, "adam_alpha": 5e-4, "max_iter": 1000},
+    "began": {"gamma": 0.7, "lambda_k": 0.01, "adam_alpha": 3e-4, "max_iter": 2000},
+    "cramer": {**SLOWER, "n_dis": 2, "lam": 0.1, "output_dim": 64, "max_iter": 1000},
     "dcgan": {},
+    "dfm": {"adam_alpha": 3e-4, "max_iter": 1500},
+    "dragan": {**SLOWER, "n_dis": 1, "lam": 1, "max_iter": 1500},
     "gan": {"optimizer": "adam"},
+    "improved_gan": {"adam_alpha": 1e-3, "max_iter": 1500},
+    "lsgan": {**SLOWER, "adam_alpha": 3e-4, "batch_size": 256, "max_iter": 3000},
+    "minibatch_discrimination": {"max_iter": 2000},
+    "r3gan": {
+        "batch_size": 256,
+        "adam_beta2": 0.9,
+        "lr_decay": "none",
+        "adam_alpha": 1e-3,
+        "adam_alpha_final": 1e-4,
+        "gamma": 0.05,
+        "decay_images": 500_000,
+        "max_iter": 2000,
+    },
     "sngan": {"loss": "hinge", "n_dis": 2, "max_iter": 1500},
+    "vae": {"decoder": "gaussian", "n_hidden": 2, "batch_size": 256, "max_iter": 3000},
+    "wgan": {
+        **SLOWER,
+        "clip": 0.05,
+        "n_dis": 3,
+        "long_first": 0,
+        "long_interval": 0,
+        "max_iter": 1500,
+    },
     "wgan_gp": {"lam": 0.1, "n_dis": 3},
 }
 """What differs from COMMON, by algorithm; one that is not registered is left out."""
