@@ -61,6 +61,8 @@ class _Compiled:
     def __call__(self, *tensors: Tensor) -> Any:
         from torch._dynamo.exc import TorchDynamoException
 
+        if not self.updater.training:  # a score, of batches of another size
+            return self.eager(*tensors)
         try:
             return self.fast(*tensors)
         except TorchDynamoException as error:

@@ -25,7 +25,7 @@ class Reconstructing(Updater):
         """reconstructions: N training images that `seed` chooses, each followed by its own."""
         if not self._loaders:
             return {}
-        data = self.data.fork("reconstructions")
+        data = self.data.fork("reconstructions").share(0, 1)
         data.seed, data.batch_size = seed, N
         x, _ = next(data)
         with self.evaluating():
@@ -34,7 +34,7 @@ class Reconstructing(Updater):
 
     def each(self, data: DataSet) -> Iterator[Tensor]:
         """Batches (n, C, H, W) that hold every image of `data` once, never mirrored."""
-        loader = self.data.over(data)
+        loader = self.data.over(data).share(0, 1)  # all of it, on every rank
         loader.flip = False
         for start in range(0, len(data), BLOCK):
             loader.batch_size = min(BLOCK, len(data) - start)

@@ -106,3 +106,10 @@ def test_a_trial_decides_once_and_counts_its_iterations(
 def test_compiled_code_is_kept_with_what_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANLIB_CACHE", "/somewhere")
     assert str(cache_folder()) == "/somewhere/inductor"
+
+
+def test_a_score_is_not_compiled_for_its_own_batches(make_updater: Make) -> None:
+    updater = make_updater("dcgan")
+    compile_losses(updater, pytest.fail, "no such compiler")
+    updater.eval()
+    assert updater.loss_gen(updater.hidden(3)).dim() == 0

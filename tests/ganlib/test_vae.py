@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 
-from common.data import DataSpec
+from common.data import DataSet, DataSpec
 from ganlib.vae import ALGORITHM
 from ganlib.vae.densities import kl_normal, log_bernoulli, log_normal
 from ganlib.vae.net import LIMIT, BernoulliDecoder, Encoder, GaussianDecoder, bounded
@@ -225,3 +225,13 @@ def test_the_bound_rises(make_updater: Make, toy_data: Callable[..., Any]) -> No
         updater.update()
     # blobs are grey, and the entropy of their pixels as probabilities bounds what can be had
     assert updater.scores(toy_data())["elbo_test"] > start + 20
+
+
+def test_a_score_is_of_all_test_images_also_where_batches_are_shared(
+    make_updater: Callable[..., Any], toy_data: Callable[..., DataSet]
+) -> None:
+    whole, parts = make_updater("vae"), make_updater("vae")
+    parts.split(2)
+    test = toy_data(n=10)
+    assert parts.scores(test) == pytest.approx(whole.scores(test), rel=1e-6)
+    assert torch.equal(parts.pictures(0)["reconstructions"], whole.pictures(0)["reconstructions"])
