@@ -11,14 +11,11 @@ from common.layers import (
     MinibatchDiscrimination,
     WNLinear,
     WNMinibatchDiscrimination,
-    init_he_uniform,
     init_normal,
 )
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
 from common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
-
-NOISE = 0.2  # on the input of D: openai/improved-gan
 
 
 class Config(NetConfig, Protocol):
@@ -62,16 +59,20 @@ def openai(image: Shape, width: float, kernels: tuple[int, int]) -> dict[str, nn
     )
     return {
         "gen": SalimansGenerator(image, scaled(512, width)),
-        "dis": SalimansDiscriminator(image, GaussianNoise(NOISE), last, ch),
+        "dis": SalimansDiscriminator(image, GaussianNoise(0.2), last, ch),
     }
 
 
 def mlp(image: Shape, width: float, kernels: tuple[int, int]) -> dict[str, nn.Module]:
-    """Small networks for points: common/mlp.py, D with noise on its input like OpenAI's."""
+    """Small networks for points: common/mlp.py, D with noise on its input like OpenAI's.
+
+    T starts as small as chainer-gan-lib's: with larger differences between the points, hardly any
+    two of them are alike, and D learns nothing else.
+    """
     dis = MLPDiscriminator(image, width)
-    dis.layers.insert(0, GaussianNoise(NOISE))
+    dis.layers.insert(0, GaussianNoise(0.1))
     dis.l4 = minibatch_linear(dis.l4.in_features, kernels)
-    init_he_uniform(dis.l4)
+    init_normal(dis.l4, 0.02)
     return {"gen": MLPGenerator(image, width=width), "dis": dis}
 
 
