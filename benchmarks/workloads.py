@@ -69,7 +69,7 @@ def wgan_gp_resnet(name: str) -> "Work":
 
 def _with_wide_generator(algorithm: "Algorithm") -> "Algorithm":
     def build(config: Any, spec: "DataSpec") -> "dict[str, nn.Module]":
-        from common.net import ResNetGenerator
+        from common.resnet import ResNetGenerator
 
         return {**algorithm.build(config, spec), "gen": ResNetGenerator(spec.image, ch=256)}
 

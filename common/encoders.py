@@ -3,7 +3,8 @@
 from torch import nn
 
 from common.data import Shape
-from common.layers import BatchNorm2d, init_normal
+from common.init import init_normal
+from common.layers import BatchNorm2d
 from common.net import ConvDiscriminator, halvings
 
 

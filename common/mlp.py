@@ -5,7 +5,8 @@ import math
 from torch import Tensor, nn
 
 from common.data import POINTS, Shape
-from common.layers import Factory, init_he_uniform
+from common.init import init_he_uniform
+from common.layers import Factory
 from common.net import Generator, Latent, scaled
 
 HIDDEN = 128

@@ -7,23 +7,18 @@ from statistics import NormalDist
 from typing import Literal, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data import Shape
+from common.init import init_normal
 from common.layers import (
     LEAK,
     BatchNorm1d,
     BatchNorm2d,
     BiasBatchNorm2d,
-    DisBlock,
     Factory,
-    GenBlock,
-    OptimizedDisBlock,
     SNConv2d,
     SNLinear,
-    init_glorot_uniform,
-    init_normal,
 )
 
 Latent = Literal["normal", "uniform"]
@@ -308,79 +303,3 @@ class SNDCGANDiscriminator(StandardDiscriminator):
 
     def __init__(self, image: Shape, ch: int = 512, n_out: int = 1) -> None:
         super().__init__(image, _widths(ch), n_out, conv=SNConv2d, linear=SNLinear)
-
-
-# --- Residual networks
-
-
-class ResNetGenerator(Generator):
-    """Linear, three blocks of `ch` channels that double the size, BN, ReLU, conv, tanh.
-
-    H and W: multiples of 8. Source: sngan_projection gen_models/resnet_32.py (ch 256);
-    improved_wgan_training gan_cifar_resnet.py (ch 128; its BN has epsilon 1e-5).
-    """
-
-    def __init__(
-        self, image: Shape, n_hidden: int = 128, ch: int = 256, latent: Latent = "normal"
-    ) -> None:
-        super().__init__(n_hidden, latent)
-        channels, height, width = image
-        self.bottom = (ch, height // 8, width // 8)
-        self.l1 = nn.Linear(n_hidden, math.prod(self.bottom))
-        self.blocks = nn.Sequential(GenBlock(ch, ch), GenBlock(ch, ch), GenBlock(ch, ch))
-        self.b5 = BatchNorm2d(ch)
-        self.c5 = nn.Conv2d(ch, channels, 3, padding=1)
-        init_glorot_uniform(self.l1)
-        init_glorot_uniform(self.c5)
-
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; y is not used."""
-        h = self.blocks(self.l1(z).unflatten(1, self.bottom))
-        return torch.tanh(self.c5(F.relu(self.b5(h))))
-
-
-def global_sum(h: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C): SNGAN's pooling."""
-    return h.sum((2, 3))
-
-
-def global_mean(h: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C): WGAN-GP's pooling."""
-    return h.mean((2, 3))
-
-
-class ResNetDiscriminator(nn.Module):
-    """Four blocks of `ch` channels, the first two of which halve the size, ReLU, pool, linear l5.
-
-    H and W: multiples of 4. Source: sngan_projection dis_models/snresnet_32.py (spectral
-    normalisation, global_sum, l5 without bias); improved_wgan_training gan_cifar_resnet.py (plain
-    layers, global_mean).
-    """
-
-    def __init__(
-        self,
-        image: Shape,
-        ch: int = 128,
-        conv: Factory = nn.Conv2d,
-        linear: Factory = nn.Linear,
-        pool: Callable[[Tensor], Tensor] = global_mean,
-    ) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(
-            OptimizedDisBlock(image[0], ch, conv=conv),
-            DisBlock(ch, ch, down=2, conv=conv),
-            DisBlock(ch, ch, conv=conv),
-            DisBlock(ch, ch, conv=conv),
-        )
-        self.pool = pool
-        self.l5 = linear(ch, 1)
-        init_glorot_uniform(self.l5)
-
-    def features(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) -> what l5 sees (N, ch)."""
-        return self.pool(F.relu(self.blocks(x)))
-
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """x (N, C, H, W) -> logits (N, 1); y is not used."""
-        logits: Tensor = self.l5(self.features(x))
-        return logits

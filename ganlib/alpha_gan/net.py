@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from common.data import DataSpec, Shape
 from common.encoders import DCGANEncoder
-from common.layers import LEAK, init_he_uniform
+from common.init import init_he_uniform
+from common.layers import LEAK
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
 

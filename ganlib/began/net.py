@@ -6,7 +6,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from common.data import DataSpec, Shape
-from common.layers import LEAK, init_glorot_uniform, init_normal
+from common.init import init_glorot_uniform, init_normal
+from common.layers import LEAK
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import DCGANGenerator, Generator, NetConfig, halvings, scaled
 

@@ -5,7 +5,7 @@ from functools import partial
 from torch import nn
 
 from common.data import DataSpec, Shape
-from common.layers import init_normal
+from common.init import init_normal
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import (
     DCGANDiscriminator,

@@ -6,14 +6,8 @@ A discriminator is l4(features(x)): features are what the denoiser sees, l4 make
 from torch import Tensor, nn
 
 from common.data import DataSpec, Shape
-from common.layers import (
-    LEAK,
-    BatchNorm1d,
-    BatchNorm2d,
-    BiasBatchNorm2d,
-    init_lecun_normal,
-    init_normal,
-)
+from common.init import init_lecun_normal, init_normal
+from common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d
 from common.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
 from common.net import DCGANGenerator, NetConfig, halvings, scaled
 

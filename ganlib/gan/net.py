@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from common.data import DataSpec, Shape
-from common.layers import Maxout, init_uniform
+from common.init import init_uniform
+from common.layers import Maxout
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import Generator, Latent, NetConfig, scaled
 

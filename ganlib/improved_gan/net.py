@@ -3,10 +3,10 @@
 from torch import nn
 
 from common.data import DataSpec
-from common.layers import WNLinear
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import NetConfig, scaled
 from common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
+from common.weight_norm import WNLinear
 
 
 def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data import DataSet, DataSpec, Loader
-from common.layers import initialize_from
 from common.losses import loss_dis_softplus
 from common.net import Generator
+from common.weight_norm import initialize_from
 from ganlib import config, updater
 
 from .labels import labelled_subset

@@ -6,7 +6,8 @@ from functools import partial
 from torch import nn
 
 from common.data import DataSpec, Shape
-from common.layers import BatchNorm2d, init_lecun_normal, init_normal
+from common.init import init_lecun_normal, init_normal
+from common.layers import BatchNorm2d
 from common.net import (
     ConvGenerator,
     NetConfig,

@@ -6,16 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from common.data import DataSpec, Shape
-from common.layers import (
-    GaussianNoise,
-    MinibatchDiscrimination,
-    WNLinear,
-    WNMinibatchDiscrimination,
-    init_normal,
-)
+from common.init import init_normal
+from common.layers import GaussianNoise, MinibatchDiscrimination
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
 from common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
+from common.weight_norm import WNLinear, WNMinibatchDiscrimination
 
 
 class Config(NetConfig, Protocol):

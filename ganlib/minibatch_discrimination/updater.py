@@ -6,7 +6,7 @@ from typing import Literal
 from torch import nn
 
 from common.data import DataSpec, Loader
-from common.layers import initialize_from
+from common.weight_norm import initialize_from
 from ganlib import config
 from ganlib.dcgan import updater
 

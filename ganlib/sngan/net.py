@@ -6,23 +6,22 @@ from functools import partial
 from torch import nn
 
 from common.data import DataSpec, Shape
-from common.layers import SNConv2d, SNLinear, init_normal
+from common.init import init_normal
+from common.layers import SNConv2d, SNLinear
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import (
     ConvGenerator,
     DCGANGenerator,
     NetConfig,
-    ResNetDiscriminator,
-    ResNetGenerator,
     SNDCGANDiscriminator,
     StandardDiscriminator,
     StridedDiscriminator,
     StridedGenerator,
     dense_relu,
-    global_sum,
     halvings,
     scaled,
 )
+from common.resnet import ResNetDiscriminator, ResNetGenerator, global_sum
 
 
 def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

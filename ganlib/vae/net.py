@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from common.data import DataSpec, Shape
 from common.encoders import DCGANEncoder
-from common.layers import init_normal
+from common.init import init_normal
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import DCGANGenerator, Generator, NetConfig, scaled
 

@@ -4,13 +4,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data import DataSpec, Shape
-from common.layers import init_glorot_uniform, init_he_uniform
+from common.init import init_glorot_uniform, init_he_uniform
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import (
     DCGANGenerator,
     NetConfig,
-    ResNetDiscriminator,
-    ResNetGenerator,
     StridedDiscriminator,
     StridedGenerator,
     WGANDiscriminator,
@@ -18,6 +16,7 @@ from common.net import (
     halvings,
     scaled,
 )
+from common.resnet import ResNetDiscriminator, ResNetGenerator
 
 
 def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

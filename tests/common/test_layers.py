@@ -10,33 +10,35 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
+from common.init import (
+    init_glorot_uniform,
+    init_he_uniform,
+    init_lecun_normal,
+    init_normal,
+    init_uniform,
+)
 from common.layers import (
     LEAK,
     BatchNorm1d,
     BatchNorm2d,
     BiasBatchNorm1d,
     BiasBatchNorm2d,
-    DisBlock,
     GaussianNoise,
-    GenBlock,
     Maxout,
     MinibatchDiscrimination,
-    OptimizedDisBlock,
     SNConv2d,
     SNLinear,
+    evaluating,
+    minibatch_similarity,
+    spectral_normalize,
+)
+from common.resnet import DisBlock, GenBlock, OptimizedDisBlock
+from common.weight_norm import (
     WNConv2d,
     WNConvTranspose2d,
     WNLinear,
     WNMinibatchDiscrimination,
-    evaluating,
-    init_glorot_uniform,
-    init_he_uniform,
-    init_lecun_normal,
-    init_normal,
-    init_uniform,
     initialize_from,
-    minibatch_similarity,
-    spectral_normalize,
 )
 
 # --- Spectral normalisation

@@ -15,15 +15,12 @@ from common.net import (
     DCGANGenerator,
     Generator,
     Latent,
-    ResNetDiscriminator,
-    ResNetGenerator,
     SNDCGANDiscriminator,
     WGANDiscriminator,
-    global_mean,
-    global_sum,
     halvings,
     scaled,
 )
+from common.resnet import ResNetDiscriminator, ResNetGenerator, global_mean, global_sum
 
 CIFAR = (3, 32, 32)
 SN_RESNET = {"conv": SNConv2d, "linear": partial(SNLinear, bias=False), "pool": global_sum}

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from common.data import DataSpec
-from common.layers import MinibatchDiscrimination, WNMinibatchDiscrimination
+from common.layers import MinibatchDiscrimination
+from common.weight_norm import WNMinibatchDiscrimination
 from ganlib.dcgan.updater import Updater as DCGANUpdater
 from ganlib.registry import algorithms
 

@@ -1,0 +1,174 @@
+"""Residual blocks and networks of WGAN-GP (gan_cifar_resnet.py) and SNGAN (*_models/resblocks.py).
+
+What the one calls He and the other Glorot with gain sqrt(2) is the same distribution.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.data import Shape
+from common.init import init_glorot_uniform
+from common.layers import BatchNorm2d, Factory
+from common.net import Generator, Latent
+
+
+class ResBlock(nn.Module):
+    """The convolutions of a residual block: two 3x3, a 1x1 in the shortcut if the size changes."""
+
+    def __init__(
+        self, in_channels: int, hidden: int, out_channels: int, factor: int, conv: Factory
+    ) -> None:
+        super().__init__()
+        resized = factor != 1 or in_channels != out_channels
+        self.c1 = conv(in_channels, hidden, 3, padding=1)
+        self.c2 = conv(hidden, out_channels, 3, padding=1)
+        self.c_sc = conv(in_channels, out_channels, 1) if resized else nn.Identity()
+        init_glorot_uniform(self, math.sqrt(2))
+        init_glorot_uniform(self.c_sc)
+
+
+class GenBlock(ResBlock):
+    """BN, ReLU, nearest-neighbour upsampling, conv, BN, ReLU, conv; shortcut: upsample, 1x1.
+
+    up: the factor of H and W; hidden: channels between the convolutions (default: out_channels).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        up: int = 2,
+        hidden: int | None = None,
+        conv: Factory = nn.Conv2d,
+        norm: Factory = BatchNorm2d,
+    ) -> None:
+        hidden = hidden or out_channels
+        super().__init__(in_channels, hidden, out_channels, up, conv)
+        self.b1 = norm(in_channels)
+        self.b2 = norm(hidden)
+        self.resize = nn.Upsample(scale_factor=up) if up > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
+        h = self.c1(self.resize(F.relu(self.b1(x))))
+        h = self.c2(F.relu(self.b2(h)))
+        y: Tensor = h + self.c_sc(self.resize(x))
+        return y
+
+
+class DisBlock(ResBlock):
+    """ReLU, conv, ReLU, conv, mean pool; shortcut: 1x1, mean pool.
+
+    down: the divisor of H and W; hidden: channels between the convolutions (default: in_channels).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        down: int = 1,
+        hidden: int | None = None,
+        conv: Factory = nn.Conv2d,
+    ) -> None:
+        super().__init__(in_channels, hidden or in_channels, out_channels, down, conv)
+        self.resize = nn.AvgPool2d(down) if down > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H / down, W / down)."""
+        h = self.c2(F.relu(self.c1(F.relu(x))))
+        y: Tensor = self.resize(h) + self.resize(self.c_sc(x))
+        return y
+
+
+class OptimizedDisBlock(ResBlock):
+    """The first block of a critic: conv, ReLU, conv, mean pool; shortcut: mean pool, 1x1.
+
+    It starts without a ReLU, because its input is the image.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, conv: Factory = nn.Conv2d) -> None:
+        super().__init__(in_channels, out_channels, out_channels, 2, conv)
+        self.resize = nn.AvgPool2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H / 2, W / 2)."""
+        h = self.c2(F.relu(self.c1(x)))
+        y: Tensor = self.resize(h) + self.c_sc(self.resize(x))
+        return y
+
+
+class ResNetGenerator(Generator):
+    """Linear, three blocks of `ch` channels that double the size, BN, ReLU, conv, tanh.
+
+    H and W: multiples of 8. Source: sngan_projection gen_models/resnet_32.py (ch 256);
+    improved_wgan_training gan_cifar_resnet.py (ch 128; its BN has epsilon 1e-5).
+    """
+
+    def __init__(
+        self, image: Shape, n_hidden: int = 128, ch: int = 256, latent: Latent = "normal"
+    ) -> None:
+        super().__init__(n_hidden, latent)
+        channels, height, width = image
+        self.bottom = (ch, height // 8, width // 8)
+        self.l1 = nn.Linear(n_hidden, math.prod(self.bottom))
+        self.blocks = nn.Sequential(GenBlock(ch, ch), GenBlock(ch, ch), GenBlock(ch, ch))
+        self.b5 = BatchNorm2d(ch)
+        self.c5 = nn.Conv2d(ch, channels, 3, padding=1)
+        init_glorot_uniform(self.l1)
+        init_glorot_uniform(self.c5)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; y is not used."""
+        h = self.blocks(self.l1(z).unflatten(1, self.bottom))
+        return torch.tanh(self.c5(F.relu(self.b5(h))))
+
+
+def global_sum(h: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C): SNGAN's pooling."""
+    return h.sum((2, 3))
+
+
+def global_mean(h: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C): WGAN-GP's pooling."""
+    return h.mean((2, 3))
+
+
+class ResNetDiscriminator(nn.Module):
+    """Four blocks of `ch` channels, the first two of which halve the size, ReLU, pool, linear l5.
+
+    H and W: multiples of 4. Source: sngan_projection dis_models/snresnet_32.py (spectral
+    normalisation, global_sum, l5 without bias); improved_wgan_training gan_cifar_resnet.py (plain
+    layers, global_mean).
+    """
+
+    def __init__(
+        self,
+        image: Shape,
+        ch: int = 128,
+        conv: Factory = nn.Conv2d,
+        linear: Factory = nn.Linear,
+        pool: Callable[[Tensor], Tensor] = global_mean,
+    ) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            OptimizedDisBlock(image[0], ch, conv=conv),
+            DisBlock(ch, ch, down=2, conv=conv),
+            DisBlock(ch, ch, conv=conv),
+            DisBlock(ch, ch, conv=conv),
+        )
+        self.pool = pool
+        self.l5 = linear(ch, 1)
+        init_glorot_uniform(self.l5)
+
+    def features(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) -> what l5 sees (N, ch)."""
+        return self.pool(F.relu(self.blocks(x)))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) -> logits (N, 1); y is not used."""
+        logits: Tensor = self.l5(self.features(x))
+        return logits
