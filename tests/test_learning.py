@@ -55,7 +55,8 @@ FASTER: dict[str, dict[str, Any]] = {
     "alpha_gan": {"adam_alpha": 5e-4},
     "dfm": {"adam_alpha": 5e-4},
     "gan": {"max_iter": 3000},  # its authors' gradient descent is slower than Adam
-    "improved_gan": {"adam_alpha": 1e-3},
+    "improved_gan": {"adam_alpha": 1e-3, "lr_decay": "none", "max_iter": 1200},
+    "minibatch_discrimination": {"adam_alpha": 2e-4, "adam_beta1": 0.5, "adam_beta2": 0.999},
     "r3gan": {"adam_alpha": 1e-3},
     "vae": {"max_iter": 1200},
     "wgan": {"adam_alpha": 2e-4, "long_first": 0, "long_interval": 0},

@@ -42,7 +42,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gan": {"optimizer": "adam"},
     "improved_gan": {"adam_alpha": 1e-3, "max_iter": 1500},
     "lsgan": {**SLOWER, "adam_alpha": 3e-4, "batch_size": 256, "max_iter": 3000},
-    "minibatch_discrimination": {"max_iter": 2000},
+    "minibatch_discrimination": {
+        **SLOWER,
+        "adam_beta1": 0.0,
+        "adam_beta2": 0.9,
+        "n_kernels": 2,
+        "kernel_dim": 1,
+        "max_iter": 4000,
+    },
     "r3gan": {
         "batch_size": 256,
         "adam_beta2": 0.9,

@@ -37,6 +37,14 @@ def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
     return {"gen": gen, "dis": dcgan_autoencoder(image, ch)}
 
 
+def dcgan_bn(image: Shape, width: float) -> dict[str, nn.Module]:
+    """The same with batch normalisation in the generator, which keeps its samples apart where the
+    images are of many kinds: ours.
+    """
+    ch = scaled(512, width)
+    return {"gen": DCGANGenerator(image, ch=ch), "dis": dcgan_autoencoder(image, ch)}
+
+
 def paper(image: Shape, width: float) -> dict[str, nn.Module]:
     """carpedm20/BEGAN-tensorflow models.py, n 128: z 64 ~ U(-1, 1), code 64, linear outputs."""
     ch = scaled(128, width)
@@ -57,7 +65,7 @@ def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
     return {"gen": MLPGenerator(image, width=width), "dis": dis}
 
 
-ARCHITECTURES = {"dcgan": dcgan, "paper": paper, "mlp": mlp}
+ARCHITECTURES = {"dcgan": dcgan, "dcgan_bn": dcgan_bn, "paper": paper, "mlp": mlp}
 
 
 def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:
