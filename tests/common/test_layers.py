@@ -1,4 +1,4 @@
-"""common/layers.py: spectral normalisation against SVD and torch's, blocks, norms, initialisers."""
+"""common/layers.py: spectral normalisation against SVD and torch's, norms, maxout."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -6,17 +6,9 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+from torch.nn.utils.parametrizations import spectral_norm
 
-from common.init import (
-    init_glorot_uniform,
-    init_he_uniform,
-    init_lecun_normal,
-    init_normal,
-    init_uniform,
-)
 from common.layers import (
     LEAK,
     BatchNorm1d,
@@ -31,14 +23,6 @@ from common.layers import (
     evaluating,
     minibatch_similarity,
     spectral_normalize,
-)
-from common.resnet import DisBlock, GenBlock, OptimizedDisBlock
-from common.weight_norm import (
-    WNConv2d,
-    WNConvTranspose2d,
-    WNLinear,
-    WNMinibatchDiscrimination,
-    initialize_from,
 )
 
 # --- Spectral normalisation
@@ -199,66 +183,6 @@ def test_bias_batch_norm_has_no_gain() -> None:
     torch.testing.assert_close(deepcopy(copy).eval()(x), ours(x))
 
 
-# --- Residual blocks, written out once more
-
-
-def test_gen_block() -> None:
-    torch.manual_seed(0)
-    block, x = GenBlock(3, 4), torch.randn(2, 3, 4, 4)
-    up = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    h = F.relu(F.batch_norm(x, None, None, training=True, eps=2e-5))
-    h = block.c1(h.repeat_interleave(2, 2).repeat_interleave(2, 3))
-    h = block.c2(F.relu(F.batch_norm(h, None, None, training=True, eps=2e-5)))
-    torch.testing.assert_close(block(x), h + block.c_sc(up))
-    assert (block.c1.out_channels, block.c_sc.kernel_size) == (4, (1, 1))
-
-
-def test_dis_block() -> None:
-    torch.manual_seed(0)
-    block, x = DisBlock(3, 4, down=2), torch.randn(2, 3, 4, 4)
-    h = F.avg_pool2d(block.c2(F.relu(block.c1(F.relu(x)))), 2)
-    torch.testing.assert_close(block(x), h + F.avg_pool2d(block.c_sc(x), 2))
-    assert (block.c1.out_channels, block.c_sc.kernel_size) == (3, (1, 1))
-
-
-def test_dis_block_with_an_identity_shortcut() -> None:
-    torch.manual_seed(0)
-    block, x = DisBlock(3, 3), torch.randn(2, 3, 4, 4)
-    torch.testing.assert_close(block(x), x + block.c2(F.relu(block.c1(F.relu(x)))))
-    assert len(list(block.parameters())) == 4
-
-
-def test_optimized_dis_block() -> None:
-    torch.manual_seed(0)
-    block, x = OptimizedDisBlock(3, 4), torch.randn(2, 3, 4, 4)
-    h = F.avg_pool2d(block.c2(F.relu(block.c1(x))), 2)
-    torch.testing.assert_close(block(x), h + block.c_sc(F.avg_pool2d(x, 2)))
-
-
-def test_a_shortcut_has_weights_whenever_the_size_changes() -> None:
-    assert isinstance(DisBlock(3, 4).c_sc, nn.Conv2d)
-    assert isinstance(DisBlock(3, 3, down=2).c_sc, nn.Conv2d)
-    assert isinstance(GenBlock(3, 3).c_sc, nn.Conv2d)
-    assert isinstance(GenBlock(3, 3, up=1).c_sc, nn.Identity)
-
-
-def test_blocks_take_another_convolution_and_hidden_size() -> None:
-    block = DisBlock(3, 5, down=2, hidden=7, conv=SNConv2d)
-    assert all(isinstance(c, SNConv2d) for c in (block.c1, block.c2, block.c_sc))
-    assert block.c1.out_channels == 7
-    assert GenBlock(3, 5, hidden=7).b2.num_features == 7
-    assert block(torch.randn(1, 3, 4, 4)).shape == (1, 5, 2, 2)
-
-
-def test_blocks_start_as_glorot_says() -> None:
-    torch.manual_seed(0)
-    block = DisBlock(64, 64, down=2)
-    bound = (2 * 6 / (2 * 64 * 9)) ** 0.5
-    assert block.c1.weight.abs().max().item() == pytest.approx(bound, rel=1e-3)
-    assert block.c_sc.weight.abs().max().item() == pytest.approx((6 / 128) ** 0.5, rel=1e-2)
-    assert not block.c1.bias.any() and not block.c_sc.bias.any()
-
-
 # --- Maxout
 
 
@@ -289,55 +213,6 @@ def test_only_the_largest_piece_has_a_gradient() -> None:
     assert layer.linear.weight.grad.flatten().tolist() == [0, 1, 0, 1, 0, 0]
 
 
-# --- Initialisers
-
-CONV, DECONV, LINEAR = (
-    nn.Conv2d(32, 48, 5, 2),
-    nn.ConvTranspose2d(32, 48, 5, 2),
-    nn.Linear(320, 480),
-)
-NORMAL = [
-    (lambda m: init_normal(m, 0.02), CONV, 0.02),
-    (lambda m: init_normal(m, 0.02), LINEAR, 0.02),
-    (init_lecun_normal, CONV, (1 / (32 * 25)) ** 0.5),
-    (init_lecun_normal, LINEAR, (1 / 320) ** 0.5),
-    (init_lecun_normal, DECONV, (1 / (48 * 25)) ** 0.5),
-]
-UNIFORM = [
-    (lambda m: init_uniform(m, 0.05), LINEAR, 0.05 / 3**0.5),
-    (init_glorot_uniform, CONV, (2 / (80 * 25)) ** 0.5),
-    (init_glorot_uniform, DECONV, (2 / (80 * 25)) ** 0.5),
-    (lambda m: init_glorot_uniform(m, 2.0), LINEAR, 2 * (2 / 800) ** 0.5),
-    (init_he_uniform, CONV, (4 / (32 * 25 + 48 * 25 / 4)) ** 0.5),
-    (init_he_uniform, DECONV, (4 / (32 * 25 / 4 + 48 * 25)) ** 0.5),
-    (init_he_uniform, LINEAR, (4 / 800) ** 0.5),
-]
-Init = Callable[[nn.Module], None]
-
-
-def filled(init: Init, layer: nn.Module) -> Tensor:
-    torch.manual_seed(0)
-    layer = nn.Sequential(deepcopy(layer), nn.BatchNorm2d(3))
-    init(layer)
-    assert not layer[0].bias.any()
-    assert (layer[1].weight == 1).all()
-    return layer[0].weight.detach()
-
-
-@pytest.mark.parametrize(("init", "layer", "std"), NORMAL)
-def test_normal_initialisers(init: Init, layer: nn.Module, std: float) -> None:
-    weight = filled(init, layer)
-    assert weight.std().item() == pytest.approx(std, rel=0.02)
-    assert (weight.abs() > 2 * std).float().mean().item() == pytest.approx(0.0455, abs=0.005)
-
-
-@pytest.mark.parametrize(("init", "layer", "std"), UNIFORM)
-def test_uniform_initialisers(init: Init, layer: nn.Module, std: float) -> None:
-    weight = filled(init, layer)
-    assert weight.std().item() == pytest.approx(std, rel=0.02)
-    assert weight.abs().max().item() == pytest.approx(3**0.5 * std, rel=1e-3)
-
-
 def test_leak_is_chainers() -> None:
     assert LEAK == 0.2
 
@@ -361,69 +236,6 @@ def test_bias_batch_norm_of_vectors_has_no_gain() -> None:
     assert "weight" not in norm.state_dict()
     expected = (x - x.mean(0)) / (x.var(0, correction=0) + 1e-6).sqrt()
     torch.testing.assert_close(norm(x), expected)
-
-
-# --- Weight normalisation
-
-
-def wn_layers() -> list[tuple[nn.Module, Tensor, int]]:
-    """A layer, an input, and the axis of its weight that counts outputs."""
-    torch.manual_seed(0)
-    return [
-        (WNConv2d(3, 5, 3, 2, 1), torch.randn(6, 3, 8, 8), 0),
-        (WNConvTranspose2d(3, 5, 5, 2, 2, 1), torch.randn(6, 3, 8, 8), 1),
-        (WNLinear(7, 4), torch.randn(6, 7), 0),
-    ]
-
-
-@pytest.mark.parametrize("k", range(3))
-def test_weight_norm_agrees_with_torch(k: int) -> None:
-    """But for the 1e-6 that is added to the square of the length."""
-    layer, x, axis = wn_layers()[k]
-    theirs = deepcopy(layer)
-    theirs.__class__ = type(layer).__mro__[2]  # nn.Conv2d, nn.ConvTranspose2d, nn.Linear
-    theirs = weight_norm(theirs, dim=axis)
-    layer.gain.copy_(torch.rand(len(layer.gain)) + 0.5)
-    magnitude = theirs.parametrizations.weight.original0
-    with torch.no_grad():
-        magnitude.copy_(layer.gain.view(magnitude.shape))
-    torch.testing.assert_close(layer(x), theirs(x), rtol=1e-4, atol=1e-4)
-
-
-def test_the_gain_is_learned_only_if_asked() -> None:
-    fixed, learned = WNLinear(3, 2), WNLinear(3, 2, train_gain=True)
-    assert {name for name, _ in fixed.named_parameters()} == {"weight", "bias"}
-    assert {name for name, _ in learned.named_parameters()} == {"weight", "bias", "gain"}
-    assert fixed.state_dict().keys() == learned.state_dict().keys()
-
-
-@pytest.mark.parametrize("k", range(3))
-def test_weight_norm_in_copies_functional_calls_and_compiled(k: int) -> None:
-    layer, x, _ = wn_layers()[k]
-    y, copy = layer(x), deepcopy(layer)
-    torch.testing.assert_close(copy(x), y)
-    buffers = {name: b.clone() for name, b in layer.named_buffers()}
-    torch.testing.assert_close(torch.func.functional_call(layer, buffers, (x,)), y)
-    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
-    torch.testing.assert_close(compiled(x), y)
-
-
-def test_weight_normalised_layers_start_from_a_batch() -> None:
-    torch.manual_seed(0)
-    net = nn.Sequential(
-        WNConv2d(3, 6, 3),
-        nn.ReLU(),
-        WNConvTranspose2d(6, 4, 3),
-        nn.Flatten(),
-        WNLinear(4 * 64, 5, init_std=0.1),
-    )
-    x = torch.randn(20, 3, 8, 8) * 3 + 1
-    initialize_from(net, x)
-    for n, std in [(1, 1.0), (3, 1.0), (5, 0.1)]:
-        y = net[:n](x).transpose(0, 1).flatten(1)
-        torch.testing.assert_close(y.mean(1), torch.zeros(len(y)), rtol=0, atol=1e-4)
-        torch.testing.assert_close(y.std(1, correction=0), torch.full((len(y),), std))
-    assert not any(module._forward_pre_hooks for module in net.modules())
 
 
 # --- Minibatch discrimination
@@ -468,28 +280,6 @@ def test_minibatch_layer_keeps_the_features_beside_the_similarities() -> None:
     y = layer(f)
     assert torch.equal(y[:, :7], f)
     torch.testing.assert_close(y[:, 7:].detach(), similarity_by_loops(m))
-
-
-def test_openais_minibatch_layer() -> None:
-    torch.manual_seed(0)
-    layer, f = WNMinibatchDiscrimination(7, 4, 3).double(), torch.randn(9, 7, dtype=torch.float64)
-    theta = layer.t.weight.detach()
-    nn.init.normal_(layer.log_gain)
-    scale = layer.log_gain.detach().exp().flatten() / torch.linalg.vector_norm(theta, dim=1)
-    m = (f @ (theta * scale[:, None]).T).reshape(9, 4, 3)
-    expected = similarity_by_loops(m) - 1  # the bias starts at -1
-    torch.testing.assert_close(layer(f)[:, 7:].detach(), expected, rtol=1e-5, atol=1e-5)
-
-
-def test_openais_minibatch_layer_starts_from_a_batch() -> None:
-    torch.manual_seed(0)
-    layer, f = WNMinibatchDiscrimination(7, 4, 3), torch.randn(30, 7) * 5
-    initialize_from(layer, f)
-    m = layer.project(f).detach()
-    distance = torch.stack([torch.cdist(m[:, b], m[:, b], p=1) for b in range(4)])
-    nearest = (distance + torch.eye(30) * 1e6).amin(2).mean(1)
-    torch.testing.assert_close(nearest, torch.full((4,), 2.0))
-    torch.testing.assert_close(layer(f)[:, 7:].mean(0), torch.zeros(4), rtol=0, atol=1e-5)
 
 
 def test_gaussian_noise_in_training_only() -> None:

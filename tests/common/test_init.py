@@ -1,0 +1,62 @@
+"""common/init.py: distributions by their moments and bounds."""
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from common.init import (
+    init_glorot_uniform,
+    init_he_uniform,
+    init_lecun_normal,
+    init_normal,
+    init_uniform,
+)
+
+CONV, DECONV, LINEAR = (
+    nn.Conv2d(32, 48, 5, 2),
+    nn.ConvTranspose2d(32, 48, 5, 2),
+    nn.Linear(320, 480),
+)
+NORMAL = [
+    (lambda m: init_normal(m, 0.02), CONV, 0.02),
+    (lambda m: init_normal(m, 0.02), LINEAR, 0.02),
+    (init_lecun_normal, CONV, (1 / (32 * 25)) ** 0.5),
+    (init_lecun_normal, LINEAR, (1 / 320) ** 0.5),
+    (init_lecun_normal, DECONV, (1 / (48 * 25)) ** 0.5),
+]
+UNIFORM = [
+    (lambda m: init_uniform(m, 0.05), LINEAR, 0.05 / 3**0.5),
+    (init_glorot_uniform, CONV, (2 / (80 * 25)) ** 0.5),
+    (init_glorot_uniform, DECONV, (2 / (80 * 25)) ** 0.5),
+    (lambda m: init_glorot_uniform(m, 2.0), LINEAR, 2 * (2 / 800) ** 0.5),
+    (init_he_uniform, CONV, (4 / (32 * 25 + 48 * 25 / 4)) ** 0.5),
+    (init_he_uniform, DECONV, (4 / (32 * 25 / 4 + 48 * 25)) ** 0.5),
+    (init_he_uniform, LINEAR, (4 / 800) ** 0.5),
+]
+Init = Callable[[nn.Module], None]
+
+
+def filled(init: Init, layer: nn.Module) -> Tensor:
+    torch.manual_seed(0)
+    layer = nn.Sequential(deepcopy(layer), nn.BatchNorm2d(3))
+    init(layer)
+    assert not layer[0].bias.any()
+    assert (layer[1].weight == 1).all()
+    return layer[0].weight.detach()
+
+
+@pytest.mark.parametrize(("init", "layer", "std"), NORMAL)
+def test_normal_initialisers(init: Init, layer: nn.Module, std: float) -> None:
+    weight = filled(init, layer)
+    assert weight.std().item() == pytest.approx(std, rel=0.02)
+    assert (weight.abs() > 2 * std).float().mean().item() == pytest.approx(0.0455, abs=0.005)
+
+
+@pytest.mark.parametrize(("init", "layer", "std"), UNIFORM)
+def test_uniform_initialisers(init: Init, layer: nn.Module, std: float) -> None:
+    weight = filled(init, layer)
+    assert weight.std().item() == pytest.approx(std, rel=0.02)
+    assert weight.abs().max().item() == pytest.approx(3**0.5 * std, rel=1e-3)
