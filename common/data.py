@@ -227,7 +227,7 @@ def _check_share(batch_size: int, rank: int, ranks: int) -> None:
     if batch_size % ranks:
         less, more = batch_size // ranks * ranks, -(-batch_size // ranks) * ranks
         raise UserError(
-            f"A batch of {batch_size} images cannot be shared by {ranks} GPUs: "
+            f"A batch of {batch_size} images cannot be shared in {ranks} parts: "
             f"{f'{less} or {more}' if less else more} images can."
         )
 

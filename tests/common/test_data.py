@@ -287,7 +287,7 @@ def test_a_share_goes_on_from_where_its_loader_is() -> None:
 )
 def test_batches_that_cannot_be_shared(batch_size: int, ranks: int, can: str) -> None:
     data = numbered()
-    words = f"A batch of {batch_size} images cannot be shared by {ranks} GPUs: {can}."
+    words = f"A batch of {batch_size} images cannot be shared in {ranks} parts: {can}."
     with pytest.raises(UserError) as caught:
         Loader(data, spec_of(data), batch_size, 0).share(0, ranks)
     assert str(caught.value) == words

@@ -82,7 +82,7 @@ def test_an_error_in_a_pass_is_an_error() -> None:
 
 
 def test_a_batch_that_cannot_be_shared(make_updater: Make) -> None:
-    with pytest.raises(UserError, match="batch of 4 images cannot be shared by 3"):
+    with pytest.raises(UserError, match="batch of 4 images cannot be shared in 3 parts"):
         make_updater("dcgan").split(3)
 
 
