@@ -1,6 +1,7 @@
 """Networks of three layers of 128 for points and other small data: `--architecture mlp`."""
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -12,16 +13,18 @@ from common.net import Generator, Latent, scaled
 HIDDEN = 128
 
 
-def layers(n_in: int, width: float = 1.0, linear: Factory = nn.Linear) -> nn.Sequential:
-    """(N, n_in) -> (N, 128 * width): three linear layers, each followed by ReLU."""
+def layers(
+    n_in: int, width: float = 1.0, linear: Factory = nn.Linear, norm: Factory = nn.Identity
+) -> nn.Sequential:
+    """(N, n_in) -> (N, 128 * width): three linear layers, each followed by `norm` and ReLU."""
     n = scaled(HIDDEN, width)
-    return nn.Sequential(
-        linear(n_in, n), nn.ReLU(), linear(n, n), nn.ReLU(), linear(n, n), nn.ReLU()
-    )
+    sizes = pairwise((n_in, n, n, n))
+    parts = [(linear(a, b), norm(b), nn.ReLU()) for a, b in sizes]
+    return nn.Sequential(*(m for part in parts for m in part if not isinstance(m, nn.Identity)))
 
 
 class MLPGenerator(Generator):
-    """Three layers and a linear one, without normalisation and without tanh.
+    """Three layers and a linear one, without tanh; `norm` follows each of the three.
 
     n_hidden: by default 4 for points, whose modes more noise hides for long, and 128 for images.
     """
@@ -32,10 +35,11 @@ class MLPGenerator(Generator):
         n_hidden: int | None = None,
         width: float = 1.0,
         latent: Latent = "normal",
+        norm: Factory = nn.Identity,
     ) -> None:
         n_hidden = n_hidden or (4 if image == POINTS else 128)
         super().__init__(n_hidden, latent)
-        self.layers = layers(n_hidden, width)
+        self.layers = layers(n_hidden, width, norm=norm)
         self.l4 = nn.Linear(scaled(HIDDEN, width), math.prod(image))
         self.image = image
         init_he_uniform(self)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from common.data import DataSpec, Shape
 from common.init import init_glorot_uniform, init_normal
-from common.layers import LEAK
+from common.layers import LEAK, BatchNorm1d
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import DCGANGenerator, Generator, NetConfig, halvings, scaled
 
@@ -37,14 +37,6 @@ def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
     return {"gen": gen, "dis": dcgan_autoencoder(image, ch)}
 
 
-def dcgan_bn(image: Shape, width: float) -> dict[str, nn.Module]:
-    """The same with batch normalisation in the generator, which keeps its samples apart where the
-    images are of many kinds: ours.
-    """
-    ch = scaled(512, width)
-    return {"gen": DCGANGenerator(image, ch=ch), "dis": dcgan_autoencoder(image, ch)}
-
-
 def paper(image: Shape, width: float) -> dict[str, nn.Module]:
     """carpedm20/BEGAN-tensorflow models.py, n 128: z 64 ~ U(-1, 1), code 64, linear outputs."""
     ch = scaled(128, width)
@@ -54,18 +46,19 @@ def paper(image: Shape, width: float) -> dict[str, nn.Module]:
 
 
 def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
-    """Three layers for z 128 ~ N(0, 1), and again on both sides of the code.
+    """Three layers for z ~ N(0, 1), and again on both sides of the code.
 
-    The code has half as many numbers as an image, but no more than 64: one that has as many as a
+    Batch normalisation in the generator keeps its samples apart where the data are of many kinds;
+    without it they fall together on one. The code has half as many numbers as an image, but no more than 64: one that has as many as a
     point could copy every point, real or not.
     """
     n_code = min(64, max(1, math.prod(image) // 2))
     encoder = MLPDiscriminator(image, width, n_code)
     dis = Autoencoder(encoder, MLPGenerator(image, n_code, width))
-    return {"gen": MLPGenerator(image, width=width), "dis": dis}
+    return {"gen": MLPGenerator(image, width=2 * width, norm=BatchNorm1d), "dis": dis}
 
 
-ARCHITECTURES = {"dcgan": dcgan, "dcgan_bn": dcgan_bn, "paper": paper, "mlp": mlp}
+ARCHITECTURES = {"dcgan": dcgan, "paper": paper, "mlp": mlp}
 
 
 def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:
