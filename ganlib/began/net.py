@@ -49,8 +49,8 @@ def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
     """Three layers for z ~ N(0, 1), and again on both sides of the code.
 
     Batch normalisation in the generator keeps its samples apart where the data are of many kinds;
-    without it they fall together on one. The code has half as many numbers as an image, but no more than 64: one that has as many as a
-    point could copy every point, real or not.
+    without it they fall together on one. The code has half as many numbers as an image, but no more
+    than 64: one that has as many as a point could copy every point, real or not.
     """
     n_code = min(64, max(1, math.prod(image) // 2))
     encoder = MLPDiscriminator(image, width, n_code)
