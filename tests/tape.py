@@ -32,7 +32,8 @@ class Waits(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         numbers = [a for a in args if isinstance(a, int | float)]
-        if func in self.MAKERS or (func is torch.where and numbers):
+        made = func in self.MAKERS and (kwargs or {}).get("device") != "cpu"
+        if made or (func is torch.where and numbers):
             raise RuntimeError(f"{func.__name__} copies a number to the device: it would wait")
         return func(*args, **(kwargs or {}))
 
