@@ -14,7 +14,8 @@ def show() -> None:
         idea, _, paper = algorithms.describe(name).partition("\n\n")
         click.echo(f"{name:{width}}  {' '.join(idea.split())}")
         if paper:
-            click.echo(f"{'':{width}}  {paper.splitlines()[0]}")
+            first, _, _ = paper.partition("\n\n")
+            click.echo(f"{'':{width}}  {' '.join(first.split())}")
 
 
 @click.command()
