@@ -13,6 +13,8 @@ from common.seeds import generator
 from ganlib.registry import add_plugins, algorithms
 
 CLASSES = ("a", "b", "c")
+QUICK = {"wgan": {"n_dis_long": 7}}
+"""Settings with which every test of every algorithm is short enough."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,7 +81,9 @@ def make_updater(toy_data: Callable[..., DataSet]) -> Callable[..., Any]:
         **settings: Any,
     ) -> Any:
         algorithm = algorithms[name]
-        config = algorithm.config(**{"batch_size": 4, "width": 0.1, **settings})
+        config = algorithm.config(
+            **{"batch_size": 4, "width": 0.1, **QUICK.get(name, {}), **settings}
+        )
         data = data or toy_data(channels, side)
         spec = fit_spec(data, config.image_size(*data.shape[1:]))
         loader = Loader(
