@@ -23,6 +23,10 @@ class Config(config.AlgorithmConfig):
 
     architecture: Literal["openai", "mlp"] = "openai"
     """openai: the authors' networks for CIFAR-10; mlp: small, for points."""
+    noise: Literal["dropout", "gaussian"] = "dropout"
+    """On the images that D sees in training. dropout: of a fifth of the pixels, the authors' for
+    CIFAR-10; gaussian: of deviation 0.3, theirs for MNIST, and for all images on a plain ground.
+    """
     n_labels: config.Count = 1000
     """How many training images keep their labels, evenly by class."""
     batch_size: config.Count = 100

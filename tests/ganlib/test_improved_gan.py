@@ -233,3 +233,14 @@ def test_points_train(make_updater: Make) -> None:
     data = DataSet("points", x, torch.arange(64) % 2, classes=("a", "b"))
     updater = make_updater("improved_gan", data=data, architecture="mlp", n_labels=4)
     assert all(torch.isfinite(value) for value in updater.update().values())
+
+
+def test_the_noise_on_images_is_what_was_asked_for(make_updater: Callable[..., Any]) -> None:
+    x = torch.full((4, 1, 32, 32), -1.0)
+    for noise in ("dropout", "gaussian"):
+        seen = make_updater("improved_gan", noise=noise).dis.convs[0](x)
+        if noise == "dropout":
+            assert set(seen.unique().tolist()) == {-1.25, 0.0}
+            assert abs(float((seen == 0).float().mean()) - 0.2) < 0.03
+        else:
+            assert abs(float(seen.mean()) + 1) < 0.02 and abs(float(seen.std()) - 0.3) < 0.02
