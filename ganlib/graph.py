@@ -47,7 +47,8 @@ class CudaRecorder:
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(random)
         torch.cuda.empty_cache()
-        with torch.cuda.graph(graph, pool=self._pool):
+        # thread_local, because the thread that pins batches may allocate meanwhile
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             values = body()
         self._pool = self._pool or graph.pool()
         return values, graph.replay
