@@ -34,9 +34,9 @@ def compare(name: str, make_updater: Make, backend: str) -> None:
     (a, of_eager), (b, of_compiled) = first_update(eager), first_update(compiled)
     for key in a:
         torch.testing.assert_close(a[key], b[key], rtol=1e-4, atol=1e-6)
-    assert len(of_eager) == len(of_compiled) > 0
-    for x, y in zip(of_eager, of_compiled, strict=True):
-        assert float((x - y).norm()) <= 1e-4 * float(x.norm()) + 1e-6
+    # all together: the gradient of a bias before a normalisation is rounding errors alone
+    x, y = (torch.cat([g.flatten() for g in of]) for of in (of_eager, of_compiled))
+    assert float((x - y).norm()) <= 1e-4 * float(x.norm())
     torch._dynamo.reset()
 
 
@@ -53,6 +53,7 @@ def test_every_loss_is_one_graph(name: str, make_updater: Make) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
 @pytest.mark.parametrize("name", ["dcgan", "wgan_gp", "sngan"])
 def test_compiled_code_computes_the_same(name: str, make_updater: Make) -> None:
     compare(name, make_updater, "inductor")
