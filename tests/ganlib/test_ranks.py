@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,18 +20,12 @@ ROOT = Path(ganlib.__file__).parents[1]
 SMALL = ["--width=0.1", "--batch-size=8", "--display-interval=2", "--sample-interval=0", "-g", "-1"]
 
 
-def free_port() -> str:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return str(s.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
-def results() -> dict[str, float]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     """What tests/ganlib/rank_worker.py prints, run as two ranks."""
-    base = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
-    base |= {"WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(Path(__file__).with_name("rank_worker.py"))]
+    base = {**os.environ, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    meeting = tmp_path_factory.mktemp("ranks") / "meeting"  # a port could be taken meanwhile
+    command = [sys.executable, str(Path(__file__).with_name("rank_worker.py")), str(meeting)]
     processes = [
         subprocess.Popen(
             command,
