@@ -8,6 +8,11 @@ class UserError(Exception):
     """Bad input. The command line prints the message as it is and exits with status 2."""
 
 
+def one_line(error: Exception, longest: int = 160) -> str:
+    """An error's message without line breaks, cut to so many characters."""
+    return " ".join(str(error).split())[:longest]
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """The nearest of `names` as a sentence that starts with a space, or the list of all of them."""
     names = sorted(names)

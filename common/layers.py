@@ -213,13 +213,15 @@ class GaussianNoise(nn.Module):
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """The network in evaluation mode: what batch normalisation has averaged, and no new averages.
+    """The network in evaluation mode, and then each of its modules as it was: what batch
+    normalisation has averaged, and no new averages.
 
     Around a loss, not in it: what is compiled or captured within is then one mode throughout.
     """
-    training = network.training
+    modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
         yield
     finally:
-        network.train(training)
+        for module, training in modes.items():
+            module.training = training

@@ -4,12 +4,14 @@ Not torch's: the gain is fixed unless `train_gain` is given, and gain and bias c
 before training.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.data import Loader
 from common.layers import MinibatchDiscrimination, _l1_distances, minibatch_similarity
 
 
@@ -170,6 +172,14 @@ def initialize_from(net: nn.Module, x: Tensor) -> None:
         net(x)
     for hook in hooks:
         hook.remove()
+
+
+def start_from_data(networks: Mapping[str, nn.Module], data: Loader | None) -> None:
+    """initialize_from a first batch: `dis` of images, `gen` of latents; nothing without data."""
+    if data is not None:
+        initialize_from(networks["dis"], next(data.fork("init")).x)
+        gen: Any = networks["gen"]
+        initialize_from(gen, gen.make_hidden(data.batch_size))
 
 
 def _initialize(

@@ -24,14 +24,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from common.data import DataSet, Loader, Shape, fit_spec
-from common.errors import UserError
+from common.errors import UserError, one_line
 from common.seeds import generator
 from ganlib import environment
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.graph import WARM_UP, Graphs
 from ganlib.precision import Precision, set_float32
 from ganlib.registry import Algorithm
-from ganlib.runtime import synchronize
+from ganlib.runtime import is_out_of_memory, synchronize
 from ganlib.speed import accelerate
 from ganlib.updater import Updater
 
@@ -375,9 +375,7 @@ def _on(device: torch.device) -> AbstractContextManager[Any]:
 
 
 def _sentence(error: RuntimeError) -> str:
-    if isinstance(error, torch.OutOfMemoryError) or "can't allocate" in str(error):
-        return "out of memory"
-    return " ".join(str(error).split())[:160]
+    return "out of memory" if is_out_of_memory(error) else one_line(error)
 
 
 def _cpu() -> str:

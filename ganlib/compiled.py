@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
+from common.errors import one_line
+from evaluation import cache
 from ganlib.runtime import synchronize
 from ganlib.updater import Updater
 
@@ -66,16 +68,15 @@ class _Compiled:
         try:
             return self.fast(*tensors)
         except TorchDynamoException as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = one_line(error)
             self.say(f"{self.name} is not compiled and stays slower: {reason}")
             setattr(self.updater, self.name, self.eager)
             return self.eager(*tensors)
 
 
 def cache_folder() -> Path:
-    """Where compiled code is kept between runs: in GANLIB_CACHE, or ~/.cache/ganlib."""
-    root = os.environ.get("GANLIB_CACHE") or "~/.cache/ganlib"
-    return Path(root).expanduser() / "inductor"
+    """Where compiled code is kept between runs."""
+    return cache.cache_folder() / "inductor"
 
 
 def repays(seconds: float, iterations: int) -> bool:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from common.data import Batch, Loader
+from common.errors import one_line
 from ganlib.updater import Updater
 
 WARM_UP = 3
@@ -152,7 +153,7 @@ class Graphs:
                 )
         except RuntimeError as error:
             self.failed = True
-            reason = " ".join(str(error).split())[:160]
+            reason = one_line(error)
             self.say(f"Updates are not captured as CUDA graphs and stay slower: {reason}")
             self.updater.zero_grad(set_to_none=True)
             self.updater.prepare()

@@ -5,7 +5,8 @@ its argument back, in a process that is alone.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from common.errors import UserError
+from common.errors import UserError, one_line
 
 T = TypeVar("T")
 PATIENCE = timedelta(minutes=10)  # for a rank that computes a reference or compiles alone
@@ -45,7 +46,7 @@ def start(device: torch.device) -> None:
     try:
         dist.init_process_group(backend, timeout=PATIENCE, device_id=own)
     except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise UserError(f"The processes could not join ({backend}): {reason}") from None
 
 
@@ -105,6 +106,16 @@ def first_word(word: str) -> str:
     words = [""] * count()
     dist.all_gather_object(words, word)
     return next((w for w in words if w), "")
+
+
+@contextmanager
+def first_alone() -> Iterator[None]:
+    """Rank 0 does what is in this context, then the others: they find what it has put on disk."""
+    if rank() > 0:
+        wait()
+    yield
+    if rank() == 0:
+        wait()
 
 
 def wait() -> None:

@@ -1,12 +1,12 @@
 """What methods with an encoder show: images beside their reconstructions, and test images."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from common.data import DataSet
+from common.layers import evaluating
 from ganlib.updater import BLOCK, Updater
 
 N = 32
@@ -28,7 +28,7 @@ class Reconstructing(Updater):
         data = self.data.fork("reconstructions").share(0, 1)
         data.seed, data.batch_size = seed, N
         x, _ = next(data)
-        with self.evaluating():
+        with evaluating(self):
             pairs = torch.stack([x, self.reconstruct(x)], 1).flatten(0, 1)
         return {"reconstructions": self.spec.to_native(pairs.float()).clamp(-1, 1)}
 
@@ -39,14 +39,3 @@ class Reconstructing(Updater):
         for start in range(0, len(data), BLOCK):
             loader.batch_size = min(BLOCK, len(data) - start)
             yield next(loader).x
-
-    @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """All networks in evaluation mode, and then as they were."""
-        modes = {module: module.training for module in self.modules()}
-        self.eval()
-        try:
-            yield
-        finally:
-            for module, training in modes.items():
-                module.training = training

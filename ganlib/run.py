@@ -9,7 +9,7 @@ from rich.console import Console
 
 from common.data import DataSet, Loader, fit_spec
 from common.datasets._stream import NoSuchSplit
-from common.errors import UserError
+from common.errors import UserError, one_line
 from common.seeds import mix
 from common.sources import dataset_label, open_dataset
 from evaluation import Evaluator
@@ -122,11 +122,8 @@ def _folder(settings: Settings, resumed: Path | None) -> Path:
 def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | None]:
     """The updater on its device with its data, and the test set if there is one."""
     algorithm, s = algorithms[settings.run.algorithm], settings.run
-    if ranks.rank() > 0:
-        ranks.wait()  # rank 0 downloads what is to be downloaded
-    data = open_dataset(s.dataset, s.data_root, "train", s.size)
-    if ranks.rank() == 0:
-        ranks.wait()
+    with ranks.first_alone():  # it downloads what is to be downloaded
+        data = open_dataset(s.dataset, s.data_root, "train", s.size)
     spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
     condition = settings.algorithm.condition
     loader = Loader(
@@ -235,10 +232,10 @@ def _run(trainer: Trainer, settings: Settings) -> None:
     try:
         trainer.run()
         ranks.wait()
-    except (torch.OutOfMemoryError, RuntimeError) as error:
+    except RuntimeError as error:
         if "DataLoader worker" in str(error):
             raise UserError(f"A process that reads the images has died: {error}") from None
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate" not in str(error):
+        if not runtime.is_out_of_memory(error):
             raise
         size = settings.algorithm.batch_size
         advice = (
@@ -287,7 +284,7 @@ def _take_weights(updater: Updater, path: Path) -> None:
     try:
         updater.load_state_dict(read_snapshot(path)["updater"]["modules"])
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise UserError(f"The networks of {path} are not these: {reason}") from None
 
 

@@ -79,6 +79,11 @@ def use_cores() -> None:
         torch.set_num_threads(max(1, min(torch.get_num_threads(), cores() // ranks.local_count())))
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether it was the memory, of a GPU or of the host, that did not suffice."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate" in str(error)
+
+
 def synchronize(device: torch.device) -> None:
     """Wait until the device has done all its work."""
     if device.type == "cuda":

@@ -10,6 +10,7 @@ from torch.optim import Adam, Optimizer
 
 from common.data import DataSet, DataSpec, Loader
 from common.errors import UserError
+from common.layers import evaluating
 from common.net import Generator
 from common.seeds import generator, mix
 from ganlib import ranks
@@ -219,7 +220,7 @@ class Updater(nn.Module):
     def iterate(self) -> dict[str, Tensor]:
         """The work of one update, all of it on the device."""
         self._draws, self._drawn = [], [0] * self.passes.count
-        own = self._own_buffers()
+        own = self._own_buffers() if self.shares > 1 else []
         observations = self.passes.run(self.update_core, own)
         mean = {name: _mean([o[name] for o in observations]) for name in observations[0]}
         ranks.mean_([*(b for b in own if b.is_floating_point()), *mean.values()])
@@ -296,12 +297,8 @@ class Updater(nn.Module):
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images for z by the network that samples, float NCHW in [-1, 1], at the data's size."""
         gen = self.average if self.average is not None else getattr(self, self.averaged)
-        training = gen.training
-        gen.eval()
-        try:
+        with evaluating(gen):
             return self.spec.to_native(self.generate(gen, z, y).float()).clamp(-1, 1)
-        finally:
-            gen.train(training)
 
     def state(self) -> dict[str, Any]:
         """Everything that training goes on from, as tensors and plain types."""
@@ -334,9 +331,14 @@ class Updater(nn.Module):
             self._random = torch.Generator(self.clock.device)
         return self._random
 
+    @property
+    def shares(self) -> int:
+        """In how many parts a batch is taken, over all ranks and passes."""
+        return ranks.count() * self.passes.count
+
     def _rows(self, n: int, draw: Callable[[int], Tensor]) -> Tensor:
         """The n rows of this share from a draw for all of them."""
-        of = ranks.count() * self.passes.count
+        of = self.shares
         if of == 1:
             return draw(n)
         k = self._drawn[self.passes.current]

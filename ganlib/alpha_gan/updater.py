@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data import DataSet
+from common.layers import evaluating
 from common.losses import loss_dis_softplus, loss_gen_softplus, loss_gen_wasserstein
 from common.net import Generator
 from ganlib import config
@@ -98,6 +99,6 @@ class Updater(Reconstructing):
     @torch.no_grad()
     def scores(self, test: DataSet) -> dict[str, float]:
         """reconstruction_test: the mean over test images and pixels of |x - G(E(x))|."""
-        with self.evaluating():
+        with evaluating(self):
             errors = [(x - self.reconstruct(x)).abs().mean((1, 2, 3)) for x in self.each(test)]
         return {"reconstruction_test": float(torch.cat(errors).double().mean())}

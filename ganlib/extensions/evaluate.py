@@ -64,12 +64,9 @@ class Evaluate(Extension):
             return {}
         rank, world = ranks.rank(), ranks.count()
         with progress_bar(self.console) as progress:
-            if rank > 0:
-                ranks.wait()  # rank 0 computes the references and keeps them on disk
-            for name in self.evaluator.images:
-                self.evaluator.reference(name, progress)
-            if rank == 0:
-                ranks.wait()
+            with ranks.first_alone():  # it computes the references and keeps them
+                for name in self.evaluator.images:
+                    self.evaluator.reference(name, progress)
             samples = _share(updater, self.n, self.seed)
             args = (samples, self.metrics, self.n, origin, progress, rank, world)
             return self.evaluator(*args).scores

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data import DataSet, DataSpec, Loader
+from common.layers import evaluating
 from common.losses import loss_dis_softplus
 from common.net import Generator
-from common.weight_norm import initialize_from
+from common.weight_norm import start_from_data
 from ganlib import config, updater
 
 from .labels import labelled_subset
@@ -59,9 +60,7 @@ class Updater(updater.Updater):
         spec: DataSpec,
         networks: Mapping[str, nn.Module],
     ) -> None:
-        if data is not None:
-            initialize_from(networks["dis"], next(data.fork("init")).x)
-            initialize_from(networks["gen"], networks["gen"].make_hidden(config.batch_size))
+        start_from_data(networks, data)
         super().__init__(config, data, spec, networks)
         if data is not None:
             labelled = data.over(labelled_subset(data.data, config.n_labels, data.seed))
@@ -108,11 +107,9 @@ class Updater(updater.Updater):
         """test_error: in percent, of D in evaluation mode; nothing if the images have no labels."""
         if test.y is None:
             return {}
-        weight, training = self._weight, self.dis.training
-        self.dis.eval()
-        wrong = 0
-        for index in torch.arange(len(test)).split(TEST_BATCH):
-            x = self.spec.to_image(test.x[index].to(weight.device)).to(weight.dtype) / 127.5 - 1
-            wrong += int((self.dis(x).argmax(1).cpu() != test.y[index]).sum())
-        self.dis.train(training)
+        weight, wrong = self._weight, 0
+        with evaluating(self.dis):
+            for index in torch.arange(len(test)).split(TEST_BATCH):
+                x = self.spec.to_image(test.x[index].to(weight.device)).to(weight.dtype) / 127.5 - 1
+                wrong += int((self.dis(x).argmax(1).cpu() != test.y[index]).sum())
         return {"test_error": 100 * wrong / len(test)}

@@ -1,12 +1,12 @@
-"""LSGAN's recipe and training: the discriminator, then the generator on the same z."""
+"""LSGAN's recipe and losses; the training is DCGAN's, the generator on the discriminator's z."""
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from common.losses import loss_dis_least_squares, loss_gen_least_squares
-from common.net import Generator
-from ganlib import config, updater
+from ganlib import config
+from ganlib.dcgan import updater
 
 
 class Config(config.AlgorithmConfig):
@@ -36,9 +36,7 @@ class Config(config.AlgorithmConfig):
 class Updater(updater.Updater):
     """Section 3.2 of the paper."""
 
-    config: Config
-    gen: Generator
-    dis: nn.Module
+    config: Config  # type: ignore[assignment]
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
         """E (D(x) - b)^2 / 2 + E (D(G(z)) - a)^2 / 2."""
@@ -48,14 +46,3 @@ class Updater(updater.Updater):
     def loss_gen(self, z: Tensor) -> Tensor:
         """E (D(G(z)) - c)^2 / 2."""
         return loss_gen_least_squares(self.dis(self.gen(z)), self.config.c)
-
-    def update_core(self) -> dict[str, Tensor]:
-        x_real, _ = next(self.data)
-        z = self.hidden(len(x_real))
-
-        loss_dis = self.loss_dis(x_real, self.fake(z))
-        self.step(dis=loss_dis)
-
-        loss_gen = self.loss_gen(z)
-        self.step(gen=loss_gen)
-        return {"loss_dis": loss_dis, "loss_gen": loss_gen}

@@ -6,7 +6,7 @@ from typing import Literal
 from torch import nn
 
 from common.data import DataSpec, Loader
-from common.weight_norm import initialize_from
+from common.weight_norm import start_from_data
 from ganlib import config
 from ganlib.dcgan import updater
 
@@ -35,7 +35,5 @@ class Updater(updater.Updater):
         spec: DataSpec,
         networks: Mapping[str, nn.Module],
     ) -> None:
-        if data is not None:
-            initialize_from(networks["dis"], next(data.fork("init")).x)
-            initialize_from(networks["gen"], networks["gen"].make_hidden(config.batch_size))
+        start_from_data(networks, data)
         super().__init__(config, data, spec, networks)

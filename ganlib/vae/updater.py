@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from common.data import DataSet
+from common.layers import evaluating
 from common.seeds import generator
 from ganlib import config
 from ganlib.reconstruction import Reconstructing
@@ -74,7 +75,7 @@ class Updater(Reconstructing):
         """elbo_test: nats per test image, with one eps for each that the run's seed fixes."""
         random = generator(self.data.seed, "elbo_test")
         total = torch.zeros((), dtype=torch.float64)
-        with self.evaluating():
+        with evaluating(self):
             for x in self.each(test):
                 loss_kl, loss_rec = self.loss_vae(x, self.gen.make_hidden(len(x), random))
                 total -= len(x) * (loss_kl + loss_rec).cpu().double()

@@ -6,18 +6,15 @@ The argument is a file that is not there yet, by which the two meet.
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from common.data import DataSet, Loader, fit_spec  # noqa: E402
-from ganlib import ranks, sync_bn  # noqa: E402
-from ganlib.registry import algorithms  # noqa: E402
+from common.data import DataSet, Loader, fit_spec
+from ganlib import ranks, sync_bn
+from ganlib.registry import algorithms
 
 BATCH = 8
 
