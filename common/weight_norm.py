@@ -166,7 +166,7 @@ def initialize_from(net: nn.Module, x: Tensor) -> None:
 
     Salimans & Kingma 2016, section 3; openai/improved-gan's `init=True`.
     """
-    layers = [m for m in net.modules() if isinstance(m, _WeightNorm | WNMinibatchDiscrimination)]
+    layers = _starting(net)
     hooks = [layer.register_forward_pre_hook(_initialize) for layer in layers]
     if layers:
         net(x)
@@ -175,11 +175,22 @@ def initialize_from(net: nn.Module, x: Tensor) -> None:
 
 
 def start_from_data(networks: Mapping[str, nn.Module], data: Loader | None) -> None:
-    """initialize_from a first batch: `dis` of images, `gen` of latents; nothing without data."""
-    if data is not None:
+    """initialize_from a first batch: `dis` of images, `gen` of latents; nothing without data.
+
+    No batch is read for networks that have nothing to start from it.
+    """
+    if data is None:
+        return
+    gen: Any = networks["gen"]
+    if _starting(networks["dis"]):
         initialize_from(networks["dis"], next(data.fork("init")).x)
-        gen: Any = networks["gen"]
+    if _starting(gen):
         initialize_from(gen, gen.make_hidden(data.batch_size))
+
+
+def _starting(net: nn.Module) -> list["_WeightNorm | WNMinibatchDiscrimination"]:
+    """The layers of `net` that have an initialize()."""
+    return [m for m in net.modules() if isinstance(m, _WeightNorm | WNMinibatchDiscrimination)]
 
 
 def _initialize(
