@@ -122,10 +122,11 @@ def _folder(settings: Settings, resumed: Path | None) -> Path:
 def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | None]:
     """The updater on its device with its data, and the test set if there is one."""
     algorithm, s = algorithms[settings.run.algorithm], settings.run
+    condition = settings.algorithm.condition
     with ranks.first_alone():  # it downloads what is to be downloaded
         data = open_dataset(s.dataset, s.data_root, "train", s.size)
+        test = _test_set(settings) if _evaluates(settings) or condition == "images" else None
     spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
-    condition = settings.algorithm.condition
     loader = Loader(
         data,
         spec,
@@ -138,7 +139,6 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = algorithm.assemble(settings.algorithm, loader, spec, device)
-    test = _test_set(settings) if _evaluates(settings) or condition == "images" else None
     if condition == "images":
         updater.held_out = loader.over(test or data)
     return updater, test
