@@ -4,6 +4,7 @@ The only file of the machine that knows torch.distributed. Everything here does 
 its argument back, in a process that is alone.
 """
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,14 +38,27 @@ def local_count() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def start(device: torch.device) -> None:
-    """Join the other processes: NCCL between GPUs, gloo between CPUs."""
+def start(device: torch.device, meeting: str = "env://") -> None:
+    """Join the other processes, which meet as `meeting` says (an address of torch.distributed's):
+    NCCL between GPUs, gloo between CPUs. `stop` belongs to the end of such a process.
+    """
     if not launched() or dist.is_initialized():
         return
+    # A part of torch that the first optimizer step imports takes the group of that moment for the
+    # default of its functions. It would never be freed, and a thread of it that is awake while the
+    # interpreter ends aborts the process.
+    importlib.import_module("torch.distributed.nn.functional")
     backend = "nccl" if device.type == "cuda" else "gloo"
     own = device if device.type == "cuda" else None
     try:
-        dist.init_process_group(backend, timeout=PATIENCE, device_id=own)
+        dist.init_process_group(
+            backend,
+            init_method=meeting,
+            rank=int(os.environ["RANK"]),
+            world_size=int(os.environ["WORLD_SIZE"]),
+            timeout=PATIENCE,
+            device_id=own,
+        )
     except (RuntimeError, ValueError) as error:
         reason = one_line(error, 200)
         raise UserError(f"The processes could not join ({backend}): {reason}") from None
