@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Every network of chainer-gan-lib leaks this much; torch's own default is 0.01.
@@ -44,96 +43,6 @@ class BiasBatchNorm2d(nn.BatchNorm2d):
 def _fix_gain(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
     del norm.weight
     norm.register_buffer("weight", torch.ones(norm.num_features), persistent=False)
-
-
-# --- Spectral normalisation: SNGAN (Miyato et al. 2018), algorithm 1
-
-SN_EPS = 1e-12
-
-
-def spectral_normalize(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """The weight over its spectral norm, by one power iteration from u.
-
-    weight: (d_out, ...), seen as the matrix (d_out, rest); u: (d_out,), of any length but 0.
-    Returns the weight in its own shape and the new u, which has no graph. u and v are constants:
-    the gradient flows through the weight in the numerator and in sigma = u^T W v.
-    Source: sngan_projection source/functions/max_sv.py; epsilon is added to the norm.
-    """
-    # Products and sums, not matrix products, which autocast would make in half precision.
-    matrix = weight.flatten(1)
-    fixed = matrix.detach()
-    v = _unit((fixed * u[:, None]).sum(0))
-    u = _unit((fixed * v).sum(1))
-    sigma = ((matrix * v).sum(1) * u).sum()
-    return weight / sigma, u
-
-
-def _unit(vector: Tensor) -> Tensor:
-    length: Tensor = torch.linalg.vector_norm(vector)
-    return vector / (length + SN_EPS)
-
-
-class SNConv2d(nn.Conv2d):
-    """A convolution whose (d_out, d_in * k * k) matrix has spectral norm 1; the bias is untouched.
-
-    u starts as N(0, 1), not normalised, and is kept only in training mode: in evaluation mode the
-    same iteration runs and its result is dropped. (chainer-gan-lib common/sn also moves u in
-    evaluation, and does not save it.)
-    """
-
-    u: Tensor
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        bias: bool = True,
-    ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
-        self.register_buffer("u", torch.randn(out_channels))
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        y: Tensor = self._conv_forward(input, _iterate(self), self.bias)
-        return y
-
-
-class SNLinear(nn.Linear):
-    """A linear layer of spectral norm 1; u as in SNConv2d."""
-
-    u: Tensor
-
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        super().__init__(in_features, out_features, bias=bias)
-        self.register_buffer("u", torch.randn(out_features))
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in_features) -> (N, out_features)."""
-        return F.linear(input, _iterate(self), self.bias)
-
-
-def _iterate(layer: SNConv2d | SNLinear) -> Tensor:
-    """The layer's normalised weight; in training mode its u moves on, in place."""
-    if not layer.training:
-        return spectral_normalize(layer.weight, layer.u)[0]
-    # torch.compile may compute v again in the backward pass, where layer.u is the next one
-    # already (pytorch pull request 197039): the gradient would be wrong without a word.
-    u = _snapshot(layer.u) if torch.compiler.is_compiling() else layer.u
-    weight, u = spectral_normalize(layer.weight, u)
-    layer.u.copy_(u)
-    return weight
-
-
-@torch.library.custom_op("ganlib::snapshot", mutates_args=())
-def _snapshot(u: Tensor) -> Tensor:
-    """A copy that torch.compile takes for opaque, and so does not make again."""
-    return u.clone()
-
-
-_snapshot.register_fake(torch.empty_like)
 
 
 # --- Maxout: Goodfellow et al. 2013, https://arxiv.org/abs/1302.4389

@@ -17,9 +17,8 @@ from common.layers import (
     BatchNorm2d,
     BiasBatchNorm2d,
     Factory,
-    SNConv2d,
-    SNLinear,
 )
+from common.spectral_norm import SNConv2d, SNLinear
 
 Latent = Literal["normal", "uniform"]
 

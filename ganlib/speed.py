@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 
 from common.errors import UserError
+from common.spectral_norm import iterate_together
 from ganlib import precision, ranks, sync_bn
 from ganlib.compiled import Trial, compile_losses
 from ganlib.config import RunConfig
@@ -28,6 +29,7 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
             precision.train_in_bf16(network)
         if s.sync_bn and ranks.count() > 1:
             sync_bn.synchronize(network)
+        iterate_together(network)
     _share(updater, s)
     _make_capturable(updater, device)
     graph = device.type == "cuda" if s.graph is None else s.graph

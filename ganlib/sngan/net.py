@@ -7,7 +7,6 @@ from torch import nn
 
 from common.data import DataSpec, Shape
 from common.init import init_normal
-from common.layers import SNConv2d, SNLinear
 from common.mlp import MLPDiscriminator, MLPGenerator
 from common.net import (
     ConvGenerator,
@@ -22,6 +21,7 @@ from common.net import (
     scaled,
 )
 from common.resnet import ResNetDiscriminator, ResNetGenerator, global_sum
+from common.spectral_norm import SNConv2d, SNLinear
 
 
 def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

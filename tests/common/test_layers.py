@@ -1,13 +1,11 @@
-"""common/layers.py: spectral normalisation against SVD and torch's, norms, maxout."""
+"""common/layers.py: norms, maxout, similarities, noise, modes."""
 
-from collections.abc import Callable
 from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from common.layers import (
     LEAK,
@@ -18,146 +16,9 @@ from common.layers import (
     GaussianNoise,
     Maxout,
     MinibatchDiscrimination,
-    SNConv2d,
-    SNLinear,
     evaluating,
     minibatch_similarity,
-    spectral_normalize,
 )
-
-# --- Spectral normalisation
-
-
-def conv() -> tuple[nn.Module, Tensor]:
-    torch.manual_seed(0)
-    return SNConv2d(3, 5, 3, 2, 1), torch.randn(2, 3, 6, 6)
-
-
-def linear() -> tuple[nn.Module, Tensor]:
-    torch.manual_seed(0)
-    return SNLinear(7, 4), torch.randn(2, 7)
-
-
-LAYERS = [conv, linear]
-Make = Callable[[], tuple[nn.Module, Tensor]]
-
-
-def test_one_power_iteration_in_numbers() -> None:
-    weight = torch.tensor([[3.0, 0.0], [4.0, 5.0]])
-    normalized, u = spectral_normalize(weight, torch.tensor([2.0, 0.0]))
-    # v = (6, 0) / 6, W v = (3, 4), u = (0.6, 0.8), sigma = u . W v = 5
-    torch.testing.assert_close(u, torch.tensor([0.6, 0.8]))
-    torch.testing.assert_close(normalized, weight / 5)
-
-
-@pytest.mark.parametrize("make", LAYERS)
-def test_it_converges_to_the_largest_singular_value(make: Make) -> None:
-    layer, x = make()
-    for _ in range(300):
-        layer(x)
-    matrix = layer.weight.detach().reshape(len(layer.weight), -1)
-    normalized, _ = spectral_normalize(layer.weight.detach(), layer.u)
-    sigma = torch.linalg.svdvals(matrix)[0]
-    torch.testing.assert_close(normalized, layer.weight.detach() / sigma)
-    assert torch.linalg.matrix_norm(normalized.flatten(1), 2).item() == pytest.approx(1, rel=1e-5)
-
-
-@pytest.mark.parametrize("make", LAYERS)
-def test_it_agrees_with_torch(make: Make) -> None:
-    layer, x = make()
-    theirs: nn.Module = nn.Conv2d(3, 5, 3, 2, 1) if isinstance(layer, SNConv2d) else nn.Linear(7, 4)
-    theirs.load_state_dict({"weight": layer.weight, "bias": layer.bias})
-    theirs = spectral_norm(theirs, n_power_iterations=300)
-    for _ in range(300):
-        layer(x)
-    torch.testing.assert_close(layer(x), theirs(x))
-
-
-@pytest.mark.parametrize("make", LAYERS)
-def test_u_moves_in_training_only(make: Make) -> None:
-    layer, x = make()
-    start = layer.u.clone()
-    layer.eval()
-    first = layer(x)
-    assert torch.equal(layer.u, start)
-    layer.train()
-    # The same iteration runs in both modes; training keeps it, in place.
-    place = layer.u.data_ptr()
-    assert torch.equal(layer(x), first)
-    assert not torch.equal(layer.u, start)
-    assert layer.u.data_ptr() == place
-    assert layer.u.norm().item() == pytest.approx(1)
-
-
-@pytest.mark.parametrize("make", LAYERS)
-def test_u_is_saved_and_no_parameter(make: Make) -> None:
-    layer, x = make()
-    assert layer.u.shape == (len(layer.weight),)
-    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
-    layer(x)
-    copy, _ = make()
-    copy.load_state_dict(layer.state_dict())
-    assert torch.equal(copy.u, layer.u)
-    assert torch.equal(copy(x), layer(x))
-
-
-def test_u_starts_as_unnormalised_noise() -> None:
-    torch.manual_seed(0)
-    assert SNLinear(2, 10_000).u.std().item() == pytest.approx(1, abs=0.03)
-
-
-def test_the_bias_is_untouched() -> None:
-    layer = SNLinear(3, 2)
-    torch.testing.assert_close(layer(torch.zeros(1, 3))[0], layer.bias)
-    assert SNLinear(3, 2, bias=False).bias is None
-
-
-@pytest.mark.parametrize("shape", [(4, 3), (4, 2, 3, 3), (1, 6)])
-def test_gradient_with_u_and_v_constant(shape: tuple[int, ...]) -> None:
-    torch.manual_seed(0)
-    weight = torch.randn(shape, dtype=torch.float64)
-    u0, c = torch.randn(shape[0], dtype=torch.float64), torch.randn(shape, dtype=torch.float64)
-    matrix = weight.reshape(shape[0], -1)
-    v = matrix.T @ u0 / (matrix.T @ u0).norm()
-    u = matrix @ v / (matrix @ v).norm()
-
-    def f(weight: Tensor) -> float:
-        return float((c * weight / (u @ weight.reshape(shape[0], -1) @ v)).sum())
-
-    expected = torch.empty_like(weight)
-    for i in range(weight.numel()):
-        step = torch.zeros(weight.numel(), dtype=torch.float64)
-        step[i] = 1e-6
-        step = step.reshape(shape)
-        expected.view(-1)[i] = (f(weight + step) - f(weight - step)) / 2e-6
-    leaf = weight.clone().requires_grad_()
-    (found,) = torch.autograd.grad((c * spectral_normalize(leaf, u0)[0]).sum(), leaf)
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
-
-
-def test_autocast_does_not_round_sigma() -> None:
-    weight, u = torch.randn(8, 9), torch.randn(8)
-    expected = spectral_normalize(weight, u)
-    with torch.autocast("cpu", torch.bfloat16):
-        torch.testing.assert_close(spectral_normalize(weight, u), expected, rtol=0, atol=0)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
-def test_compiled_gradients_are_not_of_the_next_u() -> None:
-    # This backend divides the graph as inductor does, which may recompute in the backward pass.
-    torch._dynamo.reset()
-    torch.manual_seed(0)
-    layers: list[nn.Module] = [SNConv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten()]
-    dis = nn.Sequential(*layers, SNLinear(64, 1)).double()
-    twin, x = deepcopy(dis), torch.randn(4, 1, 4, 4, dtype=torch.float64)
-    compiled = torch.compile(dis, fullgraph=True, backend="aot_eager_decomp_partition")
-    for _ in range(2):
-        torch.testing.assert_close(
-            torch.autograd.grad(compiled(x).square().mean(), list(dis.parameters())),
-            torch.autograd.grad(twin(x).square().mean(), list(twin.parameters())),
-        )
-        torch.testing.assert_close(dict(dis.named_buffers()), dict(twin.named_buffers()))
-
 
 # --- Batch normalisation
 

@@ -9,7 +9,6 @@ import torch
 from scipy.stats import norm, truncnorm
 from torch import nn
 
-from common.layers import SNConv2d, SNLinear
 from common.net import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -21,6 +20,7 @@ from common.net import (
     scaled,
 )
 from common.resnet import ResNetDiscriminator, ResNetGenerator, global_mean, global_sum
+from common.spectral_norm import SNConv2d, SNLinear
 
 CIFAR = (3, 32, 32)
 SN_RESNET = {"conv": SNConv2d, "linear": partial(SNLinear, bias=False), "pool": global_sum}
