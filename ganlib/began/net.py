@@ -9,7 +9,14 @@ from common.data import DataSpec, Shape
 from common.init import init_glorot_uniform, init_normal
 from common.layers import LEAK, BatchNorm1d
 from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import DCGANGenerator, Generator, NetConfig, halvings, scaled
+from common.net import (
+    DCGANGenerator,
+    Generator,
+    NetConfig,
+    halvings,
+    scaled,
+    unnormalized_std,
+)
 
 
 def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
@@ -32,9 +39,15 @@ class Autoencoder(nn.Module):
 
 def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
     """chainer-gan-lib began/net.py: z 128 ~ U(-1, 1), code 128, tanh, no normalisation."""
-    ch = scaled(512, width)
-    gen = DCGANGenerator(image, ch=ch, l0_norm=nn.Identity, norm=nn.Identity)
+    ch, none = scaled(512, width), nn.Identity
+    gen = DCGANGenerator(image, ch=ch, l0_norm=none, norm=none, std=unnormalized_std(ch))
     return {"gen": gen, "dis": dcgan_autoencoder(image, ch)}
+
+
+def dcgan_bn(image: Shape, width: float) -> dict[str, nn.Module]:
+    """The same with the generator as chainer-gan-lib's other methods have it, batch normalised."""
+    ch = scaled(512, width)
+    return {"gen": DCGANGenerator(image, ch=ch), "dis": dcgan_autoencoder(image, ch)}
 
 
 def paper(image: Shape, width: float) -> dict[str, nn.Module]:
@@ -58,7 +71,7 @@ def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
     return {"gen": MLPGenerator(image, width=2 * width, norm=BatchNorm1d), "dis": dis}
 
 
-ARCHITECTURES = {"dcgan": dcgan, "paper": paper, "mlp": mlp}
+ARCHITECTURES = {"dcgan": dcgan, "dcgan_bn": dcgan_bn, "paper": paper, "mlp": mlp}
 
 
 def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:
@@ -84,7 +97,7 @@ def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:
         nn.Tanh(),
     )
     dis = Autoencoder(encoder, decoder)
-    init_normal(dis, 0.02)
+    init_normal(dis, unnormalized_std(ch))
     return dis
 
 

@@ -100,14 +100,34 @@ def test_leaky_relus_leak_as_much_as_chainers(network: Callable[..., nn.Module])
     assert [m.negative_slope for m in leaks] == [0.2] * 7
 
 
-@pytest.mark.parametrize("network", [DCGANGenerator, *DISCRIMINATORS[:3]])
-def test_weights_start_as_normal_of_002(network: Callable[..., nn.Module]) -> None:
+@pytest.mark.parametrize(
+    ("network", "ch", "std"),
+    [
+        (DCGANGenerator, 64, 0.02),
+        (DCGANDiscriminator, 64, 0.02),
+        (SNDCGANDiscriminator, 64, 0.02),
+        (WGANDiscriminator, 512, 0.02),
+        (WGANDiscriminator, 128, 0.04),
+    ],
+)
+def test_weights_start_as_normal(network: Callable[..., nn.Module], ch: int, std: float) -> None:
     torch.manual_seed(0)
-    for module in network(CIFAR, ch=64).modules():
+    for module in network(CIFAR, ch=ch).modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            spread = 0.02 * 5 / (2 * module.weight.numel()) ** 0.5
-            assert module.weight.std().item() == pytest.approx(0.02, abs=spread)
+            spread = std * 5 / (2 * module.weight.numel()) ** 0.5
+            assert module.weight.std().item() == pytest.approx(std, abs=spread)
             assert module.bias is not None and not module.bias.any()
+
+
+def test_a_narrow_critic_is_as_steep_as_the_full_one() -> None:
+    """The size of D(x) and of its slope do not fall with the width."""
+    torch.manual_seed(0)
+    x = torch.randn(16, *CIFAR, requires_grad=True)
+    slopes = []
+    for ch in (64, 512):
+        (slope,) = torch.autograd.grad(WGANDiscriminator(CIFAR, ch)(x).sum(), x)
+        slopes.append(slope.flatten(1).norm(dim=1).mean().item())
+    assert 1 / 8 < slopes[0] / slopes[1] < 8
 
 
 def test_residual_networks_start_with_glorot_and_zero_biases() -> None:
