@@ -1,7 +1,6 @@
 """The waist of the library: update() trains, sample() shows. An algorithm writes update_core()."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -15,7 +14,9 @@ from common.net import Generator
 from common.seeds import generator, mix
 from ganlib import ranks
 from ganlib.accumulate import Passes
+from ganlib.average import average_of, follow, left_behind
 from ganlib.config import AlgorithmConfig
+from ganlib.descent import descend
 
 # latents are drawn in blocks of this many, so that sample i does not depend on the batch size
 BLOCK = 256
@@ -56,9 +57,7 @@ class Updater(nn.Module):
         """How an update does its work: iterate(), or a captured graph of it."""
         for name, network in networks.items():
             setattr(self, name, network)
-        self.average = deepcopy(networks[self.averaged]) if config.ema_decay else None
-        if self.average is not None:
-            self.average.requires_grad_(False).eval()
+        self.average = average_of(networks[self.averaged]) if config.ema_decay else None
         self.optimizer = self.optimizers()
         self._base_lr = {
             name: [g["lr"] for g in o.param_groups] for name, o in self.optimizer.items()
@@ -368,49 +367,28 @@ class Updater(nn.Module):
         return [p for group in self.optimizer[name].param_groups for p in group["params"]]
 
     def _descend(self, name: str, loss: Tensor, gradients: list[Tensor | None]) -> None:
+        """Note a loss or gradient that is not finite; step, unless there was one."""
         given = [g for g in gradients if g is not None]
         finite = torch.isfinite(loss + nn.utils.get_total_norm(given))
         first = ~finite & (self.bad[0] < 0)
         self.bad[0] = torch.where(first, self.clock, self.bad[0])
         self.bad[1].masked_fill_(first, list(self.optimizer).index(name))
-        ok = self.bad[0] < 0
-        optimizer: Any = self.optimizer[name]
-        # what GradScaler uses: a fused optimizer skips its step where found_inf is 1
-        skips = getattr(optimizer, "_step_supports_amp_scaling", False)
-        if skips:
-            optimizer.grad_scale, optimizer.found_inf = None, (~ok).float()
-        for parameter, gradient in zip(self._parameters_of(name), gradients, strict=True):
-            if gradient is not None:
-                gradient = gradient if skips else gradient.masked_fill(~ok, 0)
-                gradient = _as_strided_like(gradient, parameter)
-            parameter.grad = gradient
-        for group, lr in zip(optimizer.param_groups, self._base_lr[name], strict=True):
-            group["lr"] = (lr * self.rate()).masked_fill(~ok, 0).float()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        rates = [lr * self.rate() for lr in self._base_lr[name]]
+        descend(self.optimizer[name], gradients, rates, self.bad[0] < 0)
 
     def _set_now(self) -> None:
         numbers = self.schedule(self.iteration)
-        k = self.iteration + 1
-        numbers["ema"] = 1 - min(self.config.ema_decay, (1 + k) / (10 + k))
+        numbers["ema"] = left_behind(self.config.ema_decay, self.iteration + 1)
         for name, value in numbers.items():
             if name not in self.now or self.now[name].device != self.clock.device:
                 self.now[name] = self._empty()
             self.now[name].fill_(value)
 
-    @torch.no_grad()
     def _follow(self) -> None:
-        if self.average is None:
-            return
-        source = getattr(self, self.averaged)
-        old: list[Tensor] = list(self.average.parameters())
-        new: list[Tensor] = list(source.parameters())
-        way = list(torch._foreach_sub(new, old))
-        # nothing follows once a loss was not finite, as nothing moves
-        torch._foreach_mul_(way, self.now["ema"].masked_fill(self.bad[0] >= 0, 0))
-        torch._foreach_add_(old, way)
-        for averaged, buffer in zip(self.average.buffers(), source.buffers(), strict=True):
-            averaged.copy_(buffer)
+        if self.average is not None:
+            # nothing follows once a loss was not finite, as nothing moves
+            part = self.now["ema"].masked_fill(self.bad[0] >= 0, 0)
+            follow(self.average, getattr(self, self.averaged), part)
 
     def _block(self, k: int, seed: int) -> tuple[Tensor, Tensor | None]:
         # drawn on the CPU, so that a seed shows the same pictures on every device
@@ -429,15 +407,6 @@ class Updater(nn.Module):
             index = torch.randint(len(self.held_out.data), (n,), generator=random)
             return self.held_out.condition_at(index)
         return None
-
-
-def _as_strided_like(gradient: Tensor, parameter: Tensor) -> Tensor:
-    """With channels_last some gradients have other strides than their parameter, which a fused
-    optimizer does not expect.
-    """
-    if gradient.stride() == parameter.stride():
-        return gradient
-    return torch.empty_like(parameter).copy_(gradient)
 
 
 def _mean(values: list[Tensor]) -> Tensor:
