@@ -79,8 +79,8 @@ def _with_wide_generator(algorithm: "Algorithm") -> "Algorithm":
 def quickstart(name: str) -> "Work":
     """example_configs/quickstart.yaml, at the size of Fashion-MNIST."""
     from ganlib.bench import Work
-    from ganlib.config import read_yaml, resolve
     from ganlib.registry import algorithms
+    from ganlib.settings import read_yaml, resolve
 
     settings = resolve(read_yaml(QUICKSTART))
     algorithm = algorithms[settings.run.algorithm]

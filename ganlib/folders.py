@@ -10,7 +10,7 @@ import yaml
 from common.errors import UserError
 from common.files import atomic
 from common.sources import dataset_label
-from ganlib.config import Settings
+from ganlib.settings import Settings
 from ganlib.snapshot import list_snapshots
 
 ROOT = Path("result")

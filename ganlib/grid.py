@@ -11,9 +11,10 @@ from rich.console import Console
 from common.errors import UserError
 from common.sources import dataset_label
 from ganlib import folders
-from ganlib.config import RunConfig, Settings, read_yaml
+from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.run import gather, run
+from ganlib.settings import Settings, read_yaml
 from ganlib.updater import NonFiniteError
 
 

@@ -7,7 +7,7 @@ import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ganlib.config import ALIASES
+from ganlib.settings import ALIASES
 
 SHORT = {"algorithm": "-a", "gpu": "-g", "out": "-o"}
 WORDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}

@@ -17,7 +17,6 @@ from evaluation.evaluate import check_metrics
 from evaluation.features import Options, default_extractor, make_extractor
 from evaluation.report import label
 from ganlib import environment, folders, ranks, runtime
-from ganlib.config import Settings, read_yaml, resolve
 from ganlib.extensions.announce import Announce
 from ganlib.extensions.evaluate import Evaluate
 from ganlib.extensions.finite_guard import FiniteGuard
@@ -28,6 +27,7 @@ from ganlib.extensions.snapshot import Snapshot
 from ganlib.model import Model
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.scoring import check_weights
+from ganlib.settings import Settings, read_yaml, resolve
 from ganlib.snapshot import newest_snapshot, read_snapshot
 from ganlib.speed import accelerate
 from ganlib.trainer import Extension, Trainer, every

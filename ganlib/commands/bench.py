@@ -149,8 +149,9 @@ def _bench(asked: Asked) -> bool:
 
 def _works(asked: Asked) -> "list[Work]":
     from ganlib.bench import Work
-    from ganlib.config import RunConfig, resolve
+    from ganlib.config import RunConfig
     from ganlib.registry import algorithms
+    from ganlib.settings import resolve
 
     given = dict(map(_pair, asked.settings))
     for name in given:

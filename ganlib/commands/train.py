@@ -6,9 +6,10 @@ from typing import Any, cast
 import click
 
 from common.errors import UserError
-from ganlib.config import AlgorithmConfig, RunConfig, read_yaml, unknown_setting
+from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.options import options
 from ganlib.registry import add_plugins, algorithms
+from ganlib.settings import read_yaml, unknown_setting
 
 
 class TrainCommand(click.Command):

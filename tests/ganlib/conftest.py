@@ -12,8 +12,8 @@ from torch import nn
 import ganlib
 from common.data import DataSpec
 from ganlib.__main__ import cli
-from ganlib.config import resolve
 from ganlib.registry import algorithms
+from ganlib.settings import resolve
 from ganlib.snapshot import write_snapshot
 
 SPEC = DataSpec((1, 32, 32), (1, 28, 28), "pad", 10)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from common import augment
 from common.data import DataSet, DataSpec
 from common.errors import UserError
-from ganlib.config import AlgorithmConfig, resolve
+from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm, algorithms
+from ganlib.settings import resolve
 from ganlib.updater import Updater
 
 Make = Callable[..., Any]

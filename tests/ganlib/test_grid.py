@@ -15,9 +15,9 @@ import ganlib
 from common.errors import UserError
 from common.lines import read_lines
 from ganlib import grid
-from ganlib.config import Settings
 from ganlib.extensions.log_report import TIMES
 from ganlib.grid import find_finished, parse_seeds, plan, train_grid
+from ganlib.settings import Settings
 from ganlib.updater import NonFiniteError
 
 Run = Callable[..., Result]

@@ -5,8 +5,9 @@ that do not.
 import pytest
 
 from evaluation.comparison.recipes import ELSEWHERE, NO_RECIPE
-from ganlib.config import RunConfig, resolve
+from ganlib.config import RunConfig
 from ganlib.registry import algorithms
+from ganlib.settings import resolve
 
 TELL_APART = {"flip", "init_from", "max_images", "precision", "accumulate", "sync_bn"}
 

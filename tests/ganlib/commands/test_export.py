@@ -16,9 +16,9 @@ from torch import Tensor, nn
 import ganlib
 from common.data import DataSpec
 from common.errors import UserError
-from ganlib.config import resolve
 from ganlib.export import load_export, model_card, write_onnx
 from ganlib.registry import algorithms
+from ganlib.settings import resolve
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

@@ -1,0 +1,126 @@
+"""Settings from what a user gives: defaults < YAML file < flags, in one flat name space, strictly
+checked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from common.errors import UserError, did_you_mean
+from ganlib.config import AlgorithmConfig, RunConfig
+from ganlib.registry import algorithms
+
+M = TypeVar("M", bound=BaseModel)
+ALIASES = {"batchsize": "batch_size"}  # chainer-gan-lib's spellings
+
+# what two runs must share for one to be the continuation of the other
+_TRAJECTORY = (
+    "algorithm",
+    "dataset",
+    "size",
+    "flip",
+    "seed",
+    "init_from",
+    "precision",
+    "accumulate",
+    "sync_bn",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run, checked."""
+
+    run: RunConfig
+    algorithm: AlgorithmConfig
+
+    def flat(self) -> dict[str, Any]:
+        """Every setting by name, as plain types for YAML, JSON and snapshots."""
+        return {**self.run.model_dump(mode="json"), **self.algorithm.model_dump(mode="json")}
+
+    def trajectory(self) -> dict[str, Any]:
+        """The settings on which the numbers depend; how long to train is one only if the learning
+        rate knows it.
+        """
+        flat = self.flat()
+        names = [*_TRAJECTORY, *type(self.algorithm).model_fields]
+        if self.algorithm.lr_decay == "none":
+            names.remove("max_iter")
+        return {name: flat[name] for name in names}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file: one flat mapping."""
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"There is no settings file {path}.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise UserError(f"{path} should hold settings as 'name: value' lines.")
+    return values
+
+
+def resolve(*layers: Mapping[str, Any]) -> Settings:
+    """Settings from layers of values, later ones first; every key and value is checked."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            values[ALIASES.get(key, key)] = value
+    if "algorithm" not in values:
+        raise UserError("Which algorithm? Give --algorithm NAME; --list shows all.")
+    config = algorithms[str(values["algorithm"])].config
+    _check_names(values, str(values["algorithm"]), config)
+    run = {name: values.pop(name) for name in list(values) if name in RunConfig.model_fields}
+    settings = Settings(_validate(RunConfig, run), _validate(config, values))
+    if settings.run.gpu is not None and settings.run.device is not None:
+        raise UserError("Give --gpu or --device, not both.")
+    return settings
+
+
+def _check_names(values: Mapping[str, Any], algorithm: str, config: type[AlgorithmConfig]) -> None:
+    known = {*RunConfig.model_fields, *config.model_fields}
+    for name in values:
+        if name not in known:
+            raise UserError(unknown_setting(name, algorithm, known))
+
+
+def unknown_setting(name: str, algorithm: str, known: set[str]) -> str:
+    """The sentence for a setting that the algorithm does not have, naming who has it or what is
+    nearest.
+    """
+    owners = [other for other in algorithms.names() if name in _fields(other)]
+    if owners:
+        verb = "has" if len(owners) == 1 else "have"
+        return f"{algorithm} has no setting '{name}' ({', '.join(owners)} {verb})."
+    return f"There is no setting '{name}' of {algorithm} or of a run.{did_you_mean(name, known)}"
+
+
+def _fields(algorithm: str) -> Mapping[str, Any]:
+    try:
+        return algorithms[algorithm].config.model_fields
+    except UserError:  # a broken folder does not stop the others
+        return {}
+
+
+def _validate(model: type[M], values: Mapping[str, Any]) -> M:
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise UserError(_sentence(error.errors()[0])) from None
+
+
+def _sentence(error: Any) -> str:
+    name, value = ".".join(map(str, error["loc"][:1])), error["input"]
+    if error["type"] == "literal_error":
+        choices = [c.strip("' ") for c in error["ctx"]["expected"].replace(" or ", ",").split(",")]
+        return f"{name} cannot be '{value}'.{did_you_mean(str(value), choices)}"
+    if error["type"] == "missing":
+        return f"{name} must be given."
+    reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{name} is {value!r}, but {reason}."
