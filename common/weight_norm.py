@@ -36,7 +36,7 @@ class _WeightNorm(nn.Module):
     gain: Tensor
     axis = 0  # of the weight, that counts outputs
 
-    def _add_gain(self, n: int, train_gain: bool, init_std: float) -> None:
+    def _add_gain(self, n: int, train_gain: bool, init_std: float | None) -> None:
         self.init_std = init_std
         if train_gain:
             self.gain = nn.Parameter(torch.ones(n))
@@ -54,6 +54,7 @@ class _WeightNorm(nn.Module):
     @torch.no_grad()
     def initialize(self, x: Tensor) -> None:
         """Set gain and bias so that the outputs for the batch x have mean 0 and `init_std`."""
+        assert self.init_std is not None
         # not self(x), which would run initialize_from's hook again
         y = self.forward(x).transpose(0, 1).flatten(1)
         factor = self.init_std / y.std(1, correction=0).clamp(min=1e-6)
@@ -115,10 +116,16 @@ class WNConvTranspose2d(_WeightNorm, nn.ConvTranspose2d):
 
 
 class WNLinear(_WeightNorm, nn.Linear):
-    """A linear layer whose rows have the lengths `gain`."""
+    """A linear layer whose rows have the lengths `gain`; with init_std None it does not start from
+    data.
+    """
 
     def __init__(
-        self, in_features: int, out_features: int, train_gain: bool = False, init_std: float = 1.0
+        self,
+        in_features: int,
+        out_features: int,
+        train_gain: bool = False,
+        init_std: float | None = 1.0,
     ) -> None:
         super().__init__(in_features, out_features)
         self._add_gain(out_features, train_gain, init_std)
@@ -161,7 +168,7 @@ class WNMinibatchDiscrimination(MinibatchDiscrimination):
 
 @torch.no_grad()
 def initialize_from(net: nn.Module, x: Tensor) -> None:
-    """Let every layer of `net` that has an initialize() start from the batch x, in the order of the
+    """Let every layer of `net` that starts from data do so from the batch x, in the order of the
     forward pass; a network without such layers stays as it is.
 
     Salimans & Kingma 2016, section 3; openai/improved-gan's `init=True`.
@@ -189,8 +196,9 @@ def start_from_data(networks: Mapping[str, nn.Module], data: Loader | None) -> N
 
 
 def _starting(net: nn.Module) -> list["_WeightNorm | WNMinibatchDiscrimination"]:
-    """The layers of `net` that have an initialize()."""
-    return [m for m in net.modules() if isinstance(m, _WeightNorm | WNMinibatchDiscrimination)]
+    """The layers of `net` that start from data."""
+    layers = [m for m in net.modules() if isinstance(m, _WeightNorm | WNMinibatchDiscrimination)]
+    return [m for m in layers if getattr(m, "init_std", 1.0) is not None]
 
 
 def _initialize(

@@ -1,15 +1,22 @@
-"""Networks with an output for each class: the authors' for CIFAR-10, and small ones for points."""
+"""Networks with an output for each class: the authors' for CIFAR-10 and for MNIST, and small ones
+for points.
+"""
 
+import math
 from copy import deepcopy
+from functools import partial
+from itertools import pairwise
 from typing import Literal, Protocol
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from common.data import DataSpec
-from common.layers import GaussianNoise
+from common.data import DataSpec, Shape
+from common.init import init_glorot_uniform, init_normal
+from common.layers import BiasBatchNorm1d, GaussianNoise
 from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import NetConfig, scaled
-from common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
+from common.net import Generator, NetConfig, scaled
+from common.salimans import EPS, LAST_STD, SalimansDiscriminator, SalimansGenerator
 from common.weight_norm import WNLinear
 
 NOISE = {"dropout": nn.Dropout(0.2), "gaussian": GaussianNoise(0.3)}
@@ -29,6 +36,8 @@ def build(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     n_out = max(1, spec.n_classes)
     if config.architecture == "mlp":
         return mlp(spec, config.width, n_out)
+    if config.architecture == "mnist":
+        return mnist(spec, config.width, n_out)
     return openai(spec, config.width, n_out, deepcopy(NOISE[config.noise]))
 
 
@@ -44,9 +53,71 @@ def openai(spec: DataSpec, width: float, n_out: int, noise: nn.Module) -> dict[s
     }
 
 
+def mnist(spec: DataSpec, width: float, n_out: int) -> dict[str, nn.Module]:
+    """openai/improved-gan train_mnist_feature_matching.py; pixels are in [0, 1] inside."""
+    return {
+        "gen": DenseGenerator(spec.image, width),
+        "dis": DenseDiscriminator(spec.image, width, n_out),
+    }
+
+
 def mlp(spec: DataSpec, width: float, n_out: int) -> dict[str, nn.Module]:
     """Small networks for points: common/mlp.py."""
     return {
         "gen": MLPGenerator(spec.image, width=width),
         "dis": MLPDiscriminator(spec.image, width, n_out),
     }
+
+
+class DenseGenerator(Generator):
+    """Two layers of 500 with batch normalisation and softplus, then one to the pixels whose rows
+    have learned lengths.
+
+    z is U(-1, 1)^100 and not U(0, 1)^100: the first batch normalisation undoes the difference.
+    """
+
+    def __init__(self, image: Shape, width: float = 1.0) -> None:
+        super().__init__(100, "uniform")
+        h, norm, self.image = scaled(500, width), partial(BiasBatchNorm1d, eps=EPS), image
+        last = WNLinear(h, math.prod(image), train_gain=True, init_std=None)
+        self.layers = nn.Sequential(
+            *(nn.Linear(100, h, bias=False), norm(h), nn.Softplus()),
+            *(nn.Linear(h, h, bias=False), norm(h), nn.Softplus()),
+            last,
+        )
+        init_glorot_uniform(self)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 100) -> images (N, C, H, W) in [-1, 1]; y is not used."""
+        return 2 * torch.sigmoid(self.layers(z).unflatten(1, self.image)) - 1
+
+
+class DenseDiscriminator(nn.Module):
+    """Layers of 1000, 500, 250, 250 and 250, weight-normalised with ReLU, and l4.
+
+    Noise before each: of deviation 0.3 on the pixels, 0.5 on what follows.
+    """
+
+    def __init__(self, image: Shape, width: float = 1.0, n_out: int = 10) -> None:
+        super().__init__()
+        sizes = [math.prod(image), *(scaled(n, width) for n in (1000, 500, 250, 250, 250))]
+        sigmas = [0.3, 0.5, 0.5, 0.5, 0.5]
+        self.layers = nn.Sequential(
+            *(
+                nn.Sequential(GaussianNoise(sigma), WNLinear(n_in, n), nn.ReLU())
+                for sigma, (n_in, n) in zip(sigmas, pairwise(sizes), strict=True)
+            )
+        )
+        self.noise = GaussianNoise(0.5)
+        self.l4 = WNLinear(sizes[-1], n_out, train_gain=True)
+        init_normal(self, 0.1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) in [-1, 1] -> the last hidden layer (N, 250)."""
+        h: Tensor = self.layers((x.flatten(1) + 1) / 2)
+        return h
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) in [-1, 1] -> logits (N, n_out); y is not used."""
+        logits: Tensor = self.l4(self.noise(self.features(x)))
+        return logits

@@ -17,16 +17,27 @@ from ganlib import config, updater
 from .labels import labelled_subset
 
 TEST_BATCH = 500
+DISTANCES = {"absolute": F.l1_loss, "squared": F.mse_loss}
 
 
 class Config(config.AlgorithmConfig):
-    """The authors' recipe for CIFAR-10, openai/improved-gan train_cifar_feature_matching.py."""
+    """The authors' recipe for CIFAR-10, openai/improved-gan train_cifar_feature_matching.py.
 
-    architecture: Literal["openai", "mlp"] = "openai"
-    """openai: the authors' networks for CIFAR-10; mlp: small, for points."""
+    example_configs/improved_gan_mnist.yaml is theirs for MNIST.
+    """
+
+    architecture: Literal["openai", "mnist", "mlp"] = "openai"
+    """openai: the authors' networks for CIFAR-10; mnist: theirs for MNIST, fully connected, for any
+    small grey images; mlp: small, for points.
+    """
+    distance: Literal["absolute", "squared"] = "absolute"
+    """Between mean features, a mean over them. absolute: the authors' for CIFAR-10; squared: theirs
+    for MNIST.
+    """
     noise: Literal["dropout", "gaussian"] = "dropout"
-    """On the images that D sees in training. dropout: of a fifth of the pixels, the authors' for
-    CIFAR-10; gaussian: of deviation 0.3, theirs for MNIST, and for all images on a plain ground.
+    """On the images that D sees in training, with `openai`. dropout: of a fifth of the pixels, the
+    authors' for CIFAR-10; gaussian: of deviation 0.3, theirs for MNIST, which `mnist` has anyway,
+    and for all images on a plain ground.
     """
     n_labels: config.Count = 1000
     """How many training images keep their labels, evenly by class."""
@@ -40,6 +51,12 @@ class Config(config.AlgorithmConfig):
     """Adam's decay of the second moment."""
     lr_decay: Literal["none", "linear", "late"] = "late"
     """linear: the learning rate falls to 0 at max_iter; late: so from two thirds of it on."""
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """The data's own for `mnist`, whose networks do not care."""
+        return (
+            (height, width) if self.architecture == "mnist" else super().image_size(height, width)
+        )
 
 
 class Updater(updater.Updater):
@@ -79,10 +96,12 @@ class Updater(updater.Updater):
         return loss_lab, loss_dis_softplus(l_unl, l_fake) / 2
 
     def loss_gen(self, x_unl: Tensor, z: Tensor) -> Tensor:
-        """Feature matching: the mean over D's features k of |E f_k(x) - E f_k(G(z))|."""
+        """Feature matching: the mean over D's features k of |E f_k(x) - E f_k(G(z))|, or of its
+        square.
+        """
         with torch.no_grad():
             mean = self.dis.features(x_unl).mean(0)
-        return (self.dis.features(self.gen(z)).mean(0) - mean).abs().mean()
+        return DISTANCES[self.config.distance](self.dis.features(self.gen(z)).mean(0), mean)
 
     def update_core(self) -> dict[str, Tensor]:
         x_lab, y = next(self.stream("labelled"))

@@ -1,6 +1,7 @@
 """The semi-supervised GAN: sizes, losses against a softmax of K + 1 classes, and which labels."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,18 @@ def test_the_authors_sizes() -> None:
     assert (gen.n_hidden, gen.latent) == (100, "uniform")
 
 
-@pytest.mark.parametrize("architecture", ["openai", "mlp"])
+def test_the_authors_sizes_for_mnist() -> None:
+    """Fully connected: weights, biases (a batch normalisation's in G), learned lengths."""
+    with torch.device("meta"):
+        gen, dis = build("mnist", (1, 28, 28))
+    assert count(gen) == (100 + 1) * 500 + (500 + 1) * 500 + (500 + 2) * 784
+    sizes = [784, 1000, 500, 250, 250, 250]
+    hidden = sum((a + 1) * b for a, b in pairwise(sizes))
+    assert count(dis) == hidden + (250 + 2) * 10
+    assert (gen.n_hidden, gen.latent) == (100, "uniform")
+
+
+@pytest.mark.parametrize("architecture", ["openai", "mnist", "mlp"])
 @pytest.mark.parametrize("image", [(1, 32, 32), (3, 48, 48), (2, 16, 16)])
 def test_other_images_and_classes(architecture: str, image: tuple[int, int, int]) -> None:
     gen, dis = build(architecture, image, n_classes=7, width=0.05)
@@ -59,12 +71,49 @@ def test_the_generator_has_the_authors_batch_normalisation() -> None:
     assert all(m.eps == 1e-6 and [n for n, _ in m.named_parameters()] == ["bias"] for m in norms)
 
 
-def test_its_first_batch_normalisation_undoes_the_range_of_z() -> None:
+@pytest.mark.parametrize("architecture", ["openai", "mnist"])
+def test_its_first_batch_normalisation_undoes_the_range_of_z(architecture: str) -> None:
     """U(0, 1) there, U(-1, 1) here: the same images, but for epsilon."""
-    gen, _ = build("openai", (3, 32, 32), width=0.05)
+    gen, _ = build(architecture, (3, 32, 32), width=0.05)
     gen.double()
     z = gen.make_hidden(50)
     torch.testing.assert_close(gen((z + 1) / 2), gen(z), rtol=1e-3, atol=1e-4)
+
+
+def test_the_mnist_discriminator_by_hand() -> None:
+    """In evaluation mode: pixels in [0, 1], weight-normalised layers with ReLU, no noise."""
+    _, dis = build("mnist", (1, 4, 4), width=0.02)
+    dis.double().eval()
+    x = torch.rand(5, 1, 4, 4, dtype=torch.float64) * 2 - 1
+    h = (x.flatten(1).numpy() + 1) / 2
+    layers = [part[1] for part in dis.layers] + [dis.l4]
+    for layer in layers:
+        theta = layer.weight.detach().numpy()
+        length = np.sqrt((theta**2).sum(1, keepdims=True))
+        w = theta / length * layer.gain.detach().numpy()[:, None]
+        h = h @ w.T + layer.bias.detach().numpy()
+        h = h if layer is dis.l4 else np.maximum(h, 0)
+    np.testing.assert_allclose(dis(x).detach().numpy(), h, rtol=1e-4, atol=1e-5)
+
+
+def test_the_mnist_discriminators_noise() -> None:
+    """0.3 on the pixels, 0.5 on each hidden layer, the last too, but not on what G matches."""
+    _, dis = build("mnist", (1, 4, 4), width=0.02)
+    sigmas = [part[0].sigma for part in dis.layers] + [dis.noise.sigma]
+    assert sigmas == [0.3, 0.5, 0.5, 0.5, 0.5, 0.5]
+    dis.layers.eval()
+    x = torch.rand(5, 1, 4, 4)
+    assert torch.equal(dis.features(x), dis.features(x)) and not torch.equal(dis(x), dis(x))
+
+
+def test_the_mnist_generators_pixels_do_not_start_from_data(make_updater: Make) -> None:
+    """Those of its authors have rows of length 1, and D's layers gains that data have set."""
+    updater = make_updater("improved_gan", architecture="mnist")
+    last = updater.gen.layers[-1]
+    assert torch.equal(last.gain, torch.ones_like(last.gain)) and not last.bias.any()
+    assert all((part[1].gain != 1).any() for part in updater.dis.layers)
+    x = updater.fake(updater.hidden(4))
+    assert x.shape[2:] == (28, 28) and x.abs().max() <= 1
 
 
 # --- Losses
@@ -103,6 +152,19 @@ def test_feature_matching_by_hand(updater: Any) -> None:
     fake = updater.dis.features(updater.gen(z)).detach().numpy()
     expected = np.mean(np.abs(real.mean(0) - fake.mean(0)))
     assert loss.item() == pytest.approx(expected)
+
+
+def test_squared_feature_matching_by_hand(make_updater: Make) -> None:
+    updater = make_updater(
+        "improved_gan", dtype=torch.float64, architecture="mnist", distance="squared"
+    )
+    updater.dis.eval()
+    z = updater.hidden(6)
+    x = torch.rand(6, 1, 28, 28, dtype=torch.float64)
+    real = updater.dis.features(x).detach().numpy()
+    fake = updater.dis.features(updater.gen(z)).detach().numpy()
+    expected = np.mean((real.mean(0) - fake.mean(0)) ** 2)
+    assert updater.loss_gen(x, z).item() == pytest.approx(expected)
 
 
 def test_matched_features_leave_nothing_to_learn(updater: Any) -> None:

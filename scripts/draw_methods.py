@@ -1,0 +1,60 @@
+"""Draw samples of every method of a comparison, a row each, best first.
+
+Run `python -m scripts.draw_methods FOLDER PICTURE.png` at the top of the checkout. FOLDER holds the
+runs of one data set; of each method the samples 0 to 11 by its first seed: nothing is picked.
+"""
+
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+import ganlib
+from common.errors import UserError
+from common.pictures import grid, save
+from evaluation.compare import compare
+from evaluation.comparison.table import Row
+
+COLUMNS = 12
+HEIGHT = 58  # of a row, in pixels
+LABEL = 196  # pixels for a method's name
+
+
+def draw(folder: Path) -> Image.Image:
+    """One picture of the runs below `folder`.
+
+    Raises UserError if they are not of one data set.
+    """
+    tables = compare([folder])
+    if len(tables) != 1:
+        raise UserError(f"{folder} holds runs of {len(tables)} data sets; one is wanted.")
+    strips = [(row.title, strip(row)) for row in tables[0].rows]
+    width = LABEL + max(s.width for _, s in strips)
+    picture = Image.new("RGB", (width, HEIGHT * len(strips)), "white")
+    font = ImageFont.load_default(15)
+    for k, (title, samples) in enumerate(strips):
+        ImageDraw.Draw(picture).text((4, HEIGHT * k + 20), title, "black", font)
+        picture.paste(samples, (LABEL, HEIGHT * k))
+    return picture
+
+
+def strip(row: Row) -> Image.Image:
+    """The first samples of a method in one line."""
+    run = min(row.runs, key=lambda run: run.seed)
+    samples = grid(ganlib.load(run.path).sample(COLUMNS, seed=0), COLUMNS)
+    return samples.resize((samples.width * HEIGHT // samples.height, HEIGHT))
+
+
+def main() -> None:
+    if len(sys.argv) != 3:
+        raise SystemExit(__doc__)
+    try:
+        picture = draw(Path(sys.argv[1]))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    save(picture, Path(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()
