@@ -8,6 +8,7 @@ import torch
 from tape import prepare, record
 
 from common.resnet import ResNetDiscriminator
+from ganlib.compiled import compile_losses
 from ganlib.config import RunConfig
 from ganlib.graph import WARM_UP, Graphs
 from ganlib.speed import accelerate
@@ -31,6 +32,21 @@ def test_power_iterations_are_one_batch_and_change_nothing(make_updater: Make) -
     torch.testing.assert_close(
         dict(plain.dis.named_buffers()), dict(together.dis.named_buffers()), rtol=1e-6, atol=1e-8
     )
+
+
+def test_compiled_they_are_each_layers_own(make_updater: Make) -> None:
+    """One graph for each loss, with the same u and weights afterwards."""
+    settings = {"architecture": "resnet", "dtype": torch.float64, "width": 0.05}
+    plain, compiled = make_updater("sngan", **settings), fast(make_updater("sngan", **settings))
+    torch._dynamo.reset()
+    compile_losses(compiled, pytest.fail, "aot_eager")
+    a, b = plain.update(), compiled.update()
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], rtol=1e-8, atol=1e-10)
+    torch.testing.assert_close(
+        dict(plain.dis.named_buffers()), dict(compiled.dis.named_buffers()), rtol=1e-6, atol=1e-8
+    )
+    torch._dynamo.reset()
 
 
 def test_captured_they_are_the_same(make_updater: Make, monkeypatch: pytest.MonkeyPatch) -> None:
