@@ -9,7 +9,13 @@ from common.data import DataSpec, Shape
 from common.init import init_normal
 from common.layers import GaussianNoise, MinibatchDiscrimination
 from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
+from common.net import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    NetConfig,
+    scaled,
+    unnormalized_std,
+)
 from common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
 from common.weight_norm import WNLinear, WNMinibatchDiscrimination
 
@@ -32,12 +38,17 @@ def build(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 def dcgan(image: Shape, width: float, kernels: tuple[int, int]) -> dict[str, nn.Module]:
     """chainer-gan-lib minibatch_discrimination/net.py: DCGAN's, without batch normalisation of the
     features that are compared. Its unused bn3_0, and the bias of its `md`, are left out.
+
+    Narrower ones start with larger weights from there on, so that the features are as far from each
+    other: nearer ones are alike in ways that tell D real from fake at once, and G learns nothing.
     """
     ch = scaled(512, width)
     dis = DCGANDiscriminator(image, ch)
-    dis.features[6][1] = nn.Identity()  # in place of bn3_0
+    c3_0, _, leaky = dis.features[6]
+    init_normal(c3_0, unnormalized_std(ch))
+    dis.features[6] = nn.Sequential(c3_0, leaky)  # without its batch normalisation
     dis.l4 = minibatch_linear(dis.l4.in_features, kernels)
-    init_normal(dis.l4, 0.02)
+    init_normal(dis.l4, unnormalized_std(ch))
     return {"gen": DCGANGenerator(image, ch=ch), "dis": dis}
 
 

@@ -64,6 +64,18 @@ def test_no_normalisation_of_what_is_compared() -> None:
     assert not any(isinstance(m, nn.BatchNorm2d) for m in c3_0)
 
 
+@torch.no_grad()
+def test_narrow_features_are_as_far_from_each_other() -> None:
+    """The mean of |M_ib - M_jb|_1 for images of noise, in a batch of its own statistics."""
+    torch.manual_seed(0)
+    x, distances = torch.randn(8, 3, 32, 32), []
+    for width in (0.125, 1.0):
+        _, dis = build("dcgan", width=width)
+        m = dis.l4[0].project(dis.features(x))
+        distances.append((m[:, None] - m).abs().sum(3).mean().item())
+    assert 0.5 < distances[0] / distances[1] < 2
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_kernels_are_settings(architecture: str) -> None:
     _, dis = build(architecture, width=0.05, n_kernels=7, kernel_dim=2)
