@@ -197,8 +197,12 @@ def start_from_data(networks: Mapping[str, nn.Module], data: Loader | None) -> N
 
 def _starting(net: nn.Module) -> list["_WeightNorm | WNMinibatchDiscrimination"]:
     """The layers of `net` that start from data."""
-    layers = [m for m in net.modules() if isinstance(m, _WeightNorm | WNMinibatchDiscrimination)]
-    return [m for m in layers if getattr(m, "init_std", 1.0) is not None]
+    return [
+        m
+        for m in net.modules()
+        if isinstance(m, WNMinibatchDiscrimination)
+        or (isinstance(m, _WeightNorm) and m.init_std is not None)
+    ]
 
 
 def _initialize(

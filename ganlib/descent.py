@@ -8,10 +8,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 
+def parameters_of(optimizer: Optimizer) -> list[Tensor]:
+    """What it moves, in the order of the groups."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
 def descend(
     optimizer: Optimizer, gradients: Sequence[Tensor | None], rates: Sequence[Tensor], ok: Tensor
 ) -> None:
-    """Step by the gradients, one for each parameter or None, in the order of the groups.
+    """Step by the gradients, one for each of its parameters or None.
 
     rates: 0-dim, a learning rate for each group. ok: 0-dim bool; where it is false nothing moves.
     """
@@ -20,8 +25,7 @@ def descend(
     skips = getattr(optimizer, "_step_supports_amp_scaling", False)
     if skips:
         any_optimizer.grad_scale, any_optimizer.found_inf = None, (~ok).float()
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for parameter, gradient in zip(parameters, gradients, strict=True):
+    for parameter, gradient in zip(parameters_of(optimizer), gradients, strict=True):
         if gradient is not None:
             gradient = gradient if skips else gradient.masked_fill(~ok, 0)
             gradient = _as_strided_like(gradient, parameter)

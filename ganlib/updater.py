@@ -16,7 +16,7 @@ from ganlib import ranks
 from ganlib.accumulate import Passes
 from ganlib.average import average_of, follow, left_behind
 from ganlib.config import AlgorithmConfig
-from ganlib.descent import descend
+from ganlib.descent import descend, parameters_of
 
 # latents are drawn in blocks of this many, so that sample i does not depend on the batch size
 BLOCK = 256
@@ -364,7 +364,7 @@ class Updater(nn.Module):
         return [b for b in self.buffers() if id(b) not in machine]
 
     def _parameters_of(self, name: str) -> list[Tensor]:
-        return [p for group in self.optimizer[name].param_groups for p in group["params"]]
+        return parameters_of(self.optimizer[name])
 
     def _descend(self, name: str, loss: Tensor, gradients: list[Tensor | None]) -> None:
         """Note a loss or gradient that is not finite; step, unless there was one."""
