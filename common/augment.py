@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from common.override import override
+
 Operation = Callable[[Tensor, Tensor], Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -99,17 +101,16 @@ def augment_input(network: Network, policies: Sequence[str]) -> Network:
     operations = [operation for name in policies for operation in POLICIES[name]]
     features = getattr(network, "features", None)
     if features is None:
-        _override(network, "forward", operations)
+        _augment_before(network, "forward", operations)
     elif isinstance(features, nn.Module):
-        _override(features, "forward", operations)
+        _augment_before(features, "forward", operations)
     else:
-        _override(network, "features", operations)
+        _augment_before(network, "features", operations)
     return network
 
 
-def _override(module: nn.Module, method: str, operations: Sequence[Operation]) -> None:
-    kind = type(module)
-    original = getattr(kind, method)
+def _augment_before(module: nn.Module, method: str, operations: Sequence[Operation]) -> None:
+    original = getattr(type(module), method)
 
     def augmented(self: nn.Module, x: Tensor, *more: Any, **named: Any) -> Any:
         if self.training:
@@ -117,7 +118,7 @@ def _override(module: nn.Module, method: str, operations: Sequence[Operation]) -
             x = augment(x, u, operations)
         return original(self, x, *more, **named)
 
-    module.__class__ = type(kind.__name__, (kind,), {method: augmented, "__doc__": kind.__doc__})
+    override(module, {method: augmented})
 
 
 def _per_image(value: Tensor, x: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from common.override import override
+
 Precision = Literal["fp32", "tf32", "bf16"]
 METHODS = ("forward", "features")
 
@@ -22,12 +24,12 @@ def train_in_bf16(network: nn.Module) -> None:
     """Make `network` compute in bfloat16 in training mode; what it takes and gives stays float32.
 
     In evaluation mode it computes in float32, so a sample does not depend on how training was
-    computed. Losses and penalties, outside of it, are float32. The class is replaced by a subclass
-    and not the method of the object, so that a copy is a copy.
+    computed. Losses and penalties, outside of it, are float32.
     """
     cls = type(network)
-    methods = {name: _in_bf16(getattr(cls, name)) for name in METHODS if hasattr(cls, name)}
-    network.__class__ = type(cls.__name__, (cls,), methods)
+    override(
+        network, {name: _in_bf16(getattr(cls, name)) for name in METHODS if hasattr(cls, name)}
+    )
 
 
 def _in_bf16(method: Callable[..., Any]) -> Callable[..., Any]:
