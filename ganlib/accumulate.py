@@ -68,8 +68,11 @@ class Passes:
 
 
 def _copy(to: Sequence[Tensor], source: Sequence[Tensor]) -> None:
-    for old, new in zip(to, source, strict=True):
-        old.copy_(new)
+    # A pass that goes on finds its buffers as it left them, so a graph that it holds is still
+    # right: autograd need not see that they were away.
+    with torch.autograd._unsafe_preserve_version_counter(tuple(to)):
+        for old, new in zip(to, source, strict=True):
+            old.copy_(new)
 
 
 def _average(buffers: Sequence[Tensor], own: Sequence[Sequence[Tensor]]) -> None:

@@ -94,6 +94,20 @@ def test_every_parameter_moves_by_its_own_loss_alone(
     assert stepped == everything
 
 
+def test_no_images_pass_the_generator_twice(algorithm: str, make_updater: Make) -> None:
+    """Running averages would move twice for them, and samples be normalised by other numbers."""
+    updater = make_updater(algorithm)
+    seen: dict[Any, list[Tensor]] = {}
+    for layer in updater.gen.modules():
+        if list(layer.buffers(recurse=False)):
+            layer.register_forward_pre_hook(
+                lambda layer, inputs: seen.setdefault(layer, []).append(inputs[0].clone())
+            )
+    updater.update()
+    for inputs in seen.values():
+        assert not any(torch.equal(a, b) for k, a in enumerate(inputs) for b in inputs[:k])
+
+
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
 def test_sampling_is_a_function_of_the_seed(
     algorithm: str, ema_decay: float, make_updater: Make

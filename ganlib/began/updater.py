@@ -72,17 +72,17 @@ class Updater(updater.Updater):
         """L(x) and L(G(z)), of which the discriminator descends L(x) - k L(G(z))."""
         return self.error(x_real), self.error(x_fake)
 
-    def loss_gen(self, z: Tensor) -> Tensor:
+    def loss_gen(self, x_fake: Tensor) -> Tensor:
         """L(G(z)); its gradient goes through G(z) both as the input and as the target."""
-        return self.error(self.gen(z))
+        return self.error(x_fake)
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, _ = next(self.data)
-        z = self.hidden(len(x_real))
+        x_fake = self.gen(self.hidden(len(x_real)))
 
-        loss_real, loss_fake = self.loss_dis(x_real, self.fake(z))
+        loss_real, loss_fake = self.loss_dis(x_real, x_fake.detach())
         loss_dis = loss_real - self.kt * loss_fake
-        loss_gen = self.loss_gen(z)
+        loss_gen = self.loss_gen(x_fake)
         self.step(gen=loss_gen, dis=loss_dis)
 
         measure = self.balance(self.mean(loss_real), self.mean(loss_gen))

@@ -1,4 +1,4 @@
-"""DCGAN's recipe and training: the discriminator, then the generator on the same z."""
+"""DCGAN's recipe and training: the discriminator, then the generator on the same fakes."""
 
 from typing import Literal
 
@@ -35,17 +35,17 @@ class Updater(updater.Updater):
         """E softplus(-D(x)) + E softplus(D(G(z)))."""
         return loss_dis_softplus(self.dis(x_real), self.dis(x_fake))
 
-    def loss_gen(self, z: Tensor) -> Tensor:
+    def loss_gen(self, x_fake: Tensor) -> Tensor:
         """E softplus(-D(G(z)))."""
-        return loss_gen_softplus(self.dis(self.gen(z)))
+        return loss_gen_softplus(self.dis(x_fake))
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, _ = next(self.data)
-        z = self.hidden(len(x_real))
+        x_fake = self.gen(self.hidden(len(x_real)))
 
-        loss_dis = self.loss_dis(x_real, self.fake(z))
+        loss_dis = self.loss_dis(x_real, x_fake.detach())
         self.step(dis=loss_dis)
 
-        loss_gen = self.loss_gen(z)
+        loss_gen = self.loss_gen(x_fake)
         self.step(gen=loss_gen)
         return {"loss_dis": loss_dis, "loss_gen": loss_gen}

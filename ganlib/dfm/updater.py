@@ -54,9 +54,9 @@ class Updater(updater.Updater):
             features = self.dis.features(x_real)
         return F.mse_loss(self.den(features + self.config.sigma * noise), features)
 
-    def loss_gen(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def loss_gen(self, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """E softplus(-D(G(z))), and E (Phi(G(z)) - r(Phi(G(z))))^2 with r(...) as a constant."""
-        features = self.dis.features(self.gen(z))
+        features = self.dis.features(x_fake)
         with torch.no_grad():
             target = self.den(features)
         return loss_gen_softplus(self.dis.l4(features)), F.mse_loss(features, target)
@@ -68,12 +68,12 @@ class Updater(updater.Updater):
     def update_core(self) -> dict[str, Tensor]:
         x_real, _ = next(self.data)
         n = len(x_real)
-        z = self.hidden(n)
+        x_fake = self.gen(self.hidden(n))
 
         loss_den = self.loss_den(x_real, self.normal(n, self.den.n_features))
         with evaluating(self.den):  # the averages are of real features, and shall stay so
-            loss_gen, loss_match = self.loss_gen(z)
-        loss_dis = self.loss_dis(x_real, self.fake(z))
+            loss_gen, loss_match = self.loss_gen(x_fake)
+        loss_dis = self.loss_dis(x_real, x_fake.detach())
         self.step(den=loss_den, gen=loss_gen + self.config.lam * loss_match, dis=loss_dis)
         return {
             "loss_dis": loss_dis,

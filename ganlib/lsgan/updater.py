@@ -1,4 +1,4 @@
-"""LSGAN's recipe and losses; the training is DCGAN's, the generator on the discriminator's z."""
+"""LSGAN's recipe and losses; the training is DCGAN's, G on the fakes that D was shown."""
 
 from typing import Literal
 
@@ -43,6 +43,6 @@ class Updater(updater.Updater):
         y_real, y_fake = self.dis(x_real), self.dis(x_fake)
         return loss_dis_least_squares(y_real, y_fake, self.config.a, self.config.b)
 
-    def loss_gen(self, z: Tensor) -> Tensor:
+    def loss_gen(self, x_fake: Tensor) -> Tensor:
         """E (D(G(z)) - c)^2 / 2."""
-        return loss_gen_least_squares(self.dis(self.gen(z)), self.config.c)
+        return loss_gen_least_squares(self.dis(x_fake), self.config.c)

@@ -63,8 +63,8 @@ def test_what_cannot_be_compiled_stays_eager_and_says_so(make_updater: Make) -> 
     updater, said = make_updater("dcgan"), []
     eager = updater.loss_gen
 
-    def reading(z: Tensor) -> Tensor:
-        loss: Tensor = eager(z)
+    def reading(x_fake: Tensor) -> Tensor:
+        loss: Tensor = eager(x_fake)
         return loss * (1 if loss.item() > 0 else 2)
 
     updater.loss_gen = reading
@@ -114,4 +114,4 @@ def test_a_score_is_not_compiled_for_its_own_batches(make_updater: Make) -> None
     compile_losses(updater, pytest.fail, "aot_eager")
     updater.loss_gen.fast = pytest.fail
     updater.eval()
-    assert updater.loss_gen(updater.hidden(3)).dim() == 0
+    assert updater.loss_gen(updater.fake(updater.hidden(3))).dim() == 0

@@ -298,8 +298,8 @@ class Config(updater.Config):
     at: int = 5
     \"\"\"When.\"\"\"
 class Updater(updater.Updater):
-    def loss_gen(self, z):
-        loss = super().loss_gen(z)
+    def loss_gen(self, x_fake):
+        loss = super().loss_gen(x_fake)
         return loss * (float("nan") if self.iteration == self.config.at else 1)
 """
 
