@@ -103,10 +103,12 @@ class _Reader(Dataset[Any]):
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait, in a process that starts meanwhile for ever: they reach all
+    """Ctrl-C, SIGTERM and SIGHUP wait, in a process that starts meanwhile for ever: they reach all
     processes of a terminal or a job, and training ends after its iteration, which needs images.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    )
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The error that a user can put right, and the nearest right name to offer with it."""
+"""The errors that end in a sentence, and the nearest right name to offer with one."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -6,6 +6,12 @@ from difflib import get_close_matches
 
 class UserError(Exception):
     """Bad input. The command line prints the message as it is and exits with status 2."""
+
+
+class StoppedError(Exception):
+    """A run that had begun cannot go on. The command line prints the message and exits with
+    status 1.
+    """
 
 
 def one_line(error: Exception, longest: int = 160) -> str:

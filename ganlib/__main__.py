@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from common.errors import UserError
+from common.errors import StoppedError, UserError
 
 COMMANDS = Path(__file__).parent / "commands"
 
@@ -33,29 +33,32 @@ def cli() -> None:
 
 
 def main(*verb: str) -> None:
-    """Run the command line; bad input ends in one sentence and status 2, a diverged run in status
-    1.
+    """Run the command line; bad input ends in one sentence and status 2, a run that could not go on
+    in status 1.
     """
     try:
         cli([*verb, *sys.argv[1:]], prog_name="train.py" if verb else "ganlib")
     except UserError as error:
-        _complain(error)
+        _complain("Error", str(error))
         sys.exit(2)
-    except RuntimeError as error:
-        if (
-            type(error).__name__ != "NonFiniteError"
-        ):  # its class comes with torch, which a verb may not need
-            raise
-        click.echo(f"Stopped: {error}. The last good snapshot is kept.", err=True)
+    except StoppedError as error:
+        _complain("Stopped", str(error))
         sys.exit(1)
+    except OSError as error:  # of a file that a user named, and no code has looked at more closely
+        named = f"{error.filename}: " if error.filename else ""
+        _complain("Error", f"{named}{error.strerror or error}.")
+        sys.exit(2)
 
 
-def _complain(error: UserError) -> None:
+def _complain(what: str, text: str) -> None:
     """Print an error; of several processes that have the same, the first one does."""
     rank = int(os.environ.get("RANK", "0"))
     if rank > 0:
         time.sleep(3)  # if rank 0 fails as well, whoever started them ends this one meanwhile
-    click.echo(f"Error{f' on rank {rank}' if rank else ''}: {error}", err=True)
+    try:
+        click.echo(f"{what}{f' on rank {rank}' if rank else ''}: {text}", err=True)
+    except OSError:  # nobody listens
+        pass
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from greenlet import getcurrent, greenlet
 from torch import Tensor
+from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 R = TypeVar("R")
 
@@ -70,7 +71,7 @@ class Passes:
 def _copy(to: Sequence[Tensor], source: Sequence[Tensor]) -> None:
     # A pass that goes on finds its buffers as it left them, so a graph that it holds is still
     # right: autograd need not see that they were away.
-    with torch.autograd._unsafe_preserve_version_counter(tuple(to)):
+    with _unsafe_preserve_version_counter(tuple(to)):
         for old, new in zip(to, source, strict=True):
             old.copy_(new)
 

@@ -23,6 +23,11 @@ def _split(value: Any) -> Any:
     return [name.strip() for part in parts for name in part.split(",") if name.strip()]
 
 
+def _several(value: Any) -> Any:
+    """One word or path as a list of it."""
+    return [value] if isinstance(value, str | Path) else value
+
+
 Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
 Interval = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
 Positive = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
@@ -145,7 +150,7 @@ class RunConfig(_Strict):
     the Frechet distance of the evaluations."""
     tensorboard: bool = True
     """Write the log for TensorBoard as well."""
-    extension: tuple[str, ...] = ()
+    extension: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """Add an extension by name; may be repeated."""
-    plugin_dir: tuple[Path, ...] = ()
+    plugin_dir: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
     """A folder of your own: algorithms, datasets/, extensions/, extractors/; may be repeated."""

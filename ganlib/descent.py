@@ -1,6 +1,6 @@
 """One step of an optimizer: where weights move."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,20 @@ from torch.optim import Optimizer
 def parameters_of(optimizer: Optimizer) -> list[Tensor]:
     """What it moves, in the order of the groups."""
     return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def check_state(optimizer: Optimizer, state: Mapping[int, Mapping[str, Any]]) -> None:
+    """ValueError unless what is kept of a parameter, by its number, has the parameter's shape."""
+    parameters = parameters_of(optimizer)
+    for number, kept in state.items():
+        if not 0 <= number < len(parameters):
+            raise ValueError(f"the optimizer has {len(parameters)} parameters and none {number}")
+        shape = parameters[number].shape
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and value.dim() and value.shape != shape:
+                raise ValueError(
+                    f"{name} of parameter {number} is {tuple(value.shape)}, not {tuple(shape)}"
+                )
 
 
 def descend(

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 import ganlib
@@ -49,8 +49,9 @@ def write_weights(model: Model, path: Path) -> None:
     state = generator_of(model.updater).state_dict()
     # Copies, because safetensors takes neither channels_last nor two names for one memory.
     tensors = {name: t.cpu().contiguous().clone() for name, t in state.items()}
+    # a full disk is an OSError to Python, and an error of its own to safetensors
     with atomic(path) as temporary:
-        save_file(tensors, temporary, {"format": "pt"})
+        temporary.write_bytes(save(tensors, {"format": "pt"}))
 
 
 def write_card(model: Model, path: Path) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 
 from rich.console import Console
 
-from common.errors import UserError
+from common.console import stderr_console
+from common.errors import StoppedError, UserError
 from common.sources import dataset_label
 from ganlib import folders
 from ganlib.config import RunConfig
+from ganlib.model import Model
 from ganlib.registry import algorithms
 from ganlib.run import gather, run
 from ganlib.settings import Settings, read_yaml
-from ganlib.updater import NonFiniteError
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def parse_seeds(text: str) -> list[int]:
 
 def train_grid(planned: Sequence[Settings], console: Console | None = None) -> list[Outcome]:
     """Train one after the other. A run that fails does not stop the others, an interrupt does."""
-    console = console or Console(stderr=True)
+    console = console or stderr_console()
     outcomes: list[Outcome] = []
     for number, settings in enumerate(planned, 1):
         head = f"[{number}/{len(planned)}] {_name(settings)}"
@@ -113,8 +114,8 @@ def find_finished(settings: Settings) -> Path | None:
 def _train(settings: Settings, console: Console) -> Outcome:
     started = time.monotonic()
     try:
-        out = run(_to_resume(settings), console).out
-    except (UserError, NonFiniteError) as error:
+        out = _run(settings, console).out
+    except (UserError, StoppedError) as error:
         return Outcome(settings, error=str(error))
     hours = (time.monotonic() - started) / 3600
     limit = settings.run.max_hours
@@ -125,13 +126,13 @@ def _train(settings: Settings, console: Console) -> Outcome:
     return Outcome(settings, out)
 
 
-def _to_resume(settings: Settings) -> Settings:
-    """With resume: auto, unless all unfinished runs have other settings: then a run of its own."""
+def _run(settings: Settings, console: Console) -> Model:
+    """As `resume: auto`; where all unfinished runs have other settings, a run of its own."""
     try:
-        folders.find_unfinished(settings)
-    except UserError:
-        return replace(settings, run=settings.run.model_copy(update={"resume": None}))
-    return settings
+        return run(settings, console)
+    except folders.NothingToResume:
+        again = settings.run.model_copy(update={"resume": None})
+        return run(replace(settings, run=again), console)
 
 
 def _part(file: Mapping[str, Any], algorithm: str, chosen: Sequence[str]) -> dict[str, Any]:

@@ -18,8 +18,15 @@ def check_file(path: Path, suffixes: tuple[str, ...], kinds: str) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Make the folders above `path`; what the system refuses inside becomes a UserError."""
-    try:
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """What the system refuses inside becomes a UserError that names `path`."""
+    try:
         yield
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None

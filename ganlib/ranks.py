@@ -4,6 +4,7 @@ The only file of the machine that knows torch.distributed. Everything here does 
 its argument back, in a process that is alone.
 """
 
+import atexit
 import importlib
 import os
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from common.errors import UserError, one_line
+from common.errors import StoppedError, UserError, one_line
 
 T = TypeVar("T")
 PATIENCE = timedelta(minutes=10)  # for a rank that computes a reference or compiles alone
@@ -40,7 +41,7 @@ def local_count() -> int:
 
 def start(device: torch.device, meeting: str = "env://") -> None:
     """Join the other processes, which meet as `meeting` says (an address of torch.distributed's):
-    NCCL between GPUs, gloo between CPUs. `stop` belongs to the end of such a process.
+    NCCL between GPUs, gloo between CPUs. The group is left when the process ends, or by `stop`.
     """
     if not launched() or dist.is_initialized():
         return
@@ -48,6 +49,8 @@ def start(device: torch.device, meeting: str = "env://") -> None:
     # default of its functions. It would never be freed, and a thread of it that is awake while the
     # interpreter ends aborts the process.
     importlib.import_module("torch.distributed.nn.functional")
+    # a group that is still there when the interpreter ends may abort the process
+    atexit.register(stop)
     backend = "nccl" if device.type == "cuda" else "gloo"
     own = device if device.type == "cuda" else None
     try:
@@ -64,10 +67,31 @@ def start(device: torch.device, meeting: str = "env://") -> None:
         raise UserError(f"The processes could not join ({backend}): {reason}") from None
 
 
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Together with the other processes, as of `start`; StoppedError if one of them is lost."""
+    start(device)
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_loss(error):
+            raise
+        raise StoppedError(
+            "Another process of this job has ended; its own message says why. --resume auto goes "
+            "on from the last snapshot."
+        ) from None
+
+
 def stop() -> None:
     """Leave the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def is_loss(error: RuntimeError) -> bool:
+    """Whether an error says that another process is gone."""
+    told = isinstance(error, dist.DistError) or "gloo" in str(error)
+    return count() > 1 and told
 
 
 def rank() -> int:

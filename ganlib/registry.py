@@ -50,9 +50,14 @@ class Algorithm:
     def assemble(
         self, config: "AlgorithmConfig", data: "Loader | None", spec: "DataSpec", device: "device"
     ) -> "Updater":
-        """The updater and its networks on `device`, with weights from PyTorch's own generator."""
-        from ganlib import runtime
+        """The updater and its networks on `device`, with weights from PyTorch's own generator.
 
+        Raises UserError if the device has no memory for them.
+        """
+        from ganlib import memory, runtime
+
+        nbytes = memory.size_of(lambda: self.networks(config, spec))
+        memory.require(nbytes, "Networks", "give a smaller --width", device)
         networks = self.networks(config, spec)
         placed = {name: runtime.place(network, device) for name, network in networks.items()}
         return self.updater(config, data, spec, placed).to(device)

@@ -1,22 +1,26 @@
 """From settings to a trained generator: the story of a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 
-from common.data import DataSet, Loader, fit_spec
+from common.console import stderr_console
+from common.data import DataSet, DataSpec, Loader, fit_spec
 from common.datasets._stream import NoSuchSplit
-from common.errors import UserError, one_line
+from common.errors import StoppedError, UserError, one_line
+from common.fingerprint import fingerprint
 from common.seeds import mix
 from common.sources import dataset_label, open_dataset
 from evaluation import Evaluator
 from evaluation.evaluate import check_metrics
 from evaluation.features import Options, default_extractor, make_extractor
 from evaluation.report import label
-from ganlib import environment, folders, ranks, runtime
+from ganlib import environment, folders, memory, ranks, runtime
 from ganlib.extensions.announce import Announce
 from ganlib.extensions.evaluate import Evaluate
 from ganlib.extensions.finite_guard import FiniteGuard
@@ -25,13 +29,16 @@ from ganlib.extensions.progress_bar import ProgressBar
 from ganlib.extensions.sample_grid import SampleGrid
 from ganlib.extensions.snapshot import Snapshot
 from ganlib.model import Model
+from ganlib.outputs import explained
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.scoring import check_weights
-from ganlib.settings import Settings, read_yaml, resolve
-from ganlib.snapshot import newest_snapshot, read_snapshot
+from ganlib.settings import Settings, plugin_folders, read_yaml, resolve
+from ganlib.snapshot import peek_snapshot, read_snapshot
 from ganlib.speed import accelerate
 from ganlib.trainer import Extension, Trainer, every
 from ganlib.updater import Updater
+
+Say = Callable[[str], None]
 
 
 def train(**settings: Any) -> Model:
@@ -51,8 +58,8 @@ def gather(values: Mapping[str, Any]) -> Settings:
     given = {name: value for name, value in values.items() if name != "config"}
     config = values.get("config") or {}
     file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
-    for folder in given.get("plugin_dir") or file.get("plugin_dir") or ():
-        add_plugins(Path(folder))
+    for folder in plugin_folders(given.get("plugin_dir") or file.get("plugin_dir")):
+        add_plugins(folder)
     return resolve(settings_to_resume(given.get("resume")), file, given)
 
 
@@ -61,44 +68,43 @@ def settings_to_resume(resume: str | None) -> dict[str, Any]:
     if resume is None or resume == "auto":
         return {}
     here = ("out", "resume", "gpu", "device", "max_hours")
-    settings = read_snapshot(_snapshot_at(Path(resume)))["settings"]
+    settings = peek_snapshot(folders.snapshot_at(Path(resume)))["settings"]
     return {name: value for name, value in settings.items() if name not in here}
 
 
 def run(settings: Settings, console: Console | None = None) -> Model:
-    """Train with checked settings, from the start or from a snapshot."""
+    """Train with checked settings, from the start or from a snapshot.
+
+    Raises UserError for what keeps a run from beginning, StoppedError for what ends one.
+    """
     device = runtime.pick_device(settings.run.gpu, settings.run.device)
-    ranks.start(device)
-    runtime.use_cores()
-    console = console or Console(stderr=True, quiet=ranks.rank() > 0)
-    if settings.run.deterministic:
-        runtime.make_deterministic()
-    resumed = ranks.from_first(_resumed(settings) if ranks.rank() == 0 else None)
+    with ranks.joined(device):
+        runtime.use_cores()
+        if settings.run.deterministic:
+            runtime.make_deterministic()
+        return _train(settings, device, console or stderr_console(quiet=ranks.rank() > 0))
+
+
+def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     updater, test = build(settings, device)
-    content = read_snapshot(resumed) if resumed else None
-    if content is not None:
-        _check_same(content, settings, updater)
-    elif settings.run.init_from is not None:
-        _take_weights(updater, settings.run.init_from)
-    listed = _extensions(settings, updater.data.data, test, device, console)
-    out = ranks.from_first(_folder(settings, resumed) if ranks.rank() == 0 else Path())
-    trainer = Trainer(
-        updater, out, settings.algorithm.max_iter, settings.run.max_images, settings.run.max_hours
-    )
-    trainer.extend(*listed)
-    if content is not None:
-        trainer.load_state(content)
-    left = settings.algorithm.max_iter - updater.iteration
-    accelerate(updater, settings.run, left, _sayer(console))
-    if ranks.rank() == 0:
-        folders.write_settings(out, settings, environment.describe(device))
-    _tell_start(console, settings, updater, out, device)
-    _run(trainer, settings)
-    if ranks.rank() > 0:
-        return Model(updater, settings.flat(), out)
-    if trainer.stopped == "done":
-        (out / "DONE").touch()
-    else:
+    data = fingerprint(updater.data.data)
+    listed = _extensions(settings, updater.data.data, data, test, device, console)
+    with _place(settings, data) as (out, snapshot):
+        s, max_iter = settings.run, settings.algorithm.max_iter
+        trainer = Trainer(updater, out, max_iter, s.max_images, s.max_hours)
+        trainer.extend(*listed)
+        if snapshot is not None:
+            _go_on(trainer, snapshot, settings, data, _sayer(console))
+        elif s.init_from is not None:
+            _take_weights(updater, s.init_from)
+        accelerate(updater, s, max_iter - updater.iteration, _sayer(console))
+        if ranks.rank() == 0:
+            with explained(out):
+                now = environment.describe(device)
+                folders.write_start(out, settings, now, updater.iteration)
+        _tell_start(console, settings, updater, out, device)
+        _run(trainer, settings)
+    if trainer.stopped != "done":
         console.print(
             f"Stopped at iteration {trainer.iteration}: {trainer.stopped}. --resume auto continues."
         )
@@ -106,17 +112,18 @@ def run(settings: Settings, console: Console | None = None) -> Model:
     return Model(updater, settings.flat(), out)
 
 
-def _sayer(console: Console) -> Callable[[str], None]:
+@contextmanager
+def _place(settings: Settings, data: Mapping[str, Any]) -> Iterator[folders.Place]:
+    """What the first rank finds for all."""
+    if ranks.rank() > 0:
+        yield ranks.from_first(folders.Place(Path(), None))
+        return
+    with folders.held(settings, data) as place:
+        yield ranks.from_first(place)
+
+
+def _sayer(console: Console) -> Say:
     return lambda text: console.print(text, soft_wrap=True, highlight=False)
-
-
-def _folder(settings: Settings, resumed: Path | None) -> Path:
-    if resumed is None:
-        return folders.new_folder(settings)
-    out = settings.run.out or resumed.resolve().parent.parent
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "DONE").unlink(missing_ok=True)
-    return out
 
 
 def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | None]:
@@ -127,6 +134,7 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
         data = open_dataset(s.dataset, s.data_root, "train", s.size)
         test = _test_set(settings) if _evaluates(settings) or condition == "images" else None
     spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
+    _check_batch(settings, spec, device)
     loader = Loader(
         data,
         spec,
@@ -145,7 +153,12 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
 
 
 def _extensions(
-    settings: Settings, data: DataSet, test: DataSet | None, device: torch.device, console: Console
+    settings: Settings,
+    data: DataSet,
+    print_of_data: Mapping[str, Any],
+    test: DataSet | None,
+    device: torch.device,
+    console: Console,
 ) -> list[Extension]:
     """Everything around the updates, in the order in which it happens; of several ranks the first
     writes, the others take part in what needs them all.
@@ -175,7 +188,13 @@ def _extensions(
         LogReport(interval),
         Announce(console),
         ProgressBar(console),
-        Snapshot(every(s.snapshot_interval), flat, s.keep_snapshots, _best_by(settings, evaluator)),
+        Snapshot(
+            every(s.snapshot_interval),
+            flat,
+            print_of_data,
+            s.keep_snapshots,
+            _best_by(settings, evaluator),
+        ),
     ]
     if s.tensorboard:
         from ganlib.extensions.tensorboard import (
@@ -184,6 +203,13 @@ def _extensions(
 
         listed.insert(-1, TensorBoard(every(interval)))
     return listed
+
+
+def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> None:
+    """UserError if not even the images of a batch fit the memory."""
+    share = settings.algorithm.batch_size // (settings.run.accumulate * ranks.count())
+    pixels = prod(spec.image) + prod(spec.source or (0,))
+    memory.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)
 
 
 def _evaluates(settings: Settings) -> bool:
@@ -232,6 +258,17 @@ def _run(trainer: Trainer, settings: Settings) -> None:
     try:
         trainer.run()
         ranks.wait()
+        if trainer.stopped == "done" and ranks.rank() == 0:
+            (trainer.out / "DONE").touch()
+    except OSError as error:
+        # the images are read elsewhere, so it was written to
+        words = f"{trainer.out} cannot be written to: {error.strerror or error}."
+        if trainer.iteration == trainer.first_iteration:
+            raise UserError(words) from None
+        raise StoppedError(
+            f"{words} Training ended after iteration {trainer.iteration}; --resume auto goes on "
+            "from the last snapshot."
+        ) from None
     except RuntimeError as error:
         if "DataLoader worker" in str(error):
             raise UserError(f"A process that reads the images has died: {error}") from None
@@ -255,27 +292,43 @@ def _test_set(settings: Settings) -> DataSet | None:
         return None
 
 
-def _resumed(settings: Settings) -> Path | None:
-    """The snapshot to go on from, if any."""
-    if settings.run.resume is None:
-        return None
-    if settings.run.resume == "auto":
-        found = folders.find_unfinished(settings)
-        return newest_snapshot(found) if found else None
-    return _snapshot_at(Path(settings.run.resume))
-
-
-def _snapshot_at(path: Path) -> Path:
-    return newest_snapshot(path) if path.is_dir() else path
-
-
-def _check_same(content: dict[str, Any], settings: Settings, updater: Updater) -> None:
-    difference = folders.compare_settings(content["settings"], settings.trajectory())
-    if difference:
-        raise UserError(f"This run cannot be continued with other settings: {difference}.")
+def _go_on(
+    trainer: Trainer, path: Path, settings: Settings, data: Mapping[str, Any], say: Say
+) -> None:
+    """Take over a snapshot's state; UserError if it is not of this run."""
+    content, updater = read_snapshot(path), trainer.updater
+    recorded, old = content.get("data"), content["settings"]
+    words = folders.difference(old, recorded, settings, data)
+    if words:
+        raise UserError(f"{path} cannot be continued with other settings or data: {words}.")
     if content["spec"] != updater.spec:
         raise UserError(
             f"The data have changed since the snapshot: {content['spec']} then, {updater.spec} now."
+        )
+    try:
+        trainer.load_state(content)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} does not fit '{settings.run.algorithm}' as it is here: {one_line(error, 300)}"
+        ) from None
+    _check_not_past(trainer, path, old)
+    if recorded is None:
+        say(f"{path} does not say on what data it was trained: they are taken to be these.")
+
+
+def _check_not_past(trainer: Trainer, path: Path, old: Mapping[str, Any]) -> None:
+    """UserError if the run is asked to end where it has been already."""
+    done, end = trainer.iteration, trainer.max_iter
+    images, last = trainer.updater.images, trainer.max_images
+    if done > end:
+        raise UserError(
+            f"{path} is at iteration {done} already, past --max-iter {end}: give a larger one."
+        )
+    # an iteration may pass the last image by a few
+    if last is not None and images > last and last != old.get("max_images"):
+        raise UserError(
+            f"{path} has seen {images} images already, more than --max-images {last}: give a "
+            "larger number."
         )
 
 

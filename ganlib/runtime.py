@@ -28,7 +28,7 @@ def pick_device(gpu: int | None, device: str | None) -> torch.device:
 def _checked(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).item()  # a "meta" tensor can be made, and holds nothing
         if device.type == "cuda":
             torch.cuda.set_device(device)  # graphs are captured on the current one
     except (RuntimeError, AssertionError, NotImplementedError):

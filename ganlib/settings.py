@@ -2,6 +2,8 @@
 checked.
 """
 
+import reprlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +12,13 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from common.errors import UserError, did_you_mean
+from common.errors import UserError, did_you_mean, one_line
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
 
 M = TypeVar("M", bound=BaseModel)
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
 ALIASES = {"batchsize": "batch_size"}  # chainer-gan-lib's spellings
 
 # what two runs must share for one to be the continuation of the other
@@ -56,14 +60,41 @@ class Settings:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The settings in a YAML file: one flat mapping."""
     try:
-        values = yaml.safe_load(path.read_text("utf-8"))
+        values = yaml.load(path.read_text("utf-8"), _Loader)
     except FileNotFoundError:
         raise UserError(f"There is no settings file {path}.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise UserError(f"{path} cannot be read: it has too many levels.") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read as YAML: {one_line(error, 300)}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise UserError(f"{path} should hold settings as 'name: value' lines.")
     return values
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, which takes the last one of equal keys without a word."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, count in Counter(keys).items():
+            if count > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"'{key}' stands there {count} times", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def plugin_folders(value: Any) -> list[Path]:
+    """The folders that the setting plugin_dir names before all settings can be checked: None, a
+    path, or several.
+    """
+    several = [value] if isinstance(value, str | Path) else value or []
+    if not isinstance(several, list | tuple) or not all(
+        isinstance(path, str | Path) for path in several
+    ):
+        raise UserError(f"plugin_dir is {_SHORT.repr(value)}; give a folder's path, or a list.")
+    return [Path(path) for path in several]
 
 
 def resolve(*layers: Mapping[str, Any]) -> Settings:
@@ -119,8 +150,9 @@ def _sentence(error: Any) -> str:
     name, value = ".".join(map(str, error["loc"][:1])), error["input"]
     if error["type"] == "literal_error":
         choices = [c.strip("' ") for c in error["ctx"]["expected"].replace(" or ", ",").split(",")]
-        return f"{name} cannot be '{value}'.{did_you_mean(str(value), choices)}"
+        shown = _SHORT.repr(value).strip("'")
+        return f"{name} cannot be '{shown}'.{did_you_mean(shown, choices)}"
     if error["type"] == "missing":
         return f"{name} must be given."
     reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{name} is {value!r}, but {reason}."
+    return f"{name} is {_SHORT.repr(value)}, but {reason}."

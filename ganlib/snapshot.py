@@ -1,47 +1,100 @@
 """The snapshot file: settings, data spec and the state of a run, as tensors and plain types."""
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from torch import Tensor
 
 from common.data import DataSpec
 from common.errors import UserError
 from common.files import atomic
 
 FORMAT = "ganlib snapshot 1"
-KEYS = {"settings", "spec", "updater", "extensions"}
+
+
+class _Settings(BaseModel):
+    """By name; which there are is the algorithm's to say."""
+
+    model_config = ConfigDict(strict=True)
+    algorithm: str
+
+
+class _State(BaseModel):
+    """Of an updater."""
+
+    model_config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    iteration: int = Field(ge=0)
+    modules: dict[str, Tensor]
+    optimizers: dict[str, dict[int, dict[str, Any]]]
+    positions: dict[str, int]
+
+
+class _Content(BaseModel):
+    """What a snapshot holds. data: a fingerprint; snapshots of before there were any lack it."""
+
+    model_config = ConfigDict(strict=True)
+    settings: _Settings
+    spec: dict[str, Any]
+    updater: _State
+    extensions: dict[str, dict[str, Any]]
+    data: dict[str, Any] | None = None
+
+
+_SPEC = TypeAdapter(DataSpec)
 
 
 def write_snapshot(
-    path: Path, settings: Mapping[str, Any], spec: DataSpec, state: Mapping[str, Any]
+    path: Path,
+    settings: Mapping[str, Any],
+    spec: DataSpec,
+    state: Mapping[str, Any],
+    data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write everything that sampling and resuming need; the file is whole or not there."""
+    """Write everything that sampling and resuming need; the file is whole or not there.
+
+    data: the fingerprint of what was trained on.
+    """
     content = {"format": FORMAT, "settings": dict(settings), "spec": asdict(spec), **state}
-    with atomic(path) as temporary:
-        torch.save(content, temporary)
+    content["data"] = None if data is None else dict(data)
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        _save(content, file)
 
 
 def read_snapshot(path: Path) -> dict[str, Any]:
     """The content of a snapshot, on the CPU, `spec` as a DataSpec. Runs no code that the file may
     carry.
+
+    Raises UserError if it is damaged, naming another one that is whole, or not what
+    write_snapshot wrote.
+    """
+    if not is_whole(path):
+        raise _damaged(path)
+    return _checked(path, _load(path))
+
+
+def peek_snapshot(path: Path) -> dict[str, Any]:
+    """The content of a snapshot for its settings and data: tensors are neither read nor checked."""
+    return _checked(path, _load(path, mmap=True))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether all parts of the file have the checksums that they were written with, which
+    torch.load does not look at. UserError if there is no file.
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a snapshot file in it.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
     except FileNotFoundError:
         raise UserError(f"There is no snapshot {path}.") from None
-    except Exception:  # what torch.load raises for a file of another kind is no fixed set
-        raise UserError(
-            f"{path} is not a whole snapshot: it is damaged, or another kind of file."
-        ) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT or not KEYS <= set(content):
-        raise UserError(f"{path} is not a snapshot of this version of ganlib ({FORMAT}).")
-    content["spec"] = DataSpec(**content["spec"])
-    return content
+    except Exception:  # what a damaged archive makes zipfile raise is no fixed set
+        return False
 
 
 def newest_snapshot(run: Path) -> Path:
@@ -54,4 +107,65 @@ def newest_snapshot(run: Path) -> Path:
 
 def list_snapshots(folder: Path) -> list[Path]:
     """The snapshots by iteration in a folder, the oldest first."""
-    return sorted(folder.glob("iter_*.pt"), key=lambda path: int(path.stem.removeprefix("iter_")))
+    numbers = {path: path.stem.removeprefix("iter_") for path in folder.glob("iter_*.pt")}
+    found = [path for path, number in numbers.items() if number.isdecimal()]
+    return sorted(found, key=lambda path: int(numbers[path]))
+
+
+def _save(content: Any, file: BinaryIO) -> None:
+    disk = _Disk(file)
+    try:
+        torch.save(content, disk)  # type: ignore[arg-type]  # it asks for no more than this
+    except RuntimeError as error:
+        raise disk.error or error from None
+
+
+class _Disk:
+    """A file that remembers what the system refused, which PyTorch makes a riddle of."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, content: bytes) -> int:
+        try:
+            return self._file.write(content)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _load(path: Path, mmap: bool = False) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except FileNotFoundError:
+        raise UserError(f"There is no snapshot {path}.") from None
+    except Exception:  # what torch.load raises for a file of another kind is no fixed set
+        raise _damaged(path) from None
+
+
+def _checked(path: Path, content: Any) -> dict[str, Any]:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"{path} is not a snapshot of this version of ganlib ({FORMAT}).")
+    try:
+        _Content.model_validate(content)
+        spec = _SPEC.validate_python(content["spec"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _odd(path, ".".join(map(str, first["loc"])), first["msg"]) from None
+    if unknown := content["spec"].keys() - asdict(spec).keys():
+        raise _odd(path, "spec", f"there is no {min(unknown)}")
+    return {**content, "spec": spec}
+
+
+def _odd(path: Path, place: str, what: str) -> UserError:
+    return UserError(f"{path} is not a snapshot as ganlib writes them: {place}: {what}.")
+
+
+def _damaged(path: Path) -> UserError:
+    sentence = f"{path} is not a whole snapshot: it is damaged, or another kind of file."
+    others = [other for other in list_snapshots(path.parent) if other != path and is_whole(other)]
+    return UserError(f"{sentence} {others[-1]} is whole." if others else sentence)

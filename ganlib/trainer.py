@@ -21,6 +21,10 @@ AGREE = 10
 GRACE = 10.0
 """Seconds that an iteration may take on after a signal, if another rank may be gone."""
 
+HANGUP: Any = getattr(signal, "SIGHUP", None)  # which Windows has not
+SIGNALS = [number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None]
+"""What ends a run in good order: Ctrl-C, a request to end, a terminal that was closed."""
+
 Trigger = Callable[["Trainer"], bool]
 
 
@@ -167,7 +171,10 @@ def _working_seconds(hours: float) -> float:
 
 @contextmanager
 def _signals(trainer: Trainer) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the loop after the iteration; a second one ends the process."""
+    """Ctrl-C, SIGTERM and SIGHUP end the loop after the iteration; a second one ends the process.
+
+    A SIGHUP that whoever started the process has it ignore (nohup) stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -178,15 +185,16 @@ def _signals(trainer: Trainer) -> Iterator[None]:
         if ranks.count() > 1:
             _watch(trainer)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    if before.get(HANGUP) is signal.SIG_IGN:
+        del before[HANGUP]
+    for number in before:
         signal.signal(number, ask)
     try:
         yield
     finally:
-        for number in numbers:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _watch(trainer: Trainer) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from common.data import DataSet, DataSpec, Loader
-from common.errors import UserError
+from common.errors import StoppedError, UserError
 from common.layers import evaluating
 from common.net import Generator
 from common.seeds import generator, mix
@@ -16,13 +16,13 @@ from ganlib import ranks
 from ganlib.accumulate import Passes
 from ganlib.average import average_of, follow, left_behind
 from ganlib.config import AlgorithmConfig
-from ganlib.descent import descend, parameters_of
+from ganlib.descent import check_state, descend, parameters_of
 
 # latents are drawn in blocks of this many, so that sample i does not depend on the batch size
 BLOCK = 256
 
 
-class NonFiniteError(RuntimeError):
+class NonFiniteError(StoppedError):
     """A loss or a gradient became NaN or infinite; the message names the iteration and the loss."""
 
 
@@ -265,7 +265,8 @@ class Updater(nn.Module):
         if iteration >= 0:
             name = list(self.optimizer)[loss]
             raise NonFiniteError(
-                f"loss_{name} or its gradient was NaN or infinite at iteration {iteration}."
+                f"loss_{name} or its gradient was NaN or infinite at iteration {iteration}. The "
+                "last good snapshot is kept."
             )
 
     @torch.no_grad()
@@ -309,10 +310,11 @@ class Updater(nn.Module):
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what state() gave."""
+        """Take over what state() gave; KeyError, ValueError or RuntimeError if it does not fit."""
         self.iteration = state["iteration"]
         self.load_state_dict(state["modules"])
         for name, optimizer in self.optimizer.items():
+            check_state(optimizer, state["optimizers"][name])
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state["optimizers"][name], "param_groups": groups})
         for k in reversed(range(self.passes.count)):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganlib.graph import WARM_UP, Graphs
 from ganlib.registry import algorithms
+from ganlib.updater import NonFiniteError
 
 Make = Callable[..., Any]
 
@@ -213,7 +214,7 @@ def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> No
     updater.update()
     for name, p in updater.named_parameters():
         assert torch.equal(p.detach(), before[name]), name
-    with pytest.raises(RuntimeError, match=f"loss_{network} .* at iteration 41"):
+    with pytest.raises(NonFiniteError, match=f"loss_{network} .* at iteration 41"):
         updater.check_finite()
 
 

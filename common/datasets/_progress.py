@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from common.console import stderr_console
 
 PATIENCE = 2.0  # seconds; nobody wants a bar for less
 
@@ -14,7 +15,7 @@ PATIENCE = 2.0  # seconds; nobody wants a bar for less
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A function to be told how many more are done; the bar is gone at the end."""
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
+    console = stderr_console()
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     task, start = bar.add_task(what, total=total), time.monotonic()
 

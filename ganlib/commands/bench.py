@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from common.console import stderr_console
 from common.errors import UserError
 from ganlib.outputs import writing
 
@@ -117,7 +118,6 @@ def _check(asked: Asked) -> None:
 
 def _bench(asked: Asked) -> bool:
     """Everything in its order: check, measure, print, write. Whether a measurement failed."""
-    from rich.console import Console
 
     from ganlib import bench
     from ganlib.bench_table import show
@@ -137,7 +137,7 @@ def _bench(asked: Asked) -> bool:
         with writing(asked.file):  # a wrong place shows before the work is done
             pass
     rows: list[Row] = []
-    with progress(Console(stderr=True), len(works) * len(modes) * len(precisions)) as say:
+    with progress(stderr_console(), len(works) * len(modes) * len(precisions)) as say:
         for row in bench.measure(works, device, modes, precisions, iterations, say):
             rows.append(row)
     report = bench.report(rows, device)

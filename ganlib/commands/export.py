@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from rich.console import Console
 
+from common.console import stderr_console
 from common.errors import UserError
+from common.files import staged
 from ganlib.outputs import writing
 
 Format = Literal["safetensors", "onnx", "all"]
@@ -53,16 +54,16 @@ def command(snapshot: Path, out: Path, wanted: Format, plugin_dir: tuple[Path, .
     if missing and wanted == "onnx":
         raise UserError(f"ONNX needs {' and '.join(missing)}: {export.INSTALL}")
     model = load(snapshot)
-    with writing(out / export.CARD):
+    with writing(out / export.CARD), staged(out) as folder:
         if wanted != "onnx":
-            export.write_weights(model, out / export.WEIGHTS)
-            click.echo(out / export.WEIGHTS)
-        export.write_card(model, out / export.CARD)
-        click.echo(out / export.CARD)
+            export.write_weights(model, folder / export.WEIGHTS)
+        export.write_card(model, folder / export.CARD)
         if wanted != "safetensors" and not missing:
-            with Console(stderr=True).status("tracing the generator for ONNX"):
-                export.write_onnx(model, out / export.ONNX)
-            click.echo(out / export.ONNX)
+            with stderr_console().status("tracing the generator for ONNX"):
+                export.write_onnx(model, folder / export.ONNX)
+        written = sorted(file.name for file in folder.iterdir())
+    for name in written:
+        click.echo(out / name)
     if missing:
         click.echo(
             f"No {export.ONNX}: it needs {' and '.join(missing)} ({export.INSTALL}).", err=True

@@ -1,6 +1,7 @@
 """Walk between samples of a trained generator, or add and subtract them."""
 
 from itertools import chain, zip_longest
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,7 +153,11 @@ def _walk(model: "Model", stops: list[int], seed: int, frames: int) -> "Tensor":
     import torch
 
     from ganlib.latent import walk
+    from ganlib.memory import require
 
+    pictures = (len(stops) - 1) * frames
+    numbers = prod(model.spec.image) + model.updater.gen.n_hidden
+    require(4 * pictures * numbers, "Frames", "give a smaller --frames")
     z, y = model.latents(stops, seed)
     path = walk(z, frames, model.updater.gen.latent)
     if y is not None:

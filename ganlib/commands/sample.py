@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ def command(
 
     from common.data import POINTS
     from ganlib.image_files import write_array, write_folder, write_grid
+    from ganlib.memory import require
     from ganlib.model import load
     from ganlib.registry import add_plugins
 
@@ -72,6 +74,13 @@ def command(
         raise UserError(
             f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
         )
+    kept = n if _kind(out) else min(n, batch_size)
+    require(
+        kept * (4 * prod(model.spec.image) + 4 * model.updater.gen.n_hidden),
+        "Images",
+        f"give a smaller -n{'' if _kind(out) else ' or --batch-size'}",
+        device,
+    )
     # Before anything is written: it refuses a generator that needs more than a seed.
     model.latents([0], seed)
     batches = _watched(model.updater.sample(n, seed, batch_size, truncation), n)

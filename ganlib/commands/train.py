@@ -9,7 +9,7 @@ from common.errors import UserError
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.options import options
 from ganlib.registry import add_plugins, algorithms
-from ganlib.settings import read_yaml, unknown_setting
+from ganlib.settings import plugin_folders, read_yaml, unknown_setting
 
 
 class TrainCommand(click.Command):
@@ -143,8 +143,8 @@ def _algorithm(args: list[str]) -> str | None:
     """
     peeked = _peek(args)
     file = read_yaml(Path(peeked["config"])) if peeked["config"] else {}
-    for folder in peeked["plugin_dir"] or file.get("plugin_dir") or ():
-        add_plugins(Path(folder))
+    for folder in plugin_folders(peeked["plugin_dir"] or file.get("plugin_dir")):
+        add_plugins(folder)
     name = peeked["algorithm"] or file.get("algorithm")
     if name is None and peeked["resume"] not in (None, "auto"):
         from ganlib.run import settings_to_resume

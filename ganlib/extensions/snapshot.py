@@ -15,6 +15,7 @@ class Snapshot(Extension):
     """Write snapshots/iter_<iteration>.pt, keep the newest `keep`, and best.pt by the score
     `best_by`.
 
+    settings, data: of the run, and the fingerprint of what it trains on, for whoever goes on.
     best_by is "min:NAME" or "max:NAME" with the name of a score that an evaluation observes.
     """
 
@@ -24,17 +25,13 @@ class Snapshot(Extension):
         self,
         trigger: Trigger,
         settings: Mapping[str, Any],
+        data: Mapping[str, Any],
         keep: int = 2,
         best_by: str | None = None,
     ) -> None:
-        self._due, self.settings, self.keep = trigger, settings, keep
+        self._due, self.settings, self.data, self.keep = trigger, settings, data, keep
         self._sign, self._score = _parse(best_by)
         self._best: float | None = None
-
-    def initialize(self, trainer: Trainer) -> None:
-        # what a process that was killed while it wrote has left
-        for torn in (trainer.out / "snapshots").glob(".*.pt"):
-            torn.unlink()
 
     def __call__(self, trainer: Trainer) -> None:
         better = self._is_better(trainer)
@@ -52,7 +49,7 @@ class Snapshot(Extension):
         trainer.updater.check_finite()
         path = trainer.out / "snapshots" / f"iter_{trainer.iteration:07d}.pt"
         path.parent.mkdir(exist_ok=True)
-        write_snapshot(path, self.settings, trainer.updater.spec, trainer.state())
+        write_snapshot(path, self.settings, trainer.updater.spec, trainer.state(), self.data)
         for old in list_snapshots(path.parent)[: -self.keep]:
             old.unlink()
         return path

@@ -158,6 +158,6 @@ def test_evaluate_scores_samples_and_lets_the_algorithm_score_itself(
 
 
 def test_only_the_newest_snapshots_stay(make_trainer: Make, tmp_path: Path) -> None:
-    make_trainer(Snapshot(every(2), {"algorithm": "dcgan"}, keep=2), max_iter=7).run()
+    make_trainer(Snapshot(every(2), {"algorithm": "dcgan"}, {}, keep=2), max_iter=7).run()
     names = sorted(p.name for p in (tmp_path / "snapshots").iterdir())
     assert names == ["iter_0000006.pt", "iter_0000007.pt"]

@@ -143,7 +143,7 @@ def test_one_failure_does_not_stop_the_others(
     ]
 
 
-@pytest.mark.parametrize(("max_hours", "wanted"), [(None, 1), (10.0, 1), (1e-9, 2)])
+@pytest.mark.parametrize(("max_hours", "wanted"), [(None, 1), (10.0, 1), (1e-12, 2)])
 def test_an_interrupt_stops_the_grid_and_a_time_limit_does_not(
     max_hours: float | None, wanted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

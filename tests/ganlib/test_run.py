@@ -373,6 +373,13 @@ def test_nothing_is_written_for_bad_input(toy_file: Path) -> None:
         {"init_from": "missing.pt"},
         {"best_by": "fid"},
         {"plugin_dir": ["missing"]},
+        {"device": "meta"},
+        {"graph": True},
+        {"sync_bn": True, "accumulate": 2},
+        {"accumulate": 3},
+        {"batch_size": 10**9},
+        {"width": 1e9},
+        {"out": "new/folder", "sync_bn": True, "accumulate": 2},
     ]
     for settings in bad:
         wanted = {**SMALL, "algorithm": "dcgan", "dataset": str(toy_file), "max_iter": 1}

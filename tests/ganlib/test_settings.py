@@ -1,12 +1,13 @@
 """Settings: precedence, strictness, and the sentences for what is wrong."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common.errors import UserError
-from ganlib.settings import read_yaml, resolve
+from ganlib.settings import plugin_folders, read_yaml, resolve
 
 
 def test_precedence_and_upstream_names() -> None:
@@ -52,7 +53,29 @@ def test_what_is_wrong_is_one_sentence(given: dict[str, Any], sentence: str) -> 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [1", "just words", "1: 2\n", "\x00"])
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join(8 * [f'*{a}'])}]\n" for a, b in pairwise("abcdefgh")
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a\n- b\n",
+        "a: [1",
+        "just words",
+        "1: 2\n",
+        "\x00",
+        "",
+        "seed: 1\nlam: 2\nseed: 1\n",
+        "dcgan: {lam: 1, lam: 2}\n",
+        "a: " + 5000 * "[" + 5000 * "]",
+        "a: " + 5000 * "{a: ",
+        "? [a]\n: 1\n",
+        "seed: !!python/object/apply:os.getcwd []\n",
+        "seed: 2026-99-99\n",
+    ],
+)
 def test_a_settings_file_that_is_none(text: str, tmp_path: Path) -> None:
     file = tmp_path / "s.yaml"
     file.write_text(text)
@@ -61,6 +84,39 @@ def test_a_settings_file_that_is_none(text: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value) and str(file) in str(caught.value)
     with pytest.raises(UserError, match="no settings file"):
         read_yaml(tmp_path / "missing.yaml")
+
+
+def test_equal_keys_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("seed: 1\nlam: 2\nseed: 1\n")
+    with pytest.raises(UserError, match="'seed' stands there 2 times"):
+        read_yaml(file)
+
+
+def test_a_value_that_unfolds_without_end_is_not_shown_whole(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(BOMB + "seed: *h\n")
+    values = {"algorithm": "dcgan", "seed": read_yaml(file)["seed"]}
+    with pytest.raises(UserError, match="seed is") as caught:
+        resolve(values)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("value", "folders"),
+    [(None, []), ("mine", ["mine"]), (["a", "b"], ["a", "b"]), (Path("mine"), ["mine"])],
+)
+def test_plugin_folders_are_one_or_several(value: Any, folders: list[str]) -> None:
+    assert plugin_folders(value) == [Path(folder) for folder in folders]
+    if value:
+        resolved = resolve({"algorithm": "dcgan", "plugin_dir": value})
+        assert list(resolved.run.plugin_dir) == [Path(folder) for folder in folders]
+
+
+@pytest.mark.parametrize("value", [3, {"a": "b"}, [1], True, [["a"]]])
+def test_plugin_folders_of_another_kind_are_refused(value: Any) -> None:
+    with pytest.raises(UserError, match="plugin_dir is .*give a folder's path, or a list"):
+        plugin_folders(value)
 
 
 def test_how_long_to_train_is_free_unless_the_rate_knows_it() -> None:

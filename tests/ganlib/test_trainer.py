@@ -124,7 +124,7 @@ def test_state_reaches_every_extension(make_updater: Make, tmp_path: Path) -> No
     assert len(recorder.calls) == 6 and new.calls == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_loop_after_the_iteration(
     number: signal.Signals, make_updater: Make, tmp_path: Path
 ) -> None:
@@ -142,6 +142,23 @@ def test_a_signal_ends_the_loop_after_the_iteration(
     assert sender.calls == ["initialize", 1, 2, "finalize", "close"]
     assert number.name in trainer.stopped
     assert signal.getsignal(number) == before
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(make_updater: Make, tmp_path: Path) -> None:
+    """As under nohup."""
+
+    class Sender(Recorder):
+        def __call__(self, trainer: Trainer) -> None:
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        trainer = Trainer(make_updater("dcgan"), tmp_path, max_iter=3)
+        trainer.extend(Sender())
+        trainer.run()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert trainer.iteration == 3 and trainer.stopped == "done"
 
 
 def test_limits(make_updater: Make, tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""What is said on stderr, as long as anybody listens."""
+
+import errno
+import os
+import sys
+from typing import Any, TextIO
+
+from rich.console import Console
+
+GONE = (errno.EPIPE, errno.EIO)  # of a pipe whose reader has ended, of a terminal that was closed
+
+
+def stderr_console(quiet: bool = False) -> Console:
+    """A console on stderr. What cannot be written there is dropped: that nobody reads the progress
+    of a run is no reason to end it.
+    """
+    return Console(file=_Lasting(sys.stderr), quiet=quiet)  # type: ignore[arg-type]
+
+
+class _Lasting:
+    """A text file whose reader may go away."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except OSError as error:
+            self._give_up(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def _give_up(self, error: OSError) -> None:
+        """Let what others write there (warnings, Python at its end) go nowhere too."""
+        if error.errno not in GONE:
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._file.fileno())
+        os.close(nowhere)

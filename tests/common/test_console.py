@@ -1,0 +1,59 @@
+"""A console outlives whoever reads it."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import common
+from common.console import stderr_console
+
+ROOT = Path(common.__file__).parents[1]
+TALKER = """
+import sys, warnings
+from common.console import stderr_console
+console = stderr_console()
+for k in range(2000):
+    console.print(f"line {k}")
+warnings.warn("told to nobody")
+open(sys.argv[1], "w").write("done")
+"""
+
+
+def test_nobody_reads_and_the_work_is_done(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    process = subprocess.Popen(
+        [sys.executable, "-c", TALKER, str(done)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "line 0\n"
+    process.stderr.close()
+    assert process.wait(60) == 0 and done.read_text() == "done"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EPIPE])
+def test_what_cannot_be_written_is_dropped(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+
+    class Full:
+        encoding = "utf-8"
+
+        def write(self, text: str) -> int:
+            raise OSError(number, os.strerror(number))
+
+        def flush(self) -> None:
+            self.write("")
+
+        def isatty(self) -> bool:
+            return False
+
+        def fileno(self) -> int:
+            return writer
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    stderr_console().print("to nobody")
+    os.close(writer)
+    os.close(reader)
