@@ -19,6 +19,7 @@ from evaluation.blocks import BLOCK
 from evaluation.cache import cache_folder, locked
 from evaluation.features import Extractor
 from evaluation.moments import Moments
+from evaluation.versions import FEATURES, package_versions
 
 VERSION = 1  # of the cache's files
 KEPT_BYTES = 2**29  # of features at most
@@ -87,6 +88,7 @@ def _key(digest: str, extractor: Extractor) -> str:
         "version": VERSION,
         "images": digest,
         "extractor": extractor.digest,
+        "software": package_versions(FEATURES),
         **extractor.describe(),
     }
     return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
