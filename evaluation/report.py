@@ -81,6 +81,7 @@ class Report:
             precision=facts.pop("precision"),
             n_generated=done.n,
             settings={**facts},
+            rounding=done.rounding,
             weights=origin.weights,
             bn_mode=origin.bn_mode,
             truncation=origin.truncation,
