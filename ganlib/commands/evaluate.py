@@ -12,6 +12,7 @@ import click
 
 from common.errors import UserError
 from common.paths import reading
+from common.printable import printable
 from ganlib.outputs import writing
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ def _told_warnings() -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for text in dict.fromkeys(str(warning.message) for warning in caught):
-        click.echo(f"Warning: {text}", err=True)
+        click.echo(f"Warning: {printable(text)}", err=True)
 
 
 def _write(
@@ -314,17 +315,17 @@ def _write(
     if run is not None:
         with writing(run / SCORES):
             append_line(run / SCORES, line)
-        click.echo(run / SCORES)
+        click.echo(printable(run / SCORES))
     if asked.out is not None:
         text = json.dumps({"target": str(target.path), **line}, indent=2)
         with writing(asked.out), atomic(asked.out) as temporary:
             temporary.write_text(text + "\n", "utf-8")
-        click.echo(asked.out)
+        click.echo(printable(asked.out))
     if asked.duplicates_picture is not None and result.nearest is not None:
         picture = neighbours(target, evaluator, result.nearest)
         with writing(asked.duplicates_picture):
             save(picture, asked.duplicates_picture)
-        click.echo(asked.duplicates_picture)
+        click.echo(printable(asked.duplicates_picture))
 
 
 def _self_test(asked: Asked) -> int:
@@ -338,6 +339,6 @@ def _self_test(asked: Asked) -> int:
         for answer in answers(
             asked.dataset, asked.data_root, asked.extractor, _options(asked), device, console
         ):
-            click.echo(answer)
+            click.echo(printable(answer))
             wrong = wrong or answer.right is False
     return int(wrong)

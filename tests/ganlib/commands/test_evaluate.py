@@ -343,6 +343,19 @@ def test_floats_of_another_range(run: Run, score: Any, toy_file: Path, plugin_di
     assert values(meant) != values(right)
 
 
+def test_no_terminal_is_given_orders(run: Run, toy_file: Path, plugin_dir: Path) -> None:
+    folder = Path("a\x1b]0;x\x07\x9bb")
+    folder.mkdir()
+    x = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
+    np.savez(folder / "x.npz", x)
+    options = ["--extractor", "tiny", "--plugin-dir", plugin_dir, "--dataset", toy_file]
+    out = ["--out", folder / "x.json", "--duplicates-picture", folder / "x.png"]
+    result = run("evaluate", folder / "x.npz", *options, *out)
+    assert result.exit_code == 0, result.exception
+    assert result.stdout.count("a\\x1b]0;x\\x07\\x9bb") == 3
+    assert not {"\x1b", "\x07", "\x9b"} & set(result.output)
+
+
 def test_metrics_that_give_nothing(run: Run, score: Any, snapshot: Path) -> None:
     assert score(snapshot, "--metrics", "kid", n=4)
     result = run("evaluate", snapshot, *EXTRACTOR, "-n", 4, "--metrics", "prdc")
