@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from common.errors import UserError
+from common.printable import printable
 
 COMMANDS = Path(__file__).parent / "commands"
 
@@ -55,7 +56,8 @@ def _complain(error: UserError) -> None:
     rank = int(os.environ.get("RANK", "0"))
     if rank > 0:
         time.sleep(3)  # if rank 0 fails as well, whoever started them ends this one meanwhile
-    click.echo(f"Error{f' on rank {rank}' if rank else ''}: {error}", err=True)
+    lines = "\n".join(map(printable, str(error).split("\n")))
+    click.echo(f"Error{f' on rank {rank}' if rank else ''}: {lines}", err=True)
 
 
 if __name__ == "__main__":
