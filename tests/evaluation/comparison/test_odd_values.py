@@ -224,9 +224,3 @@ def test_what_stands_in_nobodys_way_is_handled(
     (table,) = compare([tmp_path / "result"], split=True)
     assert [len(row.runs) for row in table.rows] in ([2], [1, 1])
     to_html([table])
-
-
-def test_tiny_numbers_have_an_axis(run: Path, tmp_path: Path) -> None:
-    for iteration, value in enumerate((5e-324, 1e-323, 1e-322)):
-        _set(run / "log.jsonl", (min(iteration, 1), "loss_dis"), value)
-        assert "loss_dis" in to_html(compare([tmp_path / "result"], split=True))
