@@ -135,6 +135,7 @@ def _of_run(run: Path, best: bool) -> Path:
 
 
 def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise UserError(f"There is no {path}: give {KINDS}.")
+    with reading(path):
+        if not path.exists():
+            raise UserError(f"There is no {path}: give {KINDS}.")
     return path

@@ -279,8 +279,9 @@ def _looked_at(target: "Target", evaluator: "Evaluator") -> Iterator[Any]:
 
     from evaluation.blocks import as_uint8, blocks
 
-    batches = target.batches()
-    first = next(batches, None)
+    with reading(target.path):
+        batches = target.batches()
+        first = next(batches, None)
     if first is None:
         raise UserError(f"There are no images in {target.path}.")
     height, width = evaluator.images[evaluator.main].shape[2:]

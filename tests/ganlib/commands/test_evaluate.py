@@ -343,6 +343,23 @@ def test_floats_of_another_range(run: Run, score: Any, toy_file: Path, plugin_di
     assert values(meant) != values(right)
 
 
+@pytest.mark.parametrize("place", ["Path.is_dir", "Path.exists", "open_images"])
+def test_what_may_not_be_read(
+    place: str, run: Run, toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: Any, **__: Any) -> Any:
+        if path.name == "theirs.h5":
+            raise PermissionError(13, "Permission denied", str(path))
+        return before(path)
+
+    owner, name = (Path, place[5:]) if place.startswith("Path") else (targets, place)
+    before = getattr(owner, name)
+    monkeypatch.setattr(owner, name, refuse)
+    copyfile(toy_file, "theirs.h5")
+    result = run("evaluate", "theirs.h5", *EXTRACTOR, "--dataset", toy_file)
+    assert "theirs.h5 cannot be read: Permission denied" in refused(result)
+
+
 def test_no_terminal_is_given_orders(run: Run, toy_file: Path, plugin_dir: Path) -> None:
     folder = Path("a\x1b]0;x\x07\x9bb")
     folder.mkdir()
