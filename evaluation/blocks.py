@@ -1,7 +1,8 @@
-"""Images on their way to an extractor: checked, as uint8, in blocks of one length."""
+"""Images on their way to an extractor: checked, in blocks of one length, as uint8."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,26 +12,24 @@ from common.pictures import to_uint8
 
 BLOCK = 256
 """A network may give other last bits for other batch sizes, so it only ever sees this one."""
+Range: TypeAlias = tuple[float, float]
+"""The values that are black and white in float images."""
 BEYOND = 2.0  # floats of larger size are no images in [-1, 1], even by a generator without tanh
 
 
 def blocks(images: Iterable[Tensor], size: tuple[int, int] | None = None) -> Iterator[Tensor]:
-    """Batches of any lengths as uint8 blocks (BLOCK, C, H, W); the last may be shorter.
+    """Batches of any lengths as blocks (BLOCK, C, H, W) of their type; the last may be shorter.
 
-    images: NCHW, uint8 or float in [-1, 1], C 1 or 3. size: the (H, W) that they must have.
-    UserError for NaN or infinite values, other shapes, or batches of different shapes.
+    images: NCHW, all uint8 or all float, C 1 or 3. size: the (H, W) that they must have. UserError
+    for other shapes, batches of different shapes, or uint8 and floats in one stream.
     """
     parts: list[Tensor] = []
-    shape, held = None, 0
+    first, held = None, 0
     for batch in images:
+        first = batch if first is None else first
         _check_shape(batch, size)
-        shape = shape or batch.shape[1:]
-        if batch.shape[1:] != shape:
-            raise UserError(
-                f"The images are {_words(shape)} and then {_words(batch.shape[1:])}: bring them "
-                "all to one size."
-            )
-        parts.append(as_uint8(batch))
+        _check_alike(first, batch)
+        parts.append(batch)
         held += len(batch)
         if held >= BLOCK:
             whole = torch.cat(parts)
@@ -48,6 +47,24 @@ def share(images: Iterable[Tensor], rank: int, world: int) -> Iterator[Tensor]:
     return islice(blocks(images), rank, None, world)
 
 
+def rescale(x: Tensor, value_range: Range) -> Tensor:
+    """Floats in value_range as floats in [-1, 1], uint8 as it is; UserError for values far outside
+    of the range.
+    """
+    low, high = value_range
+    if not low < high:
+        raise UserError(f"The value_range is {low:g}, {high:g}: give (-1, 1), (0, 1) or (0, 255).")
+    if not x.is_floating_point() or (low, high) == (-1, 1):
+        return x
+    y = (x.float() - low) * (2 / (high - low)) - 1
+    if y.numel() and float(y.abs().max()) > BEYOND:
+        raise UserError(
+            f"The images have values from {float(x.min()):.4g} to {float(x.max()):.4g}, and their "
+            f"range is said to be {low:g},{high:g}: give the right one."
+        )
+    return y
+
+
 def as_uint8(x: Tensor) -> Tensor:
     """uint8 as it is; float in [-1, 1] rounded to it; UserError for what is neither."""
     if x.dtype == torch.uint8:
@@ -61,6 +78,19 @@ def as_uint8(x: Tensor) -> Tensor:
     if largest > BEYOND:
         raise UserError(f"The images reach {largest:.4g}: give uint8, or floats in [-1, 1].")
     return to_uint8(x)
+
+
+def _check_alike(first: Tensor, batch: Tensor) -> None:
+    if batch.shape[1:] != first.shape[1:]:
+        raise UserError(
+            f"The images are {_words(first.shape[1:])} and then {_words(batch.shape[1:])}: bring "
+            "them all to one size."
+        )
+    if (batch.dtype == torch.uint8) != (first.dtype == torch.uint8):
+        raise UserError(
+            f"The images are {first.dtype} and then {batch.dtype}: give all as uint8 or all as "
+            "floats, for the protocol of a score says which."
+        )
 
 
 def _check_shape(x: Tensor, size: tuple[int, int] | None) -> None:

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.paths import expand
+
 
 def cache_folder() -> Path:
-    """The environment variable GANLIB_CACHE, or ~/.cache/ganlib; it need not exist."""
-    return Path(os.environ.get("GANLIB_CACHE") or "~/.cache/ganlib").expanduser()
+    """The environment variable GANLIB_CACHE, or ~/.cache/ganlib; it need not exist. UserError if it
+    begins with a home folder that there is not.
+    """
+    return expand(os.environ.get("GANLIB_CACHE") or "~/.cache/ganlib")
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """Scores of a stream of images against real ones, each stamped with its protocol."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from common.data import Images
 from common.errors import UserError, did_you_mean
-from evaluation.blocks import blocks
+from evaluation.blocks import Range, blocks, rescale
 from evaluation.features import Extractor, arithmetic, make_extractor
 from evaluation.moments import exact_device
 from evaluation.onepass import OnePass
@@ -42,19 +43,27 @@ class Evaluator:
         progress: Progress | None = None,
         rank: int = 0,
         world: int = 1,
+        value_range: Range | None = None,
     ) -> Evaluation:
         """All scores that the number of images allows, from one pass.
 
-        images: batches NCHW, uint8 or float in [-1, 1]. n: at most so many of them. Several ranks
-        are each given their own share of the blocks (see blocks.share) and return the same scores.
-        UserError for unknown metrics, fewer than two images, NaN, or sizes that differ.
+        images: batches NCHW, uint8, or float in value_range. n: at most so many of them. Several
+        ranks are each given their own share of the blocks (see blocks.share) and return the same
+        scores. value_range: (-1, 1), (0, 1) or (0, 255); None for (-1, 1), but then floats of
+        unknown origin with no value below 0, which may well be in [0, 1], are a UserError at the
+        end. UserError for unknown metrics, fewer than two images, NaN, or sizes that differ.
         """
         check_metrics(metrics)
+        origin = origin or Origin()
+        if value_range is not None:
+            images = map(partial(rescale, value_range=value_range), images)
         references = {name: self.reference(name, progress) for name in self.images}
         done = self._pass(images, metrics, n, progress, rank, world)
         if done.n < 2:
             raise UserError(f"There are {done.n} images to score: at least 2 are needed.")
-        report = Report(done, references, self.main, origin or Origin(), self.unseen)
+        if value_range is None and origin.weights == "given":
+            _check_range(done)
+        report = Report(done, references, self.main, origin, self.unseen)
         with arithmetic(self.extractor.device, "float32"):
             return report.all(metrics)
 
@@ -113,16 +122,19 @@ def score(
     device: torch.device | str = "cpu",
     origin: Origin | None = None,
     progress: Progress | None = None,
+    value_range: Range | None = None,
 ) -> dict[str, Score]:
     """Scores by name of batches NCHW, uint8 or float in [-1, 1].
 
     reference: uint8 NCHW images, or several such by the names of their splits: "train", "test".
-    Whoever scores often keeps an Evaluator.
+    value_range: of floats, (0, 1) for instance; if it is not given, floats with no value below 0
+    are refused. Whoever scores often keeps an Evaluator.
     """
     if isinstance(extractor, str):
         extractor = make_extractor(extractor, device)
     references = reference if isinstance(reference, Mapping) else {"reference": reference}
-    return Evaluator(extractor, references)(images, metrics, n, origin, progress).scores
+    evaluator = Evaluator(extractor, references)
+    return evaluator(images, metrics, n, origin, progress, value_range=value_range).scores
 
 
 def check_metrics(metrics: Iterable[str]) -> None:
@@ -130,6 +142,15 @@ def check_metrics(metrics: Iterable[str]) -> None:
     for name in metrics:
         if name not in METRICS:
             raise UserError(f"There is no metric '{name}'.{did_you_mean(name, METRICS)}")
+
+
+def _check_range(done: OnePass) -> None:
+    if done.rounded and not done.negative:
+        raise UserError(
+            f"The {done.n} images are floats and none has a value below 0, as if they were in "
+            "[0, 1]; floats are taken to be in [-1, 1]. Give 2 * x - 1, or value_range=(0, 1), or "
+            "value_range=(-1, 1) if they are meant as they are."
+        )
 
 
 def _first(stream: Iterator[Tensor], n: int | None, done: OnePass) -> Iterator[Tensor]:

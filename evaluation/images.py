@@ -1,7 +1,7 @@
 """Images of any other program as a stream of batches, to be scored as ours are."""
 
-import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +11,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.errors import UserError
+from common.paths import expand
 from common.sources import HDF5, open_stream
-from evaluation.blocks import BLOCK
+from evaluation.arrays import open_array
+from evaluation.blocks import BEYOND, BLOCK, Range, rescale
 
 CHANNELS = (1, 3)
+ARRAYS = (".npz", ".npy")
 
 
-def open_images(path: Path, split: str = "train") -> Iterator[Tensor]:
+def open_images(
+    path: Path, split: str = "train", value_range: Range | None = None
+) -> Iterator[Tensor]:
     """Batches NCHW, uint8 or float in [-1, 1], of a folder, an .npz, .npy or .h5 file, or of a data
     set by its name.
 
     A folder's images must be squares of one size: nothing is resized here. Of an .npz file the
-    first array with four dimensions is taken, NHWC or NCHW. UserError if there are no images.
+    first array with four dimensions is taken, NHWC or NCHW. value_range: of an array of floats;
+    without it, UserError for one that does not look like [-1, 1]. UserError if there are no images.
     """
-    path = path.expanduser()
-    if path.suffix.lower() in (".npz", ".npy"):
-        return _batches(path)
+    path = expand(path)
+    if path.suffix.lower() in ARRAYS:
+        return _batches(path, value_range)
+    if value_range is not None:
+        raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if path.is_file() and path.suffix.lower() not in HDF5:
         raise UserError(f"{path} holds no images: give a folder, an .npz, .npy or .h5 file.")
     return _streamed(path, split)
@@ -42,30 +50,32 @@ def _streamed(path: Path, split: str) -> Iterator[Tensor]:
     return (block.x for block in stream.blocks)
 
 
-def _batches(path: Path) -> Iterator[Tensor]:
-    array = _array(path)
-    if array.ndim != 4 or not len(array):
-        raise UserError(
-            f"{path} has an array {array.shape}: give images as (N, H, W, C) or (N, C, H, W)."
-        )
-    if array.dtype not in (np.uint8, np.float16, np.float32, np.float64):
-        raise UserError(f"{path} has an array of {array.dtype}: give uint8, or floats in [-1, 1].")
+def _batches(path: Path, value_range: Range | None) -> Iterator[Tensor]:
+    array = open_array(path)
+    _check_range(path, array, value_range)
     if array.shape[1] not in CHANNELS and array.shape[3] in CHANNELS:
         array = array.transpose(0, 3, 1, 2)
-    starts = range(0, len(array), BLOCK)
-    return (torch.from_numpy(array[i : i + BLOCK].copy()) for i in starts)
+    batches = (torch.from_numpy(part.copy()) for part in _parts(array))
+    return (
+        batches if value_range is None else map(partial(rescale, value_range=value_range), batches)
+    )
 
 
-def _array(path: Path) -> NDArray[Any]:
-    """The images of an .npy or .npz file; nothing in it is unpickled."""
-    try:
-        if path.suffix.lower() == ".npy":
-            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-            found = ((name, file[name]) for name in file.files)
-            images = next((array for _, array in found if array.ndim == 4), None)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read as an array of images: {error}.") from error
-    if images is None:
-        raise UserError(f"{path} holds no array of images: give one (N, H, W, C) of uint8.")
-    return np.asarray(images)
+def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    return (array[i : i + BLOCK] for i in range(0, len(array), BLOCK))
+
+
+def _check_range(path: Path, array: NDArray[Any], value_range: Range | None) -> None:
+    """UserError for a range of uint8, or for floats without one that do not look like [-1, 1]."""
+    if array.dtype == np.uint8:
+        if value_range is not None:
+            raise UserError(f"{path} holds uint8, whose range is known: leave --range out.")
+        return
+    low = min(float(part.min()) for part in _parts(array))
+    high = max(float(part.max()) for part in _parts(array))
+    if value_range is None and (low >= 0 or max(-low, high) > BEYOND):  # false for NaN
+        raise UserError(
+            f"{path} holds floats from {low:.4g} to {high:.4g}, and floats are taken to be in "
+            "[-1, 1]: say what black and white are with --range 0,1 or 0,255, or -1,1 if the "
+            "images are meant so."
+        )

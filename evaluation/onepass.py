@@ -7,7 +7,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from evaluation.blocks import BLOCK
+from common.errors import UserError
+from evaluation.blocks import BLOCK, as_uint8
 from evaluation.features import Extractor
 from evaluation.moments import Moments
 
@@ -37,6 +38,8 @@ class OnePass:
         """How many images this rank had; how many all had, once finish() was called."""
         self.position = rank * BLOCK
         """The number, in the whole stream, of the image that this rank's next block starts with."""
+        self.given, self.rounded, self.negative = 0, 0, 0
+        """How many images came as uint8 and as floats; 0 if no float was below 0."""
         self._end = 0
         self._intervals = list(pairwise([0, *sorted(set(bounds)), FOREVER]))
         self._parts = [Moments(extractor.n_features, extractor.device) for _ in self._intervals]
@@ -44,8 +47,15 @@ class OnePass:
         self._logits: list[tuple[int, Tensor]] = []
 
     def add(self, x: Tensor) -> None:
-        """Take in this rank's next block: uint8 (BLOCK, C, H, W); only the very last is shorter."""
-        pool, logits = self.extractor(x)
+        """Take in this rank's next block (BLOCK, C, H, W), uint8 or float in [-1, 1]; only the very
+        last is shorter.
+        """
+        pool, logits = self.extractor(as_uint8(x))
+        if x.dtype == torch.uint8:
+            self.given += len(x)
+        else:
+            self.rounded += len(x)
+            self.negative += int((x < 0).any())
         start, self._end = self.position, self.position + len(x)
         for part, (low, high) in zip(self._parts, self._intervals, strict=True):
             rows = pool[max(0, low - start) : max(0, high - start)]
@@ -59,15 +69,23 @@ class OnePass:
 
     def finish(self) -> None:
         """Bring together what all ranks took in."""
-        counts = torch.zeros(self.world, 2, dtype=torch.int64, device=self.extractor.device)
-        counts[self.rank] = torch.tensor([self.n, self._end])
+        counts = torch.zeros(self.world, 5, dtype=torch.int64, device=self.extractor.device)
+        own = [self.n, self._end, self.given, self.rounded, self.negative]
+        counts[self.rank] = torch.tensor(own)
         self._all_reduce(counts)
-        self.n, end = int(counts[:, 0].sum()), int(counts[:, 1].max())
-        if end != self.n:
+        self.n, _, self.given, self.rounded, self.negative = counts.sum(0).tolist()
+        if int(counts[:, 1].max()) != self.n:
             raise ValueError("the ranks were not given every block of the stream once")
+        if self.given and self.rounded:
+            raise UserError("Some ranks were given uint8 and some floats: give all the same.")
         if self.world > 1:
             for part in self._parts:
                 part.all_reduce()
+
+    @property
+    def rounding(self) -> str:
+        """The protocol's field of that name."""
+        return "round" if self.rounded else "given"
 
     def moments(self, n: int) -> Moments:
         """Of the first n images; n is one of the bounds, or the number of all images."""

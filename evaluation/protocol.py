@@ -17,7 +17,8 @@ class Protocol:
     """How one score was obtained, in plain types.
 
     extractor, extractor_digest: the network and the SHA-256 of its weights. resize: how images come
-    to its size. rounding: how floats become uint8. n_generated, n_reference: numbers of images.
+    to its size. rounding: "round" where floats became uint8, "given" where images came as uint8,
+    "none" for points. n_generated, n_reference: numbers of images.
     reference: the split they are compared with, reference_digest: a hash of its pixels; both None
     where a score needs no reference. settings: the score's own, as splits, subsets or k. weights:
     "ema", "raw" or "given" for images from elsewhere. bn_mode: "running", or "given". truncation:

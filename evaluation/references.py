@@ -19,6 +19,7 @@ from evaluation.blocks import BLOCK
 from evaluation.cache import cache_folder, locked
 from evaluation.features import Extractor
 from evaluation.moments import Moments
+from evaluation.versions import FEATURES, package_versions
 
 VERSION = 1  # of the cache's files
 KEPT_BYTES = 2**29  # of features at most
@@ -54,10 +55,9 @@ def load_reference(
     """From the cache if it is there and whole, else computed and written there.
 
     Two processes that ask for the same one at once compute it once. UserError for fewer than two
-    images.
+    images, or others than uint8 (N, C, H, W).
     """
-    if len(images) < 2:
-        raise UserError(f"The reference '{name}' has {len(images)} images: at least 2 are needed.")
+    _check(name, images)
     digest = pixel_digest(images)
     path = cache_folder() / "references" / f"{_key(digest, extractor)}.safetensors"
     with locked(path):
@@ -68,6 +68,18 @@ def load_reference(
     moments = Moments(extractor.n_features)
     moments.n, moments.total, moments.outer = len(images), tensors["total"], tensors["outer"]
     return Reference(name, digest, moments, tensors["features"], tensors["which"])
+
+
+def _check(name: str, images: Images) -> None:
+    if len(images) < 2:
+        raise UserError(f"The reference '{name}' has {len(images)} images: at least 2 are needed.")
+    some = images[torch.arange(2)]
+    if not isinstance(some, Tensor) or some.dtype != torch.uint8 or some.ndim != 4:
+        raise UserError(
+            f"The reference '{name}' must be a uint8 tensor (N, C, H, W) of values 0..255, and its "
+            f"images are {some.dtype} {tuple(some.shape[1:])}: floats in [-1, 1] become uint8 by "
+            "((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)."
+        )
 
 
 def pixel_digest(images: Images) -> str:
@@ -87,6 +99,7 @@ def _key(digest: str, extractor: Extractor) -> str:
         "version": VERSION,
         "images": digest,
         "extractor": extractor.digest,
+        "software": package_versions(FEATURES),
         **extractor.describe(),
     }
     return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,10 +1,8 @@
 """From a finished pass to scores, each stamped with its protocol."""
 
-import platform
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 from torch import Tensor
@@ -23,6 +21,7 @@ from evaluation.scores import (
     nearest,
     precision_recall,
 )
+from evaluation.versions import versions
 
 METRICS = ("is", "fid", "kid", "prdc", "duplicates")
 COUNTS = {"train": (50_000, 10_000), "test": (10_000, 5_000)}
@@ -30,7 +29,6 @@ COUNTS = {"train": (50_000, 10_000), "test": (10_000, 5_000)}
 KEPT = 10_000
 """Of how many images KID, precision, recall, density, coverage and duplicates are computed."""
 SPLITS, SUBSETS, SUBSET_SIZE, SUBSET_SEED, K_PRECISION, K_DENSITY = 10, 100, 1000, 2020, 3, 5
-PACKAGES = ("torch", "numpy", "torch-fidelity")
 
 
 @dataclass(frozen=True)
@@ -83,6 +81,7 @@ class Report:
             precision=facts.pop("precision"),
             n_generated=done.n,
             settings={**facts},
+            rounding=done.rounding,
             weights=origin.weights,
             bn_mode=origin.bn_mode,
             truncation=origin.truncation,
@@ -151,16 +150,24 @@ class Report:
         fake = self.done.features().to(self.device)
         train = self.main.features.to(self.device)
         distance, which = nearest(fake, train)
-        result = duplicates(distance, self.unseen())
+        unseen = self.unseen()
+        result = duplicates(distance, unseen)
         self.nearest = Nearest(distance.cpu(), self.main.which[which.cpu()])
-        unseen = "each other" if self.main is self.references.get("test", self.main) else "test"
+        settings = {"compared": len(train), **self._unseen_fields(len(unseen))}
         for name, value in (
             ("duplicates", result.share),
             ("nearest-median", result.median),
             ("nearest-least", result.least),
         ):
             name += self.extractor.suffix
-            self._add(name, len(fake), self.main, value, compared=len(train), unseen=unseen)
+            self._add(name, len(fake), self.main, value, None, **settings)
+
+    def _unseen_fields(self, n: int) -> dict[str, Plain]:
+        """Which images the n unseen ones are, where they are none of the main split's."""
+        test = self.references.get("test", self.main)
+        if test is self.main:
+            return {"unseen": "each other"}
+        return {"unseen": "test", "n_unseen": n, "unseen_digest": test.digest}
 
     def _pair(self) -> tuple[Tensor, Tensor]:
         """Features of the first samples and of as many real images at most, float32."""
@@ -218,17 +225,6 @@ def counts(split: str, n: int) -> list[int]:
     published = COUNTS.get(split, COUNTS["train"])
     reached = [count for count in published if count <= n]
     return reached if n in published or (reached and split == "test") else [n, *reached]
-
-
-def versions() -> dict[str, str]:
-    """Of what computed a score: Python and the packages that have a say in it."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _gaussian(moments: Moments, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from common.errors import StoppedError, UserError
+from common.printable import printable
 
 COMMANDS = Path(__file__).parent / "commands"
 
@@ -55,8 +56,9 @@ def _complain(what: str, text: str) -> None:
     rank = int(os.environ.get("RANK", "0"))
     if rank > 0:
         time.sleep(3)  # if rank 0 fails as well, whoever started them ends this one meanwhile
+    lines = "\n".join(map(printable, text.split("\n")))
     try:
-        click.echo(f"{what}{f' on rank {rank}' if rank else ''}: {text}", err=True)
+        click.echo(f"{what}{f' on rank {rank}' if rank else ''}: {lines}", err=True)
     except OSError:  # nobody listens
         pass
 

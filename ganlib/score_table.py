@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from common.printable import printable
 from evaluation import Origin, Score
 from evaluation.features import Extractor
 from ganlib.terminal import table_console
@@ -20,14 +21,14 @@ def show(
     """Print a row per score: its value, of how many images, against which, under which protocol."""
     console = table_console(console)
     # not the table's own title, which is folded to the table's width
-    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print(Text(printable(title), style="bold"), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("score", "value", "n", "reference", "protocol"):
         table.add_column(name, justify="right" if name in ("value", "n") else "left")
     for score in scores.values():
-        table.add_row(*map(Text, _cells(score)))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(score)))
     console.print(table)
-    console.print(Text(caption, style="dim"), soft_wrap=True)
+    console.print(Text(printable(caption), style="dim"), soft_wrap=True)
 
 
 def describe(origin: Origin, extractor: Extractor) -> str:

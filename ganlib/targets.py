@@ -10,14 +10,15 @@ from torch import Tensor
 
 from common.data import POINTS
 from common.errors import UserError
+from common.paths import expand, reading
 from common.sources import HDF5
 from evaluation import Origin
-from evaluation.images import open_images
+from evaluation.blocks import Range
+from evaluation.images import ARRAYS, open_images
 from ganlib.model import Model, load
 from ganlib.scoring import origin_of
 from ganlib.snapshot import list_snapshots, newest_snapshot
 
-ARRAYS = (".npz", ".npy", *HDF5)
 KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
 
 
@@ -70,13 +71,16 @@ def samples(
     )
 
 
-def files(path: Path) -> Target:
-    """The images in a folder or a file."""
-    place = path.expanduser().absolute()  # a folder called as a data set is would be taken for that
+def files(path: Path, value_range: Range | None = None) -> Target:
+    """The images in a folder or a file; value_range: see open_images."""
+    place = expand(path).absolute()  # a folder called as a data set is would be taken for that
+
+    def batches() -> Iterator[Tensor]:
+        return open_images(place, value_range=value_range)
 
     def pick(numbers: Sequence[int]) -> Tensor:
         wanted, found, start = set(numbers), dict[int, Tensor](), 0
-        for batch in open_images(place):
+        for batch in batches():
             here = wanted.intersection(range(start, start + len(batch)))
             found |= {number: batch[number - start] for number in here}
             start += len(batch)
@@ -84,7 +88,7 @@ def files(path: Path) -> Target:
                 break
         return torch.stack([found[number] for number in numbers])
 
-    return Target(path, lambda: open_images(place), pick)
+    return Target(path, batches, pick)
 
 
 def open_target(
@@ -95,15 +99,19 @@ def open_target(
     batch_size: int = 256,
     truncation: float | None = None,
     best: bool = False,
+    value_range: Range | None = None,
 ) -> Target:
     """What lies at `path`; of a run's folder the newest snapshot, or best.pt."""
-    run = is_run(path)
+    with reading(path):
+        folder, run = path.is_dir(), is_run(path)
     if best and not run:
         raise UserError(f"--best is for a run's folder, and {path} is none: leave it out.")
-    if not run and (path.is_dir() or path.suffix.lower() in ARRAYS):
+    if value_range is not None and (folder or path.suffix.lower() not in ARRAYS):
+        raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
+    if not run and (folder or path.suffix.lower() in (*ARRAYS, *HDF5)):
         if truncation is not None:
             raise UserError(f"--truncation is for a generator, and {path} holds images.")
-        return files(_existing(path))
+        return files(_existing(path), value_range)
     snapshot = _of_run(path, best) if run else _existing(path)
     if not run and snapshot.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
@@ -127,6 +135,7 @@ def _of_run(run: Path, best: bool) -> Path:
 
 
 def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise UserError(f"There is no {path}: give {KINDS}.")
+    with reading(path):
+        if not path.exists():
+            raise UserError(f"There is no {path}: give {KINDS}.")
     return path

@@ -1,91 +1,153 @@
 """Finding runs below folders and reading them; what is damaged is named in a sentence."""
 
 import json
-import math
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from common.errors import UserError
-from evaluation.comparison.runs import Evaluation, Recorded, Run
+from common.paths import reading
+from evaluation.comparison.runs import MEASURED, Evaluation, Recorded, Run
+from evaluation.comparison.values import is_count, is_number, is_plain
 
 
 def find_runs(folders: Iterable[Path]) -> list[Run]:
-    """Every run at or below the folders, by path; UserError if there is none."""
+    """Every run at or below the folders, by path; UserError if there is none, or a folder or a file
+    of one cannot be read.
+    """
     folders = list(folders)
     for folder in folders:
-        if not folder.is_dir():
-            raise UserError(f"There is no folder {folder}; name one with runs in it.")
-    found = {path.resolve(): path for top in folders for path in top.rglob("config.yaml")}
-    runs = [run for path in sorted(found.values()) if (run := read_run(path.parent)) is not None]
+        with reading(folder):
+            if not folder.is_dir():
+                raise UserError(f"There is no folder {folder}; name one with runs in it.")
+    found = {os.path.realpath(path): path for top in folders for path in _below(top)}
+    runs = [run for _, path in sorted(found.items()) if (run := read_run(path)) is not None]
     if not runs:
         places = " or ".join(map(str, folders))
         raise UserError(f"There is no run in {places} yet; train.py makes them below result.")
     return runs
 
 
+def _below(top: Path) -> Iterator[Path]:
+    """The folders with a config.yaml."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    with reading(top):
+        for folder, _, files in os.walk(top, onerror=stop):
+            if "config.yaml" in files:
+                yield Path(folder)
+
+
 def read_run(path: Path) -> Run | None:
     """The run in a folder; None if its config.yaml is another program's."""
+    with reading(path):
+        settings = _settings(path / "config.yaml")
+        if settings is None:
+            return None
+        return Run(
+            path,
+            settings,
+            _environment(path / "environment.json"),
+            _log(path / "log.jsonl"),
+            _evaluations(path / "scores.jsonl"),
+            (path / "DONE").exists(),
+        )
+
+
+def _settings(path: Path) -> dict[str, Any] | None:
     try:
-        settings = yaml.safe_load((path / "config.yaml").read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise UserError(
-            f"{path / 'config.yaml'} cannot be read; repair it or move its run elsewhere."
-        ) from None
+        settings = yaml.safe_load(path.read_text("utf-8"))
+    except Exception:  # what yaml raises for odd values of a tagged type is no fixed set
+        raise UserError(f"{path} cannot be read; repair it or move its run elsewhere.") from None
     if not isinstance(settings, dict) or not {"algorithm", "dataset"} <= settings.keys():
         return None
-    return Run(
-        path,
-        settings,
-        _environment(path / "environment.json"),
-        _lines(path / "log.jsonl", {"iteration": int}),
-        _evaluations(path / "scores.jsonl"),
-        (path / "DONE").exists(),
-    )
+    kinds = {"algorithm": _is_text, "dataset": _is_text, "seed": is_count}
+    for name, value in settings.items():
+        if not isinstance(name, str) or not kinds.get(name, is_plain)(value):
+            raise UserError(
+                f"{path} has no value for '{name}' that ganlib would write; repair it or move its "
+                "run elsewhere."
+            )
+    return settings
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _environment(path: Path) -> dict[str, Any]:
     try:
         environment = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):  # of use to a reader only: no reason to refuse a table
+    except (OSError, ValueError, RecursionError):
         return {}
-    return environment if isinstance(environment, dict) else {}
+    # of use to a reader only: no reason to refuse a table
+    return environment if isinstance(environment, dict) and is_plain(environment) else {}
 
 
-def _lines(path: Path, needed: Mapping[str, type]) -> list[dict[str, Any]]:
+def _log(path: Path) -> list[dict[str, Any]]:
+    lines = _lines(path, {"iteration": is_count})
+    for number, line in enumerate(lines, 1):
+        for name in MEASURED:
+            if line.get(name) is None:
+                line.pop(name, None)
+            elif not is_number(line[name]):
+                raise UserError(
+                    f"Line {number} of {path} has a value for {name} that is no number; repair or "
+                    "delete the line."
+                )
+    return lines
+
+
+def _lines(path: Path, needed: Mapping[str, Callable[[Any], bool]]) -> list[dict[str, Any]]:
     """The objects of a .jsonl file; a last line that a crash cut off is left out."""
     whole = path.read_text("utf-8", "replace").split("\n")[:-1] if path.exists() else []
     lines = []
     for number, text in enumerate(whole, 1):
         try:
             line = json.loads(text)
-            if not all(isinstance(line[name], kind) for name, kind in needed.items()):
-                raise TypeError
-            lines.append(line)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, RecursionError):
+            line = None
+        if not isinstance(line, dict) or not all(is_(line.get(n)) for n, is_ in needed.items()):
             raise UserError(
                 f"Line {number} of {path} is not a JSON object with {' and '.join(needed)}; "
                 "repair or delete the line."
-            ) from None
+            )
+        lines.append(line)
     return lines
 
 
 def _evaluations(path: Path) -> list[Evaluation]:
     """By iteration; of what was scored more than once at an iteration the newest counts."""
     found: dict[int, dict[str, Recorded]] = {}
-    for line in _lines(path, {"iteration": int, "scores": dict}):
+    for line in _lines(path, {"iteration": is_count, "scores": _is_mapping}):
         scores = found.setdefault(line["iteration"], {})
         for name, given in line["scores"].items():
-            try:
-                value, key = given["value"], str(given["hash"])
-                scores.pop(name, None)
-                if value is not None and math.isfinite(value):
-                    scores[name] = Recorded(float(value), dict(given.get("protocol") or {}), key)
-            except (KeyError, TypeError, ValueError):
+            if not _is_score(given):
                 raise UserError(
-                    f"{name} at iteration {line['iteration']} of {path} has no value and hash; "
-                    "evaluate that run again."
-                ) from None
+                    f"{name} at iteration {line['iteration']} of {path} lacks a value, a hash or a "
+                    "protocol as ganlib writes them; evaluate that run again."
+                )
+            scores.pop(name, None)
+            if is_number(given["value"]):  # a generator that diverged may have none
+                protocol = given.get("protocol") or {}
+                scores[name] = Recorded(float(given["value"]), protocol, given["hash"])
     return [Evaluation(iteration, scores) for iteration, scores in sorted(found.items()) if scores]
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_score(given: Any) -> bool:
+    """Whether it has a value, which may be NaN or nothing, a hash, and if any a plain protocol."""
+    if not isinstance(given, dict) or not isinstance(given.get("hash"), str):
+        return False
+    value, protocol = given.get("value"), given.get("protocol")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    right = protocol is None or (isinstance(protocol, dict) and is_plain(protocol))
+    return "value" in given and (value is None or number) and right

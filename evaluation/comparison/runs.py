@@ -10,6 +10,9 @@ from typing import Any
 
 _PROCESSOR = re.compile(r"cpu|x86|amd64|i\d86|intel64|aarch64|arm|ppc|riscv|s390|$", re.IGNORECASE)
 
+MEASURED = ("images", "seconds", "images_per_second")
+"""What the lines of a log may have besides the iteration and what was observed."""
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -30,7 +33,10 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Run:
-    """What the folder of a run holds; evaluations are in the order of their iterations."""
+    """What the folder of a run holds; evaluations are in the order of their iterations.
+
+    settings and environment: plain values. log: lines with an iteration, and numbers for MEASURED.
+    """
 
     path: Path
     settings: dict[str, Any]

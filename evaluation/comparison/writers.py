@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from common.printable import printable
 from evaluation.comparison.figures import costs, headers, numbers
 from evaluation.comparison.table import Row, Table
 
@@ -39,13 +40,13 @@ def _bar(cells: Iterable[str]) -> str:
 
 def _safe(text: str) -> str:
     """Text in which Markdown sees no markup."""
-    escaped = html.escape(" ".join(text.split()), quote=False)
+    escaped = html.escape(printable(" ".join(text.split())), quote=False)
     return re.sub(r"([\\`*\[\]|])", r"\\\1", escaped)
 
 
 def to_csv(tables: Sequence[Table]) -> str:
     """All tables as one, with plain numbers: a line per row, two fields per score."""
-    names = dict.fromkeys(column.title for table in tables for column in table.columns)
+    names = dict.fromkeys(printable(column.title) for table in tables for column in table.columns)
     scores = [field for name in names for field in (name, f"{name} std")]
     ahead = ["dataset", "algorithm", "settings", "finished", "seeds"]
     after = ["first_iteration", "last_iteration", "images_per_second", "hours", "device"]
@@ -59,9 +60,9 @@ def to_csv(tables: Sequence[Table]) -> str:
 
 def _record(table: Table, row: Row) -> dict[str, Any]:
     record: dict[str, Any] = {
-        "dataset": table.dataset,
-        "algorithm": row.algorithm,
-        "settings": row.label.removeprefix(row.algorithm).strip(" ()"),
+        "dataset": printable(table.dataset),
+        "algorithm": printable(row.algorithm),
+        "settings": printable(row.label.removeprefix(row.algorithm).strip(" ()")),
         "finished": "yes" if row.done else "no",
         "seeds": " ".join(str(run.seed) for run in row.runs),
         "first_iteration": min(row.iterations),
@@ -72,7 +73,8 @@ def _record(table: Table, row: Row) -> dict[str, Any]:
     }
     for column, cell in zip(table.columns, row.cells, strict=True):
         if cell is not None:
-            record |= {column.title: cell.mean, f"{column.title} std": cell.std}
+            name = printable(column.title)
+            record |= {name: cell.mean, f"{name} std": cell.std}
     return record
 
 
@@ -91,7 +93,7 @@ def to_json(tables: Iterable[Table]) -> str:
         }
         for table in tables
     ]
-    return json.dumps({"tables": content}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps({"tables": content}, indent=2) + "\n"
 
 
 def _object(table: Table, row: Row) -> dict[str, Any]:

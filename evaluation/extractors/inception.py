@@ -23,6 +23,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 
 from common.errors import UserError
 from common.files import atomic
+from common.paths import expand
 from evaluation.cache import cache_folder, locked
 from evaluation.features import Extractor, Features, Options, arithmetic, place, read_weights
 
@@ -82,7 +83,7 @@ def find_weights(given: Path | None) -> Path:
     if given is not None:
         return given
     if os.environ.get(VARIABLE):
-        return Path(os.environ[VARIABLE]).expanduser()
+        return expand(os.environ[VARIABLE])
     path = cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]
     with locked(path):
         if not path.exists():

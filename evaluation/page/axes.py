@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+TINY = 1e-30  # of an axis, the shortest half: less has no ticks in floats
 POINTS = 300  # of a curve: about as many as a panel has pixels
 
 
@@ -25,7 +26,8 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
         low, high = inner
     span, size = high - low, max(abs(low), abs(high))
     # not closer than numbers of a few figures tell apart
-    margin = max(0.06 * span, 0.002 * size) if span else 0.1 * size or 1.0
+    margin = max(0.06 * span, 0.002 * size) if span else 0.1 * size
+    margin = max(margin, TINY) if size else 1.0
     return low - margin, high + margin
 
 

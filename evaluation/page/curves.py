@@ -1,14 +1,13 @@
 """Scores and losses over iterations, a panel each."""
 
-from typing import Any
-
-from evaluation.comparison.runs import Run
+from evaluation.comparison.runs import MEASURED, Run
 from evaluation.comparison.table import Table
+from evaluation.comparison.values import is_number
 from evaluation.page.axes import thin
 from evaluation.page.markup import e, key, labelled_runs
 from evaluation.page.panel import Curve, panel
 
-NOT_LOSSES = {"iteration", "images", "seconds", "images_per_second"}
+NOT_LOSSES = {"iteration", *MEASURED}
 
 
 def curve_section(table: Table) -> str:
@@ -67,9 +66,4 @@ def _loss_curves(table: Table) -> list[tuple[str, list[Curve]]]:
 
 def _points(run: Run, name: str) -> list[tuple[float, float]]:
     pairs = [(line["iteration"], line[name]) for line in run.log if name in line]
-    return [(float(x), float(y)) for x, y in pairs if _drawable(y)]
-
-
-def _drawable(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) < 1e30  # false for NaN; beyond, a scale would overflow
+    return [(float(x), float(y)) for x, y in pairs if is_number(y)]

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from common.printable import printable
 from evaluation.comparison.runs import Run
 from evaluation.comparison.table import Row, Table
 from evaluation.page.style import LIGHT
@@ -9,7 +10,7 @@ from evaluation.page.style import LIGHT
 
 def e(text: object) -> str:
     """Text from a file, as text of HTML."""
-    return escape(str(text), quote=True)
+    return escape(printable(text), quote=True)
 
 
 def key(table: Table, row: Row) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from common.errors import UserError
+from common.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +44,7 @@ def command(folders: tuple[Path, ...], out: Path | None, best: bool, split: bool
     tables = compare(folders, best, split)
     page = write(tables, out or folders[0])
     show(tables)
-    click.echo(f"Page: {page}")
+    click.echo(f"Page: {printable(page)}")
 
 
 def write(tables: "Sequence[Table]", folder: Path) -> Path:
@@ -72,41 +73,42 @@ def write(tables: "Sequence[Table]", folder: Path) -> Path:
 
 def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
     """Print the tables."""
-    from rich.text import Text
-
     from ganlib.terminal import table_console
 
     console = table_console(console)
     for table in tables:
         console.print(_grid(table))
         for sentence in (table.caption, *table.notes):
-            console.print(Text(sentence, style="dim"), soft_wrap=True)
+            console.print(_text(sentence, "dim"), soft_wrap=True)
         console.print()
+
+
+def _text(text: str, style: str = "") -> "Text":
+    from rich.text import Text
+
+    return Text(printable(text), style)
 
 
 def _grid(table: "Table") -> "Grid":
     from rich import box
     from rich.table import Table as Grid
-    from rich.text import Text
 
     from evaluation.comparison.figures import headers
 
-    grid = Grid(title=Text(table.dataset, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    grid = Grid(title=_text(table.dataset, "bold"), title_justify="left", box=box.SIMPLE_HEAD)
     for place, header in enumerate(headers(table)):
-        grid.add_column(Text(header), justify="right" if place else "left")
+        grid.add_column(_text(header), justify="right" if place else "left")
     for row in table.rows:
         grid.add_row(*_cells(table, row))
     return grid
 
 
 def _cells(table: "Table", row: "Row") -> "list[Text]":
-    from rich.text import Text
-
     from evaluation.comparison.figures import costs, numbers
 
-    cells = [Text(row.title)]
+    cells = [_text(row.title)]
     for place, cell in enumerate(row.cells):
         best = cell is not None and cell.best
         text = " ".join(numbers(table, row, place)).strip()
-        cells.append(Text(text + (" *" if best else ""), style="bold" if best else ""))
-    return [*cells, *map(Text, costs(table, row))]
+        cells.append(_text(text + (" *" if best else ""), "bold" if best else ""))
+    return [*cells, *map(_text, costs(table, row))]

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.errors import UserError
+from common.paths import reading
+from common.printable import printable
 from ganlib.outputs import writing
 
 if TYPE_CHECKING:
     from evaluation import Evaluation, Evaluator
     from evaluation.features import Options, Precision
     from ganlib.targets import Target
+
+RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0), "0,255": (0.0, 255.0)}
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Asked:
     seed: int
     truncation: float | None
     batch_size: int
+    range: str | None
     extractor: str | None
     inception_weights: Path | None
     precision: "Precision"
@@ -83,6 +88,11 @@ class Asked:
     help="Keep the latents within [-PSI, PSI]: less variety, often better images.",
 )
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
+@click.option(
+    "--range",
+    type=click.Choice(list(RANGES)),
+    help="Of black and white, if TARGET is an array of floats.  [default: -1,1]",
+)
 @click.option(
     "--extractor",
     metavar="NAME",
@@ -160,7 +170,11 @@ def _check(asked: Asked) -> None:
         ("--out", asked.out, ".json"),
         ("--duplicates-picture", asked.duplicates_picture, ".png"),
     ):
-        if path is not None and (path.suffix.lower() != suffix or path.is_dir()):
+        if path is None:
+            continue
+        with reading(path):
+            right = path.suffix.lower() == suffix and not path.is_dir()
+        if not right:
             raise UserError(f"{option} {path} cannot be written: give the name of a {suffix} file.")
 
 
@@ -177,7 +191,14 @@ def _evaluate(path: Path, asked: Asked) -> None:
     check_metrics(wanted or ())
     device = _prepare(asked)
     target = open_target(
-        path, device, asked.n, asked.seed, asked.batch_size, asked.truncation, asked.best
+        path,
+        device,
+        asked.n,
+        asked.seed,
+        asked.batch_size,
+        asked.truncation,
+        asked.best,
+        None if asked.range is None else RANGES[asked.range],
     )
     evaluator = _evaluator(target, asked, device)
     for file in (asked.out, asked.duplicates_picture):
@@ -187,7 +208,10 @@ def _evaluate(path: Path, asked: Asked) -> None:
     metrics = wanted or _sensible(evaluator, asked)
     images = _looked_at(target, evaluator)
     with _told_warnings(), progress_bar(Console(stderr=True)) as progress:
-        result = evaluator(images, metrics, asked.n, target.origin, progress)
+        # what a file holds was looked at when it was opened
+        result = evaluator(
+            images, metrics, asked.n, target.origin, progress, value_range=(-1.0, 1.0)
+        )
     if not result.scores:
         name = evaluator.extractor.name
         raise UserError(
@@ -204,7 +228,8 @@ def _prepare(asked: Asked) -> str:
     from ganlib.registry import add_plugins
 
     for folder in asked.plugin_dir:
-        add_plugins(folder)
+        with reading(folder):
+            add_plugins(folder)
     return str(runtime.pick_device(None, asked.device))
 
 
@@ -236,7 +261,8 @@ def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
     size = target.settings.get("size") if asked.size is None else asked.size
     name = asked.extractor or run.get("extractor")
     dataset = asked.dataset or run.get("dataset")
-    return make_evaluator(dataset, root, size, name, _options(asked), device, asked.reference)
+    with reading(asked.reference or str(dataset)):
+        return make_evaluator(dataset, root, size, name, _options(asked), device, asked.reference)
 
 
 def _options(asked: Asked) -> "Options":
@@ -251,15 +277,16 @@ def _looked_at(target: "Target", evaluator: "Evaluator") -> Iterator[Any]:
     """
     from itertools import chain
 
-    from evaluation.blocks import blocks
+    from evaluation.blocks import as_uint8, blocks
 
-    batches = target.batches()
-    first = next(batches, None)
+    with reading(target.path):
+        batches = target.batches()
+        first = next(batches, None)
     if first is None:
         raise UserError(f"There are no images in {target.path}.")
     height, width = evaluator.images[evaluator.main].shape[2:]
-    for _ in blocks([first], (height, width)):
-        pass
+    for block in blocks([first], (height, width)):
+        as_uint8(block)
     return chain([first], batches)
 
 
@@ -270,7 +297,7 @@ def _told_warnings() -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for text in dict.fromkeys(str(warning.message) for warning in caught):
-        click.echo(f"Warning: {text}", err=True)
+        click.echo(f"Warning: {printable(text)}", err=True)
 
 
 def _write(
@@ -289,17 +316,17 @@ def _write(
     if run is not None:
         with writing(run / SCORES):
             append_line(run / SCORES, line)
-        click.echo(run / SCORES)
+        click.echo(printable(run / SCORES))
     if asked.out is not None:
         text = json.dumps({"target": str(target.path), **line}, indent=2)
         with writing(asked.out), atomic(asked.out) as temporary:
             temporary.write_text(text + "\n", "utf-8")
-        click.echo(asked.out)
+        click.echo(printable(asked.out))
     if asked.duplicates_picture is not None and result.nearest is not None:
         picture = neighbours(target, evaluator, result.nearest)
         with writing(asked.duplicates_picture):
             save(picture, asked.duplicates_picture)
-        click.echo(asked.duplicates_picture)
+        click.echo(printable(asked.duplicates_picture))
 
 
 def _self_test(asked: Asked) -> int:
@@ -313,6 +340,6 @@ def _self_test(asked: Asked) -> int:
         for answer in answers(
             asked.dataset, asked.data_root, asked.extractor, _options(asked), device, console
         ):
-            click.echo(answer)
+            click.echo(printable(answer))
             wrong = wrong or answer.right is False
     return int(wrong)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import evaluation
 from common.errors import UserError
-from evaluation.blocks import BLOCK, blocks, share
+from evaluation.blocks import BLOCK, as_uint8, blocks, share
 from evaluation.evaluate import METRICS, Evaluator
 from evaluation.features import make_extractor
 from evaluation.onepass import OnePass
@@ -35,6 +35,14 @@ def test_any_batch_size_gives_the_same_numbers(clothes: Tensor) -> None:
     assert values(evaluator(floats, metrics).scores) == values(whole)
 
 
+def test_rounding_is_stamped_where_something_was_rounded(plain: Any, noise: Tensor) -> None:
+    evaluator = Evaluator(plain, {"train": noise})
+    for images, rounding in ((noise, "given"), (noise / 127.5 - 1, "round")):
+        for stream in ([images], share([images], 0, 1)):
+            (score,) = evaluator(stream, ("fid",)).scores.values()
+            assert score.protocol.rounding == rounding
+
+
 def test_two_ranks_give_the_numbers_of_one(tmp_path: Path, cache: Path) -> None:
     def start(rank: int, world: int) -> subprocess.Popen[str]:
         command = [sys.executable, "-W", "error", str(WORKER), "score"]
@@ -44,16 +52,20 @@ def test_two_ranks_give_the_numbers_of_one(tmp_path: Path, cache: Path) -> None:
         )
 
     one, *both = start(0, 1), start(0, 2), start(1, 2)
-    single = _scores(one)
+    single, protocols = _scores(one)
     assert len(single) == 20
     for process in both:
-        assert _scores(process) == pytest.approx(single, rel=0, abs=1e-10)
+        values, stamped = _scores(process)
+        assert values == pytest.approx(single, rel=0, abs=1e-10)
+        assert stamped == protocols
 
 
-def _scores(process: subprocess.Popen[str]) -> dict[str, float]:
+def _scores(process: subprocess.Popen[str]) -> tuple[dict[str, float], dict[str, str]]:
+    """The values and the protocols' hashes that a worker printed."""
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
-    return {name: float(value) for name, value in map(str.split, out.splitlines())}
+    lines = [line.split() for line in out.splitlines()]
+    return {name: float(value) for name, value, _ in lines}, {name: key for name, _, key in lines}
 
 
 def test_numbers_that_are_reached_name_the_scores() -> None:
@@ -157,6 +169,8 @@ BAD: dict[str, tuple[list[Tensor], str]] = {
     "0 to 255": ([torch.full((2, 1, 8, 8), 255.0)], r"reach 255"),
     "integers": ([torch.zeros(2, 1, 8, 8, dtype=torch.int64)], "int64"),
     "two sizes": ([torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 9)], "1x8x9 and the reference's"),
+    "both types": ([torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 8).byte()], "float32 and then"),
+    "0 to 1": ([torch.zeros(3, 1, 8, 8)], "none has a value below 0"),
     "channels": ([torch.zeros(2, 1, 8, 8), torch.zeros(2, 3, 8, 8)], "1x8x8 and then 3x8x8"),
     "other size": ([torch.zeros(2, 1, 9, 9)], "reference's are 8x8"),
     "no batch": ([torch.zeros(1, 8, 8)], "N, C, H, W"),
@@ -179,6 +193,39 @@ def test_bad_arguments_end_in_a_sentence(plain: Any, noise: Tensor) -> None:
         Evaluator(plain, {"train": noise[:1]})([noise])
 
 
+@pytest.mark.parametrize("what", ["floats", "int64", "flat"])
+def test_a_reference_that_is_not_uint8_is_refused(what: str, plain: Any, noise: Tensor) -> None:
+    wrong = {"floats": noise / 127.5 - 1, "int64": noise.long(), "flat": noise.flatten(1)}[what]
+    for reference in (wrong, {"train": noise, "test": wrong}):
+        with pytest.raises(UserError, match="must be a uint8 tensor"):
+            evaluation.score([noise], reference, ("fid",), plain)
+
+
+def test_floats_of_another_range_are_asked_for_or_brought_to_ours(
+    plain: Any, noise: Tensor
+) -> None:
+    evaluator = Evaluator(plain, {"train": noise.flip(0)})
+    right = evaluator([noise / 127.5 - 1], ("fid",)).scores
+    for range_, x in (((0, 1), noise / 255), ((0, 255), noise.float()), ((-1, 1), noise)):
+        found = evaluator([x], ("fid",), value_range=range_).scores
+        assert values(found) == values(right)
+    with pytest.raises(UserError, match=r"value_range=\(0, 1\)"):
+        evaluator([noise / 255], ("fid",))
+    with pytest.raises(UserError, match="from -1 to 1, and their range is said to be 0,1"):
+        evaluator([noise / 127.5 - 1], ("fid",), value_range=(0, 1))
+    with pytest.raises(UserError, match="value_range is 1, 0"):
+        evaluator([noise / 255], ("fid",), value_range=(1, 0))
+
+
+def test_a_runs_own_samples_may_be_as_bright_as_they_like(plain: Any, noise: Tensor) -> None:
+    bright = [noise / 255]
+    evaluator = Evaluator(plain, {"train": noise})
+    found = evaluator(bright, ("fid",), origin=evaluation.Origin("ema", "running")).scores
+    assert values(found) == values(
+        evaluation.score(bright, {"train": noise}, ("fid",), plain, value_range=(-1, 1))
+    )
+
+
 def test_a_gap_in_the_stream_is_found_out(plain: Any, noise: Tensor) -> None:
     done = OnePass(plain, [100], 0, 0)
     done.add(noise[:100])
@@ -199,7 +246,7 @@ def test_blocks_are_of_one_length() -> None:
 
 def test_floats_are_rounded() -> None:
     x = torch.tensor([-1.5, -1, 0, 0.0118, 1, 1.5]).view(1, 1, 1, 6)
-    assert torch.cat(list(blocks([x]))).flatten().tolist() == [0, 0, 128, 129, 255, 255]
+    assert as_uint8(x).flatten().tolist() == [0, 0, 128, 129, 255, 255]
 
 
 @pytest.mark.parametrize("how", ["noise", "blur", "classes"])

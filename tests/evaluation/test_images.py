@@ -1,6 +1,9 @@
 import pickle
+import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from torch import Tensor
 from common.data import DataSet
 from common.errors import UserError
 from common.hdf5 import write_hdf5
+from evaluation import arrays
+from evaluation.blocks import as_uint8
 from evaluation.images import open_images
 
 
@@ -74,8 +79,109 @@ def test_what_holds_no_images_is_refused(tmp_path: Path, colour: Tensor) -> None
             read(tmp_path / name)
 
 
+@pytest.mark.parametrize("write", [np.savez, np.save])
+@pytest.mark.parametrize("value_range", [(0, 1), (0, 255), (-1, 1)])
+def test_the_range_of_floats_can_be_given(
+    write: Any, value_range: Any, colour: Tensor, tmp_path: Path
+) -> None:
+    low, high = value_range
+    path = tmp_path / ("x.npz" if write is np.savez else "x.npy")
+    write(path, (colour.double() / 255 * (high - low) + low).float().numpy())
+    found = torch.cat(list(open_images(path, value_range=value_range)))
+    assert torch.equal(as_uint8(found), colour)
+    if low == 0:
+        with pytest.raises(UserError, match=f"from 0 to {high}, .*--range 0,1 or 0,255"):
+            open_images(path)
+
+
+def test_a_wrong_range_is_refused(colour: Tensor, tmp_path: Path) -> None:
+    np.save(tmp_path / "floats.npy", (colour / 127.5 - 1).numpy())
+    np.save(tmp_path / "far.npy", (colour / 10.0 - 5).numpy())
+    np.save(tmp_path / "bytes.npy", colour.numpy())
+    write_hdf5(tmp_path / "ours.h5", DataSet("ours", colour))
+    with pytest.raises(UserError, match="from -1 to 1, and their range is said to be 0,1"):
+        list(open_images(tmp_path / "floats.npy", value_range=(0, 1)))
+    with pytest.raises(UserError, match="from -5 to 20.5, "):
+        open_images(tmp_path / "far.npy")
+    with pytest.raises(UserError, match="holds uint8"):
+        open_images(tmp_path / "bytes.npy", value_range=(0, 255))
+    with pytest.raises(UserError, match="--range is for .npz and .npy files"):
+        open_images(tmp_path / "ours.h5", value_range=(0, 255))
+
+
 def test_a_folder_of_several_sizes_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     Image.new("RGB", (9, 9)).save(tmp_path / "b.png")
     with pytest.raises(UserError, match="one size"):
         read(tmp_path)
+
+
+def npy(shape: str, data: bytes = b"", dtype: str = "|u1", version: int = 1) -> bytes:
+    """An .npy file that says of itself what it likes."""
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}}}".encode()
+    length = struct.pack("<H" if version == 1 else "<I", len(header))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header + data
+
+
+FALSE = {
+    "713 TiB": (npy("(783958837846, 32, 32, 1)"), "damaged or cut off: its array"),
+    "more than numbers can say": (npy(f"({2**62}, {2**62}, 3, 3)"), "damaged or cut off"),
+    "one byte less": (npy("(2, 3, 3, 1)", bytes(17)), "takes 18 bytes, and 17 are there"),
+    "negative": (npy("(-1, 3, 3, 1)", bytes(9)), "has an array"),
+    "no numbers": (npy("(2, 'a', 3, 1)", bytes(9)), "cannot be read"),
+    "objects": (npy("(2, 3, 3, 1)", bytes(9**3), "|O"), "not unpickled"),
+    "fields": (npy("(2, 3, 3, 1)", bytes(9**3), "|u1:1"), "cannot be read"),
+    "another type": (npy("(2, 3, 3, 1)", bytes(9**3), "<i8"), "array of int64"),
+    "a later version": (npy("(2, 3, 3, 1)", bytes(18), version=2), "more than plain numbers"),
+    "no header": (b"\x93NUMPY\x01\x00\xff\xff{", "cannot be read"),
+    "no array": (b"hello, world", "cannot be read"),
+    "deep": (npy("(" * 3000), "cannot be read"),
+    "nothing": (b"", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("kind", [".npy", ".npz"])
+@pytest.mark.parametrize("what", FALSE)
+def test_a_false_array_is_refused_before_memory_is_asked_for(
+    what: str, kind: str, tmp_path: Path
+) -> None:
+    content, words = FALSE[what]
+    path = tmp_path / f"false{kind}"
+    if kind == ".npy":
+        path.write_bytes(content)
+    else:
+        with ZipFile(path, "w") as archive:
+            archive.writestr("images.npy", content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=words):
+            open_images(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_only_the_images_of_an_npz_file_are_read(
+    colour: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mixed.npz"
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("readme.txt", "hello")
+        archive.writestr("labels.npy", npy(f"({2**50},)"))
+        archive.writestr("images.npy", npy("(300, 3, 8, 8)", colour.numpy().tobytes()))
+        archive.writestr("bomb.npy", npy("(2**62, 3, 8, 8)"))
+    assert torch.equal(read(path), colour)
+    monkeypatch.setattr(arrays, "available_memory", lambda: 2 * colour.numel() - 2)
+    with pytest.raises(UserError, match="GiB of memory .* give an .npy file"):
+        open_images(path)
+
+
+def test_images_that_unpack_to_more_than_the_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez_compressed(tmp_path / "black.npz", np.zeros((1000, 64, 64, 1), np.uint8))
+    assert (tmp_path / "black.npz").stat().st_size < 10_000
+    monkeypatch.setattr(arrays, "available_memory", lambda: 4 * 2**20)
+    monkeypatch.setattr(arrays.npy, "read_array", None)
+    with pytest.raises(UserError, match="GiB of memory"):
+        open_images(tmp_path / "black.npz")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from common.data import Mixture
 from common.sources import open_dataset
-from evaluation import Origin
+from evaluation import Origin, differences
 from evaluation.modes import mode_scores, score_points
 
 CENTRES = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -74,4 +74,14 @@ def test_the_protocol_tells_mixtures_apart() -> None:
     points = [torch.zeros(2, 2, 1, 1)]
     a = score_points(points, Mixture(CENTRES, 0.1))["modes"].protocol
     b = score_points(points, Mixture(CENTRES, 0.2))["modes"].protocol
-    assert a.hash != b.hash
+    moved = score_points(points, Mixture(CENTRES * 0.9, 0.1))["modes"].protocol
+    assert len({a.hash, b.hash, moved.hash}) == 3
+    (difference,) = differences(a, moved)
+    assert difference.startswith("centres: ")
+
+
+def test_the_order_and_the_last_bits_of_centres_make_no_other_mixture() -> None:
+    points = [torch.zeros(2, 2, 1, 1)]
+    a = score_points(points, Mixture(CENTRES, 0.1))["modes"].protocol
+    b = score_points(points, Mixture(CENTRES.flip(0) - 1e-9, 0.1))["modes"].protocol
+    assert a.hash == b.hash

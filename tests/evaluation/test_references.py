@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from evaluation import references
+from evaluation import references, versions
 from evaluation.references import load_reference, pixel_digest
 
 WORKER = Path(__file__).parent / "worker.py"
@@ -36,7 +36,7 @@ def test_it_is_computed_once(plain: Any, noise: Tensor) -> None:
     assert (first.n, first.digest) == (second.n, second.digest)
 
 
-@pytest.mark.parametrize("what", ["pixels", "order", "weights", "description"])
+@pytest.mark.parametrize("what", ["pixels", "order", "weights", "description", "software"])
 def test_whatever_changes_it_is_another_one(
     what: str, plain: Any, noise: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +48,8 @@ def test_whatever_changes_it_is_another_one(
         noise = noise.flip(0)
     elif what == "weights":
         plain.digest = "1" * 64
+    elif what == "software":
+        monkeypatch.setattr(versions, "version", lambda package: "99.0")
     else:
         monkeypatch.setattr(plain, "describe", lambda: {"resize": "other", "precision": "float32"})
     load_reference("train", noise, plain)

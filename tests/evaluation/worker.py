@@ -27,9 +27,10 @@ def score(rank: int, world: int, meeting: str) -> None:
     evaluator = Evaluator(make_extractor("fashion"), {"train": x[:1000], "test": x[1000:1500]})
     metrics = ("is", "fid", "prdc", "duplicates")
     for n in (1400, 200):  # of 200 the second rank is given none
-        images = share(torch.split(x[2000 : 2000 + n], 100), rank, world)
+        floats = x[2000 : 2000 + n] / 127.5 - 1
+        images = share(torch.split(floats, 100), rank, world)
         for name, found in evaluator(images, metrics, rank=rank, world=world).scores.items():
-            print(name, repr(found.value))
+            print(name, repr(found.value), found.protocol.hash)
     if world > 1:
         dist.destroy_process_group()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ganlib
+from ganlib.__main__ import main
 from ganlib.registry import algorithms
 
 ROOT = Path(ganlib.__file__).parents[1]
@@ -111,3 +112,13 @@ def test_the_contract_test_runs_on_a_new_algorithm(tmp_path: Path) -> None:
     done = subprocess.run([*pytest_command, *where], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout and "my_gan" not in done.stderr
+
+
+def test_a_sentence_gives_a_terminal_no_orders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ganlib", "compare", str(tmp_path / "a\x1b]0;x\x07b")])
+    with pytest.raises(SystemExit):
+        main()
+    error = capsys.readouterr().err
+    assert "a\\x1b]0;x\\x07b" in error and error.count("\n") == 1

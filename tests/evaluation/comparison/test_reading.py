@@ -1,5 +1,7 @@
 """Finding and reading runs, damaged ones too."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from common.errors import UserError
 from evaluation.compare import compare
 from evaluation.comparison.reading import find_runs, read_run
+from evaluation.page.document import to_html
 
 Make = Callable[..., Path]
 Score = Callable[..., dict[str, Any]]
@@ -67,6 +70,58 @@ def test_a_damaged_file_is_named(
     (make("dcgan") / file).write_text(text)
     with pytest.raises(UserError, match=sentence):
         compare([tmp_path / "result"])
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("dcgan")
+    scan = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "dcgan":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match="dcgan cannot be read: Permission denied"):
+        find_runs([tmp_path])
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "scores.jsonl"])
+def test_a_file_that_is_something_else_is_named(name: str, make: Make, tmp_path: Path) -> None:
+    folder = make("dcgan")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).mkdir()
+    with pytest.raises(UserError, match=f"{name} cannot be read: "):
+        compare([tmp_path])
+
+
+def test_links_that_lead_nowhere(make: Make, tmp_path: Path) -> None:
+    folder = make("dcgan")
+    (folder / "environment.json").unlink()
+    for name in ("environment.json", "DONE2"):
+        (folder / name).symlink_to(folder / name)
+    (folder / "again").symlink_to(tmp_path)
+    assert [run.path for run in find_runs([tmp_path])] == [folder]
+    (folder / "config.yaml").unlink()
+    (folder / "config.yaml").symlink_to("config.yaml")
+    with pytest.raises(UserError, match="config.yaml cannot be read"):
+        find_runs([tmp_path])
+
+
+def test_names_that_are_too_long_or_no_text(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="x{300}"):
+        find_runs([tmp_path / ("x" * 300)])
+    folder = make("dcgan", 0, {100: {"FD": 5.0}})
+    other = folder.with_name(os.fsdecode(b"\xff\x1b[31m"))
+    try:
+        folder.rename(other)
+    except OSError:
+        pytest.skip("this system has names of text only")
+    tables = compare([tmp_path])
+    assert "\\udcff\\x1b[31m" in to_html(tables)
+    to_html(tables).encode("utf-8")
 
 
 def test_no_folder_and_no_run_end_in_a_sentence(tmp_path: Path) -> None:

@@ -30,3 +30,10 @@ def test_an_axis_shows_everything_unless_outliers_would_flatten_it() -> None:
 )
 def test_ticks_are_round(low: float, high: float, wanted: list[float]) -> None:
     np.testing.assert_allclose(ticks(low, high, 4), wanted)
+
+
+@pytest.mark.parametrize("values", [[1e-322], [5e-324, 1e-323], [-1e-310, 1e-320], [0.0]])
+def test_numbers_too_small_to_be_divided_have_an_axis(values: list[float]) -> None:
+    low, high = limits(values)
+    assert low < min(values) <= max(values) < high
+    assert len(ticks(low, high)) >= 4

@@ -14,6 +14,7 @@ from click.testing import Result
 from common.errors import UserError
 
 Run = Callable[..., Result]
+ORDER = "\x1b]0;x\x07\x9b"  # a terminal would change its title
 FILES = ["compare.csv", "compare.html", "compare.json", "compare.md"]
 
 
@@ -82,11 +83,42 @@ def test_markup_in_names_is_only_text(run: Run) -> None:
     assert "[red]dcgan" in run("compare").output
 
 
+def test_no_terminal_is_given_orders(run: Run) -> None:
+    odd = {"algorithm": f"dc{ORDER}gan", "dataset": f"to{ORDER}y"}
+    for name, lr in (("first", f"{ORDER}1"), ("second", "2"), ("third", "2")):  # which repeats it
+        folder = make(name, 0, [5.0])
+        settings = yaml.safe_load((folder / "config.yaml").read_text()) | odd | {"lr": lr}
+        (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+        line = json.loads((folder / "scores.jsonl").read_text())
+        line["scores"][f"IS{ORDER}"] = line["scores"]["FD"]
+        (folder / "scores.jsonl").write_text(json.dumps(line) + "\n")
+        folder.parent.rename(f"result/{name}{ORDER}")
+    out = Path(f"result/{ORDER}")
+    done = run("compare", "--out", out)
+    assert done.exit_code == 0, done.exception
+    assert "dc\\x1b]0;x\\x07\\x9bgan" in done.output and "is left out" in done.output
+    texts = [done.output, *((out / name).read_text("utf-8") for name in FILES)]
+    for text in texts:
+        assert not {"\x1b", "\x07", "\x9b"} & set(text)
+
+
+def test_text_that_no_file_can_hold(run: Run) -> None:
+    folder = make("dcgan", 0, [5.0])
+    line = json.loads((folder / "scores.jsonl").read_text())
+    line["scores"]["FD"]["protocol"]["\ud800"] = "\ud800"
+    (folder / "scores.jsonl").write_text(json.dumps(line) + "\n")
+    assert run("compare").exit_code == 0
+    (column,) = json.loads(Path("result/compare.json").read_text("utf-8"))["tables"][0]["columns"]
+    assert column["protocol"]["\ud800"] == "\ud800"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ((), "There is no folder result"),
         (("empty",), "There is no run in empty"),
+        (("x" * 300,), "x" * 300),
+        (("one", "--out", "x" * 300), "cannot be written to"),
         (("one", "--out", "file"), "file cannot be written to"),
     ],
 )

@@ -20,7 +20,7 @@ from common.data import DataSet
 from common.errors import UserError
 from common.hdf5 import read_hdf5
 from common.lines import read_lines
-from evaluation import Score
+from evaluation import Score, differences
 from evaluation.features import extractors
 from ganlib import self_test, targets
 
@@ -248,6 +248,9 @@ def test_evaluation_changes_no_generator(
     assert torch.equal(model.sample(20), images) and torch.equal(torch.get_rng_state(), random)
 
 
+LONG = "x" * 300  # as a name of a file, which no system has
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -278,6 +281,18 @@ def test_evaluation_changes_no_generator(
         (["sizes"], "one size"),
         (["small.npz"], "1x8x8 and the reference's are 28x28"),
         (["one.npz"], "1 images to score"),
+        (["small.npz", "--range", "0,1"], "holds uint8"),
+        (["run", "--range", "0,1"], "--range is for .npz and .npy files"),
+        (["empty", "--range", "0,1"], "--range is for .npz and .npy files"),
+        ([LONG], LONG),
+        ([LONG + ".npz"], "cannot be read"),
+        (["run", "--out", LONG + ".json"], LONG),
+        (["run", "--out", "run/" + LONG + "/x.json"], LONG),
+        (["run", "--duplicates-picture", LONG + ".png"], LONG),
+        (["run", "--reference", LONG], LONG),
+        (["small.npz", "--no-dataset", "--dataset", LONG], LONG),
+        (["run", "--data-root", LONG, "--dataset", "mnist"], LONG),
+        (["run", "--plugin-dir", LONG], LONG),
         (["nan.npz", "--no-dataset"], "give --dataset NAME, or --reference"),
         (["nan.npz", "--no-dataset", "--reference", "test"], "give --dataset NAME"),
         (["broken.pt"], "not a whole snapshot"),
@@ -305,6 +320,57 @@ def test_bad_input(
 
 
 EXTRACTOR = ["--extractor", "fashion"]
+
+
+def test_floats_of_another_range(run: Run, score: Any, toy_file: Path, plugin_dir: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (40, 1, 28, 28), np.uint8)
+    np.savez("bytes.npz", x)
+    np.savez("ours.npz", (x / 127.5 - 1).astype(np.float32))
+    np.savez("floats.npz", (x / 255).astype(np.float32))
+    arguments = ["--dataset", toy_file, "--metrics", "fid"]
+    options = ["--extractor", "tiny", "--plugin-dir", plugin_dir]
+    assert "--range 0,1 or 0,255" in refused(run("evaluate", "floats.npz", *arguments, *options))
+    right = score("ours.npz", *arguments)
+    found = score("floats.npz", *arguments, "--range", "0,1", "--duplicates-picture", "near.png")
+    assert values(right).items() <= values(found).items()
+    given = score("bytes.npz", *arguments)
+    assert values(given) == values(right)
+    for name in given:
+        assert differences(given[name].protocol, right[name].protocol) == [
+            "rounding: given against round"
+        ]
+    meant = score("floats.npz", *arguments, "--range", "-1,1")
+    assert values(meant) != values(right)
+
+
+@pytest.mark.parametrize("place", ["Path.is_dir", "Path.exists", "open_images"])
+def test_what_may_not_be_read(
+    place: str, run: Run, toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: Any, **__: Any) -> Any:
+        if path.name == "theirs.h5":
+            raise PermissionError(13, "Permission denied", str(path))
+        return before(path)
+
+    owner, name = (Path, place[5:]) if place.startswith("Path") else (targets, place)
+    before = getattr(owner, name)
+    monkeypatch.setattr(owner, name, refuse)
+    copyfile(toy_file, "theirs.h5")
+    result = run("evaluate", "theirs.h5", *EXTRACTOR, "--dataset", toy_file)
+    assert "theirs.h5 cannot be read: Permission denied" in refused(result)
+
+
+def test_no_terminal_is_given_orders(run: Run, toy_file: Path, plugin_dir: Path) -> None:
+    folder = Path("a\x1b]0;x\x07\x9bb")
+    folder.mkdir()
+    x = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
+    np.savez(folder / "x.npz", x)
+    options = ["--extractor", "tiny", "--plugin-dir", plugin_dir, "--dataset", toy_file]
+    out = ["--out", folder / "x.json", "--duplicates-picture", folder / "x.png"]
+    result = run("evaluate", folder / "x.npz", *options, *out)
+    assert result.exit_code == 0, result.exception
+    assert result.stdout.count("a\\x1b]0;x\\x07\\x9bb") == 3
+    assert not {"\x1b", "\x07", "\x9b"} & set(result.output)
 
 
 def test_metrics_that_give_nothing(run: Run, score: Any, snapshot: Path) -> None:

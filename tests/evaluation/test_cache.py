@@ -1,0 +1,15 @@
+"""The folder of what is kept on this machine."""
+
+import pytest
+
+from common.errors import UserError
+from evaluation.cache import cache_folder
+from evaluation.extractors.inception import VARIABLE, find_weights
+
+
+def test_a_home_folder_that_there_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANLIB_CACHE", "~nobody-of-that-name/x")
+    monkeypatch.setenv(VARIABLE, "~nobody-of-that-name/weights.pth")
+    for find in (cache_folder, lambda: find_weights(None)):
+        with pytest.raises(UserError, match="no home folder '~nobody-of-that-name'"):
+            find()
