@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from common.data import DataSet, Images
+from common.datasets._disk import Call, hdf5_writer
 from common.datasets._memory import GIB, available_memory
 from common.datasets._progress import progress
-from common.datasets._stream import NoSuchSplit, Stream, as_stream, check_split
+from common.datasets._stream import Block, NoSuchSplit, Stream, as_stream, check_split
 from common.errors import UserError
 from common.files import atomic
 
@@ -72,36 +73,56 @@ def write_streams(path: Path, train: Stream, test: Stream | None = None) -> None
     if not path.parent.is_dir():
         raise UserError(f"There is no folder {path.parent} to write {path.name} to: make it first.")
     try:
-        with atomic(path) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs["version"] = VERSION
-            file.attrs["name"] = train.name
-            file.create_group("provenance").attrs.update(train.provenance)
-            _write_split(file.create_group("train"), train)
+        with atomic(path) as temporary, hdf5_writer(temporary) as (file, call):
+            call(_write_head, file, train)
+            _write_split(file, "train", train, call)
             if test is not None:
-                _write_split(file.create_group("test"), test)
+                _write_split(file, "test", test, call)
     except OSError as error:
-        raise UserError(f"{path} could not be written: {error}.") from error
+        raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
 
 
-def _write_split(group: Any, stream: Stream) -> None:
+def _write_head(file: Any, stream: Stream) -> None:
+    file.attrs["version"] = VERSION
+    file.attrs["name"] = stream.name
+    file.create_group("provenance").attrs.update(stream.provenance)
+
+
+def _write_split(file: Any, split: str, stream: Stream, call: Call) -> None:
     """Write the images as they come, and cut the datasets to what came."""
-    shapes = {"images": stream.shape} | ({"source": stream.source} if stream.source else {})
-    datasets = {name: _dataset(group, name, stream.total, shape) for name, shape in shapes.items()}
+    group, datasets = call(_create, file, split, stream)
     labels, n = [], 0
-    with progress(f"writing {stream.name}, {group.name[1:]}", stream.total) as advance:
+    with progress(f"writing {stream.name}, {split}", stream.total) as advance:
         for block in stream.blocks:
-            for dataset, part in zip(datasets.values(), block.images(), strict=True):
-                dataset[n : n + len(part)] = part.numpy()
+            call(_write_block, datasets, n, block)
             if block.y is not None:
                 labels.append(block.y)
             n += len(block.x)
             advance(len(block.x))
-    for dataset in datasets.values():
+    call(_finish, group, datasets, n, labels, stream.classes)
+
+
+def _create(file: Any, split: str, stream: Stream) -> tuple[Any, list[Any]]:
+    """The group of a split and its datasets of images, with room for all that may come."""
+    group = file.create_group(split)
+    shapes = {"images": stream.shape} | ({"source": stream.source} if stream.source else {})
+    return group, [_dataset(group, key, stream.total, shape) for key, shape in shapes.items()]
+
+
+def _write_block(datasets: list[Any], n: int, block: Block) -> None:
+    for dataset, part in zip(datasets, block.images(), strict=True):
+        dataset[n : n + len(part)] = part.numpy()
+
+
+def _finish(
+    group: Any, datasets: list[Any], n: int, labels: list[Tensor], classes: tuple[str, ...]
+) -> None:
+    for dataset in datasets:
         dataset.resize(n, axis=0)
     if labels:
         group.create_dataset("labels", data=torch.cat(labels).numpy())
-    if stream.classes:
-        group.create_dataset("classes", data=list(stream.classes), dtype=h5py.string_dtype())
+    if classes:
+        group.create_dataset("classes", data=list(classes), dtype=h5py.string_dtype())
 
 
 def _dataset(group: Any, name: str, n: int, shape: tuple[int, int, int]) -> Any:

@@ -1,5 +1,8 @@
 """`ganlib data`: list, info and prepare as a person runs them."""
 
+import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,6 +157,20 @@ def test_nothing_is_left_of_what_failed(
     monkeypatch.setattr(data_command, "open_stream", open_stream)
     assert run("prepare", "x", tmp_path / "x.h5").exit_code != 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_prepare_on_a_full_disk(pets: Path, tmp_path: Path) -> None:
+    """A process of its own, which HDF5 would let crash at its end."""
+    out = tmp_path / "pets.h5"
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+    command = [sys.executable, "-m", "ganlib", "data", "prepare", str(pets), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"Error: {out} could not be written: File too large.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
 
 
 def test_data_root(pets: Path, tmp_path: Path) -> None:
