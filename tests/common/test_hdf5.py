@@ -1,6 +1,7 @@
 """Our HDF5 files: written, read at once or image by image; and what is wrong with one is said."""
 
 import json
+import os
 import pickle
 import resource
 import shutil
@@ -83,6 +84,14 @@ def test_many_classes(tmp_path: Path) -> None:
     data = DataSet("x", noise(2, 1, 4, 4), torch.tensor([0, 19_999]), None, names)
     write_hdf5(tmp_path / "set.h5", data)
     assert read_hdf5(tmp_path / "set.h5", "train").classes == names
+
+
+def test_names_of_files_that_are_not_unicode(tmp_path: Path) -> None:
+    name = os.fsdecode(b"gr\xfc\xdf")
+    data = DataSet(name, noise(1, 1, 4, 4), torch.tensor([0]), None, (name,), {"folder": name})
+    write_hdf5(tmp_path / "set.h5", data)
+    read = read_hdf5(tmp_path / "set.h5", "train")
+    assert {read.name, *read.classes, read.provenance["folder"]} == {"gr\ufffd\ufffd"}
 
 
 def test_fewer_images_than_announced(tmp_path: Path) -> None:
