@@ -24,6 +24,7 @@ from common.datasets._progress import progress
 from common.datasets._stream import Block, NoSuchSplit, Stream, as_stream, check_split
 from common.errors import UserError
 from common.files import atomic
+from common.paths import reading
 
 VERSION = 1
 IN_MEMORY = 4 * GIB  # what takes less, and less than half of the memory, is read at once
@@ -79,9 +80,11 @@ def write_hdf5(path: Path, train: DataSet, test: DataSet | None = None) -> None:
 
 def write_streams(path: Path, train: Stream, test: Stream | None = None) -> None:
     """Write a file that is whole or not there; the same images give the same bytes."""
-    if not path.parent.is_dir():
-        raise UserError(f"There is no folder {path.parent} to write {path.name} to: make it first.")
     try:
+        if not path.parent.is_dir():
+            raise UserError(
+                f"There is no folder {path.parent} to write {path.name} to: make it first."
+            )
         with atomic(path) as temporary, hdf5_writer(temporary) as (file, call):
             call(_write_head, file, train)
             _write_split(file, "train", train, call)
@@ -152,8 +155,9 @@ def _dataset(group: Any, name: str, n: int, shape: tuple[int, int, int]) -> Any:
 def read_hdf5(path: Path, split: str) -> DataSet:
     """One split of a file; UserError says which of its datasets is missing or wrong."""
     check_split(split)
-    if not path.is_file():
-        raise UserError(f"There is no file {path}.")
+    with reading(path):
+        if not path.is_file():
+            raise UserError(f"There is no file {path}.")
     with sentences(path), h5py.File(path, "r", locking=False) as file:
         return _read_split(path, file, split)
 

@@ -4,6 +4,7 @@ All that is read must lie in the file itself: links and storage outside it would
 of any other file as images. And it must be there: a dataset may claim more than fits in memory.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
@@ -28,6 +29,8 @@ def sentences(path: Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UserError(f"{path} cannot be read: {os.strerror(error.errno)}.") from error
         raise UserError(
             f"{path} is not an HDF5 file, or is damaged or cut off ({one_line(error)}); {ADVICE}"
         ) from error

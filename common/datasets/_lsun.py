@@ -8,6 +8,7 @@ from typing import Any
 from common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
 from common.datasets._stream import NoSuchSplit, Stream, check_split
 from common.errors import UserError
+from common.paths import reading
 
 URL = "http://dl.yf.io/lsun/scenes"
 
@@ -33,11 +34,13 @@ def stream_lsun(category: str, root: Path, split: str, size: int | None) -> Stre
 
 
 def _require(root: Path, name: str, kind: type[UserError]) -> None:
-    if not (root / name / "data.mdb").is_file():
-        raise kind(
-            f"There is no {root / name / 'data.mdb'}: download {URL}/{name}.zip and unpack it in "
-            f"{root}, or use the data set fashion_mnist, which needs no download."
-        )
+    with reading(root):
+        if (root / name / "data.mdb").is_file():
+            return
+    raise kind(
+        f"There is no {root / name / 'data.mdb'}: download {URL}/{name}.zip and unpack it in "
+        f"{root}, or use the data set fashion_mnist, which needs no download."
+    )
 
 
 def _lmdb() -> Any:

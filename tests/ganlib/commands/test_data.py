@@ -86,6 +86,26 @@ def test_info_of_pairs_and_of_a_large_file(tmp_path: Path, monkeypatch: pytest.M
     assert "test:" not in text
 
 
+def test_info_takes_the_mean_of_fewer_large_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_hdf5(tmp_path / "a.h5", DataSet("x", torch.ones((9, 1, 8, 8), dtype=torch.uint8)))
+    monkeypatch.setattr(data_command, "SAMPLE_BYTES", 200)
+    assert "mean 1.0, standard deviation 0.0 (of 3 images)" in done("info", tmp_path / "a.h5")
+
+
+def test_info_of_names_that_would_control_a_terminal(tmp_path: Path) -> None:
+    bell, x = "\x07\x1b[2J", torch.zeros((1, 1, 8, 8), dtype=torch.uint8)
+    write_hdf5(tmp_path / "a.h5", DataSet(bell, x, torch.tensor([0]), None, (bell,), {"k": bell}))
+    folder = tmp_path / bell
+    (folder / bell).mkdir(parents=True)
+    Image.new("L", (8, 8)).save(folder / bell / "1.png")
+    for name in (tmp_path / "a.h5", folder):
+        result = run("info", name)
+        assert result.exit_code == 0
+        assert not {"\x07", "\x1b"} & set(result.output) and "\\x07" in result.output
+
+
 def test_info_of_nothing(tmp_path: Path) -> None:
     assert "Did you mean 'svhn'?" in refused("info", "svnh")
     assert "no usable image" in refused("info", tmp_path)
@@ -136,6 +156,9 @@ def test_prepare_does_not_overwrite_unasked(pets: Path, tmp_path: Path) -> None:
         ("pets.npz", "must end in .h5"),
         ("nowhere/pets.h5", "There is no folder"),
         ("folder.h5", "is a folder"),
+        ("x" * 300 + ".h5", "cannot be read: File name too long"),
+        ("x" * 300 + "/x.h5", "cannot be read: File name too long"),
+        ("x" * 250 + ".h5", "could not be written: File name too long"),
     ],
 )
 def test_prepare_to_a_wrong_place(pets: Path, tmp_path: Path, out: str, words: str) -> None:
