@@ -79,6 +79,8 @@ def prepare(source: str, out: Path, size: int | None, data_root: Path | None, fo
     """
     _check_out(out, force)
     train = open_stream(source, data_root, "train", size)
+    if train.shape == POINTS:
+        raise UserError(f"{source} holds points and no images: use it as --dataset as it is.")
     write_streams(out, train, _test_stream(source, data_root, size))
     click.echo(f"{out}: {out.stat().st_size / 2**20:,.1f} MiB; use it by --dataset {out}")
 

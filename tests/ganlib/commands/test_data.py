@@ -140,6 +140,11 @@ def test_prepare_without_a_test_split(pets: Path, tmp_path: Path) -> None:
         assert "test" not in file
 
 
+def test_prepare_takes_no_points(tmp_path: Path) -> None:
+    assert "grid25 holds points" in refused("prepare", "grid25", tmp_path / "a.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_prepare_does_not_overwrite_unasked(pets: Path, tmp_path: Path) -> None:
     out = tmp_path / "pets.h5"
     out.write_text("precious")
