@@ -39,10 +39,13 @@ def contrast(x: Tensor, u: Tensor) -> Tensor:
 
 
 def translation(x: Tensor, u: Tensor) -> Tensor:
-    """Moved down and right by whole pixels, up to an eighth of each side; 0 where nothing was."""
+    """Moved down and right by whole pixels, up to an eighth of each side; 0 where nothing was.
+
+    An eighth is rounded to the nearest pixel, half of one up: 4 of 28.
+    """
     for axis in (2, 3):
         side = x.shape[axis]
-        reach = side // 8
+        reach = (side + 4) // 8
         shift = _integer(u[:, axis - 2], -reach, reach)
         source = torch.arange(side, device=x.device) - shift[:, None]
         inside = (source >= 0) & (source < side)
@@ -53,11 +56,13 @@ def translation(x: Tensor, u: Tensor) -> Tensor:
 
 
 def cutout(x: Tensor, u: Tensor) -> Tensor:
-    """A rectangle of half of each side set to 0; its centre lies anywhere in the image."""
+    """A rectangle of half of each side, rounded up, set to 0; its centre lies anywhere in the
+    image.
+    """
     hidden = None
     for axis in (2, 3):
         side = x.shape[axis]
-        size = side // 2
+        size = (side + 1) // 2
         first = _integer(u[:, axis - 2], 0, side - size % 2) - size // 2
         position = torch.arange(side, device=x.device)
         inside = (position >= first[:, None]) & (position < first[:, None] + size)

@@ -13,10 +13,13 @@ from common.data import DataSet
 from common.datasets._resize import resized
 from common.datasets._stream import Stream, as_stream, check_split, collect
 from common.errors import UserError
+from common.paths import expand, reading
 from common.registry import Registry, modules
 
 Load = Callable[[Path, str, int | None], DataSet]
 HDF5 = (".h5", ".hdf5")
+MAX_SIZE = 8192  # pixels; one RGB image of this side takes 192 MiB
+LONGEST = 120  # bytes of a label, as part of the name of a folder
 
 datasets: Registry[Load] = Registry(
     "data set", "common.datasets", "load", modules, "ganlib.datasets"
@@ -25,7 +28,7 @@ datasets: Registry[Load] = Registry(
 
 def default_root() -> Path:
     """The folder of the data sets: the environment variable GANLIB_DATA, or one in ~/.cache."""
-    return Path(os.environ.get("GANLIB_DATA") or "~/.cache/ganlib/data").expanduser()
+    return expand(os.environ.get("GANLIB_DATA") or "~/.cache/ganlib/data")
 
 
 def open_dataset(
@@ -60,25 +63,27 @@ def dataset_label(name: str) -> str:
     """A short name of a data set for files and folders."""
     if name in datasets.names():
         return name
-    path = Path(name).expanduser().resolve()
+    path = Path(os.path.realpath(expand(name.replace("\0", "_"))))
     label = path.stem if path.suffix.lower() in HDF5 else path.name
-    return re.sub(r"[^\w.-]+", "_", label).strip("._-") or "data"
+    label = re.sub(r"[^\w.-]+", "_", label).strip("._-")
+    return label.encode()[:LONGEST].decode(errors="ignore") or "data"
 
 
 def _find(name: str, root: Path | None, split: str, size: int | None) -> tuple[Load, Path]:
     """How to load the data set `name`, and from where."""
     check_split(split)
-    if size is not None and size < 1:
-        raise UserError(f"The size of the images is {size} and must be at least 1.")
+    if size is not None and not 1 <= size <= MAX_SIZE:
+        raise UserError(f"The size of the images is {size} and must lie in 1..{MAX_SIZE}.")
     if name in datasets.names():
         return datasets[name], _place(name, root)
-    path = Path(name).expanduser()
-    if name and path.is_dir():
-        return datasets["folder"], path
-    if path.suffix.lower() in HDF5:
-        return datasets["hdf5"], path
-    if path.is_file():
-        raise UserError(f"{path} is neither a folder of images nor a file that ends in .h5.")
+    path = expand(name)
+    with reading(path):
+        if name and path.is_dir():
+            return datasets["folder"], path
+        if path.suffix.lower() in HDF5:
+            return datasets["hdf5"], path
+        if path.is_file():
+            raise UserError(f"{path} is neither a folder of images nor a file that ends in .h5.")
     try:
         datasets.check(name)
     except UserError as error:
@@ -92,5 +97,6 @@ def _place(name: str, root: Path | None) -> Path:
     """The folder of the files of the registered data set `name`."""
     if root is None:
         return default_root() / name
-    root = root.expanduser()
-    return root / name if (root / name).is_dir() else root
+    root = expand(root)
+    with reading(root):
+        return root / name if (root / name).is_dir() else root

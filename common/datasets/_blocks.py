@@ -16,6 +16,7 @@ from common.data import Shape
 from common.datasets._decode import SUFFIXES, Pixels, Source, Unusable, pixels
 from common.datasets._stream import Block, block_length
 from common.errors import UserError
+from common.printable import printable
 
 DEFAULT_SIZE = 64  # of sources whose images have no common size
 MAX_THREADS = 16
@@ -50,11 +51,11 @@ class Account:
             self.refuse()
         kinds = f" of {_count(len(classes), 'class', 'classes')}" if classes else ""
         colour = "grey" if shape[0] == 1 else "RGB"
-        print(
+        line = (
             f"{self.name}: {_count(self.used, 'image', 'images')}{kinds}, "
-            f"{shape[2]}x{shape[1]} {colour}{self._skipped()}",
-            file=sys.stderr,
+            f"{shape[2]}x{shape[1]} {colour}{self._skipped()}"
         )
+        print(printable(line), file=sys.stderr)
 
     def refuse(self) -> NoReturn:
         """UserError with the reasons why nothing could be used."""

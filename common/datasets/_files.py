@@ -5,6 +5,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.paths import reading
+
 
 def files(folder: Path) -> Iterator[Path]:
     """Every regular file below `folder`, sorted by path; links are followed, hidden names left out.
@@ -16,19 +18,21 @@ def files(folder: Path) -> Iterator[Path]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders directly inside `folder`, sorted, without hidden ones."""
-    return [path for path in _visible(folder) if path.is_dir()]
+    """The folders directly inside `folder`, sorted, without hidden ones or those that cannot be
+    looked at; UserError if `folder` itself cannot.
+    """
+    with reading(folder):
+        return [path for path in _visible(folder) if os.path.isdir(path)]
 
 
 def _below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
-    place = folder.stat()
-    here = (place.st_dev, place.st_ino)
-    if here in above:  # a link to a folder that it lies in
-        return
     try:
-        paths = _visible(folder)
+        place, paths = folder.stat(), _visible(folder)
     except OSError:
         yield folder
+        return
+    here = (place.st_dev, place.st_ino)
+    if here in above:  # a link to a folder that it lies in
         return
     for path in paths:
         try:

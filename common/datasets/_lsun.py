@@ -1,6 +1,7 @@
 """LSUN's databases, read without torchvision, whose class leaves a pickle in the current folder."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
 from common.datasets._stream import NoSuchSplit, Stream, check_split
 from common.errors import UserError
+from common.paths import reading
 
 URL = "http://dl.yf.io/lsun/scenes"
 
@@ -18,26 +20,25 @@ def stream_lsun(category: str, root: Path, split: str, size: int | None) -> Stre
     name = f"{category}_{'train' if split == 'train' else 'val'}_lmdb"
     _require(root, name, NoSuchSplit if split == "test" else UserError)
     lmdb = _lmdb()
-    try:
+    with _sentence(lmdb, root / name):
         options = {"readonly": True, "lock": False, "readahead": False, "meminit": False}
         database = lmdb.open(str(root / name), **options)
         total = database.stat()["entries"]
-    except lmdb.Error as error:
-        raise UserError(
-            f"{root / name} is not an LMDB database or is damaged ({error}): unpack it anew."
-        ) from error
     shape = (3, size or DEFAULT_SIZE, size or DEFAULT_SIZE)
     account = Account(f"lsun_{category}", root / name)
-    blocks = decoded(_items(database), shape, (), account)
+    items = _items(lmdb, database, root / name)
+    blocks = decoded(items, shape, (), account)
     return Stream(account.name, shape, total, blocks, provenance={"source": f"{URL}/{name}.zip"})
 
 
 def _require(root: Path, name: str, kind: type[UserError]) -> None:
-    if not (root / name / "data.mdb").is_file():
-        raise kind(
-            f"There is no {root / name / 'data.mdb'}: download {URL}/{name}.zip and unpack it in "
-            f"{root}, or use the data set fashion_mnist, which needs no download."
-        )
+    with reading(root):
+        if (root / name / "data.mdb").is_file():
+            return
+    raise kind(
+        f"There is no {root / name / 'data.mdb'}: download {URL}/{name}.zip and unpack it in "
+        f"{root}, or use the data set fashion_mnist, which needs no download."
+    )
 
 
 def _lmdb() -> Any:
@@ -47,7 +48,17 @@ def _lmdb() -> Any:
         raise UserError("LSUN is read by the package lmdb: run `pip install lmdb`.") from error
 
 
-def _items(database: Any) -> Iterator[Item]:
-    with database, database.begin() as transaction:
+@contextmanager
+def _sentence(lmdb: Any, place: Path) -> Iterator[None]:
+    try:
+        yield
+    except lmdb.Error as error:
+        raise UserError(
+            f"{place} is not an LMDB database or is damaged ({error}): unpack it anew."
+        ) from error
+
+
+def _items(lmdb: Any, database: Any, place: Path) -> Iterator[Item]:
+    with _sentence(lmdb, place), database, database.begin() as transaction:
         for key, value in transaction.cursor():
             yield Item(key.decode("ascii", "replace"), value)

@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from common.console import stderr_console
+from common.printable import printable
 
 PATIENCE = 2.0  # seconds; nobody wants a bar for less
 
@@ -17,7 +19,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     console = stderr_console()
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task, start = bar.add_task(what, total=total), time.monotonic()
+    task, start = bar.add_task(escape(printable(what)), total=total), time.monotonic()
 
     def advance(n: int) -> None:
         if time.monotonic() - start > PATIENCE:

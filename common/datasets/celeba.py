@@ -10,6 +10,7 @@ from common.data import DataSet
 from common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
 from common.datasets._stream import Stream, check_split, collect
 from common.datasets._torchvision import Origin, read
+from common.paths import reading
 
 URL = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 IMAGES, ARCHIVE = "img_align_celeba", "img_align_celeba.zip"
@@ -29,7 +30,8 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
 def stream(root: Path, split: str, size: int | None) -> Stream:
     """All faces of one split, decoded block by block."""
     check_split(split)
-    folder = root / "celeba" if (root / "celeba").is_dir() else root  # torchvision's own place
+    with reading(root):
+        folder = root / "celeba" if (root / "celeba").is_dir() else root  # torchvision's own place
     files = tuple(name for _, _, name in CelebA.file_list)
     origin = Origin("celeba", URL, files, folder, "drive.google.com")
     names = read(lambda: _open(folder, split), origin).filename

@@ -4,6 +4,7 @@ Subfolders `train` and `test` (or `val`, `valid`), if there is nothing else, are
 that all have one and the same square size keep it; others become 64x64 unless a size is asked for.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from common.datasets._files import files, subfolders
 from common.datasets._progress import progress
 from common.datasets._stream import NoSuchSplit, Stream, check_split, collect
 from common.errors import UserError
+from common.paths import reading
 
 TESTS = ("test", "val", "valid")
 HEADERS = 4096  # looked at between two updates of the progress bar
@@ -27,8 +29,9 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
 def stream(root: Path, split: str, size: int | None) -> Stream:
     """The images of one split, decoded block by block."""
     check_split(split)
-    if not root.is_dir():
-        raise UserError(f"There is no folder {root}: give the path of a folder of images.")
+    with reading(root):
+        if not root.is_dir():
+            raise UserError(f"There is no folder {root}: give the path of a folder of images.")
     name, folder = root.resolve().name, _split_folder(root, split)
     classes = _shared_classes(root, folder)
     account = Account(name if split == "train" else f"{name} ({split})", folder)
@@ -90,7 +93,7 @@ def _items(folder: Path, classes: tuple[str, ...], account: Account) -> Iterator
     for path in files(folder):
         place = path.relative_to(folder)
         if not _is_image(path):
-            account.skip(str(place), "not images" if path.is_file() else "unreadable")
+            account.skip(str(place), "not images" if os.path.isfile(path) else "unreadable")
         elif classes and len(place.parts) == 1:
             account.skip(str(place), "outside the class folders")
         else:

@@ -7,6 +7,7 @@ from torchvision.datasets import MNIST
 from common.data import DataSet
 from common.datasets._stream import check_split
 from common.datasets._torchvision import Origin, read
+from common.paths import reading
 
 
 class _Mnist(MNIST):  # type: ignore[misc]
@@ -32,4 +33,5 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
 def _raw_folder(root: Path) -> Path:
     """torchvision's own place for the files if it is there, else the folder."""
     old = root / "MNIST" / "raw"
-    return old if old.is_dir() else root
+    with reading(root):
+        return old if old.is_dir() else root

@@ -1,5 +1,6 @@
 """`ganlib data`: which data sets there are, what is in one, and writing one to a file."""
 
+from math import prod
 from pathlib import Path
 
 import click
@@ -9,10 +10,13 @@ from common.data import POINTS, DataSet
 from common.datasets._stream import NoSuchSplit, Stream
 from common.errors import UserError
 from common.hdf5 import write_streams
+from common.paths import reading
+from common.printable import printable
 from common.sources import HDF5, datasets, open_dataset, open_stream
 
 CLASSES = 20  # how many are listed
 SAMPLE = 1000  # images that the mean is taken of: enough, and quick to read out of any file
+SAMPLE_BYTES = 2**26  # of large images fewer: as floats they take eight times as much
 
 size_option = click.option(
     "--size",
@@ -54,9 +58,9 @@ def info(name: str, size: int | None, data_root: Path | None) -> None:
         test = open_dataset(name, data_root, "test", size)
     except NoSuchSplit:
         test = None
-    click.echo(train.name)
+    click.echo(printable(train.name))
     for key, value in train.provenance.items():
-        click.echo(f"  {key}: {value}")
+        click.echo(printable(f"  {key}: {value}"))
     _describe("train", train)
     if test is not None:
         _describe("test", test)
@@ -75,6 +79,8 @@ def prepare(source: str, out: Path, size: int | None, data_root: Path | None, fo
     """
     _check_out(out, force)
     train = open_stream(source, data_root, "train", size)
+    if train.shape == POINTS:
+        raise UserError(f"{source} holds points and no images: use it as --dataset as it is.")
     write_streams(out, train, _test_stream(source, data_root, size))
     click.echo(f"{out}: {out.stat().st_size / 2**20:,.1f} MiB; use it by --dataset {out}")
 
@@ -82,12 +88,15 @@ def prepare(source: str, out: Path, size: int | None, data_root: Path | None, fo
 def _check_out(out: Path, force: bool) -> None:
     if out.suffix.lower() not in HDF5:
         raise UserError(f"{out} must end in .h5, by which the file is known as a data set later.")
-    if out.is_dir():
-        raise UserError(f"{out} is a folder: give the name of a file.")
-    if not out.parent.is_dir():
-        raise UserError(f"There is no folder {out.parent} to write {out.name} to: make it first.")
-    if out.exists() and not force:
-        raise UserError(f"{out} exists already: give another name, or --force to replace it.")
+    with reading(out):
+        if out.is_dir():
+            raise UserError(f"{out} is a folder: give the name of a file.")
+        if not out.parent.is_dir():
+            raise UserError(
+                f"There is no folder {out.parent} to write {out.name} to: make it first."
+            )
+        if out.exists() and not force:
+            raise UserError(f"{out} exists already: give another name, or --force to replace it.")
 
 
 def _test_stream(source: str, data_root: Path | None, size: int | None) -> Stream | None:
@@ -106,7 +115,8 @@ def _describe(split: str, data: DataSet) -> None:
     if data.source is not None:
         _, channels, height, width = data.source.shape
         click.echo(f"  each with a source image, {width}x{height}, {channels} channels")
-    index = torch.linspace(0, len(data) - 1, min(SAMPLE, len(data))).long()
+    some = min(len(data), SAMPLE, max(1, SAMPLE_BYTES // prod(data.shape)))
+    index = torch.linspace(0, len(data) - 1, some).long()
     pixels = data.x[index].double()
     of = "" if len(index) == len(data) else f" (of {len(index):,} images)"
     click.echo(f"  pixels: mean {pixels.mean():.1f}, standard deviation {pixels.std():.1f}{of}")
@@ -116,6 +126,6 @@ def _describe(split: str, data: DataSet) -> None:
     counts = torch.bincount(data.y, minlength=len(data.classes)).tolist()
     click.echo(f"  {len(counts)} classes:")
     for name, count in list(zip(data.classes, counts, strict=True))[:CLASSES]:
-        click.echo(f"    {name}: {count:,}")
+        click.echo(printable(f"    {name}: {count:,}"))
     if len(counts) > CLASSES:
         click.echo(f"    and {len(counts) - CLASSES} more")

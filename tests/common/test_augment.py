@@ -1,5 +1,6 @@
 """common/augment.py: every operation against NumPy, one pixel at a time, and augmented networks."""
 
+import itertools
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -38,25 +39,54 @@ def expected(name: str, x: np.ndarray, u: np.ndarray) -> np.ndarray:
         return x.mean() + (0.5 + u[0]) * (x - x.mean())
     if name == "flip":
         return x[:, :, ::-1] if u[0] < 0.5 else x
+    offsets = np.floor(u[:2] * places(name, height, width)).astype(int)
+    return OFFSET[name](x, *offsets)
+
+
+def reach(side: int) -> int:
+    return int(side * 0.125 + 0.5)
+
+
+def half(side: int) -> int:
+    return int(side * 0.5 + 0.5)
+
+
+def places(name: str, *sides: int) -> list[int]:
+    """How many integers are drawn from along each side, each as likely: 0, 1, ..."""
     if name == "translation":
-        down = int(np.floor(u[0] * (2 * (height // 8) + 1))) - height // 8
-        right = int(np.floor(u[1] * (2 * (width // 8) + 1))) - width // 8
-        for i, j in np.ndindex(height, width):
-            if 0 <= i - down < height and 0 <= j - right < width:
-                y[:, i, j] = x[:, i - down, j - right]
-        return y
-    top = int(np.floor(u[0] * (height + 1))) - height // 4
-    left = int(np.floor(u[1] * (width + 1))) - width // 4
-    y = x.copy()
-    y[:, max(0, top) : top + height // 2, max(0, left) : left + width // 2] = 0
+        return [2 * reach(side) + 1 for side in sides]
+    return [side + 1 - half(side) % 2 for side in sides]
+
+
+def moved(x: np.ndarray, down: int, right: int) -> np.ndarray:
+    """x (C, H, W) moved by `down` - reach and `right` - reach pixels."""
+    _, height, width = x.shape
+    y = np.zeros_like(x)
+    down, right = down - reach(height), right - reach(width)
+    for i, j in np.ndindex(height, width):
+        if 0 <= i - down < height and 0 <= j - right < width:
+            y[:, i, j] = x[:, i - down, j - right]
     return y
+
+
+def cut(x: np.ndarray, *centre: int) -> np.ndarray:
+    """x (C, H, W) without a rectangle, whose rows and columns stay in the image at its ends."""
+    rows, columns = (
+        np.clip(np.arange(half(side)) + at - half(side) // 2, 0, side - 1)
+        for side, at in zip(x.shape[1:], centre, strict=True)
+    )
+    y = x.copy()
+    for i, j in itertools.product(rows, columns):
+        y[:, i, j] = 0
+    return y
+
+
+OFFSET = {"translation": moved, "cutout": cut}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda f: f.__name__)
 def test_operation(operation: Operation) -> None:
     x, u = inputs()
-    if operation.__name__ == "cutout":  # half of each side, here an even number
-        u = u * 0.9 + 0.05
     y = operation(x, u[:, 0, :2])
     assert y.shape == x.shape and y.dtype == x.dtype
     for i in range(len(x)):
@@ -77,6 +107,22 @@ def test_the_gradient_reaches_the_image(operation: Operation) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_precision_stays(operation: Operation, dtype: torch.dtype) -> None:
     assert operation(torch.rand(2, 1, 8, 8).to(dtype), torch.rand(2, 2)).dtype == dtype
+
+
+@pytest.mark.parametrize("name", OFFSET)
+@pytest.mark.parametrize("sides", [(7, 8), (8, 15), (15, 28), (28, 32), (32, 7)])
+def test_every_offset_at_even_and_odd_sides(name: str, sides: tuple[int, int]) -> None:
+    """Each place is drawn by an equal part of [0, 1), of which both ends are tried."""
+    rng = np.random.default_rng(0)
+    image, (down, right) = rng.uniform(0.5, 1, (1, *sides)), places(name, *sides)
+    offsets = list(itertools.product(range(down), range(right)))
+    low = (torch.tensor(offsets, dtype=torch.float64) + 1e-6) / torch.tensor([down, right])
+    high = low + (1 - 2e-6) / torch.tensor([down, right])
+    x = torch.from_numpy(image).expand(len(offsets), -1, -1, -1)
+    wanted = np.stack([OFFSET[name](image, *offset) for offset in offsets])
+    assert len(np.unique(wanted, axis=0)) == len(offsets)
+    for u in (low, high):
+        np.testing.assert_array_equal(getattr(module, name)(x, u).numpy(), wanted)
 
 
 def test_every_translation_is_as_likely() -> None:

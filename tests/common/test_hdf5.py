@@ -1,7 +1,10 @@
 """Our HDF5 files: written, read at once or image by image; and what is wrong with one is said."""
 
 import json
+import os
 import pickle
+import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -81,6 +84,14 @@ def test_many_classes(tmp_path: Path) -> None:
     data = DataSet("x", noise(2, 1, 4, 4), torch.tensor([0, 19_999]), None, names)
     write_hdf5(tmp_path / "set.h5", data)
     assert read_hdf5(tmp_path / "set.h5", "train").classes == names
+
+
+def test_names_of_files_that_are_not_unicode(tmp_path: Path) -> None:
+    name = os.fsdecode(b"gr\xfc\xdf")
+    data = DataSet(name, noise(1, 1, 4, 4), torch.tensor([0]), None, (name,), {"folder": name})
+    write_hdf5(tmp_path / "set.h5", data)
+    read = read_hdf5(tmp_path / "set.h5", "train")
+    assert {read.name, *read.classes, read.provenance["folder"]} == {"gr\ufffd\ufffd"}
 
 
 def test_fewer_images_than_announced(tmp_path: Path) -> None:
@@ -173,13 +184,39 @@ def test_nothing_is_left_of_a_failed_write(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("room", [0, 100, 5_000, 80_000, -1])
+def test_full_disk(path: Path, room: int) -> None:
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room % len(before), hard))
+    try:
+        with pytest.raises(UserError, match="set.h5 could not be written: File too large.$"):
+            write_hdf5(path, TRAIN, TEST)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
-    monkeypatch.setattr(hdf5, "_write_split", full)
-    with pytest.raises(UserError, match="set.h5 could not be written: .*No space left"):
+
+def test_a_folder_that_takes_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:  # root may write everywhere
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    with pytest.raises(UserError, match="set.h5 could not be written: Permission denied.$"):
         write_hdf5(path, TRAIN)
+
+
+def test_a_folder_that_goes_away(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def blocks() -> Iterator[Block]:
+        yield Block(noise(2, 3, 8, 10))
+        shutil.rmtree(folder)
+
+    with pytest.raises(UserError, match="set.h5 could not be written: No such file"):
+        write_streams(folder / "set.h5", Stream("x", (3, 8, 10), 2, blocks()))
 
 
 def test_no_folder_to_write_to(tmp_path: Path) -> None:

@@ -77,6 +77,9 @@ def test_default_root(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_root() == Path.home() / ".cache" / "ganlib" / "data"
     monkeypatch.setenv("GANLIB_DATA", "~/images")
     assert default_root() == Path.home() / "images"
+    monkeypatch.setenv("GANLIB_DATA", "~no-such-user/images")
+    with pytest.raises(UserError, match="~no-such-user/images cannot be found"):
+        default_root()
 
 
 def test_where_a_registered_set_is_looked_for(
@@ -123,6 +126,13 @@ def test_file_by_path(tmp_path: Path) -> None:
         ("nowhere/photos", "no data set 'nowhere/photos'.*path of a folder of images"),
         ("nowhere.h5", "There is no file nowhere.h5"),
         (__file__, "neither a folder of images nor a file that ends in .h5"),
+        ("x" * 300, "x cannot be read: File name too long"),
+        ("x" * 300 + ".h5", "x.h5 cannot be read: File name too long"),
+        ("a/" * 3000, "a cannot be read: File name too long"),
+        ("a\0b", "no data set 'a\0b'"),
+        ("a\0b.h5", "There is no file a\0b.h5"),
+        ("~no-such-user/x", "~no-such-user/x cannot be found: there is no home folder"),
+        ("~no-such-user/x.h5", "~no-such-user/x.h5 cannot be found: there is no home folder"),
     ],
 )
 def test_no_such_thing(name: str, words: str) -> None:
@@ -134,8 +144,22 @@ def test_no_such_thing(name: str, words: str) -> None:
 def test_wrong_split_and_size() -> None:
     with pytest.raises(UserError, match="no split 'valid'"):
         open_dataset("fashion_mnist", split="valid")
-    with pytest.raises(UserError, match="size of the images is 0"):
-        open_dataset("fashion_mnist", size=0)
+    for size in (0, -1, 8193, 10**9, 10**30):
+        for find in (open_dataset, open_stream):
+            with pytest.raises(UserError, match=f"size of the images is {size} and must lie in 1"):
+                find("fashion_mnist", size=size)
+
+
+@pytest.mark.parametrize("name", ["mnist", "celeba", "lsun_bedroom", "cifar10", "folder", "hdf5"])
+@pytest.mark.parametrize("root", ["~no-such-user/x", "x" * 300, __file__, "a\0b"])
+def test_wrong_root(name: str, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "cannot be (found|read)|cannot use its folder|There is no|are damaged|not an HDF5 file"
+    with pytest.raises(UserError, match=words):
+        open_dataset(name, Path(root))
+    if "~" not in root:
+        monkeypatch.setattr(sources, "default_root", lambda: Path(root))
+        with pytest.raises(UserError, match=words):
+            open_dataset(name)
 
 
 def test_size_of_a_set_that_has_its_own(digits: list[Path]) -> None:
@@ -204,10 +228,21 @@ def test_a_plugins_data_set(tmp_path: Path) -> None:
         ("/data/a:b*c", "a_b_c"),
         ("/data/.hidden", "hidden"),
         ("/", "data"),
+        ("/data/" + "ö" * 200, "ö" * 60),
+        ("/data/a\0b", "a_b"),
     ],
 )
 def test_label(name: str, label: str) -> None:
     assert dataset_label(name) == label
+
+
+def test_label_of_links(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("photos")
+    (tmp_path / "loop").symlink_to("loop")
+    assert dataset_label(str(tmp_path / "link")) == "photos"
+    assert dataset_label(str(tmp_path / "loop")) == "loop"
+    with pytest.raises(UserError, match="no home folder"):
+        dataset_label("~no-such-user/x")
 
 
 def test_label_of_the_current_folder(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

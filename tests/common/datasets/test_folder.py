@@ -1,6 +1,8 @@
 """Folders of images as people have them."""
 
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +186,79 @@ def test_unreadable_folder(
     monkeypatch.setattr(os, "listdir", refuse)
     assert len(load(tmp_path)) == 1
     assert "1 unreadable (locked)" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "1.png")
+
+    def refuse(path: Path) -> list[str]:  # as above
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(UserError, match=f"{tmp_path} cannot be read: Permission denied.$"):
+        load(tmp_path)
+
+
+def test_a_folder_whose_files_cannot_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "locked"
+    save(locked / "1.png")
+    (locked / "2.txt").touch()
+    look = os.stat
+
+    def refuse(path: object, **options: bool) -> os.stat_result:
+        if locked in Path(str(path)).parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, **options)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    with pytest.raises(UserError, match=r"skipped 2: 2 unreadable \(2.txt, 1.png\)"):
+        load(locked)
+    with pytest.raises(UserError, match="locked/deeper cannot be read: Permission denied.$"):
+        load(locked / "deeper")
+
+
+def test_files_that_go_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        save(tmp_path / f"{name}.png")
+    stream = folder.stream(tmp_path, "train", None)
+    (tmp_path / "b.png").unlink()
+    assert [len(block.x) for block in stream.blocks] == [2]
+    assert "3x" not in capsys.readouterr().err
+    list_folder = os.listdir
+
+    def and_remove(path: Path) -> list[str]:
+        names = list_folder(path)
+        (tmp_path / "c.png").unlink(missing_ok=True)
+        return names
+
+    monkeypatch.setattr(os, "listdir", and_remove)
+    assert len(load(tmp_path)) == 1
+
+
+def test_names_that_would_control_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / "a\x1b[2J" / "1.png")
+    (tmp_path / "a\x1b[2J" / "\n.txt").touch()
+    load(tmp_path / "a\x1b[2J")
+    err = capsys.readouterr().err
+    assert err.startswith("a\\x1b[2J: 1 image") and err.count("\n") == 1
+
+
+def test_an_image_that_claims_to_be_huge(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / "a.png")
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 10**5, 10**5)  # width and height, and their checksum
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "b.png").write_bytes(content)
+    assert len(load(tmp_path)) == 1
+    assert "1 too large (b.png)" in capsys.readouterr().err
 
 
 def test_nothing_usable(tmp_path: Path) -> None:

@@ -72,6 +72,18 @@ def test_not_a_database(tmp_path: Path) -> None:
         lsun_bedroom.load(tmp_path, "train", None)
 
 
+def test_damaged_inside(tmp_path: Path) -> None:
+    write(tmp_path / "bedroom_train_lmdb", {f"{i:03}": bytes(500) for i in range(50)})
+    file = tmp_path / "bedroom_train_lmdb" / "data.mdb"
+    content = bytearray(file.read_bytes())
+    page = content.index(b"020")  # the page that holds this key, of 4,096 bytes
+    page -= page % 4096
+    content[page + 10 : page + 12] = b"\xff\x00"  # the kind of a page
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="bedroom_train_lmdb is not an LMDB database or is damaged"):
+        lsun_bedroom.load(tmp_path, "train", None)
+
+
 def test_package_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "bedroom_train_lmdb", {"a": room(10)})
     monkeypatch.setitem(sys.modules, "lmdb", None)

@@ -38,6 +38,14 @@ def test_long_work_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "reading" in terminal.getvalue() and "10/10" in terminal.getvalue()
 
 
+def test_a_name_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = make_terminal(monkeypatch)
+    monkeypatch.setattr(_progress, "PATIENCE", -1.0)
+    with progress("[/x] a\x1b[2Jb", 1) as advance:
+        advance(1)
+    assert "[/x] a\\x1b[2Jb" in terminal.getvalue()
+
+
 def test_a_file_gets_no_bar(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,8 @@
 """`ganlib data`: list, info and prepare as a person runs them."""
 
+import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +86,26 @@ def test_info_of_pairs_and_of_a_large_file(tmp_path: Path, monkeypatch: pytest.M
     assert "test:" not in text
 
 
+def test_info_takes_the_mean_of_fewer_large_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_hdf5(tmp_path / "a.h5", DataSet("x", torch.ones((9, 1, 8, 8), dtype=torch.uint8)))
+    monkeypatch.setattr(data_command, "SAMPLE_BYTES", 200)
+    assert "mean 1.0, standard deviation 0.0 (of 3 images)" in done("info", tmp_path / "a.h5")
+
+
+def test_info_of_names_that_would_control_a_terminal(tmp_path: Path) -> None:
+    bell, x = "\x07\x1b[2J", torch.zeros((1, 1, 8, 8), dtype=torch.uint8)
+    write_hdf5(tmp_path / "a.h5", DataSet(bell, x, torch.tensor([0]), None, (bell,), {"k": bell}))
+    folder = tmp_path / bell
+    (folder / bell).mkdir(parents=True)
+    Image.new("L", (8, 8)).save(folder / bell / "1.png")
+    for name in (tmp_path / "a.h5", folder):
+        result = run("info", name)
+        assert result.exit_code == 0
+        assert not {"\x07", "\x1b"} & set(result.output) and "\\x07" in result.output
+
+
 def test_info_of_nothing(tmp_path: Path) -> None:
     assert "Did you mean 'svhn'?" in refused("info", "svnh")
     assert "no usable image" in refused("info", tmp_path)
@@ -117,6 +140,11 @@ def test_prepare_without_a_test_split(pets: Path, tmp_path: Path) -> None:
         assert "test" not in file
 
 
+def test_prepare_takes_no_points(tmp_path: Path) -> None:
+    assert "grid25 holds points" in refused("prepare", "grid25", tmp_path / "a.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_prepare_does_not_overwrite_unasked(pets: Path, tmp_path: Path) -> None:
     out = tmp_path / "pets.h5"
     out.write_text("precious")
@@ -133,6 +161,9 @@ def test_prepare_does_not_overwrite_unasked(pets: Path, tmp_path: Path) -> None:
         ("pets.npz", "must end in .h5"),
         ("nowhere/pets.h5", "There is no folder"),
         ("folder.h5", "is a folder"),
+        ("x" * 300 + ".h5", "cannot be read: File name too long"),
+        ("x" * 300 + "/x.h5", "cannot be read: File name too long"),
+        ("x" * 250 + ".h5", "could not be written: File name too long"),
     ],
 )
 def test_prepare_to_a_wrong_place(pets: Path, tmp_path: Path, out: str, words: str) -> None:
@@ -154,6 +185,20 @@ def test_nothing_is_left_of_what_failed(
     monkeypatch.setattr(data_command, "open_stream", open_stream)
     assert run("prepare", "x", tmp_path / "x.h5").exit_code != 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_prepare_on_a_full_disk(pets: Path, tmp_path: Path) -> None:
+    """A process of its own, which HDF5 would let crash at its end."""
+    out = tmp_path / "pets.h5"
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+    command = [sys.executable, "-m", "ganlib", "data", "prepare", str(pets), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"Error: {out} could not be written: File too large.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
 
 
 def test_data_root(pets: Path, tmp_path: Path) -> None:
