@@ -1,14 +1,23 @@
 """Files of JSON objects, one a line, each about one iteration."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
 from common.files import atomic
 
-NEEDED: Mapping[str, type] = {"iteration": int}
+Needed = Mapping[str, Callable[[Any], bool]]
+"""Names that every object has, and what tells whether a value may be theirs."""
+
+
+def is_count(value: Any) -> bool:
+    """Whether it is an integer from 0 on, as an iteration or a seed."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+EACH: Needed = {"iteration": is_count}
 
 
 def append_line(path: Path, line: Mapping[str, Any]) -> None:
@@ -17,11 +26,10 @@ def append_line(path: Path, line: Mapping[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def read_lines(path: Path, needed: Mapping[str, type] = NEEDED) -> list[dict[str, Any]]:
+def read_lines(path: Path, needed: Needed = EACH) -> list[dict[str, Any]]:
     """All objects, [] if there is no file; a last line that a crash cut off is left out.
 
-    needed: names that every object has, and the types of their values. UserError for a line that
-    is something else.
+    UserError for a line that is something else.
     """
     try:
         texts = path.read_text("utf-8", "replace").split("\n")[:-1]
@@ -38,15 +46,12 @@ def cut_lines(path: Path, iteration: int) -> None:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in keep), "utf-8")
 
 
-def _object(path: Path, number: int, text: str, needed: Mapping[str, type]) -> dict[str, Any]:
+def _object(path: Path, number: int, text: str, needed: Needed) -> dict[str, Any]:
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):
         line = None
-    if not isinstance(line, dict) or not all(
-        isinstance(line.get(name), kind) and not isinstance(line[name], bool)
-        for name, kind in needed.items()
-    ):
+    if not isinstance(line, dict) or not all(fits(line.get(n)) for n, fits in needed.items()):
         raise UserError(
             f"Line {number} of {path} is not a JSON object with {' and '.join(needed)}; repair or "
             "delete the line."

@@ -142,7 +142,7 @@ def _missing(data_root: Path | None, weights: Path | None) -> str:
 
     from evaluation.extractors.inception import VARIABLE
 
-    root = (data_root or default_root()).expanduser()
+    root = expand(data_root or default_root())
     names = (CIFAR10.base_folder, CIFAR10.filename)
     files = [folder / name for folder in (root / "cifar10", root) for name in names]
     if not any(file.exists() for file in files):

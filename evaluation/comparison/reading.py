@@ -2,16 +2,17 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from common.errors import UserError
+from common.lines import EACH, is_count, read_lines
 from common.paths import reading
 from evaluation.comparison.runs import MEASURED, Evaluation, Recorded, Run
-from evaluation.comparison.values import is_count, is_number, is_plain
+from evaluation.comparison.values import is_number, is_plain
 
 
 def find_runs(folders: Iterable[Path]) -> list[Run]:
@@ -90,7 +91,7 @@ def _environment(path: Path) -> dict[str, Any]:
 
 
 def _log(path: Path) -> list[dict[str, Any]]:
-    lines = _lines(path, {"iteration": is_count})
+    lines = read_lines(path)
     for number, line in enumerate(lines, 1):
         for name in MEASURED:
             if line.get(name) is None:
@@ -103,28 +104,10 @@ def _log(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _lines(path: Path, needed: Mapping[str, Callable[[Any], bool]]) -> list[dict[str, Any]]:
-    """The objects of a .jsonl file; a last line that a crash cut off is left out."""
-    whole = path.read_text("utf-8", "replace").split("\n")[:-1] if path.exists() else []
-    lines = []
-    for number, text in enumerate(whole, 1):
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            line = None
-        if not isinstance(line, dict) or not all(is_(line.get(n)) for n, is_ in needed.items()):
-            raise UserError(
-                f"Line {number} of {path} is not a JSON object with {' and '.join(needed)}; "
-                "repair or delete the line."
-            )
-        lines.append(line)
-    return lines
-
-
 def _evaluations(path: Path) -> list[Evaluation]:
     """By iteration; of what was scored more than once at an iteration the newest counts."""
     found: dict[int, dict[str, Recorded]] = {}
-    for line in _lines(path, {"iteration": is_count, "scores": _is_mapping}):
+    for line in read_lines(path, {**EACH, "scores": _is_mapping}):
         scores = found.setdefault(line["iteration"], {})
         for name, given in line["scores"].items():
             if not _is_score(given):

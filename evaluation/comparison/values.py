@@ -12,11 +12,6 @@ def is_number(value: Any) -> bool:
     return number and abs(value) < LARGEST  # false for NaN
 
 
-def is_count(value: Any) -> bool:
-    """Whether it is an integer from 0 on, as an iteration or a seed."""
-    return isinstance(value, int) and is_number(value) and value >= 0
-
-
 def is_plain(value: Any, depth: int = 3) -> bool:
     """Whether it is text, a number, true, false, nothing, or lists and mappings by name of those
     within each other, at most `depth` of them.

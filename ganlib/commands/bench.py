@@ -118,7 +118,6 @@ def _check(asked: Asked) -> None:
 
 def _bench(asked: Asked) -> bool:
     """Everything in its order: check, measure, print, write. Whether a measurement failed."""
-
     from ganlib import bench
     from ganlib.bench_table import show
     from ganlib.registry import add_plugins

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from common.console import stderr_console
 from common.errors import UserError
 from common.paths import reading
 from common.printable import printable
@@ -180,7 +181,6 @@ def _check(asked: Asked) -> None:
 
 def _evaluate(path: Path, asked: Asked) -> None:
     """Everything in its order: load, look at the first images, score, print, write."""
-    from rich.console import Console
 
     from evaluation.evaluate import check_metrics
     from ganlib.score_table import describe, show
@@ -207,7 +207,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
                 pass
     metrics = wanted or _sensible(evaluator, asked)
     images = _looked_at(target, evaluator)
-    with _told_warnings(), progress_bar(Console(stderr=True)) as progress:
+    with _told_warnings(), progress_bar(stderr_console()) as progress:
         # what a file holds was looked at when it was opened
         result = evaluator(
             images, metrics, asked.n, target.origin, progress, value_range=(-1.0, 1.0)
@@ -331,11 +331,10 @@ def _write(
 
 def _self_test(asked: Asked) -> int:
     """Print every answer; the exit status, 1 if one is wrong."""
-    from rich.console import Console
 
     from ganlib.self_test import answers
 
-    device, console, wrong = _prepare(asked), Console(stderr=True), False
+    device, console, wrong = _prepare(asked), stderr_console(), False
     with _told_warnings():
         for answer in answers(
             asked.dataset, asked.data_root, asked.extractor, _options(asked), device, console
