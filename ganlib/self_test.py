@@ -12,6 +12,7 @@ from rich.console import Console
 from torch import Tensor
 
 from common.data import Images
+from common.paths import expand
 from common.sources import default_root
 from evaluation import Evaluator, Score
 from evaluation.blocks import BLOCK
