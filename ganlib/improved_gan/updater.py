@@ -25,8 +25,8 @@ class Config(config.AlgorithmConfig):
     fewer labels and iterations.
 
     Theirs are 4,000 labels and 600,000 iterations, as in example_configs/improved_gan_cifar10.yaml;
-    ours 1,000, the paper's fewest, and 100,000. example_configs/improved_gan_mnist.yaml is theirs
-    for MNIST.
+    ours 1,000, the paper's fewest for CIFAR-10, and 100,000. Theirs for MNIST is
+    example_configs/improved_gan_mnist.yaml.
     """
 
     architecture: Literal["openai", "mnist", "mlp"] = "openai"
