@@ -13,6 +13,14 @@ def init_normal(module: nn.Module, std: float) -> None:
     _fill(module, lambda layer: nn.init.normal_(layer.weight, 0.0, std))
 
 
+def init_truncated_normal(module: nn.Module, std: float) -> None:
+    """Weights N(0, std^2) drawn again beyond 2 std, so that their deviation is 0.88 std:
+    TensorFlow's truncated_normal_initializer.
+    """
+    bound = 2 * std
+    _fill(module, lambda layer: nn.init.trunc_normal_(layer.weight, 0.0, std, -bound, bound))
+
+
 def init_uniform(module: nn.Module, bound: float) -> None:
     """Weights U(-bound, bound): pylearn2's `irange`."""
     _fill(module, lambda layer: nn.init.uniform_(layer.weight, -bound, bound))

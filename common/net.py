@@ -281,13 +281,13 @@ class StandardDiscriminator(ConvDiscriminator):
 
 def unnormalized_std(ch: int) -> float:
     """Standard deviation of the weights of networks without normalisation whose widest layer has
-    `ch` channels: chainer-gan-lib's 0.02 at its 512.
+    `ch` channels: chainer-gan-lib's 0.02 from its 512 on, 0.02 sqrt(512 / ch) below.
 
     A layer of an eighth of the channels sums an eighth of the terms, and nothing brings its output
     back to size: at 0.02 nine of them would pass on 8^-4.5, a ten-thousandth, of what
     chainer-gan-lib's do, of images as of gradients, and would not learn.
     """
-    return 0.02 * math.sqrt(512 / ch)
+    return 0.02 * math.sqrt(512 / min(ch, 512))
 
 
 def _widths(ch: int) -> list[int]:

@@ -12,8 +12,9 @@ def average_of(network: nn.Module) -> nn.Module:
 
 
 def left_behind(decay: float, k: int) -> float:
-    """How far the average goes towards the weights after k updates: it ramps up to 1 - decay, with
-    a decay of min(decay, (1 + k) / (10 + k)), because one of 0.999 would lag for thousands.
+    """How far the average goes towards the weights in update k, counted from 1: 1 - decay, with a
+    decay of min(decay, (1 + k) / (10 + k)), because one of 0.999 would lag for thousands. That is
+    2 / 11, 0.18, in the first.
     """
     return 1 - min(decay, (1 + k) / (10 + k))
 

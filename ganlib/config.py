@@ -62,7 +62,9 @@ class AlgorithmConfig(_Strict):
     lr_decay: Literal["none", "linear"] = "none"
     """linear: the learning rate falls to 0 at max_iter."""
     ema_decay: Rate = 0.0
-    """Decay of the averaged generator that sampling prefers; 0 keeps none. Ramps up from 0.1."""
+    """Decay of the averaged generator that sampling prefers; 0 keeps none. Ramps up from 0.18: at
+    most (1 + k) / (10 + k) in iteration k, which counts from 1.
+    """
     dequantize: bool = False
     """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
     diffaugment: Policies = ()

@@ -134,14 +134,15 @@ class Decoder(Generator):
 def paper_encoder(image: Shape, ch: int, n_code: int = 64) -> nn.Sequential:
     """A convolution, then pairs of them with ch, 2 ch, 3 ch, ... channels, and a linear layer.
 
-    Between the pairs a convolution of stride 2 without activation.
+    Between the pairs a convolution of stride 2; ELU after every convolution, nothing after the
+    linear layer. Images (N, C, H, W) -> codes (N, n_code).
     """
     channels, height, width = image
     n = doublings(image)
     widths = [ch * i for i in range(1, n + 2)]
     layers: list[nn.Module] = [*elu_conv(channels, ch), *elu_conv(ch, ch), *elu_conv(ch, ch)]
     for narrow, wide in pairwise(widths):
-        layers += [*strided_conv(narrow), *elu_conv(narrow, wide), *elu_conv(wide, wide)]
+        layers += [*strided_elu_conv(narrow), *elu_conv(narrow, wide), *elu_conv(wide, wide)]
     size = widths[-1] * (height >> n) * (width >> n)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, n_code))
 
@@ -160,6 +161,8 @@ def elu_conv(d_in: int, d_out: int) -> tuple[nn.Module, nn.Module]:
     return nn.Conv2d(d_in, d_out, 3, padding=1), nn.ELU()
 
 
-def strided_conv(ch: int) -> tuple[nn.Module, nn.Module]:
-    """3x3, stride 2, with TensorFlow's padding "SAME": 1 after an even size and none before."""
-    return nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(ch, ch, 3, stride=2)
+def strided_elu_conv(ch: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """3x3, stride 2, and its activation, with TensorFlow's padding "SAME": 1 after an even size and
+    none before.
+    """
+    return nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(ch, ch, 3, stride=2), nn.ELU()

@@ -1,4 +1,4 @@
-"""LSGAN's networks: chainer-LSGAN's for 32 pixels, and the paper's for scenes of 112."""
+"""LSGAN's networks: chainer-LSGAN's for 32 pixels, and the authors' for scenes of 112."""
 
 import math
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 from torch import nn
 
 from common.data import DataSpec, Shape
-from common.init import init_lecun_normal, init_normal
+from common.init import init_lecun_normal, init_normal, init_truncated_normal
 from common.layers import BatchNorm2d
 from common.net import (
     ConvGenerator,
@@ -40,8 +40,11 @@ def cifar(image: Shape, width: float) -> dict[str, nn.Module]:
 
 
 def lsun(image: Shape, width: float) -> dict[str, nn.Module]:
-    """The paper's for LSUN, laid out as in mmagic models/editors/lsgan: z 1024 ~ U(-1, 1), H and
-    W multiples of 16. Initialised N(0, 0.02^2): the sources do not say.
+    """xudonmao/LSGAN vgg.py and ops.py: z 1024 ~ U(-1, 1), H and W multiples of 16.
+
+    A layer of stride 2 pads more at the top and left where the authors' pads more at the bottom and
+    right: with all kernels turned by 180 degrees it is theirs of images that are turned too.
+    Weights N(0, 0.02^2), those of D's convolutions cut at two deviations; biases 0, gains 1.
     """
     conv = partial(nn.Conv2d, kernel_size=5, stride=2, padding=2)
     gen = SceneGenerator(image, ch=scaled(256, width))
@@ -50,6 +53,7 @@ def lsun(image: Shape, width: float) -> dict[str, nn.Module]:
     )
     init_normal(gen, 0.02)
     init_normal(dis, 0.02)
+    init_truncated_normal(dis.features, 0.02)
     return {"gen": gen, "dis": dis}
 
 

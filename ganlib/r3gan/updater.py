@@ -43,7 +43,7 @@ class Config(config.AlgorithmConfig):
     decay_images: config.Count = 5_000_000
     """Images (batch_size in an iteration) after which the final values hold."""
     ema_decay: config.Rate = 0.999
-    """Decay of the averaged generator; ramps up from 0.1."""
+    """Decay of the averaged generator; ramps up from 0.18."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """64 or 256 pixels for the networks made for them."""

@@ -5,6 +5,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+from scipy.stats import kstest, truncnorm
 from torch import Tensor, nn
 
 from common.init import (
@@ -12,6 +13,7 @@ from common.init import (
     init_he_uniform,
     init_lecun_normal,
     init_normal,
+    init_truncated_normal,
     init_uniform,
 )
 
@@ -60,3 +62,16 @@ def test_uniform_initialisers(init: Init, layer: nn.Module, std: float) -> None:
     weight = filled(init, layer)
     assert weight.std().item() == pytest.approx(std, rel=0.02)
     assert weight.abs().max().item() == pytest.approx(3**0.5 * std, rel=1e-3)
+
+
+@pytest.mark.parametrize("layer", [CONV, DECONV, LINEAR])
+def test_truncated_normal(layer: nn.Module) -> None:
+    """Moments and distribution are SciPy's, cut at two deviations of the whole normal."""
+    weight = filled(lambda m: init_truncated_normal(m, 0.02), layer).double().flatten()
+    expected = truncnorm(-2, 2, scale=0.02)
+    n = len(weight)
+    for order in (1, 2, 3, 4):
+        moment, spread = expected.moment(order), (expected.moment(2 * order) / n) ** 0.5
+        assert weight.pow(order).mean().item() == pytest.approx(moment, abs=4 * spread)
+    assert kstest(weight.numpy(), expected.cdf).pvalue > 0.01
+    assert 0.0399 < weight.abs().max().item() <= 0.04 * (1 + 1e-6)

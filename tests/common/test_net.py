@@ -18,6 +18,7 @@ from common.net import (
     WGANDiscriminator,
     halvings,
     scaled,
+    unnormalized_std,
 )
 from common.resnet import ResNetDiscriminator, ResNetGenerator, global_mean, global_sum
 from common.spectral_norm import SNConv2d, SNLinear
@@ -117,6 +118,15 @@ def test_weights_start_as_normal(network: Callable[..., nn.Module], ch: int, std
             spread = std * 5 / (2 * module.weight.numel()) ** 0.5
             assert module.weight.std().item() == pytest.approx(std, abs=spread)
             assert module.bias is not None and not module.bias.any()
+
+
+def test_only_narrow_networks_start_with_larger_weights() -> None:
+    """1 / sqrt(width) times 0.02 below a width of 1, which is 512 channels; 0.02 from there on."""
+    stds = {ch: unnormalized_std(ch) for ch in (1, 64, 128, 512, 513, 1024, 4096)}
+    assert stds[1] == pytest.approx(0.02 * 512**0.5)
+    assert stds[64] == pytest.approx(0.02 * 8**0.5)
+    assert stds[128] == pytest.approx(0.02 * 4**0.5)
+    assert [stds[ch] for ch in (512, 513, 1024, 4096)] == [0.02] * 4
 
 
 def test_a_narrow_critic_is_as_steep_as_the_full_one() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data import DataSpec
-from ganlib.began.net import build, strided_conv
+from ganlib.began.net import build, strided_elu_conv
 from ganlib.began.updater import Config
 
 Make = Callable[..., Any]
@@ -105,8 +106,76 @@ def test_a_point_does_not_fit_into_the_code() -> None:
     assert dis.encoder(torch.rand(5, 2, 1, 1)).shape == (5, 1)
 
 
+def by_the_layer_table(parameters: list[nn.Parameter], x: Tensor, n: int, n_code: int) -> Tensor:
+    """AE(x) as in DiscriminatorCNN, carpedm20/BEGAN-tensorflow models.py, from weights in order.
+
+    x (N, C, side, side); n channels at the first size.
+    """
+    weights = iter(parameters)
+
+    def linear(h: Tensor) -> Tensor:
+        return h @ next(weights).T + next(weights)
+
+    def conv(h: Tensor, ch: int, stride: int = 1) -> Tensor:
+        weight, bias = next(weights), next(weights)
+        assert len(weight) == ch
+        around = (1, 1, 1, 1) if stride == 1 else (0, 1, 0, 1)
+        return F.conv2d(F.pad(h, around), weight, bias, stride)
+
+    def elu(h: Tensor) -> Tensor:
+        return torch.where(h > 0, h, torch.expm1(h))
+
+    repeat = int(np.log2(x.shape[-1])) - 2
+    h = elu(conv(x, n))
+    for i in range(repeat):
+        ch = n * (i + 1)
+        h = elu(conv(elu(conv(h, ch)), ch))
+        if i < repeat - 1:
+            h = elu(conv(h, ch, stride=2))
+    code = linear(h.reshape(len(x), 8 * 8 * n * repeat))
+    assert code.shape == (len(x), n_code)
+    h = linear(code).reshape(len(x), n, 8, 8)
+    for i in range(repeat):
+        h = elu(conv(elu(conv(h, n)), n))
+        if i < repeat - 1:
+            h = h.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    h = conv(h, x.shape[1])
+    assert next(weights, None) is None
+    return h
+
+
+@pytest.mark.parametrize("side", [16, 32, 64])
+def test_the_papers_autoencoder_by_hand(side: int) -> None:
+    dis = networks("paper", (3, side, side), width=0.04)["dis"].double()
+    for p in dis.parameters():
+        if p.dim() == 1:
+            nn.init.normal_(p, 0, 0.1)
+    x = torch.rand(2, 3, side, side, dtype=torch.float64) * 2 - 1
+    expected = by_the_layer_table(list(dis.parameters()), x, n=5, n_code=64)
+    torch.testing.assert_close(dis(x), expected, rtol=0, atol=1e-12)
+
+
+def test_the_papers_generator_is_its_decoder() -> None:
+    nets = networks("paper", (3, 32, 32), width=0.04)
+    gen, decoder = nets["gen"].double(), nets["dis"].decoder.double()
+    decoder.load_state_dict(gen.state_dict())
+    z = gen.make_hidden(2)
+    assert torch.equal(gen(z), decoder(z))
+
+
+def test_the_papers_layers_start_with_glorot_and_zero_biases() -> None:
+    """slim's default: U(-s, s), s^2 = 6 / (fan_in + fan_out)."""
+    for net in networks("paper", (3, 32, 32), width=0.5).values():
+        for m in net.modules():
+            if isinstance(m, nn.Conv2d | nn.Linear):
+                d_out, d_in, *kernel = m.weight.shape
+                bound = (6 / ((d_out + d_in) * np.prod(kernel))) ** 0.5
+                assert 0.98 * bound < m.weight.abs().max().item() <= bound
+                assert not m.bias.any()
+
+
 def test_strided_convolutions_pad_as_tensorflow() -> None:
-    pad, conv = strided_conv(1)
+    pad, conv, _ = strided_elu_conv(1)
     nn.init.ones_(conv.weight)
     nn.init.zeros_(conv.bias)
     # Output i covers inputs 2 * i to 2 * i + 2: input 6 is seen by 2 (4 to 6) and 3 (6 to 8).

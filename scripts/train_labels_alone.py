@@ -1,0 +1,61 @@
+"""Train improved_gan's classifier on the labelled images alone, without the GAN, and test it.
+
+Run `python -m scripts.train_labels_alone [CONFIG.yaml [SEEDS]]` at the top of the checkout. CONFIG
+holds the settings of an improved_gan run, SEEDS are numbers with commas between. The weights at the
+start, the images that keep their labels, their order and the noise on them are those of the run
+with the same seed, and so are the learning rate and the length. What is left out are the two losses
+without labels; the generator stays as it was.
+"""
+
+import sys
+from pathlib import Path
+from statistics import mean, stdev
+
+import torch.nn.functional as F
+from torch import Tensor, device
+
+from common.errors import UserError
+from common.sources import open_dataset
+from ganlib.grid import plan
+from ganlib.run import build
+from ganlib.settings import Settings
+from ganlib.updater import Updater
+
+CONFIG = Path("example_configs/fashion_mnist_cpu.yaml")
+
+
+def learn_labels(updater: Updater) -> dict[str, Tensor]:
+    """improved_gan's update_core() with L_lab for its only loss."""
+    x_lab, y = next(updater.stream("labelled"))
+    loss_lab = F.cross_entropy(updater.dis(x_lab), y)
+    updater.step(dis=loss_lab)
+    return {"loss_lab": loss_lab}
+
+
+def train(settings: Settings) -> Updater:
+    """The updater of an improved_gan run after max_iter iterations of learn_labels()."""
+    updater, _ = build(settings, device("cpu"))
+    updater.update_core = lambda: learn_labels(updater)
+    for _ in range(settings.algorithm.max_iter):
+        updater.update()
+    updater.check_finite()
+    return updater
+
+
+def main(config: str = str(CONFIG), seeds: str = "0,1,2") -> None:
+    errors = []
+    for settings in plan("improved_gan", seeds, {"config": config}):
+        run = settings.run
+        test = open_dataset(run.dataset, run.data_root, "test", run.size)
+        errors.append(train(settings).scores(test)["test_error"])
+        print(f"seed {run.seed}: test error {errors[-1]:.2f} %", flush=True)
+    if len(errors) > 1:
+        print(f"mean {mean(errors):.2f} +- {stdev(errors):.2f} %")
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
