@@ -7,6 +7,8 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
+from common.printable import printable
+
 GONE = (errno.EPIPE, errno.EIO)  # of a pipe whose reader has ended, of a terminal that was closed
 
 
@@ -15,6 +17,11 @@ def stderr_console(quiet: bool = False) -> Console:
     of a run is no reason to end it.
     """
     return Console(file=_Lasting(sys.stderr), quiet=quiet)  # type: ignore[arg-type]
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print a line of text as it is: nothing in it is taken for markup, or obeyed by a terminal."""
+    console.print(printable(text), style=style, soft_wrap=True, highlight=False, markup=False)
 
 
 class _Lasting:

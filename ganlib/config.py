@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 if TYPE_CHECKING:
     from common.data import Condition
@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 def _no_bool(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("should be a number")
+    return value
+
+
+def _countable(value: int) -> int:
+    if value >= 2**63:
+        raise ValueError("should be less than 2^63")
     return value
 
 
@@ -28,8 +34,8 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str | Path) else value
 
 
-Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
-Interval = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
+Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1), AfterValidator(_countable)]
+Interval = Annotated[int, BeforeValidator(_no_bool), Field(ge=0), AfterValidator(_countable)]
 Positive = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
 NonNegative = Annotated[float, BeforeValidator(_no_bool), Field(ge=0)]
 Rate = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, lt=1)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from common.console import stderr_console
+from common.console import say, stderr_console
 from common.errors import StoppedError, UserError
 from common.sources import dataset_label
 from ganlib import folders
@@ -85,14 +85,14 @@ def train_grid(planned: Sequence[Settings], console: Console | None = None) -> l
         head = f"[{number}/{len(planned)}] {_name(settings)}"
         finished = find_finished(settings)
         if finished is not None:
-            _tell(console, f"{head}: finished already, in {finished}")
+            say(console, f"{head}: finished already, in {finished}", "bold")
             outcomes.append(Outcome(settings, finished))
             continue
-        _tell(console, head)
+        say(console, head, "bold")
         outcome = _train(settings, console)
         outcomes.append(outcome)
         if outcome.error:
-            _tell(console, str(outcome))
+            say(console, str(outcome), "bold")
         if outcome.error and outcome.out is not None:
             break
     return outcomes
@@ -163,7 +163,3 @@ def _refuse(values: Mapping[str, Any], name: str, reason: str) -> None:
 
 def _name(settings: Settings) -> str:
     return f"{settings.run.algorithm}, seed {settings.run.seed}"
-
-
-def _tell(console: Console, text: str) -> None:
-    console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)

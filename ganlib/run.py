@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from common.console import stderr_console
+from common.console import say, stderr_console
 from common.data import DataSet, DataSpec, Loader, fit_spec
 from common.datasets._stream import NoSuchSplit
 from common.errors import StoppedError, UserError, one_line
@@ -86,6 +87,7 @@ def run(settings: Settings, console: Console | None = None) -> Model:
 
 
 def _train(settings: Settings, device: torch.device, console: Console) -> Model:
+    tell = partial(say, console)
     updater, test = build(settings, device)
     data = fingerprint(updater.data.data)
     listed = _extensions(settings, updater.data.data, data, test, device, console)
@@ -94,21 +96,21 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
         trainer = Trainer(updater, out, max_iter, s.max_images, s.max_hours)
         trainer.extend(*listed)
         if snapshot is not None:
-            _go_on(trainer, snapshot, settings, data, _sayer(console))
+            _go_on(trainer, snapshot, settings, data, tell)
         elif s.init_from is not None:
             _take_weights(updater, s.init_from)
-        accelerate(updater, s, max_iter - updater.iteration, _sayer(console))
+        accelerate(updater, s, max_iter - updater.iteration, tell)
         if ranks.rank() == 0:
             with explained(out):
                 now = environment.describe(device)
                 folders.write_start(out, settings, now, updater.iteration)
-        _tell_start(console, settings, updater, out, device)
+        tell(_start(settings, updater, out, device))
         _run(trainer, settings)
     if trainer.stopped != "done":
-        console.print(
+        tell(
             f"Stopped at iteration {trainer.iteration}: {trainer.stopped}. --resume auto continues."
         )
-    console.print(f"Samples: {out / 'samples' / f'{trainer.iteration:07d}.png'}", soft_wrap=True)
+    tell(f"Samples: {out / 'samples' / f'{trainer.iteration:07d}.png'}")
     return Model(updater, settings.flat(), out)
 
 
@@ -120,10 +122,6 @@ def _place(settings: Settings, data: Mapping[str, Any]) -> Iterator[folders.Plac
         return
     with folders.held(settings, data) as place:
         yield ranks.from_first(place)
-
-
-def _sayer(console: Console) -> Say:
-    return lambda text: console.print(text, soft_wrap=True, highlight=False)
 
 
 def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | None]:
@@ -241,7 +239,7 @@ def _evaluator(
         if {"evaluation_interval", "extractor", "inception_weights"} & s.model_fields_set:
             raise
         # nobody asked for scores by name, so the lack of a download stops nothing
-        console.print(f"This run is not evaluated. {error}", style="yellow", soft_wrap=True)
+        say(console, f"This run is not evaluated. {error}", "yellow")
         return None
 
 
@@ -293,7 +291,7 @@ def _test_set(settings: Settings) -> DataSet | None:
 
 
 def _go_on(
-    trainer: Trainer, path: Path, settings: Settings, data: Mapping[str, Any], say: Say
+    trainer: Trainer, path: Path, settings: Settings, data: Mapping[str, Any], tell: Say
 ) -> None:
     """Take over a snapshot's state; UserError if it is not of this run."""
     content, updater = read_snapshot(path), trainer.updater
@@ -313,7 +311,7 @@ def _go_on(
         ) from None
     _check_not_past(trainer, path, old)
     if recorded is None:
-        say(f"{path} does not say on what data it was trained: they are taken to be these.")
+        tell(f"{path} does not say on what data it was trained: they are taken to be these.")
 
 
 def _check_not_past(trainer: Trainer, path: Path, old: Mapping[str, Any]) -> None:
@@ -341,9 +339,8 @@ def _take_weights(updater: Updater, path: Path) -> None:
         raise UserError(f"The networks of {path} are not these: {reason}") from None
 
 
-def _tell_start(
-    console: Console, settings: Settings, updater: Updater, out: Path, device: torch.device
-) -> None:
+def _start(settings: Settings, updater: Updater, out: Path, device: torch.device) -> str:
+    """What a run says first."""
     counts = ", ".join(
         f"{name} {sum(p.numel() for p in network.parameters()):,}"
         for name, network in updater.named_children()
@@ -351,10 +348,8 @@ def _tell_start(
     )
     verb = f"Continuing at iteration {updater.iteration}" if updater.iteration else "Training"
     shape = "x".join(map(str, updater.spec.image))
-    console.print(
+    return (
         f"{verb} {settings.run.algorithm} on {dataset_label(settings.run.dataset)} "
         f"({len(updater.data.data):,} images, {shape} for the networks), {device}; "
-        f"parameters: {counts}. Results: {out}",
-        soft_wrap=True,
-        highlight=False,
+        f"parameters: {counts}. Results: {out}"
     )

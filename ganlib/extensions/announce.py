@@ -10,9 +10,11 @@ from typing import Any
 from rich.console import Console
 from torch import Tensor
 
+from common.console import say
 from ganlib.runtime import synchronize
 from ganlib.trainer import Extension, Trainer
 
+CENTURY = 3_155_760_000  # seconds; beyond a few of them the calendar ends
 AFTER = 20  # iterations; the first half is left out, it warms up
 
 
@@ -33,10 +35,12 @@ class Announce(Extension):
             self._start = time.monotonic()
         if done == AFTER:
             seconds = (time.monotonic() - self._start) / (AFTER - AFTER // 2)
-            self.console.print(self._sentence(trainer, seconds), soft_wrap=True, highlight=False)
+            say(self.console, self._sentence(trainer, seconds))
 
     def _sentence(self, trainer: Trainer, seconds: float) -> str:
-        left = timedelta(seconds=round(seconds * (trainer.max_iter - trainer.iteration)))
+        left = timedelta(
+            seconds=min(CENTURY, round(seconds * (trainer.max_iter - trainer.iteration)))
+        )
         end = (datetime.now() + left).strftime("%Y-%m-%d %H:%M")
         return (
             f"{1 / seconds:.3g} iterations/s: done in {left}, at {end}. "

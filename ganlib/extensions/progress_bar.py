@@ -4,8 +4,11 @@ import time
 from collections import deque
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from common.console import say
+from common.printable import printable
 from ganlib.trainer import Extension, Trainer
 
 WINDOW = 100
@@ -35,7 +38,7 @@ class ProgressBar(Extension):
     def initialize(self, trainer: Trainer) -> None:
         self._progress.start()
         self._task = self._progress.add_task(
-            trainer.out.parent.name,
+            escape(printable(trainer.out.parent.name)),
             total=trainer.max_iter,
             completed=trainer.iteration,
             rate="",
@@ -54,10 +57,10 @@ class ProgressBar(Extension):
         if new and not self.console.is_terminal and time.monotonic() - self._shown > PAUSE:
             self._shown = time.monotonic()
             left = (trainer.max_iter - trainer.iteration) / max(rate, 1e-9)
-            self.console.print(
+            say(
+                self.console,
                 f"{trainer.iteration}/{trainer.max_iter}  {rate:.3g} it/s  {left:.0f} s left  "
                 + _losses(trainer),
-                highlight=False,
             )
 
     def _rate(self, trainer: Trainer) -> float:
