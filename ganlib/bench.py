@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from common.data import DataSet, Loader, Shape, fit_spec
-from common.errors import UserError, one_line
+from common.errors import StoppedError, UserError, one_line
 from common.seeds import generator
 from ganlib import environment
 from ganlib.config import AlgorithmConfig, RunConfig
@@ -306,7 +306,7 @@ def _row(
     try:
         cost = cost or count(work, device)
         timing = _time(work, device, mode, precision, iterations)
-    except RuntimeError as problem:  # of memory, of a compiler, of a loss
+    except (RuntimeError, StoppedError) as problem:  # of memory, of a compiler, of a loss
         error = _sentence(problem)
     settings = work.config.model_dump(mode="json")
     return Row(work.name, settings, work.image, mode, precision, ceiling, cost, timing, error)
@@ -315,7 +315,9 @@ def _row(
 def _time(
     work: Work, device: torch.device, mode: Mode, precision: Precision, iterations: int
 ) -> Timing:
-    """Times a fresh updater; RuntimeError if it cannot run so, or its losses are not finite."""
+    """Times a fresh updater; RuntimeError if it cannot run so, StoppedError if its losses are not
+    finite.
+    """
     _clean(device)
     start = time.perf_counter()
     updater, reasons = assemble(work, device), list[str]()
@@ -374,7 +376,7 @@ def _on(device: torch.device) -> AbstractContextManager[Any]:
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
-def _sentence(error: RuntimeError) -> str:
+def _sentence(error: Exception) -> str:
     return "out of memory" if is_out_of_memory(error) else one_line(error)
 
 

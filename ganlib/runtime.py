@@ -79,7 +79,7 @@ def use_cores() -> None:
         torch.set_num_threads(max(1, min(torch.get_num_threads(), cores() // ranks.local_count())))
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Whether it was the memory, of a GPU or of the host, that did not suffice."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate" in str(error)
 
