@@ -4,18 +4,19 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 import ganlib
 from common.data import DataSpec
-from common.errors import UserError
+from common.errors import UserError, one_line
 from common.files import atomic
 from common.net import Generator
 from ganlib.model import Model, assemble
@@ -54,9 +55,12 @@ def write_weights(model: Model, path: Path) -> None:
         temporary.write_bytes(save(tensors, {"format": "pt"}))
 
 
-def write_card(model: Model, path: Path) -> None:
-    """model_card(model) as JSON."""
-    text = json.dumps(model_card(model), indent=2, ensure_ascii=False) + "\n"
+def write_card(model: Model, path: Path, weights: Path | None = None) -> None:
+    """model_card(model) as JSON, with the SHA-256 of the file of weights if there is one."""
+    card = model_card(model)
+    if weights is not None:
+        card["sha256"] = sha256(weights.read_bytes()).hexdigest()
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     with atomic(path) as temporary:
         temporary.write_text(text, "utf-8")
 
@@ -89,21 +93,26 @@ def model_card(model: Model) -> dict[str, Any]:
 def load_export(folder: str | Path, device: str | None = None) -> Model:
     """The model that an export holds: its samples are those of the snapshot it was made from.
 
-    Raises UserError if the folder holds no export, or one that does not fit this library.
+    Raises UserError if the folder holds no export, a damaged one, or one that does not fit this
+    library.
     """
     folder = Path(folder)
     try:
         card = json.loads((folder / CARD).read_text("utf-8"))
-        weights = load_file(folder / WEIGHTS)
+        content = (folder / WEIGHTS).read_bytes()
+        weights = load(content)
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{folder} holds no whole {CARD} and {WEIGHTS}.") from error
-    updater = assemble(card["settings"], _spec(card["data"]), device)
+    digest = sha256(content).hexdigest()
     try:
+        if card.get("sha256", digest) != digest:
+            raise UserError(f"{folder / WEIGHTS} is damaged, or not that of its {CARD}.")
+        updater = assemble(card["settings"], _spec(card["data"]), device)
         generator_of(updater).load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(f"{folder / WEIGHTS} does not fit {card['algorithm']} here.") from error
-    updater.iteration = card["iteration"]
-    return Model(updater, card["settings"], folder, card["images_seen"])
+        updater.iteration = card["iteration"]
+        return Model(updater, card["settings"], folder, card["images_seen"])
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder} does not fit this ganlib: {one_line(error)}.") from error
 
 
 def write_onnx(model: Model, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from common.sources import HDF5
 from evaluation import Origin
 from evaluation.blocks import Range
 from evaluation.images import ARRAYS, open_images
+from ganlib.memory import require
 from ganlib.model import Model, load
 from ganlib.scoring import origin_of
 from ganlib.snapshot import list_snapshots, newest_snapshot
@@ -50,6 +52,8 @@ def samples(
 ) -> Target:
     """n samples of a generator; UserError if they are points, which no extractor takes."""
     updater = model.updater
+    pixels = 4 * min(n, batch_size) * prod(updater.spec.image)
+    require(pixels, "Batches", "give a smaller --batch-size", updater.clock.device)
     if updater.spec.native == POINTS:
         raise UserError(
             f"{path} makes points, whose modes are counted while it trains: see the lines of "

@@ -63,11 +63,10 @@ def test_kill_9_at_any_moment_loses_nothing(
 ) -> None:
     """The end is that of a run that nobody killed, bit by bit."""
     settings: dict[str, Any] = {"algorithm": name, "dataset": str(toy_file), "width": 0.05}
-    settings |= {"batch_size": 8, "gpu": -1, "max_iter": 400, "display_interval": 3}
+    settings |= {"batch_size": 8, "gpu": -1, "max_iter": 100_000, "display_interval": 3}
     settings |= {"snapshot_interval": 2, "sample_interval": 5, "tensorboard": False}
     settings |= {"evaluation_interval": 0, "ema_decay": 0.9}
-    dice, killed, torn = Random(name), 0, 0
-    out = Path("parts")
+    dice, out, torn, reached = Random(name), Path("parts"), 0, 0
 
     def kill(pid: int) -> int:
         time.sleep(0.05 + 1.5 * dice.random())
@@ -75,23 +74,15 @@ def test_kill_9_at_any_moment_loses_nothing(
         return wait(pid)
 
     for _ in range(KILLS):
-        before = in_a_child(lambda: ganlib.train(**settings, out="parts", resume="auto"), kill)
-        if before == 0:
-            break  # it came to its end first
-        assert before == -signal.SIGKILL
-        killed += 1
+        status = in_a_child(lambda: ganlib.train(**settings, out="parts", resume="auto"), kill)
+        assert status == -signal.SIGKILL
         assert all(is_whole(path) for path in list_snapshots(out / "snapshots"))
         torn += len([p for p in out.rglob(".*") if p.name != ".lock"])
-        reached = (
-            read_snapshot(newest_snapshot(out))["updater"]["iteration"]
-            if list_snapshots(out / "snapshots")
-            else 0
-        )
+        if list_snapshots(out / "snapshots"):
+            reached = read_snapshot(newest_snapshot(out))["updater"]["iteration"]
     settings["max_iter"] = reached + 7
-    last = {**settings, "out": "parts", "resume": "auto"}
-    if (out / "DONE").exists():
-        last["resume"] = "parts"
-    assert in_a_child(lambda: ganlib.train(**last), wait) == 0
+    last = in_a_child(lambda: ganlib.train(**settings, out="parts", resume="auto"), wait)
+    assert last == 0
     whole = ganlib.train(**settings, out="whole")
     a, b = (read_snapshot(newest_snapshot(p))["updater"] for p in (out, whole.out))
     assert a["iteration"] == b["iteration"] == settings["max_iter"]
@@ -99,9 +90,8 @@ def test_kill_9_at_any_moment_loses_nothing(
     iterations = [line["iteration"] for line in read_lines(out / "log.jsonl")]
     assert iterations == list(range(3, settings["max_iter"] + 1, 3))
     assert [p for p in out.rglob(".*")] == []
-    assert killed >= KILLS // 2
     with capsys.disabled():
-        print(f"\n{name}: {killed} kills, {torn} torn files swept, equal at {a['iteration']}")
+        print(f"\n{name}: {KILLS} kills, {torn} torn files swept, equal at {a['iteration']}")
 
 
 # --- Bad input

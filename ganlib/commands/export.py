@@ -55,9 +55,10 @@ def command(snapshot: Path, out: Path, wanted: Format, plugin_dir: tuple[Path, .
         raise UserError(f"ONNX needs {' and '.join(missing)}: {export.INSTALL}")
     model = load(snapshot)
     with writing(out / export.CARD), staged(out) as folder:
-        if wanted != "onnx":
-            export.write_weights(model, folder / export.WEIGHTS)
-        export.write_card(model, folder / export.CARD)
+        weights = folder / export.WEIGHTS if wanted != "onnx" else None
+        if weights is not None:
+            export.write_weights(model, weights)
+        export.write_card(model, folder / export.CARD, weights)
         if wanted != "safetensors" and not missing:
             with stderr_console().status("tracing the generator for ONNX"):
                 export.write_onnx(model, folder / export.ONNX)

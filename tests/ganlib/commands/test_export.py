@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,10 @@ def test_card(run: Run, make_snapshot: Make) -> None:
     path = make_snapshot(ema_decay=0.9, out="/home/somebody/secret")
     run("export", path, "--out", "out", "--format", "safetensors")
     card = json.loads(Path("out/model_card.json").read_text("utf-8"))
+    digest = card.pop("sha256", None)
     assert card == json.loads(json.dumps(model_card(ganlib.load(path))))
+    weights = Path("out/generator.safetensors")
+    assert digest == (sha256(weights.read_bytes()).hexdigest() if weights.exists() else None)
     gen = ganlib.load(path).updater.gen
     assert card["algorithm"] == "dcgan" and "1511.06434" in card["paper"]
     assert card["parameters"] == sum(p.numel() for p in gen.parameters())
@@ -181,3 +185,41 @@ def test_damaged_export(run: Run, snapshot: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(UserError, match="generator.safetensors"):
         load_export("out")
+
+
+def test_a_damaged_export_is_refused(run: Run, snapshot: Path) -> None:
+    assert run("export", snapshot, "--out", "out", "--format", "safetensors").exit_code == 0
+    weights, card = Path("out/generator.safetensors"), Path("out/model_card.json")
+    whole = weights.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-5] ^= 1
+    weights.write_bytes(flipped)
+    with pytest.raises(UserError, match="generator.safetensors is damaged, or not that of its"):
+        load_export("out")
+    weights.write_bytes(whole)
+    good = json.loads(card.read_text())
+    changes: list[dict[str, Any]] = [{"data": 3}, {"settings": None}, {"settings": {"width": "x"}}]
+    for change in [*changes, {"data": {"image": [1, 2]}}]:
+        card.write_text(json.dumps({**good, **change}))
+        with pytest.raises(UserError, match="out does not fit this ganlib"):
+            load_export("out")
+    card.write_text("[1]")
+    with pytest.raises(UserError, match="out does not fit this ganlib"):
+        load_export("out")
+    card.write_text(json.dumps({k: v for k, v in good.items() if k != "sha256"}))
+    assert load_export("out").sample(1).shape == (1, 1, 28, 28)
+
+
+def test_what_could_not_be_written_leaves_the_old_export(
+    run: Run, snapshot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("export", snapshot, "--out", "out", "--format", "safetensors").exit_code == 0
+    before = {p.name: p.read_bytes() for p in Path("out").iterdir()}
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ganlib.export.write_card", full)
+    error = run("export", snapshot, "--out", "out", "--format", "safetensors").exception
+    assert isinstance(error, UserError) and "No space left on device" in str(error)
+    assert {p.name: p.read_bytes() for p in Path("out").iterdir()} == before
