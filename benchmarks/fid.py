@@ -20,9 +20,9 @@ from evaluation import Evaluator
 from evaluation.cache import cache_folder
 from evaluation.extractors.inception import VARIABLE, Inception
 from evaluation.features import Extractor, Options, Precision, make_extractor
-from ganlib.bench import Work, assemble
-from ganlib.precision import set_float32
-from ganlib.runtime import synchronize
+from ganlib.speed.bench import Work, assemble
+from ganlib.speed.precision import set_float32
+from ganlib.training.devices import synchronize
 
 N_REFERENCE = 4096  # real images: more than features, so that their covariance has full rank
 N_WARM_UP = 512  # images

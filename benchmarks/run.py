@@ -18,8 +18,8 @@ from common.errors import UserError
 if TYPE_CHECKING:
     import torch
 
-    from ganlib.bench import Mode
-    from ganlib.precision import Precision
+    from ganlib.speed.bench import Mode
+    from ganlib.speed.precision import Precision
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = [work.name for work in WORKLOADS if work.work is not None]
@@ -69,8 +69,8 @@ def _measure(
     iterations: int | None,
     fid_images: int,
 ) -> None:
-    from ganlib import bench
-    from ganlib.runtime import pick_device
+    from ganlib.speed import bench
+    from ganlib.training.devices import pick_device
 
     where = pick_device(None, device)
     gpu = where.type == "cuda"
@@ -96,8 +96,8 @@ def measure(
     iterations: int,
 ) -> list[Any]:
     """The rows of one workload, printed as well."""
-    from ganlib import bench
-    from ganlib.bench_table import show
+    from ganlib.commands._bench_table import show
+    from ganlib.speed import bench
 
     assert work.work is not None
     made = [work.work(work.name)]

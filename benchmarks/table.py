@@ -20,8 +20,8 @@ from benchmarks.workloads import (
     Workload,
 )
 from common.errors import UserError
-from ganlib.bench import Row
-from ganlib.bench_table import HEADERS, cells, number
+from ganlib.commands._bench_table import HEADERS, cells, number
+from ganlib.speed.bench import Row
 
 HERE = Path(__file__).parent
 UNMEASURED = "unmeasured"
@@ -29,7 +29,7 @@ MISSING = "not here yet"
 SAME = ""  # in place of what the row above says
 
 Runs = Mapping[str, Any]
-"""Of one card: a report of ganlib.bench by the name of its workload."""
+"""Of one card: a report of ganlib.speed.bench by the name of its workload."""
 
 
 def read(folder: Path) -> dict[str, Runs]:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from common.data import DataSpec
-    from ganlib.bench import Work
     from ganlib.registry import Algorithm
+    from ganlib.speed.bench import Work
 
 QUICKSTART = Path(__file__).parents[1] / "example_configs" / "quickstart.yaml"
 CARD = "NVIDIA H100 80GB HBM3"
@@ -52,8 +52,8 @@ def of(algorithm: str, **settings: Any) -> "Callable[[str], Work]":
     """A registered algorithm with these settings on colour images of 32 pixels."""
 
     def make(name: str) -> "Work":
-        from ganlib.bench import Work
         from ganlib.registry import algorithms
+        from ganlib.speed.bench import Work
 
         found = algorithms[algorithm]
         return Work(name, found, found.config(**settings))
@@ -78,9 +78,9 @@ def _with_wide_generator(algorithm: "Algorithm") -> "Algorithm":
 
 def quickstart(name: str) -> "Work":
     """example_configs/quickstart.yaml, at the size of Fashion-MNIST."""
-    from ganlib.bench import Work
     from ganlib.registry import algorithms
-    from ganlib.settings import read_yaml, resolve
+    from ganlib.runs.settings import read_yaml, resolve
+    from ganlib.speed.bench import Work
 
     settings = resolve(read_yaml(QUICKSTART))
     algorithm = algorithms[settings.run.algorithm]

@@ -28,3 +28,12 @@ def reading(path: str | Path) -> Iterator[None]:
     except OSError as error:
         what = error.filename if isinstance(error.filename, str) else path
         raise UserError(f"{what} cannot be read: {error.strerror or error}.") from None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the system refuses inside becomes a UserError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None

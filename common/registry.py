@@ -1,7 +1,7 @@
 """Names of things that live in files: listed without an import, imported one at a time."""
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -27,14 +27,36 @@ def modules(folder: Path) -> Iterable[tuple[str, Path]]:
     return [(file.stem, file) for file in sorted(folder.glob("*.py")) if file.stem[0] not in "._"]
 
 
-def packages(marker: str) -> Callable[[Path], Iterable[tuple[str, Path]]]:
-    """A finder of the folders in a folder that hold the file `marker`, as (name, __init__.py)."""
+def packages(attribute: str) -> Callable[[Path], Iterable[tuple[str, Path]]]:
+    """A finder of the folders in a folder whose __init__.py assigns `attribute`, as (name,
+    __init__.py); one that cannot be parsed counts if it has the word, for its error to be told.
+    """
 
     def find(folder: Path) -> Iterable[tuple[str, Path]]:
-        found = sorted(folder.glob(f"*/{marker}"))
-        return [(file.parent.name, file.parent / "__init__.py") for file in found]
+        files = sorted(folder.glob("*/__init__.py"))
+        return [(file.parent.name, file) for file in files if _assigns(file, attribute)]
 
     return find
+
+
+def _assigns(file: Path, attribute: str) -> bool:
+    try:
+        source = file.read_text("utf-8")
+        return attribute in source and any(
+            isinstance(target, ast.Name) and target.id == attribute
+            for statement in ast.parse(source).body
+            for target in _targets(statement)
+        )
+    except SyntaxError:
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _targets(statement: ast.stmt) -> Sequence[ast.expr]:
+    if isinstance(statement, ast.Assign):
+        return statement.targets
+    return [statement.target] if isinstance(statement, ast.AnnAssign) else []
 
 
 class Registry(Generic[T]):

@@ -10,6 +10,7 @@ import click
 
 from common.errors import StoppedError, UserError
 from common.printable import printable
+from common.registry import modules
 
 COMMANDS = Path(__file__).parent / "commands"
 
@@ -18,7 +19,7 @@ class Verbs(click.Group):
     """Verbs that are imported only when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(file.stem for file in COMMANDS.glob("*.py") if file.stem != "__init__")
+        return [name for name, _ in modules(COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):

@@ -1,4 +1,4 @@
-"""The central registry: every folder of ganlib/ that holds an updater.py is an algorithm."""
+"""The central registry: every folder of ganlib/ that declares an ALGORITHM is one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from common.registry import Registry, modules, packages
 
 if TYPE_CHECKING:
-    from torch import device, nn
+    from torch import nn
 
-    from common.data import DataSpec, Loader
+    from common.data import DataSpec
     from ganlib.config import AlgorithmConfig
-    from ganlib.trainer import Extension
-    from ganlib.updater import Updater
+    from ganlib.training.trainer import Extension
+    from ganlib.training.updater import Updater
 
 
 @dataclass(frozen=True)
@@ -47,27 +47,15 @@ class Algorithm:
             networks["dis"] = augment_input(networks["dis"], config.diffaugment)
         return networks
 
-    def assemble(
-        self, config: "AlgorithmConfig", data: "Loader | None", spec: "DataSpec", device: "device"
-    ) -> "Updater":
-        """The updater and its networks on `device`, with weights from PyTorch's own generator.
 
-        Raises UserError if the device has no memory for them.
-        """
-        from ganlib import memory, runtime
-
-        nbytes = memory.size_of(lambda: self.networks(config, spec))
-        memory.require(nbytes, "Networks", "give a smaller --width", device)
-        networks = self.networks(config, spec)
-        placed = {name: runtime.place(network, device) for name, network in networks.items()}
-        return self.updater(config, data, spec, placed).to(device)
-
+ROOMS = ("commands", "common", "evaluation", "runs", "sampling", "speed", "training")
+"""Folders of ganlib/ that are no algorithms, whose names none may have."""
 
 algorithms: Registry[Algorithm] = Registry(
-    "algorithm", "ganlib", "ALGORITHM", packages("updater.py"), "ganlib.algorithms"
+    "algorithm", "ganlib", "ALGORITHM", packages("ALGORITHM"), "ganlib.algorithms"
 )
 extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
-    "extension", "ganlib.extensions", "make", modules, "ganlib.extensions"
+    "extension", "ganlib.training.extensions", "make", modules, "ganlib.extensions"
 )
 
 
@@ -81,6 +69,9 @@ def add_plugins(folder: Path) -> None:
     folder = folder.resolve()
     if not folder.is_dir():
         raise UserError(f"There is no plugin folder {folder}.")
+    for name, source in algorithms.find(folder):
+        if name in ROOMS:
+            raise UserError(f"{source.parent} is called as a room of ganlib is: rename it.")
     algorithms.add_folder(folder)
     if (folder / "datasets").is_dir():
         datasets.add_folder(folder / "datasets")

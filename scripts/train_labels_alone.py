@@ -16,10 +16,10 @@ from torch import Tensor, device
 
 from common.errors import UserError
 from common.sources import open_dataset
-from ganlib.grid import plan
-from ganlib.run import build
-from ganlib.settings import Settings
-from ganlib.updater import Updater
+from ganlib.runs.grid import plan
+from ganlib.runs.run import build
+from ganlib.runs.settings import Settings
+from ganlib.training.updater import Updater
 
 CONFIG = Path("example_configs/fashion_mnist_cpu.yaml")
 

@@ -95,7 +95,7 @@ def tensors(tree: Any) -> list[Tensor]:
 def record(
     body: Callable[[], Values], random: torch.Generator
 ) -> tuple[Values, Callable[[], None]]:
-    """What ganlib.graph.Recorder asks for."""
+    """What ganlib.speed.graph.Recorder asks for."""
     tape, state = Tape(), random.get_state()
     try:
         with torch.random.fork_rng(), Waits(), tape:

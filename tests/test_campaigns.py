@@ -21,7 +21,7 @@ from common.lines import read_lines
 from ganlib.__main__ import main
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
-from ganlib.snapshot import is_whole, list_snapshots, newest_snapshot, read_snapshot
+from ganlib.training.snapshot import is_whole, list_snapshots, newest_snapshot, read_snapshot
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -65,7 +65,7 @@ def test_kill_9_at_any_moment_loses_nothing(
     settings: dict[str, Any] = {"algorithm": name, "dataset": str(toy_file), "width": 0.05}
     settings |= {"batch_size": 8, "gpu": -1, "max_iter": 100_000, "display_interval": 3}
     settings |= {"snapshot_interval": 2, "sample_interval": 5, "tensorboard": False}
-    settings |= {"evaluation_interval": 0, "ema_decay": 0.9}
+    settings |= {"evaluation_interval": 0, "ema_decay": 0.9, "lr_decay": "none"}
     dice, out, torn, reached = Random(name), Path("parts"), 0, 0
 
     def kill(pid: int) -> int:

@@ -9,9 +9,9 @@ import torch
 from tape import prepare, record
 from torch import Tensor
 
-from ganlib.graph import WARM_UP, Graphs
 from ganlib.registry import algorithms
-from ganlib.updater import NonFiniteError
+from ganlib.speed.graph import WARM_UP, Graphs
+from ganlib.training.updater import NonFiniteError
 
 Make = Callable[..., Any]
 

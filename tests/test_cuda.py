@@ -13,7 +13,7 @@ from common import hdf5, transfer
 from common.data import DataSet, Loader, fit_spec
 from common.hdf5 import read_hdf5, write_hdf5
 from ganlib.registry import algorithms
-from ganlib.snapshot import newest_snapshot, read_snapshot
+from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
 GPUS = ["cuda:0"] if torch.cuda.is_available() else []
 SMALL = {"batch_size": 8, "width": 0.25, "display_interval": 2, "sample_interval": 0}

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlib import precision, runtime
-from ganlib.compiled import compile_losses
-from ganlib.graph import WARM_UP, CudaRecorder, Graphs
 from ganlib.registry import algorithms
+from ganlib.speed import precision
+from ganlib.speed.compiled import compile_losses
+from ganlib.speed.graph import WARM_UP, CudaRecorder, Graphs
+from ganlib.training import devices
 
 Make = Callable[..., Any]
 GPUS = ["cuda:0"] if torch.cuda.is_available() else []
@@ -24,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture
 def deterministic() -> Iterator[None]:
-    runtime.make_deterministic()
+    devices.make_deterministic()
     precision.set_float32("fp32")
     yield
     torch.use_deterministic_algorithms(False)
@@ -37,7 +38,7 @@ def on_gpu(make_updater: Make) -> Make:
     def make(name: str, device: str, **settings: Any) -> Any:
         updater = make_updater(name, **settings)
         for network in updater.children():
-            runtime.place(network, torch.device(device))
+            devices.place(network, torch.device(device))
         updater.to(device)
         updater.data.device = torch.device(device)
         for optimizer in updater.optimizer.values():

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from common.data import DataSpec
-from ganlib.grid import plan
 from ganlib.registry import algorithms
-from ganlib.settings import read_yaml, resolve
+from ganlib.runs.grid import plan
+from ganlib.runs.settings import read_yaml, resolve
 
 FOLDER = Path(__file__).parents[1] / "example_configs"
 GRID = FOLDER / "fashion_mnist_cpu.yaml"

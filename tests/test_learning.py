@@ -17,7 +17,7 @@ from torch import Tensor
 import ganlib
 from common.sources import open_dataset
 from ganlib.registry import algorithms
-from ganlib.snapshot import newest_snapshot, read_snapshot
+from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
 ROOT = Path(ganlib.__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

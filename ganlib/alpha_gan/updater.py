@@ -11,7 +11,7 @@ from common.layers import evaluating
 from common.losses import loss_dis_softplus, loss_gen_softplus, loss_gen_wasserstein
 from common.net import Generator
 from ganlib import config
-from ganlib.reconstruction import Reconstructing
+from ganlib.training.reconstruction import Reconstructing
 
 # what encoder and generator descend to pass for real
 LOSSES = {

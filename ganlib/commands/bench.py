@@ -11,13 +11,13 @@ import click
 
 from common.console import stderr_console
 from common.errors import UserError
-from ganlib.outputs import writing
+from ganlib.commands._outputs import output
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ganlib.bench import Mode, Row, Say, Work
-    from ganlib.precision import Precision
+    from ganlib.speed.bench import Mode, Row, Say, Work
+    from ganlib.speed.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,10 @@ def _check(asked: Asked) -> None:
 
 def _bench(asked: Asked) -> bool:
     """Everything in its order: check, measure, print, write. Whether a measurement failed."""
-    from ganlib import bench
-    from ganlib.bench_table import show
+    from ganlib.commands._bench_table import show
     from ganlib.registry import add_plugins
-    from ganlib.runtime import pick_device
+    from ganlib.speed import bench
+    from ganlib.training.devices import pick_device
 
     for folder in asked.plugin_dir:
         add_plugins(folder)
@@ -133,7 +133,7 @@ def _bench(asked: Asked) -> bool:
     precisions = asked.precision or usual
     iterations = asked.iterations or bench.ITERATIONS[device.type]
     if asked.file is not None:
-        with writing(asked.file):  # a wrong place shows before the work is done
+        with output(asked.file):  # a wrong place shows before the work is done
             pass
     rows: list[Row] = []
     with progress(stderr_console(), len(works) * len(modes) * len(precisions)) as say:
@@ -147,10 +147,10 @@ def _bench(asked: Asked) -> bool:
 
 
 def _works(asked: Asked) -> "list[Work]":
-    from ganlib.bench import Work
     from ganlib.config import RunConfig
     from ganlib.registry import algorithms
-    from ganlib.settings import resolve
+    from ganlib.runs.settings import resolve
+    from ganlib.speed.bench import Work
 
     given = dict(map(_pair, asked.settings))
     for name in given:
@@ -200,6 +200,6 @@ def progress(console: "Console", total: int) -> "Iterator[Say]":
 def _write(report: dict[str, Any], path: Path) -> None:
     from common.files import atomic
 
-    with writing(path), atomic(path) as temporary:
+    with output(path), atomic(path) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     click.echo(path)

@@ -73,7 +73,7 @@ def write(tables: "Sequence[Table]", folder: Path) -> Path:
 
 def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
     """Print the tables."""
-    from ganlib.terminal import table_console
+    from ganlib.commands._terminal import table_console
 
     console = table_console(console)
     for table in tables:

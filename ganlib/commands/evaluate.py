@@ -14,12 +14,12 @@ from common.console import stderr_console
 from common.errors import UserError
 from common.paths import reading
 from common.printable import printable
-from ganlib.outputs import writing
+from ganlib.commands._outputs import output
 
 if TYPE_CHECKING:
     from evaluation import Evaluation, Evaluator
     from evaluation.features import Options, Precision
-    from ganlib.targets import Target
+    from ganlib.commands._targets import Target
 
 RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0), "0,255": (0.0, 255.0)}
 
@@ -183,9 +183,9 @@ def _evaluate(path: Path, asked: Asked) -> None:
     """Everything in its order: load, look at the first images, score, print, write."""
 
     from evaluation.evaluate import check_metrics
-    from ganlib.score_table import describe, show
-    from ganlib.scoring import progress_bar
-    from ganlib.targets import is_run, open_target
+    from ganlib.commands._score_table import describe, show
+    from ganlib.commands._targets import is_run, open_target
+    from ganlib.training.scoring import progress_bar
 
     wanted = _metrics(asked)
     check_metrics(wanted or ())
@@ -203,7 +203,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
     evaluator = _evaluator(target, asked, device)
     for file in (asked.out, asked.duplicates_picture):
         if file is not None:
-            with writing(file):  # a wrong place shows before the work is done
+            with output(file):  # a wrong place shows before the work is done
                 pass
     metrics = wanted or _sensible(evaluator, asked)
     images = _looked_at(target, evaluator)
@@ -224,13 +224,13 @@ def _evaluate(path: Path, asked: Asked) -> None:
 
 def _prepare(asked: Asked) -> str:
     """Register plugins; the device as PyTorch calls it."""
-    from ganlib import runtime
     from ganlib.registry import add_plugins
+    from ganlib.training import devices
 
     for folder in asked.plugin_dir:
         with reading(folder):
             add_plugins(folder)
-    return str(runtime.pick_device(None, asked.device))
+    return str(devices.pick_device(None, asked.device))
 
 
 def _metrics(asked: Asked) -> tuple[str, ...] | None:
@@ -254,7 +254,7 @@ def _sensible(evaluator: "Evaluator", asked: Asked) -> tuple[str, ...]:
 
 def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
     """By the options first, then by the settings of the target's run."""
-    from ganlib.scoring import make_evaluator
+    from ganlib.training.scoring import make_evaluator
 
     run = {} if asked.dataset is not None else target.settings
     root = asked.data_root or (Path(run["data_root"]) if run.get("data_root") else None)
@@ -309,22 +309,22 @@ def _write(
     from common.files import atomic
     from common.lines import append_line
     from common.pictures import save
-    from ganlib.neighbours import neighbours
-    from ganlib.scoring import SCORES, scores_line
+    from ganlib.commands._neighbours import neighbours
+    from ganlib.training.scoring import SCORES, scores_line
 
     line = scores_line(result.scores, target.iteration, target.images)
     if run is not None:
-        with writing(run / SCORES):
+        with output(run / SCORES):
             append_line(run / SCORES, line)
         click.echo(printable(run / SCORES))
     if asked.out is not None:
         text = json.dumps({"target": str(target.path), **line}, indent=2)
-        with writing(asked.out), atomic(asked.out) as temporary:
+        with output(asked.out), atomic(asked.out) as temporary:
             temporary.write_text(text + "\n", "utf-8")
         click.echo(printable(asked.out))
     if asked.duplicates_picture is not None and result.nearest is not None:
         picture = neighbours(target, evaluator, result.nearest)
-        with writing(asked.duplicates_picture):
+        with output(asked.duplicates_picture):
             save(picture, asked.duplicates_picture)
         click.echo(printable(asked.duplicates_picture))
 
@@ -332,7 +332,7 @@ def _write(
 def _self_test(asked: Asked) -> int:
     """Print every answer; the exit status, 1 if one is wrong."""
 
-    from ganlib.self_test import answers
+    from ganlib.commands._self_test import answers
 
     device, console, wrong = _prepare(asked), stderr_console(), False
     with _told_warnings():

@@ -8,7 +8,7 @@ import click
 from common.console import stderr_console
 from common.errors import UserError
 from common.files import staged
-from ganlib.outputs import writing
+from ganlib.commands._outputs import output
 
 Format = Literal["safetensors", "onnx", "all"]
 
@@ -44,9 +44,9 @@ def command(snapshot: Path, out: Path, wanted: Format, plugin_dir: tuple[Path, .
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; give a folder.")
 
-    from ganlib import export
-    from ganlib.model import load
     from ganlib.registry import add_plugins
+    from ganlib.sampling import export
+    from ganlib.sampling.model import load
 
     for folder in plugin_dir:
         add_plugins(folder)
@@ -54,7 +54,7 @@ def command(snapshot: Path, out: Path, wanted: Format, plugin_dir: tuple[Path, .
     if missing and wanted == "onnx":
         raise UserError(f"ONNX needs {' and '.join(missing)}: {export.INSTALL}")
     model = load(snapshot)
-    with writing(out / export.CARD), staged(out) as folder:
+    with output(out / export.CARD), staged(out) as folder:
         weights = folder / export.WEIGHTS if wanted != "onnx" else None
         if weights is not None:
             export.write_weights(model, weights)

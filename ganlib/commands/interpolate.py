@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from common.errors import UserError
-from ganlib.outputs import check_file, writing
+from ganlib.commands._outputs import check_file, output
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganlib.model import Model
+    from ganlib.sampling.model import Model
 
 FRAMES = {".png": 10, ".gif": 30}
 
@@ -79,8 +79,8 @@ def command(
         check_file(out, tuple(FRAMES), "a .png or a .gif")
         stops, frames = _stops(numbers or "0,1"), _frames(frames, out)
 
-    from ganlib.model import load
     from ganlib.registry import add_plugins
+    from ganlib.sampling.model import load
 
     for folder in plugin_dir:
         add_plugins(folder)
@@ -138,13 +138,13 @@ def _write_walk(model: "Model", stops: list[int], seed: int, frames: int, out: P
 
     if out.suffix.lower() == ".png":
         strip = grid(_walk(model, stops, seed, frames).flatten(0, 1), frames)
-        with writing(out):
+        with output(out):
             save(strip, out)
         return
     closed = stops if stops[0] == stops[-1] else [*stops, stops[0]]
     # Without the last picture of each leg, which is the first one of the next.
     film = films(_walk(model, closed, seed, frames)[:, :-1].flatten(0, 1))
-    with writing(out):
+    with output(out):
         save_animation(film, out)
 
 
@@ -152,8 +152,8 @@ def _walk(model: "Model", stops: list[int], seed: int, frames: int) -> "Tensor":
     """Images (legs, frames, C, H, W)."""
     import torch
 
-    from ganlib.latent import walk
-    from ganlib.memory import require
+    from ganlib.sampling.latent import walk
+    from ganlib.training.memory import require
 
     pictures = (len(stops) - 1) * frames
     numbers = prod(model.spec.image) + model.updater.gen.n_hidden
@@ -186,8 +186,8 @@ def _write_sum(model: "Model", terms: list[tuple[int, int]], seed: int, out: Pat
     import torch
 
     from common.pictures import frames, save
-    from ganlib.equation import equation
-    from ganlib.latent import signed_sum
+    from ganlib.sampling.equation import equation
+    from ganlib.sampling.latent import signed_sum
 
     z, y = model.latents([number for _, number in terms], seed)
     try:
@@ -198,5 +198,5 @@ def _write_sum(model: "Model", terms: list[tuple[int, int]], seed: int, out: Pat
     pictures = frames(model.decode(torch.cat([z, total[None]]), y))
     first = " " if terms[0][0] > 0 else "-"
     signs = first + "".join("+" if sign > 0 else "-" for sign, _ in terms[1:]) + "="
-    with writing(out):
+    with output(out):
         save(equation(pictures, signs), out)

@@ -25,7 +25,7 @@ def command(name: str, origin: str, plugin_dir: Path | None) -> None:
 
     Writes the folder NAME, which works at once; change its update_core() and its networks.
     """
-    from ganlib.template import HOME, start
+    from ganlib.commands._template import HOME, start
 
     folder = start(name, origin, HOME if plugin_dir is None else plugin_dir)
     place = "" if plugin_dir is None else f" --plugin-dir {plugin_dir}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from common.errors import UserError
-from ganlib.outputs import check_file, writing
+from ganlib.commands._outputs import check_file, output
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,10 +62,10 @@ def command(
     _check_out(out, n, force)
 
     from common.data import POINTS
-    from ganlib.image_files import write_array, write_folder, write_grid
-    from ganlib.memory import require
-    from ganlib.model import load
     from ganlib.registry import add_plugins
+    from ganlib.sampling.image_files import write_array, write_folder, write_grid
+    from ganlib.sampling.model import load
+    from ganlib.training.memory import require
 
     for folder in plugin_dir:
         add_plugins(folder)
@@ -84,7 +84,7 @@ def command(
     # Before anything is written: it refuses a generator that needs more than a seed.
     model.latents([0], seed)
     batches = _watched(model.updater.sample(n, seed, batch_size, truncation), n)
-    with writing(out):
+    with output(out):
         match _kind(out):
             case ".png":
                 write_grid(batches, n, out)

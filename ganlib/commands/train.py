@@ -6,10 +6,10 @@ from typing import Any, cast
 import click
 
 from common.errors import UserError
+from ganlib.commands._options import options
 from ganlib.config import AlgorithmConfig, RunConfig
-from ganlib.options import options
 from ganlib.registry import add_plugins, algorithms
-from ganlib.settings import plugin_folders, read_yaml, unknown_setting
+from ganlib.runs.settings import plugin_folders, read_yaml, unknown_setting
 
 
 class TrainCommand(click.Command):
@@ -93,7 +93,7 @@ def command(ctx: click.Context, /, seeds: str | None, **values: Any) -> None:
     named = cast(TrainCommand, ctx.command).algorithm or ""
     if seeds is not None or "," in named:
         ctx.exit(_train_grid(named, seeds, given))
-    from ganlib.run import gather, run
+    from ganlib.runs.run import gather, run
 
     run(gather(given))
 
@@ -102,7 +102,7 @@ def _train_grid(names: str, seeds: str | None, given: dict[str, Any]) -> int:
     """Train, print the table and what failed; the exit status."""
     from evaluation.compare import compare
     from ganlib.commands.compare import show
-    from ganlib.grid import plan, train_grid
+    from ganlib.runs.grid import plan, train_grid
 
     planned = plan(names, seeds, given)
     outcomes = train_grid(planned)
@@ -125,7 +125,7 @@ def _options_of_all() -> list[click.Option]:
 
 def _no_flag(flag: str, name: str, algorithm_names: str, fields: set[str]) -> str:
     """The sentence for a flag that a grid does not have."""
-    from ganlib.grid import owners, parse_names
+    from ganlib.runs.grid import owners, parse_names
 
     having = owners(name, parse_names(algorithm_names))
     if not having:
@@ -147,7 +147,7 @@ def _algorithm(args: list[str]) -> str | None:
         add_plugins(folder)
     name = peeked["algorithm"] or file.get("algorithm")
     if name is None and peeked["resume"] not in (None, "auto"):
-        from ganlib.run import settings_to_resume
+        from ganlib.runs.run import settings_to_resume
 
         name = settings_to_resume(peeked["resume"]).get("algorithm")
     return name if name is None else str(name)

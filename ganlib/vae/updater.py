@@ -10,7 +10,7 @@ from common.data import DataSet
 from common.layers import evaluating
 from common.seeds import generator
 from ganlib import config
-from ganlib.reconstruction import Reconstructing
+from ganlib.training.reconstruction import Reconstructing
 
 from .densities import kl_normal
 from .net import Decoder, Encoder

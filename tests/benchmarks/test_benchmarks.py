@@ -14,8 +14,8 @@ from benchmarks import fid, run, table
 from benchmarks.workloads import CARD, WORKLOADS, Workload, choose
 from common.errors import UserError
 from evaluation.features import Extractor, Features, Options
-from ganlib import bench
-from ganlib.bench import Cost, Row, Timing
+from ganlib.speed import bench
+from ganlib.speed.bench import Cost, Row, Timing
 
 CPU = torch.device("cpu")
 

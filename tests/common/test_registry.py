@@ -109,16 +109,29 @@ def test_two_things_of_one_name_are_refused(folder: Path, tmp_path: Path) -> Non
     assert animals["cat"] == "meow"
 
 
-def test_folders_with_a_marker(folder: Path) -> None:
-    for name in ("cat", "dog"):
+def test_folders_that_assign_a_name(folder: Path) -> None:
+    """Read, not imported; a folder with other files of the same names is none."""
+    sources = {
+        "cat": "SOUND = 'meow'",
+        "dog": "SOUND: str = 'woof'",
+        "fish": '"""Has no SOUND."""\nNOISE = SOUND = ""',
+        "stone": "print('SOUND')",
+        "wind": "def f():\n    SOUND = 'hush'",
+        "echo": "raise RuntimeError\nSOUND = 'o'",
+        "torn": "SOUND =",
+        "worn": "words =",
+    }
+    for name, source in sources.items():
         (folder / name).mkdir()
-        (folder / name / "__init__.py").write_text(f"SOUND = '{name} noise'")
-    (folder / "cat" / "sound.py").touch()
+        (folder / name / "__init__.py").write_text(source)
+    (folder / "empty").mkdir()
     animals: Registry[str] = Registry(
-        "animal", folder.name, "SOUND", packages("sound.py"), "ganlib.no_such_group"
+        "animal", folder.name, "SOUND", packages("SOUND"), "ganlib.no_such_group"
     )
-    assert animals.names() == ["cat"]
-    assert animals["cat"] == "cat noise"
+    assert animals.names() == ["cat", "dog", "echo", "fish", "torn"]
+    assert animals["cat"] == "meow" and animals["dog"] == "woof"
+    with pytest.raises(UserError, match="The animal 'torn' .* cannot be used: SyntaxError"):
+        animals["torn"]
 
 
 def test_entry_points(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ import ganlib
 from common.data import DataSpec
 from ganlib.__main__ import cli
 from ganlib.registry import algorithms
-from ganlib.settings import resolve
-from ganlib.snapshot import write_snapshot
+from ganlib.runs.settings import resolve
+from ganlib.training.snapshot import write_snapshot
 
 SPEC = DataSpec((1, 32, 32), (1, 28, 28), "pad", 10)
 
@@ -52,7 +52,7 @@ def make_snapshot(tmp_path: Path) -> Make:
 
 
 def _updater(flat: dict[str, Any], spec: DataSpec) -> Any:
-    from ganlib.model import assemble
+    from ganlib.sampling.model import assemble
 
     torch.manual_seed(0)
     updater = assemble(flat, spec)

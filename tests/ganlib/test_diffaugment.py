@@ -13,8 +13,9 @@ from common.data import DataSet, DataSpec
 from common.errors import UserError
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm, algorithms
-from ganlib.settings import resolve
-from ganlib.updater import Updater
+from ganlib.runs.settings import resolve
+from ganlib.training.assembly import assemble
+from ganlib.training.updater import Updater
 
 Make = Callable[..., Any]
 ALL = "color,translation,cutout"
@@ -141,7 +142,7 @@ def test_without_a_discriminator_there_is_nothing_to_augment() -> None:
 def test_a_run_takes_it_from_assemble() -> None:
     config = algorithms["sngan"].config(diffaugment=("color",), width=0.1)
     spec = DataSpec((1, 32, 32), (1, 32, 32))
-    updater = algorithms["sngan"].assemble(config, None, spec, torch.device("cpu"))
+    updater = assemble(algorithms["sngan"], config, None, spec, torch.device("cpu"))
     dis: Any = updater.dis
     x = torch.rand(2, 1, 32, 32)
     torch.manual_seed(0)

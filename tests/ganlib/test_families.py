@@ -15,7 +15,7 @@ from common.hdf5 import write_hdf5
 from common.net import Generator
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm, algorithms
-from ganlib.updater import Updater
+from ganlib.training.updater import Updater
 
 SMALL = {"batch_size": 4, "gpu": -1, "sample_interval": 0, "evaluation_interval": 0, "max_iter": 3}
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from common.data import DataSpec
 from ganlib.lsgan.net import build
 from ganlib.registry import algorithms
-from ganlib.settings import read_yaml, resolve
+from ganlib.runs.settings import read_yaml, resolve
 
 Make = Callable[..., Any]
 CHURCH = Path(__file__).parents[2] / "example_configs" / "lsgan_lsun_church.yaml"

@@ -7,7 +7,7 @@ import pytest
 from evaluation.comparison.recipes import ELSEWHERE, NO_RECIPE
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
-from ganlib.settings import resolve
+from ganlib.runs.settings import resolve
 
 TELL_APART = {"flip", "init_from", "max_images", "precision", "accumulate", "sync_bn"}
 

@@ -8,10 +8,10 @@ import torch
 import yaml
 from torch import Tensor
 
-from ganlib.grid import plan
 from ganlib.improved_gan.updater import Updater
-from ganlib.run import build
-from ganlib.settings import Settings
+from ganlib.runs.grid import plan
+from ganlib.runs.run import build
+from ganlib.runs.settings import Settings
 from scripts.train_labels_alone import CONFIG, main, train
 
 SMALL: dict[str, Any] = {

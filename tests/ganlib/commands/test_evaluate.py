@@ -22,7 +22,8 @@ from common.hdf5 import read_hdf5
 from common.lines import read_lines
 from evaluation import Score, differences
 from evaluation.features import extractors
-from ganlib import self_test, targets
+from ganlib.commands import _self_test as self_test
+from ganlib.commands import _targets as targets
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

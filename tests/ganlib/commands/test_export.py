@@ -17,9 +17,9 @@ from torch import Tensor, nn
 import ganlib
 from common.data import DataSpec
 from common.errors import UserError
-from ganlib.export import load_export, model_card, write_onnx
 from ganlib.registry import algorithms
-from ganlib.settings import resolve
+from ganlib.runs.settings import resolve
+from ganlib.sampling.export import load_export, model_card, write_onnx
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -219,7 +219,7 @@ def test_what_could_not_be_written_leaves_the_old_export(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ganlib.export.write_card", full)
+    monkeypatch.setattr("ganlib.sampling.export.write_card", full)
     error = run("export", snapshot, "--out", "out", "--format", "safetensors").exception
     assert isinstance(error, UserError) and "No space left on device" in str(error)
     assert {p.name: p.read_bytes() for p in Path("out").iterdir()} == before

@@ -12,8 +12,8 @@ import ganlib
 from common.errors import UserError
 from common.pictures import frames, grid
 from ganlib.commands.interpolate import _walk
-from ganlib.latent import signed_sum
-from ganlib.updater import Updater
+from ganlib.sampling.latent import signed_sum
+from ganlib.training.updater import Updater
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-import ganlib.template
+import ganlib.commands._template
 from common.errors import UserError
 from ganlib.registry import algorithms
 
@@ -49,7 +49,7 @@ def test_text(run: Run) -> None:
 
 def test_rest_of_the_folder_is_copied(run: Run) -> None:
     _new(run, "my_gan")
-    there = Path(ganlib.template.HOME) / "wgan_gp"
+    there = Path(ganlib.commands._template.HOME) / "wgan_gp"
     assert Path("mine/my_gan/net.py").read_text() == (there / "net.py").read_text()
     assert Path("mine/my_gan/updater.py").read_text() == (there / "updater.py").read_text()
 
@@ -67,7 +67,7 @@ def test_references_to_itself_are_renamed(run: Run) -> None:
 def test_default_place_is_ganlib_itself(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ganlib.template, "HOME", tmp_path)
+    monkeypatch.setattr(ganlib.commands._template, "HOME", tmp_path)
     result = run("new", "my_gan", "--from", "dcgan")
     assert result.exit_code == 0 and (tmp_path / "my_gan" / "updater.py").exists()
     assert "--plugin-dir" not in result.stdout
@@ -86,7 +86,7 @@ def test_default_place_is_ganlib_itself(
 )
 def test_docstring(source: str, expected: str) -> None:
     new = "Starts from dcgan; say here in one sentence what is new."
-    assert ganlib.template._say_origin(source, "dcgan") == expected.replace("NEW", new)
+    assert ganlib.commands._template._say_origin(source, "dcgan") == expected.replace("NEW", new)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_docstring(source: str, expected: str) -> None:
         ("größe", "lower-case"),
         ("lambda", "Python"),
         ("dcgan", "already"),
-        ("trainer", "already"),
+        ("training", "already"),
         ("commands", "already"),
         ("datasets", "something else"),
         ("train", "something else"),
@@ -129,7 +129,7 @@ def test_nothing_is_left_of_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch)
     def fail(*_: Any) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(ganlib.template, "_rename", fail)
+    monkeypatch.setattr(ganlib.commands._template, "_rename", fail)
     error = run("new", "my_gan", "--plugin-dir", "mine").exception
     assert isinstance(error, UserError) and "the disk is full" in str(error)
     assert list(Path("mine").iterdir()) == []

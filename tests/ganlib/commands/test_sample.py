@@ -15,7 +15,7 @@ import ganlib
 from common.data import DataSpec
 from common.errors import UserError
 from common.pictures import grid, to_uint8
-from ganlib.updater import Updater
+from ganlib.training.updater import Updater
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

@@ -1,0 +1,75 @@
+"""Command-line options made from the fields of the settings."""
+
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ganlib.runs.settings import ALIASES
+
+SHORT = {"algorithm": "-a", "gpu": "-g", "out": "-o"}
+WORDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
+
+def options(model: type[BaseModel]) -> list[click.Option]:
+    """One option per field. Values stay text (None if not given): the model checks them."""
+    return [_option(name, field) for name, field in model.model_fields.items()]
+
+
+def _option(name: str, field: FieldInfo) -> click.Option:
+    text = f"{field.description or ''} {_facts(field)}".strip()
+    flag = name.replace("_", "-")
+    if bool in _flatten(field.annotation):
+        return click.Option([name, f"--{flag}/--no-{flag}"], default=None, help=text)
+    other = [f"--{alias}" for alias, target in ALIASES.items() if target == name]
+    spellings = list(dict.fromkeys([f"--{flag}", f"--{name}", *other]))
+    short = [SHORT[name]] if name in SHORT else []
+    # click takes any flag_value, None too, to mean that the value may be left out
+    optional: dict[str, Any] = {"flag_value": "auto"} if name == "resume" else {}
+    return click.Option(
+        [name, *short, *spellings],
+        multiple=get_origin(field.annotation) is tuple,
+        help=text,
+        metavar=_kind(field),
+        default=None,
+        is_flag=False,
+        **optional,
+    )
+
+
+def _kind(field: FieldInfo) -> str:
+    types = [t for t in _flatten(field.annotation) if t is not NoneType]
+    if get_origin(types[0]) is Literal:
+        return "|".join(map(str, get_args(types[0])))
+    return {"int": "N", "float": "X", "Path": "PATH", "str": "NAME"}.get(types[0].__name__, "VALUE")
+
+
+def _facts(field: FieldInfo) -> str:
+    """Range and default in brackets."""
+    facts = [
+        f"{word} {getattr(bound, key):g}"
+        for bound in _bounds(field)
+        for key, word in WORDS.items()
+        if getattr(bound, key, None) is not None
+    ]
+    unsaid = any(field.default is nothing for nothing in (None, (), "", False))
+    if not (field.is_required() or unsaid):
+        facts.append(f"default {field.default}")
+    return f"[{'; '.join(facts)}]" if facts else ""
+
+
+def _bounds(field: FieldInfo) -> list[Any]:
+    inner = [m for t in get_args(field.annotation) for m in getattr(t, "__metadata__", ())]
+    nested = [m for entry in inner for m in getattr(entry, "metadata", [])]
+    return [*field.metadata, *inner, *nested]
+
+
+def _flatten(annotation: Any) -> list[Any]:
+    """The plain types in a union, an Annotated or a tuple."""
+    if get_origin(annotation) is Literal or not get_args(annotation):
+        return [annotation]
+    parts = get_args(annotation)
+    first = parts[:1] if hasattr(annotation, "__metadata__") else parts
+    return [t for part in first for t in _flatten(part)]

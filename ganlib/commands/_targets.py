@@ -1,0 +1,145 @@
+"""What `ganlib evaluate` can score: a generator's samples, or images of any program."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from common.data import POINTS
+from common.errors import UserError
+from common.paths import expand, reading
+from common.sources import HDF5
+from evaluation import Origin
+from evaluation.blocks import Range
+from evaluation.images import ARRAYS, open_images
+from ganlib.sampling.model import Model, load
+from ganlib.training.memory import require
+from ganlib.training.scoring import origin_of
+from ganlib.training.snapshot import list_snapshots, newest_snapshot
+
+KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stream of images, and what is known of it.
+
+    path: of the file or folder. batches(): all images from the first one, NCHW, uint8 or float in
+    [-1, 1]. pick(numbers): the images with these numbers, in that order. settings: of the run, {}
+    if there was none. iteration, images: how far training had come.
+    """
+
+    path: Path
+    batches: Callable[[], Iterator[Tensor]]
+    pick: Callable[[Sequence[int]], Tensor]
+    origin: Origin = Origin()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    iteration: int | None = None
+    images: int | None = None
+
+
+def samples(
+    path: Path,
+    model: Model,
+    n: int,
+    seed: int = 0,
+    batch_size: int = 256,
+    truncation: float | None = None,
+) -> Target:
+    """n samples of a generator; UserError if they are points, which no extractor takes."""
+    updater = model.updater
+    pixels = 4 * min(n, batch_size) * prod(updater.spec.image)
+    require(pixels, "Batches", "give a smaller --batch-size", updater.clock.device)
+    if updater.spec.native == POINTS:
+        raise UserError(
+            f"{path} makes points, whose modes are counted while it trains: see the lines of "
+            "scores.jsonl, and --evaluation-interval."
+        )
+
+    def pick(numbers: Sequence[int]) -> Tensor:
+        z, y = updater.latents(list(numbers), seed)
+        return updater.decode(z if truncation is None else updater.gen.truncate(z, truncation), y)
+
+    return Target(
+        path,
+        lambda: updater.sample(n, seed, batch_size, truncation),
+        pick,
+        origin_of(updater, seed, truncation),
+        model.settings,
+        updater.iteration,
+        model.images,
+    )
+
+
+def files(path: Path, value_range: Range | None = None) -> Target:
+    """The images in a folder or a file; value_range: see open_images."""
+    place = expand(path).absolute()  # a folder called as a data set is would be taken for that
+
+    def batches() -> Iterator[Tensor]:
+        return open_images(place, value_range=value_range)
+
+    def pick(numbers: Sequence[int]) -> Tensor:
+        wanted, found, start = set(numbers), dict[int, Tensor](), 0
+        for batch in batches():
+            here = wanted.intersection(range(start, start + len(batch)))
+            found |= {number: batch[number - start] for number in here}
+            start += len(batch)
+            if len(found) == len(wanted):
+                break
+        return torch.stack([found[number] for number in numbers])
+
+    return Target(path, batches, pick)
+
+
+def open_target(
+    path: Path,
+    device: str,
+    n: int,
+    seed: int = 0,
+    batch_size: int = 256,
+    truncation: float | None = None,
+    best: bool = False,
+    value_range: Range | None = None,
+) -> Target:
+    """What lies at `path`; of a run's folder the newest snapshot, or best.pt."""
+    with reading(path):
+        folder, run = path.is_dir(), is_run(path)
+    if best and not run:
+        raise UserError(f"--best is for a run's folder, and {path} is none: leave it out.")
+    if value_range is not None and (folder or path.suffix.lower() not in ARRAYS):
+        raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
+    if not run and (folder or path.suffix.lower() in (*ARRAYS, *HDF5)):
+        if truncation is not None:
+            raise UserError(f"--truncation is for a generator, and {path} holds images.")
+        return files(_existing(path), value_range)
+    snapshot = _of_run(path, best) if run else _existing(path)
+    if not run and snapshot.suffix.lower() != ".pt":
+        raise UserError(f"{path} cannot be scored: give {KINDS}.")
+    return samples(snapshot, load(snapshot, device), n, seed, batch_size, truncation)
+
+
+def is_run(path: Path) -> bool:
+    """Whether `path` is the folder of a run."""
+    return (path / "config.yaml").is_file() or bool(list_snapshots(path / "snapshots"))
+
+
+def _of_run(run: Path, best: bool) -> Path:
+    if not best:
+        return newest_snapshot(run)
+    snapshot = run / "snapshots" / "best.pt"
+    if not snapshot.is_file():
+        raise UserError(
+            f"{run} has no {snapshot.relative_to(run)}: train with --best-by, or leave --best out."
+        )
+    return snapshot
+
+
+def _existing(path: Path) -> Path:
+    with reading(path):
+        if not path.exists():
+            raise UserError(f"There is no {path}: give {KINDS}.")
+    return path

@@ -1,0 +1,96 @@
+"""A new algorithm's folder, copied from another's."""
+
+import ast
+import re
+import shutil
+import tempfile
+from keyword import iskeyword
+from pathlib import Path
+
+import ganlib
+from common.errors import UserError
+from ganlib.commands._outputs import output
+from ganlib.registry import algorithms
+
+HOME = Path(ganlib.__file__).parent
+# Folders of a plugin folder that hold something else than an algorithm, and what ganlib gives.
+TAKEN = {"datasets", "extensions", *ganlib.__all__}
+README = """\
+# {name}
+
+Starts from {origin}. What is new, in one or two sentences.
+
+Paper: author, author, year, title, link.
+
+## Train
+
+    python train.py --algorithm {name}
+
+## Results
+
+| data set | iterations | IS | FID | command |
+|---|---|---|---|---|
+
+## What differs from the paper
+
+- Nothing known.
+"""
+
+
+def start(name: str, origin: str, home: Path) -> Path:
+    """Make home/name, a copy of the algorithm `origin` under a new name; whole or not there.
+
+    UserError if the name cannot be an algorithm's, is taken, or `origin` is not a folder.
+    """
+    if home.is_dir():
+        algorithms.add_folder(home.resolve())
+    source = algorithms.check(origin).source
+    if source is None or not source.is_file():
+        raise UserError(f"'{origin}' is no folder of files to start from; choose another --from.")
+    _check(name, home)
+    folder = home / name
+    with output(folder), tempfile.TemporaryDirectory(dir=home, prefix=f".{name}.") as temporary:
+        copy = Path(temporary) / name
+        shutil.copytree(source.parent, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        _rename(copy, name, origin)
+        copy.rename(folder)
+    return folder
+
+
+def _check(name: str, home: Path) -> None:
+    if not re.fullmatch("[a-z][a-z0-9_]*", name) or iskeyword(name):
+        raise UserError(
+            f"'{name}' cannot be an algorithm's name: give lower-case letters, digits and _, "
+            "a letter first, and no word of Python's own."
+        )
+    if name in algorithms.names():
+        raise UserError(f"There is an algorithm '{name}' already ({algorithms.check(name).place}).")
+    for path in (home, HOME):
+        for there in (path / name, path / f"{name}.py"):
+            if there.exists():
+                raise UserError(f"{there} is there already; choose another name.")
+    if name in TAKEN:
+        raise UserError(f"'{name}' means something else in ganlib; choose another name.")
+
+
+def _rename(folder: Path, name: str, origin: str) -> None:
+    for file in folder.rglob("*.py"):
+        text = file.read_text("utf-8")
+        file.write_text(re.sub(rf"\bganlib\.{origin}\b", f"ganlib.{name}", text), "utf-8")
+    init = folder / "__init__.py"
+    init.write_text(_say_origin(init.read_text("utf-8"), origin), "utf-8")
+    (folder / "README.md").write_text(README.format(name=name, origin=origin), "utf-8")
+
+
+def _say_origin(source: str, origin: str) -> str:
+    """A module's source with the first paragraph of its docstring replaced; the paper stays."""
+    idea = f"Starts from {origin}; say here in one sentence what is new."
+    body = ast.parse(source).body
+    if ast.get_docstring(ast.parse(source)) is None:
+        return f'"""{idea}"""\n\n{source}'
+    lines = source.splitlines(keepends=True)
+    start, end = body[0].lineno - 1, body[0].end_lineno
+    first, blank, more = "".join(lines[start:end]).partition("\n\n")
+    quotes = re.match("[rRuU]?(\"{3}|'{3})", first)
+    new = quotes[0] + idea + blank + more if quotes and blank else f'"""{idea}"""\n'
+    return "".join([*lines[:start], new, *lines[end:]])

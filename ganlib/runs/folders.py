@@ -1,0 +1,226 @@
+"""Where runs live on disk: result/<algorithm>_<dataset>/seed<N>[-k]."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from common.errors import UserError
+from common.files import atomic, remove_torn
+from common.fingerprint import changes
+from common.paths import writing
+from common.sources import dataset_label
+from ganlib.runs import lock
+from ganlib.runs.settings import Settings, read_yaml
+from ganlib.training.snapshot import list_snapshots, newest_snapshot, peek_snapshot
+
+ROOT = Path("result")
+PARTS = ("snapshots", "samples")
+"""Folders in that of a run."""
+
+
+class NothingToResume(UserError):
+    """There are runs, and none to go on with: finished ones, or of other settings or data."""
+
+
+class Place(NamedTuple):
+    """A run's folder, and the snapshot to go on from; None for a start."""
+
+    out: Path
+    snapshot: Path | None
+
+
+@contextmanager
+def held(settings: Settings, data: Mapping[str, Any]) -> Iterator[Place]:
+    """The place of a run on data of this fingerprint, for this process alone.
+
+    Folders that are made for it and still empty at the end are removed again. Raises UserError if
+    there is nothing to go on from, or the folder cannot be had.
+    """
+    found = _to_resume(settings, data)
+    out, made = _make_folder(settings, found)
+    try:
+        with lock.held(out):
+            remove_torn(out)
+            yield Place(out, None if found is None else snapshot_at(found))
+    finally:
+        _remove_empty(made)
+
+
+def snapshot_at(path: Path) -> Path:
+    """A snapshot file as it is, of a run's folder the newest."""
+    return newest_snapshot(path) if path.is_dir() else path
+
+
+def _to_resume(settings: Settings, data: Mapping[str, Any]) -> Path | None:
+    """The run or the snapshot to go on from."""
+    if settings.run.resume == "auto":
+        return find_unfinished(settings, data)
+    return None if settings.run.resume is None else Path(settings.run.resume)
+
+
+def _make_folder(settings: Settings, found: Path | None) -> tuple[Path, list[Path]]:
+    """The run's folder with its parts, and what of it was made, the innermost first."""
+    out = settings.run.out
+    if found is not None:
+        out = out or snapshot_at(found).resolve().parent.parent
+    with writing(out or ROOT):
+        if out is None:
+            return _make_next(settings)
+        if found is None and _holds_run(out) and not _is_abandoned(settings, out):
+            raise UserError(f"{out} already holds a run; give another --out.")
+        return out, _make(out)
+
+
+def _make_next(settings: Settings) -> tuple[Path, list[Path]]:
+    """The next free folder below result/."""
+    for path in _candidates(settings):
+        try:
+            return path, _make(path, new=not _is_abandoned(settings, path))
+        except FileExistsError:
+            continue
+    raise AssertionError("the candidates never end")
+
+
+def _make(out: Path, new: bool = False) -> list[Path]:
+    """Make a folder and its parts, and say what was made; FileExistsError if it is not `new`."""
+    wanted = [*(out / part for part in PARTS), out, *out.parents]
+    made = [path for path in wanted if not path.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=not new)
+        for part in PARTS:
+            (out / part).mkdir(exist_ok=True)
+    except OSError:
+        _remove_empty(made)
+        raise
+    return made
+
+
+def _is_abandoned(settings: Settings, path: Path) -> bool:
+    """Whether `resume: auto` may begin here again: a run was killed before its first snapshot."""
+    return settings.run.resume == "auto" and _holds_run(path) and not _snapshots(path)
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # something is in it, or it is gone
+            continue
+
+
+def find_unfinished(settings: Settings, data: Mapping[str, Any]) -> Path | None:
+    """The newest unfinished run with the same settings and data, None if there is no run to go on
+    with.
+
+    data: a fingerprint. Raises NothingToResume if a run with these settings has finished, or with
+    the differences if every unfinished run has other settings or data.
+    """
+    differences = ""
+    for run in _started(settings):
+        finished, old = (run / "DONE").exists(), read_settings(run)
+        recorded = peek_snapshot(newest_snapshot(run)).get("data")
+        words = difference(old, recorded, settings, data)
+        if not words and not finished:
+            return run
+        if not words and old.get("max_iter") == settings.algorithm.max_iter:
+            raise NothingToResume(
+                f"{run} has finished with these settings; leave --resume out to repeat it."
+            )
+        if not finished:
+            differences = differences or f"{run} differs: {words}"
+    if differences:
+        raise NothingToResume(
+            f"No unfinished run has these settings. {differences}. "
+            "Change them, or leave --resume out."
+        )
+    return None
+
+
+def difference(
+    old: Mapping[str, Any],
+    recorded: Mapping[str, Any] | None,
+    settings: Settings,
+    data: Mapping[str, Any],
+) -> str:
+    """Why a run with the settings `old` on the data `recorded` is not gone on with, as words; "" if
+    it is.
+
+    The same data may have moved. Where no fingerprint was recorded, their name must be the same.
+    """
+    wanted = settings.trajectory()
+    if recorded is None:
+        return compare_settings(old, wanted)
+    del wanted["dataset"]
+    others = changes(recorded, data)
+    words = [compare_settings(old, wanted), f"the data differ ({others})" if others else ""]
+    return ", ".join(filter(None, words))
+
+
+def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The settings of `new` that are not the same in `old`, as words; "" if none."""
+    missing = object()
+    different = [name for name in new if old.get(name, missing) != new[name]]
+    return ", ".join(f"{name} was {old.get(name)!r} and is now {new[name]!r}" for name in different)
+
+
+def read_settings(run: Path) -> dict[str, Any]:
+    """The settings that a run was started with; UserError if its file is damaged."""
+    return read_yaml(run / "config.yaml")
+
+
+def write_start(run: Path, settings: Settings, environment: dict[str, Any], iteration: int) -> None:
+    """config.yaml, with which --config repeats the run, and environment.json beside it, which keeps
+    how the run was begun and each time gone on with.
+    """
+    (run / "DONE").unlink(missing_ok=True)
+    with atomic(run / "config.yaml") as temporary:
+        flat = {**settings.flat(), "resume": None}
+        temporary.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
+    path = run / "environment.json"
+    first = _read_environment(path) if iteration else {}
+    if first:
+        again = {"iteration": iteration, **environment}
+        environment = {**first, "continued": [*first.get("continued", []), again]}
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(environment, indent=2) + "\n", "utf-8")
+
+
+def _read_environment(path: Path) -> dict[str, Any]:
+    """{} if the file is missing or damaged: it is only there to be read by people."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _candidates(settings: Settings) -> Iterator[Path]:
+    base = ROOT / f"{settings.run.algorithm}_{dataset_label(settings.run.dataset)}"
+    yield base / f"seed{settings.run.seed}"
+    k = 2
+    while True:
+        yield base / f"seed{settings.run.seed}-{k}"
+        k += 1
+
+
+def _started(settings: Settings) -> list[Path]:
+    """Folders that hold a run with a snapshot, the newest first."""
+    if settings.run.out is not None:
+        runs = [settings.run.out]
+    else:
+        first = next(_candidates(settings))
+        runs = [first, *first.parent.glob(f"{first.name}-*")]
+    started = [run for run in runs if _holds_run(run) and _snapshots(run)]
+    return sorted(started, key=lambda run: (run / "config.yaml").stat().st_mtime, reverse=True)
+
+
+def _holds_run(path: Path) -> bool:
+    return (path / "config.yaml").exists()
+
+
+def _snapshots(path: Path) -> list[Path]:
+    return list_snapshots(path / "snapshots")

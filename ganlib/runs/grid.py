@@ -1,0 +1,165 @@
+"""Several algorithms and seeds, one run after the other; what is finished is not trained again."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from common.console import say, stderr_console
+from common.errors import StoppedError, UserError
+from common.sources import dataset_label
+from ganlib.config import RunConfig
+from ganlib.registry import algorithms
+from ganlib.runs import folders
+from ganlib.runs.run import gather, run
+from ganlib.runs.settings import Settings, read_yaml
+from ganlib.sampling.model import Model
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one run: its folder, and why it failed or was stopped, if so."""
+
+    settings: Settings
+    out: Path | None = None
+    error: str = ""
+
+    def __str__(self) -> str:
+        return f"{_name(self.settings)}: {self.error or 'done'}"
+
+
+def plan(names: str, seeds: str | None, values: Mapping[str, Any]) -> list[Settings]:
+    """Checked settings of every run, before any of them starts.
+
+    names: algorithms with commas between. seeds: numbers likewise; None for the one seed of
+    `values`. values: flags as for runs.run.gather. In `config` what stands under an algorithm's
+    name is for this algorithm alone: {"max_iter": 1000, "sngan": {"n_dis": 1}}.
+    """
+    config = values.get("config") or {}
+    file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
+    _refuse(values, "resume", "a grid resumes by itself")
+    _refuse({**file, **values}, "out", "the runs of a grid have folders of their own below result")
+    if seeds is not None:
+        _refuse(values, "seed", "--seeds has them all")
+    chosen = parse_names(names)
+    numbers = [{}] if seeds is None else [{"seed": seed} for seed in parse_seeds(seeds)]
+    return [
+        gather(
+            {
+                **values,
+                "config": _part(file, algorithm, chosen),
+                "algorithm": algorithm,
+                "resume": "auto",
+                **number,
+            }
+        )
+        for algorithm in chosen
+        for number in numbers
+    ]
+
+
+def parse_names(text: str) -> list[str]:
+    """The algorithms in "dcgan,sngan", each once."""
+    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not names:
+        raise UserError("Which algorithms? Give --algorithm NAME,NAME,...; --list shows all.")
+    return names
+
+
+def parse_seeds(text: str) -> list[int]:
+    """The numbers in "0,1,2", each once."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise UserError(f"--seeds is '{text}'; give whole numbers with commas, such as 0,1,2.")
+    return list(dict.fromkeys(map(int, parts)))
+
+
+def train_grid(planned: Sequence[Settings], console: Console | None = None) -> list[Outcome]:
+    """Train one after the other. A run that fails does not stop the others, an interrupt does."""
+    console = console or stderr_console()
+    outcomes: list[Outcome] = []
+    for number, settings in enumerate(planned, 1):
+        head = f"[{number}/{len(planned)}] {_name(settings)}"
+        finished = find_finished(settings)
+        if finished is not None:
+            say(console, f"{head}: finished already, in {finished}", "bold")
+            outcomes.append(Outcome(settings, finished))
+            continue
+        say(console, head, "bold")
+        outcome = _train(settings, console)
+        outcomes.append(outcome)
+        if outcome.error:
+            say(console, str(outcome), "bold")
+        if outcome.error and outcome.out is not None:
+            break
+    return outcomes
+
+
+def find_finished(settings: Settings) -> Path | None:
+    """A run below result with these settings and as long as these that has reached its end."""
+    s = settings.run
+    place = folders.ROOT / f"{s.algorithm}_{dataset_label(s.dataset)}"
+    flat = settings.flat()
+    wanted = {**settings.trajectory(), **{k: flat[k] for k in ("max_iter", "max_images")}}
+    for path in sorted([place / f"seed{s.seed}", *place.glob(f"seed{s.seed}-*")]):
+        ended = (path / "DONE").exists() and (path / "config.yaml").exists()
+        if ended and not folders.compare_settings(folders.read_settings(path), wanted):
+            return path
+    return None
+
+
+def _train(settings: Settings, console: Console) -> Outcome:
+    started = time.monotonic()
+    try:
+        out = _run(settings, console).out
+    except (UserError, StoppedError) as error:
+        return Outcome(settings, error=str(error))
+    hours = (time.monotonic() - started) / 3600
+    limit = settings.run.max_hours
+    # the trainer keeps up to 2 % of the time for the last snapshot
+    in_time = limit is None or hours < 0.98 * limit
+    if in_time and not (out / "DONE").exists():
+        return Outcome(settings, out, "stopped; the same command goes on from here")
+    return Outcome(settings, out)
+
+
+def _run(settings: Settings, console: Console) -> Model:
+    """As `resume: auto`; where all unfinished runs have other settings, a run of its own."""
+    try:
+        return run(settings, console)
+    except folders.NothingToResume:
+        again = settings.run.model_copy(update={"resume": None})
+        return run(replace(settings, run=again), console)
+
+
+def _part(file: Mapping[str, Any], algorithm: str, chosen: Sequence[str]) -> dict[str, Any]:
+    """What a settings file says to one algorithm."""
+    own = file.get(algorithm) or {}
+    if not isinstance(own, Mapping):
+        raise UserError(f"'{algorithm}:' in the settings file should hold settings of its own.")
+    shared = {name: value for name, value in file.items() if name not in algorithms.names()}
+    known = {*RunConfig.model_fields, *algorithms[algorithm].config.model_fields}
+    for name in shared:
+        if name not in known and (having := owners(name, chosen)):
+            raise UserError(
+                f"{algorithm} has no setting '{name}': in the settings file of a grid, write it "
+                f"under '{having[0]}:'."
+            )
+    return {**shared, **own}
+
+
+def owners(name: str, among: Sequence[str]) -> list[str]:
+    """The algorithms that have a setting."""
+    return [other for other in among if name in algorithms[other].config.model_fields]
+
+
+def _refuse(values: Mapping[str, Any], name: str, reason: str) -> None:
+    if values.get(name) is not None:
+        raise UserError(f"Leave --{name} out: {reason}.")
+
+
+def _name(settings: Settings) -> str:
+    return f"{settings.run.algorithm}, seed {settings.run.seed}"

@@ -1,0 +1,1 @@
+"""How an update is done fast; no updater knows of it."""

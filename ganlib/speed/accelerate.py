@@ -1,0 +1,66 @@
+"""How an updater does its work on this machine: the settings for speed, put into effect."""
+
+from collections.abc import Callable
+
+import torch
+
+from common.errors import UserError
+from common.spectral_norm import iterate_together
+from ganlib.config import RunConfig
+from ganlib.speed import precision, sync_bn
+from ganlib.speed.compiled import Trial, compile_losses
+from ganlib.speed.graph import CudaRecorder, Graphs
+from ganlib.training import ranks
+from ganlib.training.updater import Updater
+
+Say = Callable[[str], None]
+
+
+def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> None:
+    """Prepare an updater, with its data and after its state was loaded, to train so many
+    iterations.
+    """
+    device = updater.clock.device
+    precision.set_float32(s.precision)
+    # shapes stay the same, so the search for the fastest convolutions is made once
+    torch.backends.cudnn.benchmark = not s.deterministic
+    networks = [network for name, network in updater.named_children() if name != "average"]
+    for network in networks:
+        if s.precision == "bf16":
+            precision.train_in_bf16(network)
+        if s.sync_bn and ranks.count() > 1:
+            sync_bn.synchronize(network)
+        iterate_together(network)
+    _share(updater, s)
+    _make_capturable(updater, device)
+    graph = device.type == "cuda" if s.graph is None else s.graph
+    if graph and device.type != "cuda":
+        raise UserError("--graph needs a GPU with CUDA: leave it out.")
+    if s.compile:
+        compile_losses(updater, say)
+
+    def perform() -> Callable[[], dict[str, torch.Tensor]]:
+        return Graphs(updater, CudaRecorder(), say) if graph else updater.iterate
+
+    decide = s.compile is None and device.type == "cuda" and not s.deterministic
+    # ranks must decide alike, and time differs between them
+    decide = decide and ranks.count() == 1 and not s.sync_bn
+    updater.perform = Trial(updater, iterations, perform, say) if decide else perform()
+
+
+def _share(updater: Updater, s: RunConfig) -> None:
+    if s.sync_bn and s.accumulate > 1:
+        raise UserError(
+            "--sync-bn joins the batches of several GPUs, and --accumulate takes a batch apart: "
+            "give one of them."
+        )
+    updater.split(s.accumulate)
+    ranks.broadcast_([*updater.parameters(), *updater.buffers()])
+
+
+def _make_capturable(updater: Updater, device: torch.device) -> None:
+    """Let optimizers keep their step count on the device, where a captured graph can move it."""
+    for optimizer in updater.optimizer.values():
+        for group in optimizer.param_groups:
+            if "capturable" in group:
+                group["capturable"] = device.type == "cuda"

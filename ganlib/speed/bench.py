@@ -1,0 +1,389 @@
+"""How fast an algorithm trains: time, floating-point operations and memory of its iterations.
+
+An updater is made anew for every mode, runs until all that is done once is done (optimizers' state,
+choice of kernels, compiling, capturing), and is then timed iteration by iteration.
+"""
+
+import gc
+import os
+import platform
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from datetime import date
+from itertools import cycle, pairwise, product
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, Literal
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from common.data import DataSet, Loader, Shape, fit_spec
+from common.errors import StoppedError, UserError, one_line
+from common.seeds import generator
+from ganlib.config import AlgorithmConfig, RunConfig
+from ganlib.registry import Algorithm
+from ganlib.speed.accelerate import accelerate
+from ganlib.speed.graph import WARM_UP, Graphs
+from ganlib.speed.precision import Precision, set_float32
+from ganlib.training import assembly, environment
+from ganlib.training.devices import is_out_of_memory, synchronize
+from ganlib.training.updater import Updater
+
+Mode = Literal["eager", "compile", "graph", "graph+compile"]
+MODES: Mapping[str, tuple[Mode, ...]] = {
+    "cpu": ("eager", "compile"),
+    "cuda": ("eager", "graph", "graph+compile"),
+}
+"""Ways to do an update, by the type of device."""
+PRECISIONS: Mapping[str, tuple[Precision, ...]] = {
+    "cpu": ("fp32", "bf16"),
+    "cuda": ("fp32", "tf32", "bf16"),
+}
+ITERATIONS = {"cpu": 10, "cuda": 50}
+"""Timed iterations, unless others are asked for."""
+UNTIMED = {"cpu": 3, "cuda": WARM_UP + 2}  # iterations at least before the first that is timed
+SECONDS = {"cpu": 0.0, "cuda": 1.0}  # and for so long at least, for the clocks of a GPU
+SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices whose product is the ceiling
+WINDOW = 1000  # iterations in which the commonest phase is looked for
+DATA_BYTES = 2**25
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is measured: an algorithm with its settings, on random images (C, H, W).
+
+    at: the number of the iteration, for algorithms whose work changes with it; by default half of
+    max_iter.
+    """
+
+    name: str
+    algorithm: Algorithm
+    config: AlgorithmConfig
+    image: Shape = (3, 32, 32)
+    at: int | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one iteration. images: real images that it takes from the data, so batch_size * n_dis for
+    most. flops: operations in convolutions and matrix products, a multiplication and an addition
+    counted as two.
+    """
+
+    images: int
+    flops: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """seconds: median of the timed iterations; low, high: their quartiles. warm_up: seconds until
+    the first of them. memory: bytes at the peak, of a GPU what tensors took, of a CPU what the
+    process took so far.
+    """
+
+    seconds: float
+    low: float
+    high: float
+    iterations: int
+    warm_up: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement. ceiling: FLOP/s of a large matrix product in the same precision on the same
+    device. Without a timing, `error` says in a sentence why there is none.
+    """
+
+    work: str
+    settings: Mapping[str, Any]
+    image: Shape
+    mode: Mode
+    precision: Precision
+    ceiling: float
+    cost: Cost | None = None
+    timing: Timing | None = None
+    error: str = ""
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """iterations_per_second, images_per_second (real images), tflops (10^12 FLOP/s) and
+        share_of_ceiling (0 to 1); nothing without a timing.
+        """
+        if self.timing is None or self.cost is None:
+            return {}
+        per_second = 1 / self.timing.seconds
+        return {
+            "iterations_per_second": per_second,
+            "images_per_second": self.cost.images * per_second,
+            "tflops": self.cost.flops * per_second / 1e12,
+            "share_of_ceiling": self.cost.flops * per_second / self.ceiling,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """In plain types, the rates with it."""
+        return {**asdict(self), "image": list(self.image), **self.rates}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "Row":
+        """What to_dict() gave; the rates follow from the rest."""
+        fields = {name: record[name] for name in cls.__dataclass_fields__}
+        fields["image"] = tuple(record["image"])
+        fields["cost"] = record["cost"] and Cost(**record["cost"])
+        fields["timing"] = record["timing"] and Timing(**record["timing"])
+        return cls(**fields)
+
+
+def check(device: torch.device, modes: Iterable[str], precisions: Iterable[str]) -> None:
+    """UserError for what cannot be measured on `device`."""
+    if device.type not in MODES:
+        raise UserError(f"Only a CPU or a GPU with CUDA can be measured, not {device}.")
+    here = "on the CPU" if device.type == "cpu" else "on a GPU"
+    for name, asked, there in (
+        ("mode", modes, MODES[device.type]),
+        ("precision", precisions, PRECISIONS[device.type]),
+    ):
+        for value in asked:
+            if value not in there:
+                raise UserError(f"There is no {name} {value} {here}: {', '.join(there)}.")
+
+
+def measure(
+    works: Iterable[Work],
+    device: torch.device,
+    modes: Sequence[Mode],
+    precisions: Sequence[Precision],
+    iterations: int,
+    say: Say = lambda text: None,
+) -> Iterator[Row]:
+    """A row for every work in every precision and mode, as they are done; say: what comes next."""
+    check(device, modes, precisions)
+    with _on(device):
+        say("the device's ceiling")
+        ceilings = {precision: ceiling(device, precision) for precision in precisions}
+        for work in works:
+            cost: Cost | None = None
+            for precision, mode in product(precisions, modes):
+                say(f"{work.name}, {mode}, {precision}")
+                row = _row(work, device, mode, precision, iterations, ceilings[precision], cost)
+                cost = row.cost
+                # not where an error is handled, whose frames hold the updater
+                _clean(device, "compile" in mode)
+                yield row
+
+
+def count(work: Work, device: torch.device) -> Cost:
+    """The cost of an iteration, by running one."""
+    updater = assemble(work, device)
+    accelerate(updater, _how(work, "eager", "fp32"), 1, lambda text: None)
+    updater.iteration = steady(updater, work)[0]
+    before = updater.images
+    with Flops() as flops:
+        updater.update()
+    return Cost(updater.images - before, flops.total)
+
+
+class Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up the operations of what runs in it, backward of any order too, by PyTorch's formulas.
+
+    PyTorch's own FlopCounterMode sorts them by module, which torch.func.grad does not bear.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        formula: Callable[..., int] | None = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            self.total += formula(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def ceiling(device: torch.device, precision: Precision, side: int | None = None) -> float:
+    """FLOP/s of the product of two square matrices in this precision: what the device can do."""
+    n = side or SIDE[device.type]
+    set_float32(precision)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = torch.randn(2, n, n, device=device).to(dtype)
+    clock(device, lambda: a @ b, 5)  # warm-up
+    return 2 * n**3 / median(clock(device, lambda: a @ b, 15))
+
+
+def clock(device: torch.device, body: Callable[[], object], n: int) -> list[float]:
+    """Seconds from the end of each of n calls of `body` to the end of the next, in the device's own
+    time: where a GPU waits for the host, that counts.
+    """
+    if device.type == "cuda":
+        synchronize(device)
+        make: Any = torch.cuda.Event
+        events = [make(enable_timing=True) for _ in range(n + 1)]
+        events[0].record()
+        for event in events[1:]:
+            body()
+            event.record()
+        synchronize(device)
+        return [a.elapsed_time(b) / 1000 for a, b in pairwise(events)]  # of milliseconds
+    times = [time.perf_counter()]
+    for _ in range(n):
+        body()
+        times.append(time.perf_counter())
+    return [b - a for a, b in pairwise(times)]
+
+
+def assemble(work: Work, device: torch.device) -> Updater:
+    """A fresh updater over random bytes that lie on the device."""
+    config = work.config
+    channels, height, width = work.image
+    n = max(2 * config.batch_size, DATA_BYTES // (channels * height * width))
+    random = generator(0, "bench", device=device)
+    shape = (n, channels, height, width)
+    x = torch.randint(256, shape, dtype=torch.uint8, device=device, generator=random)
+    y = torch.arange(n) % 10
+    data = DataSet("random", x, y, x, classes=tuple("0123456789"))
+    spec = fit_spec(data, config.image_size(height, width))
+    loader = Loader(
+        data,
+        spec,
+        config.batch_size,
+        0,
+        condition=config.condition,
+        device=device,
+        dequantize=config.dequantize,
+    )
+    torch.manual_seed(0)
+    return assembly.assemble(work.algorithm, config, loader, spec, device)
+
+
+def steady(updater: Updater, work: Work) -> list[int]:
+    """The iterations, of those from work.at on, that are in their commonest phase: only such do
+    equal work.
+    """
+    start = updater.config.max_iter // 2 if work.at is None else work.at
+    phases = {k: updater.phase(k) for k in range(start, start + WINDOW)}
+    commonest, _ = Counter(phases.values()).most_common(1)[0]
+    return [k for k, phase in phases.items() if phase == commonest]
+
+
+def card(device: torch.device) -> str:
+    """What was measured on: the GPU's name, or how many cores of which CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cores = min(torch.get_num_threads(), os.cpu_count() or 1)
+    return f"{cores} {'core' if cores == 1 else 'cores'} of {_cpu()}"
+
+
+def report(rows: Iterable[Row], device: torch.device) -> dict[str, Any]:
+    """Rows in plain types, with what they were measured with and when."""
+    return {
+        "card": card(device),
+        "date": date.today().isoformat(),
+        "environment": environment.describe(device),
+        "rows": [row.to_dict() for row in rows],
+    }
+
+
+def _row(
+    work: Work,
+    device: torch.device,
+    mode: Mode,
+    precision: Precision,
+    iterations: int,
+    ceiling: float,
+    cost: Cost | None,
+) -> Row:
+    """cost: of an iteration, if it is known by now."""
+    timing, error = None, ""
+    try:
+        cost = cost or count(work, device)
+        timing = _time(work, device, mode, precision, iterations)
+    except (RuntimeError, StoppedError) as problem:  # of memory, of a compiler, of a loss
+        error = _sentence(problem)
+    settings = work.config.model_dump(mode="json")
+    return Row(work.name, settings, work.image, mode, precision, ceiling, cost, timing, error)
+
+
+def _time(
+    work: Work, device: torch.device, mode: Mode, precision: Precision, iterations: int
+) -> Timing:
+    """Times a fresh updater; RuntimeError if it cannot run so, StoppedError if its losses are not
+    finite.
+    """
+    _clean(device)
+    start = time.perf_counter()
+    updater, reasons = assemble(work, device), list[str]()
+    accelerate(updater, _how(work, mode, precision), iterations, reasons.append)
+    turns = cycle(steady(updater, work))
+
+    def update() -> None:
+        updater.iteration = next(turns)
+        updater.update()
+
+    _warm_up(update, device)
+    if isinstance(updater.perform, Graphs) and updater.perform.failed:
+        raise RuntimeError(reasons[-1])
+    warm_up = time.perf_counter() - start
+    low, middle, high = quantiles(clock(device, update, iterations), method="inclusive")
+    updater.check_finite()
+    return Timing(middle, low, high, iterations, warm_up, _peak_memory(device))
+
+
+def _how(work: Work, mode: Mode, precision: Precision) -> RunConfig:
+    return RunConfig(
+        algorithm=work.name, precision=precision, graph="graph" in mode, compile="compile" in mode
+    )
+
+
+def _warm_up(update: Callable[[], None], device: torch.device) -> None:
+    start, done = time.perf_counter(), 0
+    while done < UNTIMED[device.type] or time.perf_counter() - start < SECONDS[device.type]:
+        update()
+        synchronize(device)
+        done += 1
+
+
+def _clean(device: torch.device, compiled: bool = False) -> None:
+    """Free what the last updater held, and start a new peak."""
+    if compiled:
+        torch.compiler.reset()
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Bytes."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource  # there is none on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _on(device: torch.device) -> AbstractContextManager[Any]:
+    """In this context streams, events and graphs are those of `device`."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def _sentence(error: Exception) -> str:
+    return "out of memory" if is_out_of_memory(error) else one_line(error)
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,75 @@
+"""Batch normalisation over the batches of all ranks together."""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from ganlib.training import ranks
+
+
+def synchronize(network: nn.Module) -> None:
+    """Make every batch normalisation in `network` take its statistics from all ranks.
+
+    In double precision n ranks then compute what one process does with the whole batch. torch's own
+    SyncBatchNorm needs a GPU and a gain that is a parameter.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            cls = type(layer)
+            layer.__class__ = type(cls.__name__, (_Synchronized, cls), {})
+
+
+class _Synchronized(nn.modules.batchnorm._BatchNorm):
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, ...) normalised; every rank must have the same N."""
+        if not self.training:
+            return super().forward(input)
+        axes = [0, *range(2, input.dim())]
+        shape = [1, -1, *[1] * (input.dim() - 2)]
+        x = input.float() if input.dtype == torch.bfloat16 else input
+        mean = mean_over_ranks(x.mean(axes))
+        centred = x - mean.view(shape)
+        var = mean_over_ranks(centred.square().mean(axes))
+        self._follow(mean.detach(), var.detach(), ranks.count() * x.numel() // x.shape[1])
+        y = centred * torch.rsqrt(var + self.eps).view(shape)
+        if self.affine:
+            y = y * self.weight.view(shape) + self.bias.view(shape)
+        return y.to(input.dtype)
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, var: Tensor, n: int) -> None:
+        if self.running_mean is None or self.running_var is None:
+            return
+        assert self.momentum is not None and self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+        self.running_var.lerp_(
+            (var * (n / max(n - 1, 1))).to(self.running_var.dtype), self.momentum
+        )
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any shape (N, C, ...)."""
+
+
+class _Mean(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        value = value.detach().clone()
+        dist.all_reduce(value)
+        return value / ranks.count()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        # the losses of all ranks depend on this one's value
+        result: Tensor = _Mean.apply(gradients[0])  # type: ignore[no-untyped-call]
+        return result
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """The mean of `value` over the ranks, with a graph: its gradient is the mean of theirs."""
+    if ranks.count() == 1:
+        return value
+    result: Tensor = _Mean.apply(value)  # type: ignore[no-untyped-call]
+    return result

@@ -1,0 +1,87 @@
+"""Scores of the generator while it trains."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Console
+from torch import Tensor
+
+from common.data import DataSet
+from common.lines import append_line, cut_lines
+from evaluation import Evaluator, Score
+from evaluation.modes import score_points
+from ganlib.training import ranks
+from ganlib.training.scoring import SCORES, origin_of, progress_bar, scores_line
+from ganlib.training.trainer import Extension, Trainer, Trigger
+from ganlib.training.updater import BLOCK, Updater
+
+
+class Evaluate(Extension):
+    """Score `n` samples, and let the algorithm score itself on the test set.
+
+    Points of a known mixture are scored by its modes, everything else by `evaluator`. The numbers
+    join the observation, and so the log; with their protocols they become a line of scores.jsonl.
+    at_end: also once the run has reached its end.
+    """
+
+    name = "evaluate"
+
+    def __init__(
+        self,
+        trigger: Trigger,
+        evaluator: Evaluator | None,
+        test: DataSet | None,
+        console: Console,
+        metrics: Sequence[str] = ("is", "fid"),
+        n: int = 10_000,
+        seed: int = 0,
+        at_end: bool = False,
+    ) -> None:
+        self.trigger, self.evaluator, self.test = trigger, evaluator, test
+        self.console, self.metrics, self.n, self.seed = console, metrics, n, seed
+        self.at_end = at_end
+
+    def initialize(self, trainer: Trainer) -> None:
+        if ranks.rank() == 0:
+            cut_lines(trainer.out / SCORES, trainer.iteration)
+
+    def __call__(self, trainer: Trainer) -> None:
+        scores = self._scores(trainer)
+        if scores:
+            self._note(scores, trainer)
+        if self.test is not None:
+            trainer.observation.update(trainer.updater.scores(self.test))
+
+    def finalize(self, trainer: Trainer) -> None:
+        if trainer.stopped == "done" and self.at_end and not self.trigger(trainer):
+            self(trainer)
+
+    def _scores(self, trainer: Trainer) -> Mapping[str, Score]:
+        updater, mixture = trainer.updater, trainer.updater.data.data.mixture
+        origin = origin_of(updater, self.seed)
+        if mixture is not None:
+            return score_points(updater.sample(self.n, self.seed), mixture, origin)
+        if self.evaluator is None:
+            return {}
+        rank, world = ranks.rank(), ranks.count()
+        with progress_bar(self.console) as progress:
+            with ranks.first_alone():  # it computes the references and keeps them
+                for name in self.evaluator.images:
+                    self.evaluator.reference(name, progress)
+            samples = _share(updater, self.n, self.seed)
+            args = (samples, self.metrics, self.n, origin, progress, rank, world)
+            return self.evaluator(*args).scores
+
+    def _note(self, scores: Mapping[str, Score], trainer: Trainer) -> None:
+        trainer.observation.update({name: score.value for name, score in scores.items()})
+        if ranks.rank() > 0:
+            return
+        seconds = round(trainer.elapsed, 3)
+        line = scores_line(scores, trainer.iteration, trainer.updater.images, seconds)
+        append_line(trainer.out / SCORES, line)
+
+
+def _share(updater: Updater, n: int, seed: int) -> Iterator[Tensor]:
+    """The blocks of n samples that fall to this rank."""
+    for start in range(BLOCK * ranks.rank(), n, BLOCK * ranks.count()):
+        z, y = updater.latents(range(start, min(start + BLOCK, n)), seed)
+        yield updater.decode(z, y)

@@ -1,0 +1,82 @@
+"""Snapshots: the newest few, the best by score, and the last."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+from common.errors import UserError
+from common.files import atomic
+from ganlib.training.snapshot import list_snapshots, write_snapshot
+from ganlib.training.trainer import Extension, Trainer, Trigger
+
+
+class Snapshot(Extension):
+    """Write snapshots/iter_<iteration>.pt, keep the newest `keep`, and best.pt by the score
+    `best_by`.
+
+    settings, data: of the run, and the fingerprint of what it trains on, for whoever goes on.
+    best_by is "min:NAME" or "max:NAME" with the name of a score that an evaluation observes.
+    """
+
+    name = "snapshot"
+
+    def __init__(
+        self,
+        trigger: Trigger,
+        settings: Mapping[str, Any],
+        data: Mapping[str, Any],
+        keep: int = 2,
+        best_by: str | None = None,
+    ) -> None:
+        self._due, self.settings, self.data, self.keep = trigger, settings, data, keep
+        self._sign, self._score = _parse(best_by)
+        self._best: float | None = None
+
+    def __call__(self, trainer: Trainer) -> None:
+        better = self._is_better(trainer)
+        if better or self._due(trainer):
+            path = self.save(trainer)
+            if better:
+                with atomic(path.with_name("best.pt")) as temporary:
+                    copyfile(path, temporary)
+
+    def finalize(self, trainer: Trainer) -> None:
+        self.save(trainer)
+
+    def save(self, trainer: Trainer) -> Path:
+        """Write this iteration's snapshot, unless a loss was not finite, and drop the oldest."""
+        trainer.updater.check_finite()
+        path = trainer.out / "snapshots" / f"iter_{trainer.iteration:07d}.pt"
+        path.parent.mkdir(exist_ok=True)
+        write_snapshot(path, self.settings, trainer.updater.spec, trainer.state(), self.data)
+        for old in list_snapshots(path.parent)[: -self.keep]:
+            old.unlink()
+        return path
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self._best}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self._best = state["best"]
+
+    def _is_better(self, trainer: Trainer) -> bool:
+        value = trainer.observation.get(self._score)
+        if value is None:
+            return False
+        signed = self._sign * float(value)
+        if self._best is not None and not signed < self._best:
+            return False
+        self._best = signed
+        return True
+
+
+def _parse(best_by: str | None) -> tuple[int, str]:
+    if best_by is None:
+        return 1, ""
+    way, _, name = best_by.partition(":")
+    if way not in ("min", "max") or not name:
+        raise UserError(
+            f"best_by is '{best_by}'; write min:NAME or max:NAME, with the name of a score."
+        )
+    return (1 if way == "min" else -1), name

@@ -1,0 +1,126 @@
+"""Scores of a generator: real images by name, where samples come from, and the line to keep."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from common.data import Images
+from common.datasets._stream import NoSuchSplit
+from common.errors import UserError
+from common.sources import open_dataset
+from evaluation import Evaluator, Origin, Score
+from evaluation.features import Options, default_extractor, make_extractor
+from evaluation.references import Progress
+from ganlib.training.updater import Updater
+
+SPLITS = ("train", "test")
+SCORES = "scores.jsonl"
+"""The file in a run's folder; a line per evaluation."""
+
+
+def make_evaluator(
+    dataset: str | None,
+    data_root: Path | None = None,
+    size: int | None = None,
+    extractor: str | None = None,
+    options: Options | None = None,
+    device: torch.device | str = "cpu",
+    reference: str | None = None,
+) -> Evaluator:
+    """An Evaluator of images like those of `dataset`, brought to `size` if that is given.
+
+    extractor: by default the data set's own. reference: see open_references.
+    """
+    name = extractor or default_extractor(dataset or reference or "")
+    check_weights(name, options)
+    # first, since it is quick and has more that can be missing
+    network = make_extractor(name, device, options)
+    return Evaluator(network, open_references(dataset, data_root, size, reference))
+
+
+def check_weights(extractor: str, options: Options | None) -> None:
+    """UserError for weights that are given to an extractor other than "inception"."""
+    if options is not None and options.weights is not None and extractor != "inception":
+        raise UserError(
+            f"The extractor here is '{extractor}', and weights can be given for 'inception' alone: "
+            "give --extractor inception, or leave --inception-weights out."
+        )
+
+
+def open_references(
+    dataset: str | None,
+    data_root: Path | None = None,
+    size: int | None = None,
+    reference: str | None = None,
+) -> dict[str, Images]:
+    """Real images by split: those of `dataset` that `reference` ("train", "test", None for all that
+    there are) chooses, or those of the folder or .h5 file that it names.
+
+    Such a folder or file without a test split is called "reference": who knows that it is what was
+    trained on gives it as `dataset`.
+    """
+    if reference is not None and reference not in SPLITS:
+        found = _splits(reference, data_root, size)
+        return found if "test" in found else {"reference": found["train"]}
+    if dataset is None:
+        raise UserError(
+            "There is nothing to compare these images with: give --dataset NAME, or --reference "
+            "with a folder or an .h5 file of real images."
+        )
+    if reference is None:
+        return _splits(dataset, data_root, size)
+    return {reference: open_dataset(dataset, data_root, reference, size).x}
+
+
+def _splits(dataset: str, data_root: Path | None, size: int | None) -> dict[str, Images]:
+    found = {"train": open_dataset(dataset, data_root, "train", size).x}
+    try:
+        found["test"] = open_dataset(dataset, data_root, "test", size).x
+    except NoSuchSplit:
+        pass
+    return found
+
+
+def origin_of(updater: Updater, seed: int, truncation: float | None = None) -> Origin:
+    """Where the images of updater.sample(..., seed, truncation=truncation) come from."""
+    weights = "ema" if updater.average is not None else "raw"
+    return Origin(weights, "running", truncation, seed)
+
+
+def scores_line(
+    scores: Mapping[str, Score],
+    iteration: int | None,
+    images: int | None,
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    """One evaluation in plain types, as SCORES and JSON files hold it.
+
+    images: that training saw; seconds: since this process began to train. None: not known.
+    """
+    return {
+        "iteration": iteration,
+        "images": images,
+        "seconds": seconds,
+        "scores": {name: score.to_dict() for name, score in scores.items()},
+    }
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Progress]:
+    """What an Evaluator tells of its progress, as a bar that is gone at the end."""
+    columns = (*Bar.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks = {}
+
+        def progress(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+
+        yield progress

@@ -1,0 +1,210 @@
+"""The loop: update, then every extension whose trigger says so, in the order in which they are
+listed.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from ganlib.training import ranks
+from ganlib.training.updater import Updater
+
+AGREE = 10
+"""Iterations after which several ranks tell each other whether one was asked to stop."""
+GRACE = 10.0
+"""Seconds that an iteration may take on after a signal, if another rank may be gone."""
+
+HANGUP: Any = getattr(signal, "SIGHUP", None)  # which Windows has not
+SIGNALS = [number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None]
+"""What ends a run in good order: Ctrl-C, a request to end, a terminal that was closed."""
+
+Trigger = Callable[["Trainer"], bool]
+
+
+def every(n: int, unit: Literal["iteration", "epoch"] = "iteration") -> Trigger:
+    """True after every n iterations or passes over the data; never for n = 0. A pure function of
+    the trainer.
+    """
+    if n == 0:
+        return lambda trainer: False
+    if unit == "iteration":
+        return lambda trainer: trainer.iteration % n == 0
+
+    def crossed(trainer: "Trainer") -> bool:
+        size = n * len(trainer.updater.data.data)
+        before = trainer.images_before
+        return trainer.updater.images // size > before // size
+
+    return crossed
+
+
+class Extension:
+    """Something to do around an update. `name` is its key in a snapshot."""
+
+    name: str = ""
+    trigger: Trigger = staticmethod(every(1))
+
+    def initialize(self, trainer: "Trainer") -> None:
+        """Before the first iteration of this process."""
+
+    def __call__(self, trainer: "Trainer") -> None:
+        """After an iteration for which the trigger was true."""
+
+    def finalize(self, trainer: "Trainer") -> None:
+        """After the last iteration, unless an exception ended the run."""
+
+    def close(self) -> None:
+        """At the end, however it came."""
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs: tensors and plain types."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what state() gave."""
+
+
+class Trainer:
+    """Runs an updater until `max_iter`, `max_images` or `max_hours`, or until it is asked to stop.
+
+    observation: what the newest iteration returned, with what extensions added. line: the newest
+    line of the log. stopped: why the loop ended, "" while it runs; "done" if it reached its end.
+    """
+
+    def __init__(
+        self,
+        updater: Updater,
+        out: Path,
+        max_iter: int,
+        max_images: int | None = None,
+        max_hours: float | None = None,
+    ) -> None:
+        self.updater, self.out = updater, out
+        self.max_iter, self.max_images, self.max_hours = max_iter, max_images, max_hours
+        self.extensions: dict[str, Extension] = {}
+        self.observation: dict[str, Tensor | float] = {}
+        self.line: dict[str, Any] = {}
+        self.stopped = self._asked = ""
+        self.images_before = self.first_iteration = 0
+        self.started = time.monotonic()
+
+    @property
+    def iteration(self) -> int:
+        """Iterations done, over all processes of this run."""
+        return self.updater.iteration
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since this process began to train."""
+        return time.monotonic() - self.started
+
+    def extend(self, *extensions: Extension) -> None:
+        """Append extensions; they run in this order."""
+        for extension in extensions:
+            if extension.name in self.extensions:
+                raise ValueError(f"two extensions are called '{extension.name}'")
+            self.extensions[extension.name] = extension
+
+    def stop(self, reason: str) -> None:
+        """Ask the loop to end after this iteration, or of several ranks after the next one in which
+        they agree.
+        """
+        self._asked = self._asked or reason
+
+    def run(self) -> None:
+        """Train. Every extension is closed, whatever happens."""
+        self.started, self.first_iteration = time.monotonic(), self.iteration
+        try:
+            for extension in self.extensions.values():
+                extension.initialize(self)
+            with _signals(self):
+                while not self._ended():
+                    self._iterate()
+            for extension in self.extensions.values():
+                extension.finalize(self)
+        finally:
+            for extension in self.extensions.values():
+                extension.close()
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a run goes on from."""
+        states = {name: extension.state() for name, extension in self.extensions.items()}
+        return {"updater": self.updater.state(), "extensions": states}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what state() gave; extensions that were not there before start afresh."""
+        self.updater.load_state(state["updater"])
+        for name, extension in self.extensions.items():
+            if name in state["extensions"]:
+                extension.load_state(state["extensions"][name])
+
+    def _iterate(self) -> None:
+        self.images_before = self.updater.images
+        self.observation = dict(self.updater.update())
+        for extension in self.extensions.values():
+            if extension.trigger(self):
+                extension(self)
+
+    def _ended(self) -> bool:
+        images = self.max_images is not None and self.updater.images >= self.max_images
+        if self.iteration >= self.max_iter or images:
+            self.stopped = "done"
+        elif ranks.count() == 1 or self.iteration % AGREE == 0:
+            if self.max_hours is not None and self.elapsed >= _working_seconds(self.max_hours):
+                self.stop(f"the {self.max_hours:g} hours are over")
+            self.stopped = ranks.first_word(self._asked)
+        return bool(self.stopped)
+
+
+def _working_seconds(hours: float) -> float:
+    """The part of the time limit to train in; the rest, at most a minute, is for a snapshot."""
+    seconds = hours * 3600
+    return seconds - min(60, 0.02 * seconds)
+
+
+@contextmanager
+def _signals(trainer: Trainer) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP end the loop after the iteration; a second one ends the process.
+
+    A SIGHUP that whoever started the process has it ignore (nohup) stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, _: Any) -> None:
+        trainer.stop(f"{signal.Signals(number).name} received")
+        signal.signal(number, before[signal.Signals(number)])
+        if ranks.count() > 1:
+            _watch(trainer)
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    if before.get(HANGUP) is signal.SIG_IGN:
+        del before[HANGUP]
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(trainer: Trainer) -> None:
+    """End the process if no iteration ends any more: a rank that has died is waited for in vain."""
+    seen = trainer.iteration
+
+    def check() -> None:
+        if trainer.iteration == seen and not trainer.stopped:
+            os._exit(1)
+
+    timer = threading.Timer(GRACE, check)
+    timer.daemon = True
+    timer.start()

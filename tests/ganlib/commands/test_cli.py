@@ -1,0 +1,131 @@
+"""The command line as a user meets it: help, listing, and one sentence for what is wrong."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ganlib
+from ganlib.__main__ import main
+from ganlib.registry import ROOMS, algorithms
+
+ROOT = Path(ganlib.__file__).parents[1]
+
+
+def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    environment = {**os.environ, "COLUMNS": "100", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment)
+
+
+def test_list_is_quick_and_imports_no_torch(tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = call("--list", cwd=tmp_path)
+    assert time.monotonic() - started < 2
+    assert done.returncode == 0
+    for name in algorithms.names():
+        assert f"\n{name} " in "\n" + done.stdout
+    assert done.stdout.count("https://") == len(algorithms.names())
+    code = "import sys; sys.argv = ['ganlib', 'train', '--list']\n"
+    code += "from ganlib.__main__ import main\ntry: main()\nexcept SystemExit: pass\n"
+    code += "sys.exit('torch' in sys.modules or 'ganlib.sngan' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_help_shows_an_algorithms_own_settings(tmp_path: Path) -> None:
+    general = call("--help", cwd=tmp_path)
+    own = call("--algorithm", "wgan_gp", "--help", cwd=tmp_path)
+    assert general.returncode == own.returncode == 0
+    assert "--n-dis" not in general.stdout and "--snapshot-interval" in general.stdout
+    assert "Settings of wgan_gp" in own.stdout
+    assert "--n-dis, --n_dis" in own.stdout
+    text = " ".join(own.stdout.split())
+    assert "Weight of the gradient penalty. [at least 0; default 10.0]" in text
+    assert "dcgan|cnn|resnet" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("", "Which algorithm"),
+        ("-a sngen", "Did you mean 'sngan'"),
+        ("-a sngan --n-dist 3", "Did you mean 'n_dis'"),
+        ("-a dcgan --n_dis 3", "dcgan has no setting 'n_dis'"),
+        ("--n_dis 3", "need --algorithm"),
+        ("-a sngan --adam_alpha fast", "adam_alpha is 'fast'"),
+        ("-a sngan --batchsize 0", "batch_size is '0'"),
+        ("-a sngan --dataset fashion_mnits", "Did you mean 'fashion_mnist'"),
+        ("-a sngan --gpu 0", "-g -1"),
+        ("-a sngan --device quantum", "quantum"),
+        ("-a sngan --config missing.yaml", "no settings file"),
+        ("-a sngan --config bad.yaml", "'n_dsi'"),
+        ("-a sngan --resume nowhere.pt", "no snapshot"),
+        ("-a sngan --plugin-dir nowhere", "no plugin folder"),
+        ("-a broken --plugin-dir plugins", "ZeroDivisionError"),
+        ("-a sngan extra words", "extra"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(
+    arguments: str, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.yaml").write_text("n_dsi: 3\n")
+    broken = tmp_path / "plugins" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text('"""Broken."""\n1 / 0\nALGORITHM = None\n')
+    before = sorted(tmp_path.rglob("*"))
+    done = call(*arguments.split(), cwd=tmp_path)
+    assert done.returncode == 2
+    assert sentence in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1 and done.stderr.rstrip().endswith(errors[0])
+    assert sorted(p for p in tmp_path.rglob("*") if "__pycache__" not in str(p)) == before
+
+
+def test_a_broken_folder_does_not_stop_the_others(tmp_path: Path) -> None:
+    broken = tmp_path / "plugins" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("ALGORITHM =\n")
+    done = call("-a", "dcgan", "--plugin-dir", "plugins", "--help", cwd=tmp_path)
+    assert done.returncode == 0 and "Settings of dcgan" in done.stdout
+
+
+def test_a_second_algorithm_of_one_name_is_refused(tmp_path: Path) -> None:
+    twin = tmp_path / "plugins" / "dcgan"
+    twin.mkdir(parents=True)
+    (twin / "__init__.py").write_text("ALGORITHM = None\n")
+    done = call("-a", "dcgan", "--plugin-dir", "plugins", cwd=tmp_path)
+    assert done.returncode == 2 and "Two algorithms are called 'dcgan'" in done.stderr
+
+
+def test_an_algorithm_called_as_a_room_is_refused(tmp_path: Path) -> None:
+    for name in ROOMS:
+        assert (ROOT / "ganlib" / name).is_dir() or (ROOT / name).is_dir()
+    room = tmp_path / "plugins" / "training"
+    room.mkdir(parents=True)
+    (room / "__init__.py").write_text("ALGORITHM = None\n")
+    done = call("-a", "dcgan", "--plugin-dir", "plugins", cwd=tmp_path)
+    assert done.returncode == 2 and "is called as a room of ganlib is: rename it" in done.stderr
+
+
+def test_the_contract_test_runs_on_a_new_algorithm(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ganlib", "new", "my_gan", "--from", "wgan_gp"]
+    subprocess.run([*command, "--plugin-dir", "mine"], cwd=tmp_path, check=True)
+    pytest_command = [sys.executable, "-m", "pytest", "-q", "-n0", "--algorithm", "my_gan"]
+    where = ["--plugin-dir", str(tmp_path / "mine"), str(ROOT / "tests" / "test_contract.py")]
+    done = subprocess.run([*pytest_command, *where], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout and "my_gan" not in done.stderr
+
+
+def test_a_sentence_gives_a_terminal_no_orders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ganlib", "compare", str(tmp_path / "a\x1b]0;x\x07b")])
+    with pytest.raises(SystemExit):
+        main()
+    error = capsys.readouterr().err
+    assert "a\\x1b]0;x\\x07b" in error and error.count("\n") == 1

@@ -1,0 +1,290 @@
+"""Runs in a world that fails: readers that go away, full disks, other data, damaged files."""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import ganlib
+from common.data import DataSet
+from common.errors import StoppedError, UserError
+from common.hdf5 import write_hdf5
+from common.lines import read_lines
+from ganlib.training.snapshot import newest_snapshot, read_snapshot
+
+ROOT = Path(ganlib.__file__).parents[1]
+SMALL: dict[str, Any] = {"algorithm": "dcgan", "width": 0.05, "batch_size": 4, "gpu": -1}
+SMALL |= {"display_interval": 3, "sample_interval": 0, "evaluation_interval": 0}
+SMALL |= {"tensorboard": False}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as here, on which the last bits depend
+
+
+def train(data: Path | str, **settings: Any) -> ganlib.Model:
+    return ganlib.train(**{**SMALL, "dataset": str(data), **settings})
+
+
+def command(data: Path, **settings: Any) -> list[str]:
+    given = {**SMALL, "dataset": data, **settings}
+    given.pop("tensorboard")
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    return [sys.executable, str(ROOT / "train.py"), "--no-tensorboard", *flags]
+
+
+# --- What becomes of a run
+
+
+def test_a_run_outlives_the_reader_of_its_messages(toy_file: Path) -> None:
+    process = subprocess.Popen(
+        command(toy_file, max_iter=40, out="run"), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("Training dcgan")
+    process.stderr.close()
+    assert process.wait(120) == 0
+    assert Path("run/DONE").exists() and len(read_lines(Path("run/log.jsonl"))) == 13
+
+
+def limited(nbytes: int) -> Callable[[], None]:
+    """A disk on which no file is longer than this: Python ignores the signal, and has an error."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, nbytes))
+
+
+def test_a_full_disk_is_a_sentence_and_the_run_goes_on_later(toy_file: Path) -> None:
+    whole = train(toy_file, max_iter=9, out="whole")
+    size = newest_snapshot(whole.out).stat().st_size
+    arguments = command(toy_file, max_iter=9, snapshot_interval=4, out="run", resume="auto")
+    for room in (size // 2, size - 1000, size + 1000):
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, preexec_fn=limited(room), timeout=120
+        )
+        enough = room > size
+        assert done.returncode == (0 if enough else 1), done.stderr
+        assert "Traceback" not in done.stderr
+        last = done.stderr.splitlines()[-1]
+        assert enough or last.startswith("Stopped: run cannot be written to: File too large.")
+        assert [p.name for p in Path("run").rglob(".*")] == []
+    a, b = (read_snapshot(newest_snapshot(Path(p)))["updater"]["modules"] for p in ("whole", "run"))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_folder_that_is_gone_ends_the_run(
+    toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganlib.training.extensions.sample_grid import SampleGrid
+
+    monkeypatch.setattr(SampleGrid, "__call__", lambda self, trainer: trainer.out.rename("moved"))
+    with pytest.raises(StoppedError, match=r"run cannot be written to: No such file.*after itera"):
+        train(toy_file, max_iter=9, out="run", sample_interval=4)
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("out", ["file", "file/below", "x" * 300, "/proc/none/run", "with_file"])
+def test_a_folder_that_cannot_be_had_is_a_sentence(out: str, toy_file: Path) -> None:
+    Path("file").touch()
+    Path("with_file").mkdir()
+    Path("with_file/snapshots").touch()
+    before = sorted(Path().rglob("*"))
+    with pytest.raises(UserError, match=f"^{out} cannot be written: "):
+        train(toy_file, max_iter=1, out=out)
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_what_was_killed_leaves_nothing_behind_for_ever(toy_file: Path) -> None:
+    first = train(toy_file, max_iter=3, out="run")
+    (first.out / "DONE").unlink()
+    torn = [".config.yaml.abcdefgh.yaml", "samples/.0000003.png.a_1b2c3d.png"]
+    torn += ["snapshots/.iter_0000003.pt.abcdefgh.pt", ".log.jsonl.abcdefgh.jsonl"]
+    for name in torn:
+        (first.out / name).touch()
+    train(toy_file, max_iter=5, out="run", resume="auto")
+    assert [p.name for p in first.out.rglob(".*")] == []
+
+
+# --- What a run goes on with
+
+
+def split(data: DataSet, **changes: Any) -> DataSet:
+    return DataSet(**{**data.__dict__, **changes})
+
+
+def test_the_same_data_elsewhere_go_on_and_other_data_are_refused(
+    toy_file: Path, toy_data: Callable[..., DataSet]
+) -> None:
+    """The end is that of a run that never stopped, bit by bit."""
+    whole = train(toy_file, max_iter=6, out="whole")
+    train(toy_file, max_iter=6, max_images=12, out="run")
+    Path("elsewhere").mkdir()
+    moved = toy_file.rename(Path("elsewhere") / "same.h5")
+    data = toy_data()
+    cases = [
+        (toy_data(n=20), r"the data differ \(count was 32 and is now 20\)"),
+        (split(data, x=data.x.flip(0)), r"the data differ \(other images\)"),  # type: ignore[attr-defined]
+        (split(data, y=1 - data.y % 2), r"the data differ \(other labels\)"),  # type: ignore[operator]
+    ]
+    for other, words in cases:
+        write_hdf5(Path("toy.h5"), other)
+        for resume in ("run", "auto"):
+            Path("run/DONE").unlink(missing_ok=True)
+            with pytest.raises(UserError, match=words):
+                train("toy.h5", max_iter=6, out="run", resume=resume)
+    for resume in ("auto", "run"):
+        again = train(moved, max_iter=6, out="run", resume=resume)
+        Path("run/DONE").unlink()
+        assert again.updater.iteration == 6
+    a, b = whole.updater.state_dict(), again.updater.state_dict()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_snapshot_of_before_data_were_compared_goes_on_with_a_line(
+    toy_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = newest_snapshot(train(toy_file, max_iter=3, out="run").out)
+    content = torch.load(path, weights_only=True)
+    del content["data"]
+    torch.save(content, path)
+    capsys.readouterr()
+    train(toy_file, max_iter=4, out="run", resume="run")
+    assert "does not say on what data it was trained" in capsys.readouterr().err
+    torch.save(content, newest_snapshot(Path("run")))
+    moved = toy_file.rename(toy_file.with_name("moved.h5"))
+    with pytest.raises(UserError, match="dataset was .*toy.h5' and is now .*moved.h5'"):
+        train(moved, max_iter=5, out="run", resume="run")
+
+
+def change(path: Path, what: Callable[[dict[str, Any]], object]) -> None:
+    content = torch.load(path, weights_only=True)
+    what(content)
+    torch.save(content, path)
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (lambda c: c["updater"]["modules"].pop("dis.l4.bias"), "does not fit 'dcgan'.*dis.l4.bias"),
+        (
+            lambda c: c["updater"]["optimizers"]["gen"][0].update(exp_avg=torch.zeros(3)),
+            r"does not fit 'dcgan'.*exp_avg of parameter 0 is \(3,\)",
+        ),
+        (lambda c: c["updater"]["optimizers"].pop("dis"), "does not fit 'dcgan'.*dis"),
+        (
+            lambda c: c["updater"]["optimizers"]["dis"].update({99: {}}),
+            "parameters and none 99",
+        ),
+        (lambda c: c["extensions"]["log_report"].pop("sums"), "does not fit 'dcgan'.*sums"),
+        (lambda c: c["spec"].update(n_classes=7), "The data have changed since the snapshot"),
+        (lambda c: c["settings"].pop("adam_alpha"), "adam_alpha was None"),
+    ],
+)
+def test_a_snapshot_that_does_not_fit_is_refused(
+    what: Callable[[Any], object], words: str, toy_file: Path
+) -> None:
+    path = newest_snapshot(train(toy_file, max_iter=3, out="run").out)
+    change(path, what)
+    with pytest.raises(UserError, match=words):
+        train(toy_file, max_iter=4, out="run", resume="run")
+
+
+def test_a_damaged_snapshot_names_the_whole_one_before_it(toy_file: Path) -> None:
+    run = train(toy_file, max_iter=4, snapshot_interval=2, out="run").out
+    path = newest_snapshot(run)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    for resume in ("run", str(path)):
+        with pytest.raises(UserError, match=r"damaged.*iter_0000002\.pt is whole"):
+            train(toy_file, max_iter=6, out="run", resume=resume)
+    again = train(toy_file, max_iter=6, out="run", resume="run/snapshots/iter_0000002.pt")
+    assert again.updater.iteration == 6
+
+
+def test_old_names_and_damaged_texts_are_no_tracebacks(toy_file: Path) -> None:
+    run = train(toy_file, max_iter=6, out="run").out
+    (run / "DONE").unlink()
+    (run / "snapshots" / "iter_old.pt").touch()
+    config, log = run / "config.yaml", run / "log.jsonl"
+    good = config.read_text()
+    for text in ("", "a: [", "seed: 1\nseed: 2\n", "\x00", "[1, 2]"):
+        config.write_text(text)
+        with pytest.raises(UserError, match=r"run.config\.yaml"):
+            train(toy_file, max_iter=8, out="run", resume="auto")
+    config.write_text(good)
+    lines = log.read_text()
+    log.write_text("{oops\n" + lines)
+    with pytest.raises(UserError, match=r"Line 1 of run.log\.jsonl"):
+        train(toy_file, max_iter=8, out="run", resume="auto")
+    log.write_text(lines)
+    assert train(toy_file, max_iter=8, out="run", resume="auto").updater.iteration == 8
+
+
+def test_a_run_is_not_ended_where_it_has_been(toy_file: Path) -> None:
+    run = train(toy_file, max_iter=9, max_images=24, out="run").out
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    with pytest.raises(UserError, match="is at iteration 6 already, past --max-iter 4"):
+        ganlib.train(resume="run", max_iter=4, gpu=-1)
+    with pytest.raises(UserError, match="has seen 24 images already, more than --max-images 23"):
+        ganlib.train(resume="run", max_images=23, gpu=-1)
+    assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
+    assert ganlib.train(resume="run", max_images=28, gpu=-1).updater.iteration == 7
+
+
+def test_the_config_of_a_resumed_run_repeats_it_and_both_commands_are_kept(
+    toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "first"])
+    run = train(toy_file, max_iter=3).out
+    monkeypatch.setattr(sys, "argv", ["train.py", "second"])
+    ganlib.train(resume=str(run), max_iter=5, gpu=-1)
+    monkeypatch.setattr(sys, "argv", ["train.py", "third"])
+    ganlib.train(resume=str(run), max_iter=6, gpu=-1)
+    assert yaml.safe_load((run / "config.yaml").read_text())["resume"] is None
+    repeated = ganlib.train(config=str(run / "config.yaml"))
+    assert repeated.out.name == "seed0-2" and repeated.updater.iteration == 6
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["command"] == ["train.py", "first"]
+    again = [(one["iteration"], one["command"][1]) for one in environment["continued"]]
+    assert again == [(3, "second"), (5, "third")]
+
+
+def test_two_processes_do_not_share_a_folder(toy_file: Path) -> None:
+    process = subprocess.Popen(
+        command(toy_file, max_iter=100_000, out="run"), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    with process:
+        while not process.stderr.readline().startswith("3/"):
+            assert process.poll() is None
+        with pytest.raises(UserError, match=f"trained in by process {process.pid} on "):
+            train(toy_file, max_iter=100_000, out="run", resume="auto")
+        process.kill()
+    again = train(toy_file, max_iter=6, out="run", resume="auto")
+    assert [line["iteration"] for line in read_lines(again.out / "log.jsonl")] == [3, 6]
+
+
+def test_a_hang_up_ends_a_run_in_good_order(toy_file: Path) -> None:
+    process = subprocess.Popen(
+        command(toy_file, max_iter=100_000, out="run"),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )
+    assert process.stderr is not None
+    with process:
+        while not process.stderr.readline().startswith("3/"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        assert "SIGHUP received" in process.stderr.read()
+    assert process.returncode == 0
+    assert read_snapshot(newest_snapshot(Path("run")))["updater"]["iteration"] >= 3

@@ -1,0 +1,126 @@
+"""Settings: precedence, strictness, and the sentences for what is wrong."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import UserError
+from ganlib.runs.settings import plugin_folders, read_yaml, resolve
+
+
+def test_precedence_and_upstream_names() -> None:
+    settings = resolve(
+        {"algorithm": "wgan_gp", "lam": 3, "n_dis": 2, "batchsize": 16}, {"lam": "1e-1"}
+    )
+    assert settings.algorithm.lam == 0.1  # type: ignore[attr-defined]
+    assert settings.algorithm.n_dis == 2  # type: ignore[attr-defined]
+    assert settings.algorithm.batch_size == 16
+    assert settings.algorithm.adam_beta2 == 0.9
+
+
+def test_yaml_numbers_without_a_dot_are_numbers(tmp_path: Path) -> None:
+    """YAML 1.1 reads 2e-4 as a string."""
+    file = tmp_path / "s.yaml"
+    file.write_text("algorithm: sngan\nadam_alpha: 2e-4\n")
+    assert resolve(read_yaml(file)).algorithm.adam_alpha == 2e-4
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "Which algorithm"),
+        ({"algorithm": "sngam"}, "Did you mean 'sngan'"),
+        ({"algorithm": "sngan", "n_dist": 2}, "Did you mean 'n_dis'"),
+        ({"algorithm": "dcgan", "lam": 2}, r"dcgan has no setting 'lam' \(.*wgan_gp have\)"),
+        ({"algorithm": "sngan", "n_dis": 0}, "n_dis is 0, but should be greater"),
+        ({"algorithm": "sngan", "n_dis": 1.5}, "n_dis is 1.5, but should be a valid integer"),
+        ({"algorithm": "sngan", "n_dis": "many"}, "n_dis is 'many'"),
+        ({"algorithm": "sngan", "n_dis": True}, "n_dis is True, but should be a number"),
+        ({"algorithm": "sngan", "adam_alpha": "nan"}, "adam_alpha is 'nan'"),
+        ({"algorithm": "sngan", "adam_beta1": 1}, "adam_beta1 is 1, but should be less than 1"),
+        ({"algorithm": "sngan", "architecture": "resnat"}, "Did you mean 'resnet'"),
+        ({"algorithm": "sngan", "loss": "x"}, "There are: hinge, softplus"),
+        ({"algorithm": "sngan", "gpu": -2}, "gpu is -2"),
+        ({"algorithm": "sngan", "gpu": 0, "device": "cpu"}, "not both"),
+        ({"algorithm": "sngan", "batch_size": [1]}, "batch_size"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as caught:
+        resolve(given)
+    assert "\n" not in str(caught.value)
+
+
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join(8 * [f'*{a}'])}]\n" for a, b in pairwise("abcdefgh")
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a\n- b\n",
+        "a: [1",
+        "just words",
+        "1: 2\n",
+        "\x00",
+        "",
+        "seed: 1\nlam: 2\nseed: 1\n",
+        "dcgan: {lam: 1, lam: 2}\n",
+        "a: " + 5000 * "[" + 5000 * "]",
+        "a: " + 5000 * "{a: ",
+        "? [a]\n: 1\n",
+        "seed: !!python/object/apply:os.getcwd []\n",
+        "seed: 2026-99-99\n",
+    ],
+)
+def test_a_settings_file_that_is_none(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_yaml(file)
+    assert "\n" not in str(caught.value) and str(file) in str(caught.value)
+    with pytest.raises(UserError, match="no settings file"):
+        read_yaml(tmp_path / "missing.yaml")
+
+
+def test_equal_keys_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("seed: 1\nlam: 2\nseed: 1\n")
+    with pytest.raises(UserError, match="'seed' stands there 2 times"):
+        read_yaml(file)
+
+
+def test_a_value_that_unfolds_without_end_is_not_shown_whole(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(BOMB + "seed: *h\n")
+    values = {"algorithm": "dcgan", "seed": read_yaml(file)["seed"]}
+    with pytest.raises(UserError, match="seed is") as caught:
+        resolve(values)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("value", "folders"),
+    [(None, []), ("mine", ["mine"]), (["a", "b"], ["a", "b"]), (Path("mine"), ["mine"])],
+)
+def test_plugin_folders_are_one_or_several(value: Any, folders: list[str]) -> None:
+    assert plugin_folders(value) == [Path(folder) for folder in folders]
+    if value:
+        resolved = resolve({"algorithm": "dcgan", "plugin_dir": value})
+        assert list(resolved.run.plugin_dir) == [Path(folder) for folder in folders]
+
+
+@pytest.mark.parametrize("value", [3, {"a": "b"}, [1], True, [["a"]]])
+def test_plugin_folders_of_another_kind_are_refused(value: Any) -> None:
+    with pytest.raises(UserError, match="plugin_dir is .*give a folder's path, or a list"):
+        plugin_folders(value)
+
+
+def test_how_long_to_train_is_free_unless_the_rate_knows_it() -> None:
+    constant = resolve({"algorithm": "sngan"})
+    linear = resolve({"algorithm": "sngan", "lr_decay": "linear"})
+    assert "max_iter" not in constant.trajectory() and "max_iter" in linear.trajectory()
+    assert "out" not in constant.trajectory() and "seed" in constant.trajectory()

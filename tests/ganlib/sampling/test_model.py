@@ -1,0 +1,159 @@
+"""ganlib.load: what a snapshot gives, and what is refused."""
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import ganlib
+from common.errors import UserError
+from ganlib.registry import algorithms
+from ganlib.training.snapshot import FORMAT
+
+Make = Callable[..., Path]
+
+
+@pytest.mark.parametrize("name", ["dcgan", "sngan", "wgan_gp"])
+def test_sample_depends_on_seed_and_number_alone(make_snapshot: Make, name: str) -> None:
+    model = ganlib.load(make_snapshot(name))
+    images = model.sample(300, seed=3)
+    assert images.shape == (300, 1, 28, 28) and images.dtype == torch.float32
+    assert images.abs().max() <= 1 and images.std() > 0.1
+    for n, batch_size in ((300, 7), (260, 300), (1, 1)):
+        torch.testing.assert_close(model.sample(n, 3, batch_size), images[:n])
+    assert not torch.allclose(model.sample(5, seed=4), images[:5])
+
+
+def test_decode_of_latents_is_the_sample(snapshot: Path) -> None:
+    model = ganlib.load(snapshot)
+    z, y = model.latents([257, 3], seed=1)
+    assert y is None
+    torch.testing.assert_close(model.decode(z), model.sample(258, seed=1)[[257, 3]])
+
+
+def test_truncation_narrows(make_snapshot: Make) -> None:
+    model = ganlib.load(make_snapshot("sngan", architecture="quick"))
+    wide, narrow = model.sample(32), model.sample(32, truncation=0.1)
+    assert narrow.std(0).mean() < wide.std(0).mean() / 2
+
+
+def test_sampling_leaves_the_model_as_it_was(snapshot: Path) -> None:
+    model = ganlib.load(snapshot)
+    before = {name: t.clone() for name, t in model.updater.state_dict().items()}
+    model.sample(10)
+    assert model.updater.gen.training
+    assert all(torch.equal(t, before[name]) for name, t in model.updater.state_dict().items())
+
+
+def test_moving_average_is_preferred(make_snapshot: Make) -> None:
+    model = ganlib.load(make_snapshot(ema_decay=0.99))
+    average = model.updater.average
+    assert average is not None
+    images = model.sample(4)
+    with torch.no_grad():
+        for parameter in model.updater.gen.parameters():
+            parameter.zero_()
+    torch.testing.assert_close(model.sample(4), images)
+    with torch.no_grad():
+        for parameter in average.parameters():
+            parameter.zero_()
+    assert not model.sample(4).any()
+
+
+def test_facts(snapshot: Path) -> None:
+    model = ganlib.load(snapshot)
+    assert model.spec.native == (1, 28, 28)
+    assert model.settings["algorithm"] == "dcgan" and model.updater.iteration == 7
+    assert model.out == snapshot.parent.parent and model.images is None
+    assert model.grid(4).mode == "RGB"
+
+
+def test_folder_gives_the_newest(make_snapshot: Make) -> None:
+    for iteration in (20, 100, 3):
+        path = make_snapshot(iteration=iteration)
+    assert ganlib.load(path.parent.parent).updater.iteration == 100
+
+
+def test_training_on_a_loaded_model_is_refused(snapshot: Path) -> None:
+    with pytest.raises(UserError, match="no data"):
+        ganlib.load(snapshot).updater.update()
+
+
+def _refused(path: Path) -> str:
+    with pytest.raises(UserError) as error:
+        ganlib.load(path)
+    message = str(error.value)
+    assert "\n" not in message and message.endswith(".")
+    return message
+
+
+def test_missing(tmp_path: Path) -> None:
+    assert "There is no snapshot" in _refused(tmp_path / "no.pt")
+    assert "holds no snapshots" in _refused(tmp_path)
+
+
+def test_damaged(snapshot: Path) -> None:
+    whole = snapshot.read_bytes()
+    for size in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        snapshot.write_bytes(whole[:size])
+        assert "not a whole snapshot" in _refused(snapshot)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"hello world\n", b'{"a": 1}', b"\x89PNG\r\n\x1a\n" + bytes(100), pickle.dumps({"a": 1})],
+)
+def test_other_kinds_of_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other.pt"
+    path.write_bytes(content)
+    assert "not a whole snapshot" in _refused(path)
+
+
+@pytest.mark.parametrize(
+    "content", [[1, 2], {"weight": torch.zeros(3)}, {"format": "ganlib snapshot 0"}]
+)
+def test_other_checkpoints(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "other.pt")
+    assert "not a snapshot of this version" in _refused(tmp_path / "other.pt")
+
+
+@pytest.mark.parametrize("content", [{"format": FORMAT}, {"format": FORMAT, "spec": {"a": 1}}])
+def test_forged(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "forged.pt")
+    _refused(tmp_path / "forged.pt")
+
+
+class _Bomb:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.mark),)
+
+
+def test_malicious_code_does_not_run(tmp_path: Path, snapshot: Path) -> None:
+    mark, bomb = tmp_path / "exploded", tmp_path / "bomb.pt"
+    content = torch.load(snapshot, weights_only=True)
+    for zipped in (True, False):
+        torch.save({**content, "extra": _Bomb(mark)}, bomb, _use_new_zipfile_serialization=zipped)
+        _refused(bomb)
+    bomb.write_bytes(pickle.dumps(_Bomb(mark)))
+    _refused(bomb)
+    assert not mark.exists()
+
+
+def test_changed_settings_and_networks(snapshot: Path) -> None:
+    content = torch.load(snapshot, weights_only=True)
+    for change in ({"width": 0.1}, {"unknown": 1}, {"architecture": "none"}):
+        torch.save({**content, "settings": {**content["settings"], **change}}, snapshot)
+        assert "does not fit 'dcgan'" in _refused(snapshot)
+
+
+def test_unregistered_algorithm(snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(algorithms.entries, "dcgan")
+    message = _refused(snapshot)
+    assert "'dcgan'" in message and "--plugin-dir" in message

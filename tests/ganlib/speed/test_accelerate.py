@@ -1,0 +1,63 @@
+"""ganlib/speed.py: the layers of a spectrally normalised network iterate together, captured too."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from tape import prepare, record
+
+from common.resnet import ResNetDiscriminator
+from ganlib.config import RunConfig
+from ganlib.speed.accelerate import accelerate
+from ganlib.speed.compiled import compile_losses
+from ganlib.speed.graph import WARM_UP, Graphs
+
+Make = Callable[..., Any]
+
+
+def fast(updater: Any) -> Any:
+    accelerate(updater, RunConfig(algorithm="sngan"), 10, pytest.fail)
+    return updater
+
+
+def test_power_iterations_are_one_batch_and_change_nothing(make_updater: Make) -> None:
+    settings = {"architecture": "resnet", "dtype": torch.float64, "width": 0.05}
+    plain, together = make_updater("sngan", **settings), fast(make_updater("sngan", **settings))
+    assert type(together.dis) is not ResNetDiscriminator
+    for _ in range(2):
+        a, b = plain.update(), together.update()
+        for key in a:
+            torch.testing.assert_close(a[key], b[key], rtol=1e-8, atol=1e-10)
+    torch.testing.assert_close(
+        dict(plain.dis.named_buffers()), dict(together.dis.named_buffers()), rtol=1e-6, atol=1e-8
+    )
+
+
+def test_compiled_they_are_each_layers_own(make_updater: Make) -> None:
+    """One graph for each loss, with the same u and weights afterwards."""
+    settings = {"architecture": "resnet", "dtype": torch.float64, "width": 0.05}
+    plain, compiled = make_updater("sngan", **settings), fast(make_updater("sngan", **settings))
+    torch._dynamo.reset()
+    compile_losses(compiled, pytest.fail, "aot_eager")
+    a, b = plain.update(), compiled.update()
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], rtol=1e-8, atol=1e-10)
+    torch.testing.assert_close(
+        dict(plain.dis.named_buffers()), dict(compiled.dis.named_buffers()), rtol=1e-6, atol=1e-8
+    )
+    torch._dynamo.reset()
+
+
+def test_captured_they_are_the_same(make_updater: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bitwise, by the stand-in for a CUDA graph that tests/tape.py explains."""
+    eager, captured = (
+        fast(make_updater("sngan", architecture="resnet", width=0.05)) for _ in range(2)
+    )
+    prepare(monkeypatch, eager, captured)
+    captured.perform = Graphs(captured, record, pytest.fail)
+    for _ in range(WARM_UP + 2):
+        a, b = eager.update(), captured.update()
+        assert all(torch.equal(a[key], b[key]) for key in a)
+    pairs = zip(eager.state_dict().items(), captured.state_dict().values(), strict=True)
+    assert [key for (key, x), y in pairs if not torch.equal(x, y)] == []

@@ -1,0 +1,77 @@
+"""bfloat16 in training, float32 around it and in sampling."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlib.speed.precision import train_in_bf16
+
+Make = Callable[..., Any]
+
+
+def in_bf16(updater: Any) -> Any:
+    for name, network in updater.named_children():
+        if name != "average":
+            train_in_bf16(network)
+    return updater
+
+
+def gradients(updater: Any) -> dict[str, Tensor]:
+    """Of the first step."""
+    found: dict[str, Tensor] = {}
+    for optimizer in updater.optimizer.values():
+
+        def note(optimizer: Any, *_: Any) -> None:
+            if not found:
+                for k, p in enumerate(optimizer.param_groups[0]["params"]):
+                    found[str(k)] = p.grad.clone() if p.grad is not None else torch.zeros(1)
+
+        optimizer.register_step_pre_hook(note)
+    return found
+
+
+@pytest.mark.parametrize("name", ["dcgan", "wgan_gp", "sngan"])
+def test_the_first_update_is_that_of_float32(name: str, make_updater: Make) -> None:
+    full = make_updater(name, width=0.25, batch_size=8)
+    half = in_bf16(make_updater(name, width=0.25, batch_size=8))
+    wanted, got = gradients(full), gradients(half)
+    a, b = full.update(), half.update()
+    for key in a:
+        assert b[key].dtype == torch.float32
+        torch.testing.assert_close(a[key], b[key], rtol=2e-2, atol=2e-2)
+    x, y = (torch.cat([g.flatten() for g in of.values()]) for of in (wanted, got))
+    # eight bits of mantissa in a dozen layers, there and back
+    assert float(torch.cosine_similarity(x, y, dim=0)) > 0.99
+    assert not torch.equal(x, y)
+
+
+def test_products_are_made_in_bfloat16_and_weights_stay_float32(make_updater: Make) -> None:
+    updater = in_bf16(make_updater("wgan_gp"))
+    seen: set[torch.dtype] = set()
+    conv = next(m for m in updater.dis.modules() if isinstance(m, torch.nn.Conv2d))
+    conv.register_forward_hook(lambda module, inputs, output: seen.add(output.dtype))
+    updater.update()
+    assert seen == {torch.bfloat16}
+    assert {p.dtype for p in updater.parameters()} == {torch.float32}
+
+
+def test_samples_are_those_of_float32(make_updater: Make) -> None:
+    """In evaluation mode nothing is rounded, so scores do not depend on --precision."""
+    full, half = make_updater("sngan"), in_bf16(make_updater("sngan"))
+    (x,), (y,) = full.sample(4, 0), half.sample(4, 0)
+    assert torch.equal(x, y)
+
+
+def test_a_copy_is_a_copy_of_its_own_weights(make_updater: Make) -> None:
+    gen = in_bf16(make_updater("dcgan")).gen.eval()
+    other = deepcopy(gen)
+    with torch.no_grad():
+        for p in other.parameters():
+            p.zero_()
+    z = gen.make_hidden(2)
+    assert other(z).abs().max() == 0 and gen(z).abs().max() > 0
+    assert list(gen.state_dict()) == list(make_updater("dcgan").gen.state_dict())

@@ -1,0 +1,163 @@
+"""What the extensions write and say."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+from torch import Tensor
+
+import evaluation
+from common.lines import read_lines
+from evaluation import Evaluator
+from evaluation.features import Extractor, Features
+from ganlib.training.extensions.announce import Announce
+from ganlib.training.extensions.evaluate import Evaluate
+from ganlib.training.extensions.log_report import LogReport
+from ganlib.training.extensions.progress_bar import ProgressBar
+from ganlib.training.extensions.sample_grid import SampleGrid
+from ganlib.training.extensions.snapshot import Snapshot
+from ganlib.training.trainer import Extension, Trainer, every
+
+Make = Callable[..., Trainer]
+
+
+@pytest.fixture
+def make_trainer(make_updater: Any, tmp_path: Path) -> Make:
+    def make(*extensions: Extension, max_iter: int = 6, **settings: Any) -> Trainer:
+        trainer = Trainer(make_updater("dcgan", **settings), tmp_path, max_iter)
+        trainer.extend(*extensions)
+        return trainer
+
+    return make
+
+
+class Observed(Extension):
+    """Puts the iteration's square where a loss would be."""
+
+    name = "observed"
+
+    def __call__(self, trainer: Trainer) -> None:
+        trainer.observation = {"loss": torch.tensor(trainer.iteration**2, dtype=torch.float64)}
+        if trainer.iteration % 2 == 0:
+            trainer.observation["rare"] = 10.0 * trainer.iteration
+
+
+def test_the_log_holds_means_of_what_was_observed(make_trainer: Make, tmp_path: Path) -> None:
+    make_trainer(Observed(), LogReport(3), max_iter=7).run()
+    lines = read_lines(tmp_path / "log.jsonl")
+    assert [(line["iteration"], line["images"]) for line in lines] == [(3, 12), (6, 24)]
+    assert [line["loss"] for line in lines] == pytest.approx([14 / 3, 77 / 3])
+    assert [line["rare"] for line in lines] == [20, 50]
+
+
+def test_the_log_is_cut_back_on_resume_and_a_torn_line_dropped(
+    make_trainer: Make, tmp_path: Path
+) -> None:
+    first = make_trainer(Observed(), LogReport(2), max_iter=6)
+    first.run()
+    log = tmp_path / "log.jsonl"
+    before = log.read_text()
+    log.write_text(before + '{"iteration": 8, "lo')
+    second = make_trainer(Observed(), LogReport(2), max_iter=6)
+    for _ in range(3):
+        second.updater.update()
+    second.run()
+    lines = [json.loads(line)["iteration"] for line in log.read_text().splitlines()]
+    assert lines == [2, 4, 6]
+
+
+def test_tensorboard_reads_the_log(make_trainer: Make, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from ganlib.training.extensions.tensorboard import TensorBoard
+
+    make_trainer(Observed(), LogReport(2), TensorBoard(every(2)), max_iter=4).run()
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(e.step, e.value) for e in events.Scalars("loss")] == [(2, 2.5), (4, 12.5)]
+
+
+def test_progress_without_a_terminal_is_lines(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganlib.training.extensions.progress_bar.PAUSE", 0)
+    said = io.StringIO()
+    make_trainer(LogReport(2), ProgressBar(Console(file=said, width=200)), max_iter=4).run()
+    lines = said.getvalue().splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("2/4") and "it/s" in lines[0] and "loss_dis" in lines[0]
+
+
+def test_progress_on_a_terminal_is_a_bar(make_trainer: Make) -> None:
+    said = io.StringIO()
+    console = Console(file=said, force_terminal=True, width=160)
+    make_trainer(LogReport(1), ProgressBar(console), max_iter=3).run()
+    text = said.getvalue()
+    assert "3/3" in text and "it/s" in text and "loss_gen" in text
+
+
+def test_announce_says_rate_end_and_weight(make_trainer: Make) -> None:
+    said = io.StringIO()
+    trainer = make_trainer(Announce(Console(file=said, width=200)), max_iter=22)
+    trainer.run()
+    state = io.BytesIO()
+    torch.save(trainer.state(), state)
+    (line,) = said.getvalue().splitlines()
+    assert "iterations/s: done in 0:00:0" in line
+    weight = float(line.split("weighs ")[1].split(" MB")[0])
+    assert weight * 1e6 == pytest.approx(state.tell(), rel=0.1)
+
+
+def test_sample_grids_come_from_the_same_noise(make_trainer: Make, tmp_path: Path) -> None:
+    trainer = make_trainer(SampleGrid(every(2), n=16, seed=3), max_iter=3)
+    trainer.updater.pictures = lambda seed: {"mean": torch.zeros(2, 1, 28, 28)}
+    trainer.run()
+    names = sorted(p.name for p in (tmp_path / "samples").iterdir())
+    assert names == ["0000002.png", "0000003.png", "mean_0000002.png", "mean_0000003.png"]
+    (x,) = trainer.updater.sample(16, seed=3)
+    with Image.open(tmp_path / "samples" / "0000003.png") as picture:
+        pixels = torch.tensor(list(picture.convert("L").tobytes())).view(*picture.size[::-1])
+    # the first image, enlarged three times, begins after a margin of four pixels
+    shown = pixels[4 : 4 + 84 : 3, 4 : 4 + 84 : 3]
+    assert torch.equal(shown, ((x[0, 0] + 1) * 127.5).round().long())
+
+
+class Means(Extractor):
+    """Three numbers of an image."""
+
+    name, digest, n_features, device = "means", "0" * 64, 3, torch.device("cpu")
+
+    def __call__(self, x: Tensor) -> Features:
+        y = x.float().flatten(1)
+        return Features(torch.stack([y.mean(1), y.std(1), y[:, ::7].mean(1)], 1))
+
+
+def test_evaluate_scores_samples_and_lets_the_algorithm_score_itself(
+    make_trainer: Make, toy_data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
+    test = toy_data(n=5)
+    evaluator = Evaluator(Means(), {"test": toy_data(n=50).x})
+    quiet = Console(file=io.StringIO())
+    evaluate = Evaluate(every(2), evaluator, test, quiet, ["fid"], n=20, seed=4)
+    trainer = make_trainer(evaluate, LogReport(2), max_iter=2)
+    trainer.updater.scores = lambda data: {"seen": float(len(data))}
+    trainer.run()
+    assert trainer.line["seen"] == 5
+    (line,) = read_lines(tmp_path / "scores.jsonl")
+    assert line["scores"]["FD-means20-test"]["value"] == trainer.line["FD-means20-test"]
+    (x,) = trainer.updater.sample(20, seed=4)
+    expected = evaluation.score([x], {"test": toy_data(n=50).x}, ["fid"], Means())
+    assert expected["FD-means20-test"].value == pytest.approx(trainer.line["FD-means20-test"])
+
+
+def test_only_the_newest_snapshots_stay(make_trainer: Make, tmp_path: Path) -> None:
+    make_trainer(Snapshot(every(2), {"algorithm": "dcgan"}, {}, keep=2), max_iter=7).run()
+    names = sorted(p.name for p in (tmp_path / "snapshots").iterdir())
+    assert names == ["iter_0000006.pt", "iter_0000007.pt"]

@@ -1,0 +1,99 @@
+"""Batches in passes give what whole batches give."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from common.errors import UserError
+from ganlib.training.passes import Passes
+
+Make = Callable[..., Any]
+
+
+def without_batch_statistics(updater: Any) -> Any:
+    for module in updater.gen.modules():
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.modules.batchnorm._BatchNorm):
+                setattr(module, name, nn.Identity())
+    updater.optimizer = updater.optimizers()
+    return updater
+
+
+@pytest.mark.parametrize("passes", [2, 4, 8])
+@pytest.mark.parametrize("name", ["wgan_gp", "sngan"])
+def test_passes_give_what_the_whole_batch_gives(name: str, passes: int, make_updater: Make) -> None:
+    settings = {"batch_size": 8, "dtype": torch.float64}
+    whole = without_batch_statistics(make_updater(name, **settings))
+    parts = without_batch_statistics(make_updater(name, **settings))
+    parts.split(passes)
+    for _ in range(5):
+        a, b = whole.update(), parts.update()
+        for key in a:
+            torch.testing.assert_close(a[key], b[key], rtol=1e-10, atol=1e-10)
+    pairs = zip(whole.state_dict().values(), parts.state_dict().values(), strict=True)
+    for x, y in pairs:
+        torch.testing.assert_close(x, y, rtol=1e-10, atol=1e-10)
+    assert whole.images == parts.images == 40 * (5 if name == "wgan_gp" else 1)
+
+
+def test_running_statistics_are_those_of_the_passes_averaged(make_updater: Make) -> None:
+    """A pass is a rank: it starts from the same buffers and the means go on."""
+    updater = make_updater("dcgan", batch_size=8, dtype=torch.float64)
+    norm = next(m for m in updater.gen.modules() if isinstance(m, nn.BatchNorm2d))
+    seen: list[Tensor] = []
+    norm.register_forward_hook(
+        lambda module, inputs, output: seen.append(inputs[0].detach().mean((0, 2, 3)))
+    )
+    updater.split(2)
+    updater.update()
+    first, second = seen
+    torch.testing.assert_close(norm.running_mean, 0.1 * (first + second) / 2)
+
+
+def test_a_mean_is_the_same_in_every_pass() -> None:
+    passes, seen = Passes(3), []
+
+    def body() -> int:
+        value = torch.tensor([1.0, 10.0, 100.0])[passes.current]
+        seen.append(float(passes.meet([value], lambda means: means[0])))
+        seen.append(passes.current)
+        return passes.current
+
+    assert passes.run(body, []) == [0, 1, 2]
+    assert seen == [37.0, 0, 37.0, 1, 37.0, 2]
+
+
+def test_an_error_in_a_pass_is_an_error() -> None:
+    passes = Passes(2)
+
+    def body() -> None:
+        passes.meet([torch.zeros(())], lambda means: None)
+        if passes.current == 1:
+            raise ValueError("here")
+
+    with pytest.raises(ValueError, match="here"):
+        passes.run(body, [])
+    assert passes.run(lambda: passes.meet([torch.ones(2)], len), []) == [1, 1]
+
+
+def test_a_batch_that_cannot_be_shared(make_updater: Make) -> None:
+    with pytest.raises(UserError, match="batch of 4 images cannot be shared in 3 parts"):
+        make_updater("dcgan").split(3)
+
+
+def test_a_resumed_run_in_passes_goes_on_bitwise(make_updater: Make) -> None:
+    straight, first, second = (make_updater("wgan_gp") for _ in range(3))
+    for updater in (straight, first, second):
+        updater.split(2)
+    for _ in range(2):
+        straight.update()
+        first.update()
+    second.load_state(first.state())
+    for _ in range(2):
+        straight.update()
+        second.update()
+    pairs = zip(straight.state_dict().values(), second.state_dict().values(), strict=True)
+    assert all(torch.equal(x, y) for x, y in pairs)

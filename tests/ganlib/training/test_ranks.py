@@ -1,0 +1,156 @@
+"""Two processes on the CPU (gloo): what they compute together, and how a job ends."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import ganlib
+from common.errors import UserError
+from ganlib.training import ranks
+from ganlib.training.snapshot import newest_snapshot, read_snapshot
+
+ROOT = Path(ganlib.__file__).parents[1]
+SMALL = ["--width=0.1", "--batch-size=8", "--display-interval=2", "--sample-interval=0", "-g", "-1"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """What rank_worker.py prints, run as two ranks."""
+    base = {**os.environ, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    meeting = tmp_path_factory.mktemp("ranks") / "meeting"  # a port could be taken meanwhile
+    command = [sys.executable, str(Path(__file__).with_name("rank_worker.py")), str(meeting)]
+    processes = [
+        subprocess.Popen(
+            command,
+            env={**base, "RANK": str(r), "LOCAL_RANK": str(r)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for r in range(2)
+    ]
+    (out, errors), (_, others) = (p.communicate(timeout=240) for p in processes)
+    assert [p.returncode for p in processes] == [0, 0], errors + others
+    return dict(json.loads(out.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "wgan_gp, two ranks",
+        "sngan, two ranks",
+        "wgan_gp, two ranks of two passes",
+    ],
+)
+def test_two_ranks_are_one_process(case: str, results: dict[str, float]) -> None:
+    """In float64, weights, buffers and logged values after five iterations."""
+    assert results[case] < 1e-10
+
+
+def test_with_synchronized_statistics_so_are_networks_with_them(results: dict[str, float]) -> None:
+    """Less exactly: a bias before a normalisation has a gradient of rounding errors alone, and
+    Adam divides it by its size.
+    """
+    assert results["dcgan, --sync-bn"] < 1e-7
+
+
+def test_statistics_of_a_share_are_not_those_of_the_batch(results: dict[str, float]) -> None:
+    """So the equality above shows something."""
+    assert results["dcgan, without --sync-bn"] > 1e-5
+
+
+def test_averaged_gradients_in_float32(results: dict[str, float]) -> None:
+    assert results["first gradients, float32"] < 1e-5
+
+
+def test_ranks_stay_bitwise_equal(results: dict[str, float]) -> None:
+    assert [k for k, v in results.items() if k.endswith("ranks differ") and v] == []
+
+
+def test_what_one_rank_says_all_hear(results: dict[str, float]) -> None:
+    assert results["first word"] == 1
+
+
+def test_alone_everything_is_as_it_is() -> None:
+    values = [torch.tensor(3.0)]
+    ranks.mean_(values)
+    ranks.broadcast_(values)
+    ranks.wait()
+    assert values[0] == 3 and ranks.from_first("x") == "x" and ranks.first_word("") == ""
+    assert (ranks.rank(), ranks.count()) == (0, 1)
+
+
+def torchrun(n: int, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(n), str(ROOT / "train.py"), *arguments]
+    base = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(command, env=base, capture_output=True, text=True, timeout=240)
+
+
+def state(out: Path) -> dict[str, Any]:
+    return dict(read_snapshot(newest_snapshot(out))["updater"])
+
+
+def test_a_job_of_two_ranks_leaves_one_run(toy_file: Path, tmp_path: Path) -> None:
+    """One writer; and a snapshot of two ranks goes on alone."""
+    out = tmp_path / "run"
+    given = ["-a", "wgan_gp", "--dataset", str(toy_file), *SMALL, "--evaluation-interval=0"]
+    done = torchrun(2, *given, "--out", str(out), "--max-iter=6")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["iteration"] for line in lines] == [2, 4, 6]
+    assert lines[-1]["images"] == 6 * 5 * 8
+    assert done.stderr.count("Training wgan_gp") == 1
+    assert "terminate called" not in done.stderr
+    assert (out / "DONE").exists() and len(list((out / "snapshots").glob("*.pt"))) == 1
+    model = ganlib.train(resume=str(out), max_iter=8)
+    assert model.updater.iteration == 8 and model.updater.images == 8 * 5 * 8
+
+
+def test_a_rank_that_dies_ends_the_job_with_its_message(toy_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "plugins" / "dies"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(
+        '"""Dies.\n\nhttps://example.org\n"""\n'
+        "from ganlib.dcgan import ALGORITHM as base\n"
+        "from ganlib.registry import Algorithm\n"
+        "from .updater import Updater\n"
+        "ALGORITHM = Algorithm(config=base.config, build=base.build, updater=Updater)\n"
+    )
+    (folder / "updater.py").write_text(
+        "from ganlib.training import ranks\n"
+        "from ganlib.dcgan.updater import Updater as Base\n"
+        "class Updater(Base):\n"
+        "    def update_core(self):\n"
+        "        if self.iteration == 3 and ranks.rank() == 1:\n"
+        "            raise ValueError('the disk of rank 1 is full')\n"
+        "        return super().update_core()\n"
+    )
+    given = ["-a", "dies", "--plugin-dir", str(folder.parent), "--dataset", str(toy_file), *SMALL]
+    start = time.monotonic()
+    done = torchrun(2, *given, "--out", str(tmp_path / "run"), "--max-iter=100000")
+    assert done.returncode != 0 and "the disk of rank 1 is full" in done.stderr
+    assert "gloo" not in done.stderr and done.stderr.count("Traceback (most") <= 2  # torchrun's too
+    assert time.monotonic() - start < 120  # of which most is the start of three interpreters
+
+
+def test_all_ranks_have_the_same_bad_input_and_say_it_once(tmp_path: Path) -> None:
+    given = ["-a", "dcgan", "--lam=3", "--out", str(tmp_path / "run")]
+    done = torchrun(2, *given)
+    assert done.returncode != 0
+    assert done.stderr.count("dcgan has no setting 'lam'") == 1
+
+
+def test_a_gpu_is_not_named_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ganlib.training.devices import pick_device
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="leave --gpu out"):
+        pick_device(0, None)

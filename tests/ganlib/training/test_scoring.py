@@ -1,0 +1,163 @@
+"""What an evaluation of a generator is made of, without the command line."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from torch import Tensor
+
+import ganlib
+from common.data import DataSet
+from common.errors import UserError
+from common.hdf5 import write_hdf5
+from evaluation import Score
+from evaluation.features import Options
+from ganlib.commands import _self_test as self_test
+from ganlib.training.scoring import (
+    make_evaluator,
+    open_references,
+    origin_of,
+    progress_bar,
+    scores_line,
+)
+
+Make = Callable[..., Path]
+
+
+def test_references_by_name(toy_file: Path, toy_data: Callable[..., DataSet]) -> None:
+    name = str(toy_file)
+    both = open_references(name)
+    assert list(both) == ["train", "test"]
+    assert torch.equal(_all(both["train"]), _all(toy_data().x))
+    assert list(open_references(name, reference="test")) == ["test"]
+    assert open_references(name, size=16)["train"].shape == (32, 1, 16, 16)
+    assert list(open_references(None, reference=name)) == ["train", "test"]
+
+
+def test_a_reference_of_one_split_is_not_called_train_unless_it_is_the_data_set(
+    tmp_path: Path, toy_data: Callable[..., DataSet]
+) -> None:
+    path = tmp_path / "one.h5"
+    write_hdf5(path, toy_data())
+    assert list(open_references(None, reference=str(path))) == ["reference"]
+    assert list(open_references("fashion_mnist", reference=str(path))) == ["reference"]
+    assert list(open_references(str(path))) == ["train"]
+
+
+def test_an_evaluator_from_names(toy_file: Path) -> None:
+    evaluator = make_evaluator(str(toy_file), extractor="fashion", reference="train")
+    assert evaluator.extractor.name == "fashion" and evaluator.main == "train"
+    assert make_evaluator("fashion_mnist", reference="test").extractor.name == "fashion"
+
+
+def test_what_cannot_be_an_evaluator(toy_file: Path) -> None:
+    with pytest.raises(UserError, match="give --dataset NAME, or --reference"):
+        make_evaluator(None, extractor="fashion")
+    with pytest.raises(UserError, match="--dataset NAME, or --reference"):
+        make_evaluator(None, extractor="fashion", reference="test")
+    with pytest.raises(UserError, match="Did you mean 'fashion'"):
+        make_evaluator(str(toy_file), extractor="fasion")
+    with pytest.raises(UserError, match="give --extractor inception"):
+        make_evaluator("fashion_mnist", options=Options(weights=toy_file))
+    with pytest.raises(UserError, match="nowhere"):
+        make_evaluator(None, extractor="fashion", reference="nowhere")
+
+
+@pytest.mark.parametrize(("decay", "weights"), [(0.0, "raw"), (0.9, "ema")])
+def test_origin(make_snapshot: Make, decay: float, weights: str) -> None:
+    updater = ganlib.load(make_snapshot(ema_decay=decay)).updater
+    origin = origin_of(updater, 3, 0.5)
+    assert (origin.weights, origin.bn_mode) == (weights, "running")
+    assert (origin.truncation, origin.seed) == (0.5, 3)
+    assert origin_of(updater, 0).truncation is None
+
+
+def test_a_line_of_scores_holds_all_of_them(toy_file: Path) -> None:
+    evaluator = make_evaluator(str(toy_file), extractor="fashion")
+    scores = evaluator([_all(evaluator.images["train"])], ["is"]).scores
+    line = json.loads(json.dumps(scores_line(scores, 7, 100)))
+    assert (line["iteration"], line["images"], line["seconds"]) == (7, 100, None)
+    read = {name: Score.from_dict(name, record) for name, record in line["scores"].items()}
+    assert read == scores
+
+
+def test_the_progress_bar_is_for_terminals() -> None:
+    for terminal in (True, False):
+        file = io.StringIO()
+        console = Console(file=file, force_terminal=terminal, width=100)
+        with progress_bar(console) as progress:
+            progress("reference train", 5, 10)
+            progress("samples", 3, 10)
+            progress("reference train", 10, 10)
+        text = file.getvalue()
+        assert ("reference train" in text and "3/10" in text) == terminal
+        assert terminal or text.strip() == ""
+
+
+def test_known_answers_of_small_data(toy_file: Path) -> None:
+    found = _answers(str(toy_file), "fashion")
+    assert [answer.right for answer in found] == [True, None]
+    assert "train against itself" in str(found[0])
+    assert "the right value is not known" in str(found[1])
+
+
+def test_known_answers_without_test_images(
+    tmp_path: Path, toy_data: Callable[..., DataSet]
+) -> None:
+    write_hdf5(tmp_path / "one.h5", toy_data())
+    _, answer = _answers(str(tmp_path / "one.h5"), "fashion")
+    assert str(answer).startswith("not checked: ") and "no test images" in answer.text
+
+
+def _answers(dataset: str, extractor: str) -> list[self_test.Answer]:
+    console = Console(file=io.StringIO())
+    with pytest.warns(UserWarning, match="too few"):
+        return list(self_test.answers(dataset, None, extractor, Options(), "cpu", console))
+
+
+@pytest.mark.parametrize(
+    ("found", "change", "right"),
+    [
+        (0.5, {}, True),
+        (0.5004, {}, True),
+        (0.5006, {}, False),
+        (0.5, {"sha256": "0" * 64}, False),
+        (0.5, {self_test.KEY: None}, None),
+    ],
+)
+def test_the_recorded_distance_must_be_found(
+    found: float,
+    change: dict[str, Any],
+    right: bool | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extractor = make_evaluator("fashion_mnist", reference="test").extractor
+    record = {"sha256": extractor.digest, self_test.KEY: 0.5, **change}
+    kept = {key: value for key, value in record.items() if value is not None}
+    (tmp_path / "fashion.json").write_text(json.dumps(kept))
+    monkeypatch.setattr(self_test, "RECORD", tmp_path / "fashion.json")
+    assert self_test._train_test("x", found, "fashion_mnist", extractor).right is right
+
+
+def test_what_cifar10_needs_is_looked_for_and_not_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GANLIB_INCEPTION", raising=False)
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
+    assert "cifar-10-batches-py" in self_test._missing(tmp_path, None)
+    (tmp_path / "cifar10" / "cifar-10-batches-py").mkdir(parents=True)
+    assert "--inception-weights" in self_test._missing(tmp_path, None)
+    assert self_test._missing(tmp_path, tmp_path / "weights.pth") == ""
+    monkeypatch.setenv("GANLIB_INCEPTION", "weights.pth")
+    assert self_test._missing(tmp_path, None) == ""
+
+
+def _all(images: Any) -> Tensor:
+    x: Tensor = images[torch.arange(len(images))]
+    return x

@@ -1,0 +1,123 @@
+"""Imports point down the floors of the house, never up, and never round in a circle."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ganlib
+from ganlib.registry import algorithms
+
+ROOT = Path(ganlib.__file__).parents[1]
+METHODS = {name for name, _ in algorithms.find(ROOT / "ganlib")}
+FLOORS = [
+    {"ganlib.__main__"},
+    {"ganlib.commands"},
+    {"ganlib.runs"},
+    {f"ganlib.{name}" for name in METHODS},
+    {"ganlib.speed", "ganlib.sampling"},
+    {"ganlib.training"},
+    {"ganlib.config", "ganlib.registry"},
+    {"evaluation"},
+    {"common"},
+]
+"""From the top. A room of a floor knows its own and those below; methods know each other too."""
+
+
+def rooms() -> dict[str, int]:
+    return {room: level for level, floor in enumerate(FLOORS) for room in sorted(floor)}
+
+
+def room_of(module: str) -> str | None:
+    """The longest name of a room that the module's begins with."""
+    fitting = [room for room in rooms() if f"{module}.".startswith(f"{room}.")]
+    return max(fitting, key=len, default=None)
+
+
+def files() -> dict[str, Path]:
+    """Every module of the library by name, but for the face of the package."""
+    found = {}
+    for top in ("ganlib", "common", "evaluation"):
+        for path in (ROOT / top).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    del found["ganlib"]
+    return found
+
+
+FILES = files()
+
+
+def imports(module: str) -> Iterator[str]:
+    """The modules of the library that a module imports, also in functions; not for types alone."""
+    tree = ast.parse(FILES[module].read_text("utf-8"))
+    for node in _running(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            base = node.module or ""
+            if node.level:  # of a method, whose files are beside each other
+                here = FILES[module].name == "__init__.py"
+                base = ".".join([module if here else module.rpartition(".")[0], base]).rstrip(".")
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        for name in names:
+            name = "ganlib.training.updater" if name == "ganlib.updater" else name
+            while name and name not in FILES:
+                name = name.rpartition(".")[0]
+            if name:
+                yield name
+
+
+def _running(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            yield from _running(child)
+
+
+def test_imports_are_seen_wherever_they_stand() -> None:
+    assert {"common.errors", "evaluation", "ganlib.training.updater"} < set(
+        imports("ganlib.runs.run")
+    )
+    assert "ganlib.runs.run" in set(imports("ganlib.commands.train"))  # in a function
+    assert "ganlib.training.updater" in set(imports("ganlib.dcgan.updater"))  # as ganlib.updater
+    assert "ganlib.dcgan.net" in set(imports("ganlib.dcgan"))  # as .net
+    assert "ganlib.training.trainer" not in set(imports("ganlib.registry"))  # for its types
+
+
+def test_every_file_is_in_a_room() -> None:
+    assert [module for module in FILES if room_of(module) is None] == []
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_imports_point_down(room: str) -> None:
+    level = rooms()
+    wrong = []
+    for module in (m for m in FILES if room_of(m) == room):
+        for other in imports(module):
+            there = room_of(other)
+            assert there is not None
+            method = there.removeprefix("ganlib.") in METHODS
+            allowed = there == room or level[there] > level[room]
+            if method:  # nobody but a method names one; all others ask the registry
+                allowed = room.removeprefix("ganlib.") in METHODS
+            if not allowed:
+                wrong.append(f"{module} imports {other}")
+    assert wrong == []
+
+
+def test_no_import_leads_back() -> None:
+    graph = {module: set(imports(module)) - {module} for module in FILES}
+    done: set[str] = set()
+
+    def visit(module: str, way: list[str]) -> None:
+        assert module not in way, " > ".join([*way[way.index(module) :], module])
+        if module not in done:
+            for other in sorted(graph[module]):
+                visit(other, [*way, module])
+            done.add(module)
+
+    for module in graph:
+        visit(module, [])
