@@ -15,11 +15,11 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
     FeatureExtractorInceptionV3,
 )
 
-from common.seeds import generator
-from evaluation import Evaluator
-from evaluation.cache import cache_folder
-from evaluation.extractors.inception import VARIABLE, Inception
-from evaluation.features import Extractor, Options, Precision, make_extractor
+from ganlib.common.seeds import generator
+from ganlib.evaluation import Evaluator
+from ganlib.evaluation.cache import cache_folder
+from ganlib.evaluation.extractors.inception import VARIABLE, Inception
+from ganlib.evaluation.features import Extractor, Options, Precision, make_extractor
 from ganlib.speed.bench import Work, assemble
 from ganlib.speed.precision import set_float32
 from ganlib.training.devices import synchronize

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks.workloads import FID_NAME, WORKLOADS, Workload, choose
-from common.errors import UserError
+from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -108,7 +108,7 @@ def measure(
 
 def keep(name: str, report: dict[str, Any], folder: Path = RESULTS) -> Path:
     """Put a workload's report into its card's file, whose other workloads stay."""
-    from common.files import atomic
+    from ganlib.common.files import atomic
 
     card = report.pop("card")
     report["environment"].pop("command", None)  # names folders of the machine
@@ -123,7 +123,7 @@ def keep(name: str, report: dict[str, Any], folder: Path = RESULTS) -> Path:
 
 def _fid(device: "torch.device", n: int) -> list[dict[str, Any]]:
     from benchmarks.fid import time_fid
-    from evaluation.features import Options
+    from ganlib.evaluation.features import Options
 
     timed = []
     work = _make(choose(("sngan_resnet",))[0].work)

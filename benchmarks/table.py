@@ -19,8 +19,8 @@ from benchmarks.workloads import (
     WORKLOADS,
     Workload,
 )
-from common.errors import UserError
 from ganlib.commands._bench_table import HEADERS, cells, number
+from ganlib.common.errors import UserError
 from ganlib.speed.bench import Row
 
 HERE = Path(__file__).parent

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.errors import UserError, did_you_mean
+from ganlib.common.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from common.data import DataSpec
+    from ganlib.common.data import DataSpec
     from ganlib.registry import Algorithm
     from ganlib.speed.bench import Work
 
@@ -69,7 +69,7 @@ def wgan_gp_resnet(name: str) -> "Work":
 
 def _with_wide_generator(algorithm: "Algorithm") -> "Algorithm":
     def build(config: Any, spec: "DataSpec") -> "dict[str, nn.Module]":
-        from common.resnet import ResNetGenerator
+        from ganlib.common.resnet import ResNetGenerator
 
         return {**algorithm.build(config, spec), "gen": ResNetGenerator(spec.image, ch=256)}
 

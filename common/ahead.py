@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from common.errors import UserError
-from common.spec import Images
+from ganlib.common.errors import UserError
+from ganlib.common.spec import Images
 
 WORKERS = 2 if sys.platform == "linux" else 0
 BATCHES = 2  # that each process is ahead

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from common.override import override
+from ganlib.common.override import override
 
 Operation = Callable[[Tensor, Tensor], Tensor]
 Network = TypeVar("Network", bound=nn.Module)

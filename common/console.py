@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from common.printable import printable
+from ganlib.common.printable import printable
 
 GONE = (errno.EPIPE, errno.EIO)  # of a pipe whose reader has ended, of a terminal that was closed
 

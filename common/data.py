@@ -7,11 +7,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from common.ahead import WORKERS, Ahead, read
-from common.errors import UserError
-from common.seeds import generator
-from common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, fit_spec
-from common.transfer import place, upload
+from ganlib.common.ahead import WORKERS, Ahead, read
+from ganlib.common.errors import UserError
+from ganlib.common.seeds import generator
+from ganlib.common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, fit_spec
+from ganlib.common.transfer import place, upload
 
 __all__ = [
     "POINTS",

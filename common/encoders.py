@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from common.data import Shape
-from common.init import init_normal
-from common.layers import BatchNorm2d
-from common.net import ConvDiscriminator, halvings
+from ganlib.common.data import Shape
+from ganlib.common.init import init_normal
+from ganlib.common.layers import BatchNorm2d
+from ganlib.common.net import ConvDiscriminator, halvings
 
 
 class DCGANEncoder(ConvDiscriminator):

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.ahead import read
-from common.spec import DataSet, Images
+from ganlib.common.ahead import read
+from ganlib.common.spec import DataSet, Images
 
 SPREAD = 256  # images that are looked at, evenly from the first to the last
 SIZES = ("count", "shape")

@@ -16,15 +16,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.data import DataSet, Images
-from common.datasets._disk import Call, hdf5_writer
-from common.datasets._inside import attribute, find, find_dataset, sentences, text, values, wrong
-from common.datasets._memory import GIB, available_memory
-from common.datasets._progress import progress
-from common.datasets._stream import Block, NoSuchSplit, Stream, as_stream, check_split
-from common.errors import UserError
-from common.files import atomic
-from common.paths import reading
+from ganlib.common.data import DataSet, Images
+from ganlib.common.datasets._disk import Call, hdf5_writer
+from ganlib.common.datasets._inside import (
+    attribute,
+    find,
+    find_dataset,
+    sentences,
+    text,
+    values,
+    wrong,
+)
+from ganlib.common.datasets._memory import GIB, available_memory
+from ganlib.common.datasets._progress import progress
+from ganlib.common.datasets._stream import Block, NoSuchSplit, Stream, as_stream, check_split
+from ganlib.common.errors import UserError
+from ganlib.common.files import atomic
+from ganlib.common.paths import reading
 
 VERSION = 1
 IN_MEMORY = 4 * GIB  # what takes less, and less than half of the memory, is read at once

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
-from common.files import atomic
+from ganlib.common.errors import UserError
+from ganlib.common.files import atomic
 
 Needed = Mapping[str, Callable[[Any], bool]]
 """Names that every object has, and what tells whether a value may be theirs."""

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from common.data import POINTS, Shape
-from common.init import init_he_uniform
-from common.layers import Factory
-from common.net import Generator, Latent, scaled
+from ganlib.common.data import POINTS, Shape
+from ganlib.common.init import init_he_uniform
+from ganlib.common.layers import Factory
+from ganlib.common.net import Generator, Latent, scaled
 
 HIDDEN = 128
 

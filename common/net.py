@@ -9,16 +9,16 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from common.data import Shape
-from common.init import init_normal
-from common.layers import (
+from ganlib.common.data import Shape
+from ganlib.common.init import init_normal
+from ganlib.common.layers import (
     LEAK,
     BatchNorm1d,
     BatchNorm2d,
     BiasBatchNorm2d,
     Factory,
 )
-from common.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.spectral_norm import SNConv2d, SNLinear
 
 Latent = Literal["normal", "uniform"]
 

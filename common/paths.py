@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.errors import UserError
+from ganlib.common.errors import UserError
 
 
 def expand(path: str | Path) -> Path:

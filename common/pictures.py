@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from common.data import POINTS
-from common.files import atomic
+from ganlib.common.data import POINTS
+from ganlib.common.files import atomic
 
 SIDE = 96  # smaller images are enlarged by whole factors to about this many pixels
 PLOT = 512  # pixels along a side of a scatter plot

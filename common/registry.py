@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from common.errors import UserError, did_you_mean
+from ganlib.common.errors import UserError, did_you_mean
 
 T = TypeVar("T")
 

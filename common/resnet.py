@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data import Shape
-from common.init import init_glorot_uniform
-from common.layers import BatchNorm2d, Factory
-from common.net import Generator, Latent
+from ganlib.common.data import Shape
+from ganlib.common.init import init_glorot_uniform
+from ganlib.common.layers import BatchNorm2d, Factory
+from ganlib.common.net import Generator, Latent
 
 
 class ResBlock(nn.Module):

@@ -4,12 +4,12 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from common.data import Shape
-from common.init import init_normal
-from common.layers import LEAK, BiasBatchNorm1d, BiasBatchNorm2d
-from common.net import ConvGenerator, dense_relu, halvings
-from common.resnet import global_mean
-from common.weight_norm import WNConv2d, WNConvTranspose2d
+from ganlib.common.data import Shape
+from ganlib.common.init import init_normal
+from ganlib.common.layers import LEAK, BiasBatchNorm1d, BiasBatchNorm2d
+from ganlib.common.net import ConvGenerator, dense_relu, halvings
+from ganlib.common.resnet import global_mean
+from ganlib.common.weight_norm import WNConv2d, WNConvTranspose2d
 
 EPS = 1e-6  # of batch normalisation
 LAST_STD = 0.1

@@ -9,12 +9,12 @@ from typing import cast
 
 from torch import Tensor
 
-from common.data import DataSet
-from common.datasets._resize import resized
-from common.datasets._stream import Stream, as_stream, check_split, collect
-from common.errors import UserError
-from common.paths import expand, reading
-from common.registry import Registry, modules
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._resize import resized
+from ganlib.common.datasets._stream import Stream, as_stream, check_split, collect
+from ganlib.common.errors import UserError
+from ganlib.common.paths import expand, reading
+from ganlib.common.registry import Registry, modules
 
 Load = Callable[[Path, str, int | None], DataSet]
 HDF5 = (".h5", ".hdf5")
@@ -22,7 +22,7 @@ MAX_SIZE = 8192  # pixels; one RGB image of this side takes 192 MiB
 LONGEST = 120  # bytes of a label, as part of the name of a folder
 
 datasets: Registry[Load] = Registry(
-    "data set", "common.datasets", "load", modules, "ganlib.datasets"
+    "data set", "ganlib.common.datasets", "load", modules, "ganlib.datasets"
 )
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.override import override
+from ganlib.common.override import override
 
 SN_EPS = 1e-12
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from common.spec import Images
+from ganlib.common.spec import Images
 
 PART = 1 / 3  # of the GPU's free memory, for one tensor: the rest is for networks and evaluation
 

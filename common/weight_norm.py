@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data import Loader
-from common.layers import MinibatchDiscrimination, _l1_distances, minibatch_similarity
+from ganlib.common.data import Loader
+from ganlib.common.layers import MinibatchDiscrimination, _l1_distances, minibatch_similarity
 
 
 def weight_normalize(weight: Tensor, gain: Tensor, axis: int = 0) -> Tensor:

@@ -1,23 +1,26 @@
-"""Scores of image sets: `evaluation.score(images, {"train": real})`.
+"""Scores of image sets: `ganlib.evaluation.score(images, {"train": real})`.
 
-Imports nothing from ganlib: a score is a function of a stream of images.
+Knows ganlib.common and nothing above: a score is a function of a stream of images.
 """
 
 from typing import TYPE_CHECKING, Any
 
+if __name__ == "evaluation":  # two modules of one file would hold two classes of one name
+    raise ImportError("Import ganlib.evaluation: 'evaluation' is only the folder that it lies in.")
+
 if TYPE_CHECKING:
-    from evaluation.evaluate import Evaluator, score
-    from evaluation.protocol import Protocol, Score, differences
-    from evaluation.report import Evaluation, Origin
+    from ganlib.evaluation.evaluate import Evaluator, score
+    from ganlib.evaluation.protocol import Protocol, Score, differences
+    from ganlib.evaluation.report import Evaluation, Origin
 
 _HOME = {
-    "Evaluation": "evaluation.report",
-    "Evaluator": "evaluation.evaluate",
-    "Origin": "evaluation.report",
-    "Protocol": "evaluation.protocol",
-    "Score": "evaluation.protocol",
-    "differences": "evaluation.protocol",
-    "score": "evaluation.evaluate",
+    "Evaluation": "ganlib.evaluation.report",
+    "Evaluator": "ganlib.evaluation.evaluate",
+    "Origin": "ganlib.evaluation.report",
+    "Protocol": "ganlib.evaluation.protocol",
+    "Score": "ganlib.evaluation.protocol",
+    "differences": "ganlib.evaluation.protocol",
+    "score": "ganlib.evaluation.evaluate",
 }
 __all__ = ["Evaluation", "Evaluator", "Origin", "Protocol", "Score", "differences", "score"]
 
@@ -28,4 +31,4 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'evaluation' has no attribute '{name}'")
+    raise AttributeError(f"module 'ganlib.evaluation' has no attribute '{name}'")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from common.datasets._memory import GIB, available_memory
-from common.errors import UserError, one_line
+from ganlib.common.datasets._memory import GIB, available_memory
+from ganlib.common.errors import UserError, one_line
 
 TYPES = (np.uint8, np.float16, np.float32, np.float64)
 VERSION = (1, 0)

@@ -7,8 +7,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from common.errors import UserError
-from common.pictures import to_uint8
+from ganlib.common.errors import UserError
+from ganlib.common.pictures import to_uint8
 
 BLOCK = 256
 """A network may give other last bits for other batch sizes, so it only ever sees this one."""

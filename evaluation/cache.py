@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.paths import expand
+from ganlib.common.paths import expand
 
 
 def cache_folder() -> Path:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from evaluation.comparison.columns import make_columns
-from evaluation.comparison.entries import counted, first_score, one_per_seed
-from evaluation.comparison.reading import find_runs
-from evaluation.comparison.rows import make_rows, mark_best, rank
-from evaluation.comparison.runs import Run
-from evaluation.comparison.table import Column, Row, Table
+from ganlib.evaluation.comparison.columns import make_columns
+from ganlib.evaluation.comparison.entries import counted, first_score, one_per_seed
+from ganlib.evaluation.comparison.reading import find_runs
+from ganlib.evaluation.comparison.rows import make_rows, mark_best, rank
+from ganlib.evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.table import Column, Row, Table
 
 
 def compare(folders: Iterable[Path], best: bool = False, split: bool = False) -> list[Table]:

@@ -6,16 +6,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from common.data import Images
-from common.errors import UserError, did_you_mean
-from evaluation.blocks import Range, blocks, rescale
-from evaluation.features import Extractor, arithmetic, make_extractor
-from evaluation.moments import exact_device
-from evaluation.onepass import OnePass
-from evaluation.protocol import Score
-from evaluation.references import Progress, Reference, load_reference
-from evaluation.report import COUNTS, KEPT, METRICS, Evaluation, Origin, Report
-from evaluation.scores import nearest
+from ganlib.common.data import Images
+from ganlib.common.errors import UserError, did_you_mean
+from ganlib.evaluation.blocks import Range, blocks, rescale
+from ganlib.evaluation.features import Extractor, arithmetic, make_extractor
+from ganlib.evaluation.moments import exact_device
+from ganlib.evaluation.onepass import OnePass
+from ganlib.evaluation.protocol import Score
+from ganlib.evaluation.references import Progress, Reference, load_reference
+from ganlib.evaluation.report import COUNTS, KEPT, METRICS, Evaluation, Origin, Report
+from ganlib.evaluation.scores import nearest
 
 
 class Evaluator:

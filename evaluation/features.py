@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from common.errors import UserError
-from common.registry import Registry, modules
+from ganlib.common.errors import UserError
+from ganlib.common.registry import Registry, modules
 
 Network = TypeVar("Network", bound=nn.Module)
 Precision = Literal["float32", "tf32", "bf16"]
@@ -78,7 +78,7 @@ class Extractor:
 Make = Callable[[torch.device, Options], Extractor]
 
 extractors: Registry[Make] = Registry(
-    "extractor", "evaluation.extractors", "make", modules, "ganlib.extractors"
+    "extractor", "ganlib.evaluation.extractors", "make", modules, "ganlib.extractors"
 )
 
 

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.errors import UserError
-from common.paths import expand
-from common.sources import HDF5, open_stream
-from evaluation.arrays import open_array
-from evaluation.blocks import BEYOND, BLOCK, Range, rescale
+from ganlib.common.errors import UserError
+from ganlib.common.paths import expand
+from ganlib.common.sources import HDF5, open_stream
+from ganlib.evaluation.arrays import open_array
+from ganlib.evaluation.blocks import BEYOND, BLOCK, Range, rescale
 
 CHANNELS = (1, 3)
 ARRAYS = (".npz", ".npy")

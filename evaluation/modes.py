@@ -10,10 +10,10 @@ from hashlib import sha256
 import torch
 from torch import Tensor
 
-from common.data import Mixture
-from evaluation.protocol import Protocol, Score
-from evaluation.report import Origin
-from evaluation.versions import versions
+from ganlib.common.data import Mixture
+from ganlib.evaluation.protocol import Protocol, Score
+from ganlib.evaluation.report import Origin
+from ganlib.evaluation.versions import versions
 
 NEAR = 3.0
 """Standard deviations from the nearest centre within which a point is of high quality."""

@@ -7,10 +7,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from common.errors import UserError
-from evaluation.blocks import BLOCK, as_uint8
-from evaluation.features import Extractor
-from evaluation.moments import Moments
+from ganlib.common.errors import UserError
+from ganlib.evaluation.blocks import BLOCK, as_uint8
+from ganlib.evaluation.features import Extractor
+from ganlib.evaluation.moments import Moments
 
 FOREVER = 2**62
 

@@ -11,15 +11,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from common.data import Images
-from common.errors import UserError
-from common.files import atomic
-from common.seeds import generator
-from evaluation.blocks import BLOCK
-from evaluation.cache import cache_folder, locked
-from evaluation.features import Extractor
-from evaluation.moments import Moments
-from evaluation.versions import FEATURES, package_versions
+from ganlib.common.data import Images
+from ganlib.common.errors import UserError
+from ganlib.common.files import atomic
+from ganlib.common.seeds import generator
+from ganlib.evaluation.blocks import BLOCK
+from ganlib.evaluation.cache import cache_folder, locked
+from ganlib.evaluation.features import Extractor
+from ganlib.evaluation.moments import Moments
+from ganlib.evaluation.versions import FEATURES, package_versions
 
 VERSION = 1  # of the cache's files
 KEPT_BYTES = 2**29  # of features at most

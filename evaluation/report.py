@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from evaluation.moments import Moments, exact_device
-from evaluation.onepass import OnePass
-from evaluation.protocol import Plain, Protocol, Score
-from evaluation.references import Reference
-from evaluation.scores import (
+from ganlib.evaluation.moments import Moments, exact_device
+from ganlib.evaluation.onepass import OnePass
+from ganlib.evaluation.protocol import Plain, Protocol, Score
+from ganlib.evaluation.references import Reference
+from ganlib.evaluation.scores import (
     Nearest,
     density_coverage,
     duplicates,
@@ -21,7 +21,7 @@ from evaluation.scores import (
     nearest,
     precision_recall,
 )
-from evaluation.versions import versions
+from ganlib.evaluation.versions import versions
 
 METRICS = ("is", "fid", "kid", "prdc", "duplicates")
 COUNTS = {"train": (50_000, 10_000), "test": (10_000, 5_000)}

@@ -3,13 +3,16 @@
 `ganlib.train(algorithm="sngan")` trains, `ganlib.load("snapshot.pt").sample(64, seed=0)` samples.
 A method's folder is made of Algorithm, AlgorithmConfig, Generator and Updater; an extension of
 Extension and every(). Here every folder is a method, but for the rooms of the machine: commands,
-runs, sampling, speed, training.
+runs, sampling, speed, training, and for common and evaluation, which
+lie at the top of the repository.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from common.net import Generator
+    from ganlib.common.errors import UserError
+    from ganlib.common.net import Generator
     from ganlib.config import AlgorithmConfig
     from ganlib.registry import Algorithm
     from ganlib.runs.run import train
@@ -26,6 +29,7 @@ __all__ = [
     "Generator",
     "Model",
     "Updater",
+    "UserError",
     "every",
     "load",
     "train",
@@ -36,32 +40,20 @@ _HOME = {
     "Algorithm": "ganlib.registry",
     "AlgorithmConfig": "ganlib.config",
     "Extension": "ganlib.training.trainer",
-    "Generator": "common.net",
+    "Generator": "ganlib.common.net",
     "Model": "ganlib.sampling.model",
     "Updater": "ganlib.training.updater",
+    "UserError": "ganlib.common.errors",
     "every": "ganlib.training.trainer",
     "load": "ganlib.sampling.model",
     "train": "ganlib.runs.run",
 }
 
 
-def _refuse_foreign(name: str) -> None:
-    """`common` and `evaluation` are plain names: say so at once if another package of that name
-    comes first.
-    """
-    from importlib import import_module
-    from pathlib import Path
-
-    home = Path(__file__).parent.parent / name
-    found = getattr(import_module(name), "__file__", None)
-    if found is None or Path(found).parent.resolve() != home.resolve():
-        raise ImportError(
-            f"ganlib needs its own package '{name}' in {home}, but Python found {found} first."
-        )
-
-
-for _name in ("common", "evaluation"):
-    _refuse_foreign(_name)
+_HERE = Path(__file__).parent
+if not (_HERE / "common").is_dir():
+    # a checkout without links (Windows): common/ and evaluation/ lie beside this folder
+    __path__.append(str(_HERE.parent))
 
 
 def __getattr__(name: str) -> Any:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from common.errors import StoppedError, UserError
-from common.printable import printable
-from common.registry import modules
+from ganlib.common.errors import StoppedError, UserError
+from ganlib.common.printable import printable
+from ganlib.common.registry import modules
 
 COMMANDS = Path(__file__).parent / "commands"
 

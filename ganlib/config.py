@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from common.data import Condition
+    from ganlib.common.data import Condition
 
 
 def _no_bool(value: Any) -> Any:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.registry import Registry, modules, packages
+from ganlib.common.registry import Registry, modules, packages
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from common.data import DataSpec
+    from ganlib.common.data import DataSpec
     from ganlib.config import AlgorithmConfig
     from ganlib.training.trainer import Extension
     from ganlib.training.updater import Updater
@@ -37,8 +37,8 @@ class Algorithm:
         """
         networks = self.build(config, spec)
         if config.diffaugment:
-            from common.augment import augment_input
-            from common.errors import UserError
+            from ganlib.common.augment import augment_input
+            from ganlib.common.errors import UserError
 
             if "dis" not in networks:
                 raise UserError("This algorithm has no discriminator that diffaugment could serve.")
@@ -63,8 +63,8 @@ def add_plugins(folder: Path) -> None:
     """Register a folder of algorithms; datasets/, extensions/ and extractors/ in it hold a file
     for each of theirs.
     """
-    from common.errors import UserError
-    from common.sources import datasets
+    from ganlib.common.errors import UserError
+    from ganlib.common.sources import datasets
 
     folder = folder.resolve()
     if not folder.is_dir():
@@ -78,6 +78,8 @@ def add_plugins(folder: Path) -> None:
     if (folder / "extensions").is_dir():
         extensions.add_folder(folder / "extensions")
     if (folder / "extractors").is_dir():
-        from evaluation.features import extractors  # imports torch, which a listing does without
+        from ganlib.evaluation.features import (
+            extractors,  # imports torch, which a listing does without
+        )
 
         extractors.add_folder(folder / "extractors")

@@ -10,10 +10,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 import ganlib
-from common.errors import UserError
-from common.pictures import grid, save
-from evaluation.compare import compare
-from evaluation.comparison.table import Row
+from ganlib.common.errors import UserError
+from ganlib.common.pictures import grid, save
+from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.table import Row
 
 COLUMNS = 12
 HEIGHT = 58  # of a row, in pixels

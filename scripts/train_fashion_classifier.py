@@ -17,12 +17,12 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from common.files import atomic
-from common.seeds import generator, mix
-from common.sources import open_dataset
-from evaluation import Evaluator
-from evaluation.fashion import WEIGHTS, Classifier, accuracy, load_classifier
-from evaluation.features import Options, make_extractor
+from ganlib.common.files import atomic
+from ganlib.common.seeds import generator, mix
+from ganlib.common.sources import open_dataset
+from ganlib.evaluation import Evaluator
+from ganlib.evaluation.fashion import WEIGHTS, Classifier, accuracy, load_classifier
+from ganlib.evaluation.features import Options, make_extractor
 
 BATCH = 128
 SHIFT = 2  # pixels, each way

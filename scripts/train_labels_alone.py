@@ -14,8 +14,8 @@ from statistics import mean, stdev
 import torch.nn.functional as F
 from torch import Tensor, device
 
-from common.errors import UserError
-from common.sources import open_dataset
+from ganlib.common.errors import UserError
+from ganlib.common.sources import open_dataset
 from ganlib.runs.grid import plan
 from ganlib.runs.run import build
 from ganlib.runs.settings import Settings

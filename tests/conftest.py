@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from common.data import DataSet, Loader, fit_spec
-from common.hdf5 import write_hdf5
-from common.seeds import generator
+from ganlib.common.data import DataSet, Loader, fit_spec
+from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.seeds import generator
 from ganlib.registry import add_plugins, algorithms
 
 CLASSES = ("a", "b", "c")

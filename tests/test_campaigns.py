@@ -17,8 +17,8 @@ import pytest
 import torch
 
 import ganlib
-from common.lines import read_lines
 from ganlib.__main__ import main
+from ganlib.common.lines import read_lines
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.training.snapshot import is_whole, list_snapshots, newest_snapshot, read_snapshot

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import ganlib
-from common import hdf5, transfer
-from common.data import DataSet, Loader, fit_spec
-from common.hdf5 import read_hdf5, write_hdf5
+from ganlib.common import hdf5, transfer
+from ganlib.common.data import DataSet, Loader, fit_spec
+from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.registry import algorithms
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 

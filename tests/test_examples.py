@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.data import DataSpec
+from ganlib.common.data import DataSpec
 from ganlib.registry import algorithms
 from ganlib.runs.grid import plan
 from ganlib.runs.settings import read_yaml, resolve

@@ -19,8 +19,8 @@ FLOORS = [
     {"ganlib.speed", "ganlib.sampling"},
     {"ganlib.training"},
     {"ganlib.config", "ganlib.registry"},
-    {"evaluation"},
-    {"common"},
+    {"ganlib.evaluation"},
+    {"ganlib.common"},
 ]
 """From the top. A room of a floor knows its own and those below; methods know each other too."""
 
@@ -38,9 +38,9 @@ def room_of(module: str) -> str | None:
 def files() -> dict[str, Path]:
     """Every module of the library by name, but for the face of the package."""
     found = {}
-    for top in ("ganlib", "common", "evaluation"):
+    for top, above in (("ganlib", ()), ("common", ("ganlib",)), ("evaluation", ("ganlib",))):
         for path in (ROOT / top).rglob("*.py"):
-            parts = path.relative_to(ROOT).with_suffix("").parts
+            parts = (*above, *path.relative_to(ROOT).with_suffix("").parts)
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     del found["ganlib"]
     return found
@@ -78,7 +78,7 @@ def _running(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def test_imports_are_seen_wherever_they_stand() -> None:
-    assert {"common.errors", "evaluation", "ganlib.training.updater"} < set(
+    assert {"ganlib.common.errors", "ganlib.evaluation", "ganlib.training.updater"} < set(
         imports("ganlib.runs.run")
     )
     assert "ganlib.runs.run" in set(imports("ganlib.commands.train"))  # in a function

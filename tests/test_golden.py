@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import ganlib
-from common.sources import open_dataset
+from ganlib.common.sources import open_dataset
 from ganlib.registry import algorithms
 
 GOLDEN = Path(__file__).parent / "golden"

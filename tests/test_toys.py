@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import ganlib
-from common.lines import read_lines
+from ganlib.common.lines import read_lines
 from ganlib.registry import algorithms
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

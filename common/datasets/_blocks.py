@@ -12,11 +12,11 @@ from typing import NamedTuple, NoReturn, TypeVar
 import numpy as np
 import torch
 
-from common.data import Shape
-from common.datasets._decode import SUFFIXES, Pixels, Source, Unusable, pixels
-from common.datasets._stream import Block, block_length
-from common.errors import UserError
-from common.printable import printable
+from ganlib.common.data import Shape
+from ganlib.common.datasets._decode import SUFFIXES, Pixels, Source, Unusable, pixels
+from ganlib.common.datasets._stream import Block, block_length
+from ganlib.common.errors import UserError
+from ganlib.common.printable import printable
 
 DEFAULT_SIZE = 64  # of sources whose images have no common size
 MAX_THREADS = 16

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from common.data import DataSet
-from common.datasets._stream import check_split
-from common.datasets._torchvision import Origin, read, to_tensor
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._stream import check_split
+from ganlib.common.datasets._torchvision import Origin, read, to_tensor
 
 
 def load_cifar(kind: Any, name: str, root: Path, split: str) -> DataSet:

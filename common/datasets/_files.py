@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from common.paths import reading
+from ganlib.common.paths import reading
 
 
 def files(folder: Path) -> Iterator[Path]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import h5py
 
-from common.datasets._memory import GIB, available_memory
-from common.errors import UserError, one_line
+from ganlib.common.datasets._memory import GIB, available_memory
+from ganlib.common.errors import UserError, one_line
 
 MAX_CHUNK = 4 * GIB  # bytes; to read one image, its whole chunk is decompressed
 MAX_LINKS = 16  # that are followed to one thing

@@ -6,10 +6,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
-from common.datasets._stream import NoSuchSplit, Stream, check_split
-from common.errors import UserError
-from common.paths import reading
+from ganlib.common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
+from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split
+from ganlib.common.errors import UserError
+from ganlib.common.paths import reading
 
 URL = "http://dl.yf.io/lsun/scenes"
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from common.errors import UserError
+from ganlib.common.errors import UserError
 
 CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")

@@ -2,11 +2,11 @@
 
 import torch
 
-from common.data import DataSet, Mixture
-from common.datasets._stream import check_split
-from common.errors import UserError
-from common.pictures import to_uint8
-from common.seeds import generator
+from ganlib.common.data import DataSet, Mixture
+from ganlib.common.datasets._stream import check_split
+from ganlib.common.errors import UserError
+from ganlib.common.pictures import to_uint8
+from ganlib.common.seeds import generator
 
 LENGTH = {"train": 50_000, "test": 10_000}
 STD = 0.025  # three of the 256 levels, which are 1 / 127.5 apart

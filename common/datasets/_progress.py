@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from common.console import stderr_console
-from common.printable import printable
+from ganlib.common.console import stderr_console
+from ganlib.common.printable import printable
 
 PATIENCE = 2.0  # seconds; nobody wants a bar for less
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data import DataSet, Images
+from ganlib.common.data import DataSet, Images
 
 
 class Resized:

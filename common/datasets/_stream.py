@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.data import DataSet, Shape
-from common.datasets._memory import require_memory
-from common.datasets._progress import progress
-from common.errors import UserError
+from ganlib.common.data import DataSet, Shape
+from ganlib.common.datasets._memory import require_memory
+from ganlib.common.datasets._progress import progress
+from ganlib.common.errors import UserError
 
 SPLITS = ("train", "test")
 BLOCK_BYTES = 2**26

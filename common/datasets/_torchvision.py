@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.errors import UserError
+from ganlib.common.errors import UserError
 
 TIMEOUT = 20.0  # seconds without an answer; torchvision itself would wait for ever
 

@@ -6,11 +6,11 @@ from typing import Any
 from torchvision.datasets import CelebA
 from torchvision.datasets.utils import extract_archive
 
-from common.data import DataSet
-from common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
-from common.datasets._stream import Stream, check_split, collect
-from common.datasets._torchvision import Origin, read
-from common.paths import reading
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
+from ganlib.common.datasets._stream import Stream, check_split, collect
+from ganlib.common.datasets._torchvision import Origin, read
+from ganlib.common.paths import reading
 
 URL = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 IMAGES, ARCHIVE = "img_align_celeba", "img_align_celeba.zip"

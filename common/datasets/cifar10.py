@@ -4,8 +4,8 @@ from pathlib import Path
 
 from torchvision.datasets import CIFAR10
 
-from common.data import DataSet
-from common.datasets._cifar import load_cifar
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._cifar import load_cifar
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:

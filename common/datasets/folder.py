@@ -8,14 +8,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from common.data import DataSet
-from common.datasets._blocks import DEFAULT_SIZE, Account, Item, attempt, decoded, in_threads
-from common.datasets._decode import SUFFIXES, Header, Unusable, header
-from common.datasets._files import files, subfolders
-from common.datasets._progress import progress
-from common.datasets._stream import NoSuchSplit, Stream, check_split, collect
-from common.errors import UserError
-from common.paths import reading
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._blocks import DEFAULT_SIZE, Account, Item, attempt, decoded, in_threads
+from ganlib.common.datasets._decode import SUFFIXES, Header, Unusable, header
+from ganlib.common.datasets._files import files, subfolders
+from ganlib.common.datasets._progress import progress
+from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split, collect
+from ganlib.common.errors import UserError
+from ganlib.common.paths import reading
 
 TESTS = ("test", "val", "valid")
 HEADERS = 4096  # looked at between two updates of the progress bar

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from common.data import DataSet
-from common.datasets._mixture import load_mixture
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._mixture import load_mixture
 
 SIDE = 0.7
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from common.data import DataSet
-from common.hdf5 import read_hdf5
+from ganlib.common.data import DataSet
+from ganlib.common.hdf5 import read_hdf5
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from common.data import DataSet
-from common.datasets._lsun import stream_lsun
-from common.datasets._stream import Stream, collect
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._lsun import stream_lsun
+from ganlib.common.datasets._stream import Stream, collect
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from torchvision.datasets import MNIST
 
-from common.data import DataSet
-from common.datasets._stream import check_split
-from common.datasets._torchvision import Origin, read
-from common.paths import reading
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._stream import check_split
+from ganlib.common.datasets._torchvision import Origin, read
+from ganlib.common.paths import reading
 
 
 class _Mnist(MNIST):  # type: ignore[misc]

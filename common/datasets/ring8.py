@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from common.data import DataSet
-from common.datasets._mixture import load_mixture
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._mixture import load_mixture
 
 RADIUS = 0.7
 

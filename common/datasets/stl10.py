@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torchvision.datasets import STL10
 
-from common.data import DataSet
-from common.datasets._stream import check_split
-from common.datasets._torchvision import Origin, read, to_tensor
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._stream import check_split
+from ganlib.common.datasets._torchvision import Origin, read, to_tensor
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from common.errors import UserError
-from evaluation.comparison.entries import in_order
-from evaluation.comparison.runs import Recorded, Run
-from evaluation.comparison.table import Column, Entry, plain
-from evaluation.protocol import RECORDED_ONLY
+from ganlib.common.errors import UserError
+from ganlib.evaluation.comparison.entries import in_order
+from ganlib.evaluation.comparison.runs import Recorded, Run
+from ganlib.evaluation.comparison.table import Column, Entry, plain
+from ganlib.evaluation.protocol import RECORDED_ONLY
 
 
 def make_columns(entries: Sequence[Entry], split: bool) -> list[Column]:

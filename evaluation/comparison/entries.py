@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from evaluation.comparison.recipes import recipe
-from evaluation.comparison.runs import Evaluation, Run
-from evaluation.comparison.table import Column, Entry
+from ganlib.evaluation.comparison.recipes import recipe
+from ganlib.evaluation.comparison.runs import Evaluation, Run
+from ganlib.evaluation.comparison.table import Column, Entry
 
 _FRECHET = re.compile(r"(fd|fid)(?![a-z])", re.IGNORECASE)
 

@@ -2,7 +2,7 @@
 
 import math
 
-from evaluation.comparison.table import Row, Table
+from ganlib.evaluation.comparison.table import Row, Table
 
 NOTHING = "–"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from common.errors import UserError
-from common.lines import EACH, is_count, read_lines
-from common.paths import reading
-from evaluation.comparison.runs import MEASURED, Evaluation, Recorded, Run
-from evaluation.comparison.values import is_number, is_plain
+from ganlib.common.errors import UserError
+from ganlib.common.lines import EACH, is_count, read_lines
+from ganlib.common.paths import reading
+from ganlib.evaluation.comparison.runs import MEASURED, Evaluation, Recorded, Run
+from ganlib.evaluation.comparison.values import is_number, is_plain
 
 
 def find_runs(folders: Iterable[Path]) -> list[Run]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.runs import Run
 
 ELSEWHERE = {"algorithm", "dataset", "size", "seed"}
 """Settings that a table shows in a place of their own."""

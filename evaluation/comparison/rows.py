@@ -7,8 +7,8 @@ from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
-from evaluation.comparison.recipes import varied
-from evaluation.comparison.table import Cell, Column, Entry, Row
+from ganlib.evaluation.comparison.recipes import varied
+from ganlib.evaluation.comparison.table import Cell, Column, Entry, Row
 
 
 def make_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]:

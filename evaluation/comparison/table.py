@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any
 
-from evaluation.comparison.runs import Evaluation, Run
+from ganlib.evaluation.comparison.runs import Evaluation, Run
 
 _BETTER = {
     "lower": re.compile(r"(fd|fid|kd|kid|duplicates?|reverse_kl)(?![a-z])", re.IGNORECASE),

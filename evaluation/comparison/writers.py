@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from common.printable import printable
-from evaluation.comparison.figures import costs, headers, numbers
-from evaluation.comparison.table import Row, Table
+from ganlib.common.printable import printable
+from ganlib.evaluation.comparison.figures import costs, headers, numbers
+from ganlib.evaluation.comparison.table import Row, Table
 
 
 def to_markdown(tables: Iterable[Table]) -> str:

@@ -9,8 +9,8 @@ from hashlib import sha256
 import torch
 from torch import Tensor
 
-from common.errors import UserError
-from evaluation.fashion import (
+from ganlib.common.errors import UserError
+from ganlib.evaluation.fashion import (
     N_CLASSES,
     N_FEATURES,
     SIDE,
@@ -19,7 +19,7 @@ from evaluation.fashion import (
     fit,
     load_classifier,
 )
-from evaluation.features import Extractor, Features, Options, arithmetic, place, read_weights
+from ganlib.evaluation.features import Extractor, Features, Options, arithmetic, place, read_weights
 
 
 class Fashion(Extractor):

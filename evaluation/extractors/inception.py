@@ -21,11 +21,11 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
     FeatureExtractorInceptionV3,
 )
 
-from common.errors import UserError
-from common.files import atomic
-from common.paths import expand
-from evaluation.cache import cache_folder, locked
-from evaluation.features import Extractor, Features, Options, arithmetic, place, read_weights
+from ganlib.common.errors import UserError
+from ganlib.common.files import atomic
+from ganlib.common.paths import expand
+from ganlib.evaluation.cache import cache_folder, locked
+from ganlib.evaluation.features import Extractor, Features, Options, arithmetic, place, read_weights
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 VARIABLE = "GANLIB_INCEPTION"

@@ -1,11 +1,11 @@
 """Scores and losses over iterations, a panel each."""
 
-from evaluation.comparison.runs import MEASURED, Run
-from evaluation.comparison.table import Table
-from evaluation.comparison.values import is_number
-from evaluation.page.axes import thin
-from evaluation.page.markup import e, key, labelled_runs
-from evaluation.page.panel import Curve, panel
+from ganlib.evaluation.comparison.runs import MEASURED, Run
+from ganlib.evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.values import is_number
+from ganlib.evaluation.page.axes import thin
+from ganlib.evaluation.page.markup import e, key, labelled_runs
+from ganlib.evaluation.page.panel import Curve, panel
 
 NOT_LOSSES = {"iteration", *MEASURED}
 

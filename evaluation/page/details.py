@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evaluation.comparison.columns import flatten
-from evaluation.comparison.figures import NOTHING, short
-from evaluation.comparison.runs import Run
-from evaluation.comparison.table import Table
-from evaluation.page.markup import e, labelled_runs
+from ganlib.evaluation.comparison.columns import flatten
+from ganlib.evaluation.comparison.figures import NOTHING, short
+from ganlib.evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.table import Table
+from ganlib.evaluation.page.markup import e, labelled_runs
 
 
 def detail_section(table: Table) -> str:

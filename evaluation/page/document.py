@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from evaluation.comparison.table import Table
-from evaluation.page.curves import curve_section
-from evaluation.page.details import detail_section
-from evaluation.page.markup import e
-from evaluation.page.samples import sample_section
-from evaluation.page.scores import score_table
-from evaluation.page.style import style
+from ganlib.evaluation.comparison.table import Table
+from ganlib.evaluation.page.curves import curve_section
+from ganlib.evaluation.page.details import detail_section
+from ganlib.evaluation.page.markup import e
+from ganlib.evaluation.page.samples import sample_section
+from ganlib.evaluation.page.scores import score_table
+from ganlib.evaluation.page.style import style
 
 
 def to_html(tables: Sequence[Table]) -> str:

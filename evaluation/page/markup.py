@@ -2,10 +2,10 @@
 
 from html import escape
 
-from common.printable import printable
-from evaluation.comparison.runs import Run
-from evaluation.comparison.table import Row, Table
-from evaluation.page.style import LIGHT
+from ganlib.common.printable import printable
+from ganlib.evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.table import Row, Table
+from ganlib.evaluation.page.style import LIGHT
 
 
 def e(text: object) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from evaluation.page.axes import limits, tick_text, ticks
-from evaluation.page.markup import e
+from ganlib.evaluation.page.axes import limits, tick_text, ticks
+from ganlib.evaluation.page.markup import e
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 340, 190, 46, 24, 8, 16
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from evaluation.comparison.runs import Run
-from evaluation.comparison.table import Row, Table
-from evaluation.page.markup import e
+from ganlib.evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.table import Row, Table
+from ganlib.evaluation.page.markup import e
 
 LARGEST = 1024  # pixels of a sample grid: larger ones are made smaller
 

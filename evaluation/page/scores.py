@@ -1,8 +1,8 @@
 """The table of scores."""
 
-from evaluation.comparison.figures import costs, headers, numbers
-from evaluation.comparison.table import Row, Table
-from evaluation.page.markup import e, key
+from ganlib.evaluation.comparison.figures import costs, headers, numbers
+from ganlib.evaluation.comparison.table import Row, Table
+from ganlib.evaluation.page.markup import e, key
 
 
 def score_table(table: Table) -> str:

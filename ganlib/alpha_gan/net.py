@@ -4,12 +4,12 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from common.data import DataSpec, Shape
-from common.encoders import DCGANEncoder
-from common.init import init_he_uniform
-from common.layers import LEAK
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.encoders import DCGANEncoder
+from ganlib.common.init import init_he_uniform
+from ganlib.common.layers import LEAK
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
 
 
 class AlphaConfig(NetConfig, Protocol):

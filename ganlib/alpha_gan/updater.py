@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data import DataSet
-from common.layers import evaluating
-from common.losses import loss_dis_softplus, loss_gen_softplus, loss_gen_wasserstein
-from common.net import Generator
 from ganlib import config
+from ganlib.common.data import DataSet
+from ganlib.common.layers import evaluating
+from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus, loss_gen_wasserstein
+from ganlib.common.net import Generator
 from ganlib.training.reconstruction import Reconstructing
 
 # what encoder and generator descend to pass for real

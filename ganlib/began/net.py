@@ -5,11 +5,11 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from common.data import DataSpec, Shape
-from common.init import init_glorot_uniform, init_normal
-from common.layers import LEAK, BatchNorm1d
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import (
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_glorot_uniform, init_normal
+from ganlib.common.layers import LEAK, BatchNorm1d
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import (
     DCGANGenerator,
     Generator,
     NetConfig,

@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from common.data import DataSpec, Loader
-from common.net import Generator
 from ganlib import config, updater
+from ganlib.common.data import DataSpec, Loader
+from ganlib.common.net import Generator
 
 
 class Config(config.AlgorithmConfig):

@@ -4,11 +4,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from common.pictures import grid
-from evaluation import Evaluator
-from evaluation.blocks import as_uint8
-from evaluation.scores import Nearest
 from ganlib.commands._targets import Target
+from ganlib.common.pictures import grid
+from ganlib.evaluation import Evaluator
+from ganlib.evaluation.blocks import as_uint8
+from ganlib.evaluation.scores import Nearest
 
 PAIRS = 32
 

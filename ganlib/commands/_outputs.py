@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.errors import UserError
-from common.paths import writing
+from ganlib.common.errors import UserError
+from ganlib.common.paths import writing
 
 
 def check_file(path: Path, suffixes: tuple[str, ...], kinds: str) -> None:

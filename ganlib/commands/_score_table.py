@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common.printable import printable
-from evaluation import Origin, Score
-from evaluation.features import Extractor
 from ganlib.commands._terminal import table_console
+from ganlib.common.printable import printable
+from ganlib.evaluation import Origin, Score
+from ganlib.evaluation.features import Extractor
 
 NOTHING = "–"
 

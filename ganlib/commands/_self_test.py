@@ -11,14 +11,14 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from common.data import Images
-from common.paths import expand
-from common.sources import default_root
-from evaluation import Evaluator, Score
-from evaluation.blocks import BLOCK
-from evaluation.cache import cache_folder
-from evaluation.fashion import WEIGHTS
-from evaluation.features import Extractor, Options, default_extractor
+from ganlib.common.data import Images
+from ganlib.common.paths import expand
+from ganlib.common.sources import default_root
+from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation.blocks import BLOCK
+from ganlib.evaluation.cache import cache_folder
+from ganlib.evaluation.fashion import WEIGHTS
+from ganlib.evaluation.features import Extractor, Options, default_extractor
 from ganlib.training.scoring import make_evaluator, progress_bar
 
 RECORD = WEIGHTS.with_suffix(".json")
@@ -141,7 +141,7 @@ def _missing(data_root: Path | None, weights: Path | None) -> str:
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
     from torchvision.datasets import CIFAR10
 
-    from evaluation.extractors.inception import VARIABLE
+    from ganlib.evaluation.extractors.inception import VARIABLE
 
     root = expand(data_root or default_root())
     names = (CIFAR10.base_folder, CIFAR10.filename)

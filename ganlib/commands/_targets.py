@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.data import POINTS
-from common.errors import UserError
-from common.paths import expand, reading
-from common.sources import HDF5
-from evaluation import Origin
-from evaluation.blocks import Range
-from evaluation.images import ARRAYS, open_images
+from ganlib.common.data import POINTS
+from ganlib.common.errors import UserError
+from ganlib.common.paths import expand, reading
+from ganlib.common.sources import HDF5
+from ganlib.evaluation import Origin
+from ganlib.evaluation.blocks import Range
+from ganlib.evaluation.images import ARRAYS, open_images
 from ganlib.sampling.model import Model, load
 from ganlib.training.memory import require
 from ganlib.training.scoring import origin_of

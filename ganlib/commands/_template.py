@@ -8,8 +8,8 @@ from keyword import iskeyword
 from pathlib import Path
 
 import ganlib
-from common.errors import UserError
 from ganlib.commands._outputs import output
+from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
 
 HOME = Path(ganlib.__file__).parent

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.console import stderr_console
-from common.errors import UserError
 from ganlib.commands._outputs import output
+from ganlib.common.console import stderr_console
+from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -198,7 +198,7 @@ def progress(console: "Console", total: int) -> "Iterator[Say]":
 
 
 def _write(report: dict[str, Any], path: Path) -> None:
-    from common.files import atomic
+    from ganlib.common.files import atomic
 
     with output(path), atomic(path) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", "utf-8")

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.errors import UserError
-from common.printable import printable
+from ganlib.common.errors import UserError
+from ganlib.common.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
     from rich.text import Text
 
-    from evaluation.comparison.table import Row, Table
+    from ganlib.evaluation.comparison.table import Row, Table
 
 
 @click.command()
@@ -38,7 +38,7 @@ def command(folders: tuple[Path, ...], out: Path | None, best: bool, split: bool
     One table per data set, of the last evaluation of each run. Scores that were obtained in
     different ways are never put into one column.
     """
-    from evaluation.compare import compare
+    from ganlib.evaluation.compare import compare
 
     folders = folders or (Path("result"),)
     tables = compare(folders, best, split)
@@ -49,9 +49,9 @@ def command(folders: tuple[Path, ...], out: Path | None, best: bool, split: bool
 
 def write(tables: "Sequence[Table]", folder: Path) -> Path:
     """Write compare.md, .csv, .json and .html into a folder; returns the page's path."""
-    from common.files import atomic
-    from evaluation.comparison.writers import to_csv, to_json, to_markdown
-    from evaluation.page.document import to_html
+    from ganlib.common.files import atomic
+    from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
+    from ganlib.evaluation.page.document import to_html
 
     texts = {
         "md": to_markdown(tables),
@@ -93,7 +93,7 @@ def _grid(table: "Table") -> "Grid":
     from rich import box
     from rich.table import Table as Grid
 
-    from evaluation.comparison.figures import headers
+    from ganlib.evaluation.comparison.figures import headers
 
     grid = Grid(title=_text(table.dataset, "bold"), title_justify="left", box=box.SIMPLE_HEAD)
     for place, header in enumerate(headers(table)):
@@ -104,7 +104,7 @@ def _grid(table: "Table") -> "Grid":
 
 
 def _cells(table: "Table", row: "Row") -> "list[Text]":
-    from evaluation.comparison.figures import costs, numbers
+    from ganlib.evaluation.comparison.figures import costs, numbers
 
     cells = [_text(row.title)]
     for place, cell in enumerate(row.cells):

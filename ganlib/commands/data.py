@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 import torch
 
-from common.data import POINTS, DataSet
-from common.datasets._stream import NoSuchSplit, Stream
-from common.errors import UserError
-from common.hdf5 import write_streams
-from common.paths import reading
-from common.printable import printable
-from common.sources import HDF5, datasets, open_dataset, open_stream
+from ganlib.common.data import POINTS, DataSet
+from ganlib.common.datasets._stream import NoSuchSplit, Stream
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import write_streams
+from ganlib.common.paths import reading
+from ganlib.common.printable import printable
+from ganlib.common.sources import HDF5, datasets, open_dataset, open_stream
 
 CLASSES = 20  # how many are listed
 SAMPLE = 1000  # images that the mean is taken of: enough, and quick to read out of any file

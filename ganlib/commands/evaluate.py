@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.console import stderr_console
-from common.errors import UserError
-from common.paths import reading
-from common.printable import printable
 from ganlib.commands._outputs import output
+from ganlib.common.console import stderr_console
+from ganlib.common.errors import UserError
+from ganlib.common.paths import reading
+from ganlib.common.printable import printable
 
 if TYPE_CHECKING:
-    from evaluation import Evaluation, Evaluator
-    from evaluation.features import Options, Precision
     from ganlib.commands._targets import Target
+    from ganlib.evaluation import Evaluation, Evaluator
+    from ganlib.evaluation.features import Options, Precision
 
 RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0), "0,255": (0.0, 255.0)}
 
@@ -182,9 +182,9 @@ def _check(asked: Asked) -> None:
 def _evaluate(path: Path, asked: Asked) -> None:
     """Everything in its order: load, look at the first images, score, print, write."""
 
-    from evaluation.evaluate import check_metrics
     from ganlib.commands._score_table import describe, show
     from ganlib.commands._targets import is_run, open_target
+    from ganlib.evaluation.evaluate import check_metrics
     from ganlib.training.scoring import progress_bar
 
     wanted = _metrics(asked)
@@ -244,7 +244,7 @@ def _metrics(asked: Asked) -> tuple[str, ...] | None:
 
 
 def _sensible(evaluator: "Evaluator", asked: Asked) -> tuple[str, ...]:
-    from evaluation.report import METRICS
+    from ganlib.evaluation.report import METRICS
 
     # nothing was trained on the test images, so a copy of one is chance
     if evaluator.main == "test" and asked.duplicates_picture is None:
@@ -266,7 +266,7 @@ def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
 
 
 def _options(asked: Asked) -> "Options":
-    from evaluation.features import Options
+    from ganlib.evaluation.features import Options
 
     return Options(asked.inception_weights, asked.precision, asked.channels_last)
 
@@ -277,7 +277,7 @@ def _looked_at(target: "Target", evaluator: "Evaluator") -> Iterator[Any]:
     """
     from itertools import chain
 
-    from evaluation.blocks import as_uint8, blocks
+    from ganlib.evaluation.blocks import as_uint8, blocks
 
     with reading(target.path):
         batches = target.batches()
@@ -306,10 +306,10 @@ def _write(
     """The files that are asked for, and the line in the run's folder."""
     import json
 
-    from common.files import atomic
-    from common.lines import append_line
-    from common.pictures import save
     from ganlib.commands._neighbours import neighbours
+    from ganlib.common.files import atomic
+    from ganlib.common.lines import append_line
+    from ganlib.common.pictures import save
     from ganlib.training.scoring import SCORES, scores_line
 
     line = scores_line(result.scores, target.iteration, target.images)

@@ -5,10 +5,10 @@ from typing import Literal
 
 import click
 
-from common.console import stderr_console
-from common.errors import UserError
-from common.files import staged
 from ganlib.commands._outputs import output
+from ganlib.common.console import stderr_console
+from ganlib.common.errors import UserError
+from ganlib.common.files import staged
 
 Format = Literal["safetensors", "onnx", "all"]
 

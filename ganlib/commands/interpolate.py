@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.errors import UserError
 from ganlib.commands._outputs import check_file, output
+from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -133,8 +133,8 @@ def _frames(frames: int | None, out: Path) -> int:
 
 def _write_walk(model: "Model", stops: list[int], seed: int, frames: int, out: Path) -> None:
     """A row for each leg; or a film of all legs that ends where it began."""
-    from common.pictures import frames as films
-    from common.pictures import grid, save, save_animation
+    from ganlib.common.pictures import frames as films
+    from ganlib.common.pictures import grid, save, save_animation
 
     if out.suffix.lower() == ".png":
         strip = grid(_walk(model, stops, seed, frames).flatten(0, 1), frames)
@@ -171,7 +171,7 @@ def _walk(model: "Model", stops: list[int], seed: int, frames: int) -> "Tensor":
 def _decode(model: "Model", z: "Tensor", y: "Tensor | None", batch_size: int = 256) -> "Tensor":
     import torch
 
-    from common.datasets._progress import progress
+    from ganlib.common.datasets._progress import progress
 
     images = []
     with progress("decoding", len(z)) as advance:
@@ -185,7 +185,7 @@ def _decode(model: "Model", z: "Tensor", y: "Tensor | None", batch_size: int = 2
 def _write_sum(model: "Model", terms: list[tuple[int, int]], seed: int, out: Path) -> None:
     import torch
 
-    from common.pictures import frames, save
+    from ganlib.common.pictures import frames, save
     from ganlib.sampling.equation import equation
     from ganlib.sampling.latent import signed_sum
 

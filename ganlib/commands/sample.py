@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.errors import UserError
 from ganlib.commands._outputs import check_file, output
+from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +61,7 @@ def command(
     _check_numbers(n, batch_size, truncation)
     _check_out(out, n, force)
 
-    from common.data import POINTS
+    from ganlib.common.data import POINTS
     from ganlib.registry import add_plugins
     from ganlib.sampling.image_files import write_array, write_folder, write_grid
     from ganlib.sampling.model import load
@@ -125,7 +125,7 @@ def _kind(out: Path) -> str:
 
 def _watched(batches: Iterator["Tensor"], n: int) -> Iterator["Tensor"]:
     """The same batches, with a progress bar."""
-    from common.datasets._progress import progress
+    from ganlib.common.datasets._progress import progress
 
     with progress("sampling", n) as advance:
         for batch in batches:

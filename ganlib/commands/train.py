@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import click
 
-from common.errors import UserError
 from ganlib.commands._options import options
+from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import add_plugins, algorithms
 from ganlib.runs.settings import plugin_folders, read_yaml, unknown_setting
@@ -100,8 +100,8 @@ def command(ctx: click.Context, /, seeds: str | None, **values: Any) -> None:
 
 def _train_grid(names: str, seeds: str | None, given: dict[str, Any]) -> int:
     """Train, print the table and what failed; the exit status."""
-    from evaluation.compare import compare
     from ganlib.commands.compare import show
+    from ganlib.evaluation.compare import compare
     from ganlib.runs.grid import plan, train_grid
 
     planned = plan(names, seeds, given)

@@ -4,9 +4,9 @@ from typing import Protocol
 
 from torch import nn
 
-from common.data import DataSpec, Shape
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import DCGANGenerator, NetConfig, WGANDiscriminator, scaled
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import DCGANGenerator, NetConfig, WGANDiscriminator, scaled
 
 
 class CramerConfig(NetConfig, Protocol):

@@ -5,9 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from common.losses import aside, energy_distance, row_norm, slope_penalty
-from common.net import Generator
 from ganlib import config, updater
+from ganlib.common.losses import aside, energy_distance, row_norm, slope_penalty
+from ganlib.common.net import Generator
 
 
 class Config(config.AlgorithmConfig):

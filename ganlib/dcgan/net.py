@@ -4,10 +4,10 @@ from functools import partial
 
 from torch import nn
 
-from common.data import DataSpec, Shape
-from common.init import init_normal
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import (
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_normal
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import (
     DCGANDiscriminator,
     DCGANGenerator,
     NetConfig,

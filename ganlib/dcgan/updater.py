@@ -4,9 +4,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from common.losses import loss_dis_softplus, loss_gen_softplus
-from common.net import Generator
 from ganlib import config, updater
+from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
+from ganlib.common.net import Generator
 
 
 class Config(config.AlgorithmConfig):

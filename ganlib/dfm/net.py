@@ -5,11 +5,11 @@ A discriminator is l4(features(x)): features are what the denoiser sees, l4 make
 
 from torch import Tensor, nn
 
-from common.data import DataSpec, Shape
-from common.init import init_lecun_normal, init_normal
-from common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d
-from common.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
-from common.net import DCGANGenerator, NetConfig, halvings, scaled
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_lecun_normal, init_normal
+from ganlib.common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d
+from ganlib.common.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
+from ganlib.common.net import DCGANGenerator, NetConfig, halvings, scaled
 
 
 def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.layers import evaluating
-from common.losses import loss_dis_softplus, loss_gen_softplus
-from common.net import Generator
 from ganlib import config, updater
+from ganlib.common.layers import evaluating
+from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
+from ganlib.common.net import Generator
 
 from .net import Denoiser, Discriminator
 

@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from common.data import DataSpec
-from common.net import NetConfig
+from ganlib.common.data import DataSpec
+from ganlib.common.net import NetConfig
 from ganlib.wgan_gp.net import dcgan, mlp
 
 ARCHITECTURES = {"dcgan": dcgan, "mlp": mlp}

@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from common.data import DataSpec, Shape
-from common.init import init_uniform
-from common.layers import Maxout
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import Generator, Latent, NetConfig, scaled
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_uniform
+from ganlib.common.layers import Maxout
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import Generator, Latent, NetConfig, scaled
 
 PIECES = 5
 

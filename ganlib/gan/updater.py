@@ -6,9 +6,9 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from common import losses
-from common.net import Generator
 from ganlib import config, updater
+from ganlib.common import losses
+from ganlib.common.net import Generator
 
 LOSSES_GEN = {
     "nonsaturating": losses.loss_gen_softplus,

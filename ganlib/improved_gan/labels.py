@@ -2,9 +2,9 @@
 
 import torch
 
-from common.data import DataSet
-from common.errors import UserError
-from common.seeds import generator
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.seeds import generator
 
 
 def labelled_subset(data: DataSet, n_labels: int, seed: int) -> DataSet:

@@ -11,13 +11,13 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from common.data import DataSpec, Shape
-from common.init import init_glorot_uniform, init_normal
-from common.layers import BiasBatchNorm1d, GaussianNoise
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import Generator, NetConfig, scaled
-from common.salimans import EPS, LAST_STD, SalimansDiscriminator, SalimansGenerator
-from common.weight_norm import WNLinear
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_glorot_uniform, init_normal
+from ganlib.common.layers import BiasBatchNorm1d, GaussianNoise
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import Generator, NetConfig, scaled
+from ganlib.common.salimans import EPS, LAST_STD, SalimansDiscriminator, SalimansGenerator
+from ganlib.common.weight_norm import WNLinear
 
 NOISE = {"dropout": nn.Dropout(0.2), "gaussian": GaussianNoise(0.3)}
 

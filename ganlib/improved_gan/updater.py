@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data import DataSet, DataSpec, Loader
-from common.layers import evaluating
-from common.losses import loss_dis_softplus
-from common.net import Generator
-from common.weight_norm import start_from_data
 from ganlib import config, updater
+from ganlib.common.data import DataSet, DataSpec, Loader
+from ganlib.common.layers import evaluating
+from ganlib.common.losses import loss_dis_softplus
+from ganlib.common.net import Generator
+from ganlib.common.weight_norm import start_from_data
 
 from .labels import labelled_subset
 

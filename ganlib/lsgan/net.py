@@ -5,10 +5,10 @@ from functools import partial
 
 from torch import nn
 
-from common.data import DataSpec, Shape
-from common.init import init_lecun_normal, init_normal, init_truncated_normal
-from common.layers import BatchNorm2d
-from common.net import (
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_lecun_normal, init_normal, init_truncated_normal
+from ganlib.common.layers import BatchNorm2d
+from ganlib.common.net import (
     ConvGenerator,
     NetConfig,
     StridedDiscriminator,

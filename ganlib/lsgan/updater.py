@@ -4,8 +4,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from common.losses import loss_dis_least_squares, loss_gen_least_squares
 from ganlib import config
+from ganlib.common.losses import loss_dis_least_squares, loss_gen_least_squares
 from ganlib.dcgan import updater
 
 

@@ -5,19 +5,19 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from common.data import DataSpec, Shape
-from common.init import init_normal
-from common.layers import GaussianNoise, MinibatchDiscrimination
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import (
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_normal
+from ganlib.common.layers import GaussianNoise, MinibatchDiscrimination
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import (
     DCGANDiscriminator,
     DCGANGenerator,
     NetConfig,
     scaled,
     unnormalized_std,
 )
-from common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
-from common.weight_norm import WNLinear, WNMinibatchDiscrimination
+from ganlib.common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
+from ganlib.common.weight_norm import WNLinear, WNMinibatchDiscrimination
 
 
 class Config(NetConfig, Protocol):

@@ -5,9 +5,9 @@ from typing import Literal
 
 from torch import nn
 
-from common.data import DataSpec, Loader
-from common.weight_norm import start_from_data
 from ganlib import config
+from ganlib.common.data import DataSpec, Loader
+from ganlib.common.weight_norm import start_from_data
 from ganlib.dcgan import updater
 
 

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data import DataSpec, Shape
-from common.layers import LEAK
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import Generator, NetConfig
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.layers import LEAK
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import Generator, NetConfig
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 

@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from common.augment import DRAWS, POLICIES, Operation, augment, flip
-from common.losses import loss_dis_relativistic, loss_gen_relativistic, r1_penalty
-from common.net import Generator
 from ganlib import config, updater
+from ganlib.common.augment import DRAWS, POLICIES, Operation, augment, flip
+from ganlib.common.losses import loss_dis_relativistic, loss_gen_relativistic, r1_penalty
+from ganlib.common.net import Generator
 
 PIPE = (flip, *POLICIES["translation"], *POLICIES["color"], *POLICIES["cutout"])
 BETA2_STEPS = 32

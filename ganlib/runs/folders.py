@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from common.errors import UserError
-from common.files import atomic, remove_torn
-from common.fingerprint import changes
-from common.paths import writing
-from common.sources import dataset_label
+from ganlib.common.errors import UserError
+from ganlib.common.files import atomic, remove_torn
+from ganlib.common.fingerprint import changes
+from ganlib.common.paths import writing
+from ganlib.common.sources import dataset_label
 from ganlib.runs import lock
 from ganlib.runs.settings import Settings, read_yaml
 from ganlib.training.snapshot import list_snapshots, newest_snapshot, peek_snapshot

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from common.console import say, stderr_console
-from common.errors import StoppedError, UserError
-from common.sources import dataset_label
+from ganlib.common.console import say, stderr_console
+from ganlib.common.errors import StoppedError, UserError
+from ganlib.common.sources import dataset_label
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs import folders

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from common.errors import UserError
-from common.paths import writing
+from ganlib.common.errors import UserError
+from ganlib.common.paths import writing
 
 NAME = ".lock"
 

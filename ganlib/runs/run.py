@@ -10,18 +10,18 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from common.console import say, stderr_console
-from common.data import DataSet, DataSpec, Loader, fit_spec
-from common.datasets._stream import NoSuchSplit
-from common.errors import StoppedError, UserError, one_line
-from common.fingerprint import fingerprint
-from common.paths import writing
-from common.seeds import mix
-from common.sources import dataset_label, open_dataset
-from evaluation import Evaluator
-from evaluation.evaluate import check_metrics
-from evaluation.features import Options, default_extractor, make_extractor
-from evaluation.report import label
+from ganlib.common.console import say, stderr_console
+from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
+from ganlib.common.datasets._stream import NoSuchSplit
+from ganlib.common.errors import StoppedError, UserError, one_line
+from ganlib.common.fingerprint import fingerprint
+from ganlib.common.paths import writing
+from ganlib.common.seeds import mix
+from ganlib.common.sources import dataset_label, open_dataset
+from ganlib.evaluation import Evaluator
+from ganlib.evaluation.evaluate import check_metrics
+from ganlib.evaluation.features import Options, default_extractor, make_extractor
+from ganlib.evaluation.report import label
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.runs import folders
 from ganlib.runs.settings import Settings, plugin_folders, read_yaml, resolve
@@ -48,8 +48,7 @@ def train(**settings: Any) -> Model:
     """Train as `python train.py` does, in Python: train(algorithm="sngan", max_iter=1000, gpu=-1).
 
     Every flag is an argument (`config` too: a YAML file or a mapping). Returns the trained model;
-    its files are in `.out`. Raises common.errors.UserError where the command line would exit with
-    status 2.
+    its files are in `.out`. Raises ganlib.UserError where the command line exits with status 2.
     """
     return run(gather(settings))
 

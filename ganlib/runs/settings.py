@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from common.errors import UserError, did_you_mean, one_line
+from ganlib.common.errors import UserError, did_you_mean, one_line
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
 

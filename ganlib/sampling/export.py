@@ -15,10 +15,10 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 import ganlib
-from common.data import DataSpec
-from common.errors import UserError, one_line
-from common.files import atomic
-from common.net import Generator
+from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError, one_line
+from ganlib.common.files import atomic
+from ganlib.common.net import Generator
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
 from ganlib.training.updater import Updater

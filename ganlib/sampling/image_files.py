@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from common.files import atomic
-from common.pictures import grid, save, to_uint8
+from ganlib.common.files import atomic
+from ganlib.common.pictures import grid, save, to_uint8
 
 
 def write_grid(batches: Iterator[Tensor], n: int, path: Path) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from common.net import Latent
+from ganlib.common.net import Latent
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from common.data import DataSpec
-from common.errors import UserError
-from common.pictures import grid
+from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
+from ganlib.common.pictures import grid
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.training import assembly, devices

@@ -5,10 +5,10 @@ from functools import partial
 
 from torch import nn
 
-from common.data import DataSpec, Shape
-from common.init import init_normal
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import (
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_normal
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import (
     ConvGenerator,
     DCGANGenerator,
     NetConfig,
@@ -20,8 +20,8 @@ from common.net import (
     halvings,
     scaled,
 )
-from common.resnet import ResNetDiscriminator, ResNetGenerator, global_sum
-from common.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator, global_sum
+from ganlib.common.spectral_norm import SNConv2d, SNLinear
 
 
 def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

@@ -4,9 +4,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from common import losses
-from common.net import Generator
 from ganlib import config, updater
+from ganlib.common import losses
+from ganlib.common.net import Generator
 
 LOSSES = {
     "softplus": (losses.loss_dis_softplus, losses.loss_gen_softplus),  # equation 15

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import torch
 
-from common.errors import UserError
-from common.spectral_norm import iterate_together
+from ganlib.common.errors import UserError
+from ganlib.common.spectral_norm import iterate_together
 from ganlib.config import RunConfig
 from ganlib.speed import precision, sync_bn
 from ganlib.speed.compiled import Trial, compile_losses

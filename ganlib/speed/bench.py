@@ -23,9 +23,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from common.data import DataSet, Loader, Shape, fit_spec
-from common.errors import StoppedError, UserError, one_line
-from common.seeds import generator
+from ganlib.common.data import DataSet, Loader, Shape, fit_spec
+from ganlib.common.errors import StoppedError, UserError, one_line
+from ganlib.common.seeds import generator
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import Algorithm
 from ganlib.speed.accelerate import accelerate

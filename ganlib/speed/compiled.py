@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
-from common.errors import one_line
-from evaluation import cache
+from ganlib.common.errors import one_line
+from ganlib.evaluation import cache
 from ganlib.training.devices import synchronize
 from ganlib.training.updater import Updater
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from common.data import Batch, Loader
-from common.errors import one_line
+from ganlib.common.data import Batch, Loader
+from ganlib.common.errors import one_line
 from ganlib.training.updater import Updater
 
 WARM_UP = 3

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from common.override import override
+from ganlib.common.override import override
 
 Precision = Literal["fp32", "tf32", "bf16"]
 METHODS = ("forward", "features")

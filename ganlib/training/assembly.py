@@ -2,7 +2,7 @@
 
 import torch
 
-from common.data import DataSpec, Loader
+from ganlib.common.data import DataSpec, Loader
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm
 from ganlib.training import devices, memory

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from ganlib.training import ranks
 
 

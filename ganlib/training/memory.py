@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from common.datasets._memory import GIB, available_memory
-from common.errors import UserError
+from ganlib.common.datasets._memory import GIB, available_memory
+from ganlib.common.errors import UserError
 
 COUNTABLE = 2**63
 """Bytes of more than which PyTorch makes no tensor."""

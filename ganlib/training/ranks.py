@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from common.errors import StoppedError, UserError, one_line
+from ganlib.common.errors import StoppedError, UserError, one_line
 
 T = TypeVar("T")
 PATIENCE = timedelta(minutes=10)  # for a rank that computes a reference or compiles alone

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from common.data import DataSet
-from common.layers import evaluating
+from ganlib.common.data import DataSet
+from ganlib.common.layers import evaluating
 from ganlib.training.updater import BLOCK, Updater
 
 N = 32

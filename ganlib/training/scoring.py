@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from common.data import Images
-from common.datasets._stream import NoSuchSplit
-from common.errors import UserError
-from common.sources import open_dataset
-from evaluation import Evaluator, Origin, Score
-from evaluation.features import Options, default_extractor, make_extractor
-from evaluation.references import Progress
+from ganlib.common.data import Images
+from ganlib.common.datasets._stream import NoSuchSplit
+from ganlib.common.errors import UserError
+from ganlib.common.sources import open_dataset
+from ganlib.evaluation import Evaluator, Origin, Score
+from ganlib.evaluation.features import Options, default_extractor, make_extractor
+from ganlib.evaluation.references import Progress
 from ganlib.training.updater import Updater
 
 SPLITS = ("train", "test")

@@ -10,9 +10,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
-from common.data import DataSpec
-from common.errors import UserError
-from common.files import atomic
+from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
+from ganlib.common.files import atomic
 
 FORMAT = "ganlib snapshot 1"
 

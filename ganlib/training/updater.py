@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from common.data import DataSet, DataSpec, Loader
-from common.errors import StoppedError, UserError
-from common.layers import evaluating
-from common.net import Generator
-from common.seeds import generator, mix
+from ganlib.common.data import DataSet, DataSpec, Loader
+from ganlib.common.errors import StoppedError, UserError
+from ganlib.common.layers import evaluating
+from ganlib.common.net import Generator
+from ganlib.common.seeds import generator, mix
 from ganlib.config import AlgorithmConfig
 from ganlib.training import ranks
 from ganlib.training.average import average_of, follow, left_behind

@@ -5,11 +5,11 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from common.data import DataSpec, Shape
-from common.encoders import DCGANEncoder
-from common.init import init_normal
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import DCGANGenerator, Generator, NetConfig, scaled
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.encoders import DCGANEncoder
+from ganlib.common.init import init_normal
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import DCGANGenerator, Generator, NetConfig, scaled
 
 from .densities import log_bernoulli, log_normal
 

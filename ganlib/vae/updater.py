@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from common.data import DataSet
-from common.layers import evaluating
-from common.seeds import generator
 from ganlib import config
+from ganlib.common.data import DataSet
+from ganlib.common.layers import evaluating
+from ganlib.common.seeds import generator
 from ganlib.training.reconstruction import Reconstructing
 
 from .densities import kl_normal

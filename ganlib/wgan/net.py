@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from common.data import DataSpec, Shape
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import NetConfig, halvings, scaled
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import NetConfig, halvings, scaled
 from ganlib.dcgan.net import mlp, torch_like
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer, RMSprop
 
-from common.losses import loss_dis_wasserstein, loss_gen_wasserstein
-from common.net import Generator
 from ganlib import config, updater
+from ganlib.common.losses import loss_dis_wasserstein, loss_gen_wasserstein
+from ganlib.common.net import Generator
 
 
 class Config(config.AlgorithmConfig):

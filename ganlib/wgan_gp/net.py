@@ -3,10 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data import DataSpec, Shape
-from common.init import init_glorot_uniform, init_he_uniform
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.net import (
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_glorot_uniform, init_he_uniform
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.net import (
     DCGANGenerator,
     NetConfig,
     StridedDiscriminator,
@@ -16,7 +16,7 @@ from common.net import (
     halvings,
     scaled,
 )
-from common.resnet import ResNetDiscriminator, ResNetGenerator
+from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator
 
 
 def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

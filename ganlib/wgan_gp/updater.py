@@ -5,9 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from common.losses import gradient_penalty, loss_dis_wasserstein, loss_gen_wasserstein
-from common.net import Generator
 from ganlib import config, updater
+from ganlib.common.losses import gradient_penalty, loss_dis_wasserstein, loss_gen_wasserstein
+from ganlib.common.net import Generator
 
 
 class Config(config.AlgorithmConfig):

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from benchmarks import fid, run, table
 from benchmarks.workloads import CARD, WORKLOADS, Workload, choose
-from common.errors import UserError
-from evaluation.features import Extractor, Features, Options
+from ganlib.common.errors import UserError
+from ganlib.evaluation.features import Extractor, Features, Options
 from ganlib.speed import bench
 from ganlib.speed.bench import Cost, Row, Timing
 

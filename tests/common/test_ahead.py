@@ -15,10 +15,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from common import ahead, hdf5
-from common.data import Batch, DataSet, Loader, fit_spec
-from common.errors import UserError
-from common.hdf5 import Hdf5Images, read_hdf5, write_hdf5
+from ganlib.common import ahead, hdf5
+from ganlib.common.data import Batch, DataSet, Loader, fit_spec
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import Hdf5Images, read_hdf5, write_hdf5
 
 N = 30
 Make = Callable[..., Loader]
@@ -165,8 +165,8 @@ def test_training_does_not_depend_on_when_processes_start(make: Make) -> None:
 SCRIPT = """
 import multiprocessing, sys
 from pathlib import Path
-from common import hdf5
-from common.data import Loader, fit_spec
+from ganlib.common import hdf5
+from ganlib.common.data import Loader, fit_spec
 hdf5.IN_MEMORY = 0
 data = hdf5.read_hdf5(Path(sys.argv[1]), "train")
 loader = Loader(data, fit_spec(data, (16, 16)), 8, 0, workers=2)

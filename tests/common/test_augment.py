@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from common import augment as module
-from common.augment import DRAWS, POLICIES, Operation, augment, augment_input, flip
-from common.losses import gradient_penalty
+from ganlib.common import augment as module
+from ganlib.common.augment import DRAWS, POLICIES, Operation, augment, augment_input, flip
+from ganlib.common.losses import gradient_penalty
 
 SHAPE = (5, 3, 16, 24)
 OPERATIONS = [operation for policy in POLICIES.values() for operation in policy] + [flip]

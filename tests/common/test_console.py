@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-import common
-from common.console import stderr_console
+import ganlib
+from ganlib.common.console import stderr_console
 
-ROOT = Path(common.__file__).parents[1]
+ROOT = Path(ganlib.__file__).parents[1]
 TALKER = """
 import sys, warnings
-from common.console import stderr_console
+from ganlib.common.console import stderr_console
 console = stderr_console()
 for k in range(2000):
     console.print(f"line {k}")

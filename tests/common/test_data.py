@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from common.data import DataSet, DataSpec, Loader, fit_spec
-from common.errors import UserError
+from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
+from ganlib.common.errors import UserError
 
 N = 10
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from common.encoders import DCGANEncoder
-from common.net import DCGANGenerator
+from ganlib.common.encoders import DCGANEncoder
+from ganlib.common.net import DCGANGenerator
 
 
 def test_it_mirrors_the_generator() -> None:

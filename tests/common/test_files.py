@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.files import atomic, remove_torn, staged
+from ganlib.common.files import atomic, remove_torn, staged
 
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.data import DataSet
-from common.fingerprint import SPREAD, changes, fingerprint
-from common.hdf5 import Hdf5Images, write_hdf5
+from ganlib.common.data import DataSet
+from ganlib.common.fingerprint import SPREAD, changes, fingerprint
+from ganlib.common.hdf5 import Hdf5Images, write_hdf5
 
 Make = Callable[..., DataSet]
 

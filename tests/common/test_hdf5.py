@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import torch
 
-from common import hdf5
-from common.data import DataSet
-from common.datasets._stream import Block, NoSuchSplit, Stream
-from common.errors import UserError
-from common.hdf5 import Hdf5Images, read_hdf5, write_hdf5, write_streams
+from ganlib.common import hdf5
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._stream import Block, NoSuchSplit, Stream
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import Hdf5Images, read_hdf5, write_hdf5, write_streams
 
 generator = torch.Generator().manual_seed(0)
 

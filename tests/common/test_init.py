@@ -8,7 +8,7 @@ import torch
 from scipy.stats import kstest, truncnorm
 from torch import Tensor, nn
 
-from common.init import (
+from ganlib.common.init import (
     init_glorot_uniform,
     init_he_uniform,
     init_lecun_normal,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from common.layers import (
+from ganlib.common.layers import (
     LEAK,
     BatchNorm1d,
     BatchNorm2d,

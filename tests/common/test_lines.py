@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
-from common.lines import append_line, cut_lines, read_lines
+from ganlib.common.errors import UserError
+from ganlib.common.lines import append_line, cut_lines, read_lines
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

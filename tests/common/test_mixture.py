@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from common.data import POINTS, DataSet
-from common.errors import UserError
-from common.sources import open_dataset
+from ganlib.common.data import POINTS, DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.sources import open_dataset
 
 LEVEL = 1 / 127.5
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from common.mlp import MLPDiscriminator, MLPGenerator
-from common.spectral_norm import SNLinear, spectral_normalize
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.spectral_norm import SNLinear, spectral_normalize
 
 IMAGES = [(2, 1, 1), (1, 28, 28), (3, 32, 24)]
 

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import norm, truncnorm
 from torch import nn
 
-from common.net import (
+from ganlib.common.net import (
     DCGANDiscriminator,
     DCGANGenerator,
     Generator,
@@ -20,8 +20,8 @@ from common.net import (
     scaled,
     unnormalized_std,
 )
-from common.resnet import ResNetDiscriminator, ResNetGenerator, global_mean, global_sum
-from common.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator, global_mean, global_sum
+from ganlib.common.spectral_norm import SNConv2d, SNLinear
 
 CIFAR = (3, 32, 32)
 SN_RESNET = {"conv": SNConv2d, "linear": partial(SNLinear, bias=False), "pool": global_sum}

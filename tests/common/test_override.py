@@ -5,7 +5,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from common.override import override
+from ganlib.common.override import override
 
 
 def test_one_module_and_its_copies_do_something_else() -> None:

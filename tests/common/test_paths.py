@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
-from common.paths import expand, reading
+from ganlib.common.errors import UserError
+from ganlib.common.paths import expand, reading
 
 
 def test_a_home_folder_is_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:

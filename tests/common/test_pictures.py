@@ -5,7 +5,7 @@ import torch
 from PIL import ImageColor
 from torch import Tensor
 
-from common.pictures import BLUE, GREY, MARGIN, PLOT, frames, grid, scatter
+from ganlib.common.pictures import BLUE, GREY, MARGIN, PLOT, frames, grid, scatter
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 

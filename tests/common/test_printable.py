@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.printable import printable
+from ganlib.common.printable import printable
 
 
 @pytest.mark.parametrize(

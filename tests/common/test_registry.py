@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import common.registry
-from common.errors import UserError
-from common.registry import Registry, modules, packages
+import ganlib
+from ganlib.common.errors import UserError
+from ganlib.common.registry import Registry, modules, packages
 
 fresh = count()
 
@@ -137,7 +137,7 @@ def test_folders_that_assign_a_name(folder: Path) -> None:
 def test_entry_points(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, _far="SOUND = 'neigh'")
     point = EntryPoint("horse", f"{folder.name}._far:SOUND", "animals")
-    monkeypatch.setattr(common.registry, "entry_points", lambda group: [point])
+    monkeypatch.setattr(ganlib.common.registry, "entry_points", lambda group: [point])
     animals = registry(folder)
     assert animals.names() == ["horse"]
     assert animals["horse"] == "neigh"

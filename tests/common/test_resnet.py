@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from common.resnet import DisBlock, GenBlock, OptimizedDisBlock
-from common.spectral_norm import SNConv2d
+from ganlib.common.resnet import DisBlock, GenBlock, OptimizedDisBlock
+from ganlib.common.spectral_norm import SNConv2d
 
 
 def test_gen_block() -> None:

@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from common import sources
-from common.data import DataSet
-from common.datasets import _memory, mnist
-from common.datasets._stream import collect
-from common.errors import UserError
-from common.hdf5 import Hdf5Images, write_hdf5
-from common.sources import dataset_label, datasets, default_root, open_dataset, open_stream
+from ganlib.common import sources
+from ganlib.common.data import DataSet
+from ganlib.common.datasets import _memory, mnist
+from ganlib.common.datasets._stream import collect
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import Hdf5Images, write_hdf5
+from ganlib.common.sources import dataset_label, datasets, default_root, open_dataset, open_stream
 
 NAMES = {
     "celeba",
@@ -62,9 +62,10 @@ def test_every_data_set_is_listed_and_described_in_one_line() -> None:
 
 def test_naming_imports_no_data_set() -> None:
     code = (
-        "import sys; from common.sources import datasets, dataset_label; datasets.names(); "
+        "import sys; from ganlib.common.sources import datasets, dataset_label; datasets.names(); "
         "dataset_label('mnist'); datasets.describe('mnist'); "
-        "print([m for m in sys.modules if m.startswith(('torchvision', 'common.datasets.m'))])"
+        "slow = ('torchvision', 'ganlib.common.datasets.m'); "
+        "print([m for m in sys.modules if m.startswith(slow)])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
@@ -175,7 +176,7 @@ def test_size_of_a_set_that_has_its_own(digits: list[Path]) -> None:
 def test_size_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.full((5, 3, 8, 8), 7, dtype=torch.uint8)
     write_hdf5(tmp_path / "a.h5", DataSet("x", x))
-    monkeypatch.setattr("common.hdf5.IN_MEMORY", 10)
+    monkeypatch.setattr("ganlib.common.hdf5.IN_MEMORY", 10)
     data = open_dataset(str(tmp_path / "a.h5"), size=4)
     assert data.shape == (3, 4, 4) and not isinstance(data.x, torch.Tensor)
     assert torch.equal(data.x[torch.tensor([3, 1])], x[:2, :, :4, :4])
@@ -200,11 +201,11 @@ def test_a_stream_gives_what_a_data_set_does(
 
 def test_a_plugins_data_set(tmp_path: Path) -> None:
     (tmp_path / "checkers.py").write_text(
-        '"""A checkerboard."""\nimport torch\nfrom common.data import DataSet\n'
+        '"""A checkerboard."""\nimport torch\nfrom ganlib.common.data import DataSet\n'
         "def load(root, split, size):\n"
         "    return DataSet('checkers', torch.eye(2, dtype=torch.uint8)[None, None])\n"
     )
-    before, path = dict(datasets.entries), list(sys.modules["common.datasets"].__path__)
+    before, path = dict(datasets.entries), list(sys.modules["ganlib.common.datasets"].__path__)
     try:
         datasets.add_folder(tmp_path)
         assert open_dataset("checkers", size=4).shape == (1, 4, 4)
@@ -212,8 +213,8 @@ def test_a_plugins_data_set(tmp_path: Path) -> None:
         assert dataset_label("checkers") == "checkers"
     finally:
         datasets.entries = before
-        sys.modules["common.datasets"].__path__ = path
-        sys.modules.pop("common.datasets.checkers", None)
+        sys.modules["ganlib.common.datasets"].__path__ = path
+        sys.modules.pop("ganlib.common.datasets.checkers", None)
 
 
 @pytest.mark.parametrize(

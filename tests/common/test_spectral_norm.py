@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from common.losses import gradient_penalty
-from common.mlp import MLPDiscriminator
-from common.net import SNDCGANDiscriminator
-from common.resnet import ResNetDiscriminator
-from common.spectral_norm import SNConv2d, SNLinear, iterate_together, spectral_normalize
+from ganlib.common.losses import gradient_penalty
+from ganlib.common.mlp import MLPDiscriminator
+from ganlib.common.net import SNDCGANDiscriminator
+from ganlib.common.resnet import ResNetDiscriminator
+from ganlib.common.spectral_norm import SNConv2d, SNLinear, iterate_together, spectral_normalize
 
 
 def conv() -> tuple[nn.Module, Tensor]:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from common.layers import minibatch_similarity
-from common.weight_norm import (
+from ganlib.common.layers import minibatch_similarity
+from ganlib.common.weight_norm import (
     WNConv2d,
     WNConvTranspose2d,
     WNLinear,

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from common.sources import open_dataset
-from evaluation.features import Extractor, Features
+from ganlib.common.sources import open_dataset
+from ganlib.evaluation.features import Extractor, Features
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from common.errors import UserError
-from evaluation.cache import cache_folder
-from evaluation.extractors.inception import VARIABLE, find_weights
+from ganlib.common.errors import UserError
+from ganlib.evaluation.cache import cache_folder
+from ganlib.evaluation.extractors.inception import VARIABLE, find_weights
 
 
 def test_a_home_folder_that_there_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

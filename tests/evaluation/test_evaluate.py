@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-import evaluation
-from common.errors import UserError
-from evaluation.blocks import BLOCK, as_uint8, blocks, share
-from evaluation.evaluate import METRICS, Evaluator
-from evaluation.features import make_extractor
-from evaluation.onepass import OnePass
-from evaluation.report import counts, label
+from ganlib import evaluation
+from ganlib.common.errors import UserError
+from ganlib.evaluation.blocks import BLOCK, as_uint8, blocks, share
+from ganlib.evaluation.evaluate import METRICS, Evaluator
+from ganlib.evaluation.features import make_extractor
+from ganlib.evaluation.onepass import OnePass
+from ganlib.evaluation.report import counts, label
 
 WORKER = Path(__file__).parent / "worker.py"
 
@@ -251,7 +251,7 @@ def test_floats_are_rounded() -> None:
 
 @pytest.mark.parametrize("how", ["noise", "blur", "classes"])
 def test_worse_images_are_farther(how: str, clothes: Tensor) -> None:
-    from common.sources import open_dataset
+    from ganlib.common.sources import open_dataset
 
     data = open_dataset("fashion_mnist", split="test")
     assert isinstance(data.x, Tensor) and data.y is not None

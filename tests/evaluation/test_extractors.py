@@ -6,11 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-import evaluation.extractors
-from common.errors import UserError
-from common.sources import open_dataset
-from evaluation.fashion import WEIGHTS, accuracy, load_classifier
-from evaluation.features import Options, arithmetic, default_extractor, extractors, make_extractor
+from ganlib import evaluation
+from ganlib.common.errors import UserError
+from ganlib.common.sources import open_dataset
+from ganlib.evaluation.fashion import WEIGHTS, accuracy, load_classifier
+from ganlib.evaluation.features import (
+    Options,
+    arithmetic,
+    default_extractor,
+    extractors,
+    make_extractor,
+)
 
 CPU = torch.device("cpu")
 
@@ -25,7 +31,7 @@ def test_a_plugin_brings_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(evaluation.extractors, "__path__", [*evaluation.extractors.__path__])
     monkeypatch.setattr(extractors, "entries", dict(extractors.entries))
     (tmp_path / "mean.py").write_text(
-        "from evaluation.features import Extractor, Features\n"
+        "from ganlib.evaluation.features import Extractor, Features\n"
         "class Mean(Extractor):\n"
         "    name, digest, n_features = 'mean', '0', 1\n"
         "    def __call__(self, x):\n"

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from common.data import DataSet
-from common.errors import UserError
-from common.hdf5 import write_hdf5
-from evaluation import arrays
-from evaluation.blocks import as_uint8
-from evaluation.images import open_images
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import write_hdf5
+from ganlib.evaluation import arrays
+from ganlib.evaluation.blocks import as_uint8
+from ganlib.evaluation.images import open_images
 
 
 def read(path: Path) -> Tensor:

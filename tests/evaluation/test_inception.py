@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from common.errors import UserError
-from evaluation.extractors import inception
-from evaluation.features import Options, make_extractor
+from ganlib.common.errors import UserError
+from ganlib.evaluation.extractors import inception
+from ganlib.evaluation.features import Options, make_extractor
 
 CPU = torch.device("cpu")
 FEATURES = ["2048", "logits_unbiased"]

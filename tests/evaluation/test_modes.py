@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from common.data import Mixture
-from common.sources import open_dataset
-from evaluation import Origin, differences
-from evaluation.modes import mode_scores, score_points
+from ganlib.common.data import Mixture
+from ganlib.common.sources import open_dataset
+from ganlib.evaluation import Origin, differences
+from ganlib.evaluation.modes import mode_scores, score_points
 
 CENTRES = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.moments import Moments
+from ganlib.evaluation.moments import Moments
 
 
 def test_moments_are_numpys() -> None:

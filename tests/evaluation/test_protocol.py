@@ -1,7 +1,7 @@
 import json
 from dataclasses import replace
 
-from evaluation.protocol import Protocol, Score, differences
+from ganlib.evaluation.protocol import Protocol, Score, differences
 
 PROTOCOL = Protocol(
     extractor="inception",

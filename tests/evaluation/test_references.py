@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from evaluation import references, versions
-from evaluation.references import load_reference, pixel_digest
+from ganlib.evaluation import references, versions
+from ganlib.evaluation.references import load_reference, pixel_digest
 
 WORKER = Path(__file__).parent / "worker.py"
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from evaluation import Origin, Score, differences
-from evaluation.evaluate import Evaluator
-from evaluation.scores import duplicates
+from ganlib.evaluation import Origin, Score, differences
+from ganlib.evaluation.evaluate import Evaluator
+from ganlib.evaluation.scores import duplicates
 
 # Scores on disk are compared by their hashes: these are of floats, as generators make them, and
 # may only change where a score came out otherwise.

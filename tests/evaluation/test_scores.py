@@ -13,8 +13,8 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from evaluation import scores
-from evaluation.moments import Moments
+from ganlib.evaluation import scores
+from ganlib.evaluation.moments import Moments
 
 
 def features(n: int, d: int = 64, seed: int = 0, shift: float = 0.0) -> Tensor:

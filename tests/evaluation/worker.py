@@ -6,11 +6,11 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from common.sources import open_dataset
-from evaluation.blocks import share
-from evaluation.evaluate import Evaluator
-from evaluation.features import make_extractor
-from evaluation.references import load_reference
+from ganlib.common.sources import open_dataset
+from ganlib.evaluation.blocks import share
+from ganlib.evaluation.evaluate import Evaluator
+from ganlib.evaluation.features import make_extractor
+from ganlib.evaluation.references import load_reference
 
 
 def score(rank: int, world: int, meeting: str) -> None:

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from torch import nn
 
 import ganlib
-from common.data import DataSpec
 from ganlib.__main__ import cli
+from ganlib.common.data import DataSpec
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.training.snapshot import write_snapshot

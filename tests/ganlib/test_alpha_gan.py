@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from common.data import DataSpec
 from ganlib.alpha_gan import ALGORITHM
+from ganlib.common.data import DataSpec
 
 Make = Callable[..., Any]
 IMAGE = (3, 32, 32)

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data import DataSpec
 from ganlib.began.net import build, strided_elu_conv
 from ganlib.began.updater import Config
+from ganlib.common.data import DataSpec
 
 Make = Callable[..., Any]
 

@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import energy_distance
 from torch import Tensor, nn
 
-from common.data import DataSet, DataSpec
+from ganlib.common.data import DataSet, DataSpec
 from ganlib.cramer.net import build
 from ganlib.registry import algorithms
 

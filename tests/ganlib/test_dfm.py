@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from common.data import DataSpec
-from common.layers import evaluating
+from ganlib.common.data import DataSpec
+from ganlib.common.layers import evaluating
 from ganlib.dfm.net import build
 from ganlib.dfm.updater import Config
 

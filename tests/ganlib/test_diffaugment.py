@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from common import augment
-from common.data import DataSet, DataSpec
-from common.errors import UserError
+from ganlib.common import augment
+from ganlib.common.data import DataSet, DataSpec
+from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm, algorithms
 from ganlib.runs.settings import resolve

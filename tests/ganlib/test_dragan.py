@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from common.data import DataSet, DataSpec
+from ganlib.common.data import DataSet, DataSpec
 from ganlib.dragan.net import build
 from ganlib.registry import algorithms
 

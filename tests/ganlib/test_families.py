@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 import ganlib
-from common.data import DataSet
-from common.errors import UserError
-from common.hdf5 import write_hdf5
-from common.net import Generator
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.net import Generator
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm, algorithms
 from ganlib.training.updater import Updater
@@ -66,7 +66,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def register(name: str, **parts: Any) -> None:
-    from common.registry import Entry
+    from ganlib.common.registry import Entry
 
     whole = Algorithm(**{"build": lambda config, spec: {"gen": Told(spec)}, **parts})
     algorithms.add(name, Entry("this test", None, lambda: whole))

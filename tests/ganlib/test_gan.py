@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from common.data import DataSpec
+from ganlib.common.data import DataSpec
 from ganlib.gan.net import build
 from ganlib.gan.updater import Config
 from ganlib.registry import algorithms

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import ganlib
-from common.data import DataSet, DataSpec
-from common.errors import UserError
-from common.hdf5 import write_hdf5
+from ganlib.common.data import DataSet, DataSpec
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import write_hdf5
 from ganlib.improved_gan.labels import labelled_subset
 from ganlib.registry import algorithms
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from scipy.stats import truncnorm
 from torch import Tensor, nn
 
-from common.data import DataSpec
+from ganlib.common.data import DataSpec
 from ganlib.lsgan.net import build
 from ganlib.registry import algorithms
 from ganlib.runs.settings import read_yaml, resolve

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from common.data import DataSpec
-from common.layers import MinibatchDiscrimination
-from common.weight_norm import WNMinibatchDiscrimination
+from ganlib.common.data import DataSpec
+from ganlib.common.layers import MinibatchDiscrimination
+from ganlib.common.weight_norm import WNMinibatchDiscrimination
 from ganlib.dcgan.updater import Updater as DCGANUpdater
 from ganlib.registry import algorithms
 

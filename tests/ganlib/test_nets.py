@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from common.data import DataSpec
-from common.net import Generator
-from common.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.data import DataSpec
+from ganlib.common.net import Generator
+from ganlib.common.spectral_norm import SNConv2d, SNLinear
 from ganlib.wgan_gp.net import SameConv2d, SameConvTranspose2d
 
 # folder, architecture, side of the image, parameters of gen and of dis, n_hidden, latent

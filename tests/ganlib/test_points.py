@@ -11,11 +11,11 @@ from click.testing import Result
 from PIL import Image
 
 import ganlib
-from common.errors import UserError
-from common.lines import read_lines
-from common.pictures import scatter
-from common.sources import open_dataset
-from evaluation.modes import mode_scores
+from ganlib.common.errors import UserError
+from ganlib.common.lines import read_lines
+from ganlib.common.pictures import scatter
+from ganlib.common.sources import open_dataset
+from ganlib.evaluation.modes import mode_scores
 from ganlib.registry import algorithms
 
 SMALL: dict[str, Any] = {

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.augment import DRAWS
-from common.data import DataSet, DataSpec
+from ganlib.common.augment import DRAWS
+from ganlib.common.data import DataSet, DataSpec
 from ganlib.r3gan.net import ARCHITECTURES, Block, Down, R3Discriminator, Up, build
 from ganlib.r3gan.updater import PIPE, Config
 

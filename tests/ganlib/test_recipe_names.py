@@ -4,8 +4,8 @@ that do not.
 
 import pytest
 
-from evaluation.comparison.recipes import ELSEWHERE, NO_RECIPE
 from ganlib.config import RunConfig
+from ganlib.evaluation.comparison.recipes import ELSEWHERE, NO_RECIPE
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 

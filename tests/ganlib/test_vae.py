@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 
-from common.data import DataSet, DataSpec
+from ganlib.common.data import DataSet, DataSpec
 from ganlib.vae import ALGORITHM
 from ganlib.vae.densities import kl_normal, log_bernoulli, log_normal
 from ganlib.vae.net import LIMIT, BernoulliDecoder, Encoder, GaussianDecoder, bounded

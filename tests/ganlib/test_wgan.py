@@ -9,7 +9,7 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch.optim import Adam, RMSprop
 
-from common.data import DataSet, DataSpec
+from ganlib.common.data import DataSet, DataSpec
 from ganlib.registry import algorithms
 from ganlib.wgan.net import build
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ganlib
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from scripts.draw_methods import COLUMNS, HEIGHT, LABEL, draw
 
 SMALL: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from torch import Tensor
 
-from common.console import say
+from ganlib.common.console import say
 from ganlib.training.devices import synchronize
 from ganlib.training.trainer import Extension, Trainer
 

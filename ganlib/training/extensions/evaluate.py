@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from torch import Tensor
 
-from common.data import DataSet
-from common.lines import append_line, cut_lines
-from evaluation import Evaluator, Score
-from evaluation.modes import score_points
+from ganlib.common.data import DataSet
+from ganlib.common.lines import append_line, cut_lines
+from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation.modes import score_points
 from ganlib.training import ranks
 from ganlib.training.scoring import SCORES, origin_of, progress_bar, scores_line
 from ganlib.training.trainer import Extension, Trainer, Trigger

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from common.console import say
-from common.printable import printable
+from ganlib.common.console import say
+from ganlib.common.printable import printable
 from ganlib.training.trainer import Extension, Trainer
 
 WINDOW = 100

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from common.data import POINTS
-from common.pictures import grid, save, scatter
+from ganlib.common.data import POINTS
+from ganlib.common.pictures import grid, save, scatter
 from ganlib.training.trainer import Extension, Trainer, Trigger
 from ganlib.training.updater import Updater
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
-from common.errors import UserError
-from common.files import atomic
+from ganlib.common.errors import UserError
+from ganlib.common.files import atomic
 from ganlib.training.snapshot import list_snapshots, write_snapshot
 from ganlib.training.trainer import Extension, Trainer, Trigger
 

@@ -11,9 +11,9 @@ import torch
 import torchvision.datasets as tv
 from PIL import Image
 
-from common.datasets import celeba
-from common.datasets._stream import collect
-from common.errors import UserError
+from ganlib.common.datasets import celeba
+from ganlib.common.datasets._stream import collect
+from ganlib.common.errors import UserError
 
 PARTITION = [0, 0, 1, 2, 0, 2]
 TRAIN = [1, 2, 5]

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from torchvision.transforms import CenterCrop, InterpolationMode, Resize
 
-from common.datasets._decode import MAX_PIXELS, Unusable, header, pixels
+from ganlib.common.datasets._decode import MAX_PIXELS, Unusable, header, pixels
 
 SIZE = 16
 rng = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from common.datasets._disk import Disk, hdf5_writer
+from ganlib.common.datasets._disk import Disk, hdf5_writer
 
 
 class Short(io.BytesIO):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from common.datasets import fashion_mnist
-from common.errors import UserError
+from ganlib.common.datasets import fashion_mnist
+from ganlib.common.errors import UserError
 from scripts import make_fashion_mnist
 from scripts.make_fashion_mnist import CLASSES, SUMS, make
 

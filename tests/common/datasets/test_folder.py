@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from common.datasets import _blocks, _memory, folder
-from common.datasets._stream import NoSuchSplit
-from common.errors import UserError
+from ganlib.common.datasets import _blocks, _memory, folder
+from ganlib.common.datasets._stream import NoSuchSplit
+from ganlib.common.errors import UserError
 
 rng = np.random.default_rng(0)
 

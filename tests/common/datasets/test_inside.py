@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from common import hdf5
-from common.data import DataSet
-from common.datasets import _inside
-from common.errors import UserError
-from common.hdf5 import Hdf5Images, read_hdf5, write_hdf5
+from ganlib.common import hdf5
+from ganlib.common.data import DataSet
+from ganlib.common.datasets import _inside
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import Hdf5Images, read_hdf5, write_hdf5
 
 N = 6
 SHAPE = (N, 1, 4, 4)
@@ -291,9 +291,9 @@ FLIP = """
 import random, signal, sys
 from pathlib import Path
 import torch
-from common import hdf5
-from common.errors import UserError
-from common.hdf5 import read_hdf5
+from ganlib.common import hdf5
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import read_hdf5
 
 def read():
     signal.alarm(10)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from common.datasets import lsun_bedroom, lsun_church_outdoor
-from common.datasets._stream import NoSuchSplit
-from common.errors import UserError
+from ganlib.common.datasets import lsun_bedroom, lsun_church_outdoor
+from ganlib.common.datasets._stream import NoSuchSplit
+from ganlib.common.errors import UserError
 
 lmdb = pytest.importorskip("lmdb")
 

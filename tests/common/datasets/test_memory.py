@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from common.datasets import _memory
-from common.datasets._memory import GIB, available_memory, require_memory
-from common.errors import UserError
+from ganlib.common.datasets import _memory
+from ganlib.common.datasets._memory import GIB, available_memory, require_memory
+from ganlib.common.errors import UserError
 
 
 @pytest.fixture

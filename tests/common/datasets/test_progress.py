@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from common.datasets import _progress
-from common.datasets._progress import progress
+from ganlib.common.datasets import _progress
+from ganlib.common.datasets._progress import progress
 
 
 class Terminal(io.StringIO):

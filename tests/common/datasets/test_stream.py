@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from torchvision.transforms import CenterCrop, InterpolationMode, Resize
 
-from common.data import DataSet
-from common.datasets import _stream
-from common.datasets._resize import Resized, resized, square
-from common.datasets._stream import as_stream, block_length, collect
+from ganlib.common.data import DataSet
+from ganlib.common.datasets import _stream
+from ganlib.common.datasets._resize import Resized, resized, square
+from ganlib.common.datasets._stream import as_stream, block_length, collect
 
 generator = torch.Generator().manual_seed(0)
 

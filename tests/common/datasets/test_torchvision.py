@@ -22,9 +22,9 @@ import torchvision.datasets as tv
 import torchvision.datasets.utils as tv_utils
 from torch import Tensor
 
-from common.data import DataSet
-from common.datasets import cifar10, cifar100, mnist, stl10, svhn
-from common.errors import UserError
+from ganlib.common.data import DataSet
+from ganlib.common.datasets import cifar10, cifar100, mnist, stl10, svhn
+from ganlib.common.errors import UserError
 
 rng = np.random.default_rng(0)
 Load = Callable[[Path, str, int | None], DataSet]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from evaluation.compare import compare
-from evaluation.comparison.figures import numbers
-from evaluation.comparison.table import Table
+from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.figures import numbers
+from ganlib.evaluation.comparison.table import Table
 
 PROTOCOL = {
     "extractor": "fashion",

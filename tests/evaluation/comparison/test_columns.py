@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from common.errors import UserError
-from evaluation.compare import compare
-from evaluation.comparison.figures import NOTHING, headers
-from evaluation.comparison.table import Table
+from ganlib.common.errors import UserError
+from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.figures import NOTHING, headers
+from ganlib.evaluation.comparison.table import Table
 
 Make = Callable[..., Path]
 Tables = Callable[..., Table]

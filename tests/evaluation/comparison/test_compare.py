@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evaluation.compare import compare
-from evaluation.comparison.table import Table
-from evaluation.comparison.writers import to_markdown
+from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.writers import to_markdown
 
 Make = Callable[..., Path]
 Tables = Callable[..., Table]

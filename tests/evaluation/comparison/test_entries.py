@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evaluation.comparison.figures import costs
-from evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.figures import costs
+from ganlib.evaluation.comparison.table import Table
 
 Make = Callable[..., Path]
 Tables = Callable[..., Table]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.comparison.figures import NOTHING, short
-from evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.figures import NOTHING, short
+from ganlib.evaluation.comparison.table import Table
 
 Make = Callable[..., Path]
 Tables = Callable[..., Table]

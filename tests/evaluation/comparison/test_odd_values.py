@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from common.errors import UserError
-from evaluation.compare import compare
-from evaluation.comparison.reading import read_run
-from evaluation.comparison.writers import to_csv, to_json, to_markdown
-from evaluation.page.document import to_html
+from ganlib.common.errors import UserError
+from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.reading import read_run
+from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
+from ganlib.evaluation.page.document import to_html
 
 Make = Callable[..., Path]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from common.errors import UserError
-from evaluation.compare import compare
-from evaluation.comparison.reading import find_runs, read_run
-from evaluation.page.document import to_html
+from ganlib.common.errors import UserError
+from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.reading import find_runs, read_run
+from ganlib.evaluation.page.document import to_html
 
 Make = Callable[..., Path]
 Score = Callable[..., dict[str, Any]]

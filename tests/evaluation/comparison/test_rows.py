@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.comparison.figures import NOTHING, costs, headers
-from evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.figures import NOTHING, costs, headers
+from ganlib.evaluation.comparison.table import Table
 
 Make = Callable[..., Path]
 Tables = Callable[..., Table]

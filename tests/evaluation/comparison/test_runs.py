@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from evaluation.comparison.figures import costs, headers
-from evaluation.comparison.reading import read_run
-from evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.figures import costs, headers
+from ganlib.evaluation.comparison.reading import read_run
+from ganlib.evaluation.comparison.table import Table
 
 Make = Callable[..., Path]
 Tables = Callable[..., Table]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.comparison.table import Table
-from evaluation.comparison.writers import to_csv, to_json, to_markdown
+from ganlib.evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
 
 Make = Callable[..., Path]
 Score = Callable[..., dict[str, Any]]

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from evaluation.compare import compare
-from evaluation.page.document import to_html
+from ganlib.evaluation.compare import compare
+from ganlib.evaluation.page.document import to_html
 
 EVIL = "<script>alert('\"&')</script>"
 VOID = {"meta", "img", "br", "link", "input", "hr"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluation.page.axes import limits, ticks
+from ganlib.evaluation.page.axes import limits, ticks
 
 
 def test_an_axis_shows_everything_unless_outliers_would_flatten_it() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.page.axes import thin
+from ganlib.evaluation.page.axes import thin
 
 Make = Callable[..., Path]
 Parsed = Callable[[], Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from evaluation.page.samples import LARGEST
+from ganlib.evaluation.page.samples import LARGEST
 
 Make = Callable[..., Path]
 Parsed = Callable[[], Any]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from click.testing import Result
 
-from common.errors import UserError
+from ganlib.common.errors import UserError
 
 Run = Callable[..., Result]
 ORDER = "\x1b]0;x\x07\x9b"  # a terminal would change its title

@@ -12,13 +12,13 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from common.data import DataSet
-from common.datasets import _memory
-from common.datasets._stream import Block, Stream
-from common.errors import UserError
-from common.hdf5 import read_hdf5, write_hdf5
 from ganlib.commands import data as data_command
 from ganlib.commands.data import command
+from ganlib.common.data import DataSet
+from ganlib.common.datasets import _memory
+from ganlib.common.datasets._stream import Block, Stream
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import read_hdf5, write_hdf5
 
 
 def run(*arguments: object) -> Result:
@@ -78,7 +78,7 @@ def test_info_of_pairs_and_of_a_large_file(tmp_path: Path, monkeypatch: pytest.M
     y = torch.arange(2500) % 25
     classes = tuple(f"class {i}" for i in range(25))
     write_hdf5(tmp_path / "a.h5", DataSet("pairs", x, y, x[:, :, :4, :4], classes))
-    monkeypatch.setattr("common.hdf5.IN_MEMORY", 10)
+    monkeypatch.setattr("ganlib.common.hdf5.IN_MEMORY", 10)
     text = done("info", tmp_path / "a.h5")
     assert "train: 2,500 images, 8x8 grey\n  each with a source image, 4x4, 1 channels\n" in text
     assert "mean 0.0, standard deviation 0.0 (of 1,000 images)" in text

@@ -14,23 +14,24 @@ import torch
 from click.testing import Result
 from PIL import Image
 
-import evaluation.extractors
 import ganlib
-from common.data import DataSet
-from common.errors import UserError
-from common.hdf5 import read_hdf5
-from common.lines import read_lines
-from evaluation import Score, differences
-from evaluation.features import extractors
+import ganlib.evaluation.extractors
+from ganlib import evaluation
 from ganlib.commands import _self_test as self_test
 from ganlib.commands import _targets as targets
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import read_hdf5
+from ganlib.common.lines import read_lines
+from ganlib.evaluation import Score, differences
+from ganlib.evaluation.features import extractors
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
 
 PLUGIN = '''"""Four numbers of an image, as features and as logits."""
 import torch
-from evaluation.features import Extractor, Features
+from ganlib.evaluation.features import Extractor, Features
 
 class Tiny(Extractor):
     name, digest, n_features, n_classes = "tiny", "0" * 64, 4, 4
@@ -58,7 +59,7 @@ def plugin_dir(tmp_path: Path) -> Iterator[Path]:
     extractors.entries.clear()
     extractors.entries.update(entries)
     evaluation.extractors.__path__[:] = places
-    sys.modules.pop("evaluation.extractors.tiny", None)
+    sys.modules.pop("ganlib.evaluation.extractors.tiny", None)
 
 
 @pytest.fixture

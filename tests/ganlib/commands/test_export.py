@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import ganlib
-from common.data import DataSpec
-from common.errors import UserError
+from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling.export import load_export, model_card, write_onnx

@@ -9,9 +9,9 @@ from click.testing import Result
 from PIL import Image
 
 import ganlib
-from common.errors import UserError
-from common.pictures import frames, grid
 from ganlib.commands.interpolate import _walk
+from ganlib.common.errors import UserError
+from ganlib.common.pictures import frames, grid
 from ganlib.sampling.latent import signed_sum
 from ganlib.training.updater import Updater
 

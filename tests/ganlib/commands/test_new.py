@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 import ganlib.commands._template
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
 
 Run = Callable[..., Result]

@@ -12,9 +12,9 @@ from click.testing import Result
 from PIL import Image
 
 import ganlib
-from common.data import DataSpec
-from common.errors import UserError
-from common.pictures import grid, to_uint8
+from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
+from ganlib.common.pictures import grid, to_uint8
 from ganlib.training.updater import Updater
 
 Make = Callable[..., Path]

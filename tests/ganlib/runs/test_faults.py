@@ -14,10 +14,10 @@ import torch
 import yaml
 
 import ganlib
-from common.data import DataSet
-from common.errors import StoppedError, UserError
-from common.hdf5 import write_hdf5
-from common.lines import read_lines
+from ganlib.common.data import DataSet
+from ganlib.common.errors import StoppedError, UserError
+from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.lines import read_lines
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
 ROOT = Path(ganlib.__file__).parents[1]

@@ -12,8 +12,8 @@ from click.testing import Result
 from rich.console import Console
 
 import ganlib
-from common.errors import UserError
-from common.lines import read_lines
+from ganlib.common.errors import UserError
+from ganlib.common.lines import read_lines
 from ganlib.runs import grid
 from ganlib.runs.grid import find_finished, parse_seeds, plan, train_grid
 from ganlib.runs.settings import Settings

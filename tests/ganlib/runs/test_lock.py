@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ganlib
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from ganlib.runs import lock
 
 ROOT = Path(ganlib.__file__).parents[1]

@@ -16,8 +16,8 @@ import yaml
 from PIL import Image
 
 import ganlib
-from common.errors import UserError
-from common.lines import read_lines
+from ganlib.common.errors import UserError
+from ganlib.common.lines import read_lines
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.training import devices
 from ganlib.training.extensions.log_report import TIMES

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from ganlib.runs.settings import plugin_folders, read_yaml, resolve
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import ganlib
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
 from ganlib.training.snapshot import FORMAT
 

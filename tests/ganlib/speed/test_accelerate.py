@@ -7,7 +7,7 @@ import pytest
 import torch
 from tape import prepare, record
 
-from common.resnet import ResNetDiscriminator
+from ganlib.common.resnet import ResNetDiscriminator
 from ganlib.config import RunConfig
 from ganlib.speed.accelerate import accelerate
 from ganlib.speed.compiled import compile_losses

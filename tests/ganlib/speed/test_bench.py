@@ -13,7 +13,7 @@ import torch
 from click.testing import Result
 from torch import nn
 
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
 from ganlib.speed import accelerate as speed
 from ganlib.speed import bench

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from common.data import DataSet, Loader, fit_spec
+from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.registry import algorithms
 from ganlib.speed import sync_bn
 from ganlib.training import ranks

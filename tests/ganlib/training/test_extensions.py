@@ -12,10 +12,10 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor
 
-import evaluation
-from common.lines import read_lines
-from evaluation import Evaluator
-from evaluation.features import Extractor, Features
+from ganlib import evaluation
+from ganlib.common.lines import read_lines
+from ganlib.evaluation import Evaluator
+from ganlib.evaluation.features import Extractor, Features
 from ganlib.training.extensions.announce import Announce
 from ganlib.training.extensions.evaluate import Evaluate
 from ganlib.training.extensions.log_report import LogReport

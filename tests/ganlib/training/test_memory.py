@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from common.data import DataSpec
-from common.errors import UserError
+from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
 from ganlib.training import memory
 from ganlib.training.assembly import assemble

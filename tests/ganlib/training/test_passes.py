@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from ganlib.training.passes import Passes
 
 Make = Callable[..., Any]

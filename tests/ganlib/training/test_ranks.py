@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import ganlib
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from ganlib.training import ranks
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 

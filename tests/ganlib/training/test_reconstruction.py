@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from common.data import DataSet
+from ganlib.common.data import DataSet
 from ganlib.registry import algorithms
 from ganlib.training.reconstruction import N, Reconstructing
 

@@ -12,12 +12,12 @@ from rich.console import Console
 from torch import Tensor
 
 import ganlib
-from common.data import DataSet
-from common.errors import UserError
-from common.hdf5 import write_hdf5
-from evaluation import Score
-from evaluation.features import Options
 from ganlib.commands import _self_test as self_test
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import write_hdf5
+from ganlib.evaluation import Score
+from ganlib.evaluation.features import Options
 from ganlib.training.scoring import (
     make_evaluator,
     open_references,

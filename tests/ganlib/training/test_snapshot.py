@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import ganlib
-from common.errors import UserError
+from ganlib.common.errors import UserError
 from ganlib.training.snapshot import (
     is_whole,
     list_snapshots,
