@@ -48,7 +48,7 @@ class Algorithm:
         return networks
 
 
-ROOMS = ("commands", "common", "evaluation", "runs", "sampling", "speed", "training")
+ROOMS = ("commands", "common", "contract", "evaluation", "runs", "sampling", "speed", "training")
 """Folders of ganlib/ that are no algorithms, whose names none may have."""
 
 algorithms: Registry[Algorithm] = Registry(

@@ -1,96 +1,15 @@
-"""Options of the contract test, and small data that every test can use."""
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+"""An option, and a cache folder of the tests' own; all else is in ganlib/contract/fixtures.py."""
 
 import pytest
-import torch
-
-from ganlib.common.data import DataSet, Loader, fit_spec
-from ganlib.common.hdf5 import write_hdf5
-from ganlib.common.seeds import generator
-from ganlib.registry import add_plugins, algorithms
-
-CLASSES = ("a", "b", "c")
-QUICK = {"wgan": {"n_dis_long": 7}}
-"""Settings with which every test of every algorithm is short enough."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--algorithm", help="run the contract test on this algorithm only")
-    parser.addoption("--plugin-dir", action="append", default=[], help="a folder of plugins")
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden instead of comparing"
     )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    torch.set_num_threads(1)
-    for folder in config.getoption("--plugin-dir"):
-        add_plugins(Path(folder))
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    marked = any(
-        "algorithm" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")
-    )
-    if "algorithm" in metafunc.fixturenames and not marked:
-        one = metafunc.config.getoption("--algorithm")
-        metafunc.parametrize("algorithm", [one] if one else algorithms.names())
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is kept from one session of tests to the next."""
     monkeypatch.setenv("GANLIB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
-@pytest.fixture
-def toy_data() -> Callable[..., DataSet]:
-    """toy_data(channels=1, side=28, n=32): smooth coloured blobs, a label each, as a data set."""
-
-    def make(channels: int = 1, side: int = 28, n: int = 32, name: str = "toy") -> DataSet:
-        coarse = torch.rand(n, channels, 4, 4, generator=generator(0, "toy"))
-        x = torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
-        y = torch.arange(n) % len(CLASSES)
-        return DataSet(name, (x * 255).to(torch.uint8), y, classes=CLASSES)
-
-    return make
-
-
-@pytest.fixture
-def toy_file(toy_data: Callable[..., DataSet], tmp_path: Path) -> Path:
-    """An HDF5 file of 32 training and 8 test images, 1x28x28."""
-    path = tmp_path / "toy.h5"
-    write_hdf5(path, toy_data(), toy_data(n=8))
-    return path
-
-
-@pytest.fixture
-def make_updater(toy_data: Callable[..., DataSet]) -> Callable[..., Any]:
-    """make_updater("dcgan", channels=3, side=32, dtype=..., batch_size=4, ...): small networks."""
-
-    def make(
-        name: str,
-        channels: int = 1,
-        side: int = 28,
-        data: DataSet | None = None,
-        dtype: torch.dtype = torch.float32,
-        seed: int = 0,
-        **settings: Any,
-    ) -> Any:
-        algorithm = algorithms[name]
-        config = algorithm.config(
-            **{"batch_size": 4, "width": 0.1, **QUICK.get(name, {}), **settings}
-        )
-        data = data or toy_data(channels, side)
-        spec = fit_spec(data, config.image_size(*data.shape[1:]))
-        loader = Loader(
-            data, spec, config.batch_size, seed, condition=config.condition, dtype=dtype
-        )
-        torch.manual_seed(seed)
-        networks = {k: net.to(dtype) for k, net in algorithm.networks(config, spec).items()}
-        return algorithm.updater(config, loader, spec, networks)
-
-    return make

@@ -14,7 +14,7 @@ METHODS = {name for name, _ in algorithms.find(ROOT / "ganlib")}
 FLOORS = [
     {"ganlib.__main__"},
     {"ganlib.commands"},
-    {"ganlib.runs"},
+    {"ganlib.runs", "ganlib.contract"},
     {f"ganlib.{name}" for name in METHODS},
     {"ganlib.speed", "ganlib.sampling"},
     {"ganlib.training"},

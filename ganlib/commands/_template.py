@@ -37,6 +37,11 @@ Paper: author, author, year, title, link.
 """
 
 
+def in_a_checkout() -> bool:
+    """Whether ganlib/ lies in its repository, and not among installed packages."""
+    return (HOME.parent / "setup.cfg").is_file()
+
+
 def start(name: str, origin: str, home: Path) -> Path:
     """Make home/name, a copy of the algorithm `origin` under a new name; whole or not there.
 

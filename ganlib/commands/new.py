@@ -18,18 +18,23 @@ import click
 @click.option(
     "--plugin-dir",
     type=click.Path(path_type=Path),
-    help="A folder of your own to put it in, made if missing; default: ganlib/ itself.",
+    help="A folder of your own to put it in, made if missing; default: ganlib/ itself in a "
+    "checkout, else the current folder.",
 )
 def command(name: str, origin: str, plugin_dir: Path | None) -> None:
     """Start an algorithm of your own from one that is there.
 
     Writes the folder NAME, which works at once; change its update_core() and its networks.
     """
-    from ganlib.commands._template import HOME, start
+    from ganlib.commands._template import HOME, in_a_checkout, start
 
+    checkout = in_a_checkout()
+    if plugin_dir is None and not checkout:
+        plugin_dir = Path(".")
     folder = start(name, origin, HOME if plugin_dir is None else plugin_dir)
     place = "" if plugin_dir is None else f" --plugin-dir {plugin_dir}"
     files = ", ".join(file.name for file in sorted(folder.iterdir()))
     click.echo(f"{folder}: {files}")
-    click.echo(f"Train it:  python train.py --algorithm {name}{place}")
-    click.echo(f"Check it:  pytest tests/test_contract.py --algorithm {name}{place}")
+    train = "python train.py" if checkout else "ganlib train"
+    click.echo(f"Train it:  {train} --algorithm {name}{place}")
+    click.echo(f"Check it:  ganlib check {name}{place}")

@@ -114,11 +114,21 @@ def test_an_algorithm_called_as_a_room_is_refused(tmp_path: Path) -> None:
 def test_the_contract_test_runs_on_a_new_algorithm(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ganlib", "new", "my_gan", "--from", "wgan_gp"]
     subprocess.run([*command, "--plugin-dir", "mine"], cwd=tmp_path, check=True)
-    pytest_command = [sys.executable, "-m", "pytest", "-q", "-n0", "--algorithm", "my_gan"]
-    where = ["--plugin-dir", str(tmp_path / "mine"), str(ROOT / "tests" / "test_contract.py")]
-    done = subprocess.run([*pytest_command, *where], cwd=ROOT, capture_output=True, text=True)
+    check = [sys.executable, "-m", "ganlib", "check", "my_gan", "--plugin-dir", "mine"]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout and "my_gan" not in done.stderr
+    assert " passed" in done.stdout and "failed" not in done.stdout and not done.stderr
+    updater = tmp_path / "mine" / "my_gan" / "updater.py"
+    text = updater.read_text().replace("self.step(gen=loss_gen)", "loss_gen.detach()")
+    updater.write_text(text)
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "test_every_parameter_moves" in done.stdout
+
+
+def test_a_check_needs_an_algorithm(tmp_path: Path) -> None:
+    check = [sys.executable, "-m", "ganlib", "check", "wgan_gq"]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and "Did you mean 'wgan_gp'?" in done.stderr
 
 
 def test_a_sentence_gives_a_terminal_no_orders(

@@ -44,7 +44,7 @@ def test_text(run: Run) -> None:
     readme = (folder / "README.md").read_text("utf-8")
     assert readme.startswith("# my_gan\n") and "wgan_gp" in readme
     assert "python train.py --algorithm my_gan --plugin-dir mine" in result.stdout
-    assert "tests/test_contract.py --algorithm my_gan --plugin-dir mine" in result.stdout
+    assert "ganlib check my_gan --plugin-dir mine" in result.stdout
 
 
 def test_rest_of_the_folder_is_copied(run: Run) -> None:
@@ -64,13 +64,19 @@ def test_references_to_itself_are_renamed(run: Run) -> None:
     assert copied.endswith("\nfrom ganlib.second.net import build\nimport ganlib.first_one\n")
 
 
-def test_default_place_is_ganlib_itself(
+def test_default_place_is_ganlib_itself_in_a_checkout_else_here(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ganlib.commands._template, "HOME", tmp_path)
-    result = run("new", "my_gan", "--from", "dcgan")
-    assert result.exit_code == 0 and (tmp_path / "my_gan" / "updater.py").exists()
-    assert "--plugin-dir" not in result.stdout
+    home = tmp_path / "somewhere" / "ganlib"
+    home.mkdir(parents=True)
+    monkeypatch.setattr(ganlib.commands._template, "HOME", home)
+    installed = run("new", "my_gan", "--from", "dcgan")
+    assert installed.exit_code == 0 and Path("my_gan/updater.py").exists()
+    assert "ganlib train --algorithm my_gan --plugin-dir ." in installed.stdout
+    (home.parent / "setup.cfg").touch()
+    checkout = run("new", "own_gan", "--from", "dcgan")
+    assert checkout.exit_code == 0 and (home / "own_gan" / "updater.py").exists()
+    assert "--plugin-dir" not in checkout.stdout
 
 
 @pytest.mark.parametrize(

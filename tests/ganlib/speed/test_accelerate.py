@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from tape import prepare, record
 
 from ganlib.common.resnet import ResNetDiscriminator
 from ganlib.config import RunConfig
+from ganlib.contract.tape import prepare, record
 from ganlib.speed.accelerate import accelerate
 from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import WARM_UP, Graphs

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from tape import record
 from torch import Tensor
 
+from ganlib.contract.tape import record
 from ganlib.speed.graph import KEPT, WARM_UP, Graphs
 
 Make = Callable[..., Any]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from tape import prepare, record
 from torch import Tensor
 
+from ganlib.contract.tape import prepare, record
 from ganlib.registry import algorithms
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.updater import NonFiniteError

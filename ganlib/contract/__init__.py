@@ -1,0 +1,1 @@
+"""What every method promises, as tests: `ganlib check NAME`."""

@@ -1,0 +1,94 @@
+"""One installed name: in a checkout without links, and as a wheel beside a user's own common/."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import ganlib
+
+ROOT = Path(ganlib.__file__).parents[1]
+SMALL = ["--width=0.05", "--batch-size=4", "--max-iter=2", "-g", "-1", "--no-tensorboard"]
+SMALL += ["--evaluation-interval=0", "--dataset"]
+
+
+def call(*arguments: object, cwd: Path, path: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def without_links(tmp_path: Path) -> Path:
+    """What is in the repository now, as a system without links would check it out."""
+    clone = tmp_path / "clone"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        source, there = ROOT / name, clone / name
+        there.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            there.write_text(os.readlink(source))
+        elif source.exists():
+            there.write_bytes(source.read_bytes())
+    return clone
+
+
+def test_a_checkout_without_links_trains(without_links: Path, toy_file: Path) -> None:
+    assert (without_links / "ganlib" / "common").read_text() == "../common"
+    done = call("train.py", "-a", "dcgan", *SMALL, toy_file, cwd=without_links, path=without_links)
+    assert done.returncode == 0, done.stderr
+    code = "import ganlib.common.data as d, ganlib.evaluation as e; print(d.__file__, e.__file__)"
+    where = call("-c", code, cwd=without_links.parent, path=without_links).stdout
+    assert where.split() == [
+        str(without_links / "common" / "data.py"),
+        str(without_links / "evaluation" / "__init__.py"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["common", "evaluation"])
+def test_a_folder_of_the_repository_is_no_package_of_its_own(name: str) -> None:
+    done = call("-c", f"import {name}", cwd=ROOT, path=ROOT)
+    assert done.returncode == 1 and f"ImportError: Import ganlib.{name}: " in done.stderr
+
+
+@pytest.mark.slow
+def test_a_wheel_lives_beside_packages_of_the_same_names(tmp_path: Path, toy_file: Path) -> None:
+    """Built, unpacked where nothing else is, used from a project with a common/ of its own."""
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT]
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("ganlib-*.whl")
+    site, project = tmp_path / "site", tmp_path / "project"
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(site)
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"ganlib", wheel.name.rsplit("-py3", 1)[0] + ".dist-info"}
+    (project / "common").mkdir(parents=True)
+    (project / "common" / "__init__.py").write_text("MINE = True\n")
+    (project / "evaluation.py").write_text("MINE = True\n")
+    code = (
+        "import common, evaluation, ganlib, ganlib.evaluation; print(ganlib.__file__, common.MINE)"
+    )
+    done = call("-c", code, cwd=project, path=site)
+    assert done.stdout.split() == [str(site / "ganlib" / "__init__.py"), "True"], done.stderr
+    steps: list[list[object]] = [
+        ["train", "-a", "dcgan", "--out", "run", *SMALL, toy_file],
+        ["evaluate", "run", "-n", 16, "--extractor", "fashion", "--metrics", "kid"],
+        ["new", "my_gan"],
+        ["train", "-a", "my_gan", "--plugin-dir", ".", *SMALL, toy_file],
+        ["check", "my_gan", "--plugin-dir", "."],
+    ]
+    for step in steps:
+        done = call("-m", "ganlib", *step, cwd=project, path=site)
+        assert done.returncode == 0, (step, done.stdout, done.stderr)
+    assert (project / "my_gan" / "updater.py").exists()
+    assert (site / "ganlib" / "example_configs" / "sngan_cifar10.yaml").exists()
+    assert not (site / "ganlib" / "my_gan").exists()
