@@ -50,7 +50,7 @@ def test_compiled_they_are_each_layers_own(make_updater: Make) -> None:
 
 
 def test_captured_they_are_the_same(make_updater: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bitwise, by the stand-in for a CUDA graph that tests/tape.py explains."""
+    """Bitwise, by the stand-in for a CUDA graph that ganlib/contract/tape.py explains."""
     eager, captured = (
         fast(make_updater("sngan", architecture="resnet", width=0.05)) for _ in range(2)
     )
