@@ -16,8 +16,8 @@ from torch import Tensor, device
 
 from ganlib.common.errors import UserError
 from ganlib.common.sources import open_dataset
+from ganlib.runs.building import build
 from ganlib.runs.grid import plan
-from ganlib.runs.run import build
 from ganlib.runs.settings import Settings
 from ganlib.training.updater import Updater
 

@@ -46,6 +46,22 @@ class Settings:
         """Every setting by name, as plain types for YAML, JSON and snapshots."""
         return {**self.run.model_dump(mode="json"), **self.algorithm.model_dump(mode="json")}
 
+    @property
+    def evaluates(self) -> bool:
+        """Whether the run comes to an evaluation."""
+        return 0 < self.run.evaluation_interval <= self.algorithm.max_iter
+
+    @property
+    def metrics(self) -> list[str]:
+        """What to score, by name; UserError for a name that no metric has."""
+        from ganlib.evaluation.evaluate import (
+            check_metrics,  # imports torch, which a listing spares
+        )
+
+        names = [name.strip() for name in self.run.metrics.split(",")]
+        check_metrics(names)
+        return names
+
     def trajectory(self) -> dict[str, Any]:
         """The settings on which the numbers depend; how long to train is one only if the learning
         rate knows it.

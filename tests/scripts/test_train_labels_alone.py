@@ -9,8 +9,8 @@ import yaml
 from torch import Tensor
 
 from ganlib.improved_gan.updater import Updater
+from ganlib.runs.building import build
 from ganlib.runs.grid import plan
-from ganlib.runs.run import build
 from ganlib.runs.settings import Settings
 from scripts.train_labels_alone import CONFIG, main, train
 

@@ -1,0 +1,55 @@
+"""What a run trains: its updater with its data, on its device."""
+
+from math import prod
+
+import torch
+
+from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
+from ganlib.common.datasets._stream import NoSuchSplit
+from ganlib.common.seeds import mix
+from ganlib.common.sources import open_dataset
+from ganlib.registry import algorithms
+from ganlib.runs.settings import Settings
+from ganlib.training import memory, ranks
+from ganlib.training.assembly import assemble
+from ganlib.training.updater import Updater
+
+
+def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | None]:
+    """The updater on its device with its data, and the test set if there is one."""
+    algorithm, s = algorithms[settings.run.algorithm], settings.run
+    condition = settings.algorithm.condition
+    with ranks.first_alone():  # it downloads what is to be downloaded
+        data = open_dataset(s.dataset, s.data_root, "train", s.size)
+        test = _test_set(settings) if settings.evaluates or condition == "images" else None
+    spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
+    _check_batch(settings, spec, device)
+    loader = Loader(
+        data,
+        spec,
+        settings.algorithm.batch_size,
+        s.seed,
+        condition=condition,
+        device=device,
+        flip=s.flip,
+        dequantize=settings.algorithm.dequantize,
+    )
+    torch.manual_seed(mix(s.seed, "weights"))
+    updater = assemble(algorithm, settings.algorithm, loader, spec, device)
+    if condition == "images":
+        updater.held_out = loader.over(test or data)
+    return updater, test
+
+
+def _test_set(settings: Settings) -> DataSet | None:
+    try:
+        return open_dataset(settings.run.dataset, settings.run.data_root, "test", settings.run.size)
+    except NoSuchSplit:
+        return None
+
+
+def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> None:
+    """UserError if not even the images of a batch fit the memory."""
+    share = settings.algorithm.batch_size // (settings.run.accumulate * ranks.count())
+    pixels = prod(spec.image) + prod(spec.source or (0,))
+    memory.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)

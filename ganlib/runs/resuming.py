@@ -1,0 +1,65 @@
+"""A run that goes on from a snapshot, or starts from the weights of another."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ganlib.common.errors import UserError, one_line
+from ganlib.runs.folders import difference
+from ganlib.runs.settings import Settings
+from ganlib.training.snapshot import read_snapshot
+from ganlib.training.trainer import Trainer
+from ganlib.training.updater import Updater
+
+
+def go_on(
+    trainer: Trainer,
+    path: Path,
+    settings: Settings,
+    data: Mapping[str, Any],
+    tell: Callable[[str], None],
+) -> None:
+    """Take over a snapshot's state; UserError if it is not of this run."""
+    content, updater = read_snapshot(path), trainer.updater
+    recorded, old = content.get("data"), content["settings"]
+    words = difference(old, recorded, settings, data)
+    if words:
+        raise UserError(f"{path} cannot be continued with other settings or data: {words}.")
+    if content["spec"] != updater.spec:
+        raise UserError(
+            f"The data have changed since the snapshot: {content['spec']} then, {updater.spec} now."
+        )
+    try:
+        trainer.load_state(content)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} does not fit '{settings.run.algorithm}' as it is here: {one_line(error, 300)}"
+        ) from None
+    _check_not_past(trainer, path, old)
+    if recorded is None:
+        tell(f"{path} does not say on what data it was trained: they are taken to be these.")
+
+
+def _check_not_past(trainer: Trainer, path: Path, old: Mapping[str, Any]) -> None:
+    """UserError if the run is asked to end where it has been already."""
+    done, end = trainer.iteration, trainer.max_iter
+    images, last = trainer.updater.images, trainer.max_images
+    if done > end:
+        raise UserError(
+            f"{path} is at iteration {done} already, past --max-iter {end}: give a larger one."
+        )
+    # an iteration may pass the last image by a few
+    if last is not None and images > last and last != old.get("max_images"):
+        raise UserError(
+            f"{path} has seen {images} images already, more than --max-images {last}: give a "
+            "larger number."
+        )
+
+
+def take_weights(updater: Updater, path: Path) -> None:
+    """Weights and buffers from another run's snapshot; optimizers and positions stay fresh."""
+    try:
+        updater.load_state_dict(read_snapshot(path)["updater"]["modules"])
+    except RuntimeError as error:
+        reason = one_line(error, 300)
+        raise UserError(f"The networks of {path} are not these: {reason}") from None
