@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 import torch
 import torch.nn.functional as F
+from parameters import count
 from torch import nn
 
 from ganlib.common.data import DataSpec
@@ -57,11 +58,6 @@ def test_the_settings_have_all_architectures_and_no_other(name: str) -> None:
         with torch.device("meta"):
             gen: Any = algorithm.build(config, DataSpec(image, image))["gen"]
             assert gen(gen.make_hidden(2)).shape == (2, *image)
-
-
-def count(net: nn.Module) -> int:
-    assert all(p.requires_grad for p in net.parameters())
-    return sum(p.numel() for p in net.parameters())
 
 
 @pytest.mark.parametrize(
