@@ -1,4 +1,6 @@
-"""What a value in a run's files may be: anything may stand there, and not all can be used."""
+"""What a value in a run's files may be: anything may stand there, and not all can be used; and
+where records of them differ.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
