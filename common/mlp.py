@@ -5,12 +5,20 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganlib.common.data import POINTS, Shape
+from ganlib.common.data import POINTS, DataSpec, Shape
 from ganlib.common.init import init_he_uniform
 from ganlib.common.layers import Factory
-from ganlib.common.net import Generator, Latent, scaled
+from ganlib.common.net import Generator, Latent, NetConfig, scaled
 
 HIDDEN = 128
+
+
+def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The architecture: a generator with z ~ N(0, 1) and a discriminator; no paper's networks."""
+    return {
+        "gen": MLPGenerator(spec.image, width=config.width),
+        "dis": MLPDiscriminator(spec.image, config.width),
+    }
 
 
 def layers(

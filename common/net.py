@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from statistics import NormalDist
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ganlib.common.data import Shape
+from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_normal
 from ganlib.common.layers import (
     LEAK,
@@ -30,6 +30,23 @@ class NetConfig(Protocol):
     def architecture(self) -> str: ...
     @property
     def width(self) -> float: ...  # multiplies all channel numbers
+
+
+C = TypeVar("C", bound=NetConfig)
+
+
+class Architectures(Generic[C]):
+    """A `build` that leaves the choice of networks to config.architecture.
+
+    Architectures(dcgan=dcgan, mlp=mlp), where dcgan and mlp are as `build` is: (config, spec) to
+    the networks by name, for images of shape spec.image.
+    """
+
+    def __init__(self, **builds: Callable[[C, DataSpec], dict[str, nn.Module]]) -> None:
+        self.builds = builds
+
+    def __call__(self, config: C, spec: DataSpec) -> dict[str, nn.Module]:
+        return self.builds[config.architecture](config, spec)
 
 
 def scaled(ch: int, width: float) -> int:

@@ -7,6 +7,7 @@ from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.entries import in_order
 from ganlib.evaluation.comparison.runs import Recorded, Run
 from ganlib.evaluation.comparison.table import Column, Entry, plain
+from ganlib.evaluation.comparison.values import differing
 from ganlib.evaluation.protocol import RECORDED_ONLY
 
 
@@ -37,21 +38,16 @@ def _note(score: Recorded, others: Iterable[tuple[Run, Recorded]]) -> str:
     scores = [other for _, other in others]
     if len(scores) == 1:
         return ""
-    words = [f"{name}: {plain(_fields(score).get(name))}" for name in _differing(scores)]
+    words = [
+        f"{name}: {plain(_fields(score).get(name))}" for name in differing(map(_fields, scores))
+    ]
     return ", ".join(words) or score.hash
 
 
 def _difference(a: Recorded, b: Recorded) -> str:
     x, y = _fields(a), _fields(b)
-    words = [f"{n}: {plain(x.get(n))} against {plain(y.get(n))}" for n in _differing((a, b))]
+    words = [f"{n}: {plain(x.get(n))} against {plain(y.get(n))}" for n in differing((x, y))]
     return ", ".join(words) or f"protocol {a.hash} against {b.hash}"
-
-
-def _differing(scores: Iterable[Recorded]) -> list[str]:
-    """The fields that are not the same in all protocols."""
-    protocols = [_fields(score) for score in scores]
-    names = dict.fromkeys(name for protocol in protocols for name in protocol)
-    return [n for n in names if any(p.get(n) != protocols[0].get(n) for p in protocols)]
 
 
 def _fields(score: Recorded) -> dict[str, Any]:

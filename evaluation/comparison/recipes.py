@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganlib.evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.values import differing
 
 ELSEWHERE = {"algorithm", "dataset", "size", "seed"}
 """Settings that a table shows in a place of their own."""
@@ -41,6 +42,4 @@ def recipe(run: Run) -> dict[str, Any]:
 
 def varied(runs: Sequence[Run]) -> list[str]:
     """The names of the settings in which the recipes of runs differ."""
-    recipes = [recipe(run) for run in runs]
-    names = dict.fromkeys(name for one in recipes for name in one)
-    return [n for n in names if any(r.get(n) != recipes[0].get(n) for r in recipes)]
+    return differing(recipe(run) for run in runs)

@@ -1,5 +1,8 @@
-"""What a value in a run's files may be: anything may stand there, and not all can be used."""
+"""What a value in a run's files may be: anything may stand there, and not all can be used; and
+where records of them differ.
+"""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 LARGEST = 1e30
@@ -24,3 +27,10 @@ def is_plain(value: Any, depth: int = 3) -> bool:
     if isinstance(value, int):
         return abs(value) < LARGEST
     return value is None or isinstance(value, str | float)
+
+
+def differing(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names under which not all of the records have the same; one that lacks it has None."""
+    records = list(records)
+    names = dict.fromkeys(name for record in records for name in record)
+    return [n for n in names if any(record.get(n) != records[0].get(n) for record in records)]

@@ -1,15 +1,15 @@
-"""alpha-GAN's four networks."""
+"""alpha-GAN's networks: encoder, generator, discriminators of images (dis) and of codes (cdis)."""
 
 from typing import Protocol
 
 from torch import Tensor, nn
 
-from ganlib.common.data import DataSpec, Shape
+from ganlib.common.data import DataSpec
 from ganlib.common.encoders import DCGANEncoder
 from ganlib.common.init import init_he_uniform
 from ganlib.common.layers import LEAK
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
+from ganlib.common.net import Architectures, DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
 
 
 class AlphaConfig(NetConfig, Protocol):
@@ -17,32 +17,28 @@ class AlphaConfig(NetConfig, Protocol):
     def n_hidden(self) -> int: ...
 
 
-def build(config: AlphaConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Encoder, generator and the discriminators of images (dis) and of codes (cdis)."""
-    networks = ARCHITECTURES[config.architecture](spec.image, config.n_hidden, config.width)
-    return {**networks, "cdis": CodeDiscriminator(config.n_hidden, config.width)}
-
-
-def dcgan(image: Shape, n_hidden: int, width: float) -> dict[str, nn.Module]:
+def dcgan(config: AlphaConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib's DCGAN and the mirror of its generator; z ~ N(0, 1)."""
-    ch = scaled(512, width)
+    ch = scaled(512, config.width)
     return {
-        "enc": DCGANEncoder(image, n_hidden, ch),
-        "gen": DCGANGenerator(image, n_hidden, ch, "normal"),
-        "dis": DCGANDiscriminator(image, ch),
+        "enc": DCGANEncoder(spec.image, config.n_hidden, ch),
+        "gen": DCGANGenerator(spec.image, config.n_hidden, ch, "normal"),
+        "dis": DCGANDiscriminator(spec.image, ch),
+        "cdis": CodeDiscriminator(config.n_hidden, config.width),
     }
 
 
-def mlp(image: Shape, n_hidden: int, width: float) -> dict[str, nn.Module]:
+def mlp(config: AlphaConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three hidden layers of 128, for points."""
     return {
-        "enc": MLPDiscriminator(image, width, n_hidden),
-        "gen": MLPGenerator(image, n_hidden, width),
-        "dis": MLPDiscriminator(image, width),
+        "enc": MLPDiscriminator(spec.image, config.width, config.n_hidden),
+        "gen": MLPGenerator(spec.image, config.n_hidden, config.width),
+        "dis": MLPDiscriminator(spec.image, config.width),
+        "cdis": CodeDiscriminator(config.n_hidden, config.width),
     }
 
 
-ARCHITECTURES = {"dcgan": dcgan, "mlp": mlp}
+build = Architectures(dcgan=dcgan, mlp=mlp)
 
 
 class CodeDiscriminator(nn.Module):

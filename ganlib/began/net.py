@@ -10,6 +10,7 @@ from ganlib.common.init import init_glorot_uniform, init_normal
 from ganlib.common.layers import LEAK, BatchNorm1d
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.net import (
+    Architectures,
     DCGANGenerator,
     Generator,
     NetConfig,
@@ -17,11 +18,6 @@ from ganlib.common.net import (
     scaled,
     unnormalized_std,
 )
-
-
-def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator and the autoencoder of config.architecture for spec.image."""
-    return ARCHITECTURES[config.architecture](spec.image, config.width)
 
 
 class Autoencoder(nn.Module):
@@ -37,41 +33,41 @@ class Autoencoder(nn.Module):
         return images
 
 
-def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
+def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib began/net.py: z 128 ~ U(-1, 1), code 128, tanh, no normalisation."""
-    ch, none = scaled(512, width), nn.Identity
-    gen = DCGANGenerator(image, ch=ch, l0_norm=none, norm=none, std=unnormalized_std(ch))
-    return {"gen": gen, "dis": dcgan_autoencoder(image, ch)}
+    ch, none = scaled(512, config.width), nn.Identity
+    gen = DCGANGenerator(spec.image, ch=ch, l0_norm=none, norm=none, std=unnormalized_std(ch))
+    return {"gen": gen, "dis": dcgan_autoencoder(spec.image, ch)}
 
 
-def dcgan_bn(image: Shape, width: float) -> dict[str, nn.Module]:
+def dcgan_bn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """The same with the generator as chainer-gan-lib's other methods have it, batch normalised."""
-    ch = scaled(512, width)
-    return {"gen": DCGANGenerator(image, ch=ch), "dis": dcgan_autoencoder(image, ch)}
+    ch = scaled(512, config.width)
+    return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": dcgan_autoencoder(spec.image, ch)}
 
 
-def paper(image: Shape, width: float) -> dict[str, nn.Module]:
+def paper(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """carpedm20/BEGAN-tensorflow models.py, n 128: z 64 ~ U(-1, 1), code 64, linear outputs."""
-    ch = scaled(128, width)
-    dis = Autoencoder(paper_encoder(image, ch), Decoder(image, ch))
+    ch = scaled(128, config.width)
+    dis = Autoencoder(paper_encoder(spec.image, ch), Decoder(spec.image, ch))
     init_glorot_uniform(dis)
-    return {"gen": Decoder(image, ch), "dis": dis}
+    return {"gen": Decoder(spec.image, ch), "dis": dis}
 
 
-def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
+def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three layers for z ~ N(0, 1), and again on both sides of the code.
 
     Batch normalisation in the generator keeps its samples apart where the data are of many kinds;
     without it they fall together on one. The code has half as many numbers as an image, but no more
     than 64: one that has as many as a point could copy every point, real or not.
     """
-    n_code = min(64, max(1, math.prod(image) // 2))
-    encoder = MLPDiscriminator(image, width, n_code)
-    dis = Autoencoder(encoder, MLPGenerator(image, n_code, width))
-    return {"gen": MLPGenerator(image, width=2 * width, norm=BatchNorm1d), "dis": dis}
+    n_code = min(64, max(1, math.prod(spec.image) // 2))
+    encoder = MLPDiscriminator(spec.image, config.width, n_code)
+    dis = Autoencoder(encoder, MLPGenerator(spec.image, n_code, config.width))
+    return {"gen": MLPGenerator(spec.image, width=2 * config.width, norm=BatchNorm1d), "dis": dis}
 
 
-ARCHITECTURES = {"dcgan": dcgan, "dcgan_bn": dcgan_bn, "paper": paper, "mlp": mlp}
+build = Architectures(dcgan=dcgan, dcgan_bn=dcgan_bn, paper=paper, mlp=mlp)
 
 
 def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganlib.commands import _common_options
 from ganlib.commands._outputs import output
 from ganlib.common.console import stderr_console
 from ganlib.common.errors import UserError
@@ -87,9 +88,7 @@ class Asked:
     metavar="FILE",
     help="A .json for all numbers, with versions and settings.",
 )
-@click.option(
-    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
-)
+@_common_options.plugin_dir
 def command(**options: Any) -> None:
     """Time the updates of algorithms on this machine, on random images in memory.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganlib.commands import _common_options
 from ganlib.commands._outputs import output
 from ganlib.common.console import stderr_console
 from ganlib.common.errors import UserError
@@ -82,12 +83,7 @@ class Asked:
 )
 @click.option("--best", is_flag=True, help="Of a run's folder best.pt, not the newest snapshot.")
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
-@click.option(
-    "--truncation",
-    type=float,
-    metavar="PSI",
-    help="Keep the latents within [-PSI, PSI]: less variety, often better images.",
-)
+@_common_options.truncation
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
 @click.option(
     "--range",
@@ -133,9 +129,7 @@ class Asked:
     help="Folder with the data set's files.  [default: the run's]",
 )
 @click.option("--device", help="cpu, cuda:0, mps.  [default: the first GPU if there is one]")
-@click.option(
-    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
-)
+@_common_options.plugin_dir
 @click.option("--self-test", is_flag=True, help="Check known answers on real images instead.")
 def command(target: Path | None, self_test: bool, **options: Any) -> None:
     """Score a trained generator, or images of any program in the same way.

@@ -5,6 +5,7 @@ from typing import Literal
 
 import click
 
+from ganlib.commands import _common_options
 from ganlib.commands._outputs import output
 from ganlib.common.console import stderr_console
 from ganlib.common.errors import UserError
@@ -31,9 +32,7 @@ Format = Literal["safetensors", "onnx", "all"]
     show_default=True,
     help="safetensors: weights, to load in Python; onnx: the network itself, for any runtime.",
 )
-@click.option(
-    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
-)
+@_common_options.plugin_dir
 def command(snapshot: Path, out: Path, wanted: Format, plugin_dir: tuple[Path, ...]) -> None:
     """Write a trained generator for others to use.
 

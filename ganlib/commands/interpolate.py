@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganlib.commands import _common_options
 from ganlib.commands._outputs import check_file, output
 from ganlib.common.errors import UserError
 
@@ -46,9 +47,7 @@ FRAMES = {".png": 10, ".gif": 30}
     "[default: interpolation.png or arithmetic.png]",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda:0, mps.")
-@click.option(
-    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
-)
+@_common_options.plugin_dir
 def command(
     snapshot: Path,
     numbers: str | None,

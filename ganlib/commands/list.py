@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ganlib.commands import _common_options
 from ganlib.registry import add_plugins, algorithms
 
 
@@ -19,9 +20,7 @@ def show() -> None:
 
 
 @click.command()
-@click.option(
-    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
-)
+@_common_options.plugin_dir
 def command(plugin_dir: tuple[Path, ...]) -> None:
     """List the algorithms with their papers."""
     for folder in plugin_dir:

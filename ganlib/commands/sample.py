@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganlib.commands import _common_options
 from ganlib.commands._outputs import check_file, output
 from ganlib.common.errors import UserError
 
@@ -31,17 +32,10 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
     help=f"Where to: {KINDS}.",
 )
 @click.option("--force", is_flag=True, help="Write into a folder that holds files already.")
-@click.option(
-    "--truncation",
-    type=float,
-    metavar="PSI",
-    help="Keep the latents within [-PSI, PSI]: less variety, often better images.",
-)
+@_common_options.truncation
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda:0, mps.")
-@click.option(
-    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
-)
+@_common_options.plugin_dir
 def command(
     snapshot: Path,
     n: int,

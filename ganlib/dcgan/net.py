@@ -6,8 +6,9 @@ from torch import nn
 
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_normal
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.mlp import mlp
 from ganlib.common.net import (
+    Architectures,
     DCGANDiscriminator,
     DCGANGenerator,
     NetConfig,
@@ -20,18 +21,13 @@ from ganlib.common.net import (
 )
 
 
-def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator and the discriminator of config.architecture for spec.image."""
-    return ARCHITECTURES[config.architecture](spec.image, config.width)
-
-
-def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
+def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib dcgan/net.py, common/net.py: z 128 ~ U(-1, 1), 32 pixels."""
-    ch = scaled(512, width)
-    return {"gen": DCGANGenerator(image, ch=ch), "dis": DCGANDiscriminator(image, ch)}
+    ch = scaled(512, config.width)
+    return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": DCGANDiscriminator(spec.image, ch)}
 
 
-def radford(image: Shape, width: float) -> dict[str, nn.Module]:
+def radford(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Newmu/dcgan_code faces/train_uncond_dcgan.py: z 100 ~ U(-1, 1), 5x5 kernels, 64 pixels.
 
     There batch normalisation always uses the batch, also to sample, which would make a sample
@@ -44,16 +40,16 @@ def radford(image: Shape, width: float) -> dict[str, nn.Module]:
         nn.ConvTranspose2d, kernel_size=5, stride=2, padding=2, output_padding=1, bias=False
     )
     linear = partial(nn.Linear, bias=False)
-    widths = halvings(scaled(1024, width), 3)
+    widths = halvings(scaled(1024, config.width), 3)
     return {
-        "gen": init_radford(StridedGenerator(image, 100, "uniform", widths, l0, deconv, norm)),
-        "dis": init_radford(StridedDiscriminator(image, widths[::-1], conv, linear, norm)),
+        "gen": init_radford(StridedGenerator(spec.image, 100, "uniform", widths, l0, deconv, norm)),
+        "dis": init_radford(StridedDiscriminator(spec.image, widths[::-1], conv, linear, norm)),
     }
 
 
-def torch_(image: Shape, width: float) -> dict[str, nn.Module]:
+def torch_(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """soumith/dcgan.torch main.lua: z 100 ~ N(0, 1), 4x4 kernels, 64 pixels."""
-    return torch_like(image, halvings(scaled(512, width), 3))
+    return torch_like(spec.image, halvings(scaled(512, config.width), 3))
 
 
 def torch_like(image: Shape, widths: list[int]) -> dict[str, nn.Module]:
@@ -71,12 +67,7 @@ def torch_like(image: Shape, widths: list[int]) -> dict[str, nn.Module]:
     }
 
 
-def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/mlp.py; no paper's network."""
-    return {"gen": MLPGenerator(image, width=width), "dis": MLPDiscriminator(image, width)}
-
-
-ARCHITECTURES = {"dcgan": dcgan, "radford": radford, "torch": torch_, "mlp": mlp}
+build = Architectures(dcgan=dcgan, radford=radford, torch=torch_, mlp=mlp)
 
 
 def init_radford(net: nn.Module) -> nn.Module:

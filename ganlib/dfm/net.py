@@ -9,35 +9,30 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_lecun_normal, init_normal
 from ganlib.common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d
 from ganlib.common.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
-from ganlib.common.net import DCGANGenerator, NetConfig, halvings, scaled
+from ganlib.common.net import Architectures, DCGANGenerator, NetConfig, halvings, scaled
 
 
-def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator, the discriminator and the denoiser of config.architecture for spec.image."""
-    return ARCHITECTURES[config.architecture](spec.image, config.width)
-
-
-def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
+def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib dfm/net.py, common/net.py: z 128 ~ U(-1, 1), 2048 features at 32 pixels."""
-    ch = scaled(512, width)
-    n_features = ch * (image[1] // 16) * (image[2] // 16)
+    ch = scaled(512, config.width)
+    n_features = ch * (spec.image[1] // 16) * (spec.image[2] // 16)
     return {
-        "gen": DCGANGenerator(image, ch=ch),
-        "dis": Discriminator(image, ch),
+        "gen": DCGANGenerator(spec.image, ch=ch),
+        "dis": Discriminator(spec.image, ch),
         "den": Denoiser(n_features, depth=10),
     }
 
 
-def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
+def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three layers for z 128 ~ N(0, 1), for x and for the 128 features, which no norm scales."""
     return {
-        "gen": MLPGenerator(image, width=width),
-        "dis": MLPDiscriminator(image, width),
-        "den": Denoiser(scaled(HIDDEN, width), depth=3),
+        "gen": MLPGenerator(spec.image, width=config.width),
+        "dis": MLPDiscriminator(spec.image, config.width),
+        "den": Denoiser(scaled(HIDDEN, config.width), depth=3),
     }
 
 
-ARCHITECTURES = {"dcgan": dcgan, "mlp": mlp}
+build = Architectures(dcgan=dcgan, mlp=mlp)
 
 
 class Discriminator(nn.Module):

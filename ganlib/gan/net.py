@@ -8,57 +8,47 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_uniform
 from ganlib.common.layers import Maxout
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Generator, Latent, NetConfig, scaled
+from ganlib.common.mlp import mlp
+from ganlib.common.net import Architectures, Generator, Latent, NetConfig, scaled
 
 PIECES = 5
 
 
-def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator and the discriminator of config.architecture for spec.image."""
-    return ARCHITECTURES[config.architecture](spec.image, config.width)
-
-
-def mnist(image: Shape, width: float) -> dict[str, nn.Module]:
+def mnist(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """goodfeli/adversarial mnist.yaml: z 100 ~ U(-sqrt 3, sqrt 3), pixels in [0, 1] inside.
 
     There the biases of the pixels start where a constant picture is the mean of the data; here at
     0, because networks are built without data.
     """
-    h = scaled(1200, width)
+    h, pixels = scaled(1200, config.width), math.prod(spec.image)
     gen = nn.Sequential(
-        nn.Linear(100, h), nn.ReLU(), nn.Linear(h, h), nn.ReLU(), nn.Linear(h, math.prod(image))
+        nn.Linear(100, h), nn.ReLU(), nn.Linear(h, h), nn.ReLU(), nn.Linear(h, pixels)
     )
     init_uniform(gen, 0.05)
     return {
-        "gen": UnitGenerator(image, gen),
-        "dis": UnitDiscriminator(maxout(image, scaled(240, width))),
+        "gen": UnitGenerator(spec.image, gen),
+        "dis": UnitDiscriminator(maxout(spec.image, scaled(240, config.width))),
     }
 
 
-def cifar_fc(image: Shape, width: float) -> dict[str, nn.Module]:
+def cifar_fc(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """goodfeli/adversarial cifar10_fully_connected.yaml: z 100 ~ N(0, 1), sigmoids, linear pixels.
 
     There each picture is normalised to mean 0 and length 55, here its pixels are in [-1, 1].
     """
-    h = scaled(8000, width)
+    h, pixels = scaled(8000, config.width), math.prod(spec.image)
     gen = nn.Sequential(
-        nn.Linear(100, h), nn.ReLU(), nn.Linear(h, h), nn.Sigmoid(), nn.Linear(h, math.prod(image))
+        nn.Linear(100, h), nn.ReLU(), nn.Linear(h, h), nn.Sigmoid(), nn.Linear(h, pixels)
     )
     init_uniform(gen, 0.05)
     init_uniform(gen[-1], 0.5)
     return {
-        "gen": DenseGenerator(image, gen, "normal"),
-        "dis": DenseDiscriminator(maxout(image, scaled(1600, width))),
+        "gen": DenseGenerator(spec.image, gen, "normal"),
+        "dis": DenseDiscriminator(maxout(spec.image, scaled(1600, config.width))),
     }
 
 
-def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/mlp.py; no paper's network."""
-    return {"gen": MLPGenerator(image, width=width), "dis": MLPDiscriminator(image, width)}
-
-
-ARCHITECTURES = {"mnist": mnist, "cifar_fc": cifar_fc, "mlp": mlp}
+build = Architectures(mnist=mnist, cifar_fc=cifar_fc, mlp=mlp)
 
 
 def maxout(image: Shape, units: int) -> nn.Sequential:

@@ -15,7 +15,7 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_glorot_uniform, init_normal
 from ganlib.common.layers import BiasBatchNorm1d, GaussianNoise
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Generator, NetConfig, scaled
+from ganlib.common.net import Architectures, Generator, NetConfig, scaled
 from ganlib.common.salimans import EPS, LAST_STD, SalimansDiscriminator, SalimansGenerator
 from ganlib.common.weight_norm import WNLinear
 
@@ -29,44 +29,40 @@ class Config(NetConfig, Protocol):
     def noise(self) -> Literal["dropout", "gaussian"]: ...
 
 
-def build(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator and the discriminator of config.architecture for spec.image, which has
-    spec.n_classes outputs.
-    """
-    n_out = max(1, spec.n_classes)
-    if config.architecture == "mlp":
-        return mlp(spec, config.width, n_out)
-    if config.architecture == "mnist":
-        return mnist(spec, config.width, n_out)
-    return openai(spec, config.width, n_out, deepcopy(NOISE[config.noise]))
-
-
-def openai(spec: DataSpec, width: float, n_out: int, noise: nn.Module) -> dict[str, nn.Module]:
+def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """openai/improved-gan train_cifar_feature_matching.py; its noise on images is dropout, that of
     train_mnist_feature_matching.py Gaussian.
     """
-    ch = scaled(96, width)
-    last = WNLinear(2 * ch, n_out, train_gain=True, init_std=LAST_STD)
+    ch, noise = scaled(96, config.width), deepcopy(NOISE[config.noise])
+    last = WNLinear(2 * ch, n_out(spec), train_gain=True, init_std=LAST_STD)
     return {
-        "gen": SalimansGenerator(spec.image, scaled(512, width)),
+        "gen": SalimansGenerator(spec.image, scaled(512, config.width)),
         "dis": SalimansDiscriminator(spec.image, noise, last, ch),
     }
 
 
-def mnist(spec: DataSpec, width: float, n_out: int) -> dict[str, nn.Module]:
+def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """openai/improved-gan train_mnist_feature_matching.py; pixels are in [0, 1] inside."""
     return {
-        "gen": DenseGenerator(spec.image, width),
-        "dis": DenseDiscriminator(spec.image, width, n_out),
+        "gen": DenseGenerator(spec.image, config.width),
+        "dis": DenseDiscriminator(spec.image, config.width, n_out(spec)),
     }
 
 
-def mlp(spec: DataSpec, width: float, n_out: int) -> dict[str, nn.Module]:
+def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Small networks for points: common/mlp.py."""
     return {
-        "gen": MLPGenerator(spec.image, width=width),
-        "dis": MLPDiscriminator(spec.image, width, n_out),
+        "gen": MLPGenerator(spec.image, width=config.width),
+        "dis": MLPDiscriminator(spec.image, config.width, n_out(spec)),
     }
+
+
+build = Architectures(openai=openai, mnist=mnist, mlp=mlp)
+
+
+def n_out(spec: DataSpec) -> int:
+    """The discriminator's outputs: one for each class, or one without labels."""
+    return max(1, spec.n_classes)
 
 
 class DenseGenerator(Generator):

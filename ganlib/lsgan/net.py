@@ -8,7 +8,9 @@ from torch import nn
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_lecun_normal, init_normal, init_truncated_normal
 from ganlib.common.layers import BatchNorm2d
+from ganlib.common.mlp import mlp
 from ganlib.common.net import (
+    Architectures,
     ConvGenerator,
     NetConfig,
     StridedDiscriminator,
@@ -17,29 +19,23 @@ from ganlib.common.net import (
     halvings,
     scaled,
 )
-from ganlib.dcgan.net import mlp
 
 
-def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator and the discriminator of config.architecture for spec.image."""
-    return ARCHITECTURES[config.architecture](spec.image, config.width)
-
-
-def cifar(image: Shape, width: float) -> dict[str, nn.Module]:
+def cifar(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """pfnet-research/chainer-LSGAN models.py: z 1024 ~ U(-1, 1), 4x4 kernels, H and W multiples
     of 8.
     """
     conv = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
     deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
-    widths = halvings(scaled(512, width), 3)
-    gen = StridedGenerator(image, 1024, "uniform", widths[1:], deconv_relu, deconv)
-    dis = StridedDiscriminator(image, widths[::-1], conv, norm=BatchNorm2d)
+    widths = halvings(scaled(512, config.width), 3)
+    gen = StridedGenerator(spec.image, 1024, "uniform", widths[1:], deconv_relu, deconv)
+    dis = StridedDiscriminator(spec.image, widths[::-1], conv, norm=BatchNorm2d)
     init_lecun_normal(gen)
     init_lecun_normal(dis)
     return {"gen": gen, "dis": dis}
 
 
-def lsun(image: Shape, width: float) -> dict[str, nn.Module]:
+def lsun(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """xudonmao/LSGAN vgg.py and ops.py: z 1024 ~ U(-1, 1), H and W multiples of 16.
 
     A layer of stride 2 pads more at the top and left where the authors' pads more at the bottom and
@@ -47,9 +43,9 @@ def lsun(image: Shape, width: float) -> dict[str, nn.Module]:
     Weights N(0, 0.02^2), those of D's convolutions cut at two deviations; biases 0, gains 1.
     """
     conv = partial(nn.Conv2d, kernel_size=5, stride=2, padding=2)
-    gen = SceneGenerator(image, ch=scaled(256, width))
+    gen = SceneGenerator(spec.image, ch=scaled(256, config.width))
     dis = StridedDiscriminator(
-        image, halvings(scaled(512, width), 3)[::-1], conv, norm=nn.BatchNorm2d
+        spec.image, halvings(scaled(512, config.width), 3)[::-1], conv, norm=nn.BatchNorm2d
     )
     init_normal(gen, 0.02)
     init_normal(dis, 0.02)
@@ -57,7 +53,7 @@ def lsun(image: Shape, width: float) -> dict[str, nn.Module]:
     return {"gen": gen, "dis": dis}
 
 
-ARCHITECTURES = {"cifar": cifar, "lsun": lsun, "mlp": mlp}
+build = Architectures(cifar=cifar, lsun=lsun, mlp=mlp)
 
 
 class SceneGenerator(ConvGenerator):

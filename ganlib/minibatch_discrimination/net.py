@@ -5,11 +5,12 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ganlib.common.data import DataSpec, Shape
+from ganlib.common.data import DataSpec
 from ganlib.common.init import init_normal
 from ganlib.common.layers import GaussianNoise, MinibatchDiscrimination
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.net import (
+    Architectures,
     DCGANDiscriminator,
     DCGANGenerator,
     NetConfig,
@@ -29,66 +30,63 @@ class Config(NetConfig, Protocol):
     def kernel_dim(self) -> int: ...
 
 
-def build(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator and the discriminator of config.architecture for spec.image."""
-    kernels = (config.n_kernels, config.kernel_dim)
-    return ARCHITECTURES[config.architecture](spec.image, config.width, kernels)
-
-
-def dcgan(image: Shape, width: float, kernels: tuple[int, int]) -> dict[str, nn.Module]:
+def dcgan(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib minibatch_discrimination/net.py: DCGAN's, without batch normalisation of the
     features that are compared. Its unused bn3_0, and the bias of its `md`, are left out.
 
     Narrower ones start with larger weights from there on, so that the features are as far from each
     other: nearer ones are alike in ways that tell D real from fake at once, and G learns nothing.
     """
-    ch = scaled(512, width)
-    dis = DCGANDiscriminator(image, ch)
+    ch = scaled(512, config.width)
+    dis = DCGANDiscriminator(spec.image, ch)
     c3_0, _, leaky = dis.features[6]
     init_normal(c3_0, unnormalized_std(ch))
     dis.features[6] = nn.Sequential(c3_0, leaky)  # without its batch normalisation
-    dis.l4 = minibatch_linear(dis.l4.in_features, kernels)
+    dis.l4 = minibatch_linear(dis.l4.in_features, config)
     init_normal(dis.l4, unnormalized_std(ch))
-    return {"gen": DCGANGenerator(image, ch=ch), "dis": dis}
+    return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": dis}
 
 
-def openai(image: Shape, width: float, kernels: tuple[int, int]) -> dict[str, nn.Module]:
+def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """openai/improved-gan train_cifar_minibatch_discrimination.py.
 
     Its ten outputs are classes there; here, without labels, D(x) is their logsumexp, which is the
     logit of "real" against a fake class of logit 0.
     """
-    ch = scaled(96, width)
+    ch = scaled(96, config.width)
     last = nn.Sequential(
-        WNMinibatchDiscrimination(2 * ch, *kernels),
-        WNLinear(2 * ch + kernels[0], 10, train_gain=True, init_std=LAST_STD),
+        WNMinibatchDiscrimination(2 * ch, config.n_kernels, config.kernel_dim),
+        WNLinear(2 * ch + config.n_kernels, 10, train_gain=True, init_std=LAST_STD),
         LogSumExp(),
     )
     return {
-        "gen": SalimansGenerator(image, scaled(512, width)),
-        "dis": SalimansDiscriminator(image, GaussianNoise(0.2), last, ch),
+        "gen": SalimansGenerator(spec.image, scaled(512, config.width)),
+        "dis": SalimansDiscriminator(spec.image, GaussianNoise(0.2), last, ch),
     }
 
 
-def mlp(image: Shape, width: float, kernels: tuple[int, int]) -> dict[str, nn.Module]:
+def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Small networks for points: common/mlp.py, D with noise on its input like OpenAI's.
 
     T starts as small as chainer-gan-lib's: with larger differences between the points, hardly any
     two of them are alike, and D learns nothing else.
     """
-    dis = MLPDiscriminator(image, width)
+    dis = MLPDiscriminator(spec.image, config.width)
     dis.layers.insert(0, GaussianNoise(0.1))
-    dis.l4 = minibatch_linear(dis.l4.in_features, kernels)
+    dis.l4 = minibatch_linear(dis.l4.in_features, config)
     init_normal(dis.l4, 0.02)
-    return {"gen": MLPGenerator(image, width=width), "dis": dis}
+    return {"gen": MLPGenerator(spec.image, width=config.width), "dis": dis}
 
 
-ARCHITECTURES = {"dcgan": dcgan, "openai": openai, "mlp": mlp}
+build = Architectures(dcgan=dcgan, openai=openai, mlp=mlp)
 
 
-def minibatch_linear(n_in: int, kernels: tuple[int, int]) -> nn.Sequential:
+def minibatch_linear(n_in: int, config: Config) -> nn.Sequential:
     """(N, n_in) -> (N, 1): the similarities beside the features, then a linear layer."""
-    return nn.Sequential(MinibatchDiscrimination(n_in, *kernels), nn.Linear(n_in + kernels[0], 1))
+    return nn.Sequential(
+        MinibatchDiscrimination(n_in, config.n_kernels, config.kernel_dim),
+        nn.Linear(n_in + config.n_kernels, 1),
+    )
 
 
 class LogSumExp(nn.Module):

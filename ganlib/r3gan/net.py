@@ -6,6 +6,7 @@ and train.py.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.layers import LEAK
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Generator, NetConfig
+from ganlib.common.net import Architectures, Generator, NetConfig
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
@@ -56,23 +57,28 @@ class Sizes:
         return float((self.blocks * len(self.widths)) ** -0.25)
 
 
-ARCHITECTURES = {
-    "small": Sizes((256, 256, 128, 64)),
-    "cifar10": Sizes((768, 768, 768, 768)),
-    "ffhq64": Sizes((768, 768, 768, 768, 384)),
-    "ffhq256": Sizes((768, 768, 768, 768, 384, 192, 96)),
-}
-
-
-def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator and the discriminator of config.architecture for spec.image."""
-    if config.architecture == "mlp":
-        return {
-            "gen": MLPGenerator(spec.image, N_HIDDEN, config.width),
-            "dis": MLPDiscriminator(spec.image, config.width),
-        }
-    sizes = ARCHITECTURES[config.architecture].scaled(config.width)
+def residual(sizes: Sizes, config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The paper's networks; z 64 ~ N(0, 1)."""
+    sizes = sizes.scaled(config.width)
     return {"gen": R3Generator(spec.image, sizes), "dis": R3Discriminator(spec.image, sizes)}
+
+
+def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Three layers of 128, for points: common/mlp.py, with as many z as the paper's."""
+    return {
+        "gen": MLPGenerator(spec.image, N_HIDDEN, config.width),
+        "dis": MLPDiscriminator(spec.image, config.width),
+    }
+
+
+SMALL = Sizes((256, 256, 128, 64))
+build = Architectures(
+    small=partial(residual, SMALL),
+    cifar10=partial(residual, Sizes((768, 768, 768, 768))),
+    ffhq64=partial(residual, Sizes((768, 768, 768, 768, 384))),
+    ffhq256=partial(residual, Sizes((768, 768, 768, 768, 384, 192, 96))),
+    mlp=mlp,
+)
 
 
 class BiasLeakyReLU(nn.Module):

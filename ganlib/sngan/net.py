@@ -9,6 +9,7 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_normal
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.net import (
+    Architectures,
     ConvGenerator,
     DCGANGenerator,
     NetConfig,
@@ -24,65 +25,56 @@ from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator, global_su
 from ganlib.common.spectral_norm import SNConv2d, SNLinear
 
 
-def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator and the discriminator of config.architecture for spec.image."""
-    return ARCHITECTURES[config.architecture](spec.image, config.width)
-
-
-def sndcgan(image: Shape, width: float) -> dict[str, nn.Module]:
+def sndcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib stdgan --architecture sndcgan, common/net.py: z 128 ~ U(-1, 1)."""
-    ch = scaled(512, width)
-    return {"gen": DCGANGenerator(image, ch=ch), "dis": SNDCGANDiscriminator(image, ch)}
+    ch = scaled(512, config.width)
+    return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": SNDCGANDiscriminator(spec.image, ch)}
 
 
-def cnn(image: Shape, width: float) -> dict[str, nn.Module]:
+def cnn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """The paper's standard CNN (table 3): z 128 ~ N(0, 1).
 
     Initialised N(0, 0.02^2) as in chainer-gan-lib: the paper does not say.
     """
-    ch = scaled(512, width)
+    ch = scaled(512, config.width)
     c0, c1, c2, c3 = halvings(ch, 3)
     dis = StandardDiscriminator(
-        image, [c3, c3, c2, c2, c1, c1, c0], conv=SNConv2d, linear=SNLinear, leak=0.1
+        spec.image, [c3, c3, c2, c2, c1, c1, c0], conv=SNConv2d, linear=SNLinear, leak=0.1
     )
-    return {"gen": StandardGenerator(image, ch=ch), "dis": dis}
+    return {"gen": StandardGenerator(spec.image, ch=ch), "dis": dis}
 
 
-def resnet(image: Shape, width: float) -> dict[str, nn.Module]:
+def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """The paper's ResNets for CIFAR-10 (table 4), sngan_projection: z 128 ~ N(0, 1)."""
-    linear = partial(SNLinear, bias=False)
+    ch, linear = scaled(128, config.width), partial(SNLinear, bias=False)
     return {
-        "gen": ResNetGenerator(image, ch=scaled(256, width)),
-        "dis": ResNetDiscriminator(image, scaled(128, width), SNConv2d, linear, global_sum),
+        "gen": ResNetGenerator(spec.image, ch=scaled(256, config.width)),
+        "dis": ResNetDiscriminator(spec.image, ch, SNConv2d, linear, global_sum),
     }
 
 
-def quick(
-    image: Shape,
-    width: float,
-    gen_widths: tuple[int, ...] = (256, 128, 64),
-    dis_widths: tuple[int, ...] = (32, 64, 128),
-) -> dict[str, nn.Module]:
+def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Small enough for minutes on a CPU at 1x32x32: common/mlp.py; no paper's network."""
     deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
     conv = partial(SNConv2d, kernel_size=4, stride=2, padding=1)
-    widths = [scaled(ch, width) for ch in gen_widths]
-    gen = StridedGenerator(image, 128, "normal", widths, dense_relu, deconv)
-    dis = StridedDiscriminator(image, [scaled(ch, width) for ch in dis_widths], conv, SNLinear)
+    gen_widths = [scaled(ch, config.width) for ch in (256, 128, 64)]
+    dis_widths = [scaled(ch, config.width) for ch in (32, 64, 128)]
+    gen = StridedGenerator(spec.image, 128, "normal", gen_widths, dense_relu, deconv)
+    dis = StridedDiscriminator(spec.image, dis_widths, conv, SNLinear)
     init_normal(gen, 0.02)
     init_normal(dis, 0.02)
     return {"gen": gen, "dis": dis}
 
 
-def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
+def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three layers of 128, for points, D all normalised: common/mlp.py; no paper's network."""
     return {
-        "gen": MLPGenerator(image, width=width),
-        "dis": MLPDiscriminator(image, width, linear=SNLinear),
+        "gen": MLPGenerator(spec.image, width=config.width),
+        "dis": MLPDiscriminator(spec.image, config.width, linear=SNLinear),
     }
 
 
-ARCHITECTURES = {"sndcgan": sndcgan, "cnn": cnn, "resnet": resnet, "quick": quick, "mlp": mlp}
+build = Architectures(sndcgan=sndcgan, cnn=cnn, resnet=resnet, quick=quick, mlp=mlp)
 
 
 class StandardGenerator(ConvGenerator):

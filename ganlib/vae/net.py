@@ -1,5 +1,6 @@
 """VAE's networks: the paper's, convolutional ones, and those for points."""
 
+import math
 from typing import Literal, Protocol
 
 import torch
@@ -9,7 +10,7 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.encoders import DCGANEncoder
 from ganlib.common.init import init_normal
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import DCGANGenerator, Generator, NetConfig, scaled
+from ganlib.common.net import Architectures, DCGANGenerator, Generator, NetConfig, scaled
 
 from .densities import log_bernoulli, log_normal
 
@@ -24,15 +25,53 @@ class VAEConfig(NetConfig, Protocol):
     def decoder(self) -> Literal["bernoulli", "gaussian"]: ...
 
 
-def build(config: VAEConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The encoder and the decoder of config.architecture for spec.image."""
-    decoder = DECODERS[config.decoder]
-    channels, height, width = spec.image
-    statistics = (decoder.per_pixel * channels, height, width)
-    body, raw = ARCHITECTURES[config.architecture](
-        spec.image, statistics, config.n_hidden, config.width
+def paper(config: VAEConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """One hidden layer of 500 tanh units (MNIST; Frey Face: width 0.4), weights N(0, 0.01^2)."""
+    n, pixels = scaled(500, config.width), statistics(config, spec)
+    body = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(math.prod(spec.image), n),
+        nn.Tanh(),
+        nn.Linear(n, 2 * config.n_hidden),
     )
-    return {"enc": Encoder(body), "gen": decoder(raw, config.n_hidden)}
+    raw = nn.Sequential(
+        nn.Linear(config.n_hidden, n),
+        nn.Tanh(),
+        nn.Linear(n, math.prod(pixels)),
+        nn.Unflatten(1, pixels),
+    )
+    init_normal(body, 0.01)
+    init_normal(raw, 0.01)
+    return autoencoder(config, body, raw)
+
+
+def dcgan(config: VAEConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """chainer-gan-lib's generator without its tanh, and its mirror; no paper's."""
+    ch = scaled(512, config.width)
+    gen = DCGANGenerator(statistics(config, spec), config.n_hidden, ch)
+    body = DCGANEncoder(spec.image, 2 * config.n_hidden, ch)
+    return autoencoder(config, body, nn.Sequential(gen.l0, gen.layers))
+
+
+def mlp(config: VAEConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Three hidden layers of 128, for points."""
+    body = MLPDiscriminator(spec.image, config.width, 2 * config.n_hidden)
+    raw = MLPGenerator(statistics(config, spec), config.n_hidden, config.width)
+    return autoencoder(config, body, raw)
+
+
+build = Architectures(paper=paper, dcgan=dcgan, mlp=mlp)
+
+
+def autoencoder(config: VAEConfig, body: nn.Module, raw: nn.Module) -> dict[str, nn.Module]:
+    """The networks around an encoder's body and a decoder's raw statistics of pixels."""
+    return {"enc": Encoder(body), "gen": DECODERS[config.decoder](raw, config.n_hidden)}
+
+
+def statistics(config: VAEConfig, spec: DataSpec) -> Shape:
+    """The shape of what the decoder says of an image: `per_pixel` times its channels."""
+    channels, height, width = spec.image
+    return DECODERS[config.decoder].per_pixel * channels, height, width
 
 
 def bounded(log_variance: Tensor) -> Tensor:
@@ -120,44 +159,3 @@ DECODERS: dict[str, type[Decoder]] = {"bernoulli": BernoulliDecoder, "gaussian":
 def to_image(logits: Tensor) -> Tensor:
     """2 s(logits) - 1, s the sigmoid, which keeps the paper's means in (0, 1)."""
     return torch.tanh(logits / 2)
-
-
-# --- Encoder bodies and raw decoders; statistics: the shape of what the decoder gives
-
-
-def paper(
-    image: Shape, statistics: Shape, n_hidden: int, width: float
-) -> tuple[nn.Module, nn.Module]:
-    """One hidden layer of 500 tanh units (MNIST; Frey Face: width 0.4), weights N(0, 0.01^2)."""
-    n = scaled(500, width)
-    c, h, w = image
-    k = statistics[0] * h * w
-    body = nn.Sequential(
-        nn.Flatten(), nn.Linear(c * h * w, n), nn.Tanh(), nn.Linear(n, 2 * n_hidden)
-    )
-    raw = nn.Sequential(
-        nn.Linear(n_hidden, n), nn.Tanh(), nn.Linear(n, k), nn.Unflatten(1, statistics)
-    )
-    init_normal(body, 0.01)
-    init_normal(raw, 0.01)
-    return body, raw
-
-
-def dcgan(
-    image: Shape, statistics: Shape, n_hidden: int, width: float
-) -> tuple[nn.Module, nn.Module]:
-    """chainer-gan-lib's generator without its tanh, and its mirror; no paper's."""
-    ch = scaled(512, width)
-    gen = DCGANGenerator(statistics, n_hidden, ch)
-    return DCGANEncoder(image, 2 * n_hidden, ch), nn.Sequential(gen.l0, gen.layers)
-
-
-def mlp(
-    image: Shape, statistics: Shape, n_hidden: int, width: float
-) -> tuple[nn.Module, nn.Module]:
-    """Three hidden layers of 128, for points."""
-    body = MLPDiscriminator(image, width, 2 * n_hidden)
-    return body, MLPGenerator(statistics, n_hidden, width)
-
-
-ARCHITECTURES = {"paper": paper, "dcgan": dcgan, "mlp": mlp}

@@ -3,10 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlib.common.data import DataSpec, Shape
+from ganlib.common.data import DataSpec
 from ganlib.common.init import init_glorot_uniform, init_he_uniform
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.mlp import mlp
 from ganlib.common.net import (
+    Architectures,
     DCGANGenerator,
     NetConfig,
     StridedDiscriminator,
@@ -19,44 +20,34 @@ from ganlib.common.net import (
 from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator
 
 
-def build(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The generator and the critic of config.architecture for spec.image."""
-    return ARCHITECTURES[config.architecture](spec.image, config.width)
-
-
-def dcgan(image: Shape, width: float) -> dict[str, nn.Module]:
+def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib wgan_gp, common/net.py: z 128 ~ U(-1, 1), no normalisation in the critic."""
-    ch = scaled(512, width)
-    return {"gen": DCGANGenerator(image, ch=ch), "dis": WGANDiscriminator(image, ch)}
+    ch = scaled(512, config.width)
+    return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": WGANDiscriminator(spec.image, ch)}
 
 
-def cnn(image: Shape, width: float) -> dict[str, nn.Module]:
+def cnn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """improved_wgan_training gan_cifar.py, DIM 128: z 128 ~ N(0, 1), 5x5 kernels.
 
     There batch normalisation (epsilon 1e-5) uses the batch also to sample; here running averages
     replace it in evaluation mode.
     """
-    widths = halvings(scaled(512, width), 2)
+    widths = halvings(scaled(512, config.width), 2)
     return {
         "gen": init_cnn(
-            StridedGenerator(image, 128, "normal", widths, dense_relu, SameConvTranspose2d)
+            StridedGenerator(spec.image, 128, "normal", widths, dense_relu, SameConvTranspose2d)
         ),
-        "dis": init_cnn(StridedDiscriminator(image, widths[::-1], SameConv2d)),
+        "dis": init_cnn(StridedDiscriminator(spec.image, widths[::-1], SameConv2d)),
     }
 
 
-def resnet(image: Shape, width: float) -> dict[str, nn.Module]:
+def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """improved_wgan_training gan_cifar_resnet.py, unconditional: z 128 ~ N(0, 1)."""
-    ch = scaled(128, width)
-    return {"gen": ResNetGenerator(image, ch=ch), "dis": ResNetDiscriminator(image, ch)}
+    ch = scaled(128, config.width)
+    return {"gen": ResNetGenerator(spec.image, ch=ch), "dis": ResNetDiscriminator(spec.image, ch)}
 
 
-def mlp(image: Shape, width: float) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/mlp.py; no paper's network."""
-    return {"gen": MLPGenerator(image, width=width), "dis": MLPDiscriminator(image, width)}
-
-
-ARCHITECTURES = {"dcgan": dcgan, "cnn": cnn, "resnet": resnet, "mlp": mlp}
+build = Architectures(dcgan=dcgan, cnn=cnn, resnet=resnet, mlp=mlp)
 
 
 class SameConv2d(nn.Conv2d):

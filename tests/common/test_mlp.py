@@ -2,16 +2,13 @@
 
 import pytest
 import torch
+from parameters import count
 from torch import nn
 
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.spectral_norm import SNLinear, spectral_normalize
 
 IMAGES = [(2, 1, 1), (1, 28, 28), (3, 32, 24)]
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from parameters import count
 from torch import Tensor, nn
 
 from ganlib.alpha_gan import ALGORITHM
@@ -13,10 +14,6 @@ from ganlib.common.data import DataSpec
 
 Make = Callable[..., Any]
 IMAGE = (3, 32, 32)
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 def test_number_of_parameters() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from parameters import count
 from torch import Tensor, nn
 
 from ganlib.began.net import build, strided_elu_conv
@@ -29,10 +30,6 @@ def networks(architecture: str, image: tuple[int, int, int], width: float = 1.0)
     torch.manual_seed(0)
     config = Config.model_validate({"architecture": architecture, "width": width})
     return build(config, DataSpec(image, image))
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 # --- The networks

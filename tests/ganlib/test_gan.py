@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from parameters import count
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
@@ -21,10 +22,6 @@ def networks(architecture: str, image: tuple[int, int, int], width: float = 1.0)
     torch.manual_seed(0)
     config = Config(architecture=architecture, width=width)
     return build(config, DataSpec(image, image)).values()
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 @pytest.mark.parametrize(

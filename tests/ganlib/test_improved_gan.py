@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from parameters import count
 from torch import nn
 
 import ganlib
@@ -25,10 +26,6 @@ def build(architecture: str, image: tuple[int, int, int], n_classes: int = 10, *
     algorithm = algorithms["improved_gan"]
     config = algorithm.config(architecture=architecture, **settings)
     return algorithm.build(config, DataSpec(image, image, n_classes=n_classes)).values()
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 def test_the_authors_sizes() -> None:

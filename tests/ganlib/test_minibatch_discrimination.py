@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from parameters import count
 from torch import nn
 
 from ganlib.common.data import DataSpec
@@ -21,10 +22,6 @@ def build(architecture: str, channels: int = 3, side: int = 32, **settings: Any)
     config = algorithm.config(architecture=architecture, **settings)
     image = (channels, side, side)
     return algorithm.build(config, DataSpec(image, image)).values()
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 def test_chainer_gan_libs_sizes() -> None:

@@ -1,16 +1,19 @@
-"""The networks of dcgan, sngan and wgan_gp: by architecture, against the papers' numbers."""
+"""Every method's architectures; of dcgan, sngan and wgan_gp against the papers' numbers too."""
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any, get_args
 
 import pytest
 import torch
 import torch.nn.functional as F
+from parameters import count
 from torch import nn
 
 from ganlib.common.data import DataSpec
 from ganlib.common.net import Generator
 from ganlib.common.spectral_norm import SNConv2d, SNLinear
+from ganlib.registry import algorithms
 from ganlib.wgan_gp.net import SameConv2d, SameConvTranspose2d
 
 # folder, architecture, side of the image, parameters of gen and of dis, n_hidden, latent
@@ -44,9 +47,17 @@ def build(
     return networks["gen"], networks["dis"]
 
 
-def count(net: nn.Module) -> int:
-    assert all(p.requires_grad for p in net.parameters())
-    return sum(p.numel() for p in net.parameters())
+@pytest.mark.parametrize("name", algorithms.names())
+def test_the_settings_have_all_architectures_and_no_other(name: str) -> None:
+    algorithm: Any = algorithms[name]
+    choices = get_args(algorithm.config.model_fields["architecture"].annotation)
+    assert choices == tuple(algorithm.build.builds)
+    for architecture in choices:
+        config = algorithm.config(architecture=architecture)
+        image = (3, *config.image_size(32, 32))
+        with torch.device("meta"):
+            gen: Any = algorithm.build(config, DataSpec(image, image))["gen"]
+            assert gen(gen.make_hidden(2)).shape == (2, *image)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from parameters import count
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 
@@ -16,10 +17,6 @@ from ganlib.vae.densities import kl_normal, log_bernoulli, log_normal
 from ganlib.vae.net import LIMIT, BernoulliDecoder, Encoder, GaussianDecoder, bounded
 
 Make = Callable[..., Any]
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 def build(image: tuple[int, int, int], **settings: Any) -> dict[str, nn.Module]:
