@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
+from ganlib.commands import _common_options
 from ganlib.common.errors import UserError
 
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
-)
+@_common_options.plugin_dir
 @click.pass_context
 def command(ctx: click.Context, name: str, plugin_dir: tuple[Path, ...]) -> None:
     """Hold an algorithm to what every one promises.
