@@ -85,6 +85,7 @@ def test_a_wheel_lives_beside_packages_of_the_same_names(tmp_path: Path, toy_fil
         ["new", "my_gan"],
         ["train", "-a", "my_gan", "--plugin-dir", ".", *SMALL, toy_file],
         ["check", "my_gan", "--plugin-dir", "."],
+        ["train", "--config", "quickstart", "--out", "quick", *SMALL, toy_file],
     ]
     for step in steps:
         done = call("-m", "ganlib", *step, cwd=project, path=site)

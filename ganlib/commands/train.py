@@ -77,7 +77,11 @@ def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     callback=_list,
     help="List all algorithms with their papers.",
 )
-@click.option("--config", metavar="FILE", help="Settings from a YAML file; flags go before it.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="Settings from a YAML file, or an example of ganlib's by name; flags go before it.",
+)
 @click.option("--seeds", metavar="N,N,...", help="Train with each of these seeds.")
 @click.pass_context
 def command(ctx: click.Context, /, seeds: str | None, **values: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+import ganlib
 from ganlib.common.errors import UserError, did_you_mean, one_line
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
@@ -19,6 +20,7 @@ from ganlib.registry import algorithms
 M = TypeVar("M", bound=BaseModel)
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
+EXAMPLES = "example_configs"
 ALIASES = {"batchsize": "batch_size"}  # chainer-gan-lib's spellings
 
 # what two runs must share for one to be the continuation of the other
@@ -74,9 +76,9 @@ class Settings:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file: one flat mapping."""
+    """The settings in a YAML file, or in ganlib's example of that name: one flat mapping."""
     try:
-        values = yaml.load(path.read_text("utf-8"), _Loader)
+        values = yaml.load(_example(path).read_text("utf-8"), _Loader)
     except FileNotFoundError:
         raise UserError(f"There is no settings file {path}.") from None
     except RecursionError:
@@ -86,6 +88,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise UserError(f"{path} should hold settings as 'name: value' lines.")
     return values
+
+
+def _example(path: Path) -> Path:
+    """The path itself, or where nothing is there, the example that it may mean: "sngan_cifar10",
+    "example_configs/sngan_cifar10.yaml".
+    """
+    if path.exists() or path.parent.name not in ("", EXAMPLES):
+        return path
+    package = Path(ganlib.__file__).parent
+    for home in (package, package.parent):  # in a checkout without links
+        found = (home / EXAMPLES / path.name).with_suffix(".yaml")
+        if found.is_file():
+            return found
+    return path
 
 
 class _Loader(yaml.SafeLoader):

@@ -86,6 +86,19 @@ def test_a_settings_file_that_is_none(text: str, tmp_path: Path) -> None:
         read_yaml(tmp_path / "missing.yaml")
 
 
+def test_examples_are_found_by_name_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = [read_yaml(Path(p)) for p in ("vae_mnist", "example_configs/vae_mnist.yaml")]
+    assert found[0] == found[1] and found[0]["algorithm"] == "vae"
+    Path("vae_mnist").write_text("algorithm: gan\n")
+    assert read_yaml(Path("vae_mnist")) == {"algorithm": "gan"}  # one's own comes first
+    for missing in ("elsewhere/vae_mnist.yaml", "no_such_example"):
+        with pytest.raises(UserError, match=f"no settings file {missing}"):
+            read_yaml(Path(missing))
+
+
 def test_equal_keys_are_named(tmp_path: Path) -> None:
     file = tmp_path / "s.yaml"
     file.write_text("seed: 1\nlam: 2\nseed: 1\n")
