@@ -131,7 +131,7 @@ class Updater(updater.Updater):
         """test_error: in percent, of D in evaluation mode; nothing if the images have no labels."""
         if test.y is None:
             return {}
-        weight, wrong = self._weight, 0
+        weight, wrong = next(self.dis.parameters()), 0
         with evaluating(self.dis):
             for index in torch.arange(len(test)).split(TEST_BATCH):
                 x = self.spec.to_image(test.x[index].to(weight.device)).to(weight.dtype) / 127.5 - 1

@@ -281,7 +281,7 @@ def _run(trainer: Trainer, settings: Settings) -> None:
         )
         raise UserError(f"Out of memory with batches of {size} images: {advice}.") from None
     finally:
-        trainer.updater.close()
+        trainer.updater.streams.close()
 
 
 def _test_set(settings: Settings) -> DataSet | None:
