@@ -4,7 +4,6 @@ Not torch's: the gain is fixed unless `train_gain` is given, and gain and bias c
 before training.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from ganlib.common.data import Loader
 from ganlib.common.layers import MinibatchDiscrimination, _l1_distances, minibatch_similarity
+from ganlib.common.net import Generator
 
 
 def weight_normalize(weight: Tensor, gain: Tensor, axis: int = 0) -> Tensor:
@@ -181,16 +181,13 @@ def initialize_from(net: nn.Module, x: Tensor) -> None:
         hook.remove()
 
 
-def start_from_data(networks: Mapping[str, nn.Module], data: Loader | None) -> None:
-    """initialize_from a first batch: `dis` of images, `gen` of latents; nothing without data.
+def start_from_data(gen: Generator, dis: nn.Module, data: Loader) -> None:
+    """initialize_from a first batch: `dis` of images, `gen` of latents.
 
     No batch is read for networks that have nothing to start from it.
     """
-    if data is None:
-        return
-    gen: Any = networks["gen"]
-    if _starting(networks["dis"]):
-        initialize_from(networks["dis"], next(data.fork("init")).x)
+    if _starting(dis):
+        initialize_from(dis, next(data.fork("init")).x)
     if _starting(gen):
         initialize_from(gen, gen.make_hidden(data.batch_size))
 

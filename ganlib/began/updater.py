@@ -1,14 +1,12 @@
 """BEGAN's recipe and training: section 3.3 of the paper."""
 
 import math
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ganlib import config, updater
-from ganlib.common.data import DataSpec, Loader
 from ganlib.common.net import Generator
 
 
@@ -47,14 +45,8 @@ class Updater(updater.Updater):
     measure_best: Tensor
     lr_factor: Tensor
 
-    def __init__(
-        self,
-        config: Config,
-        data: Loader | None,
-        spec: DataSpec,
-        networks: Mapping[str, nn.Module],
-    ) -> None:
-        super().__init__(config, data, spec, networks)
+    def setup(self) -> None:
+        """k, and what decides when the learning rates halve."""
         self.register_buffer("kt", torch.tensor(0.0))
         self.register_buffer("measure_sum", torch.tensor(0.0))
         self.register_buffer("measure_best", torch.tensor(math.inf))

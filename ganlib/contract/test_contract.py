@@ -11,7 +11,8 @@ from torch import Tensor
 from ganlib.contract.tape import prepare, record
 from ganlib.registry import algorithms
 from ganlib.speed.graph import WARM_UP, Graphs
-from ganlib.training.updater import NonFiniteError
+from ganlib.training.descent import parameters_of
+from ganlib.training.guard import NonFiniteError
 
 Make = Callable[..., Any]
 
@@ -79,7 +80,7 @@ def test_every_parameter_moves_by_its_own_loss_alone(
                 )
 
     def watch(**losses: Tensor) -> None:
-        own = {by_id[id(p)] for name in losses for p in updater._parameters_of(name)}
+        own = {by_id[id(p)] for name in losses for p in parameters_of(updater.optimizer[name])}
         before = {name: p.detach().clone() for name, p in updater.named_parameters()}
         step(**losses)
         now = {n for n, p in updater.named_parameters() if not torch.equal(p.detach(), before[n])}
@@ -213,7 +214,7 @@ def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> No
     updater.update()
     before = {name: p.detach().clone() for name, p in updater.named_parameters()}
     network = next(iter(updater.optimizer))
-    poisoned = updater._parameters_of(network)[0].sum() * torch.nan
+    poisoned = parameters_of(updater.optimizer[network])[0].sum() * torch.nan
     updater.clock.fill_(41)
     updater.step(**{network: poisoned})
     updater.update()

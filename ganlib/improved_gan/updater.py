@@ -1,6 +1,5 @@
 """Recipe and training of the semi-supervised GAN with feature matching."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -8,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib import config, updater
-from ganlib.common.data import DataSet, DataSpec, Loader
+from ganlib.common.data import DataSet, Loader
 from ganlib.common.layers import evaluating
 from ganlib.common.losses import loss_dis_softplus
 from ganlib.common.net import Generator
@@ -75,19 +74,12 @@ class Updater(updater.Updater):
     gen: Generator
     dis: nn.Module
 
-    def __init__(
-        self,
-        config: Config,
-        data: Loader | None,
-        spec: DataSpec,
-        networks: Mapping[str, nn.Module],
-    ) -> None:
-        start_from_data(networks, data)
-        super().__init__(config, data, spec, networks)
-        if data is not None:
-            labelled = data.over(labelled_subset(data.data, config.n_labels, data.seed))
-            labelled.condition = "labels"
-            self.stream("labelled", labelled)
+    def start_from(self, data: Loader) -> None:
+        """Both networks from a batch, and the stream of labelled images."""
+        start_from_data(self.gen, self.dis, data)
+        labelled = data.over(labelled_subset(data.data, self.config.n_labels, data.seed))
+        labelled.condition = "labels"
+        self.stream("labelled", labelled)
 
     def loss_dis(
         self, x_lab: Tensor, y: Tensor, x_unl: Tensor, x_fake: Tensor
@@ -131,7 +123,7 @@ class Updater(updater.Updater):
         """test_error: in percent, of D in evaluation mode; nothing if the images have no labels."""
         if test.y is None:
             return {}
-        weight, wrong = self._weight, 0
+        weight, wrong = next(self.dis.parameters()), 0
         with evaluating(self.dis):
             for index in torch.arange(len(test)).split(TEST_BATCH):
                 x = self.spec.to_image(test.x[index].to(weight.device)).to(weight.dtype) / 127.5 - 1

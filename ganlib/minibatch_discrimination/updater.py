@@ -1,12 +1,9 @@
 """Minibatch discrimination's recipe; the training is DCGAN's."""
 
-from collections.abc import Mapping
 from typing import Literal
 
-from torch import nn
-
 from ganlib import config
-from ganlib.common.data import DataSpec, Loader
+from ganlib.common.data import Loader
 from ganlib.common.weight_norm import start_from_data
 from ganlib.dcgan import updater
 
@@ -28,12 +25,6 @@ class Config(config.AlgorithmConfig):
 class Updater(updater.Updater):
     """DCGAN's. D sees the real and the fake batch apart, so each is compared within itself."""
 
-    def __init__(
-        self,
-        config: Config,
-        data: Loader | None,
-        spec: DataSpec,
-        networks: Mapping[str, nn.Module],
-    ) -> None:
-        start_from_data(networks, data)
-        super().__init__(config, data, spec, networks)
+    def start_from(self, data: Loader) -> None:
+        """Both networks from a batch, if the architecture does so."""
+        start_from_data(self.gen, self.dis, data)

@@ -115,7 +115,7 @@ def _run(trainer: Trainer) -> None:
         if trainer.stopped == "done" and ranks.rank() == 0:
             (trainer.out / "DONE").touch()
     finally:
-        trainer.updater.close()
+        trainer.updater.streams.close()
 
 
 def _start(settings: Settings, updater: Updater, out: Path, device: torch.device) -> str:

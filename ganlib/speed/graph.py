@@ -136,7 +136,7 @@ class Graphs:
         return self._eager(phase)
 
     def _eager(self, phase: Hashable) -> Values:
-        self._feeds = self.updater.wrap_loaders(Feed)
+        self._feeds = self.updater.streams.wrap(Feed)
         for feed in self._feeds.values():
             feed.given = 0
         values = self.updater.iterate()
@@ -149,7 +149,7 @@ class Graphs:
         try:
             with captured.feeding():
                 captured.values, captured.replay = self.record(
-                    self.updater.iterate, self.updater.random
+                    self.updater.iterate, self.updater.random.generator
                 )
         except RuntimeError as error:
             self.failed = True

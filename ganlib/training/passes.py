@@ -13,59 +13,82 @@ from greenlet import getcurrent, greenlet
 from torch import Tensor
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
+from ganlib.training import ranks
+
 R = TypeVar("R")
+Values = dict[str, Tensor]
 
 
 class Passes:
-    """`count` passes. `current`: the number of the one that runs."""
+    """`count` passes on each rank. `current`: the number of the one that runs."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int = 1) -> None:
         self.count, self.current = count, 0
         self._sums: list[Tensor] = []
         self._arrived = 0
         self._result: Any = None
 
+    @property
+    def shares(self) -> int:
+        """In how many parts a batch is taken, over all ranks and passes."""
+        return ranks.count() * self.count
+
+    def share(self, k: int) -> int:
+        """Which of them is this rank's pass k's."""
+        return ranks.rank() * self.count + k
+
     @torch.no_grad()
-    def run(self, body: Callable[[], R], buffers: Sequence[Tensor]) -> list[R]:
-        """What `body` returns in every pass; afterwards floating buffers hold their means.
+    def run(self, body: Callable[[], Values], buffers: Sequence[Tensor]) -> Values:
+        """The means over all shares of what `body` returns for each; afterwards floating buffers
+        hold theirs.
 
         Between two meetings one pass runs, then the next. Each has `buffers` to itself.
         """
+        found = self._in_turn(body, buffers)
+        means = {name: _mean([values[name] for values in found]) for name in found[0]}
+        ranks.mean_([*(b for b in buffers if b.is_floating_point()), *means.values()])
+        return means
+
+    def meet(self, tensors: Sequence[Tensor], then: Callable[[list[Tensor]], R]) -> R:
+        """`then` of the means of `tensors` over all shares, called once on each rank, by the last
+        pass to arrive. `tensors` may be overwritten.
+        """
+        own = list(tensors)
+        if self.count == 1:
+            ranks.mean_(own)
+            return then(own)
+        self._sums = list(torch._foreach_add(self._sums, own)) if self._arrived else own
+        self._arrived += 1
+        if self._arrived == self.count:
+            means = list(torch._foreach_div(self._sums, self.count))
+            self._sums, self._arrived = [], 0
+            ranks.mean_(means)
+            self._result = then(means)
+        parent = getcurrent().parent
+        assert parent is not None, "a pass meets the others inside of run()"
+        parent.switch()
+        result: R = self._result
+        return result
+
+    def _in_turn(self, body: Callable[[], Values], buffers: Sequence[Tensor]) -> list[Values]:
         if self.count == 1:
             with torch.enable_grad():
                 return [body()]
         self._sums, self._arrived = [], 0
         own = [[b.clone() for b in buffers] for _ in range(self.count)]
         passes = [greenlet(body, getcurrent()) for _ in range(self.count)]
-        results: list[R] = []
+        found: list[Values] = []
         while not all(p.dead for p in passes):
             for self.current, one in enumerate(passes):
                 _copy(buffers, own[self.current])
                 with torch.enable_grad():
-                    result = one.switch()
+                    values = one.switch()
                 _copy(own[self.current], buffers)
                 if one.dead:
-                    results.append(result)
+                    found.append(values)
         self.current = 0
         _average(buffers, own)
-        return results
-
-    def meet(self, tensors: Sequence[Tensor], then: Callable[[list[Tensor]], R]) -> R:
-        """`then` of the means of `tensors` over the passes, called once, by the last to arrive."""
-        if self.count == 1:
-            return then(list(tensors))
-        own = list(tensors)
-        self._sums = list(torch._foreach_add(self._sums, own)) if self._arrived else own
-        self._arrived += 1
-        if self._arrived == self.count:
-            means = torch._foreach_div(self._sums, self.count)
-            self._sums, self._arrived = [], 0
-            self._result = then(list(means))
-        parent = getcurrent().parent
-        assert parent is not None, "a pass meets the others inside of run()"
-        parent.switch()
-        result: R = self._result
-        return result
+        return found
 
 
 def _copy(to: Sequence[Tensor], source: Sequence[Tensor]) -> None:
@@ -82,3 +105,9 @@ def _average(buffers: Sequence[Tensor], own: Sequence[Sequence[Tensor]]) -> None
             buffer.copy_(torch.stack(parts).mean(0))
         else:
             buffer.copy_(parts[0])
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    if len(values) == 1:
+        return values[0].detach()
+    return torch.stack([value.detach() for value in values]).mean(0)

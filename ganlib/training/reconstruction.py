@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.layers import evaluating
-from ganlib.training.updater import BLOCK, Updater
+from ganlib.training.sampler import BLOCK
+from ganlib.training.updater import Updater
 
 N = 32
 """How many images are shown, each followed by its reconstruction."""
@@ -23,7 +24,7 @@ class Reconstructing(Updater):
     @torch.no_grad()
     def pictures(self, seed: int) -> dict[str, Tensor]:
         """reconstructions: N training images that `seed` chooses, each followed by its own."""
-        if not self._loaders:
+        if not self.streams:
             return {}
         data = self.data.fork("reconstructions").share(0, 1)
         data.seed, data.batch_size = seed, N

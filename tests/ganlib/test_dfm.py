@@ -14,6 +14,7 @@ from ganlib.common.data import DataSpec
 from ganlib.common.layers import evaluating
 from ganlib.dfm.net import build
 from ganlib.dfm.updater import Config
+from ganlib.training.descent import parameters_of
 
 Make = Callable[..., Any]
 ARCHITECTURES = ["dcgan", "mlp"]
@@ -169,11 +170,11 @@ def test_an_update_descends_three_losses_each_by_its_own_network(
         return (torch.log1p(torch.exp(-real)) + torch.log1p(torch.exp(fake))).mean()
 
     gradients = {
-        name: torch.autograd.grad(loss, updater._parameters_of(name), retain_graph=True)
+        name: torch.autograd.grad(loss, parameters_of(updater.optimizer[name]), retain_graph=True)
         for name, loss in losses.items()
     }
     for name, formula in {"den": loss_den, "gen": loss_gen, "dis": loss_dis}.items():
-        parameters, gradient = updater._parameters_of(name), gradients[name]
+        parameters, gradient = parameters_of(updater.optimizer[name]), gradients[name]
         torch.manual_seed(1)
         direction = [torch.randn_like(p) for p in parameters]
         slope = sum((g * d).sum() for g, d in zip(gradient, direction, strict=True))

@@ -10,9 +10,10 @@ from ganlib.common.lines import append_line, cut_lines
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.modes import score_points
 from ganlib.training import ranks
+from ganlib.training.sampler import BLOCK
 from ganlib.training.scoring import SCORES, origin_of, progress_bar, scores_line
 from ganlib.training.trainer import Extension, Trainer, Trigger
-from ganlib.training.updater import BLOCK, Updater
+from ganlib.training.updater import Updater
 
 
 class Evaluate(Extension):

@@ -1,0 +1,53 @@
+"""The random numbers of a batch, the same however the batch is shared."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ganlib.training.passes import Passes
+
+
+class Draws:
+    """Draws for whole batches, of which the pass that runs is given the rows of its share.
+
+    All shares ask for the same draws in the same order. The first pass to ask makes one; other
+    ranks make the same, as their generators have the same seed. like: the tensor whose device and
+    dtype are those of the draws.
+    """
+
+    def __init__(self, passes: Passes, like: Callable[[], Tensor]) -> None:
+        self._passes, self._like = passes, like
+        self._generator = torch.Generator()
+        self._whole: list[Tensor] = []  # in order
+        self._taken: list[int] = []  # how many of them each pass has had rows of
+
+    @property
+    def generator(self) -> torch.Generator:
+        """What all draws are made with, on their device."""
+        device = self._like().device
+        if self._generator.device != device:
+            self._generator = torch.Generator(device)
+        return self._generator
+
+    def restart(self) -> None:
+        """Before the passes of an iteration: none has drawn."""
+        self._whole, self._taken = [], [0] * self._passes.count
+
+    def filled(self, fill: Callable[..., Tensor], n: int, *shape: int) -> Tensor:
+        """(n, *shape), filled by `fill`, as Tensor.normal_; n counts rows."""
+        return self.rows(
+            n, lambda m, random: fill(self._like().new_empty(m, *shape), generator=random)
+        )
+
+    def rows(self, n: int, draw: Callable[[int, torch.Generator], Tensor]) -> Tensor:
+        """n rows of draw(m, generator), m the rows that all shares have together."""
+        of, current = self._passes.shares, self._passes.current
+        if of == 1:
+            return draw(n, self.generator)
+        k = self._taken[current]
+        self._taken[current] += 1
+        if k == len(self._whole):
+            self._whole.append(draw(n * of, self.generator))
+        first = n * self._passes.share(current)
+        return self._whole[k][first : first + n]

@@ -1,0 +1,143 @@
+"""How an iteration runs, whatever the algorithm does in it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ganlib.common.data import DataSpec, Loader
+from ganlib.common.seeds import mix
+from ganlib.config import AlgorithmConfig
+from ganlib.training import ranks
+from ganlib.training.average import average_of, follow, left_behind
+from ganlib.training.draws import Draws
+from ganlib.training.guard import Guard
+from ganlib.training.passes import Passes
+from ganlib.training.sampler import Sampler
+from ganlib.training.steps import Steps
+from ganlib.training.streams import Streams
+
+
+class Iterating(Sampler):
+    """Networks that are trained, an iteration at a time. `data` may be None for those that only
+    sample.
+    """
+
+    # an algorithm's: updater.py says what they are
+    update_core: Callable[[], dict[str, Tensor]]
+    setup: Callable[[], None]
+    start_from: Callable[[Loader], None]
+    optimizers: Callable[[], dict[str, Optimizer]]
+    schedule: Callable[[int], dict[str, float]]
+    clock: Tensor
+    bad: Tensor
+
+    def __init__(
+        self,
+        config: AlgorithmConfig,
+        data: Loader | None,
+        spec: DataSpec,
+        networks: Mapping[str, nn.Module],
+    ) -> None:
+        super().__init__(config, spec, networks)
+        self.iteration = 0
+        self.now: dict[str, Tensor] = {}
+        self.register_buffer("clock", torch.tensor(0), persistent=False)
+        self.register_buffer("bad", torch.tensor([-1, -1]), persistent=False)
+        self.passes = Passes()
+        self.streams = Streams(data, self.passes)
+        self.random = Draws(self.passes, lambda: next(self.parameters()))
+        self.setup()
+        if data is not None:
+            self.start_from(data)
+        if config.ema_decay:
+            self.average = average_of(getattr(self, self.averaged))
+        self.optimizer = self.optimizers()
+        self.steps = Steps(self.optimizer, self.passes)
+        self.perform: Callable[[], dict[str, Tensor]] = self.iterate
+        """How an update does its work: iterate(), or a captured graph of it."""
+
+    @property
+    def guard(self) -> Guard:
+        """Against losses and gradients that are not finite."""
+        return Guard(self.clock, self.bad)
+
+    def update(self) -> dict[str, Tensor]:
+        """One iteration; a function of (weights, seed, iteration) alone. Returns detached 0-dim
+        tensors, which hold until the next update.
+        """
+        self.prepare()
+        observation = self.perform()
+        self.iteration += 1
+        return observation
+
+    def prepare(self) -> None:
+        """Write down what the next iteration is a function of: seeds, clock, scheduled numbers."""
+        seed = self.streams.get().seed
+        self.random.generator.manual_seed(mix(seed, self.iteration, "update"))
+        torch.manual_seed(mix(seed, self.iteration, "network", ranks.rank()))
+        self.clock.fill_(self.iteration)
+        self._set_now()
+
+    def iterate(self) -> dict[str, Tensor]:
+        """The work of one update, all of it on the device."""
+        self.random.restart()
+        own = self._own_buffers() if self.passes.shares > 1 else []
+        values = self.passes.run(self.update_core, own)
+        if self.average is not None:
+            # nothing follows once a loss was not finite, as nothing moves
+            part = self.now["ema"].masked_fill(~self.guard.ok, 0)
+            follow(self.average, getattr(self, self.averaged), part)
+        return values
+
+    def split(self, passes: int) -> None:
+        """Take each batch in so many passes, whose gradients are averaged; and only this rank's
+        share of it, where there are several.
+
+        Raises UserError if the batch cannot be shared so.
+        """
+        self.passes.count = passes
+        self.streams.split()
+
+    @property
+    def images(self) -> int:
+        """How many real images training has seen."""
+        return self.streams.get().position
+
+    def check_finite(self) -> None:
+        """Raise NonFiniteError if an earlier loss or gradient was NaN or infinite."""
+        self.guard.check(list(self.optimizer))
+
+    def state(self) -> dict[str, Any]:
+        """Everything that training goes on from, as tensors and plain types."""
+        return {
+            "iteration": self.iteration,
+            "modules": self.state_dict(),
+            "optimizers": self.steps.state(),
+            "positions": self.streams.state(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what state() gave; KeyError, ValueError or RuntimeError if it does not fit."""
+        self.iteration = state["iteration"]
+        self.load_state_dict(state["modules"])
+        self.steps.load_state(state["optimizers"])
+        self.streams.load_state(state["positions"])
+        self.perform = self.iterate
+
+    def _own_buffers(self) -> list[Tensor]:
+        """What a share of the batch changes on its own: running statistics, spectral-norm vectors,
+        an algorithm's state. Not the moving average's, which follow.
+        """
+        buffers = {name: b for name, b in self.named_buffers() if not name.startswith("average.")}
+        return [b for name, b in buffers.items() if name not in ("clock", "bad")]
+
+    def _set_now(self) -> None:
+        weight, numbers = next(self.parameters()), self.schedule(self.iteration)
+        numbers["ema"] = left_behind(self.config.ema_decay, self.iteration + 1)
+        for name, value in numbers.items():
+            if name not in self.now or self.now[name].device != weight.device:
+                self.now[name] = weight.new_empty(())
+            self.now[name].fill_(value)

@@ -1,0 +1,73 @@
+"""Steps by the gradients of losses, which are means over the shares of a batch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ganlib.training.descent import check_state, descend, parameters_of
+from ganlib.training.guard import Guard
+from ganlib.training.passes import Passes
+
+
+class Steps:
+    """Optimizers, each under the name of the loss that it descends.
+
+    Learning rates are what they are when this is made, times a factor in each step.
+    """
+
+    def __init__(self, optimizers: Mapping[str, Optimizer], passes: Passes) -> None:
+        self._optimizers, self._passes = optimizers, passes
+        self._rates = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
+
+    def take(self, losses: dict[str, Tensor], factor: Tensor, guard: Guard) -> None:
+        """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.
+
+        factor: 0-dim. Nothing moves once a loss or a gradient was not finite.
+        """
+        last = next(reversed(losses))
+        gradients = {
+            name: torch.autograd.grad(
+                loss,
+                parameters_of(self._optimizers[name]),
+                retain_graph=name != last,
+                allow_unused=True,
+            )
+            for name, loss in losses.items()
+        }
+        values = [loss.detach().clone() for loss in losses.values()]
+        given = [g for of_one in gradients.values() for g in of_one if g is not None]
+
+        def step(means: list[Tensor]) -> None:
+            rest = iter(means[len(losses) :])
+            for loss, (name, of_one) in zip(means, gradients.items(), strict=False):
+                mean = [None if g is None else next(rest) for g in of_one]
+                self._descend(name, loss, mean, factor, guard)
+
+        self._passes.meet([*values, *given], step)
+
+    def state(self) -> dict[str, Any]:
+        """What the optimizers keep of their parameters, by name."""
+        return {name: o.state_dict()["state"] for name, o in self._optimizers.items()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what state() gave; KeyError, ValueError or RuntimeError if it does not fit."""
+        for name, optimizer in self._optimizers.items():
+            check_state(optimizer, state[name])
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state[name], "param_groups": groups})
+
+    def _descend(
+        self,
+        name: str,
+        loss: Tensor,
+        gradients: Sequence[Tensor | None],
+        factor: Tensor,
+        guard: Guard,
+    ) -> None:
+        given = [g for g in gradients if g is not None]
+        guard.note(loss + nn.utils.get_total_norm(given), list(self._optimizers).index(name))
+        rates = [rate * factor for rate in self._rates[name]]
+        descend(self._optimizers[name], gradients, rates, guard.ok)

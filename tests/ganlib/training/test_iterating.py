@@ -1,0 +1,34 @@
+"""What an iteration does beside update_core(): scheduled rates and the moving average."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+Make = Callable[..., Any]
+
+
+def test_linear_decay_reaches_zero_at_max_iter(make_updater: Make) -> None:
+    updater = make_updater("sngan", lr_decay="linear", max_iter=4, adam_alpha=0.25)
+    rates = []
+    for _ in range(4):
+        updater.update()
+        rates.append(float(updater.optimizer["gen"].param_groups[0]["lr"]))
+    assert rates == pytest.approx([0.25, 0.1875, 0.125, 0.0625])
+
+
+def test_the_average_follows_with_a_ramp(make_updater: Make) -> None:
+    """min(decay, (1 + n) / (10 + n)) after n iterations; buffers are copied."""
+    updater = make_updater("dcgan", ema_decay=0.3, dtype=torch.float64)
+    average = [p.detach().clone() for p in updater.gen.parameters()]
+    for n in range(1, 7):
+        updater.update()
+        decay = min(0.3, (1 + n) / (10 + n))
+        now = list(updater.gen.parameters())
+        average = [decay * a + (1 - decay) * p for a, p in zip(average, now, strict=True)]
+    for a, p in zip(average, updater.average.parameters(), strict=True):
+        torch.testing.assert_close(p.detach(), a.detach(), rtol=1e-12, atol=1e-12)
+    for a, b in zip(updater.average.buffers(), updater.gen.buffers(), strict=True):
+        assert torch.equal(a, b)
+    assert not any(p.requires_grad for p in updater.average.parameters())

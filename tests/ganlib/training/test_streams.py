@@ -1,0 +1,84 @@
+"""Streams of batches: positions, passes, and none without data."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from ganlib.common.data import DataSet, Loader, fit_spec
+from ganlib.common.errors import UserError
+from ganlib.training.passes import Passes
+from ganlib.training.streams import Streams
+
+Make = Callable[..., Any]
+
+
+def test_a_second_stream_has_its_own_position(make_updater: Make) -> None:
+    updater = make_updater("dcgan")
+    x, _ = next(updater.data)
+    other, _ = next(updater.stream("labelled"))
+    assert not torch.equal(x, other)
+    next(updater.stream("labelled"))
+    assert updater.state()["positions"] == {"": 4, "labelled": 8}
+    fresh = make_updater("dcgan")
+    fresh.load_state(updater.state())
+    assert torch.equal(next(fresh.stream("labelled")).x, next(updater.stream("labelled")).x)
+
+
+def make(passes: Passes, toy_data: Callable[..., DataSet]) -> tuple[Streams, Loader]:
+    data = toy_data()
+    loader = Loader(data, fit_spec(data, (28, 28)), 4, 0)
+    return Streams(loader, passes), loader
+
+
+def test_passes_share_a_batch_and_go_on_from_one_position(
+    toy_data: Callable[..., DataSet],
+) -> None:
+    passes = Passes(2)
+    streams, whole = make(passes, toy_data)
+    streams.split()
+    for k in (0, 1, 0):
+        passes.current = k
+        assert len(next(streams.get()).x) == 2
+    assert streams.state() == {"": 8}
+    streams.load_state({"": 12, "other": 4})
+    assert passes.current == 0
+    whole.position = 12
+    parts = []
+    for passes.current in (0, 1):
+        parts.append(next(streams.get()).x)
+    assert torch.equal(torch.cat(parts), next(whole).x)
+    assert streams.state() == {"": 16, "other": 4}
+
+
+def test_a_stream_may_be_over_other_data(toy_data: Callable[..., DataSet]) -> None:
+    streams, loader = make(Passes(), toy_data)
+    few = loader.over(toy_data(n=4))
+    assert len(streams.get("few", few).data) == 4 and streams.get("few").stream == "few"
+    assert len(streams.get("many").data) == 32
+
+
+def test_all_loaders_are_wrapped_once_and_closed(toy_data: Callable[..., DataSet]) -> None:
+    closed: list[str] = []
+
+    class Wrapper:
+        def __init__(self, loader: Loader) -> None:
+            self.stream = loader.stream
+
+        def close(self) -> None:
+            closed.append(self.stream)
+
+    streams, _ = make(Passes(), toy_data)
+    streams.get("other")
+    first = streams.wrap(Wrapper)
+    assert first.keys() == {("", 0), ("other", 0)} and streams.wrap(Wrapper) == first
+    streams.close()
+    assert closed == ["", "other"]
+
+
+def test_without_data_there_is_nothing_to_train_on() -> None:
+    streams = Streams(None, Passes())
+    assert not streams and streams.state() == {}
+    with pytest.raises(UserError, match="no data to train on"):
+        streams.get()
