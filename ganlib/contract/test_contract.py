@@ -131,7 +131,7 @@ def test_sampling_is_a_function_of_the_seed(
 
 
 def test_sampling_does_not_disturb_training(algorithm: str, make_updater: Make) -> None:
-    quiet, busy = make_updater(algorithm), make_updater(algorithm)
+    quiet, busy = (make_updater(algorithm, **brief(algorithm)) for _ in range(2))
     for _ in range(2):
         list(busy.sample(3, seed=5))
         busy.pictures(0)
@@ -142,7 +142,7 @@ def test_sampling_does_not_disturb_training(algorithm: str, make_updater: Make) 
 
 
 def test_resume_is_bitwise(algorithm: str, make_updater: Make) -> None:
-    settings = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 10}
+    settings = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 10, **brief(algorithm)}
     straight = make_updater(algorithm, **settings)
     first = make_updater(algorithm, **settings)
     for _ in range(2):
@@ -159,7 +159,7 @@ def test_resume_is_bitwise(algorithm: str, make_updater: Make) -> None:
 
 
 def test_the_seed_decides(algorithm: str, make_updater: Make) -> None:
-    a, b, c = (make_updater(algorithm, seed=seed) for seed in (0, 0, 1))
+    a, b, c = (make_updater(algorithm, seed=seed, **brief(algorithm)) for seed in (0, 0, 1))
     for updater in (a, b, c):
         updater.update()
     assert_same(a.state(), b.state())
