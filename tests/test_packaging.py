@@ -21,10 +21,8 @@ def call(*arguments: object, cwd: Path, path: Path) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
 
-@pytest.fixture
-def without_links(tmp_path: Path) -> Path:
-    """What is in the repository now, as a system without links would check it out."""
-    clone = tmp_path / "clone"
+def checkout(place: Path, links: bool) -> Path:
+    """What is in the repository now, its links as such or as a system without them has them."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "-co", "--exclude-standard"],
         cwd=ROOT,
@@ -32,16 +30,19 @@ def without_links(tmp_path: Path) -> Path:
         check=True,
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
-        source, there = ROOT / name, clone / name
+        source, there = ROOT / name, place / name
         there.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_symlink():
+        if source.is_symlink() and links:
+            there.symlink_to(os.readlink(source))
+        elif source.is_symlink():
             there.write_text(os.readlink(source))
         elif source.exists():
             there.write_bytes(source.read_bytes())
-    return clone
+    return place
 
 
-def test_a_checkout_without_links_trains(without_links: Path, toy_file: Path) -> None:
+def test_a_checkout_without_links_trains(tmp_path: Path, toy_file: Path) -> None:
+    without_links = checkout(tmp_path / "clone", links=False)
     assert (without_links / "ganlib" / "common").read_text() == "../common"
     done = call("train.py", "-a", "dcgan", *SMALL, toy_file, cwd=without_links, path=without_links)
     assert done.returncode == 0, done.stderr
@@ -62,7 +63,8 @@ def test_a_folder_of_the_repository_is_no_package_of_its_own(name: str) -> None:
 @pytest.mark.slow
 def test_a_wheel_lives_beside_packages_of_the_same_names(tmp_path: Path, toy_file: Path) -> None:
     """Built, unpacked where nothing else is, used from a project with a common/ of its own."""
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT]
+    source = checkout(tmp_path / "source", links=True)
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, source]
     subprocess.run(build, check=True)
     (wheel,) = tmp_path.glob("ganlib-*.whl")
     site, project = tmp_path / "site", tmp_path / "project"
