@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -23,14 +23,16 @@ def held(folder: Path) -> Iterator[None]:
     path = folder / NAME
     with writing(folder):
         file = _taken(path)
-    try:
-        with file:
+    with file:
+        try:
             with writing(folder):
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
             yield
-    finally:
-        path.unlink(missing_ok=True)
+        finally:
+            # while the lock is held: afterwards the file may be the next owner's
+            with suppress(OSError):
+                path.unlink()
 
 
 def _taken(path: Path) -> FileIO:
