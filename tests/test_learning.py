@@ -60,7 +60,7 @@ FASTER: dict[str, dict[str, Any]] = {
         "adam_beta2": 0.999,
         "gamma": 0.9,
         "lambda_k": 0.003,
-        "max_iter": 2500,  # its balance starts at k = 0 and is slow
+        "max_iter": 4000,  # its balance starts at k = 0 and is slow
     },
     "dfm": {"adam_alpha": 5e-4},
     "gan": {"max_iter": 3000},  # its authors' gradient descent is slower than Adam
