@@ -15,7 +15,7 @@ from ganlib.common.paths import writing
 from ganlib.common.sources import dataset_label
 from ganlib.runs import lock
 from ganlib.runs.settings import Settings, read_yaml
-from ganlib.training.snapshot import list_snapshots, newest_snapshot, peek_snapshot
+from ganlib.training.snapshot import list_snapshots, newest_snapshot, peek_snapshot, snapshot_at
 
 ROOT = Path("result")
 PARTS = ("snapshots", "samples")
@@ -48,11 +48,6 @@ def held(settings: Settings, data: Mapping[str, Any]) -> Iterator[Place]:
             yield Place(out, None if found is None else snapshot_at(found))
     finally:
         _remove_empty(made)
-
-
-def snapshot_at(path: Path) -> Path:
-    """A snapshot file as it is, of a run's folder the newest."""
-    return newest_snapshot(path) if path.is_dir() else path
 
 
 def _to_resume(settings: Settings, data: Mapping[str, Any]) -> Path | None:

@@ -22,7 +22,7 @@ from ganlib.runs.watching import list_extensions
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate
 from ganlib.training import devices, environment, ranks
-from ganlib.training.snapshot import peek_snapshot
+from ganlib.training.snapshot import peek_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
 
@@ -53,7 +53,7 @@ def settings_to_resume(resume: str | None) -> dict[str, Any]:
     if resume is None or resume == "auto":
         return {}
     here = ("out", "resume", "gpu", "device", "max_hours")
-    settings = peek_snapshot(folders.snapshot_at(Path(resume)))["settings"]
+    settings = peek_snapshot(snapshot_at(Path(resume)))["settings"]
     return {name: value for name, value in settings.items() if name not in here}
 
 

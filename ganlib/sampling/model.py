@@ -14,7 +14,7 @@ from ganlib.common.pictures import grid
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.training import assembly, devices
-from ganlib.training.snapshot import newest_snapshot, read_snapshot
+from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
 
@@ -66,8 +66,7 @@ def load(path: str | Path, device: str | None = None) -> Model:
     Raises UserError if the file is damaged, from another version, or of an algorithm that is not
     registered.
     """
-    path = Path(path)
-    path = newest_snapshot(path) if path.is_dir() else path
+    path = snapshot_at(Path(path))
     content = read_snapshot(path)
     settings, state = content["settings"], content["updater"]
     if settings["algorithm"] not in algorithms.names():

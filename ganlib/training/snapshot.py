@@ -97,6 +97,11 @@ def is_whole(path: Path) -> bool:
         return False
 
 
+def snapshot_at(path: Path) -> Path:
+    """A snapshot file as it is, of a run's folder the newest."""
+    return newest_snapshot(path) if path.is_dir() else path
+
+
 def newest_snapshot(run: Path) -> Path:
     """The newest snapshot in a run's folder."""
     found = list_snapshots(run / "snapshots")
