@@ -41,7 +41,11 @@ def open_dataset(
     images are given, each read when asked for. UserError if there is no such thing.
     """
     load, place = _find(name, root, split, size)
-    data = load(place, split, size)
+    return at_size(load(place, split, size), size)
+
+
+def at_size(data: DataSet, size: int | None) -> DataSet:
+    """`data` with images of this side, None for their own; what is in memory stays there."""
     wanted = resized(data, size)
     if wanted is not data and isinstance(data.x, Tensor):
         return collect(as_stream(wanted))

@@ -27,15 +27,6 @@ from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
 
 
-def train(**settings: Any) -> Model:
-    """Train as `python train.py` does, in Python: train(algorithm="sngan", max_iter=1000, gpu=-1).
-
-    Every flag is an argument (`config` too: a YAML file or a mapping). Returns the trained model;
-    its files are in `.out`. Raises ganlib.UserError where the command line exits with status 2.
-    """
-    return run(gather(settings))
-
-
 def gather(values: Mapping[str, Any]) -> Settings:
     """Checked settings from what was given: a snapshot's to resume < `config` (a file or a mapping)
     < the rest.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -17,6 +17,10 @@ import ganlib
 from ganlib.common.errors import UserError, did_you_mean, one_line
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
+
+if TYPE_CHECKING:
+    from ganlib.common.data import DataSet
+    from ganlib.training.trainer import Extension
 
 M = TypeVar("M", bound=BaseModel)
 _SHORT = reprlib.Repr()
@@ -40,10 +44,16 @@ _TRAJECTORY = (
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a run, checked."""
+    """All settings of a run, checked.
+
+    data, extensions: what was given in Python and no file can name; None for the data set of the
+    settings.
+    """
 
     run: RunConfig
     algorithm: AlgorithmConfig
+    data: "DataSet | None" = None
+    extensions: "tuple[Extension, ...]" = ()
 
     def flat(self) -> dict[str, Any]:
         """Every setting by name, as plain types for YAML, JSON and snapshots."""
