@@ -17,7 +17,7 @@ from ganlib.registry import add_plugins
 from ganlib.runs import failures, folders
 from ganlib.runs.building import build
 from ganlib.runs.resuming import go_on, take_weights
-from ganlib.runs.settings import Settings, plugin_folders, read_yaml, resolve
+from ganlib.runs.settings import Settings, part_of, plugin_folders, read_yaml, resolve
 from ganlib.runs.watching import list_extensions
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate
@@ -36,7 +36,9 @@ def gather(values: Mapping[str, Any]) -> Settings:
     file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
     for folder in plugin_folders(given.get("plugin_dir") or file.get("plugin_dir")):
         add_plugins(folder)
-    return resolve(settings_to_resume(given.get("resume")), file, given)
+    old = settings_to_resume(given.get("resume"))
+    name = {**old, **file, **given}.get("algorithm")
+    return resolve(old, part_of(file, str(name)), given)
 
 
 def settings_to_resume(resume: str | None) -> dict[str, Any]:

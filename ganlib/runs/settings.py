@@ -121,6 +121,18 @@ def _example(path: Path) -> Path:
     return path
 
 
+def part_of(file: Mapping[str, Any], algorithm: str) -> dict[str, Any]:
+    """What a settings file says to one algorithm: what stands under other algorithms' names is for
+    them, what stands under its own for it alone.
+    """
+    own = file.get(algorithm) if algorithm in algorithms.names() else None
+    if not isinstance(own or {}, Mapping):
+        raise UserError(f"'{algorithm}:' in the settings file should hold settings of its own.")
+    sections = {name for name in file if name in algorithms.names()}
+    shared = {name: value for name, value in file.items() if name not in sections}
+    return {**shared, **(own or {})}
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's, which takes the last one of equal keys without a word."""
 

@@ -8,6 +8,7 @@ import pytest
 
 from ganlib.common.errors import UserError
 from ganlib.runs.folders import difference
+from ganlib.runs.run import gather
 from ganlib.runs.settings import plugin_folders, read_yaml, resolve
 
 
@@ -146,3 +147,15 @@ def test_what_an_older_run_had_no_setting_for_was_done_as_by_default() -> None:
     assert difference(older, None, settings, {}) == ""
     del older["n_dis"]
     assert difference(older, None, settings, {}) == "n_dis was 1 and is now 5"
+
+
+def test_sections_of_other_algorithms_are_for_them(tmp_path: Path) -> None:
+    file = tmp_path / "grid.yaml"
+    file.write_text("width: 0.5\nsngan: {n_dis: 3}\ngan: {k: 2}\n")
+    settings = gather({"algorithm": "sngan", "config": file})
+    assert settings == gather({"algorithm": "sngan", "width": 0.5, "n_dis": 3})
+    assert gather({"algorithm": "vae", "config": file}) == gather(
+        {"algorithm": "vae", "width": 0.5}
+    )
+    with pytest.raises(UserError, match="Which algorithm"):
+        gather({"config": file})
