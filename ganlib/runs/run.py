@@ -17,7 +17,14 @@ from ganlib.registry import add_plugins
 from ganlib.runs import failures, folders
 from ganlib.runs.building import build
 from ganlib.runs.resuming import go_on, take_weights
-from ganlib.runs.settings import Settings, part_of, plugin_folders, read_yaml, resolve
+from ganlib.runs.settings import (
+    Settings,
+    part_of,
+    plugin_folders,
+    preset_of,
+    read_yaml,
+    resolve,
+)
 from ganlib.runs.watching import list_extensions
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate
@@ -28,8 +35,8 @@ from ganlib.training.updater import Updater
 
 
 def gather(values: Mapping[str, Any]) -> Settings:
-    """Checked settings from what was given: a snapshot's to resume < `config` (a file or a mapping)
-    < the rest.
+    """Checked settings from what was given: a snapshot's to resume < the preset's < `config` (a
+    file or a mapping) < the rest.
     """
     given = {name: value for name, value in values.items() if name != "config"}
     config = values.get("config") or {}
@@ -37,8 +44,9 @@ def gather(values: Mapping[str, Any]) -> Settings:
     for folder in plugin_folders(given.get("plugin_dir") or file.get("plugin_dir")):
         add_plugins(folder)
     old = settings_to_resume(given.get("resume"))
-    name = {**old, **file, **given}.get("algorithm")
-    return resolve(old, part_of(file, str(name)), given)
+    name = str({**old, **file, **given}.get("algorithm"))
+    file = part_of(file, name)
+    return resolve(old, preset_of(name, {**file, **given}.get("preset")), file, given)
 
 
 def settings_to_resume(resume: str | None) -> dict[str, Any]:

@@ -133,6 +133,20 @@ def part_of(file: Mapping[str, Any], algorithm: str) -> dict[str, Any]:
     return {**shared, **(own or {})}
 
 
+def preset_of(algorithm: str, preset: str | None) -> dict[str, Any]:
+    """The settings in the file <preset>.yaml of the algorithm's folder; UserError with those there
+    are if there is none.
+    """
+    if preset is None or algorithm not in algorithms.names():
+        return {}
+    source = algorithms.check(algorithm).source
+    found = {} if source is None else {p.stem: p for p in sorted(source.parent.glob("*.yaml"))}
+    if preset not in found:
+        have = f"It has: {', '.join(found)}." if found else "It has none."
+        raise UserError(f"{algorithm} has no preset '{preset}'. {have}")
+    return read_yaml(found[preset])
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's, which takes the last one of equal keys without a word."""
 

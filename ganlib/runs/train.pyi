@@ -17,6 +17,7 @@ Watch = Extension | Callable[[Trainer], object] | tuple[Callable[[Trainer], obje
 def train(
     *,
     algorithm: str = ...,
+    preset: str | None = ...,
     dataset: str | Path | Images | tuple[Images, Any] | Dataset[Any] | DataSet = ...,
     data_root: str | Path | None = ...,
     size: int | None = ...,

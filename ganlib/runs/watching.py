@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.registry import extensions
+from ganlib.registry import algorithms, extensions
 from ganlib.runs.scoring import best_by, make_evaluator
 from ganlib.runs.settings import Settings
 from ganlib.training import ranks
@@ -20,6 +20,9 @@ from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
 from ganlib.training.trainer import Extension, Trainer, Trigger, every
+
+QUICK = "quick"
+"""The preset for a CPU."""
 
 
 def list_extensions(
@@ -59,7 +62,7 @@ def list_extensions(
         *settings.extensions,
         SampleGrid(every(s.sample_interval), seed=s.seed),
         LogReport(interval),
-        Announce(console),
+        Announce(console, _hint(settings, device)),
         ProgressBar(console),
         Snapshot(
             every(s.snapshot_interval),
@@ -76,6 +79,18 @@ def list_extensions(
 
         listed.insert(-1, TensorBoard(every(interval)))
     return listed
+
+
+def _hint(settings: Settings, device: torch.device) -> str:
+    """What else there is, for a run that takes too long on a CPU."""
+    source = algorithms.check(settings.run.algorithm).source
+    quick = source is not None and (source.parent / f"{QUICK}.yaml").is_file()
+    if device.type != "cpu" or settings.run.preset or not quick:
+        return ""
+    return (
+        f"That is long: --preset {QUICK} trains smaller networks in minutes, and these are for a "
+        "GPU."
+    )
 
 
 class Watch(Extension):
