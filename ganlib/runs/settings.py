@@ -26,7 +26,8 @@ M = TypeVar("M", bound=BaseModel)
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
 EXAMPLES = "example_configs"
-ALIASES = {"batchsize": "batch_size"}  # chainer-gan-lib's spellings
+ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha"}
+"""Other spellings: chainer-gan-lib's, and what most others call Adam's rate."""
 
 # what two runs must share for one to be the continuation of the other
 _TRAJECTORY = (

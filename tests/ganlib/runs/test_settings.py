@@ -179,3 +179,7 @@ def test_every_method_has_a_quick_preset(algorithm: str) -> None:
 def test_a_preset_that_is_not_there_is_told_which_are() -> None:
     with pytest.raises(UserError, match="sngan has no preset 'qiuck'. It has: quick."):
         gather({"algorithm": "sngan", "preset": "qiuck"})
+
+
+def test_learning_rate_is_understood() -> None:
+    assert resolve({"algorithm": "sngan", "learning_rate": 0.5}).algorithm.adam_alpha == 0.5

@@ -18,10 +18,12 @@ from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import Extractor, Features
 from ganlib.training.extensions.announce import Announce
 from ganlib.training.extensions.evaluate import Evaluate
+from ganlib.training.extensions.finite_guard import FiniteGuard
 from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
+from ganlib.training.guard import NonFiniteError
 from ganlib.training.trainer import Extension, Trainer, every
 
 Make = Callable[..., Trainer]
@@ -112,6 +114,20 @@ def test_announce_says_rate_end_and_weight(make_trainer: Make) -> None:
     assert "iterations/s: done in 0:00:0" in line
     weight = float(line.split("weighs ")[1].split(" MB")[0])
     assert weight * 1e6 == pytest.approx(state.tell(), rel=0.1)
+
+
+def test_a_nan_names_the_last_good_snapshot_where_there_is_one(
+    make_trainer: Make, tmp_path: Path
+) -> None:
+    trainer = make_trainer(FiniteGuard(every(1)))
+    trainer.updater.bad.copy_(torch.tensor([41, 0]))
+    guard = trainer.extensions["finite_guard"]
+    with pytest.raises(NonFiniteError, match=r"infinite at iteration 41\.$"):
+        guard(trainer)
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots" / "iter_0000040.pt").touch()
+    with pytest.raises(NonFiniteError, match=r"at iteration 41; the last .* is .*40\.pt\.$"):
+        guard(trainer)
 
 
 def slow(make_trainer: Make, monkeypatch: pytest.MonkeyPatch, *extensions: Any) -> None:
