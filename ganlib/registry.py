@@ -80,8 +80,8 @@ extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
 
 
 def add_plugins(folder: Path) -> None:
-    """Register a folder of algorithms; datasets/, extensions/ and extractors/ in it hold a file
-    for each of theirs.
+    """Register a folder of algorithms; datasets/, extensions/, extractors/ and metrics/ in it
+    hold a file for each of theirs.
     """
     from ganlib.common.sources import datasets
 
@@ -102,3 +102,7 @@ def add_plugins(folder: Path) -> None:
         )
 
         extractors.add_folder(folder / "extractors")
+    if (folder / "metrics").is_dir():
+        from ganlib.evaluation.metric import metrics  # as slow
+
+        metrics.add_folder(folder / "metrics")
