@@ -26,7 +26,7 @@ __all__ = [
     "fit_spec",
 ]
 
-Condition = Literal["labels", "images"] | None
+Condition = Literal["labels", "images", "unpaired"] | None
 
 
 class Batch(NamedTuple):

@@ -12,7 +12,7 @@ from ganlib.common.registry import Entry, Registry, modules, packages
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganlib.common.data import DataSpec
+    from ganlib.common.data import DataSet, DataSpec
     from ganlib.config import AlgorithmConfig
     from ganlib.training.trainer import Extension
     from ganlib.training.updater import Updater
@@ -24,13 +24,15 @@ class Algorithm:
 
     config: its settings. build(config, spec): its networks by name, "gen" among them. updater: its
     training. unmoved: parameters that no update can move, as {"dis.l4.bias": "the reason"}, for the
-    contract test.
+    contract test. example: (channels, side) to a small data set to test and measure it on, where
+    images with labels are not what it is for.
     """
 
     config: "type[AlgorithmConfig]"
     build: "Callable[[Any, DataSpec], dict[str, nn.Module]]"
     updater: "type[Updater]"
     unmoved: "Callable[[Any], dict[str, str]]" = lambda config: {}
+    example: "Callable[[int, int], DataSet] | None" = None
 
     def networks(self, config: "AlgorithmConfig", spec: "DataSpec") -> "dict[str, nn.Module]":
         """build()'s networks, the discriminator's input augmented if the settings say so.

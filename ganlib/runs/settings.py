@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 import ganlib
 from ganlib.common.errors import UserError, did_you_mean, one_line
@@ -63,6 +64,12 @@ class Settings:
         names = [name.strip() for name in self.run.metrics.split(",")]
         find_metrics(names)
         return names
+
+    def defaults(self) -> dict[str, Any]:
+        """What the settings are that nobody gave, by name, as plain types."""
+        fields = {**RunConfig.model_fields, **type(self.algorithm).model_fields}
+        given = {name: f.get_default() for name, f in fields.items() if not f.is_required()}
+        return dict(to_jsonable_python(given))
 
     def trajectory(self) -> dict[str, Any]:
         """The settings on which the numbers depend; how long to train is one only if the learning
