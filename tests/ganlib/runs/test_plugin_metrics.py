@@ -17,13 +17,11 @@ from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.common.pictures import to_uint8
-from ganlib.dcgan.updater import Config
 from ganlib.evaluation.features import make_extractor
 from ganlib.evaluation.metric import metrics
 
 METHODS = Path(ganlib.__file__).parents[1] / "tests" / "methods"
 SETTINGS: dict[str, Any] = {
-    "algorithm": "dcgan",
     "gpu": -1,
     "width": 0.05,
     "batch_size": 4,
@@ -53,13 +51,12 @@ def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_run_and_evaluate_agree_with_the_extractors_own_words(
-    run: Callable[..., Result], toy_data: Callable[..., DataSet], monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Result], toy_data: Callable[..., DataSet]
 ) -> None:
     # as many classes as the extractor's, or what it says of noise might be none of them
     data = replace(toy_data(), y=torch.arange(32) % 10, classes=tuple("0123456789"))
     write_hdf5(Path("ten.h5"), data)
-    monkeypatch.setattr(Config, "condition", "labels")
-    model = ganlib.train(dataset="ten.h5", **SETTINGS)
+    model = ganlib.train(algorithm="labelled", dataset="ten.h5", **SETTINGS)
     (line,) = read_lines(model.out / "scores.jsonl")
     trained = line["scores"]["asked_accuracy-fashion300"]
 
@@ -90,7 +87,7 @@ def test_what_cannot_be_had_is_refused_before_training(
     given: dict[str, Any], words: str, toy_file: Path
 ) -> None:
     with pytest.raises(UserError, match=words):
-        ganlib.train(dataset=str(toy_file), **SETTINGS | given)
+        ganlib.train(algorithm="dcgan", dataset=str(toy_file), **SETTINGS | given)
     assert not Path("result").exists()
 
 
