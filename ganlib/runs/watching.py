@@ -19,6 +19,7 @@ from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
+from ganlib.training.extensions.unmoved import Unmoved
 from ganlib.training.trainer import Extension, Trainer, Trigger, every
 
 QUICK = "quick"
@@ -63,6 +64,7 @@ def list_extensions(
         SampleGrid(every(s.sample_interval), seed=s.seed),
         LogReport(interval),
         Announce(console, _hint(settings, device)),
+        Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
         ProgressBar(console),
         Snapshot(
             every(s.snapshot_interval),
