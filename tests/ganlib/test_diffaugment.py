@@ -139,6 +139,27 @@ def test_without_a_discriminator_there_is_nothing_to_augment() -> None:
         made.networks(AlgorithmConfig(diffaugment=("color",)), spec)
 
 
+@pytest.mark.parametrize(("condition", "alike"), [("images", True), ("labels", False)])
+def test_a_discriminator_of_pairs_sees_both_moved_alike(condition: Any, alike: bool) -> None:
+    class Told(AlgorithmConfig):
+        pass
+
+    class Pairs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.Identity()
+
+        def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+            return self.features(x), y
+
+    Told.condition = condition
+    made = Algorithm(config=Told, build=lambda config, spec: {"dis": Pairs()}, updater=Updater)
+    networks = made.networks(Told(diffaugment=("translation",)), DataSpec((1, 16, 16), (1, 16, 16)))
+    x = torch.rand(32, 1, 16, 16)
+    seen, beside = networks["dis"](x, x)
+    assert not torch.equal(seen, x) and torch.equal(seen, beside) == alike
+
+
 def test_a_run_takes_it_from_assemble() -> None:
     config = algorithms["sngan"].config(diffaugment=("color",), width=0.1)
     spec = DataSpec((1, 32, 32), (1, 32, 32))
