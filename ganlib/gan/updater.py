@@ -96,9 +96,10 @@ class Updater(updater.Updater):
         loss_dis = losses.loss_dis_softplus(y_real, y_fake) / 2
         return LOSSES_GEN[self.config.loss](y_fake), loss_dis, y_real
 
-    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
-        """(E softplus(-D(x)) + E softplus(D(G(z)))) / 2."""
-        return losses.loss_dis_softplus(self.dis(x_real), self.dis(x_fake)) / 2
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
+        """(E softplus(-D(x)) + E softplus(D(G(z)))) / 2, and D(x)."""
+        y_real = self.dis(x_real)
+        return losses.loss_dis_softplus(y_real, self.dis(x_fake)) / 2, y_real
 
     def loss_gen(self, z: Tensor) -> Tensor:
         """G's loss as the settings name it."""
@@ -121,8 +122,9 @@ class Updater(updater.Updater):
         for _ in range(self.config.n_dis):
             x_real, _ = next(self.data)
             n = len(x_real)
-            loss_dis = self.loss_dis(x_real, self.fake(self.hidden(n)))
+            loss_dis, y_real = self.loss_dis(x_real, self.fake(self.hidden(n)))
             self.step(dis=loss_dis)
+            self.saw_real(y_real)
 
         loss_gen = self.loss_gen(self.hidden(n))
         self.step(gen=loss_gen)

@@ -60,6 +60,8 @@ def train(
     ema_decay: float = ...,
     dequantize: bool = ...,
     diffaugment: str | Sequence[str] = ...,
+    ada_target: float = ...,
+    ada_images: int = ...,
     config: str | Path | Mapping[str, Any] = ...,
     extensions: Sequence[Watch] = ...,
     **recipe: Any,

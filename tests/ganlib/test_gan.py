@@ -186,10 +186,10 @@ def test_with_more_steps_of_d_they_come_one_after_the_other(
         steps.append({name: float(loss.detach()) for name, loss in losses.items()})
         step(**losses)
 
-    def look(x_real: Tensor, x_fake: Tensor) -> Tensor:
+    def look(x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         seen.append(x_real.clone())
         first.append((updater.dis(x_real).detach(), updater.dis(x_fake).detach()))
-        result: Tensor = loss_dis(x_real, x_fake)
+        result: tuple[Tensor, Tensor] = loss_dis(x_real, x_fake)
         return result
 
     monkeypatch.setattr(updater, "step", watch)
