@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Shape = tuple[int, int, int]
+SourceKind = Literal["image", "ids"]
 POINTS: Shape = (2, 1, 1)
 """The shape of points in the plane, which are images of one pixel: x and y are its channels."""
 
@@ -36,9 +37,11 @@ class Mixture(NamedTuple):
 class DataSet:
     """One split of one source.
 
-    x: uint8 (N, C, H, W); y: None or int64 labels (N,); source: None or uint8 (N, C', H', W'), the
-    images that a translation starts from. `provenance` says where it came from in a few words.
-    mixture: of points, what they were drawn from, if that is known.
+    x: uint8 (N, C, H, W); y: None or int64 labels (N,); source: None or what a translation starts
+    from, of a size of its own: "image": uint8 (N, C', H', W'); "ids": int32 (N, 2, H', W'), the
+    number of the class and of the instance that a pixel belongs to. frames, source_frames: so many
+    pictures of a sequence lie one behind the other on the channels. `provenance` says where it
+    came from in a few words. mixture: of points, what they were drawn from, if that is known.
     """
 
     name: str
@@ -48,6 +51,9 @@ class DataSet:
     classes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     mixture: Mixture | None = None
+    source_kind: SourceKind = "image"
+    frames: int = 1
+    source_frames: int = 1
 
     @property
     def shape(self) -> Shape:
@@ -65,7 +71,9 @@ class DataSpec:
 
     image: (C, H, W) that the networks see. native: (C, H, W) of the data set, to which samples go
     back. fit: how native becomes image: "none", "pad" (with black, equally on both sides) or
-    "resize". source: (C', H, W) of the images that a translation starts from.
+    "resize". classes: their names; marginal: which part of the images is of each. source:
+    (C', H', W') of what a translation starts from, as the networks see it, and of which kind it is:
+    see DataSet. frames, source_frames: how many pictures lie on the channels.
     """
 
     image: Shape
@@ -73,6 +81,11 @@ class DataSpec:
     fit: Literal["none", "pad", "resize"] = "none"
     n_classes: int = 0
     source: Shape | None = None
+    classes: tuple[str, ...] = ()
+    marginal: tuple[float, ...] = ()
+    source_kind: SourceKind = "image"
+    frames: int = 1
+    source_frames: int = 1
 
     def to_image(self, x: Tensor) -> Tensor:
         """uint8 images (N, C, h, w) at the networks' size (N, C, H, W), still uint8.
@@ -111,4 +124,23 @@ def fit_spec(data: DataSet, size: tuple[int, int]) -> DataSpec:
     else:
         fit = "pad" if all(0 <= m <= s // 4 for m, s in zip(more, size, strict=True)) else "resize"
     source = None if data.source is None else (data.source.shape[1], *size)
-    return DataSpec((channels, *size), data.shape, fit, len(data.classes), source)
+    return DataSpec(
+        (channels, *size),
+        data.shape,
+        fit,
+        len(data.classes),
+        source,
+        data.classes,
+        _marginal(data),
+        data.source_kind,
+        data.frames,
+        data.source_frames,
+    )
+
+
+def _marginal(data: DataSet) -> tuple[float, ...]:
+    """The part of the images that is of each class; () without labels."""
+    if data.y is None:
+        return ()
+    counts = torch.bincount(data.y, minlength=len(data.classes)).double()
+    return tuple((counts / counts.sum()).tolist())

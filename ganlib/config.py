@@ -1,7 +1,7 @@
 """The names, types, ranges and defaults of settings: a run's, and those of every algorithm."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -51,6 +51,8 @@ class _Strict(BaseModel):
 class AlgorithmConfig(_Strict):
     """An algorithm's recipe. Subclasses add fields and change defaults; these are common to all."""
 
+    condition: "ClassVar[Condition]" = None
+    """What the batches carry in y, and what gen and dis are told: see common/data.py."""
     architecture: str = ""
     """Which networks."""
     width: Positive = 1.0
@@ -75,11 +77,6 @@ class AlgorithmConfig(_Strict):
     """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
-
-    @property
-    def condition(self) -> "Condition":
-        """What the batches carry in y, and what gen and dis are told."""
-        return None
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) that the networks want for images of this size: here the next multiple of 8,
@@ -150,7 +147,7 @@ class RunConfig(_Strict):
     evaluation_images: Annotated[int, BeforeValidator(_no_bool), Field(ge=2)] = 10_000
     """Samples to score in an evaluation."""
     metrics: str = "is,fid"
-    """What to score while training, of is, fid, kid, prdc, duplicates."""
+    """What to score while training, of is, fid, kid, prdc, duplicates and a plugin's own."""
     extractor: str | None = None
     """The features to score in; default fashion for the bundled data, inception for others."""
     inception_weights: Path | None = None
@@ -165,4 +162,6 @@ class RunConfig(_Strict):
     extension: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """Add an extension by name; may be repeated."""
     plugin_dir: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
-    """A folder of your own: algorithms, datasets/, extensions/, extractors/; may be repeated."""
+    """A folder of your own: algorithms, datasets/, extensions/, extractors/, metrics/; may be
+    repeated.
+    """

@@ -37,17 +37,41 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("algorithm", [one] if one else algorithms.names())
 
 
+def toy(channels: int = 1, side: int = 28, n: int = 32, name: str = "toy") -> DataSet:
+    """Smooth coloured blobs, a label each, as a data set of n images."""
+    coarse = torch.rand(n, channels, 4, 4, generator=generator(0, "toy"))
+    x = torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
+    y = torch.arange(n) % len(CLASSES)
+    return DataSet(name, (x * 255).to(torch.uint8), y, classes=CLASSES)
+
+
+def small_updater(
+    name: str,
+    channels: int = 1,
+    side: int = 28,
+    data: DataSet | None = None,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+    **settings: Any,
+) -> Any:
+    """An updater of narrow networks, by default on the algorithm's example or on toy()."""
+    algorithm = algorithms[name]
+    config = algorithm.config(**{"batch_size": 4, "width": 0.1, **QUICK.get(name, {}), **settings})
+    data = data or (algorithm.example or toy)(channels, side)
+    spec = fit_spec(data, config.image_size(*data.shape[1:]))
+    loader = Loader(data, spec, config.batch_size, seed, condition=config.condition, dtype=dtype)
+    torch.manual_seed(seed)
+    networks = {k: net.to(dtype) for k, net in algorithm.networks(config, spec).items()}
+    updater = algorithm.updater(config, loader, spec, networks)
+    if config.condition in ("images", "unpaired"):
+        updater.held_out = loader.over(data)
+    return updater
+
+
 @pytest.fixture
 def toy_data() -> Callable[..., DataSet]:
-    """toy_data(channels=1, side=28, n=32): smooth coloured blobs, a label each, as a data set."""
-
-    def make(channels: int = 1, side: int = 28, n: int = 32, name: str = "toy") -> DataSet:
-        coarse = torch.rand(n, channels, 4, 4, generator=generator(0, "toy"))
-        x = torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
-        y = torch.arange(n) % len(CLASSES)
-        return DataSet(name, (x * 255).to(torch.uint8), y, classes=CLASSES)
-
-    return make
+    """toy_data(channels=1, side=28, n=32): see toy."""
+    return toy
 
 
 @pytest.fixture
@@ -59,29 +83,6 @@ def toy_file(toy_data: Callable[..., DataSet], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_updater(toy_data: Callable[..., DataSet]) -> Callable[..., Any]:
+def make_updater() -> Callable[..., Any]:
     """make_updater("dcgan", channels=3, side=32, dtype=..., batch_size=4, ...): small networks."""
-
-    def make(
-        name: str,
-        channels: int = 1,
-        side: int = 28,
-        data: DataSet | None = None,
-        dtype: torch.dtype = torch.float32,
-        seed: int = 0,
-        **settings: Any,
-    ) -> Any:
-        algorithm = algorithms[name]
-        config = algorithm.config(
-            **{"batch_size": 4, "width": 0.1, **QUICK.get(name, {}), **settings}
-        )
-        data = data or toy_data(channels, side)
-        spec = fit_spec(data, config.image_size(*data.shape[1:]))
-        loader = Loader(
-            data, spec, config.batch_size, seed, condition=config.condition, dtype=dtype
-        )
-        torch.manual_seed(seed)
-        networks = {k: net.to(dtype) for k, net in algorithm.networks(config, spec).items()}
-        return algorithm.updater(config, loader, spec, networks)
-
-    return make
+    return small_updater

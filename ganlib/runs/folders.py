@@ -145,8 +145,9 @@ def difference(
     it is.
 
     The same data may have moved. Where no fingerprint was recorded, their name must be the same.
+    What a run of an older ganlib had no setting for was done as it is by default.
     """
-    wanted = settings.trajectory()
+    wanted, old = settings.trajectory(), {**settings.defaults(), **old}
     if recorded is None:
         return compare_settings(old, wanted)
     del wanted["dataset"]

@@ -105,9 +105,10 @@ def find_finished(settings: Settings) -> Path | None:
     flat = settings.flat()
     wanted = {**settings.trajectory(), **{k: flat[k] for k in ("max_iter", "max_images")}}
     for path in sorted([place / f"seed{s.seed}", *place.glob(f"seed{s.seed}-*")]):
-        ended = (path / "DONE").exists() and (path / "config.yaml").exists()
-        if ended and not folders.compare_settings(folders.read_settings(path), wanted):
-            return path
+        if (path / "DONE").exists() and (path / "config.yaml").exists():
+            old = {**settings.defaults(), **folders.read_settings(path)}
+            if not folders.compare_settings(old, wanted):
+                return path
     return None
 
 

@@ -1,9 +1,11 @@
 """A run that goes on from a snapshot, or starts from the weights of another."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.runs.folders import difference
 from ganlib.runs.settings import Settings
@@ -25,7 +27,7 @@ def go_on(
     words = difference(old, recorded, settings, data)
     if words:
         raise UserError(f"{path} cannot be continued with other settings or data: {words}.")
-    if content["spec"] != updater.spec:
+    if _shapes(content["spec"]) != _shapes(updater.spec):
         raise UserError(
             f"The data have changed since the snapshot: {content['spec']} then, {updater.spec} now."
         )
@@ -38,6 +40,11 @@ def go_on(
     _check_not_past(trainer, path, old)
     if recorded is None:
         tell(f"{path} does not say on what data it was trained: they are taken to be these.")
+
+
+def _shapes(spec: DataSpec) -> DataSpec:
+    """Without what is said of the labels, which the fingerprint covers and older snapshots lack."""
+    return replace(spec, classes=(), marginal=())
 
 
 def _check_not_past(trainer: Trainer, path: Path, old: Mapping[str, Any]) -> None:

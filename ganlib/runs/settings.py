@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 import ganlib
 from ganlib.common.errors import UserError, did_you_mean, one_line
@@ -56,13 +57,19 @@ class Settings:
     @property
     def metrics(self) -> list[str]:
         """What to score, by name; UserError for a name that no metric has."""
-        from ganlib.evaluation.evaluate import (
-            check_metrics,  # imports torch, which a listing spares
+        from ganlib.evaluation.metric import (
+            find_metrics,  # imports torch, which a listing spares
         )
 
         names = [name.strip() for name in self.run.metrics.split(",")]
-        check_metrics(names)
+        find_metrics(names)
         return names
+
+    def defaults(self) -> dict[str, Any]:
+        """What the settings are that nobody gave, by name, as plain types."""
+        fields = {**RunConfig.model_fields, **type(self.algorithm).model_fields}
+        given = {name: f.get_default() for name, f in fields.items() if not f.is_required()}
+        return dict(to_jsonable_python(given))
 
     def trajectory(self) -> dict[str, Any]:
         """The settings on which the numbers depend; how long to train is one only if the learning

@@ -1,10 +1,11 @@
 """The random numbers of a batch, the same however the batch is shared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from ganlib.common.errors import UserError
 from ganlib.training.passes import Passes
 
 
@@ -19,6 +20,7 @@ class Draws:
     def __init__(self, passes: Passes, like: Callable[[], Tensor]) -> None:
         self._passes, self._like = passes, like
         self._generator = torch.Generator()
+        self._bounds: Tensor | None = None  # between the classes' parts of [0, 1)
         self._whole: list[Tensor] = []  # in order
         self._taken: list[int] = []  # how many of them each pass has had rows of
 
@@ -40,6 +42,20 @@ class Draws:
             n, lambda m, random: fill(self._like().new_empty(m, *shape), generator=random)
         )
 
+    def labels(self, n: int, marginal: Sequence[float]) -> Tensor:
+        """int64 (n,): class k with the probability marginal[k]; UserError if there is none."""
+        if not marginal:
+            raise UserError("This algorithm draws labels and the data set has none.")
+        device = self._like().device
+        if self._bounds is None or self._bounds.device != device:
+            # the last class takes what is left, so that rounding leaves no gap above it
+            bounds = torch.tensor(marginal, dtype=torch.float64).cumsum(0)[:-1]
+            self._bounds = bounds.float().to(device)
+        bounds = self._bounds
+        return self.rows(
+            n, lambda m, random: torch.bucketize(_uniform(m, device, random), bounds, right=True)
+        )
+
     def rows(self, n: int, draw: Callable[[int, torch.Generator], Tensor]) -> Tensor:
         """n rows of draw(m, generator), m the rows that all shares have together."""
         of, current = self._passes.shares, self._passes.current
@@ -51,3 +67,7 @@ class Draws:
             self._whole.append(draw(n * of, self.generator))
         first = n * self._passes.share(current)
         return self._whole[k][first : first + n]
+
+
+def _uniform(n: int, device: torch.device, random: torch.Generator) -> Tensor:
+    return torch.rand(n, device=device, dtype=torch.float32, generator=random)

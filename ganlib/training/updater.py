@@ -103,6 +103,10 @@ class Updater(Iterating):
         """n latents, (n, n_hidden)."""
         return self.random.rows(n, self.gen.make_hidden)
 
+    def labels(self, n: int) -> Tensor:
+        """n labels for generated images, int64 (n,), each class as often as among the data."""
+        return self.random.labels(n, self.spec.marginal)
+
     def uniform(self, n: int, *shape: int) -> Tensor:
         """U(0, 1), (n, *shape), in the networks' dtype; n counts samples."""
         return self.random.filled(Tensor.uniform_, n, *shape)

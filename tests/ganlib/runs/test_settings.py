@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ganlib.common.errors import UserError
+from ganlib.runs.folders import difference
 from ganlib.runs.settings import plugin_folders, read_yaml, resolve
 
 
@@ -137,3 +138,11 @@ def test_how_long_to_train_is_free_unless_the_rate_knows_it() -> None:
     linear = resolve({"algorithm": "sngan", "lr_decay": "linear"})
     assert "max_iter" not in constant.trajectory() and "max_iter" in linear.trajectory()
     assert "out" not in constant.trajectory() and "seed" in constant.trajectory()
+
+
+def test_what_an_older_run_had_no_setting_for_was_done_as_by_default() -> None:
+    settings = resolve({"algorithm": "sngan", "n_dis": 5})
+    older = {name: v for name, v in settings.flat().items() if name not in ("flip", "loss")}
+    assert difference(older, None, settings, {}) == ""
+    del older["n_dis"]
+    assert difference(older, None, settings, {}) == "n_dis was 1 and is now 5"

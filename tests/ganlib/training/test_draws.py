@@ -1,8 +1,10 @@
 """Draws: a share has its rows of what is drawn for all."""
 
+import pytest
 import torch
 from torch import Tensor
 
+from ganlib.common.errors import UserError
 from ganlib.training.draws import Draws
 from ganlib.training.passes import Passes
 
@@ -32,3 +34,20 @@ def test_an_iteration_draws_anew() -> None:
     first = draws.filled(Tensor.normal_, 3)
     draws.restart()
     assert not torch.equal(draws.filled(Tensor.normal_, 3), first)
+
+
+def test_labels_come_as_often_as_in_the_data() -> None:
+    """Against the chi-squared distribution: 4 classes, one of which has no images."""
+    draws = Draws(Passes(), lambda: torch.empty(0))
+    draws.generator.manual_seed(0)
+    marginal = [0.5, 0.0, 0.2, 0.3]
+    y = draws.labels(10_000, marginal)
+    counts = torch.bincount(y, minlength=4)
+    assert y.dtype == torch.int64 and counts[1] == 0
+    expected = 10_000 * torch.tensor(marginal)[counts > 0]
+    assert ((counts[counts > 0] - expected) ** 2 / expected).sum() < 13.8  # 0.1 % of 2 degrees
+
+
+def test_labels_without_classes_are_refused() -> None:
+    with pytest.raises(UserError, match="the data set has none"):
+        Draws(Passes(), lambda: torch.empty(0)).labels(3, ())

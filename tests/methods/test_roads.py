@@ -1,0 +1,92 @@
+"""The small methods on the machine's other roads: two ranks, bfloat16, export, evaluation."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_methods import NAMES
+
+from ganlib.contract.fixtures import small_updater
+from ganlib.evaluation import Evaluator
+from ganlib.evaluation.features import make_extractor
+from ganlib.sampling.export import load_export, write_card, write_weights
+from ganlib.sampling.model import Model
+from ganlib.speed.precision import train_in_bf16
+from ganlib.training.scoring import origin_of
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def of_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What rank_worker.py prints of all methods."""
+    tests = Path(__file__).parents[1]
+    paths = os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])
+    base = {**os.environ, "PYTHONPATH": paths, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    meeting = tmp_path_factory.mktemp("ranks") / "meeting"
+    command = [sys.executable, str(Path(__file__).with_name("rank_worker.py")), str(meeting)]
+    processes = [
+        subprocess.Popen(
+            [*command, *NAMES],
+            env={**base, "RANK": str(r), "LOCAL_RANK": str(r)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for r in range(2)
+    ]
+    (out, errors), (_, others) = (p.communicate(timeout=240) for p in processes)
+    assert [p.returncode for p in processes] == [0, 0], errors + others
+    return dict(json.loads(out.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("algorithm", NAMES)
+def test_two_ranks_agree_and_are_one_process(algorithm: str, of_two_ranks: dict[str, Any]) -> None:
+    """To the last bit with one another, to rounding with one process."""
+    found = of_two_ranks[algorithm]
+    assert not found["ranks differ"]
+    assert found.get("from one process", 0) < 1e-10
+
+
+@pytest.mark.parametrize("algorithm", NAMES)
+def test_bfloat16_trains_and_samples_in_float32(algorithm: str) -> None:
+    updater = small_updater(algorithm)
+    for name, network in updater.named_children():
+        if name != "average":
+            train_in_bf16(network)
+    observation = [updater.update() for _ in range(2)][-1]
+    updater.check_finite()
+    assert all(value.dtype == torch.float32 for value in observation.values())
+    images = next(updater.sample(3, seed=0))
+    assert images.dtype == torch.float32 and images.isfinite().all()
+
+
+@pytest.mark.parametrize("algorithm", NAMES)
+def test_an_export_samples_as_the_run_does(algorithm: str, tmp_path: Path) -> None:
+    updater = small_updater(algorithm, ema_decay=0.9)
+    updater.update()
+    settings = {"algorithm": algorithm, **updater.config.model_dump(mode="json")}
+    model = Model(updater, settings, tmp_path, updater.images)
+    weights = tmp_path / "generator.safetensors"
+    write_weights(model, weights)
+    write_card(model, tmp_path / "model_card.json", weights)
+    exported = load_export(tmp_path)
+    exported.updater.held_out = updater.held_out
+    assert torch.equal(exported.sample(5, seed=1), model.sample(5, seed=1))
+
+
+@pytest.mark.filterwarnings("ignore:16 images are too few")
+@pytest.mark.parametrize("algorithm", NAMES)
+def test_samples_are_scored(algorithm: str) -> None:
+    updater = small_updater(algorithm)
+    updater.update()
+    evaluator = Evaluator(make_extractor("fashion", "cpu"), {"train": updater.data.data.x})
+    scores = evaluator(updater.sample(16, seed=0), ("fid",), 16, origin_of(updater, 0)).scores
+    values = [score.value for score in scores.values()]
+    assert values and all(value > 0 for value in values)
