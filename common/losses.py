@@ -141,11 +141,11 @@ def _gradient(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]
     """The gradient of f(x).sum(), and f(x), both with a graph."""
     if torch.compiler.is_compiling():  # which cannot trace autograd.grad
         return _functional_gradient(f, x)
-    x = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
     with torch.enable_grad():
+        x = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
         y = f(x)
-    with for_second_derivatives():
-        (gradient,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        with for_second_derivatives():
+            (gradient,) = torch.autograd.grad(y.sum(), x, create_graph=True)
     return gradient, y
 
 
