@@ -128,6 +128,10 @@ class RunConfig(_Strict):
     accumulate: Count = 1
     """Take each batch in this many passes, if it does not fit the memory; gradients are averaged.
     """
+    checkpoint_blocks: bool = False
+    """Keep of each block of the networks what goes into it, and compute the rest again for the
+    gradients: less memory for more time, and the same numbers.
+    """
     sync_bn: bool = False
     """Take the statistics of batch normalisation over all GPUs, not over each one's share."""
     init_from: Path | None = None
