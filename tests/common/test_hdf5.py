@@ -268,7 +268,7 @@ N = 300
         (replaced("train/labels", np.full(N, -1)), r"/train/labels must lie in 0\.\.2"),
         (replaced("train/source", np.zeros((5, 3, 8, 8), np.uint8)), "source must hold 300"),
         (replaced("train/source", np.zeros((N, 3, 8, 8))), "/train/source must be uint8"),
-        (of_version(2), "format version 2 and this ganlib reads 1"),
+        (of_version(3), "format version 3 and this ganlib reads 1 and 2"),
     ],
 )
 def test_wrong_contents(path: Path, change: Change, words: str) -> None:
