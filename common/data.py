@@ -215,6 +215,7 @@ class Loader(Iterator[Batch]):
         lazy = {name: self._lying(name) for name in names}
         lazy = {name: images for name, images in lazy.items() if not isinstance(images, Tensor)}
         if not (lazy and self.workers):
+            self.close()
             return {}
         # the rows of a share of larger batches are others, all rows are the same in larger parts
         at = _At(self.position, self.batch_size if self.ranks > 1 else 0, id(lazy.get("x")))
