@@ -116,9 +116,9 @@ class Loader(Iterator[Batch]):
     def resize(self, batch_size: int, size: Size | None = None) -> None:
         """From the next batch on, give so many images, of `size` (H, W) or of the networks' own.
 
-        Smaller images are means over areas, of whole pixels where the sides divide: neither
-        flipped nor dequantized differently for it, as `value` above is then such a mean. Where the
-        data hold images of that side, those are read instead. Sources keep their size.
+        Smaller images are means over areas, over whole blocks of pixels where the sides divide.
+        `value` above is then such a mean: dequantizing adds U(0, 1) to it, as it does to a pixel.
+        Where the data hold images of that side, those are read instead. Sources keep their size.
         UserError if `size` is larger than the images, or a batch cannot be shared.
         """
         _check_share(batch_size, self.rank, self.ranks)
@@ -216,7 +216,7 @@ class Loader(Iterator[Batch]):
         if not (lazy and self.workers):
             self.close()
             return {}
-        # the rows of a share of larger batches are others, all rows are the same in larger parts
+        # without shares, the same rows come one after the other, however many make a batch
         at = _At(self.position, self.batch_size if self.ranks > 1 else 0, id(lazy.get("x")))
         if self._ahead is None or self._ahead_at != at:
             self.close()
