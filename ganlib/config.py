@@ -88,7 +88,7 @@ class AlgorithmConfig(_Strict):
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) that the networks want for images of this size: here the next multiple of 8,
-        square; points, which are images of one pixel, stay points.
+        square; points, which are images of one pixel, stay points. Sources follow in proportion.
         """
         if height == width == 1:
             return 1, 1
