@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ganlib.common.crops import Croppable
 from ganlib.common.errors import UserError
 from ganlib.common.spec import Images
 
@@ -29,9 +30,13 @@ BATCHES = 2  # that each process is ahead
 TIMEOUT = 120  # seconds without a batch, after which a process is given up
 
 
-def read(images: Images, index: Tensor) -> Tensor:
-    """images[index]; UserError if they cannot be read."""
+def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
+    """images[index], or their crops at these places (n, 2) if they are crops and places are given;
+    UserError if they cannot be read.
+    """
     try:
+        if places is not None and isinstance(images, Croppable):
+            return images.crops(index, places)
         return images[index]
     except UserError:
         raise
@@ -41,14 +46,19 @@ def read(images: Images, index: Tensor) -> Tensor:
 
 
 class Ahead(Iterator[dict[str, Tensor]]):
-    """The rows `order` gives, one index tensor (n,) for each batch, of all `images`, by name.
+    """The rows `order` gives of all `images`, by name.
 
+    order: for each batch an index tensor (n,), and the places (n, 2) of crops.
     With `pin`, they lie in pinned memory. UserError if images cannot be read, or if a process
     ended or stood still. `close()`, or to forget it, ends the processes.
     """
 
     def __init__(
-        self, images: Mapping[str, Images], order: Iterator[Tensor], workers: int, pin: bool
+        self,
+        images: Mapping[str, Images],
+        order: Iterator[tuple[Tensor, Tensor]],
+        workers: int,
+        pin: bool,
     ) -> None:
         # of processes more than cores, and of forks beside threads (Python 3.12), it is warned
         with _signals_blocked(), warnings.catch_warnings():
@@ -56,7 +66,7 @@ class Ahead(Iterator[dict[str, Tensor]]):
             loader: DataLoader[Any] = DataLoader(
                 _Reader(images),
                 batch_size=None,
-                sampler=(index.numpy() for index in order),
+                sampler=((index.numpy(), places.numpy()) for index, places in order),
                 num_workers=workers,
                 prefetch_factor=BATCHES,
                 pin_memory=pin,
@@ -93,10 +103,10 @@ class _Reader(Dataset[Any]):
     def __init__(self, images: Mapping[str, Images]) -> None:
         self.images = images
 
-    def __getitem__(self, index: Any) -> dict[str, Tensor] | UserError:
-        rows = torch.from_numpy(index)
+    def __getitem__(self, drawn: Any) -> dict[str, Tensor] | UserError:
+        index, places = map(torch.from_numpy, drawn)
         try:
-            return {name: read(images, rows) for name, images in self.images.items()}
+            return {name: read(images, index, places) for name, images in self.images.items()}
         except UserError as error:  # raised here, it would reach the user with a traceback
             return UserError(*error.args)
 

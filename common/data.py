@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from ganlib.common.ahead import WORKERS, Ahead, read
+from ganlib.common.crops import Jitter, centres, common_grid, in_memory, placed
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
 from ganlib.common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, fit_spec
-from ganlib.common.transfer import place, upload
+from ganlib.common.transfer import upload
 
 __all__ = [
     "POINTS",
@@ -38,25 +39,28 @@ class Batch(NamedTuple):
 
 class _Rows(NamedTuple):
     """Which images. here: int64 (n,) on the CPU; there: the same on the loader's device; flips:
-    bool (n,) on the device, which of them are mirrored.
+    bool (n,) on the device, which of them are mirrored; places: (n, 4) on the CPU, the places of
+    crops and of jitter.
     """
 
     here: Tensor
     there: Tensor
     flips: Tensor
+    places: Tensor
 
     def cut(self, start: int, end: int) -> "_Rows":
         """The rows from `start` to before `end`."""
         here = self.here[start:end]
         there = here if self.there is self.here else self.there[start:end]
-        return _Rows(here, there, self.flips[start:end])
+        return _Rows(here, there, self.flips[start:end], self.places[start:end])
 
 
 class Loader(Iterator[Batch]):
     """Endless batches; batch k is a function of (data, settings, seed, k) alone.
 
     Its whole state is `position`, counted in images. Each epoch visits every image once, in an
-    order (and with flips) that depends on (seed, stream, epoch); a batch may reach over its end.
+    order (and with flips and places of crops) that depends on (seed, stream, epoch); a batch may
+    reach over its end. x and its source image are mirrored, cropped and jittered alike.
     With `dequantize`, x is (value + U(0, 1)) / 128 - 1, in [-1, 1), in place of value / 127.5 - 1.
 
     Of `ranks` processes, each is given its own rows of a batch: number `rank` those from
@@ -77,6 +81,7 @@ class Loader(Iterator[Batch]):
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         flip: bool = False,
+        jitter: int = 0,
         dequantize: bool = False,
         stream: str = "",
         rank: int = 0,
@@ -96,9 +101,10 @@ class Loader(Iterator[Batch]):
         self.condition, self.device, self.dtype = condition, torch.device(device), dtype
         self.flip, self.dequantize, self.stream = flip, dequantize, stream
         self.rank, self.ranks, self.workers = rank, ranks, workers
+        self._jitter, self._still = self._make_jitter(jitter), False
         self.position = 0
         self._epoch: tuple[int, torch.device] | None = None  # what _order is of
-        self._order = _Rows(*3 * [torch.empty(0)])
+        self._order = _Rows(*4 * [torch.empty(0)])
         self._places: dict[tuple[str, torch.device], Images] = {}
         self._ahead: Ahead | None = None
         self._ahead_at = 0  # the position of the batch that _ahead gives next
@@ -112,9 +118,16 @@ class Loader(Iterator[Batch]):
         return Batch(x, y)
 
     def condition_at(self, index: Tensor) -> Tensor | None:
-        """The y of the images with these numbers (n,), not mirrored."""
+        """The y of the images with these numbers (n,), as still() gives it."""
         flips = torch.zeros(len(index), dtype=torch.bool, device=self.device)
-        return self._condition(_Rows(index.cpu(), index.to(self.device), flips), {})
+        rows = _Rows(index.cpu(), index.to(self.device), flips, centres(len(index)))
+        return self.still()._condition(rows, {})
+
+    def still(self) -> "Loader":
+        """A loader of the same images, neither mirrored nor jittered, and cropped in the middle."""
+        other = self._copy()
+        other.flip, other._jitter, other._still, other._epoch = False, None, True, None
+        return other
 
     def fork(self, stream: str) -> "Loader":
         """A loader over the same data in another order, with a position of its own."""
@@ -147,6 +160,11 @@ class Loader(Iterator[Batch]):
         other._ahead = None
         return other
 
+    def _make_jitter(self, more: int) -> Jitter | None:
+        image, source = self.spec.image, self.spec.source if self.condition == "images" else None
+        grid = common_grid(image[1:], None if source is None else source[1:])
+        return Jitter(more, image[1:], grid) if more else None
+
     def _condition(self, rows: _Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
         if self.condition == "labels":
             return self._pick("y", rows, lazy)
@@ -159,31 +177,33 @@ class Loader(Iterator[Batch]):
         x = self.spec.to_image(self._pick(name, rows, lazy))
         if self.flip:
             x = torch.where(rows.flips[:, None, None, None], x.flip(-1), x)
+        if self._jitter is not None:
+            x = self._jitter(x, upload(rows.places[:, 2:], self.device))
         return x
 
     def _pick(self, name: str, rows: _Rows, lazy: Mapping[str, Tensor]) -> Tensor:
         """Rows of the data set's `name`, on the device; `lazy` holds those that are read."""
         place_of = name, self.device
         if place_of not in self._places:
-            self._places[place_of] = place(getattr(self.data, name), self.device)
+            self._places[place_of] = placed(getattr(self.data, name), self.device)
         images = self._places[place_of]
         if isinstance(images, Tensor):  # index_select is ten times as fast as []
             index = rows.here if images.is_cpu else rows.there
             return upload(images.index_select(0, index), self.device)
-        x = lazy[name] if name in lazy else read(images, rows.here)
+        x = lazy[name] if name in lazy else read(images, rows.here, rows.places[:, :2])
         return upload(x, self.device)
 
     def _read(self) -> Mapping[str, Tensor]:
         """This batch's rows, by name, of what is no tensor; nothing if no worker reads them."""
         names = ("x", "source") if self.condition == "images" else ("x",)
         lazy = {name: getattr(self.data, name) for name in names}
-        lazy = {name: images for name, images in lazy.items() if not isinstance(images, Tensor)}
+        lazy = {name: images for name, images in lazy.items() if not in_memory(images)}
         if not (lazy and self.workers):
             return {}
         if self._ahead is None or self._ahead_at != self.position:
             self.close()
             pin = self.device.type == "cuda"
-            self._ahead = Ahead(lazy, _indices(self._copy()), self.workers, pin)
+            self._ahead = Ahead(lazy, _drawn(self._copy()), self.workers, pin)
         # kept only once it has read, so that a loader whose workers failed can start new ones
         ahead, self._ahead = self._ahead, None
         rows = next(ahead)
@@ -217,7 +237,11 @@ class Loader(Iterator[Batch]):
             random = generator(self.seed, self.stream, "order", epoch)
             order = torch.randperm(len(self.data), generator=random)
             flips = torch.rand(len(self.data), generator=random) < 0.5
-            self._order = _Rows(order, upload(order, self.device), upload(flips, self.device))
+            places = torch.rand(len(self.data), 4, generator=random)
+            if self._still:
+                places = centres(2 * len(self.data)).view(-1, 4)
+            there = upload(order, self.device), upload(flips, self.device)
+            self._order = _Rows(order, *there, places)
             self._epoch = epoch, self.device
 
 
@@ -232,11 +256,12 @@ def _check_share(batch_size: int, rank: int, ranks: int) -> None:
         )
 
 
-def _indices(loader: Loader) -> Iterator[Tensor]:
-    """The rows of this loader's batches, on the CPU."""
+def _drawn(loader: Loader) -> Iterator[tuple[Tensor, Tensor]]:
+    """The rows of this loader's batches and the places of their crops, on the CPU."""
     loader.device = torch.device("cpu")
     while True:
-        yield loader._draw().here
+        rows = loader._draw()
+        yield rows.here, rows.places[:, :2]
         loader.position += loader.batch_size
 
 
