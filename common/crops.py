@@ -70,10 +70,15 @@ class Jitter:
     """Images resized to `more` pixels more on each side, and cut to their size again.
 
     size: (H, W) of the images. grid: the cells that they have in common with their sources, which
-    grow by the same factor. UserError if `more` pixels are no whole cells.
+    grow by the same factor. UserError if `more` is above a side, or no whole cells.
     """
 
     def __init__(self, more: int, size: Size, grid: Size) -> None:
+        if more > min(size):
+            raise UserError(
+                f"jitter is {more}, but the networks see {size[1]}x{size[0]} pixels: give at most "
+                f"{min(size)}, which leaves a quarter of an image."
+            )
         for side, cells in zip(size, grid, strict=True):
             if more * cells % side:
                 raise UserError(

@@ -39,20 +39,22 @@ class Batch(NamedTuple):
 
 class _Rows(NamedTuple):
     """Which images. here: int64 (n,) on the CPU; there: the same on the loader's device; flips:
-    bool (n,) on the device, which of them are mirrored; places: (n, 4) on the CPU, the places of
-    crops and of jitter.
+    bool (n,) on the device, which of them are mirrored; crops, jitter: (n, 2) on the CPU, at which
+    places they are cut.
     """
 
     here: Tensor
     there: Tensor
     flips: Tensor
-    places: Tensor
+    crops: Tensor
+    jitter: Tensor
 
     def cut(self, start: int, end: int) -> "_Rows":
         """The rows from `start` to before `end`."""
         here = self.here[start:end]
         there = here if self.there is self.here else self.there[start:end]
-        return _Rows(here, there, self.flips[start:end], self.places[start:end])
+        rest = (values[start:end] for values in self[2:])
+        return _Rows(here, there, *rest)
 
 
 class Loader(Iterator[Batch]):
@@ -60,7 +62,8 @@ class Loader(Iterator[Batch]):
 
     Its whole state is `position`, counted in images. Each epoch visits every image once, in an
     order (and with flips and places of crops) that depends on (seed, stream, epoch); a batch may
-    reach over its end. x and its source image are mirrored, cropped and jittered alike.
+    reach over its end. x and its source image are mirrored, cropped and jittered alike; for
+    `jitter`, in pixels, see crops.Jitter.
     With `dequantize`, x is (value + U(0, 1)) / 128 - 1, in [-1, 1), in place of value / 127.5 - 1.
 
     Of `ranks` processes, each is given its own rows of a batch: number `rank` those from
@@ -104,7 +107,7 @@ class Loader(Iterator[Batch]):
         self._jitter, self._still = self._make_jitter(jitter), False
         self.position = 0
         self._epoch: tuple[int, torch.device] | None = None  # what _order is of
-        self._order = _Rows(*4 * [torch.empty(0)])
+        self._order = _Rows(*5 * [torch.empty(0)])
         self._places: dict[tuple[str, torch.device], Images] = {}
         self._ahead: Ahead | None = None
         self._ahead_at = 0  # the position of the batch that _ahead gives next
@@ -120,13 +123,13 @@ class Loader(Iterator[Batch]):
     def condition_at(self, index: Tensor) -> Tensor | None:
         """The y of the images with these numbers (n,), as still() gives it."""
         flips = torch.zeros(len(index), dtype=torch.bool, device=self.device)
-        rows = _Rows(index.cpu(), index.to(self.device), flips, centres(len(index)))
+        rows = _Rows(index.cpu(), index.to(self.device), flips, *2 * [centres(len(index))])
         return self.still()._condition(rows, {})
 
     def still(self) -> "Loader":
         """A loader of the same images, neither mirrored nor jittered, and cropped in the middle."""
         other = self._copy()
-        other.flip, other._jitter, other._still, other._epoch = False, None, True, None
+        other.flip, other._jitter, other._still = False, None, True
         return other
 
     def fork(self, stream: str) -> "Loader":
@@ -178,7 +181,7 @@ class Loader(Iterator[Batch]):
         if self.flip:
             x = torch.where(rows.flips[:, None, None, None], x.flip(-1), x)
         if self._jitter is not None:
-            x = self._jitter(x, upload(rows.places[:, 2:], self.device))
+            x = self._jitter(x, upload(rows.jitter, self.device))
         return x
 
     def _pick(self, name: str, rows: _Rows, lazy: Mapping[str, Tensor]) -> Tensor:
@@ -190,7 +193,7 @@ class Loader(Iterator[Batch]):
         if isinstance(images, Tensor):  # index_select is ten times as fast as []
             index = rows.here if images.is_cpu else rows.there
             return upload(images.index_select(0, index), self.device)
-        x = lazy[name] if name in lazy else read(images, rows.here, rows.places[:, :2])
+        x = lazy[name] if name in lazy else read(images, rows.here, rows.crops)
         return upload(x, self.device)
 
     def _read(self) -> Mapping[str, Tensor]:
@@ -229,7 +232,8 @@ class Loader(Iterator[Batch]):
             parts.append(self._order.cut(offset, offset + n))
             taken = len(parts[-1].here)
             start, n = start + taken, n - taken
-        return parts[0] if len(parts) == 1 else _Rows(*map(torch.cat, zip(*parts, strict=True)))
+        rows = parts[0] if len(parts) == 1 else _Rows(*map(torch.cat, zip(*parts, strict=True)))
+        return rows._replace(crops=centres(len(rows.here))) if self._still else rows
 
     def _shuffle(self, epoch: int) -> None:
         """Draw the order of an epoch on the CPU, where it is the same for every device."""
@@ -237,11 +241,9 @@ class Loader(Iterator[Batch]):
             random = generator(self.seed, self.stream, "order", epoch)
             order = torch.randperm(len(self.data), generator=random)
             flips = torch.rand(len(self.data), generator=random) < 0.5
-            places = torch.rand(len(self.data), 4, generator=random)
-            if self._still:
-                places = centres(2 * len(self.data)).view(-1, 4)
+            places = torch.rand(2, len(self.data), 2, generator=random)
             there = upload(order, self.device), upload(flips, self.device)
-            self._order = _Rows(order, *there, places)
+            self._order = _Rows(order, *there, *places)
             self._epoch = epoch, self.device
 
 
@@ -261,7 +263,7 @@ def _drawn(loader: Loader) -> Iterator[tuple[Tensor, Tensor]]:
     loader.device = torch.device("cpu")
     while True:
         rows = loader._draw()
-        yield rows.here, rows.places[:, :2]
+        yield rows.here, rows.crops
         loader.position += loader.batch_size
 
 

@@ -137,7 +137,7 @@ def test_what_cannot_be_cropped() -> None:
         cropped(data, 10)
 
 
-@pytest.mark.parametrize("more", [1, 4, 30])
+@pytest.mark.parametrize("more", [1, 4, 16])
 def test_jitter_is_a_resize_and_a_crop(more: int) -> None:
     x = torch.randint(0, 256, (4, 3, 16, 20), dtype=torch.uint8)
     places = torch.tensor([[0.0, 0.0], [0.99, 0.99], [0.5, 0.5], [0.1, 0.8]])
@@ -189,6 +189,12 @@ def test_jitter_that_is_no_whole_pixels_of_the_sources() -> None:
         UserError, match="jitter is 30, but these sources allow multiples of 4 only"
     ):
         Jitter(30, (64, 64), (16, 16))
+
+
+def test_jitter_of_more_than_the_image() -> None:
+    assert Jitter(64, (64, 80), (64, 80))
+    with pytest.raises(UserError, match="jitter is 65, .* see 80x64 pixels: give at most 64"):
+        Jitter(65, (64, 80), (64, 80))
 
 
 SETTINGS: list[dict[str, Any]] = [
