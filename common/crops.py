@@ -178,19 +178,10 @@ def _size_of_source(data: DataSet, size: int, grid: Size) -> Size:
     return result[0], result[1]
 
 
-def _cut(x: Tensor, index: Tensor, first: tuple[Tensor, Tensor], size: tuple[int, ...]) -> Tensor:
+def _cut(x: Tensor, index: Tensor, first: tuple[Tensor, Tensor], size: Size) -> Tensor:
     """Images index (n,) of x (N, C, H, W), cut from `first` on: (n, C, *size)."""
-    rows, columns = (
-        start[:, None] + torch.arange(side, device=x.device)
-        for start, side in zip(first, size, strict=True)
-    )
-    channels = torch.arange(x.shape[1], device=x.device)
-    return x[
-        index[:, None, None, None],
-        channels[:, None, None],
-        rows[:, None, :, None],
-        columns[:, None, None, :],
-    ]
+    windows = x.unfold(2, size[0], 1).unfold(3, size[1], 1)  # all of them, without a copy
+    return windows[index, :, first[0], first[1]]
 
 
 def _bicubic(x: Tensor, size: Size) -> Tensor:
