@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from ganlib.common.ahead import WORKERS, Ahead, read
 from ganlib.common.crops import Jitter, centres, common_grid, in_memory, placed
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.seeds import generator
 from ganlib.common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, fit_spec
 from ganlib.common.transfer import upload
@@ -91,6 +91,7 @@ class Loader(Iterator[Batch]):
         ranks: int = 1,
         workers: int = WORKERS,
     ) -> None:
+        _check_word(condition)
         if condition == "labels" and data.y is None:
             raise UserError(f"This algorithm needs labels and the data set '{data.name}' has none.")
         if condition == "images" and data.source is None:
@@ -245,6 +246,13 @@ class Loader(Iterator[Batch]):
             there = upload(order, self.device), upload(flips, self.device)
             self._order = _Rows(order, *there, *places)
             self._epoch = epoch, self.device
+
+
+def _check_word(condition: object) -> None:
+    known = [w for part in get_args(Condition) for w in get_args(part) if isinstance(w, str)]
+    if condition is not None and condition not in known:
+        near = did_you_mean(str(condition), [*known, "None"])
+        raise UserError(f"The condition of this algorithm cannot be {condition!r}.{near}")
 
 
 def _check_share(batch_size: int, rank: int, ranks: int) -> None:

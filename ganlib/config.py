@@ -149,7 +149,7 @@ class RunConfig(_Strict):
     evaluation_images: Annotated[int, BeforeValidator(_no_bool), Field(ge=2)] = 10_000
     """Samples to score in an evaluation."""
     metrics: str = "is,fid"
-    """What to score while training, of is, fid, kid, prdc, duplicates."""
+    """What to score while training, of is, fid, kid, prdc, duplicates and a plugin's own."""
     extractor: str | None = None
     """The features to score in; default fashion for the bundled data, inception for others."""
     inception_weights: Path | None = None
@@ -164,4 +164,6 @@ class RunConfig(_Strict):
     extension: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """Add an extension by name; may be repeated."""
     plugin_dir: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
-    """A folder of your own: algorithms, datasets/, extensions/, extractors/; may be repeated."""
+    """A folder of your own: algorithms, datasets/, extensions/, extractors/, metrics/; may be
+    repeated.
+    """

@@ -14,6 +14,7 @@ from ganlib.training import ranks
 from ganlib.training.average import average_of, follow, left_behind
 from ganlib.training.draws import Draws
 from ganlib.training.guard import Guard
+from ganlib.training.observation import checked
 from ganlib.training.passes import Passes
 from ganlib.training.sampler import Sampler
 from ganlib.training.steps import Steps
@@ -85,7 +86,7 @@ class Iterating(Sampler):
         """The work of one update, all of it on the device."""
         self.random.restart()
         own = self._own_buffers() if self.passes.shares > 1 else []
-        values = self.passes.run(self.update_core, own)
+        values = self.passes.run(lambda: checked(self.update_core()), own)
         if self.average is not None:
             # nothing follows once a loss was not finite, as nothing moves
             part = self.now["ema"].masked_fill(~self.guard.ok, 0)

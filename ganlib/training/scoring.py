@@ -15,8 +15,10 @@ from ganlib.common.datasets._stream import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.sources import open_dataset
 from ganlib.evaluation import Evaluator, Origin, Score
+from ganlib.evaluation.blocks import Batch
 from ganlib.evaluation.features import Options, default_extractor, make_extractor
 from ganlib.evaluation.references import Progress
+from ganlib.training.sampler import BLOCK
 from ganlib.training.updater import Updater
 
 SPLITS = ("train", "test")
@@ -96,6 +98,25 @@ def origin_of(updater: Updater, seed: int, truncation: float | None = None) -> O
     """Where the images of updater.sample(..., seed, truncation=truncation) come from."""
     weights = "ema" if updater.average is not None else "raw"
     return Origin(weights, "running", truncation, seed)
+
+
+def samples_to_score(
+    updater: Updater,
+    n: int,
+    seed: int,
+    batch_size: int = BLOCK,
+    truncation: float | None = None,
+    rank: int = 0,
+    world: int = 1,
+) -> Iterator[Batch]:
+    """The batches of updater.sample(...), each with the labels that were asked for, None if none
+    were; of several ranks those batches that fall to this one.
+    """
+    labelled = updater.config.condition == "labels"
+    for start in range(batch_size * rank, n, batch_size * world):
+        z, y = updater.latents(range(start, min(start + batch_size, n)), seed)
+        z = z if truncation is None else updater.gen.truncate(z, truncation)
+        yield updater.decode(z, y), y if labelled else None
 
 
 def scores_line(
