@@ -11,14 +11,12 @@ from math import gcd
 from typing import Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.common.spec import DataSet, Images
+from ganlib.common.spec import DataSet, Images, Size, resize_ids, resize_pixels
 from ganlib.common.transfer import place, upload
 
-Size = tuple[int, int]
 CENTRE = 0.5
 
 
@@ -88,15 +86,12 @@ class Jitter:
         self.grid = grid
         self._free = tuple(more * cells // side for side, cells in zip(size, grid, strict=True))
 
-    def __call__(self, x: Tensor, places: Tensor, nearest: bool = False) -> Tensor:
-        """Images or sources (n, C, h, w) at the places (n, 2), of the same shape and type.
-
-        Resized bicubically, as uint8; with `nearest`, pixels are copied, of any type.
-        """
+    def __call__(self, x: Tensor, places: Tensor, ids: bool = False) -> Tensor:
+        """Images, sources or `ids` (n, C, h, w) at the places (n, 2), of the same shape."""
         n, _, height, width = x.shape
         steps = height // self.grid[0], width // self.grid[1]
         larger = height + self._free[0] * steps[0], width + self._free[1] * steps[1]
-        x = _nearest(x, larger) if nearest else _bicubic(x, larger)
+        x = resize_ids(x, larger) if ids else resize_pixels(x, larger)
         first = corners(places, self._free, steps)
         return _cut(x, torch.arange(n, device=x.device), first, (height, width))
 
@@ -143,6 +138,7 @@ def cropped(data: DataSet, size: int | None) -> DataSet:
         x=Crops(data.x, (size, size), grid),
         source=source,
         provenance={**data.provenance, "crops": note},
+        smaller={},
     )
 
 
@@ -182,19 +178,3 @@ def _cut(x: Tensor, index: Tensor, first: tuple[Tensor, Tensor], size: Size) -> 
     """Images index (n,) of x (N, C, H, W), cut from `first` on: (n, C, *size)."""
     windows = x.unfold(2, size[0], 1).unfold(3, size[1], 1)  # all of them, without a copy
     return windows[index, :, first[0], first[1]]
-
-
-def _bicubic(x: Tensor, size: Size) -> Tensor:
-    if x.shape[2:] == size:
-        return x
-    y = F.interpolate(x.float(), size, mode="bicubic", antialias=True)
-    return y.round_().clamp_(0, 255).to(x.dtype)
-
-
-def _nearest(x: Tensor, size: Size) -> Tensor:
-    """By indices: interpolate takes no integers. A pixel is the one that its middle falls into."""
-    rows, columns = (
-        (2 * torch.arange(new, device=x.device) + 1) * old // (2 * new)
-        for new, old in zip(size, x.shape[2:], strict=True)
-    )
-    return x[:, :, rows[:, None], columns]

@@ -154,7 +154,7 @@ def test_jitter_is_a_resize_and_a_crop(more: int) -> None:
 
 def test_ids_are_copied_from_the_nearest_pixel() -> None:
     ids = torch.randint(0, 60_000, (2, 2, 12, 12), dtype=torch.int32)
-    got = Jitter(5, (12, 12), (12, 12))(ids, torch.zeros(2, 2), nearest=True)
+    got = Jitter(5, (12, 12), (12, 12))(ids, torch.zeros(2, 2), ids=True)
     assert got.dtype == torch.int32
     for result, image in zip(got.flatten(0, 1), ids.flatten(0, 1), strict=True):
         pil = Image.fromarray(image.numpy()).resize((17, 17), Image.Resampling.NEAREST)
@@ -195,6 +195,55 @@ def test_jitter_of_more_than_the_image() -> None:
     assert Jitter(64, (64, 80), (64, 80))
     with pytest.raises(UserError, match="jitter is 65, .* see 80x64 pixels: give at most 64"):
         Jitter(65, (64, 80), (64, 80))
+
+
+def test_a_quarter_is_jittered_beside_its_image_in_a_batch() -> None:
+    columns = torch.arange(0, 256, 4, dtype=torch.uint8).expand(N, 1, 64, 64)
+    data = DataSet("ramp", columns, source=columns[:, :, 1::4, 1::4] + 2)
+    batches = loader(data, condition="images", jitter=8, flip=True)
+    assert batches.spec.source == (1, 16, 16)
+    for _ in range(4):
+        x, y = next(batches)
+        means = torch.nn.functional.avg_pool2d(x, 4)
+        assert y is not None and (means - y)[:, :, :, 2:-2].abs().max() < 3 / 127.5
+    with pytest.raises(UserError, match="jitter is 6, .* multiples of 4 only"):
+        loader(data, condition="images", jitter=6)
+    assert next(loader(data, jitter=6)).y is None
+
+
+def test_ids_are_cropped_and_mirrored_with_their_images() -> None:
+    x = numbered(N, 16, 24)
+    data = DataSet("ids", x, source=x[:, 1:].int() + 300, source_kind="ids")
+    batches = loader(cropped(data, 8), condition="images", flip=True)
+    for _ in range(4):
+        x, y = next(batches)
+        assert y is not None and y.dtype == torch.int32 and y.shape == (8, 2, 8, 8)
+        assert torch.equal(values(x)[:, 1:] + 300, y.long())
+    jittered = next(loader(data, condition="images", jitter=4)).y
+    assert jittered is not None and jittered.shape == (8, 2, 16, 24)
+
+
+def test_unpaired_sets_have_places_of_their_own() -> None:
+    data = cropped(DataSet("sets", numbered(N, 16, 24), source=numbered(17, 16, 24)), 8)
+    assert data.source is not None and len(data.source) == 17
+    settings: dict[str, Any] = {"condition": "unpaired", "jitter": 4}
+    first, second = loader(data, **settings), loader(data, **settings)
+    next(first)
+    second.position = first.position
+    for _ in range(4):
+        a, b = next(first), next(second)
+        assert_same(a, b)
+        assert a.y is not None and not torch.equal(a.x[:, 1:, 0, 0], a.y[:, 1:, 0, 0])
+
+
+def test_a_stage_averages_the_jittered_images() -> None:
+    data = cropped(numbered_pair(1), 8)
+    large, small = loader(data, jitter=4, flip=True), loader(data, jitter=4, flip=True)
+    small.resize(8, (4, 4))
+    expected = torch.nn.functional.avg_pool2d(values(next(large).x).float(), 2)
+    assert torch.allclose(next(small).x, expected / 127.5 - 1, atol=1e-6)
+    kept = replace(numbered_pair(1), smaller={8: numbered(N, 8, 8)})
+    assert cropped(kept, 8).smaller == {}
 
 
 SETTINGS: list[dict[str, Any]] = [
@@ -265,6 +314,7 @@ def test_two_workers_equal_none_and_a_file_its_images_in_memory(file: DataSet) -
     for position in (0, 20 * 8, 13):
         for one in (plain, inside, workers):
             one.position = position
+            one.resize(8 if position else 12)
         for _ in range(5):
             batch = next(plain)
             assert_same(batch, next(inside))

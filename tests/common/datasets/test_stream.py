@@ -77,12 +77,14 @@ def test_resizing_waits_for_an_index() -> None:
     assert torch.equal(x[index], square(x.images[index], 4))
 
 
-def test_sources_of_the_same_size_go_along() -> None:
+def test_sources_keep_their_proportion() -> None:
     pairs = replace(DATA, source=255 - DATA.x)  # type: ignore[arg-type, operator]
     small, other = collect(as_stream(resized(pairs, 4))), resized(DATA, 4)
     assert small.source is not None and small.source.shape == (11, 3, 4, 4)
     assert small.x.shape == (11, 3, 4, 4)
-    assert other.source is DATA.source
+    assert other.source is not None and other.source.shape == (11, 1, 2, 2)
+    rows = torch.arange(11)
+    assert torch.equal(other.source[rows], square(DATA.source, 2))  # type: ignore[arg-type]
     assert other.provenance == {"source": "a test", "resized": "8x8 to 4x4, bicubic"}
 
 
