@@ -65,7 +65,7 @@ class Crops:
 
 
 class Jitter:
-    """Images resized to `more` pixels more on each side, and cut to their size again.
+    """Images made `more` pixels higher and wider, and cut to their size again.
 
     size: (H, W) of the images. grid: the cells that they have in common with their sources, which
     grow by the same factor. UserError if `more` is above a side, or no whole cells.
