@@ -81,6 +81,14 @@ class AlgorithmConfig(_Strict):
     """
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
+    ada_target: Rate = 0.0
+    """Adapt how often each operation of diffaugment (of all three if none is given) happens to an
+    image, from never at the start, so that the mean sign of D's logits of real images is this; 0.6
+    is the paper's (Karras et al. 2020). 0: always. For algorithms whose D has a zero between real
+    and generated images.
+    """
+    ada_images: Count = 500_000
+    """Real images in which the probability that ada_target adapts may come from 0 to 1."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) that the networks want for images of this size: here the next multiple of 8,

@@ -40,14 +40,18 @@ class Algorithm:
         Raises UserError where there is nothing to augment.
         """
         networks = self.build(config, spec)
-        if config.diffaugment:
-            from ganlib.common.augment import augment_input
+        if config.diffaugment or config.ada_target:
+            import torch
+
+            from ganlib.common.augment import POLICIES, augment_input, augment_inputs
 
             if "dis" not in networks:
                 raise UserError("This algorithm has no discriminator that diffaugment could serve.")
             if spec.image[1:] == (1, 1):
                 raise UserError("diffaugment is for images, and these data are points.")
-            networks["dis"] = augment_input(networks["dis"], config.diffaugment)
+            wrap = augment_inputs if config.condition == "images" else augment_input
+            p = torch.zeros(()) if config.ada_target else None
+            networks["dis"] = wrap(networks["dis"], config.diffaugment or tuple(POLICIES), p)
         return networks
 
 
