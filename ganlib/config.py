@@ -76,8 +76,8 @@ class AlgorithmConfig(_Strict):
     dequantize: bool = False
     """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
     jitter: Interval = 0
-    """Resize training images to this many pixels more in height and in width, and cut their size out
-    of them at a random place.
+    """Resize training images to this many pixels more in height and in width, and cut their size
+    out of them at a random place.
     """
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
