@@ -19,9 +19,10 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
     """The updater on its device with its data, and the test set if there is one."""
     algorithm, s = algorithms[settings.run.algorithm], settings.run
     condition = settings.algorithm.condition
+    translates = condition in ("images", "unpaired")
     with ranks.first_alone():  # it downloads what is to be downloaded
         data = open_dataset(s.dataset, s.data_root, "train", s.size, s.crop)
-        test = _test_set(settings) if settings.evaluates or condition == "images" else None
+        test = _test_set(settings) if settings.evaluates or translates else None
     spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
     _check_batch(settings, spec, device)
     loader = Loader(
@@ -37,8 +38,8 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = assemble(algorithm, settings.algorithm, loader, spec, device)
-    if condition == "images":
-        updater.held_out = loader.over(test or data)
+    if translates:
+        updater.held_out = loader.over(data if test is None or test.source is None else test)
     return updater, test
 
 
@@ -51,7 +52,9 @@ def _test_set(settings: Settings) -> DataSet | None:
 
 
 def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> None:
-    """UserError if not even the images of a batch fit the memory."""
+    """UserError if not even the images of a batch, or numbers of four bytes in their place, fit
+    the memory.
+    """
     share = settings.algorithm.batch_size // (settings.run.accumulate * ranks.count())
     pixels = prod(spec.image) + prod(spec.source or (0,))
     memory.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)
