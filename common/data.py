@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.ahead import WORKERS, Ahead, read
+from ganlib.common.condition import Condition, check_condition, check_lengths
 from ganlib.common.crops import Jitter, centres, common_grid, in_memory, placed
-from ganlib.common.errors import UserError, did_you_mean
+from ganlib.common.errors import UserError
 from ganlib.common.order import Order, Rows
 from ganlib.common.seeds import generator
 from ganlib.common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, Size, fit_spec
@@ -29,8 +30,6 @@ __all__ = [
     "Size",
     "fit_spec",
 ]
-
-Condition = Literal["labels", "images", "unpaired"] | None
 
 
 class Batch(NamedTuple):
@@ -87,8 +86,7 @@ class Loader(Iterator[Batch]):
         ranks: int = 1,
         workers: int = WORKERS,
     ) -> None:
-        _check_word(condition)
-        _check_data(data, condition)
+        check_condition(data, condition)
         _check_share(batch_size, rank, ranks)
         self.data, self.spec, self.batch_size, self.seed = data, spec, batch_size, seed
         self.condition, self.device, self.dtype = condition, torch.device(device), dtype
@@ -154,7 +152,7 @@ class Loader(Iterator[Batch]):
         """A loader over other data with the same settings."""
         other = self.fork(self.stream)
         if data is not self.data:
-            _check_lengths(data, self.condition)
+            check_lengths(data, self.condition)
             other.data, other._places = data, {}
         return other
 
@@ -278,42 +276,6 @@ class Loader(Iterator[Batch]):
         n = self.batch_size // self.ranks
         rows = self._orders[order].rows(self.position + self.rank * n, n, self.device)
         return rows._replace(crops=centres(n)) if self._still else rows
-
-
-def _check_word(condition: object) -> None:
-    known = [w for part in get_args(Condition) for w in get_args(part) if isinstance(w, str)]
-    if condition is not None and condition not in known:
-        near = did_you_mean(str(condition), [*known, "None"])
-        raise UserError(f"The condition of this algorithm cannot be {condition!r}.{near}")
-
-
-def _check_data(data: DataSet, condition: Condition) -> None:
-    if condition == "labels" and data.y is None:
-        raise UserError(f"This algorithm needs labels and the data set '{data.name}' has none.")
-    if condition == "images" and data.source is None:
-        raise UserError(
-            f"This algorithm needs pairs of images and the data set '{data.name}' has none."
-        )
-    if condition == "unpaired" and data.source is None:
-        raise UserError(
-            "This algorithm needs two sets of images and the data set "
-            f"'{data.name}' has one: give an .h5 file with a source."
-        )
-    if len(data) == 0:
-        raise UserError(f"The data set '{data.name}' has no images.")
-    _check_lengths(data, condition)
-
-
-def _check_lengths(data: DataSet, condition: Condition) -> None:
-    if data.source is None or condition not in ("images", "unpaired"):
-        return
-    if len(data.source) == 0:
-        raise UserError(f"The data set '{data.name}' has no source images.")
-    if condition == "images" and len(data.source) != len(data):
-        raise UserError(
-            f"This algorithm needs pairs of images, and the data set '{data.name}' has "
-            f"{len(data):,} images and {len(data.source):,} sources, which are no pairs."
-        )
 
 
 def _check_share(batch_size: int, rank: int, ranks: int) -> None:
