@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ganlib.common.crops import Croppable
 from ganlib.common.errors import UserError
 from ganlib.common.spec import Images
 
@@ -29,9 +30,13 @@ BATCHES = 2  # that each process is ahead, of the size that there was at its sta
 TIMEOUT = 120  # seconds without a batch, after which a process is given up
 
 
-def read(images: Images, index: Tensor) -> Tensor:
-    """images[index]; UserError if they cannot be read."""
+def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
+    """images[index], or their crops at these places (n, 2) if they are crops and places are given;
+    UserError if they cannot be read.
+    """
     try:
+        if places is not None and isinstance(images, Croppable):
+            return images.crops(index, places)
         return images[index]
     except UserError:
         raise
@@ -42,7 +47,7 @@ def read(images: Images, index: Tensor) -> Tensor:
 
 class Ahead:
     """Rows of all `images`, by name, in the order that `order` gives a part at a time: an index
-    tensor (n,) for each name.
+    tensor (n,) and the places (n, 2) of crops for each name.
 
     With `pin`, they lie in pinned memory. UserError if images cannot be read, or if a process
     ended or stood still. `close()`, or to forget it, ends the processes.
@@ -51,12 +56,12 @@ class Ahead:
     def __init__(
         self,
         images: Mapping[str, Images],
-        order: Iterator[Mapping[str, Tensor]],
+        order: Iterator[Mapping[str, tuple[Tensor, Tensor]]],
         workers: int,
         pin: bool,
     ) -> None:
         self._over: dict[str, Tensor] = {}  # what is left of the last part
-        parts = ({name: part[name].numpy() for name in images} for part in order)
+        parts = ({name: [t.numpy() for t in part[name]] for name in images} for part in order)
         # of processes more than cores, and of forks beside threads (Python 3.12), it is warned
         with _signals_blocked(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -113,10 +118,10 @@ class _Reader(Dataset[Any]):
     def __init__(self, images: Mapping[str, Images]) -> None:
         self.images = images
 
-    def __getitem__(self, index: Any) -> dict[str, Tensor] | UserError:
-        rows = {name: torch.from_numpy(part) for name, part in index.items()}
+    def __getitem__(self, part: Any) -> dict[str, Tensor] | UserError:
+        drawn = {name: map(torch.from_numpy, arrays) for name, arrays in part.items()}
         try:
-            return {name: read(images, rows[name]) for name, images in self.images.items()}
+            return {name: read(images, *drawn[name]) for name, images in self.images.items()}
         except UserError as error:  # raised here, it would reach the user with a traceback
             return UserError(*error.args)
 

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ganlib.common.ahead import WORKERS, Ahead, read
 from ganlib.common.condition import Condition, check_condition, check_lengths
+from ganlib.common.crops import Jitter, centres, common_grid, in_memory, placed
 from ganlib.common.errors import UserError
 from ganlib.common.order import Order, Rows
 from ganlib.common.seeds import generator
 from ganlib.common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, Size, fit_spec
-from ganlib.common.transfer import place, upload
+from ganlib.common.transfer import upload
 
 __all__ = [
     "POINTS",
@@ -52,11 +53,13 @@ class Loader(Iterator[Batch]):
     """Endless batches; batch k is a function of (data, settings, seed, k) alone.
 
     Its whole state is `position`, counted in images. Each epoch visits every image once, in an
-    order (and with flips) that depends on (seed, stream, epoch); a batch may reach over its end.
+    order (and with flips and places of crops) that depends on (seed, stream, epoch); a batch may
+    reach over its end. x and its source are mirrored, cropped and jittered alike; for `jitter`, in
+    pixels, see crops.Jitter.
     With `dequantize`, x is (value + U(0, 1)) / 128 - 1, in [-1, 1), in place of value / 127.5 - 1.
 
-    condition: what y is. "labels"; "images", the sources of the batch's own images, mirrored as
-    they are; "unpaired": the next sources, with flips, an order and epochs of their own.
+    condition: what y is. "labels"; "images", the sources of the batch's own images;
+    "unpaired": the next sources, with flips, places, an order and epochs of their own.
 
     Of `ranks` processes, each is given its own rows of a batch: number `rank` those from
     rank * batch_size / ranks on. `batch_size` and `position` count the images of all.
@@ -76,6 +79,7 @@ class Loader(Iterator[Batch]):
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         flip: bool = False,
+        jitter: int = 0,
         dequantize: bool = False,
         stream: str = "",
         rank: int = 0,
@@ -88,6 +92,7 @@ class Loader(Iterator[Batch]):
         self.condition, self.device, self.dtype = condition, torch.device(device), dtype
         self.flip, self.dequantize, self.stream = flip, dequantize, stream
         self.rank, self.ranks, self.workers = rank, ranks, workers
+        self._jitter, self._still = self._make_jitter(jitter), False
         self.size: Size | None = None
         self.position = 0
         self._orders: dict[str, Order] = {}
@@ -104,9 +109,16 @@ class Loader(Iterator[Batch]):
         return Batch(x, y)
 
     def condition_at(self, index: Tensor) -> Tensor | None:
-        """The labels, or the sources, with these numbers (n,), not mirrored."""
+        """The labels, or the sources, with these numbers (n,), as still() gives them."""
         flips = torch.zeros(len(index), dtype=torch.bool, device=self.device)
-        return self._condition(Rows(index.cpu(), index.to(self.device), flips), {})
+        rows = Rows(index.cpu(), index.to(self.device), flips, *2 * [centres(len(index))])
+        return self.still()._condition(rows, {})
+
+    def still(self) -> "Loader":
+        """A loader of the same images, neither mirrored nor jittered, and cropped in the middle."""
+        other = self._copy()
+        other.flip, other._jitter, other._still = False, None, True
+        return other
 
     @property
     def n_sources(self) -> int:
@@ -165,7 +177,7 @@ class Loader(Iterator[Batch]):
     def _images(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
         """x (n, C, H, W) of the stage's size, in 0..255."""
         x, whole = self._pick("x", rows, lazy), self._smaller is None
-        x = self._flipped(self.spec.to_image(x) if whole else x, rows)
+        x = self._moved(self.spec.to_image(x) if whole else x, rows)
         if self.size is None or not whole:
             return x.to(self.dtype)
         exact = torch.promote_types(self.dtype, torch.float32)
@@ -177,17 +189,32 @@ class Loader(Iterator[Batch]):
             return None
         if self.condition == "labels":
             return self._pick("y", rows, lazy)
-        y = self._flipped(self.spec.to_source(self._pick("source", rows, lazy)), rows)
-        return y.int() if self.spec.source_kind == "ids" else _centre(y.to(self.dtype))
+        ids = self.spec.source_kind == "ids"
+        y = self._moved(self.spec.to_source(self._pick("source", rows, lazy)), rows, ids)
+        return y.int() if ids else _centre(y.to(self.dtype))
 
-    def _flipped(self, x: Tensor, rows: Rows) -> Tensor:
-        return torch.where(rows.flips[:, None, None, None], x.flip(-1), x) if self.flip else x
+    def _moved(self, x: Tensor, rows: Rows, ids: bool = False) -> Tensor:
+        """Images or sources of the networks' size, some of them mirrored, jittered."""
+        if self.flip:
+            x = torch.where(rows.flips[:, None, None, None], x.flip(-1), x)
+        if self._jitter is not None:
+            x = self._jitter(x, upload(rows.jitter, self.device), ids)
+        return x
+
+    def _make_jitter(self, more: int) -> Jitter | None:
+        image, source = self.spec.image, self.spec.source
+        if self.condition not in ("images", "unpaired"):
+            source = None
+        grid = common_grid(image[1:], None if source is None else source[1:])
+        return Jitter(more, image[1:], grid) if more else None
 
     @property
     def _smaller(self) -> Images | None:
         """The images of this stage's size, if they lie somewhere by themselves."""
         if self.size is None or self.size[0] != self.size[1] or self.spec.fit != "none":
             return None  # of padded or resized images, they would be other parts
+        if self._jitter is not None:
+            return None  # which knows whole images
         return self.data.smaller.get(self.size[0])
 
     def _pick(self, name: str, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
@@ -195,12 +222,12 @@ class Loader(Iterator[Batch]):
         images = self._lying(name)
         key = id(images), self.device
         if key not in self._places:
-            self._places[key] = place(images, self.device)
+            self._places[key] = placed(images, self.device)
         images = self._places[key]
         if isinstance(images, Tensor):  # index_select is ten times as fast as []
             index = rows.here if images.is_cpu else rows.there
             return upload(images.index_select(0, index), self.device)
-        x = lazy[name] if name in lazy else read(images, rows.here)
+        x = lazy[name] if name in lazy else read(images, rows.here, rows.crops)
         return upload(x, self.device)
 
     def _lying(self, name: str) -> Images:
@@ -212,7 +239,7 @@ class Loader(Iterator[Batch]):
         """This batch's rows, by name, of what is no tensor; nothing if no worker reads them."""
         names = ("x", "source") if self.condition in ("images", "unpaired") else ("x",)
         lazy = {name: self._lying(name) for name in names}
-        lazy = {name: images for name, images in lazy.items() if not isinstance(images, Tensor)}
+        lazy = {name: images for name, images in lazy.items() if not in_memory(images)}
         if not (lazy and self.workers):
             self.close()
             return {}
@@ -221,7 +248,7 @@ class Loader(Iterator[Batch]):
         if self._ahead is None or self._ahead_at != at:
             self.close()
             pin = self.device.type == "cuda"
-            self._ahead = Ahead(lazy, _indices(self._copy()), self.workers, pin)
+            self._ahead = Ahead(lazy, _drawn(self._copy()), self.workers, pin)
         # kept only once it has read, so that a loader whose workers failed can start new ones
         ahead, self._ahead = self._ahead, None
         rows = ahead.take(self.batch_size // self.ranks)
@@ -247,7 +274,8 @@ class Loader(Iterator[Batch]):
         if order not in self._orders:
             self._orders[order] = Order(length, self.seed, self.stream, order)
         n = self.batch_size // self.ranks
-        return self._orders[order].rows(self.position + self.rank * n, n, self.device)
+        rows = self._orders[order].rows(self.position + self.rank * n, n, self.device)
+        return rows._replace(crops=centres(n)) if self._still else rows
 
 
 def _check_share(batch_size: int, rank: int, ranks: int) -> None:
@@ -265,12 +293,15 @@ def _by(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _indices(loader: Loader) -> Iterator[dict[str, Tensor]]:
-    """The rows of this loader's batches, of its images and of their sources, on the CPU."""
+def _drawn(loader: Loader) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+    """Which images and sources the batches of this loader hold, and the places of their crops, on
+    the CPU.
+    """
     loader.device = torch.device("cpu")
     while True:
         rows = loader._draw()
-        yield {"x": rows["x"].here, "source": rows["y"].here}
+        x, y = rows["x"], rows["y"]
+        yield {"x": (x.here, x.crops), "source": (y.here, y.crops)}
         loader.position += loader.batch_size
 
 

@@ -75,6 +75,10 @@ class AlgorithmConfig(_Strict):
     """
     dequantize: bool = False
     """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
+    jitter: Interval = 0
+    """Resize training images to this many pixels more in height and in width, and cut their size
+    out of them at a random place.
+    """
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
     ada_target: Rate = 0.0
@@ -107,6 +111,8 @@ class RunConfig(_Strict):
     """Folder with the data set's files."""
     size: Annotated[int, Field(ge=8)] | None = None
     """Resize and crop the images to this many pixels square."""
+    crop: Annotated[int, Field(ge=8)] | None = None
+    """Train on crops of this many pixels square, at random places; scores are of the middles."""
     flip: bool = False
     """Mirror every image with probability 1/2."""
     seed: Interval = 0

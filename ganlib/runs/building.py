@@ -21,7 +21,7 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
     condition = settings.algorithm.condition
     translates = condition in ("images", "unpaired")
     with ranks.first_alone():  # it downloads what is to be downloaded
-        data = open_dataset(s.dataset, s.data_root, "train", s.size)
+        data = open_dataset(s.dataset, s.data_root, "train", s.size, s.crop)
         test = _test_set(settings) if settings.evaluates or translates else None
     spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
     _check_batch(settings, spec, device)
@@ -33,6 +33,7 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
         condition=condition,
         device=device,
         flip=s.flip,
+        jitter=settings.algorithm.jitter,
         dequantize=settings.algorithm.dequantize,
     )
     torch.manual_seed(mix(s.seed, "weights"))
@@ -43,8 +44,9 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
 
 
 def _test_set(settings: Settings) -> DataSet | None:
+    s = settings.run
     try:
-        return open_dataset(settings.run.dataset, settings.run.data_root, "test", settings.run.size)
+        return open_dataset(s.dataset, s.data_root, "test", s.size, s.crop)
     except NoSuchSplit:
         return None
 

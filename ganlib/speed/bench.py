@@ -257,6 +257,7 @@ def assemble(work: Work, device: torch.device) -> Updater:
         0,
         condition=config.condition,
         device=device,
+        jitter=config.jitter,
         dequantize=config.dequantize,
     )
     torch.manual_seed(0)
