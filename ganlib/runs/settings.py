@@ -34,6 +34,7 @@ _TRAJECTORY = (
     "algorithm",
     "dataset",
     "size",
+    "crop",
     "flip",
     "seed",
     "init_from",
