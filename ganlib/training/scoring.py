@@ -87,10 +87,12 @@ def _splits(dataset: str, data_root: Path | None, size: int | None) -> dict[str,
     return found
 
 
-def origin_of(updater: Updater, seed: int, truncation: float | None = None) -> Origin:
-    """Where the images of updater.sample(..., seed, truncation=truncation) come from."""
+def origin_of(
+    updater: Updater, seed: int, truncation: float | None = None, statistics: str | None = None
+) -> Origin:
+    """Where the images of updater.sample() with these arguments come from."""
     weights = "ema" if updater.average is not None else "raw"
-    return Origin(weights, "running", truncation, seed)
+    return Origin(weights, statistics or updater.config.statistics, truncation, seed)
 
 
 def scores_line(

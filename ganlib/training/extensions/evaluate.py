@@ -10,8 +10,8 @@ from ganlib.common.lines import append_line, cut_lines
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.modes import score_points
 from ganlib.training import ranks
-from ganlib.training.sampler import BLOCK
 from ganlib.training.scoring import SCORES, origin_of, progress_bar, scores_line
+from ganlib.training.series import BLOCK
 from ganlib.training.trainer import Extension, Trainer, Trigger
 from ganlib.training.updater import Updater
 
@@ -83,6 +83,6 @@ class Evaluate(Extension):
 
 def _share(updater: Updater, n: int, seed: int) -> Iterator[Tensor]:
     """The blocks of n samples that fall to this rank."""
+    series = updater.series(seed)
     for start in range(BLOCK * ranks.rank(), n, BLOCK * ranks.count()):
-        z, y = updater.latents(range(start, min(start + BLOCK, n)), seed)
-        yield updater.decode(z, y)
+        yield series.images(range(start, min(start + BLOCK, n)))
