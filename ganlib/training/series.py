@@ -78,7 +78,7 @@ class Series:
     @torch.no_grad()
     def code(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """What images are drawn from, truncated: z, or w of a style-based generator."""
-        with self._ready():
+        with self.ready():
             code = self.gen.code(z, y)
             return code if self.truncation is None else self.gen.truncate(code, self.truncation)
 
@@ -87,7 +87,7 @@ class Series:
         """Images of codes, float NCHW in [-1, 1] at the data's own size, or as large as they come
         of sources of another size than the data's.
         """
-        with self._ready():
+        with self.ready():
             x = self.sampler.generate(self.gen, code, y).float()
         source = self.spec.source
         if source is None or y is None or y.shape[2:] == source[1:]:
@@ -104,6 +104,16 @@ class Series:
         _, _, n = self.statistics.partition("standing:")
         return self._standing(int(n)) if n else self.sampler.shown
 
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """The network as it is in sampling, and then as it was."""
+        with evaluating(self.gen):
+            if self.statistics != "batch":
+                yield
+                return
+            with of_the_batch(self.gen):
+                yield
+
     # ---- how it is done ----------------------------------------------------------------------
 
     def _images(self, numbers: Sequence[int]) -> Tensor:
@@ -117,15 +127,6 @@ class Series:
             size = self.config.batch_size
             self._group = k, self._images(range(k * size, (k + 1) * size))
         return self._group[1]
-
-    @contextmanager
-    def _ready(self) -> Iterator[None]:
-        with evaluating(self.gen):
-            if self.statistics != "batch":
-                yield
-                return
-            with of_the_batch(self.gen):
-                yield
 
     def _standing(self, n: int) -> Generator:
         fresh = Series(self.sampler, FRESH, self.truncation, statistics="running")

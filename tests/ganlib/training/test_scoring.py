@@ -75,6 +75,7 @@ def test_origin(make_snapshot: Make, decay: float, weights: str) -> None:
     assert (origin.weights, origin.bn_mode) == (weights, "running")
     assert (origin.truncation, origin.seed) == (0.5, 3)
     assert origin_of(updater, 0).truncation is None
+    assert origin_of(updater, 0, statistics="standing:4").bn_mode == "standing:4"
 
 
 def test_a_line_of_scores_holds_all_of_them(toy_file: Path) -> None:

@@ -7,22 +7,17 @@ from typing import Any
 
 import pytest
 import torch
-from small_methods import FOLDER
 from torch import Tensor
 
 from ganlib.common.errors import UserError
 from ganlib.common.labels import one_hot
-from ganlib.registry import add_plugins, algorithms
 from ganlib.training.sampler import Sampler
 from ganlib.training.series import full_size
 
 Make = Callable[..., Any]
 
 
-@pytest.fixture(autouse=True)
-def small_methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(algorithms, "entries", dict(algorithms.entries))
-    add_plugins(FOLDER)
+pytestmark = pytest.mark.usefixtures("small_methods")
 
 
 def samples(updater: Sampler, n: int, seed: int = 0, **how: Any) -> Tensor:
@@ -170,3 +165,15 @@ def test_sources_of_another_size_give_images_of_another_size(make_updater: Make)
     y = torch.zeros(3, 1, 48, 64)
     z, _ = updater.latents(range(3), 0)
     assert updater.decode(z, y).shape == (3, 1, 48, 64)
+
+
+def test_training_does_not_depend_on_the_statistics_of_sampling(make_updater: Make) -> None:
+    states = []
+    for statistics in ("running", "standing:2", "batch"):
+        updater = make_updater("dcgan", statistics=statistics)
+        for _ in range(2):
+            updater.update()
+            list(updater.sample(5, 0))
+        states.append(updater.state_dict())
+    for state in states[1:]:
+        assert all(torch.equal(t, states[0][name]) for name, t in state.items())
