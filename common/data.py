@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from ganlib.common.ahead import WORKERS, Ahead, read
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.seeds import generator
 from ganlib.common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, fit_spec
 from ganlib.common.transfer import place, upload
@@ -83,6 +83,7 @@ class Loader(Iterator[Batch]):
         ranks: int = 1,
         workers: int = WORKERS,
     ) -> None:
+        _check_word(condition)
         if condition == "labels" and data.y is None:
             raise UserError(f"This algorithm needs labels and the data set '{data.name}' has none.")
         if condition == "images" and data.source is None:
@@ -219,6 +220,13 @@ class Loader(Iterator[Batch]):
             flips = torch.rand(len(self.data), generator=random) < 0.5
             self._order = _Rows(order, upload(order, self.device), upload(flips, self.device))
             self._epoch = epoch, self.device
+
+
+def _check_word(condition: object) -> None:
+    known = [w for part in get_args(Condition) for w in get_args(part) if isinstance(w, str)]
+    if condition is not None and condition not in known:
+        near = did_you_mean(str(condition), [*known, "None"])
+        raise UserError(f"The condition of this algorithm cannot be {condition!r}.{near}")
 
 
 def _check_share(batch_size: int, rank: int, ranks: int) -> None:

@@ -86,6 +86,14 @@ class AlgorithmConfig(_Strict):
     """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
+    ada_target: Rate = 0.0
+    """Adapt how often each operation of diffaugment (of all three if none is given) happens to an
+    image, from never at the start, so that the mean sign of D's logits of real images is this; 0.6
+    is the paper's (Karras et al. 2020). 0: always. For algorithms whose D has a zero between real
+    and generated images.
+    """
+    ada_images: Count = 500_000
+    """Real images in which the probability that ada_target adapts may come from 0 to 1."""
 
     statistics: Statistics = "running"
     """By which means and variances batch normalisation normalises samples: running (training's
@@ -158,7 +166,7 @@ class RunConfig(_Strict):
     evaluation_images: Annotated[int, BeforeValidator(_no_bool), Field(ge=2)] = 10_000
     """Samples to score in an evaluation."""
     metrics: str = "is,fid"
-    """What to score while training, of is, fid, kid, prdc, duplicates."""
+    """What to score while training, of is, fid, kid, prdc, duplicates and a plugin's own."""
     extractor: str | None = None
     """The features to score in; default fashion for the bundled data, inception for others."""
     inception_weights: Path | None = None
@@ -173,4 +181,6 @@ class RunConfig(_Strict):
     extension: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """Add an extension by name; may be repeated."""
     plugin_dir: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
-    """A folder of your own: algorithms, datasets/, extensions/, extractors/; may be repeated."""
+    """A folder of your own: algorithms, datasets/, extensions/, extractors/, metrics/; may be
+    repeated.
+    """

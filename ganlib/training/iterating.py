@@ -7,13 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ganlib.common.augment import probability_of
 from ganlib.common.data import DataSpec, Loader
 from ganlib.common.seeds import mix
 from ganlib.config import AlgorithmConfig
 from ganlib.training import ranks
+from ganlib.training.adaptation import Adaptation, require_calls
 from ganlib.training.average import average_of, follow, left_behind
 from ganlib.training.draws import Draws
 from ganlib.training.guard import Guard
+from ganlib.training.observation import checked
 from ganlib.training.passes import Passes
 from ganlib.training.sampler import Sampler
 from ganlib.training.steps import Steps
@@ -33,6 +36,7 @@ class Iterating(Sampler):
     schedule: Callable[[int], dict[str, float]]
     clock: Tensor
     bad: Tensor
+    ada_seen: Tensor
 
     def __init__(
         self,
@@ -46,6 +50,9 @@ class Iterating(Sampler):
         self.now: dict[str, Tensor] = {}
         self.register_buffer("clock", torch.tensor(0), persistent=False)
         self.register_buffer("bad", torch.tensor([-1, -1]), persistent=False)
+        if config.ada_target:
+            require_calls(type(self))
+            self.register_buffer("ada_seen", torch.zeros(4))
         self.passes = Passes()
         self.streams = Streams(data, self.passes)
         self.random = Draws(self.passes, lambda: next(self.parameters()))
@@ -63,6 +70,12 @@ class Iterating(Sampler):
     def guard(self) -> Guard:
         """Against losses and gradients that are not finite."""
         return Guard(self.clock, self.bad)
+
+    @property
+    def adaptation(self) -> Adaptation:
+        """Of D's augmentation, where the settings have a target."""
+        p, c = probability_of(self.get_submodule("dis")), self.config
+        return Adaptation(p, self.ada_seen, c.ada_target, c.ada_images)
 
     def update(self) -> dict[str, Tensor]:
         """One iteration; a function of (weights, seed, iteration) alone. Returns detached 0-dim
@@ -85,7 +98,9 @@ class Iterating(Sampler):
         """The work of one update, all of it on the device."""
         self.random.restart()
         own = self._own_buffers() if self.passes.shares > 1 else []
-        values = self.passes.run(self.update_core, own)
+        values = self.passes.run(lambda: checked(self.update_core()), own)
+        if self.config.ada_target:
+            values |= self.adaptation.move()
         if self.average is not None:
             # nothing follows once a loss was not finite, as nothing moves
             part = self.now["ema"].masked_fill(~self.guard.ok, 0)

@@ -15,8 +15,10 @@ from ganlib.common.datasets._stream import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.sources import open_dataset
 from ganlib.evaluation import Evaluator, Origin, Score
+from ganlib.evaluation.blocks import Batch
 from ganlib.evaluation.features import Options, default_extractor, make_extractor
 from ganlib.evaluation.references import Progress
+from ganlib.training.series import BLOCK
 from ganlib.training.updater import Updater
 
 SPLITS = ("train", "test")
@@ -93,6 +95,24 @@ def origin_of(
     """Where the images of updater.sample() with these arguments come from."""
     weights = "ema" if updater.average is not None else "raw"
     return Origin(weights, statistics or updater.config.statistics, truncation, seed)
+
+
+def samples_to_score(
+    updater: Updater,
+    n: int,
+    seed: int,
+    batch_size: int = BLOCK,
+    truncation: float | None = None,
+    statistics: str | None = None,
+    rank: int = 0,
+    world: int = 1,
+) -> Iterator[Batch]:
+    """The batches of updater.sample(...), each with the labels that were asked for, None if none
+    were; of several ranks those batches that fall to this one.
+    """
+    series = updater.series(seed, truncation, statistics=statistics)
+    for start in range(batch_size * rank, n, batch_size * world):
+        yield series.labelled(range(start, min(start + batch_size, n)))
 
 
 def scores_line(

@@ -63,8 +63,9 @@ class Series:
 
     def labelled(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """images(numbers) and the classes that were asked for, None where there are no classes."""
+        images = self.images(numbers)
         y = self._told(numbers) if self.config.condition == "labels" else None
-        return self.images(numbers), y
+        return images, None if y is None else y.to(images.device)
 
     def latents(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """z (len(numbers), n_hidden) of these samples, and what they are told."""

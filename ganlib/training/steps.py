@@ -1,12 +1,13 @@
 """Steps by the gradients of losses, which are means over the shares of a batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ganlib.common.errors import UserError, did_you_mean
 from ganlib.training.descent import check_state, descend, parameters_of
 from ganlib.training.guard import Guard
 from ganlib.training.passes import Passes
@@ -15,18 +16,22 @@ from ganlib.training.passes import Passes
 class Steps:
     """Optimizers, each under the name of the loss that it descends.
 
-    Learning rates are what they are when this is made, times a factor in each step.
+    Learning rates are what they are when this is made, times a factor in each step. reached: the
+    id() of every parameter that had a gradient in a step so far, whatever its value.
     """
 
     def __init__(self, optimizers: Mapping[str, Optimizer], passes: Passes) -> None:
         self._optimizers, self._passes = optimizers, passes
         self._rates = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
+        self.reached: set[int] = set()
 
     def take(self, losses: dict[str, Tensor], factor: Tensor, guard: Guard) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.
 
-        factor: 0-dim. Nothing moves once a loss or a gradient was not finite.
+        factor: 0-dim. Nothing moves once a loss or a gradient was not finite. UserError for a name
+        that no optimizer has.
         """
+        self._check(losses)
         last = next(reversed(losses))
         gradients = {
             name: torch.autograd.grad(
@@ -37,6 +42,7 @@ class Steps:
             )
             for name, loss in losses.items()
         }
+        self._note(gradients)
         values = [loss.detach().clone() for loss in losses.values()]
         given = [g for of_one in gradients.values() for g in of_one if g is not None]
 
@@ -58,6 +64,17 @@ class Steps:
             check_state(optimizer, state[name])
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state[name], "param_groups": groups})
+
+    def _check(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._optimizers:
+                near = did_you_mean(name, self._optimizers)
+                raise UserError(f"step({name}=...): there is no optimizer '{name}'.{near}")
+
+    def _note(self, gradients: Mapping[str, Sequence[Tensor | None]]) -> None:
+        for name, of_one in gradients.items():
+            pairs = zip(parameters_of(self._optimizers[name]), of_one, strict=True)
+            self.reached.update(id(p) for p, g in pairs if g is not None)
 
     def _descend(
         self,

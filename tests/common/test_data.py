@@ -356,3 +356,11 @@ def test_missing_conditions(missing: str, condition: str, words: str) -> None:
 def test_no_images() -> None:
     with pytest.raises(UserError, match="has no images"):
         Loader(numbered(0), spec_of(numbered()), 4, 0)
+
+
+def test_a_condition_of_no_known_word() -> None:
+    for word, near in (("label", "Did you mean 'labels'"), ("none", "Did you mean 'None'")):
+        with pytest.raises(UserError, match=f"cannot be '{word}'. {near}"):
+            Loader(numbered(), spec_of(numbered()), 4, 0, condition=word)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="cannot be 7. There are: None, .*images, labels"):
+        Loader(numbered(), spec_of(numbered()), 4, 0, condition=7)  # type: ignore[arg-type]
