@@ -15,6 +15,7 @@ from ganlib.common.layers import evaluating
 from ganlib.common.net import Generator
 from ganlib.common.noise import masks_by
 from ganlib.common.seeds import generator, mix
+from ganlib.config import sampling_statistics
 from ganlib.training.statistics import of_the_batch, standing
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Series:
     ) -> None:
         self.sampler, self.seed, self.truncation = sampler, seed, truncation
         self.config, self.spec = sampler.config, sampler.spec
-        self.statistics = statistics or self.config.statistics
+        self.statistics = _known(statistics or self.config.statistics)
         _check(y, self.config.condition, self.spec.n_classes)
         self.y = self._whole_groups(y) if isinstance(y, Tensor) else y
         self._group: tuple[int, Tensor] | None = None  # the last one, and its number
@@ -91,7 +92,7 @@ class Series:
         with self.ready():
             x = self.sampler.generate(self.gen, code, y).float()
         source = self.spec.source
-        if source is None or y is None or y.shape[2:] == source[1:]:
+        if source is None or y is None or y.dim() != 4 or y.shape[2:] == source[1:]:
             x = self.spec.to_native(full_size(x, self.spec.image))
         return x.clamp(-1, 1)
 
@@ -189,6 +190,13 @@ class Series:
         if self.config.condition == "labels" and y.is_floating_point():
             rest = one_hot(rest, self.spec.n_classes, y)
         return torch.cat([y, rest.to(y.device)])
+
+
+def _known(statistics: str) -> str:
+    try:
+        return sampling_statistics(statistics)
+    except ValueError as error:
+        raise UserError(f"statistics is '{statistics}', but {error}.") from None
 
 
 def full_size(x: Tensor, image: tuple[int, int, int]) -> Tensor:

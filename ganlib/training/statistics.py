@@ -33,10 +33,12 @@ def of_the_batch(network: nn.Module) -> Iterator[None]:
 @torch.no_grad()
 def standing(network: N, run: Callable[[N, int], object], n: int) -> N:
     """A copy of the network whose running statistics are the means over n batches; run(copy, k)
-    passes batch k through it, in evaluation mode.
+    passes batch k through it, in evaluation mode. The network itself if it has none.
 
     What torch.optim.swa_utils.update_bn computes, with all other layers as they are in sampling.
     """
+    if not _norms(network):
+        return network
     copy = deepcopy(network).eval()
     seen: dict[BatchNorm, list[tuple[Tensor, Tensor]]] = {}
 

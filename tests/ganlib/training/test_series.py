@@ -91,6 +91,7 @@ def test_classes_that_are_asked_for(make_updater: Make) -> None:
 @pytest.mark.parametrize(
     ("name", "y", "sentence"),
     [
+        ("dcgan", torch.zeros(4, 3), "told nothing but its latents"),
         ("dcgan", 1, "told nothing but its latents"),
         ("labelled", 3, "y is 3: there are classes 0 to 2"),
         ("labelled", torch.tensor([0, 1, 2, -1]), "there are classes 0 to 2"),
@@ -177,3 +178,8 @@ def test_training_does_not_depend_on_the_statistics_of_sampling(make_updater: Ma
         states.append(updater.state_dict())
     for state in states[1:]:
         assert all(torch.equal(t, states[0][name]) for name, t in state.items())
+
+
+def test_statistics_that_are_none(make_updater: Make) -> None:
+    with pytest.raises(UserError, match="statistics is 'mine', but should be running, batch"):
+        make_updater("dcgan").series(0, statistics="mine")
