@@ -79,7 +79,9 @@ def model_card(model: Model) -> dict[str, Any]:
         "paper": " ".join(paper.split()),
         "weights": "moving average" if updater.average is not None else "as trained last",
         "parameters": sum(p.numel() for p in gen.parameters()),
-        "latent": {"distribution": LATENTS[gen.latent], "size": gen.n_hidden},
+        "latent": {"distribution": LATENTS[gen.latent], "size": gen.n_hidden}
+        if gen.n_hidden
+        else None,
         "condition": _condition(updater.config.condition, spec),
         "statistics": updater.config.statistics,
         "images": {"shape": list(spec.native), "range": [-1, 1], "fit": _fit(spec)},

@@ -118,6 +118,7 @@ def test_onnx_of_a_translator_takes_images_of_any_size(run: Run, small_snapshot:
     card = json.loads(Path("out/model_card.json").read_text())
     assert card["onnx"] == {"y": ["n", 1, "height", "width"]}
     assert card["condition"] == {"kind": "images", "shape": [1, 32, 32], "values": "[-1, 1]"}
+    assert card["latent"] is None
     assert card["statistics"] == "batch" and "dataset=" in card["python"]
     model = ganlib.load(path)
     for shape in ((1, 1, 32, 32), (3, 1, 48, 64)):
