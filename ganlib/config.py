@@ -84,6 +84,10 @@ class AlgorithmConfig(_Strict):
     """
     dequantize: bool = False
     """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
+    jitter: Interval = 0
+    """Resize training images to this many pixels more in height and in width, and cut their size
+    out of them at a random place.
+    """
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
     ada_target: Rate = 0.0
@@ -103,7 +107,7 @@ class AlgorithmConfig(_Strict):
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) that the networks want for images of this size: here the next multiple of 8,
-        square; points, which are images of one pixel, stay points.
+        square; points, which are images of one pixel, stay points. Sources follow in proportion.
         """
         if height == width == 1:
             return 1, 1
@@ -122,6 +126,8 @@ class RunConfig(_Strict):
     """Folder with the data set's files."""
     size: Annotated[int, Field(ge=8)] | None = None
     """Resize and crop the images to this many pixels square."""
+    crop: Annotated[int, Field(ge=8)] | None = None
+    """Train on crops of this many pixels square, at random places; scores are of the middles."""
     flip: bool = False
     """Mirror every image with probability 1/2."""
     seed: Interval = 0
@@ -142,6 +148,10 @@ class RunConfig(_Strict):
     """Compile the losses; default on a GPU if the run is long enough to repay it."""
     accumulate: Count = 1
     """Take each batch in this many passes, if it does not fit the memory; gradients are averaged.
+    """
+    checkpoint_blocks: bool = False
+    """Keep of each block of the networks what goes into it, and compute the rest again for the
+    gradients: less memory for more time, and the same numbers.
     """
     sync_bn: bool = False
     """Take the statistics of batch normalisation over all GPUs, not over each one's share."""

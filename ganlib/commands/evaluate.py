@@ -33,6 +33,7 @@ class Asked:
     reference: str | None
     dataset: str | None
     size: int | None
+    crop: int | None
     n: int
     best: bool
     seed: int
@@ -76,6 +77,12 @@ class Asked:
     type=int,
     metavar="N",
     help="Bring the real images to N x N pixels.  [default: the run's, or their own]",
+)
+@click.option(
+    "--crop",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Take N x N pixels out of the middle of the real images.  [default: the run's, or all]",
 )
 @click.option(
     "-n",
@@ -254,10 +261,13 @@ def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
     run = {} if asked.dataset is not None else target.settings
     root = asked.data_root or (Path(run["data_root"]) if run.get("data_root") else None)
     size = target.settings.get("size") if asked.size is None else asked.size
+    crop = target.settings.get("crop") if asked.crop is None else asked.crop
     name = asked.extractor or run.get("extractor")
     dataset = asked.dataset or run.get("dataset")
     with reading(asked.reference or str(dataset)):
-        return make_evaluator(dataset, root, size, name, _options(asked), device, asked.reference)
+        return make_evaluator(
+            dataset, root, size, name, _options(asked), device, asked.reference, crop
+        )
 
 
 def _options(asked: Asked) -> "Options":

@@ -29,6 +29,7 @@ _TRAJECTORY = (
     "algorithm",
     "dataset",
     "size",
+    "crop",
     "flip",
     "seed",
     "init_from",

@@ -136,7 +136,7 @@ def _condition(condition: str | None, spec: DataSpec) -> Any:
     if condition == "labels":
         return {"kind": "labels", "classes": list(spec.classes) or spec.n_classes}
     assert spec.source is not None
-    values = {"image": "[-1, 1]", "ids": "whole numbers: class and instance of each pixel"}
+    values = {"image": "[-1, 1]", "ids": "int32: class and instance of each pixel"}
     return {"kind": condition, "shape": list(spec.source), "values": values[spec.source_kind]}
 
 

@@ -93,7 +93,7 @@ def _examples(model: Model) -> dict[str, Tensor]:
         inputs["y"] = torch.zeros(2, dtype=torch.int64)
     elif translates(model.updater):
         assert spec.source is not None
-        dtype = torch.int64 if spec.source_kind == "ids" else torch.float32
+        dtype = torch.int32 if spec.source_kind == "ids" else torch.float32
         inputs["y"] = torch.zeros(2, *spec.source, dtype=dtype)
     return {name: x.to(model.updater.clock.device) for name, x in inputs.items()}
 

@@ -47,10 +47,14 @@ def give_sources(
 
 
 def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> DataSet:
+    how = settings.get("size"), settings.get("crop")
     try:
-        return open_dataset(dataset, root, "test", settings.get("size"))
+        test = open_dataset(dataset, root, "test", *how)
+        if test.source is not None:
+            return test
     except NoSuchSplit:
-        return open_dataset(dataset, root, "train", settings.get("size"))
+        pass
+    return open_dataset(dataset, root, "train", *how)
 
 
 def _loader(updater: Updater, data: DataSet) -> Loader:

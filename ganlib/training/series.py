@@ -171,9 +171,9 @@ class Series:
         only those of these numbers are read.
         """
         held_out = self.sampler.held_out
-        if held_out is None or held_out.data.source is None:
+        if held_out is None:
             raise UserError("This generator translates images: give the data set that holds them.")
-        n = len(held_out.data.source)
+        n = held_out.n_sources
         orders = {
             k: torch.randperm(n, generator=generator(self.seed, "source", k))
             for k in {i // n for i in numbers}
