@@ -10,7 +10,7 @@ from ganlib.common.seeds import generator
 
 
 class Dropout(nn.Dropout):
-    """Dropout that is a generator's noise, as in pix2pix (Isola et al. 2017, section 3.2).
+    """Dropout that is a generator's noise, as in pix2pix (Isola et al. 2017, section 3.1).
 
     In training mode nn.Dropout's. In evaluation mode everything passes, but within masks_by(),
     where every sample has the mask of its own seed, whatever else is in its batch.

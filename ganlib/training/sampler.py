@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Loader
@@ -40,7 +39,6 @@ class Sampler(nn.Module):
         assert isinstance(gen, Generator)
         return gen
 
-    @torch.no_grad()
     def sample(
         self,
         n: int,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.labels import one_hot
 from ganlib.common.layers import evaluating
@@ -47,7 +48,7 @@ class Series:
         self.sampler, self.seed, self.truncation = sampler, seed, truncation
         self.config, self.spec = sampler.config, sampler.spec
         self.statistics = _known(statistics or self.config.statistics)
-        _check(y, self.config.condition, self.spec.n_classes)
+        _check(y, self.config.condition, self.spec)
         self.y = self._whole_groups(y) if isinstance(y, Tensor) else y
         self._group: tuple[int, Tensor] | None = None  # the last one, and its number
 
@@ -204,15 +205,20 @@ def full_size(x: Tensor, image: tuple[int, int, int]) -> Tensor:
     return x if x.shape[2:] == image[1:] else F.interpolate(x, image[1:], mode="nearest")
 
 
-def _check(y: int | Tensor | None, condition: str | None, n_classes: int) -> None:
+def _check(y: int | Tensor | None, condition: str | None, spec: DataSpec) -> None:
     if y is None:
         return
     if condition is None:
         raise UserError("This generator is told nothing but its latents: leave y out.")
-    if condition != "labels":
-        if not isinstance(y, Tensor) or y.dim() != 4:
-            raise UserError("This generator translates images: give y as (n, C, H, W).")
+    if condition == "labels":
+        _check_classes(y, spec.n_classes)
         return
+    channels = None if spec.source is None else spec.source[0]
+    if not isinstance(y, Tensor) or y.dim() != 4 or y.shape[1] != channels:
+        raise UserError(f"This generator translates images: give y as (n, {channels}, H, W).")
+
+
+def _check_classes(y: int | Tensor, n_classes: int) -> None:
     if isinstance(y, Tensor) and y.is_floating_point():
         if y.dim() != 2 or y.shape[1] != n_classes:
             raise UserError(f"y is {tuple(y.shape)}: give (n, {n_classes}), a column for a class.")

@@ -1,8 +1,9 @@
 """By which means and variances batch normalisation normalises samples.
 
 "running": those that training has averaged. "standing:N": those of N batches of fresh latents,
-averaged afterwards (BigGAN: Brock et al. 2019, section 3.1). "batch": those of the samples
-themselves, in groups as large as a batch of training (pix2pix: Isola et al. 2017, section 3.4).
+averaged afterwards (the standing statistics of BigGAN: Brock et al. 2019). "batch": those of the
+samples themselves, in groups as large as a batch of training (pix2pix: Isola et al. 2017,
+section 3.3).
 """
 
 from collections.abc import Callable, Iterator

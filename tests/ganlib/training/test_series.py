@@ -99,7 +99,8 @@ def test_classes_that_are_asked_for(make_updater: Make) -> None:
         ("labelled", torch.zeros(4, 1, dtype=torch.int64), "y is no class"),
         ("labelled", 0.5, "y is no class"),
         ("labelled", torch.zeros(3, dtype=torch.int64), "y is of 3 samples, and 4 are asked for"),
-        ("dropped", 1, r"give y as \(n, C, H, W\)"),
+        ("dropped", 1, r"give y as \(n, 1, H, W\)"),
+        ("dropped", torch.zeros(4, 3, 32, 32), r"give y as \(n, 1, H, W\)"),
     ],
 )
 def test_a_y_that_does_not_fit(name: str, y: Any, sentence: str, make_updater: Make) -> None:
