@@ -65,6 +65,7 @@ def train(
     diffaugment: str | Sequence[str] = ...,
     ada_target: float = ...,
     ada_images: int = ...,
+    statistics: str = ...,
     config: str | Path | Mapping[str, Any] = ...,
     extensions: Sequence[Watch] = ...,
     **recipe: Any,
