@@ -16,6 +16,7 @@ from ganlib.training.extensions.announce import Announce
 from ganlib.training.extensions.evaluate import Evaluate
 from ganlib.training.extensions.finite_guard import FiniteGuard
 from ganlib.training.extensions.log_report import LogReport
+from ganlib.training.extensions.notebook import Notebook, in_notebook
 from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
@@ -65,7 +66,7 @@ def list_extensions(
         LogReport(interval),
         Announce(console, _hint(settings, device)),
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
-        ProgressBar(console),
+        Notebook() if in_notebook() else ProgressBar(console),
         Snapshot(
             every(s.snapshot_interval),
             flat,
