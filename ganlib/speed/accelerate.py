@@ -24,8 +24,7 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     precision.set_float32(s.precision)
     # shapes stay the same, so the search for the fastest convolutions is made once
     torch.backends.cudnn.benchmark = not s.deterministic
-    networks = [network for name, network in updater.named_children() if name != "average"]
-    for network in networks:
+    for network in updater.trained.values():
         if s.precision == "bf16":
             precision.train_in_bf16(network)
         if s.sync_bn and ranks.count() > 1:

@@ -1,7 +1,7 @@
 """How an iteration runs, whatever the algorithm does in it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from ganlib.training.draws import Draws
 from ganlib.training.guard import Guard
 from ganlib.training.passes import Passes
 from ganlib.training.sampler import Sampler
+from ganlib.training.sharing import Shared, Sharing, sort
 from ganlib.training.steps import Steps
 from ganlib.training.streams import Streams
 
@@ -31,6 +32,7 @@ class Iterating(Sampler):
     start_from: Callable[[Loader], None]
     optimizers: Callable[[], dict[str, Optimizer]]
     schedule: Callable[[int], dict[str, float]]
+    shared: ClassVar[Mapping[str, Sharing]]
     clock: Tensor
     bad: Tensor
 
@@ -56,8 +58,18 @@ class Iterating(Sampler):
             self.average = average_of(getattr(self, self.averaged))
         self.optimizer = self.optimizers()
         self.steps = Steps(self.optimizer, self.passes)
+        self._shared()  # a mistake in it is told now
         self.perform: Callable[[], dict[str, Tensor]] = self.iterate
         """How an update does its work: iterate(), or a captured graph of it."""
+
+    @property
+    def trained(self) -> dict[str, nn.Module]:
+        """The networks that have weights to train, by name."""
+        return {
+            name: child
+            for name, child in self.named_children()
+            if name != "average" and any(True for _ in child.parameters())
+        }
 
     @property
     def guard(self) -> Guard:
@@ -84,8 +96,8 @@ class Iterating(Sampler):
     def iterate(self) -> dict[str, Tensor]:
         """The work of one update, all of it on the device."""
         self.random.restart()
-        own = self._own_buffers() if self.passes.shares > 1 else []
-        values = self.passes.run(self.update_core, own)
+        buffers = self._shared() if self.passes.shares > 1 else Shared([], [], [])
+        values = self.passes.run(self.update_core, buffers)
         if self.average is not None:
             # nothing follows once a loss was not finite, as nothing moves
             part = self.now["ema"].masked_fill(~self.guard.ok, 0)
@@ -99,6 +111,7 @@ class Iterating(Sampler):
         Raises UserError if the batch cannot be shared so.
         """
         self.passes.count = passes
+        self.passes.forget()
         self.streams.split()
 
     @property
@@ -125,14 +138,16 @@ class Iterating(Sampler):
         self.load_state_dict(state["modules"])
         self.steps.load_state(state["optimizers"])
         self.streams.load_state(state["positions"])
+        self.passes.forget()
         self.perform = self.iterate
 
-    def _own_buffers(self) -> list[Tensor]:
+    def _shared(self) -> Shared:
         """What a share of the batch changes on its own: running statistics, spectral-norm vectors,
         an algorithm's state. Not the moving average's, which follow.
         """
         buffers = {name: b for name, b in self.named_buffers() if not name.startswith("average.")}
-        return [b for name, b in buffers.items() if name not in ("clock", "bad")]
+        own = {name: b for name, b in buffers.items() if name not in ("clock", "bad")}
+        return sort(own, self.shared)
 
     def _set_now(self) -> None:
         weight, numbers = next(self.parameters()), self.schedule(self.iteration)

@@ -4,7 +4,8 @@ This page is what an algorithm writes and uses. How an iteration runs is in iter
 samples are in sampler.py.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.optim import Adam, Optimizer
 
 from ganlib.common.data import DataSet, Loader
 from ganlib.training.iterating import Iterating
+from ganlib.training.sharing import Sharing
 
 
 class Updater(Iterating):
@@ -27,6 +29,8 @@ class Updater(Iterating):
 
     averaged = "gen"
     """Name of the network that the moving average follows and that sample() uses."""
+    shared: ClassVar[Mapping[str, Sharing]] = {}
+    """How buffers are shared where a batch is, by name: {"pool": "equal"}; see sharing.py."""
 
     # ---- what an algorithm writes ------------------------------------------------------------
 
@@ -46,9 +50,7 @@ class Updater(Iterating):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam per network, under its name."""
-        return {
-            name: self.adam(network) for name, network in self.named_children() if name != "average"
-        }
+        return {name: self.adam(network) for name, network in self.trained.items()}
 
     def generate(self, gen: nn.Module, z: Tensor, y: Tensor | None) -> Tensor:
         """Images from latents, float NCHW in [-1, 1]."""
@@ -125,6 +127,14 @@ class Updater(Iterating):
         a loss, as BEGAN's k_t, so that it is the same on every GPU.
         """
         return self.passes.meet([value.detach().clone()], lambda means: means[0])
+
+    def gather(self, x: Tensor) -> Tensor:
+        """The rows of all shares of the batch in its order, on every share, without a graph."""
+        return self.passes.gather(x)
+
+    def scatter(self, x: Tensor) -> Tensor:
+        """Of the whole batch's rows those of this share, as gather() had them from it."""
+        return x.chunk(self.passes.shares)[self.passes.share(self.passes.current)]
 
     def step(self, **losses: Tensor) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.

@@ -57,9 +57,8 @@ def test_two_ranks_agree_and_are_one_process(algorithm: str, of_two_ranks: dict[
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_bfloat16_trains_and_samples_in_float32(algorithm: str) -> None:
     updater = small_updater(algorithm)
-    for name, network in updater.named_children():
-        if name != "average":
-            train_in_bf16(network)
+    for network in updater.trained.values():
+        train_in_bf16(network)
     observation = [updater.update() for _ in range(2)][-1]
     updater.check_finite()
     assert all(value.dtype == torch.float32 for value in observation.values())
