@@ -21,6 +21,8 @@ def tensors(state: Any, path: str = "") -> dict[str, Tensor]:
     """Every tensor in nested dicts and lists, by its path."""
     if isinstance(state, Tensor):
         return {path: state}
+    if isinstance(state, str):
+        return {path: torch.tensor(list(state.encode()))}
     if not isinstance(state, dict | list | tuple):
         return {path: torch.tensor(state)}
     parts = dict(state) if isinstance(state, dict) else dict(enumerate(state))

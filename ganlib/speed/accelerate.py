@@ -24,6 +24,9 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     precision.set_float32(s.precision)
     # shapes stay the same, so the search for the fastest convolutions is made once
     torch.backends.cudnn.benchmark = not s.deterministic
+    if s.precision == "bf16":
+        for network in updater.frozen.networks.values():
+            precision.compute_in_bf16(network)
     for network in updater.trained.values():
         if s.precision == "bf16":
             precision.train_in_bf16(network)

@@ -13,6 +13,7 @@ from ganlib.config import AlgorithmConfig
 from ganlib.training import ranks
 from ganlib.training.average import average_of, follow, left_behind
 from ganlib.training.draws import Draws
+from ganlib.training.frozen import Frozen
 from ganlib.training.guard import Guard
 from ganlib.training.passes import Passes
 from ganlib.training.sampler import Sampler
@@ -49,6 +50,7 @@ class Iterating(Sampler):
         self.register_buffer("clock", torch.tensor(0), persistent=False)
         self.register_buffer("bad", torch.tensor([-1, -1]), persistent=False)
         self.passes = Passes()
+        self.frozen = Frozen()
         self.streams = Streams(data, self.passes)
         self.random = Draws(self.passes, lambda: next(self.parameters()))
         self.setup()
@@ -130,16 +132,24 @@ class Iterating(Sampler):
             "modules": self.state_dict(),
             "optimizers": self.steps.state(),
             "positions": self.streams.state(),
+            "frozen": self.frozen.digests,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what state() gave; KeyError, ValueError or RuntimeError if it does not fit."""
         self.iteration = state["iteration"]
+        self.frozen.check(state.get("frozen"))
         self.load_state_dict(state["modules"])
         self.steps.load_state(state["optimizers"])
         self.streams.load_state(state["positions"])
         self.passes.forget()
         self.perform = self.iterate
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Of nn.Module: how networks are moved, here the frozen ones too."""
+        for network in self.frozen.networks.values():
+            network._apply(fn)  # type: ignore[no-untyped-call]
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
 
     def _shared(self) -> Shared:
         """What a share of the batch changes on its own: running statistics, spectral-norm vectors,

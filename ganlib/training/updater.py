@@ -45,7 +45,7 @@ class Updater(Iterating):
 
     def start_from(self, data: Loader) -> None:
         """Then, where there are data to train on and before anything is made of the networks: let
-        weights start from a batch, make streams over other data.
+        weights start from a batch, make streams over other data, freeze() networks.
         """
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -135,6 +135,12 @@ class Updater(Iterating):
     def scatter(self, x: Tensor) -> Tensor:
         """Of the whole batch's rows those of this share, as gather() had them from it."""
         return x.chunk(self.passes.shares)[self.passes.share(self.passes.current)]
+
+    def freeze(self, name: str, network: nn.Module) -> None:
+        """In start_from(): have `network` as self.<name> to compute losses with. It does not train,
+        is in no snapshot, which only knows its weights by their digest, and samples need it not.
+        """
+        self.__dict__[name] = self.frozen.add(name, network, next(self.parameters()))
 
     def step(self, **losses: Tensor) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.

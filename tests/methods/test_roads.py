@@ -17,7 +17,7 @@ from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import make_extractor
 from ganlib.sampling.export import load_export, write_card, write_weights
 from ganlib.sampling.model import Model
-from ganlib.speed.precision import train_in_bf16
+from ganlib.speed.precision import compute_in_bf16, train_in_bf16
 from ganlib.training.scoring import origin_of
 
 Make = Callable[..., Any]
@@ -59,6 +59,8 @@ def test_bfloat16_trains_and_samples_in_float32(algorithm: str) -> None:
     updater = small_updater(algorithm)
     for network in updater.trained.values():
         train_in_bf16(network)
+    for network in updater.frozen.networks.values():
+        compute_in_bf16(network)
     observation = [updater.update() for _ in range(2)][-1]
     updater.check_finite()
     assert all(value.dtype == torch.float32 for value in observation.values())
