@@ -46,7 +46,8 @@ class Iterating(Sampler):
     ) -> None:
         super().__init__(config, spec, networks)
         self.iteration = 0
-        self.now: dict[str, Tensor] = {}
+        self._now: dict[str, Tensor] = {}
+        self._runs = False  # an iteration does; else the one before self.iteration was the last
         self.register_buffer("clock", torch.tensor(0), persistent=False)
         self.register_buffer("bad", torch.tensor([-1, -1]), persistent=False)
         self.passes = Passes()
@@ -63,6 +64,15 @@ class Iterating(Sampler):
         self._shared()  # a mistake in it is told now
         self.perform: Callable[[], dict[str, Tensor]] = self.iterate
         """How an update does its work: iterate(), or a captured graph of it."""
+
+    @property
+    def now(self) -> dict[str, Tensor]:
+        """What schedule() says of the iteration that runs or, between two, of the last one, which
+        is what samples are of: 0-dim tensors on the device.
+        """
+        if not self._now:
+            self._set_now()
+        return self._now
 
     @property
     def trained(self) -> dict[str, nn.Module]:
@@ -85,10 +95,12 @@ class Iterating(Sampler):
         self.prepare()
         observation = self.perform()
         self.iteration += 1
+        self._runs = False
         return observation
 
     def prepare(self) -> None:
         """Write down what the next iteration is a function of: seeds, clock, scheduled numbers."""
+        self._runs = True
         seed = self.streams.get().seed
         self.random.generator.manual_seed(mix(seed, self.iteration, "update"))
         torch.manual_seed(mix(seed, self.iteration, "network", ranks.rank()))
@@ -137,7 +149,7 @@ class Iterating(Sampler):
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what state() gave; KeyError, ValueError or RuntimeError if it does not fit."""
-        self.iteration = state["iteration"]
+        self.iteration, self._now = state["iteration"], {}
         self.frozen.check(state.get("frozen"))
         self.load_state_dict(state["modules"])
         self.steps.load_state(state["optimizers"])
@@ -151,6 +163,10 @@ class Iterating(Sampler):
             network._apply(fn)  # type: ignore[no-untyped-call]
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
 
+    @property
+    def _latest(self) -> int:
+        return self.iteration if self._runs else max(0, self.iteration - 1)
+
     def _shared(self) -> Shared:
         """What a share of the batch changes on its own: running statistics, spectral-norm vectors,
         an algorithm's state. Not the moving average's, which follow.
@@ -160,9 +176,15 @@ class Iterating(Sampler):
         return sort(own, self.shared)
 
     def _set_now(self) -> None:
-        weight, numbers = next(self.parameters()), self.schedule(self.iteration)
-        numbers["ema"] = left_behind(self.config.ema_decay, self.iteration + 1)
+        weight, numbers = next(self.parameters()), self.schedule(self._latest)
+        numbers["ema"] = self._left_behind(numbers.get("ema_decay"))
         for name, value in numbers.items():
-            if name not in self.now or self.now[name].device != weight.device:
-                self.now[name] = weight.new_empty(())
-            self.now[name].fill_(value)
+            if name not in self._now or self._now[name].device != weight.device:
+                self._now[name] = weight.new_empty(())
+            self._now[name].fill_(value)
+
+    def _left_behind(self, decay: float | None) -> float:
+        """How far the average goes towards the weights; decay: what schedule() says of it."""
+        if decay is not None:
+            return 1 - decay
+        return left_behind(self.config.ema_decay, self._latest + 1)

@@ -24,7 +24,7 @@ class Updater(Iterating):
 
     config: the settings. spec: the shapes of the images. iteration: how many are done. clock: the
     same on the device, int64, 0-dim. now: what schedule() says for this iteration, 0-dim tensors on
-    the device.
+    the device. In generate(), which samples too, it is that of the last iteration that ran.
     """
 
     averaged = "gen"
@@ -63,15 +63,15 @@ class Updater(Iterating):
 
     def schedule(self, iteration: int) -> dict[str, float]:
         """Numbers that follow from the iteration alone; update_core() finds them as 0-dim tensors
-        in self.now. "lr" is the factor on every learning rate.
+        in self.now. "lr" is the factor on every learning rate; "ema_decay", if it is there, the
+        moving average's decay, in place of the settings' with its ramp.
         """
-        linear = self.config.lr_decay == "linear"
-        return {"lr": max(0.0, 1 - iteration / self.config.max_iter) if linear else 1.0}
+        c = self.config
+        t = max(0.0, (iteration / c.max_iter - c.lr_decay_start) / (1 - c.lr_decay_start))
+        return {"lr": max(0.0, 1 - t) if c.lr_decay == "linear" else 1.0}
 
     def rate(self) -> Tensor:
         """The factor on every learning rate in this step, 0-dim."""
-        if not self.now:
-            self._set_now()
         return self.now["lr"]
 
     def pictures(self, seed: int) -> dict[str, Tensor]:

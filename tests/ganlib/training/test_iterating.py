@@ -32,3 +32,24 @@ def test_the_average_follows_with_a_ramp(make_updater: Make) -> None:
     for a, b in zip(updater.average.buffers(), updater.gen.buffers(), strict=True):
         assert torch.equal(a, b)
     assert not any(p.requires_grad for p in updater.average.parameters())
+
+
+def test_linear_decay_may_begin_later(make_updater: Make) -> None:
+    updater = make_updater("sngan", lr_decay="linear", max_iter=8, lr_decay_start=0.5)
+    factors = [updater.schedule(k)["lr"] for k in range(9)]
+    assert factors == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0]
+
+
+def test_a_schedule_may_set_the_decay_of_the_average(make_updater: Make) -> None:
+    """Without the ramp of the settings' own; with ema_decay 0 there is no average all the same."""
+    updater = make_updater("dcgan", ema_decay=0.9, dtype=torch.float64)
+    schedule = type(updater).schedule
+    updater.schedule = lambda k: {**schedule(updater, k), "ema_decay": 0.25 * k}
+    average = [p.detach().clone() for p in updater.gen.parameters()]
+    for k in range(3):
+        updater.update()
+        now = list(updater.gen.parameters())
+        average = [a + (1 - 0.25 * k) * (p - a) for a, p in zip(average, now, strict=True)]
+    for a, p in zip(average, updater.average.parameters(), strict=True):
+        torch.testing.assert_close(p.detach(), a.detach(), rtol=1e-12, atol=1e-12)
+    assert make_updater("dcgan").average is None
