@@ -101,6 +101,7 @@ class Iterating(Sampler):
     def prepare(self) -> None:
         """Write down what the next iteration is a function of: seeds, clock, scheduled numbers."""
         self._runs = True
+        self.steps.make_state()
         seed = self.streams.get().seed
         self.random.generator.manual_seed(mix(seed, self.iteration, "update"))
         torch.manual_seed(mix(seed, self.iteration, "network", ranks.rank()))
