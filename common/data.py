@@ -5,6 +5,7 @@ from copy import copy
 from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.ahead import WORKERS, Ahead, read
@@ -97,6 +98,7 @@ class Loader(Iterator[Batch]):
         self.flip, self.dequantize, self.stream = flip, dequantize, stream
         self.rank, self.ranks, self.workers = rank, ranks, workers
         self.position = 0
+        self.size: tuple[int, int] | None = None
         self._epoch: tuple[int, torch.device] | None = None  # what _order is of
         self._order = _Rows(*3 * [torch.empty(0)])
         self._places: dict[tuple[str, torch.device], Images] = {}
@@ -107,6 +109,8 @@ class Loader(Iterator[Batch]):
         rows, lazy = self._draw(), self._read()
         x = self._gather("x", rows, lazy).to(self.dtype)
         x = self._dequantize(x) if self.dequantize else _centre(x)
+        if self.size is not None:
+            x = F.adaptive_avg_pool2d(x, self.size)
         y = self._condition(rows, lazy)
         self.position += self.batch_size
         return Batch(x, y)
@@ -135,6 +139,15 @@ class Loader(Iterator[Batch]):
         other = self._copy()
         other.rank, other.ranks = rank, ranks
         return other
+
+    def resize(self, batch_size: int, size: tuple[int, int] | None = None) -> None:
+        """From the next batch on: so many images, and x averaged over areas to `size` (H, W), None
+        for x as it is. UserError if the batch cannot be shared as it is.
+        """
+        _check_share(batch_size, self.rank, self.ranks)
+        if batch_size != self.batch_size:
+            self.close()
+        self.batch_size, self.size = batch_size, size
 
     def close(self) -> None:
         """End the processes that read ahead; the next batch starts new ones."""

@@ -18,6 +18,7 @@ from ganlib.training.guard import Guard
 from ganlib.training.passes import Passes
 from ganlib.training.sampler import Sampler
 from ganlib.training.sharing import Shared, Sharing, sort
+from ganlib.training.stages import Stage, check_shares
 from ganlib.training.steps import Steps
 from ganlib.training.streams import Streams
 
@@ -33,6 +34,8 @@ class Iterating(Sampler):
     start_from: Callable[[Loader], None]
     optimizers: Callable[[], dict[str, Optimizer]]
     schedule: Callable[[int], dict[str, float]]
+    stage: Callable[[int], Stage]
+    begin: Callable[[Stage], None]
     shared: ClassVar[Mapping[str, Sharing]]
     clock: Tensor
     bad: Tensor
@@ -75,6 +78,11 @@ class Iterating(Sampler):
         return self._now
 
     @property
+    def current(self) -> Stage:
+        """The stage of that iteration."""
+        return self.stage(self._latest)
+
+    @property
     def trained(self) -> dict[str, nn.Module]:
         """The networks that have weights to train, by name."""
         return {
@@ -93,15 +101,20 @@ class Iterating(Sampler):
         tensors, which hold until the next update.
         """
         self.prepare()
+        if self.iteration == 0 or self.current != self.stage(self.iteration - 1):
+            self.begin(self.current)
         observation = self.perform()
         self.iteration += 1
         self._runs = False
         return observation
 
     def prepare(self) -> None:
-        """Write down what the next iteration is a function of: seeds, clock, scheduled numbers."""
+        """Write down what the next iteration is a function of: seeds, clock, scheduled numbers, the
+        size of its batches.
+        """
         self._runs = True
         self.steps.make_state()
+        self.streams.resize(self.current)
         seed = self.streams.get().seed
         self.random.generator.manual_seed(mix(seed, self.iteration, "update"))
         torch.manual_seed(mix(seed, self.iteration, "network", ranks.rank()))
@@ -123,11 +136,13 @@ class Iterating(Sampler):
         """Take each batch in so many passes, whose gradients are averaged; and only this rank's
         share of it, where there are several.
 
-        Raises UserError if the batch cannot be shared so.
+        Raises UserError if the batch cannot be shared so, or that of a later stage.
         """
         self.passes.count = passes
         self.passes.forget()
+        self.streams.resize(self.stage(self.iteration))
         self.streams.split()
+        check_shares(self.stage, self.config.max_iter, self.passes.shares)
 
     @property
     def images(self) -> int:

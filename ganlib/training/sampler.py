@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Loader
@@ -66,7 +67,10 @@ class Sampler(nn.Module):
         """Images for z by the network that samples, float NCHW in [-1, 1], at the data's size."""
         gen = self.average if self.average is not None else getattr(self, self.averaged)
         with evaluating(gen):
-            return self.spec.to_native(self.generate(gen, z, y).float()).clamp(-1, 1)
+            images = self.generate(gen, z, y).float()
+            if images.shape[2:] != self.spec.image[1:]:  # of a stage of smaller ones
+                images = F.interpolate(images, self.spec.image[1:])
+            return self.spec.to_native(images).clamp(-1, 1)
 
     def _block(self, k: int, seed: int) -> tuple[Tensor, Tensor | None]:
         # drawn on the CPU, so that a seed shows the same pictures on every device

@@ -6,6 +6,7 @@ from typing import Any
 from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.training.passes import Passes
+from ganlib.training.stages import Stage
 
 
 class Streams:
@@ -17,6 +18,7 @@ class Streams:
     def __init__(self, data: Loader | None, passes: Passes) -> None:
         self._passes = passes
         self._loaders = {} if data is None else {("", 0): data}
+        self._stage: Stage | None = None
 
     def __bool__(self) -> bool:
         return bool(self._loaders)
@@ -31,6 +33,15 @@ class Streams:
         if key not in self._loaders:
             self._loaders[key] = (like or self.get()).fork(name)
         return self._loaders[key]
+
+    def resize(self, stage: Stage) -> None:
+        """The batches of this stage from the next one on, in all streams; UserError if they cannot
+        be shared so.
+        """
+        if stage != self._stage:
+            for loader in self._loaders.values():
+                loader.resize(stage.batch_size, stage.size)
+            self._stage = stage
 
     def split(self) -> None:
         """Give each pass its share of every batch; UserError if a batch cannot be shared so."""

@@ -14,6 +14,7 @@ from torch.optim import Adam, Optimizer
 from ganlib.common.data import DataSet, Loader
 from ganlib.training.iterating import Iterating
 from ganlib.training.sharing import Sharing
+from ganlib.training.stages import Stage
 
 
 class Updater(Iterating):
@@ -24,7 +25,8 @@ class Updater(Iterating):
 
     config: the settings. spec: the shapes of the images. iteration: how many are done. clock: the
     same on the device, int64, 0-dim. now: what schedule() says for this iteration, 0-dim tensors on
-    the device. In generate(), which samples too, it is that of the last iteration that ran.
+    the device. current: the stage() of this iteration. In generate(), which samples too, both are
+    those of the last iteration that ran.
     """
 
     averaged = "gen"
@@ -60,6 +62,13 @@ class Updater(Iterating):
     def phase(self, iteration: int) -> Hashable:
         """What the shape of an iteration depends on: equal phases do the same work."""
         return ()
+
+    def stage(self, iteration: int) -> Stage:
+        """The size of an iteration's batches and of the images in them; see stages.py."""
+        return Stage(self.config.batch_size)
+
+    def begin(self, stage: Stage) -> None:
+        """Before the first iteration of a stage: reset() optimizers."""
 
     def schedule(self, iteration: int) -> dict[str, float]:
         """Numbers that follow from the iteration alone; update_core() finds them as 0-dim tensors
@@ -141,6 +150,10 @@ class Updater(Iterating):
         is in no snapshot, which only knows its weights by their digest, and samples need it not.
         """
         self.__dict__[name] = self.frozen.add(name, network, next(self.parameters()))
+
+    def reset(self, name: str) -> None:
+        """Let the optimizer of this name forget what it has seen."""
+        self.steps.reset(name)
 
     def step(self, **losses: Tensor) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.

@@ -71,6 +71,7 @@ def test_bfloat16_trains_and_samples_in_float32(algorithm: str) -> None:
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_an_export_samples_as_the_run_does(algorithm: str, tmp_path: Path) -> None:
     updater = small_updater(algorithm, ema_decay=0.9)
+    updater.to(memory_format=torch.channels_last)  # as an export is
     updater.update()
     settings = {"algorithm": algorithm, **updater.config.model_dump(mode="json")}
     model = Model(updater, settings, tmp_path, updater.images)

@@ -9,6 +9,7 @@ import torch
 from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.errors import UserError
 from ganlib.training.passes import Passes
+from ganlib.training.stages import Stage
 from ganlib.training.streams import Streams
 
 Make = Callable[..., Any]
@@ -75,6 +76,21 @@ def test_all_loaders_are_wrapped_once_and_closed(toy_data: Callable[..., DataSet
     assert first.keys() == {("", 0), ("other", 0)} and streams.wrap(Wrapper) == first
     streams.close()
     assert closed == ["", "other"]
+
+
+def test_all_loaders_follow_a_stage(toy_data: Callable[..., DataSet]) -> None:
+    passes = Passes(2)
+    streams, _ = make(passes, toy_data)
+    streams.get("other")
+    streams.split()
+    streams.resize(Stage(8, (14, 7)))
+    shapes = []
+    for passes.current in (0, 1):
+        shapes += [next(streams.get(name)).x.shape for name in ("", "other", "made later")]
+    assert shapes == 6 * [(4, 1, 14, 7)]
+    assert streams.state() == {"": 8, "other": 8, "made later": 8}
+    with pytest.raises(UserError, match="3 images cannot be shared in 2 parts"):
+        streams.resize(Stage(3))
 
 
 def test_without_data_there_is_nothing_to_train_on() -> None:
