@@ -118,6 +118,7 @@ class Iterating(Sampler):
         seed = self.streams.get().seed
         self.random.generator.manual_seed(mix(seed, self.iteration, "update"))
         torch.manual_seed(mix(seed, self.iteration, "network", ranks.rank()))
+        self.random.place_bounds(self.spec.marginal)
         self.clock.fill_(self.iteration)
         self._set_now()
 

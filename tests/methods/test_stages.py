@@ -9,7 +9,9 @@ import torch
 
 import ganlib
 from ganlib.contract.fixtures import small_updater
+from ganlib.contract.tape import record
 from ganlib.contract.test_contract import assert_same
+from ganlib.speed.graph import Graphs
 from ganlib.training.snapshot import read_snapshot
 
 SETTINGS: dict[str, Any] = {"ema_decay": 0.9, "stage_images": 64}
@@ -102,6 +104,21 @@ def test_a_head_that_no_image_passes_stays_as_it_is() -> None:
         updater.update()
     assert not torch.equal(next(head.parameters()), before[0])
     assert not torch.equal(next(average.parameters()), before[0])
+
+
+def test_graphs_are_those_of_the_stage_that_runs() -> None:
+    eager, graphed = growing(), growing()
+    graphed.perform = Graphs(graphed, record, pytest.fail)
+    kept = []
+    for k in range(29):
+        if k == 12:
+            graphed = reloaded(graphed)
+            graphed.perform = Graphs(graphed, record, pytest.fail)
+        assert_same(eager.update(), graphed.update())
+        kept.append(len(graphed.perform._graphs))
+    assert_same(eager.state(), graphed.state())
+    resumed = 3 * [0] + 9 * [1]
+    assert kept == [*3 * [0], *5 * [1], *3 * [0], 1, *resumed, *3 * [0], *2 * [1]]
 
 
 def test_a_run_that_was_stopped_in_a_stage_goes_on(

@@ -60,20 +60,32 @@ def test_a_stream_may_be_over_other_data(toy_data: Callable[..., DataSet]) -> No
     assert len(streams.get("many").data) == 32
 
 
-def test_all_loaders_are_wrapped_once_and_closed(toy_data: Callable[..., DataSet]) -> None:
+class Wrapper:
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+
+def test_all_loaders_are_wrapped_those_to_come_too(toy_data: Callable[..., DataSet]) -> None:
+    passes = Passes()
+    streams, loader = make(passes, toy_data)
+    streams.get("other")
+    streams.wrap(Wrapper)
+    first = streams.shown
+    assert first.keys() == {("", 0), ("other", 0)} and first["", 0].loader is loader
+    assert isinstance(streams.get(), Wrapper) and streams.shown == first
+    passes.count = 2
+    streams.split()
+    assert all(isinstance(w, Wrapper) and w.loader.ranks == 2 for w in streams.shown.values())
+
+
+def test_all_loaders_are_closed(
+    toy_data: Callable[..., DataSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed: list[str] = []
-
-    class Wrapper:
-        def __init__(self, loader: Loader) -> None:
-            self.stream = loader.stream
-
-        def close(self) -> None:
-            closed.append(self.stream)
-
+    monkeypatch.setattr(Loader, "close", lambda self: closed.append(self.stream))
     streams, _ = make(Passes(), toy_data)
     streams.get("other")
-    first = streams.wrap(Wrapper)
-    assert first.keys() == {("", 0), ("other", 0)} and streams.wrap(Wrapper) == first
+    streams.wrap(Wrapper)
     streams.close()
     assert closed == ["", "other"]
 
