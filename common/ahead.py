@@ -21,17 +21,22 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ganlib.common.crops import Croppable
 from ganlib.common.errors import UserError
 from ganlib.common.spec import Images
 
 WORKERS = 2 if sys.platform == "linux" else 0
-BATCHES = 2  # that each process is ahead
+BATCHES = 2  # that each process is ahead, of the size that there was at its start
 TIMEOUT = 120  # seconds without a batch, after which a process is given up
 
 
-def read(images: Images, index: Tensor) -> Tensor:
-    """images[index]; UserError if they cannot be read."""
+def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
+    """images[index], or their crops at these places (n, 2) if they are crops and places are given;
+    UserError if they cannot be read.
+    """
     try:
+        if places is not None and isinstance(images, Croppable):
+            return images.crops(index, places)
         return images[index]
     except UserError:
         raise
@@ -40,23 +45,30 @@ def read(images: Images, index: Tensor) -> Tensor:
         raise UserError(f"Images could not be read: {type(error).__name__}: {reason}") from error
 
 
-class Ahead(Iterator[dict[str, Tensor]]):
-    """The rows `order` gives, one index tensor (n,) for each batch, of all `images`, by name.
+class Ahead:
+    """Rows of all `images`, by name, in the order that `order` gives a part at a time: an index
+    tensor (n,) and the places (n, 2) of crops for each name.
 
     With `pin`, they lie in pinned memory. UserError if images cannot be read, or if a process
     ended or stood still. `close()`, or to forget it, ends the processes.
     """
 
     def __init__(
-        self, images: Mapping[str, Images], order: Iterator[Tensor], workers: int, pin: bool
+        self,
+        images: Mapping[str, Images],
+        order: Iterator[Mapping[str, tuple[Tensor, Tensor]]],
+        workers: int,
+        pin: bool,
     ) -> None:
+        self._over: dict[str, Tensor] = {}  # what is left of the last part
+        parts = ({name: [t.numpy() for t in part[name]] for name in images} for part in order)
         # of processes more than cores, and of forks beside threads (Python 3.12), it is warned
         with _signals_blocked(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             loader: DataLoader[Any] = DataLoader(
                 _Reader(images),
                 batch_size=None,
-                sampler=(index.numpy() for index in order),
+                sampler=parts,
                 num_workers=workers,
                 prefetch_factor=BATCHES,
                 pin_memory=pin,
@@ -65,26 +77,39 @@ class Ahead(Iterator[dict[str, Tensor]]):
                 worker_init_fn=_obey_the_parent,
                 generator=torch.Generator(),  # not the global one, on which training depends
             )
-            self._batches: Iterator[Any] = iter(loader)
+            self._parts: Iterator[Any] = iter(loader)
         # ended in good order before multiprocessing ends them as they are
         atexit.register(_close, weakref.ref(self))
 
-    def __next__(self) -> dict[str, Tensor]:
+    def take(self, n: int) -> dict[str, Tensor]:
+        """The next n rows of all, whatever the length of a part: one as it is if it has n."""
+        taken: list[dict[str, Tensor]] = []
+        while n:
+            part = self._over or self._next()
+            length = len(next(iter(part.values())))
+            taken.append({name: rows[:n] for name, rows in part.items()})
+            self._over = {name: rows[n:] for name, rows in part.items()} if n < length else {}
+            n -= min(n, length)
+        if len(taken) == 1:
+            return taken[0]
+        return {name: torch.cat([part[name] for part in taken]) for name in taken[0]}
+
+    def _next(self) -> dict[str, Tensor]:
         try:
-            batch = next(self._batches)
+            part = next(self._parts)
         except (RuntimeError, OSError, EOFError) as error:
-            batch = UserError(
+            part = UserError(
                 f"A process that reads images ended or stood still: {' '.join(str(error).split())}"
             )
-        if isinstance(batch, UserError):
+        if isinstance(part, UserError):
             self.close()
-            raise batch
-        rows: dict[str, Tensor] = batch
+            raise part
+        rows: dict[str, Tensor] = part
         return rows
 
     def close(self) -> None:
         """End the processes, also one that stands still."""
-        self._batches = iter(())  # PyTorch ends its processes when nobody holds them any more
+        self._parts = iter(())  # PyTorch ends its processes when nobody holds them any more
 
 
 class _Reader(Dataset[Any]):
@@ -93,10 +118,10 @@ class _Reader(Dataset[Any]):
     def __init__(self, images: Mapping[str, Images]) -> None:
         self.images = images
 
-    def __getitem__(self, index: Any) -> dict[str, Tensor] | UserError:
-        rows = torch.from_numpy(index)
+    def __getitem__(self, part: Any) -> dict[str, Tensor] | UserError:
+        drawn = {name: map(torch.from_numpy, arrays) for name, arrays in part.items()}
         try:
-            return {name: read(images, rows) for name, images in self.images.items()}
+            return {name: read(images, *drawn[name]) for name, images in self.images.items()}
         except UserError as error:  # raised here, it would reach the user with a traceback
             return UserError(*error.args)
 

@@ -3,18 +3,22 @@
 https://arxiv.org/abs/2006.10738; sizes and ranges as in mit-han-lab/data-efficient-gans,
 DiffAugment_pytorch.py. An operation takes images x (N, C, H, W) in [-1, 1] and u (N, 2), two
 numbers from U(0, 1) for each image, and returns images of the same shape; it is differentiable in
-x, twice.
+x, twice. One that moves pixels takes `cells` too: down and across, into how many equal parts it
+takes the image, by default its pixels. It then does the same to images of different sizes.
 """
 
 from collections.abc import Callable, Sequence
+from math import gcd
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from ganlib.common.errors import UserError
 from ganlib.common.override import override
 
-Operation = Callable[[Tensor, Tensor], Tensor]
+Operation = Callable[..., Tensor]
+Cells = tuple[int, int]
 Network = TypeVar("Network", bound=nn.Module)
 
 DRAWS = 3
@@ -38,15 +42,15 @@ def contrast(x: Tensor, u: Tensor) -> Tensor:
     return mean + (x - mean) * _per_image(u[:, 0] + 0.5, x)
 
 
-def translation(x: Tensor, u: Tensor) -> Tensor:
-    """Moved down and right by whole pixels, up to an eighth of each side; 0 where nothing was.
+def translation(x: Tensor, u: Tensor, cells: Cells | None = None) -> Tensor:
+    """Moved down and right by whole cells, up to an eighth of each side; 0 where nothing was.
 
-    An eighth is rounded to the nearest pixel, half of one up: 4 of 28.
+    An eighth is rounded to the nearest cell, half of one up: 4 of 28.
     """
-    for axis in (2, 3):
+    for axis, n in zip((2, 3), cells or x.shape[2:], strict=True):
         side = x.shape[axis]
-        reach = (side + 4) // 8
-        shift = _integer(u[:, axis - 2], -reach, reach)
+        reach = (n + 4) // 8
+        shift = _integer(u[:, axis - 2], -reach, reach) * (side // n)
         source = torch.arange(side, device=x.device) - shift[:, None]
         inside = (source >= 0) & (source < side)
         # gather and not grid_sample, which has no second derivative
@@ -55,23 +59,23 @@ def translation(x: Tensor, u: Tensor) -> Tensor:
     return x
 
 
-def cutout(x: Tensor, u: Tensor) -> Tensor:
+def cutout(x: Tensor, u: Tensor, cells: Cells | None = None) -> Tensor:
     """A rectangle of half of each side, rounded up, set to 0; its centre lies anywhere in the
     image.
     """
     hidden = None
-    for axis in (2, 3):
+    for axis, n in zip((2, 3), cells or x.shape[2:], strict=True):
         side = x.shape[axis]
-        size = (side + 1) // 2
-        first = _integer(u[:, axis - 2], 0, side - size % 2) - size // 2
-        position = torch.arange(side, device=x.device)
+        size = (n + 1) // 2
+        first = _integer(u[:, axis - 2], 0, n - size % 2) - size // 2
+        position = torch.arange(side, device=x.device) // (side // n)
         inside = (position >= first[:, None]) & (position < first[:, None] + size)
         hidden = _along(inside, axis) if hidden is None else hidden & _along(inside, axis)
     assert hidden is not None
     return x.masked_fill(hidden, 0)
 
 
-def flip(x: Tensor, u: Tensor) -> Tensor:
+def flip(x: Tensor, u: Tensor, cells: Cells | None = None) -> Tensor:
     """Mirrored left to right with probability 1/2."""
     return torch.where(u[:, 0, None, None, None] < 0.5, x.flip(3), x)
 
@@ -83,6 +87,10 @@ POLICIES: dict[str, tuple[Operation, ...]] = {
 }
 
 
+GEOMETRY: tuple[Operation, ...] = (translation, cutout, flip)
+"""The operations that move pixels; the others are of colour."""
+
+
 def augment(
     x: Tensor, u: Tensor, operations: Sequence[Operation], p: Tensor | float = 1.0
 ) -> Tensor:
@@ -91,39 +99,117 @@ def augment(
     x: (N, C, H, W); u: (N, K, DRAWS) ~ U(0, 1).
     """
     for k, operation in enumerate(operations):
-        happens = u[:, k, 2] < p
-        x = torch.where(happens[:, None, None, None], operation(x, u[:, k]), x)
+        x = torch.where(_happens(u[:, k], p), operation(x, u[:, k]), x)
     return x
 
 
-def augment_input(network: Network, policies: Sequence[str]) -> Network:
+def augment_pair(
+    x: Tensor, y: Tensor, u: Tensor, operations: Sequence[Operation], p: Tensor | float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """augment(x, u, operations, p), and y moved as x was: colour is x's alone.
+
+    y: (N, C', H', W'), images or a map of integers, in which 0 takes the place of what is not seen.
+    Both are cut in the smallest cells that are whole pixels of each, so they are moved by the same
+    part of their sides; of equal sizes that is a pixel. Raises UserError where a side has fewer
+    than 8 such cells, an eighth of it then being none.
+    """
+    cells = _common_cells(x, y)
+    for k, operation in enumerate(operations):
+        happens, numbers = _happens(u[:, k], p), u[:, k]
+        if operation in GEOMETRY:
+            x = torch.where(happens, operation(x, numbers, cells), x)
+            y = torch.where(happens, operation(y, numbers, cells), y)
+        else:
+            x = torch.where(happens, operation(x, numbers), x)
+    return x, y
+
+
+def augment_input(network: Network, policies: Sequence[str], p: Tensor | None = None) -> Network:
     """Make `network` see augmented images in training mode, with numbers drawn at each call.
 
     Its first argument is augmented on the way into `features`, if it has that (forward must then
-    go through it), else into forward. The network is changed in place: it gets a subclass of its
-    class, so that its parameters keep their names. Returns `network`.
+    go through it), else into forward. p: the probability of each operation on each image, 0-dim, a
+    buffer from now on (see probability_of); None: all always happen. The network is changed in
+    place: it gets a subclass of its class, so that its parameters keep their names. Returns
+    `network`.
     """
-    operations = [operation for name in policies for operation in POLICIES[name]]
     features = getattr(network, "features", None)
     if features is None:
-        _augment_before(network, "forward", operations)
+        _augment_before(network, "forward", policies, p)
     elif isinstance(features, nn.Module):
-        _augment_before(features, "forward", operations)
+        _augment_before(features, "forward", policies, p)
     else:
-        _augment_before(network, "features", operations)
+        _augment_before(network, "features", policies, p)
     return network
 
 
-def _augment_before(module: nn.Module, method: str, operations: Sequence[Operation]) -> None:
+def augment_inputs(network: Network, policies: Sequence[str], p: Tensor | None = None) -> Network:
+    """As augment_input, for a network that is given an image beside x: always into forward, whose
+    second argument is moved as x is (augment_pair) if it is an image or a map, (N, C', H', W') of
+    more than one pixel, and left alone if it is anything else.
+    """
+    _augment_before(network, "forward", policies, p)
+    return network
+
+
+def probability_of(network: nn.Module) -> Tensor:
+    """The p that augment_input was given, as it is in the network now: what is written there counts
+    from the next call on.
+    """
+    return next(b for name, b in network.named_buffers() if is_probability(name))
+
+
+def is_probability(name: str) -> bool:
+    """Whether a buffer of this name, whatever it lies in, is one that probability_of finds."""
+    return name.rpartition(".")[2] == _P
+
+
+_P = "ada_p"
+
+
+def _augment_before(
+    module: nn.Module, method: str, policies: Sequence[str], p: Tensor | None
+) -> None:
+    operations = [operation for name in policies for operation in POLICIES[name]]
     original = getattr(type(module), method)
+    if p is not None:
+        module.register_buffer(_P, p)
 
     def augmented(self: nn.Module, x: Tensor, *more: Any, **named: Any) -> Any:
-        if self.training:
-            u = torch.rand(len(x), len(operations), DRAWS, device=x.device)
-            x = augment(x, u, operations)
+        if not self.training:
+            return original(self, x, *more, **named)
+        u = torch.rand(len(x), len(operations), DRAWS, device=x.device)
+        now = 1.0 if p is None else self.get_buffer(_P)
+        if more and _is_image(more[0]):
+            x, y = augment_pair(x, more[0], u, operations, now)
+            return original(self, x, y, *more[1:], **named)
+        if _is_image(named.get("y")):
+            x, named["y"] = augment_pair(x, named["y"], u, operations, now)
+        else:
+            x = augment(x, u, operations, now)
         return original(self, x, *more, **named)
 
     override(module, {method: augmented})
+
+
+def _happens(u: Tensor, p: Tensor | float) -> Tensor:
+    """(N, 1, 1, 1) bool, of one operation's numbers (N, DRAWS)."""
+    return (u[:, 2] < p)[:, None, None, None]
+
+
+def _is_image(y: Any) -> bool:
+    return isinstance(y, Tensor) and y.dim() == 4 and y.shape[2:] != (1, 1)
+
+
+def _common_cells(x: Tensor, y: Tensor) -> Cells:
+    """Down and across, the most parts of a whole number of pixels of both images."""
+    down, across = (gcd(a, b) for a, b in zip(x.shape[2:], y.shape[2:], strict=True))
+    if min(down, across) < 8 and x.shape[2:] != y.shape[2:]:
+        raise UserError(
+            f"Images of {tuple(x.shape[2:])} and {tuple(y.shape[2:])} pixels cannot be moved by "
+            "the same eighths of their sides: give sizes that are multiples of one another."
+        )
+    return down, across
 
 
 def _per_image(value: Tensor, x: Tensor) -> Tensor:

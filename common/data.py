@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.ahead import WORKERS, Ahead, read
+from ganlib.common.condition import Condition, check_condition, check_lengths
+from ganlib.common.crops import Jitter, centres, common_grid, in_memory, placed
 from ganlib.common.errors import UserError
+from ganlib.common.order import Order, Rows
 from ganlib.common.seeds import generator
-from ganlib.common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, fit_spec
-from ganlib.common.transfer import place, upload
+from ganlib.common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, Size, fit_spec
+from ganlib.common.transfer import upload
 
 __all__ = [
     "POINTS",
@@ -24,41 +27,39 @@ __all__ = [
     "Loader",
     "Mixture",
     "Shape",
+    "Size",
     "fit_spec",
 ]
 
-Condition = Literal["labels", "images", "unpaired"] | None
-
 
 class Batch(NamedTuple):
-    """x: float NCHW in [-1, 1]. y: None, int64 labels (N,), or source images like x."""
+    """x: float NCHW in [-1, 1]. y: None; int64 labels (N,); or sources (N, C', H', W'), images like
+    x or int32 ids of class and instance, (N, 2, H', W').
+    """
 
     x: Tensor
     y: Tensor | None = None
 
 
-class _Rows(NamedTuple):
-    """Which images. here: int64 (n,) on the CPU; there: the same on the loader's device; flips:
-    bool (n,) on the device, which of them are mirrored.
-    """
+class _At(NamedTuple):
+    """Where reading ahead has come to: which batch, of how many images if that matters, of what."""
 
-    here: Tensor
-    there: Tensor
-    flips: Tensor
-
-    def cut(self, start: int, end: int) -> "_Rows":
-        """The rows from `start` to before `end`."""
-        here = self.here[start:end]
-        there = here if self.there is self.here else self.there[start:end]
-        return _Rows(here, there, self.flips[start:end])
+    position: int
+    batch_size: int
+    images: int
 
 
 class Loader(Iterator[Batch]):
     """Endless batches; batch k is a function of (data, settings, seed, k) alone.
 
     Its whole state is `position`, counted in images. Each epoch visits every image once, in an
-    order (and with flips) that depends on (seed, stream, epoch); a batch may reach over its end.
+    order (and with flips and places of crops) that depends on (seed, stream, epoch); a batch may
+    reach over its end. x and its source are mirrored, cropped and jittered alike; for `jitter`, in
+    pixels, see crops.Jitter.
     With `dequantize`, x is (value + U(0, 1)) / 128 - 1, in [-1, 1), in place of value / 127.5 - 1.
+
+    condition: what y is. "labels"; "images", the sources of the batch's own images;
+    "unpaired": the next sources, with flips, places, an order and epochs of their own.
 
     Of `ranks` processes, each is given its own rows of a batch: number `rank` those from
     rank * batch_size / ranks on. `batch_size` and `position` count the images of all.
@@ -78,58 +79,80 @@ class Loader(Iterator[Batch]):
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         flip: bool = False,
+        jitter: int = 0,
         dequantize: bool = False,
         stream: str = "",
         rank: int = 0,
         ranks: int = 1,
         workers: int = WORKERS,
     ) -> None:
-        if condition == "labels" and data.y is None:
-            raise UserError(f"This algorithm needs labels and the data set '{data.name}' has none.")
-        if condition == "images" and data.source is None:
-            raise UserError(
-                f"This algorithm needs pairs of images and the data set '{data.name}' has none."
-            )
-        if len(data) == 0:
-            raise UserError(f"The data set '{data.name}' has no images.")
+        check_condition(data, condition)
         _check_share(batch_size, rank, ranks)
         self.data, self.spec, self.batch_size, self.seed = data, spec, batch_size, seed
         self.condition, self.device, self.dtype = condition, torch.device(device), dtype
         self.flip, self.dequantize, self.stream = flip, dequantize, stream
         self.rank, self.ranks, self.workers = rank, ranks, workers
+        self._jitter, self._still = self._make_jitter(jitter), False
+        self.size: Size | None = None
         self.position = 0
-        self.size: tuple[int, int] | None = None
-        self._epoch: tuple[int, torch.device] | None = None  # what _order is of
-        self._order = _Rows(*3 * [torch.empty(0)])
-        self._places: dict[tuple[str, torch.device], Images] = {}
+        self._orders: dict[str, Order] = {}
+        self._places: dict[tuple[int, torch.device], Images] = {}
         self._ahead: Ahead | None = None
-        self._ahead_at = 0  # the position of the batch that _ahead gives next
+        self._ahead_at = _At(0, 0, 0)  # what _ahead gives next
 
     def __next__(self) -> Batch:
         rows, lazy = self._draw(), self._read()
-        x = self._gather("x", rows, lazy).to(self.dtype)
+        x = self._images(rows["x"], lazy)
         x = self._dequantize(x) if self.dequantize else _centre(x)
-        if self.size is not None:
-            x = F.adaptive_avg_pool2d(x, self.size)
-        y = self._condition(rows, lazy)
+        y = self._condition(rows["y"], lazy)
         self.position += self.batch_size
         return Batch(x, y)
 
     def condition_at(self, index: Tensor) -> Tensor | None:
-        """The y of the images with these numbers (n,), not mirrored."""
+        """The labels, or the sources, with these numbers (n,), as still() gives them."""
         flips = torch.zeros(len(index), dtype=torch.bool, device=self.device)
-        return self._condition(_Rows(index.cpu(), index.to(self.device), flips), {})
+        rows = Rows(index.cpu(), index.to(self.device), flips, *2 * [centres(len(index))])
+        return self.still()._condition(rows, {})
+
+    def still(self) -> "Loader":
+        """A loader of the same images, neither mirrored nor jittered, and cropped in the middle."""
+        other = self._copy()
+        other.flip, other._jitter, other._still = False, None, True
+        return other
+
+    @property
+    def n_sources(self) -> int:
+        """How many sources there are, 0 without any."""
+        return 0 if self.data.source is None else len(self.data.source)
+
+    def resize(self, batch_size: int, size: Size | None = None) -> None:
+        """From the next batch on, give so many images, of `size` (H, W) or of the networks' own.
+
+        Smaller images are means over areas, over whole blocks of pixels where the sides divide.
+        `value` above is then such a mean: dequantizing adds U(0, 1) to it, as it does to a pixel.
+        Where the data hold images of that side, those are read instead. Sources keep their size.
+        UserError if `size` is larger than the images, or a batch cannot be shared.
+        """
+        _check_share(batch_size, self.rank, self.ranks)
+        whole = self.spec.image[1:]
+        if size is not None and (size[0] > whole[0] or size[1] > whole[1] or min(size) < 1):
+            raise UserError(
+                f"Images of {_by(whole)} pixels cannot be averaged to {_by(size)}: give a size "
+                "within theirs."
+            )
+        self.batch_size, self.size = batch_size, None if size == whole else size
 
     def fork(self, stream: str) -> "Loader":
         """A loader over the same data in another order, with a position of its own."""
         other = self._copy()
-        other.stream, other.position, other._epoch = stream, 0, None
+        other.stream, other.position = stream, 0
         return other
 
     def over(self, data: DataSet) -> "Loader":
         """A loader over other data with the same settings."""
         other = self.fork(self.stream)
         if data is not self.data:
+            check_lengths(data, self.condition)
             other.data, other._places = data, {}
         return other
 
@@ -140,15 +163,6 @@ class Loader(Iterator[Batch]):
         other.rank, other.ranks = rank, ranks
         return other
 
-    def resize(self, batch_size: int, size: tuple[int, int] | None = None) -> None:
-        """From the next batch on: so many images, and x averaged over areas to `size` (H, W), None
-        for x as it is. UserError if the batch cannot be shared as it is.
-        """
-        _check_share(batch_size, self.rank, self.ranks)
-        if batch_size != self.batch_size:
-            self.close()
-        self.batch_size, self.size = batch_size, size
-
     def close(self) -> None:
         """End the processes that read ahead; the next batch starts new ones."""
         if self._ahead is not None:
@@ -157,50 +171,88 @@ class Loader(Iterator[Batch]):
 
     def _copy(self) -> "Loader":
         other = copy(self)
-        other._ahead = None
+        other._ahead, other._orders = None, {}
         return other
 
-    def _condition(self, rows: _Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
+    def _images(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
+        """x (n, C, H, W) of the stage's size, in 0..255."""
+        x, whole = self._pick("x", rows, lazy), self._smaller is None
+        x = self._moved(self.spec.to_image(x) if whole else x, rows)
+        if self.size is None or not whole:
+            return x.to(self.dtype)
+        exact = torch.promote_types(self.dtype, torch.float32)
+        return F.interpolate(x.to(exact), self.size, mode="area").to(self.dtype)
+
+    def _condition(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
+        """y: the labels of these images, or these sources."""
+        if self.condition is None:
+            return None
         if self.condition == "labels":
             return self._pick("y", rows, lazy)
-        if self.condition == "images":
-            return _centre(self._gather("source", rows, lazy).to(self.dtype))
-        return None
+        ids = self.spec.source_kind == "ids"
+        y = self._moved(self.spec.to_source(self._pick("source", rows, lazy)), rows, ids)
+        return y.int() if ids else _centre(y.to(self.dtype))
 
-    def _gather(self, name: str, rows: _Rows, lazy: Mapping[str, Tensor]) -> Tensor:
-        """uint8 images (n, C, H, W) of the networks' size, on the device."""
-        x = self.spec.to_image(self._pick(name, rows, lazy))
+    def _moved(self, x: Tensor, rows: Rows, ids: bool = False) -> Tensor:
+        """Images or sources of the networks' size, some of them mirrored, jittered."""
         if self.flip:
             x = torch.where(rows.flips[:, None, None, None], x.flip(-1), x)
+        if self._jitter is not None:
+            x = self._jitter(x, upload(rows.jitter, self.device), ids)
         return x
 
-    def _pick(self, name: str, rows: _Rows, lazy: Mapping[str, Tensor]) -> Tensor:
+    def _make_jitter(self, more: int) -> Jitter | None:
+        image, source = self.spec.image, self.spec.source
+        if self.condition not in ("images", "unpaired"):
+            source = None
+        grid = common_grid(image[1:], None if source is None else source[1:])
+        return Jitter(more, image[1:], grid) if more else None
+
+    @property
+    def _smaller(self) -> Images | None:
+        """The images of this stage's size, if they lie somewhere by themselves."""
+        if self.size is None or self.size[0] != self.size[1] or self.spec.fit != "none":
+            return None  # of padded or resized images, they would be other parts
+        if self._jitter is not None:
+            return None  # which knows whole images
+        return self.data.smaller.get(self.size[0])
+
+    def _pick(self, name: str, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
         """Rows of the data set's `name`, on the device; `lazy` holds those that are read."""
-        place_of = name, self.device
-        if place_of not in self._places:
-            self._places[place_of] = place(getattr(self.data, name), self.device)
-        images = self._places[place_of]
+        images = self._lying(name)
+        key = id(images), self.device
+        if key not in self._places:
+            self._places[key] = placed(images, self.device)
+        images = self._places[key]
         if isinstance(images, Tensor):  # index_select is ten times as fast as []
             index = rows.here if images.is_cpu else rows.there
             return upload(images.index_select(0, index), self.device)
-        x = lazy[name] if name in lazy else read(images, rows.here)
+        x = lazy[name] if name in lazy else read(images, rows.here, rows.crops)
         return upload(x, self.device)
+
+    def _lying(self, name: str) -> Images:
+        """The data set's `name`, of its images those of this stage."""
+        smaller = self._smaller if name == "x" else None
+        return getattr(self.data, name) if smaller is None else smaller
 
     def _read(self) -> Mapping[str, Tensor]:
         """This batch's rows, by name, of what is no tensor; nothing if no worker reads them."""
-        names = ("x", "source") if self.condition == "images" else ("x",)
-        lazy = {name: getattr(self.data, name) for name in names}
-        lazy = {name: images for name, images in lazy.items() if not isinstance(images, Tensor)}
+        names = ("x", "source") if self.condition in ("images", "unpaired") else ("x",)
+        lazy = {name: self._lying(name) for name in names}
+        lazy = {name: images for name, images in lazy.items() if not in_memory(images)}
         if not (lazy and self.workers):
+            self.close()
             return {}
-        if self._ahead is None or self._ahead_at != self.position:
+        # without shares, the same rows come one after the other, however many make a batch
+        at = _At(self.position, self.batch_size if self.ranks > 1 else 0, id(lazy.get("x")))
+        if self._ahead is None or self._ahead_at != at:
             self.close()
             pin = self.device.type == "cuda"
-            self._ahead = Ahead(lazy, _indices(self._copy()), self.workers, pin)
+            self._ahead = Ahead(lazy, _drawn(self._copy()), self.workers, pin)
         # kept only once it has read, so that a loader whose workers failed can start new ones
         ahead, self._ahead = self._ahead, None
-        rows = next(ahead)
-        self._ahead, self._ahead_at = ahead, self.position + self.batch_size
+        rows = ahead.take(self.batch_size // self.ranks)
+        self._ahead, self._ahead_at = ahead, at._replace(position=self.position + self.batch_size)
         return rows
 
     def _dequantize(self, x: Tensor) -> Tensor:
@@ -212,26 +264,18 @@ class Loader(Iterator[Batch]):
         top = 1 - torch.finfo(self.dtype).eps / 2
         return u.add_(x).div_(128).sub_(1).clamp_(max=top)
 
-    def _draw(self) -> _Rows:
-        """This rank's rows of the next batch."""
-        n = self.batch_size // self.ranks
-        parts, start = [], self.position + self.rank * n
-        while n:
-            epoch, offset = divmod(start, len(self.data))
-            self._shuffle(epoch)
-            parts.append(self._order.cut(offset, offset + n))
-            taken = len(parts[-1].here)
-            start, n = start + taken, n - taken
-        return parts[0] if len(parts) == 1 else _Rows(*map(torch.cat, zip(*parts, strict=True)))
+    def _draw(self) -> dict[str, Rows]:
+        """This rank's rows of the next batch, for x and for y."""
+        x = self._rows("order", len(self.data))
+        unpaired = self.condition == "unpaired"
+        return {"x": x, "y": self._rows("source", self.n_sources) if unpaired else x}
 
-    def _shuffle(self, epoch: int) -> None:
-        """Draw the order of an epoch on the CPU, where it is the same for every device."""
-        if self._epoch != (epoch, self.device):
-            random = generator(self.seed, self.stream, "order", epoch)
-            order = torch.randperm(len(self.data), generator=random)
-            flips = torch.rand(len(self.data), generator=random) < 0.5
-            self._order = _Rows(order, upload(order, self.device), upload(flips, self.device))
-            self._epoch = epoch, self.device
+    def _rows(self, order: str, length: int) -> Rows:
+        if order not in self._orders:
+            self._orders[order] = Order(length, self.seed, self.stream, order)
+        n = self.batch_size // self.ranks
+        rows = self._orders[order].rows(self.position + self.rank * n, n, self.device)
+        return rows._replace(crops=centres(n)) if self._still else rows
 
 
 def _check_share(batch_size: int, rank: int, ranks: int) -> None:
@@ -245,11 +289,19 @@ def _check_share(batch_size: int, rank: int, ranks: int) -> None:
         )
 
 
-def _indices(loader: Loader) -> Iterator[Tensor]:
-    """The rows of this loader's batches, on the CPU."""
+def _by(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _drawn(loader: Loader) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+    """Which images and sources the batches of this loader hold, and the places of their crops, on
+    the CPU.
+    """
     loader.device = torch.device("cpu")
     while True:
-        yield loader._draw().here
+        rows = loader._draw()
+        x, y = rows["x"], rows["y"]
+        yield {"x": (x.here, x.crops), "source": (y.here, y.crops)}
         loader.position += loader.batch_size
 
 

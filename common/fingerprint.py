@@ -18,16 +18,15 @@ CONTENTS = ("images", "labels", "sources")
 def fingerprint(data: DataSet) -> dict[str, Any]:
     """Count, shape, labels and SPREAD images of a data set, as plain types for a snapshot.
 
-    images, labels and sources (those of the same SPREAD images) are SHA-256, hexadecimal; None
-    where there are none.
+    images, labels and sources (those of the same SPREAD images; of an unpaired set, SPREAD of its
+    own) are SHA-256, hexadecimal; None where there are none.
     """
-    index = torch.linspace(0, len(data) - 1, min(SPREAD, len(data)), dtype=torch.float64).long()
     return {
         "count": len(data),
         "shape": list(data.shape),
-        "images": _pixels(data.x, index),
+        "images": _pixels(data.x, len(data)),
         "labels": None if data.y is None else _digest(data.y),
-        "sources": None if data.source is None else _pixels(data.source, index),
+        "sources": None if data.source is None else _pixels(data.source, len(data)),
     }
 
 
@@ -39,11 +38,14 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return ", ".join(sizes or contents)
 
 
-def _pixels(images: Images, index: Tensor) -> str:
-    return _digest(read(images, index))
+def _pixels(images: Images, count: int) -> str:
+    """Of images or sources, whose number is in the digest if it is not the images' `count`."""
+    n = len(images)
+    index = torch.linspace(0, n - 1, min(SPREAD, n), dtype=torch.float64).long()
+    return _digest(read(images, index), "" if n == count else f" of {n}")
 
 
-def _digest(values: Tensor) -> str:
-    digest = sha256(f"{values.dtype} {tuple(values.shape)}".encode())
+def _digest(values: Tensor, more: str = "") -> str:
+    digest = sha256(f"{values.dtype} {tuple(values.shape)}{more}".encode())
     digest.update(values.cpu().contiguous().numpy().data)
     return digest.hexdigest()

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganlib.common.recompute import for_second_derivatives
+
 
 def loss_dis_softplus(y_real: Tensor, y_fake: Tensor) -> Tensor:
     """-log s(D(x)) - log(1 - s(D(G(z)))), s the sigmoid: Goodfellow et al. 2014, eq. 1."""
@@ -102,9 +104,8 @@ def slope_penalty(height: Callable[[Tensor], Tensor], x: Tensor, target: float =
     """(||grad_x f(x)||_2 - target)^2 as gradient_penalty, of any f: (N, C, H, W) -> (N, ...) whose
     row i depends on x[i] alone. Networks go into f by `aside`.
     """
-    # torch.func.grad and not autograd.grad(create_graph=True), which torch.compile cannot trace.
-    slope: Tensor = torch.func.grad(lambda x: height(x).sum())(x)
-    norm: Tensor = torch.linalg.vector_norm(slope.flatten(1), dim=1)
+    gradient, _ = _gradient(height, x)
+    norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     return (norm - target).square().mean()
 
 
@@ -133,14 +134,28 @@ def slope(
     x: where the slope is taken; y: what `dis` is told. Both results have a graph; the pass moves
     none of the buffers of `dis`.
     """
+    return _gradient(lambda x: aside(dis, through(x), y), x)
 
+
+def _gradient(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient of f(x).sum(), and f(x), both with a graph."""
+    if torch.compiler.is_compiling():  # which cannot trace autograd.grad
+        return _functional_gradient(f, x)
+    with torch.enable_grad():
+        x = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+        y = f(x)
+        with for_second_derivatives():
+            (gradient,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    return gradient, y
+
+
+def _functional_gradient(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
     def total(x: Tensor) -> tuple[Tensor, Tensor]:
-        y_x = aside(dis, through(x), y)
-        return y_x.sum(), y_x
+        y = f(x)
+        return y.sum(), y
 
-    # torch.func.grad and not autograd.grad(create_graph=True), which torch.compile cannot trace.
-    gradient, y_x = torch.func.grad(total, has_aux=True)(x)
-    return gradient, y_x
+    gradient, y = torch.func.grad(total, has_aux=True)(x)
+    return gradient, y
 
 
 def r1_penalty(

@@ -9,6 +9,7 @@ from typing import cast
 
 from torch import Tensor
 
+from ganlib.common.crops import cropped
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._resize import resized
 from ganlib.common.datasets._stream import Stream, as_stream, check_split, collect
@@ -32,20 +33,29 @@ def default_root() -> Path:
 
 
 def open_dataset(
-    name: str, root: Path | None = None, split: str = "train", size: int | None = None
+    name: str,
+    root: Path | None = None,
+    split: str = "train",
+    size: int | None = None,
+    crop: int | None = None,
 ) -> DataSet:
     """One split ("train" or "test") of a registered data set, an image folder or an HDF5 file.
 
     root: where a registered data set's files lie, there or in a subfolder of its name. size: side
     of square images, None for the data's own. Of what is too large for memory only an HDF5 file's
-    images are given, each read when asked for. UserError if there is no such thing.
+    images are given, each read when asked for. crop: side of square crops out of such images, None
+    for whole ones; with no size, a folder's files are cropped as they are and read when asked for.
+    UserError if there is no such thing.
     """
     load, place = _find(name, root, split, size)
+    lazy = getattr(getmodule(load), "lazy", None)
+    if lazy is not None and size is None and crop is not None:
+        return cast(DataSet, lazy(place, split, crop))
     data = load(place, split, size)
     wanted = resized(data, size)
     if wanted is not data and isinstance(data.x, Tensor):
-        return collect(as_stream(wanted))
-    return wanted
+        wanted = collect(as_stream(wanted))
+    return cropped(wanted, crop)
 
 
 def open_stream(

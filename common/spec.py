@@ -1,6 +1,6 @@
 """What a data set holds, and what an algorithm is told of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -9,18 +9,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Shape = tuple[int, int, int]
+Size = tuple[int, int]
 SourceKind = Literal["image", "ids"]
 POINTS: Shape = (2, 1, 1)
 """The shape of points in the plane, which are images of one pixel: x and y are its channels."""
 
 
 class Images(Protocol):
-    """Anything that gives uint8 NCHW images by index: a tensor, or a file read when asked."""
+    """Anything that gives NCHW images by index: a tensor, or a file read when asked.
+
+    They are uint8; ids, which are a source of their own kind, are int32.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]: ...  # (N, C, H, W)
     def __len__(self) -> int: ...
-    def __getitem__(self, index: Tensor) -> Tensor: ...  # int64 (n,) -> uint8 (n, C, H, W)
+    def __getitem__(self, index: Tensor) -> Tensor: ...  # int64 (n,) -> (n, C, H, W)
 
 
 class Mixture(NamedTuple):
@@ -38,10 +42,13 @@ class DataSet:
     """One split of one source.
 
     x: uint8 (N, C, H, W); y: None or int64 labels (N,); source: None or what a translation starts
-    from, of a size of its own: "image": uint8 (N, C', H', W'); "ids": int32 (N, 2, H', W'), the
-    number of the class and of the instance that a pixel belongs to. frames, source_frames: so many
-    pictures of a sequence lie one behind the other on the channels. `provenance` says where it
-    came from in a few words. mixture: of points, what they were drawn from, if that is known.
+    from, of a size of its own: "image": uint8 (N, C', H', W'); "ids": int32 (N, 2, H', W') in
+    0..65535, the number of the class and of the instance that a pixel belongs to. Source i belongs
+    to image i; of unpaired sets, which may differ in length, none belongs to any. classes: names of
+    the labels' classes, without labels of those of ids. frames, source_frames: so many pictures of
+    a sequence lie one behind the other on the channels. `provenance` says where it came from in a
+    few words. mixture: of points, what they were drawn from, if that is known. smaller: the images
+    at lower resolutions, where there are such already, by their side: uint8 (N, C, side, side).
     """
 
     name: str
@@ -54,6 +61,7 @@ class DataSet:
     source_kind: SourceKind = "image"
     frames: int = 1
     source_frames: int = 1
+    smaller: Mapping[int, Images] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape:
@@ -90,14 +98,18 @@ class DataSpec:
     def to_image(self, x: Tensor) -> Tensor:
         """uint8 images (N, C, h, w) at the networks' size (N, C, H, W), still uint8.
 
-        (h, w) is the native size; source images of any other size are resized.
+        (h, w) is the native size; images of any other size are resized.
         """
-        if x.shape[2:] == self.image[1:]:
-            return x
-        if self.fit == "pad" and x.shape[2:] == self.native[1:]:
-            return F.pad(x, self._margins())
-        y = F.interpolate(x.float(), self.image[1:], mode="bicubic", antialias=True)
-        return y.round_().clamp_(0, 255).to(torch.uint8)
+        return self._fitted(x, self.image[1:], resize_pixels)
+
+    def to_source(self, y: Tensor) -> Tensor:
+        """Sources (N, C', h', w') at the networks' size (N, C', H', W'), of the same dtype.
+
+        Ids take their nearest neighbour's number where they are resized, 0 where they are padded.
+        """
+        assert self.source is not None
+        resize = resize_ids if self.source_kind == "ids" else resize_pixels
+        return self._fitted(y, self.source[1:], resize)
 
     def to_native(self, x: Tensor) -> Tensor:
         """Generated images (N, C, H, W) at the data's own size (N, C, h, w): cropped or resized."""
@@ -108,34 +120,86 @@ class DataSpec:
             return F.interpolate(x, self.native[1:], mode="bicubic", antialias=True).clamp(-1, 1)
         return x
 
-    def _margins(self) -> tuple[int, int, int, int]:
-        """left, right, top, bottom, in pixels."""
-        height, width = self.image[1] - self.native[1], self.image[2] - self.native[2]
-        return width // 2, width - width // 2, height // 2, height - height // 2
+    def _fitted(self, x: Tensor, size: Size, resize: Callable[[Tensor, Size], Tensor]) -> Tensor:
+        """x (N, C, h, w) at `size`: padded where x is then of that size, else resized."""
+        if x.shape[2:] == size:
+            return x
+        if self.fit == "pad":
+            padded = F.pad(x, self._margins(size))
+            if padded.shape[2:] == size:
+                return padded
+        return resize(x, size)
+
+    def _margins(self, size: Size | None = None) -> tuple[int, int, int, int]:
+        """left, right, top, bottom, in pixels of the images, or of sources of that size."""
+        high, wide = size or self.image[1:]
+        left, right = _halves(self.image[2] - self.native[2])
+        top, bottom = _halves(self.image[1] - self.native[1])
+        horizontal = (left * wide // self.image[2], right * wide // self.image[2])
+        return *horizontal, top * high // self.image[1], bottom * high // self.image[1]
 
 
-def fit_spec(data: DataSet, size: tuple[int, int]) -> DataSpec:
-    """The DataSpec that brings `data` to `size` (H, W): padded by up to a quarter, else resized."""
+def _halves(margin: int) -> tuple[int, int]:
+    return margin // 2, margin - margin // 2
+
+
+def resize_pixels(x: Tensor, size: Size) -> Tensor:
+    """uint8 (N, C, h, w) to uint8 (N, C, *size), bicubic."""
+    y = F.interpolate(x.float(), size, mode="bicubic", antialias=True)
+    return y.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def resize_ids(x: Tensor, size: Size) -> Tensor:
+    """Integers (N, C, h, w) to (N, C, *size), each its nearest neighbour's."""
+    # float32 holds every whole number below 2^24
+    return F.interpolate(x.float(), size, mode="nearest-exact").to(x.dtype)
+
+
+def fit_spec(data: DataSet, size: Size) -> DataSpec:
+    """The DataSpec that brings `data` to `size` (H, W): padded by up to a quarter, else resized.
+
+    Sources keep their proportion to the images, and are padded or resized as they are, so that
+    pixels stay where they belong: where the margins would not be whole pixels of the sources, both
+    are resized.
+    """
     channels, height, width = data.shape
     more = (size[0] - height, size[1] - width)
     fit: Literal["none", "pad", "resize"]
     if more == (0, 0):
         fit = "none"
     else:
-        fit = "pad" if all(0 <= m <= s // 4 for m, s in zip(more, size, strict=True)) else "resize"
-    source = None if data.source is None else (data.source.shape[1], *size)
+        small = all(0 <= m <= s // 4 for m, s in zip(more, size, strict=True))
+        fit = "pad" if small and _pads_alike(data, more) else "resize"
     return DataSpec(
         (channels, *size),
         data.shape,
         fit,
         len(data.classes),
-        source,
+        _source(data, size),
         data.classes,
         _marginal(data),
         data.source_kind,
         data.frames,
         data.source_frames,
     )
+
+
+def _pads_alike(data: DataSet, more: Size) -> bool:
+    """Whether margins of `more` pixels in all are whole pixels of the sources on every side."""
+    if data.source is None:
+        return True
+    sides = zip(more, data.source.shape[2:], data.shape[1:], strict=True)
+    return all(half * own % of == 0 for m, own, of in sides for half in _halves(m))
+
+
+def _source(data: DataSet, size: Size) -> Shape | None:
+    """(C', H', W') of the sources, as large beside images of `size` as beside those of the data."""
+    if data.source is None:
+        return None
+    _, channels, *own = data.source.shape
+    sides = zip(own, size, data.shape[1:], strict=True)
+    height, width = (max(1, round(n * to / of)) for n, to, of in sides)
+    return channels, height, width
 
 
 def _marginal(data: DataSet) -> tuple[float, ...]:

@@ -50,7 +50,7 @@ class SNConv2d(nn.Conv2d):
     """
 
     u: Tensor
-    sigma: Tensor | None = None
+    sigma: Tensor | None
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class SNConv2d(nn.Conv2d):
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
         self.register_buffer("u", torch.randn(out_channels))
+        self.register_buffer("sigma", None, persistent=False)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
@@ -74,11 +75,12 @@ class SNLinear(nn.Linear):
     """A linear layer of spectral norm 1; u as in SNConv2d."""
 
     u: Tensor
-    sigma: Tensor | None = None
+    sigma: Tensor | None
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__(in_features, out_features, bias=bias)
         self.register_buffer("u", torch.randn(out_features))
+        self.register_buffer("sigma", None, persistent=False)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_features) -> (N, out_features)."""

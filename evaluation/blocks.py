@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,35 +14,59 @@ BLOCK = 256
 """A network may give other last bits for other batch sizes, so it only ever sees this one."""
 Range: TypeAlias = tuple[float, float]
 """The values that are black and white in float images."""
+Batch: TypeAlias = Tensor | tuple[Tensor, Tensor | None]
+"""Images NCHW, alone or with the labels that they were asked for: int64 (N,), or None."""
 BEYOND = 2.0  # floats of larger size are no images in [-1, 1], even by a generator without tanh
 
 
-def blocks(images: Iterable[Tensor], size: tuple[int, int] | None = None) -> Iterator[Tensor]:
-    """Batches of any lengths as blocks (BLOCK, C, H, W) of their type; the last may be shorter.
+class Block(NamedTuple):
+    """Images NCHW and, if they were asked for any, their labels, int64 (N,)."""
 
-    images: NCHW, all uint8 or all float, C 1 or 3. size: the (H, W) that they must have. UserError
-    for other shapes, batches of different shapes, or uint8 and floats in one stream.
+    images: Tensor
+    labels: Tensor | None = None
+
+    def cut(self, start: int, end: int) -> "Block":
+        """The images from `start` to before `end`, with their labels."""
+        labels = None if self.labels is None else self.labels[start:end]
+        return Block(self.images[start:end], labels)
+
+
+def as_block(batch: Batch) -> Block:
+    """A batch as images and labels; UserError for labels that are not one integer per image."""
+    block = Block(batch) if isinstance(batch, Tensor) else Block(*batch)
+    y = block.labels
+    if y is not None and (y.dtype != torch.int64 or y.shape != block.images.shape[:1]):
+        raise UserError(
+            f"The labels of {len(block.images)} images come as {y.dtype} {tuple(y.shape)}: give "
+            "one int64 for each image, or None."
+        )
+    return block
+
+
+def blocks(batches: Iterable[Batch], size: tuple[int, int] | None = None) -> Iterator[Block]:
+    """Batches of any lengths as blocks of BLOCK images of their type; the last may be shorter.
+
+    batches: images NCHW, all uint8 or all float, C 1 or 3, all with labels or all without. size:
+    the (H, W) that they must have. UserError for other shapes, batches of different shapes, or
+    uint8 and floats in one stream.
     """
-    parts: list[Tensor] = []
+    parts: list[Block] = []
     first, held = None, 0
-    for batch in images:
+    for batch in map(as_block, batches):
         first = batch if first is None else first
-        _check_shape(batch, size)
+        _check_shape(batch.images, size)
         _check_alike(first, batch)
         parts.append(batch)
-        held += len(batch)
+        held += len(batch.images)
         if held >= BLOCK:
-            whole = torch.cat(parts)
-            *full, rest = torch.split(whole, BLOCK)
-            if len(rest) == BLOCK:
-                full, rest = [*full, rest], rest[:0]
-            yield from full
-            parts, held = [rest], len(rest)
+            whole, full = _join(parts), held - held % BLOCK
+            yield from (whole.cut(start, start + BLOCK) for start in range(0, full, BLOCK))
+            parts, held = [whole.cut(full, held)], held - full
     if held:
-        yield torch.cat(parts)
+        yield _join(parts)
 
 
-def share(images: Iterable[Tensor], rank: int, world: int) -> Iterator[Tensor]:
+def share(images: Iterable[Batch], rank: int, world: int) -> Iterator[Block]:
     """The blocks of a whole stream that this rank of `world` scores: rank, rank + world, ..."""
     return islice(blocks(images), rank, None, world)
 
@@ -80,7 +104,17 @@ def as_uint8(x: Tensor) -> Tensor:
     return to_uint8(x)
 
 
-def _check_alike(first: Tensor, batch: Tensor) -> None:
+def _join(parts: list[Block]) -> Block:
+    labels = [part.labels for part in parts if part.labels is not None]
+    return Block(torch.cat([p.images for p in parts]), torch.cat(labels) if labels else None)
+
+
+def _check_alike(first_block: Block, block: Block) -> None:
+    first, batch = first_block.images, block.images
+    if (block.labels is None) != (first_block.labels is None):
+        raise UserError(
+            "Some batches of the images have labels and some have none: give them for all or none."
+        )
     if batch.shape[1:] != first.shape[1:]:
         raise UserError(
             f"The images are {_words(first.shape[1:])} and then {_words(batch.shape[1:])}: bring "

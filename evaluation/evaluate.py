@@ -1,20 +1,20 @@
 """Scores of a stream of images against real ones, each stamped with its protocol."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from ganlib.common.data import Images
-from ganlib.common.errors import UserError, did_you_mean
-from ganlib.evaluation.blocks import Range, blocks, rescale
+from ganlib.common.errors import UserError
+from ganlib.evaluation.blocks import Batch, Block, Range, as_block, blocks, rescale
 from ganlib.evaluation.features import Extractor, arithmetic, make_extractor
+from ganlib.evaluation.metric import METRICS, check_needs, find_metrics
 from ganlib.evaluation.moments import exact_device
-from ganlib.evaluation.onepass import OnePass
+from ganlib.evaluation.onepass import Keep, OnePass
 from ganlib.evaluation.protocol import Score
 from ganlib.evaluation.references import Progress, Reference, load_reference
-from ganlib.evaluation.report import COUNTS, KEPT, METRICS, Evaluation, Origin, Report
+from ganlib.evaluation.report import COUNTS, KEPT, Evaluation, Origin, Report
 from ganlib.evaluation.scores import nearest
 
 
@@ -36,7 +36,7 @@ class Evaluator:
 
     def __call__(
         self,
-        images: Iterable[Tensor],
+        images: Iterable[Batch],
         metrics: Sequence[str] = METRICS,
         n: int | None = None,
         origin: Origin | None = None,
@@ -47,16 +47,18 @@ class Evaluator:
     ) -> Evaluation:
         """All scores that the number of images allows, from one pass.
 
-        images: batches NCHW, uint8, or float in value_range. n: at most so many of them. Several
+        images: batches NCHW, uint8, or float in value_range; or pairs of such and int64 labels (N,)
+        that they were asked for, for metrics that need those. n: at most so many of them. Several
         ranks are each given their own share of the blocks (see blocks.share) and return the same
         scores. value_range: (-1, 1), (0, 1) or (0, 255); None for (-1, 1), but then floats of
         unknown origin with no value below 0, which may well be in [0, 1], are a UserError at the
-        end. UserError for unknown metrics, fewer than two images, NaN, or sizes that differ.
+        end. UserError for unknown metrics or what they lack, fewer than two images, NaN, or sizes
+        that differ.
         """
-        check_metrics(metrics)
+        find_metrics(metrics)
         origin = origin or Origin()
         if value_range is not None:
-            images = map(partial(rescale, value_range=value_range), images)
+            images = _rescaled(images, value_range)
         references = {name: self.reference(name, progress) for name in self.images}
         done = self._pass(images, metrics, n, progress, rank, world)
         if done.n < 2:
@@ -92,7 +94,7 @@ class Evaluator:
 
     def _pass(
         self,
-        images: Iterable[Tensor],
+        images: Iterable[Batch],
         metrics: Sequence[str],
         n: int | None,
         progress: Progress | None,
@@ -100,12 +102,12 @@ class Evaluator:
         world: int,
     ) -> OnePass:
         bounds = {count for counts in COUNTS.values() for count in counts}
-        keep = KEPT if {"kid", "prdc", "duplicates"} & set(metrics) else 0
-        keep_logits = max(bounds) if "is" in metrics else 0
-        done = OnePass(self.extractor, sorted(bounds), keep, keep_logits, rank, world)
+        keep, own = _kept(metrics), find_metrics(metrics)
+        done = OnePass(self.extractor, sorted(bounds), keep, rank, world)
         height, width = self.images[self.main].shape[2:]
         for block in _first(blocks(images, (height, width)), n, done):
-            done.add(block)
+            check_needs(own, self.extractor, block.labels is not None)
+            done.add(block.images, block.labels)
             if progress is not None:
                 progress("samples", done.n * world, n)
         done.finish()
@@ -113,7 +115,7 @@ class Evaluator:
 
 
 def score(
-    images: Iterable[Tensor],
+    images: Iterable[Batch],
     reference: Mapping[str, Images] | Images,
     metrics: Sequence[str] = METRICS,
     extractor: str | Extractor = "inception",
@@ -124,7 +126,7 @@ def score(
     progress: Progress | None = None,
     value_range: Range | None = None,
 ) -> dict[str, Score]:
-    """Scores by name of batches NCHW, uint8 or float in [-1, 1].
+    """Scores by name of batches NCHW, uint8 or float in [-1, 1], or of pairs of such and labels.
 
     reference: uint8 NCHW images, or several such by the names of their splits: "train", "test".
     value_range: of floats, (0, 1) for instance; if it is not given, floats with no value below 0
@@ -137,11 +139,23 @@ def score(
     return evaluator(images, metrics, n, origin, progress, value_range=value_range).scores
 
 
-def check_metrics(metrics: Iterable[str]) -> None:
-    """UserError with the nearest name for one that is none of METRICS."""
-    for name in metrics:
-        if name not in METRICS:
-            raise UserError(f"There is no metric '{name}'.{did_you_mean(name, METRICS)}")
+def _kept(metrics: Sequence[str]) -> Keep:
+    """What the pass keeps for all of them together."""
+    own = find_metrics(metrics).values()
+    most = {
+        need: max((metric.n for metric in own if need in metric.needs), default=0)
+        for need in Keep._fields
+    }
+    if {"kid", "prdc", "duplicates"} & set(metrics):
+        most["features"] = max(KEPT, most["features"])
+    if "is" in metrics:
+        most["logits"] = max(most["logits"], *COUNTS["train"])
+    return Keep(**most)
+
+
+def _rescaled(images: Iterable[Batch], value_range: Range) -> Iterator[Block]:
+    for block in map(as_block, images):
+        yield block._replace(images=rescale(block.images, value_range))
 
 
 def _check_range(done: OnePass) -> None:
@@ -153,11 +167,11 @@ def _check_range(done: OnePass) -> None:
         )
 
 
-def _first(stream: Iterator[Tensor], n: int | None, done: OnePass) -> Iterator[Tensor]:
+def _first(stream: Iterator[Block], n: int | None, done: OnePass) -> Iterator[Block]:
     """The blocks of the stream, cut where the n-th image of all ranks ends."""
     for block in stream:
-        if n is not None and done.position + len(block) >= n:
+        if n is not None and done.position + len(block.images) >= n:
             if done.position < n:
-                yield block[: n - done.position]
+                yield block.cut(0, n - done.position)
             return
         yield block

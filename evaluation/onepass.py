@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -15,25 +16,30 @@ from ganlib.evaluation.moments import Moments
 FOREVER = 2**62
 
 
-class OnePass:
-    """Moments of the first n images for several n, and features and logits of the first few.
+class Keep(NamedTuple):
+    """Of how many of the first images features, logits and labels are kept."""
 
-    bounds: those n. keep_features, keep_logits: of how many images they are kept. Of several
-    processes, `rank` of `world` is given blocks rank, rank + world, ... of BLOCK images each, and
-    all call finish().
+    features: int = 0
+    logits: int = 0
+    labels: int = 0
+
+
+class OnePass:
+    """Moments of the first n images for several n, and what is kept of the first few.
+
+    bounds: those n. Of several processes, `rank` of `world` is given blocks rank, rank + world,
+    ... of BLOCK images each, and all call finish().
     """
 
     def __init__(
         self,
         extractor: Extractor,
         bounds: Sequence[int],
-        keep_features: int,
-        keep_logits: int,
+        keep: Keep,
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self.extractor, self.rank, self.world = extractor, rank, world
-        self.keep_features, self.keep_logits = keep_features, keep_logits
+        self.extractor, self.keep, self.rank, self.world = extractor, keep, rank, world
         self.n = 0
         """How many images this rank had; how many all had, once finish() was called."""
         self.position = rank * BLOCK
@@ -45,10 +51,11 @@ class OnePass:
         self._parts = [Moments(extractor.n_features, extractor.device) for _ in self._intervals]
         self._features: list[tuple[int, Tensor]] = []
         self._logits: list[tuple[int, Tensor]] = []
+        self._labels: list[tuple[int, Tensor]] = []
 
-    def add(self, x: Tensor) -> None:
-        """Take in this rank's next block (BLOCK, C, H, W), uint8 or float in [-1, 1]; only the very
-        last is shorter.
+    def add(self, x: Tensor, labels: Tensor | None = None) -> None:
+        """Take in this rank's next block (BLOCK, C, H, W), uint8 or float in [-1, 1], and what its
+        images were asked for, int64 (BLOCK,); only the very last is shorter.
         """
         pool, logits = self.extractor(as_uint8(x))
         if x.dtype == torch.uint8:
@@ -61,9 +68,9 @@ class OnePass:
             rows = pool[max(0, low - start) : max(0, high - start)]
             if len(rows):
                 part.update(rows)
-        _keep(self._features, start, pool, self.keep_features)
-        if logits is not None:
-            _keep(self._logits, start, logits, self.keep_logits)
+        _keep(self._features, start, pool, self.keep.features)
+        _keep(self._logits, start, logits, self.keep.logits)
+        _keep(self._labels, start, labels, self.keep.labels)
         self.n += len(x)
         self.position += self.world * BLOCK
 
@@ -98,18 +105,23 @@ class OnePass:
         return total
 
     def features(self) -> Tensor:
-        """float32 (min(n, keep_features), D), in the order of the stream."""
-        n = min(self.n, self.keep_features)
-        return self._gather(self._features, n, self.extractor.n_features)
+        """float32 (min(n, keep.features), D), in the order of the stream."""
+        n = min(self.n, self.keep.features)
+        return self._gather(self._features, torch.zeros(n, self.extractor.n_features))
 
     def logits(self) -> Tensor:
-        """float32 (min(n, keep_logits), K), in the order of the stream."""
-        n = min(self.n, self.keep_logits)
-        return self._gather(self._logits, n, self.extractor.n_classes)
+        """float32 (min(n, keep.logits), K), in the order of the stream."""
+        n = min(self.n, self.keep.logits)
+        return self._gather(self._logits, torch.zeros(n, self.extractor.n_classes))
 
-    def _gather(self, parts: list[tuple[int, Tensor]], n: int, width: int) -> Tensor:
+    def labels(self) -> Tensor:
+        """int64 (min(n, keep.labels),), in the order of the stream; all images had some."""
+        n = min(self.n, self.keep.labels)
+        return self._gather(self._labels, torch.zeros(n, dtype=torch.int64))
+
+    def _gather(self, parts: list[tuple[int, Tensor]], zeros: Tensor) -> Tensor:
         """All ranks' rows, each at its place; the others of a rank are zero and so may be added."""
-        rows = torch.zeros(n, width, device=self.extractor.device)
+        rows = zeros.to(self.extractor.device)
         for start, part in parts:
             rows[start : start + len(part)] = part
         self._all_reduce(rows)
@@ -120,6 +132,6 @@ class OnePass:
             dist.all_reduce(x)
 
 
-def _keep(parts: list[tuple[int, Tensor]], start: int, rows: Tensor, limit: int) -> None:
-    if start < limit:
+def _keep(parts: list[tuple[int, Tensor]], start: int, rows: Tensor | None, limit: int) -> None:
+    if rows is not None and start < limit:
         parts.append((start, rows[: limit - start]))

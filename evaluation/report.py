@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ganlib.common.errors import UserError
+from ganlib.evaluation.metric import METRICS, Metric, Seen, Value, find_metrics
 from ganlib.evaluation.moments import Moments, exact_device
 from ganlib.evaluation.onepass import OnePass
 from ganlib.evaluation.protocol import Plain, Protocol, Score
@@ -23,7 +25,6 @@ from ganlib.evaluation.scores import (
 )
 from ganlib.evaluation.versions import versions
 
-METRICS = ("is", "fid", "kid", "prdc", "duplicates")
 COUNTS = {"train": (50_000, 10_000), "test": (10_000, 5_000)}
 """Of how many generated images a Frechet distance to a split is published."""
 KEPT = 10_000
@@ -92,7 +93,7 @@ class Report:
         self.nearest: Nearest | None = None
 
     def all(self, metrics: Sequence[str]) -> Evaluation:
-        """Every score of `metrics`, in the order of METRICS."""
+        """Every score of `metrics`, in the order of METRICS; those of plugins follow."""
         steps = {
             "is": self._inception_score,
             "fid": self._frechet_distances,
@@ -103,6 +104,8 @@ class Report:
         for name in METRICS:
             if name in metrics:
                 steps[name]()
+        for name, metric in find_metrics(metrics).items():
+            self._plugged(name, metric)
         return Evaluation(self.scores, self.nearest)
 
     def _inception_score(self) -> None:
@@ -162,6 +165,22 @@ class Report:
             name += self.extractor.suffix
             self._add(name, len(fake), self.main, value, None, **settings)
 
+    def _plugged(self, name: str, metric: Metric) -> None:
+        kept = {
+            "features": self.done.features,
+            "logits": self.done.logits,
+            "labels": self.done.labels,
+        }
+        rows = {need: kept[need]()[: metric.n].to(self.device) for need in metric.needs}
+        n = min(metric.n, self.done.n)
+        found = metric.compute(Seen(n, self.done.n, rows, self.references, self.main))
+        for called, given in found.items():
+            value = given if isinstance(given, Value) else Value(given)
+            reference = None if value.reference is None else self.references[value.reference]
+            settings = {**value.settings, "metric": name}
+            called += self.extractor.suffix
+            self._add(called, n, reference, float(value.value), value.std, **settings)
+
     def _unseen_fields(self, n: int) -> dict[str, Plain]:
         """Which images the n unseen ones are, where they are none of the main split's."""
         test = self.references.get("test", self.main)
@@ -196,6 +215,8 @@ class Report:
                 reference_digest=reference.digest,
                 rank_deficient=frechet and self._deficient(n, reference.n),
             )
+        if name in self.scores:
+            raise UserError(f"Two metrics give a score '{name}': rename it in one of them.")
         self.scores[name] = Score(name, value, std, protocol)
 
     def _deficient(self, *numbers: int) -> bool:

@@ -77,12 +77,24 @@ class AlgorithmConfig(_Strict):
     """
     dequantize: bool = False
     """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
+    jitter: Interval = 0
+    """Resize training images to this many pixels more in height and in width, and cut their size
+    out of them at a random place.
+    """
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
+    ada_target: Rate = 0.0
+    """Adapt how often each operation of diffaugment (of all three if none is given) happens to an
+    image, from never at the start, so that the mean sign of D's logits of real images is this; 0.6
+    is the paper's (Karras et al. 2020). 0: always. For algorithms whose D has a zero between real
+    and generated images.
+    """
+    ada_images: Count = 500_000
+    """Real images in which the probability that ada_target adapts may come from 0 to 1."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) that the networks want for images of this size: here the next multiple of 8,
-        square; points, which are images of one pixel, stay points.
+        square; points, which are images of one pixel, stay points. Sources follow in proportion.
         """
         if height == width == 1:
             return 1, 1
@@ -101,6 +113,8 @@ class RunConfig(_Strict):
     """Folder with the data set's files."""
     size: Annotated[int, Field(ge=8)] | None = None
     """Resize and crop the images to this many pixels square."""
+    crop: Annotated[int, Field(ge=8)] | None = None
+    """Train on crops of this many pixels square, at random places; scores are of the middles."""
     flip: bool = False
     """Mirror every image with probability 1/2."""
     seed: Interval = 0
@@ -121,6 +135,10 @@ class RunConfig(_Strict):
     """Compile the losses; default on a GPU if the run is long enough to repay it."""
     accumulate: Count = 1
     """Take each batch in this many passes, if it does not fit the memory; gradients are averaged.
+    """
+    checkpoint_blocks: bool = False
+    """Keep of each block of the networks what goes into it, and compute the rest again for the
+    gradients: less memory for more time, and the same numbers.
     """
     sync_bn: bool = False
     """Take the statistics of batch normalisation over all GPUs, not over each one's share."""
@@ -145,7 +163,7 @@ class RunConfig(_Strict):
     evaluation_images: Annotated[int, BeforeValidator(_no_bool), Field(ge=2)] = 10_000
     """Samples to score in an evaluation."""
     metrics: str = "is,fid"
-    """What to score while training, of is, fid, kid, prdc, duplicates."""
+    """What to score while training, of is, fid, kid, prdc, duplicates and a plugin's own."""
     extractor: str | None = None
     """The features to score in; default fashion for the bundled data, inception for others."""
     inception_weights: Path | None = None
@@ -160,4 +178,6 @@ class RunConfig(_Strict):
     extension: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """Add an extension by name; may be repeated."""
     plugin_dir: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
-    """A folder of your own: algorithms, datasets/, extensions/, extractors/; may be repeated."""
+    """A folder of your own: algorithms, datasets/, extensions/, extractors/, metrics/; may be
+    repeated.
+    """

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlib.common.registry import Registry, modules, packages
+from ganlib.common.errors import UserError
+from ganlib.common.registry import Entry, Registry, modules, packages
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,22 +40,44 @@ class Algorithm:
         Raises UserError where there is nothing to augment.
         """
         networks = self.build(config, spec)
-        if config.diffaugment:
-            from ganlib.common.augment import augment_input
-            from ganlib.common.errors import UserError
+        if config.diffaugment or config.ada_target:
+            import torch
+
+            from ganlib.common.augment import POLICIES, augment_input, augment_inputs
 
             if "dis" not in networks:
                 raise UserError("This algorithm has no discriminator that diffaugment could serve.")
             if spec.image[1:] == (1, 1):
                 raise UserError("diffaugment is for images, and these data are points.")
-            networks["dis"] = augment_input(networks["dis"], config.diffaugment)
+            wrap = augment_inputs if config.condition == "images" else augment_input
+            p = torch.zeros(()) if config.ada_target else None
+            networks["dis"] = wrap(networks["dis"], config.diffaugment or tuple(POLICIES), p)
         return networks
 
 
 ROOMS = ("commands", "common", "contract", "evaluation", "runs", "sampling", "speed", "training")
 """Folders of ganlib/ that are no algorithms, whose names none may have."""
 
-algorithms: Registry[Algorithm] = Registry(
+
+class Algorithms(Registry[Algorithm]):
+    """All algorithms, and a word for a folder that was meant as one."""
+
+    def check(self, name: str) -> Entry:
+        """The entry of `name`; UserError, if there is none, with the folder of that name or the
+        nearest name.
+        """
+        if name not in self.entries and name.isidentifier() and name not in ROOMS:
+            for home in import_module(self.package).__path__:
+                folder = Path(home) / name
+                if folder.is_dir():
+                    raise UserError(
+                        f"There is no {self.kind} '{name}': {folder} has no __init__.py that "
+                        f"assigns {self.attribute}."
+                    )
+        return super().check(name)
+
+
+algorithms = Algorithms(
     "algorithm", "ganlib", "ALGORITHM", packages("ALGORITHM"), "ganlib.algorithms"
 )
 extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
@@ -62,10 +86,9 @@ extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
 
 
 def add_plugins(folder: Path) -> None:
-    """Register a folder of algorithms; datasets/, extensions/ and extractors/ in it hold a file
-    for each of theirs.
+    """Register a folder of algorithms; datasets/, extensions/, extractors/ and metrics/ in it
+    hold a file for each of theirs.
     """
-    from ganlib.common.errors import UserError
     from ganlib.common.sources import datasets
 
     folder = folder.resolve()
@@ -85,3 +108,7 @@ def add_plugins(folder: Path) -> None:
         )
 
         extractors.add_folder(folder / "extractors")
+    if (folder / "metrics").is_dir():
+        from ganlib.evaluation.metric import metrics  # as slow
+
+        metrics.add_folder(folder / "metrics")

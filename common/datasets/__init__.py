@@ -1,5 +1,6 @@
 """One file per data set: load(root, split, size) -> DataSet; a docstring's first line describes it.
 
-A file may also have stream(root, split, size) -> Stream, for what need not fit in memory.
+A file may also have stream(root, split, size) -> Stream, for what need not fit in memory, and
+lazy(root, split, crop) -> DataSet, for square crops out of images that are read when asked for.
 Files whose names start with _ are helpers.
 """

@@ -45,15 +45,15 @@ class Account:
         """Note that `name` was left out."""
         self.useless.setdefault(reason, []).append(os.fsencode(name).decode("utf-8", "replace"))
 
-    def close(self, shape: Shape, classes: tuple[str, ...]) -> None:
-        """Print the line; UserError if nothing could be used."""
+    def close(self, shape: Shape, classes: tuple[str, ...], what: str = "") -> None:
+        """Print the line, with `what` the shape is of; UserError if nothing could be used."""
         if not self.used:
             self.refuse()
         kinds = f" of {_count(len(classes), 'class', 'classes')}" if classes else ""
         colour = "grey" if shape[0] == 1 else "RGB"
         line = (
             f"{self.name}: {_count(self.used, 'image', 'images')}{kinds}, "
-            f"{shape[2]}x{shape[1]} {colour}{self._skipped()}"
+            f"{what}{shape[2]}x{shape[1]} {colour}{self._skipped()}"
         )
         print(printable(line), file=sys.stderr)
 

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from ganlib.common.crops import corners
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = Path | bytes
@@ -48,9 +51,35 @@ def pixels(source: Source, channels: int, size: int) -> Pixels:
     channels is 1 or 3. Unusable if the pixels cannot be read.
     """
     with _opened(source) as image:
-        image = _square(_flat(_upright(image), "L" if channels == 1 else "RGB"), size)
-        array = np.asarray(image)
-    return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+        return _array(_square(_usable(image, channels), size))
+
+
+def crop(source: Source, channels: int, size: int, place: Tensor) -> Pixels:
+    """size x size pixels of the image as it is, at the place (2,): see common/crops.py.
+
+    Like pixels() but for size. Unusable if the image is smaller.
+    """
+    with _opened(source) as image:
+        image = _usable(image, channels)
+        free = image.height - size, image.width - size
+        if min(free) < 0:
+            raise Unusable(smaller(size))
+        top, left = map(int, corners(place[None], free))
+        return _array(image.crop((left, top, left + size, top + size)))
+
+
+def smaller(size: int) -> str:
+    """Why an image is Unusable for crops of size x size."""
+    return f"smaller than {size}x{size}"
+
+
+def _usable(image: Image.Image, channels: int) -> Image.Image:
+    return _flat(_upright(image), "L" if channels == 1 else "RGB")
+
+
+def _array(image: Image.Image) -> Pixels:
+    array = np.asarray(image)
+    return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
 @contextmanager

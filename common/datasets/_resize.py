@@ -2,51 +2,69 @@
 
 from dataclasses import replace
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ganlib.common.data import DataSet, Images
+from ganlib.common.data import DataSet, Images, Size
+from ganlib.common.spec import SourceKind, resize_ids, resize_pixels
 
 
 class Resized:
-    """Square images of side `size` out of images of any one size."""
+    """Square images of side `size` out of images of any one size; or what belongs to them, out of
+    what belongs to images of the size `of` (H, W), cropped and resized as those are.
+    """
 
-    def __init__(self, images: Images, size: int) -> None:
-        self.images, self.size = images, size
+    def __init__(
+        self, images: Images, size: int, of: Size | None = None, kind: SourceKind = "image"
+    ) -> None:
+        self.images, self.size, self.kind = images, size, kind
+        self.of: tuple[int, ...] = of or images.shape[2:]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(N, C, size, size)."""
-        return (*self.images.shape[:2], self.size, self.size)
+        """(N, C, H, W) of the result: H and W are `size` where the images are as large as `of`."""
+        sides = zip(self.images.shape[2:], self.of, strict=True)
+        return (*self.images.shape[:2], *(max(1, self.size * n // of) for n, of in sides))
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        return square(self.images[index], self.size)
+        x = self.images[index]
+        height, width = (max(1, self.size * n // min(self.of)) for n in x.shape[2:])
+        if (height, width) != x.shape[2:]:
+            resize = resize_ids if self.kind == "ids" else resize_pixels
+            x = resize(x, (height, width))
+        return _middle(x, self.shape[2:])
 
 
 def resized(data: DataSet, size: int | None) -> DataSet:
     """`data` with images (C, size, size); with size None, or if they are so already, as it is.
 
-    Source images as large as x go with it; others keep their size.
+    Sources keep their proportion to the images.
     """
     if size is None or data.shape[1:] == (size, size):
         return data
-    source = data.source
-    if source is not None and source.shape[2:] == data.shape[1:]:
-        source = Resized(source, size)
     note = f"{data.shape[2]}x{data.shape[1]} to {size}x{size}, bicubic"
-    provenance = {**data.provenance, "resized": note}
-    return replace(data, x=Resized(data.x, size), source=source, provenance=provenance)
+    source = data.source
+    if source is not None:
+        source = Resized(source, size, data.shape[1:], data.source_kind)
+    return replace(
+        data,
+        x=Resized(data.x, size),
+        source=source,
+        provenance={**data.provenance, "resized": note},
+        smaller={},
+    )
 
 
 def square(x: Tensor, size: int) -> Tensor:
     """uint8 (n, C, H, W) to (n, C, size, size): the shorter side resized to `size`, the middle."""
     height, width = (size * side // min(x.shape[2:]) for side in x.shape[2:])
     if (height, width) != x.shape[2:]:
-        x = F.interpolate(x.float(), (height, width), mode="bicubic", antialias=True)
-        x = x.round_().clamp_(0, 255).to(torch.uint8)
-    top, left = round((height - size) / 2), round((width - size) / 2)
-    return x[:, :, top : top + size, left : left + size]
+        x = resize_pixels(x, (height, width))
+    return _middle(x, (size, size))
+
+
+def _middle(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    top, left = (round((n - m) / 2) for n, m in zip(x.shape[2:], size, strict=True))
+    return x[:, :, top : top + size[0], left : left + size[1]]

@@ -12,6 +12,7 @@ from ganlib.common.data import DataSet, Shape
 from ganlib.common.datasets._memory import require_memory
 from ganlib.common.datasets._progress import progress
 from ganlib.common.errors import UserError
+from ganlib.common.spec import SourceKind
 
 SPLITS = ("train", "test")
 BLOCK_BYTES = 2**26
@@ -22,7 +23,9 @@ class NoSuchSplit(UserError):
 
 
 class Block(NamedTuple):
-    """x: uint8 (n, C, H, W); y: int64 (n,) or None; source: uint8 (n, C', H', W') or None."""
+    """x: uint8 (n, C, H, W); y: int64 (n,) or None; source: None, or uint8 (m, C', H', W') or
+    int32 ids, m = n but in unpaired sets, whose blocks may also be empty on one side.
+    """
 
     x: Tensor
     y: Tensor | None = None
@@ -38,7 +41,8 @@ class Stream:
     """One split as an iterator of blocks, to be used once.
 
     shape: (C, H, W) of an image. source: (C', H', W') of its pair, or None. total: how many images
-    there are at most; those that turn out to be damaged are left out.
+    there are at most; those that turn out to be damaged are left out. sources: how many sources, if
+    not as many. The rest is as in DataSet.
     """
 
     name: str
@@ -48,6 +52,20 @@ class Stream:
     classes: tuple[str, ...] = ()
     source: Shape | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    source_kind: SourceKind = "image"
+    frames: int = 1
+    source_frames: int = 1
+    sources: int | None = None
+
+    @property
+    def parts(self) -> list[tuple[str, int, Shape, torch.dtype]]:
+        """What a block holds in images(): the name, at most how many, shape and type."""
+        kind = torch.int32 if self.source_kind == "ids" else torch.uint8
+        parts = [("images", self.total, self.shape, torch.uint8)]
+        if self.source is not None:
+            length = self.total if self.sources is None else self.sources
+            parts.append(("source", length, self.source, kind))
+        return parts
 
 
 def check_split(split: str) -> None:
@@ -67,37 +85,57 @@ def as_stream(data: DataSet) -> Stream:
     if data.source is not None:
         _, channels, height, width = data.source.shape
         source = channels, height, width
-    blocks = _blocks(data)
-    return Stream(data.name, data.shape, len(data), blocks, data.classes, source, data.provenance)
+    return Stream(
+        data.name,
+        data.shape,
+        len(data),
+        _blocks(data),
+        data.classes,
+        source,
+        data.provenance,
+        data.source_kind,
+        data.frames,
+        data.source_frames,
+        None if data.source is None or len(data.source) == len(data) else len(data.source),
+    )
 
 
 def _blocks(data: DataSet) -> Iterator[Block]:
     step = block_length(data.shape)
-    for start in range(0, len(data), step):
-        rows = torch.arange(start, min(start + step, len(data)))
+    images, sources = len(data), len(data) if data.source is None else len(data.source)
+    for start in range(0, max(images, sources), step):
+        rows, others = _between(start, step, images), _between(start, step, sources)
         y = None if data.y is None else data.y[rows]
-        yield Block(data.x[rows], y, None if data.source is None else data.source[rows])
+        yield Block(data.x[rows], y, None if data.source is None else data.source[others])
+
+
+def _between(start: int, step: int, end: int) -> Tensor:
+    return torch.arange(min(start, end), min(start + step, end))
 
 
 def collect(stream: Stream) -> DataSet:
     """All of a stream in memory; UserError if it does not fit."""
-    shapes = [shape for shape in (stream.shape, stream.source) if shape is not None]
-    require_memory(stream.name, stream.total * sum(map(prod, shapes)))
-    images = [torch.empty((stream.total, *shape), dtype=torch.uint8) for shape in shapes]
-    labels, n = [], 0
+    parts = stream.parts
+    require_memory(stream.name, sum(n * prod(shape) * kind.itemsize for _, n, shape, kind in parts))
+    images = [torch.empty((n, *shape), dtype=kind) for _, n, shape, kind in parts]
+    labels, ends = [], [0 for _ in parts]
     with progress(f"reading {stream.name}", stream.total) as advance:
         for block in stream.blocks:
-            for whole, part in zip(images, block.images(), strict=True):
-                whole[n : n + len(part)] = part
+            for i, part in enumerate(block.images()):
+                images[i][ends[i] : ends[i] + len(part)] = part
+                ends[i] += len(part)
             if block.y is not None:
                 labels.append(block.y)
-            n += len(block.x)
             advance(len(block.x))
+    x, *source = (whole[:end] for whole, end in zip(images, ends, strict=True))
     return DataSet(
         stream.name,
-        images[0][:n],
+        x,
         torch.cat(labels) if labels else None,
-        images[1][:n] if stream.source else None,
+        source[0] if source else None,
         stream.classes,
         stream.provenance,
+        source_kind=stream.source_kind,
+        frames=stream.frames,
+        source_frames=stream.source_frames,
     )

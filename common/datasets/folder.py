@@ -1,16 +1,21 @@
 """A folder of images; its subfolders are the classes.
 
 Subfolders `train` and `test` (or `val`, `valid`), if there is nothing else, are the splits. Images
-that all have one and the same square size keep it; others become 64x64 unless a size is asked for.
+that all have one and the same square size keep it; others become 64x64 unless a size is asked for,
+or crops of them as they are.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import torch
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._blocks import DEFAULT_SIZE, Account, Item, attempt, decoded, in_threads
-from ganlib.common.datasets._decode import SUFFIXES, Header, Unusable, header
+from ganlib.common.datasets._decode import SUFFIXES, Header, Unusable, header, smaller
+from ganlib.common.datasets._file_crops import FileCrops
 from ganlib.common.datasets._files import files, subfolders
 from ganlib.common.datasets._progress import progress
 from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split, collect
@@ -28,6 +33,65 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
 
 def stream(root: Path, split: str, size: int | None) -> Stream:
     """The images of one split, decoded block by block."""
+    found = _look(root, split)
+    side = size or _common_side(found.headers)
+    shape = (found.channels, side, side)
+    kept = all((h.width, h.height) == (side, side) for h in found.headers)
+    return Stream(
+        found.name,
+        shape,
+        len(found.items),
+        decoded(found.items, shape, found.classes, found.account),
+        found.classes,
+        provenance={
+            "folder": str(found.folder.resolve()),
+            "size": "as in the files" if kept else f"cropped square, resized to {side}x{side}",
+        },
+    )
+
+
+def lazy(root: Path, split: str, crop: int) -> DataSet:
+    """Crops of the images of one split at their own sizes, decoded when they are asked for.
+
+    Images that are smaller are left out, and the line on stderr says how many.
+    """
+    found, items = _look(root, split), []
+    for item, (width, height, _) in zip(found.items, found.headers, strict=True):
+        if min(width, height) < crop:
+            found.account.skip(item.name, smaller(crop))
+        else:
+            items.append(item)
+    found.account.used = len(items)
+    found.account.close((found.channels, crop, crop), found.classes, "crops of ")
+    y = [item.label for item in items if item.label is not None]
+    return DataSet(
+        found.name,
+        FileCrops(items, found.channels, crop),
+        torch.tensor(y) if y else None,
+        classes=found.classes,
+        provenance={
+            "folder": str(found.folder.resolve()),
+            "crops": f"{crop}x{crop} out of images of any size, the middle where none is drawn",
+        },
+    )
+
+
+class _Found(NamedTuple):
+    """What there is of a split: usable files, with a header for each."""
+
+    name: str
+    folder: Path
+    classes: tuple[str, ...]
+    account: Account
+    items: list[Item]
+    headers: list[Header]
+
+    @property
+    def channels(self) -> int:
+        return 1 if all(header.grey for header in self.headers) else 3
+
+
+def _look(root: Path, split: str) -> _Found:
     check_split(split)
     with reading(root):
         if not root.is_dir():
@@ -35,21 +99,8 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
     name, folder = root.resolve().name, _split_folder(root, split)
     classes = _shared_classes(root, folder)
     account = Account(name if split == "train" else f"{name} ({split})", folder)
-    items, headers = _inspect(list(_items(folder, classes, account)), account)
-    side = size or _common_side(headers)
-    shape = (1 if all(h.grey for h in headers) else 3, side, side)
-    kept = all((h.width, h.height) == (side, side) for h in headers)
-    return Stream(
-        name,
-        shape,
-        len(items),
-        decoded(items, shape, classes, account),
-        classes,
-        provenance={
-            "folder": str(folder.resolve()),
-            "size": "as in the files" if kept else f"cropped square, resized to {side}x{side}",
-        },
-    )
+    items = list(_items(folder, classes, account))
+    return _Found(name, folder, classes, account, *_inspect(items, account))
 
 
 def _split_folder(root: Path, split: str) -> Path:

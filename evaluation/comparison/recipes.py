@@ -16,6 +16,7 @@ NO_RECIPE = {
     "deterministic",
     "graph",
     "compile",
+    "checkpoint_blocks",
     "resume",
     "max_hours",
     "display_interval",

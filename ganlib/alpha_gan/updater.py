@@ -55,10 +55,11 @@ class Updater(Reconstructing):
         y_rec, y_fake = self.dis(torch.cat([x_rec, x_fake])).chunk(2)
         return (x - x_rec).abs().mean(), loss(self.cdis(code)), loss(y_rec) + loss(y_fake)
 
-    def loss_dis(self, x: Tensor, x_rec: Tensor, x_fake: Tensor) -> Tensor:
-        """-log D(x) - log(1 - D(G(E(x)))) - log(1 - D(G(z)))."""
+    def loss_dis(self, x: Tensor, x_rec: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
+        """-log D(x) - log(1 - D(G(E(x)))) - log(1 - D(G(z))), and the logits of D(x)."""
         y_rec, y_fake = self.dis(torch.cat([x_rec, x_fake])).chunk(2)
-        return loss_dis_softplus(self.dis(x), y_rec) + F.softplus(y_fake).mean()
+        y_real = self.dis(x)
+        return loss_dis_softplus(y_real, y_rec) + F.softplus(y_fake).mean(), y_real
 
     def loss_cdis(self, z: Tensor, code: Tensor) -> Tensor:
         """-log C(z) - log(1 - C(E(x)))."""
@@ -73,8 +74,9 @@ class Updater(Reconstructing):
 
         code = self.encode(x_real)
         x_rec, x_fake = self.fake(torch.cat([code, self.hidden(n)])).chunk(2)
-        loss_dis = self.loss_dis(x_real, x_rec, x_fake)
+        loss_dis, y_real = self.loss_dis(x_real, x_rec, x_fake)
         self.step(dis=loss_dis)
+        self.saw_real(y_real)
 
         loss_cdis = self.loss_cdis(self.hidden(n), code)
         self.step(cdis=loss_cdis)

@@ -14,11 +14,11 @@ from ganlib.common.errors import UserError
 from ganlib.common.paths import expand, reading
 from ganlib.common.sources import HDF5
 from ganlib.evaluation import Origin
-from ganlib.evaluation.blocks import Range
+from ganlib.evaluation.blocks import Batch, Range
 from ganlib.evaluation.images import ARRAYS, open_images
 from ganlib.sampling.model import Model, load
 from ganlib.training.memory import require
-from ganlib.training.scoring import origin_of
+from ganlib.training.scoring import origin_of, samples_to_score
 from ganlib.training.snapshot import list_snapshots, newest_snapshot
 
 KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
@@ -29,12 +29,13 @@ class Target:
     """A stream of images, and what is known of it.
 
     path: of the file or folder. batches(): all images from the first one, NCHW, uint8 or float in
-    [-1, 1]. pick(numbers): the images with these numbers, in that order. settings: of the run, {}
-    if there was none. iteration, images: how far training had come.
+    [-1, 1], with their labels if they were asked for any. pick(numbers): the images with these
+    numbers, in that order. settings: of the run, {} if there was none. iteration, images: how far
+    training had come.
     """
 
     path: Path
-    batches: Callable[[], Iterator[Tensor]]
+    batches: Callable[[], Iterator[Batch]]
     pick: Callable[[Sequence[int]], Tensor]
     origin: Origin = Origin()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -66,7 +67,7 @@ def samples(
 
     return Target(
         path,
-        lambda: updater.sample(n, seed, batch_size, truncation),
+        lambda: samples_to_score(updater, n, seed, batch_size, truncation),
         pick,
         origin_of(updater, seed, truncation),
         model.settings,

@@ -14,7 +14,12 @@ from ganlib.registry import algorithms
 
 HOME = Path(ganlib.__file__).parent
 # Folders of a plugin folder that hold something else than an algorithm, and what ganlib gives.
-TAKEN = {"datasets", "extensions", *ganlib.__all__}
+TAKEN = {"datasets", "extensions", "extractors", "metrics", *ganlib.__all__}
+DOCSTRING = """\
+Starts from {origin}; say here in one sentence what is new.
+
+Here your paper, if there is one: authors, year, its URL.
+"""
 README = """\
 # {name}
 
@@ -88,14 +93,10 @@ def _rename(folder: Path, name: str, origin: str) -> None:
 
 
 def _say_origin(source: str, origin: str) -> str:
-    """A module's source with the first paragraph of its docstring replaced; the paper stays."""
-    idea = f"Starts from {origin}; say here in one sentence what is new."
-    body = ast.parse(source).body
+    """A module's source with a docstring that names no paper but asks for one."""
+    body, lines = ast.parse(source).body, source.splitlines(keepends=True)
+    new = f'"""{DOCSTRING.format(origin=origin)}"""\n'
     if ast.get_docstring(ast.parse(source)) is None:
-        return f'"""{idea}"""\n\n{source}'
-    lines = source.splitlines(keepends=True)
+        return f"{new}\n{source}"
     start, end = body[0].lineno - 1, body[0].end_lineno
-    first, blank, more = "".join(lines[start:end]).partition("\n\n")
-    quotes = re.match("[rRuU]?(\"{3}|'{3})", first)
-    new = quotes[0] + idea + blank + more if quotes and blank else f'"""{idea}"""\n'
     return "".join([*lines[:start], new, *lines[end:]])

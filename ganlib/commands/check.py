@@ -35,7 +35,14 @@ def command(ctx: click.Context, name: str, plugin_dir: tuple[Path, ...]) -> None
         str(Path(contract.__path__[0]) / "test_contract.py"),
         *("-c", os.devnull),  # no settings of the project that this is called in
         *("-p", "ganlib.contract.fixtures", "-p", "no:cacheprovider"),
-        *("--import-mode=importlib", "-v", "--no-header", "--tb=short", "--disable-warnings"),
+        *(
+            "--import-mode=importlib",
+            "-v",
+            "-rs",
+            "--no-header",
+            "--tb=short",
+            "--disable-warnings",
+        ),
         f"--algorithm={name}",
         *(f"--plugin-dir={folder}" for folder in plugin_dir),
     ]

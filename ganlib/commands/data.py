@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import torch
 
-from ganlib.common.data import POINTS, DataSet
+from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.datasets._stream import NoSuchSplit, Stream
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_streams
@@ -106,15 +106,26 @@ def _test_stream(source: str, data_root: Path | None, size: int | None) -> Strea
         return None
 
 
+def _sources(data: DataSet, source: Images) -> str:
+    """What a translation starts from."""
+    n, channels, height, width = source.shape
+    what = f"{width}x{height}, {channels} channels"
+    if data.source_kind == "ids":
+        what = f"{width}x{height}, ids of class and instance"
+    if data.source_frames > 1:
+        what += f", {data.source_frames} frames"
+    return f"each with a source image, {what}" if n == len(data) else f"{n:,} sources, {what}"
+
+
 def _describe(split: str, data: DataSet) -> None:
     """Print the size of a split, its pixels' mean and its classes."""
     channels, height, width = data.shape
-    colour = "grey" if channels == 1 else "RGB"
-    what = "points" if data.shape == POINTS else f"images, {width}x{height} {colour}"
+    colour = "grey" if channels == data.frames else "RGB"
+    frames = f", {data.frames} frames" if data.frames > 1 else ""
+    what = "points" if data.shape == POINTS else f"images, {width}x{height} {colour}{frames}"
     click.echo(f"{split}: {len(data):,} {what}")
     if data.source is not None:
-        _, channels, height, width = data.source.shape
-        click.echo(f"  each with a source image, {width}x{height}, {channels} channels")
+        click.echo(f"  {_sources(data, data.source)}")
     some = min(len(data), SAMPLE, max(1, SAMPLE_BYTES // prod(data.shape)))
     index = torch.linspace(0, len(data) - 1, some).long()
     pixels = data.x[index].double()

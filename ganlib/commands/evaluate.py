@@ -33,6 +33,7 @@ class Asked:
     reference: str | None
     dataset: str | None
     size: int | None
+    crop: int | None
     n: int
     best: bool
     seed: int
@@ -55,7 +56,8 @@ class Asked:
 @click.option(
     "--metrics",
     metavar="NAME,...",
-    help="Of is, fid, kid, prdc, duplicates.  [default: all that make sense]",
+    help="Of is, fid, kid, prdc, duplicates and a plugin's own.  [default: all of ganlib's that "
+    "make sense]",
 )
 @click.option(
     "--reference",
@@ -73,6 +75,12 @@ class Asked:
     type=int,
     metavar="N",
     help="Bring the real images to N x N pixels.  [default: the run's, or their own]",
+)
+@click.option(
+    "--crop",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Take N x N pixels out of the middle of the real images.  [default: the run's, or all]",
 )
 @click.option(
     "-n",
@@ -178,12 +186,11 @@ def _evaluate(path: Path, asked: Asked) -> None:
 
     from ganlib.commands._score_table import describe, show
     from ganlib.commands._targets import is_run, open_target
-    from ganlib.evaluation.evaluate import check_metrics
+    from ganlib.evaluation.metric import find_metrics
     from ganlib.training.scoring import progress_bar
 
-    wanted = _metrics(asked)
-    check_metrics(wanted or ())
-    device = _prepare(asked)
+    wanted, device = _metrics(asked), _prepare(asked)
+    find_metrics(wanted or ())
     target = open_target(
         path,
         device,
@@ -200,7 +207,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
             with output(file):  # a wrong place shows before the work is done
                 pass
     metrics = wanted or _sensible(evaluator, asked)
-    images = _looked_at(target, evaluator)
+    images = _looked_at(target, evaluator, metrics)
     with _told_warnings(), progress_bar(stderr_console()) as progress:
         # what a file holds was looked at when it was opened
         result = evaluator(
@@ -238,7 +245,7 @@ def _metrics(asked: Asked) -> tuple[str, ...] | None:
 
 
 def _sensible(evaluator: "Evaluator", asked: Asked) -> tuple[str, ...]:
-    from ganlib.evaluation.report import METRICS
+    from ganlib.evaluation.metric import METRICS
 
     # nothing was trained on the test images, so a copy of one is chance
     if evaluator.main == "test" and asked.duplicates_picture is None:
@@ -253,10 +260,13 @@ def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
     run = {} if asked.dataset is not None else target.settings
     root = asked.data_root or (Path(run["data_root"]) if run.get("data_root") else None)
     size = target.settings.get("size") if asked.size is None else asked.size
+    crop = target.settings.get("crop") if asked.crop is None else asked.crop
     name = asked.extractor or run.get("extractor")
     dataset = asked.dataset or run.get("dataset")
     with reading(asked.reference or str(dataset)):
-        return make_evaluator(dataset, root, size, name, _options(asked), device, asked.reference)
+        return make_evaluator(
+            dataset, root, size, name, _options(asked), device, asked.reference, crop
+        )
 
 
 def _options(asked: Asked) -> "Options":
@@ -265,13 +275,14 @@ def _options(asked: Asked) -> "Options":
     return Options(asked.inception_weights, asked.precision, asked.channels_last)
 
 
-def _looked_at(target: "Target", evaluator: "Evaluator") -> Iterator[Any]:
+def _looked_at(target: "Target", evaluator: "Evaluator", metrics: tuple[str, ...]) -> Iterator[Any]:
     """All batches; the first one is checked here, before the reference's statistics are computed,
     which may take an hour.
     """
     from itertools import chain
 
     from ganlib.evaluation.blocks import as_uint8, blocks
+    from ganlib.evaluation.metric import check_needs, find_metrics
 
     with reading(target.path):
         batches = target.batches()
@@ -280,7 +291,8 @@ def _looked_at(target: "Target", evaluator: "Evaluator") -> Iterator[Any]:
         raise UserError(f"There are no images in {target.path}.")
     height, width = evaluator.images[evaluator.main].shape[2:]
     for block in blocks([first], (height, width)):
-        as_uint8(block)
+        as_uint8(block.images)
+        check_needs(find_metrics(metrics), evaluator.extractor, block.labels is not None)
     return chain([first], batches)
 
 

@@ -59,7 +59,15 @@ def small_updater(
     config = algorithm.config(**{"batch_size": 4, "width": 0.1, **QUICK.get(name, {}), **settings})
     data = data or (algorithm.example or toy)(channels, side)
     spec = fit_spec(data, config.image_size(*data.shape[1:]))
-    loader = Loader(data, spec, config.batch_size, seed, condition=config.condition, dtype=dtype)
+    loader = Loader(
+        data,
+        spec,
+        config.batch_size,
+        seed,
+        condition=config.condition,
+        dtype=dtype,
+        jitter=config.jitter,
+    )
     torch.manual_seed(seed)
     networks = {k: net.to(dtype) for k, net in algorithm.networks(config, spec).items()}
     updater = algorithm.updater(config, loader, spec, networks)

@@ -31,9 +31,10 @@ class Updater(updater.Updater):
     gen: Generator
     dis: nn.Module
 
-    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
-        """E softplus(-D(x)) + E softplus(D(G(z)))."""
-        return loss_dis_softplus(self.dis(x_real), self.dis(x_fake))
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
+        """E softplus(-D(x)) + E softplus(D(G(z))), and D(x)."""
+        y_real = self.dis(x_real)
+        return loss_dis_softplus(y_real, self.dis(x_fake)), y_real
 
     def loss_gen(self, x_fake: Tensor) -> Tensor:
         """E softplus(-D(G(z)))."""
@@ -43,8 +44,9 @@ class Updater(updater.Updater):
         x_real, _ = next(self.data)
         x_fake = self.gen(self.hidden(len(x_real)))
 
-        loss_dis = self.loss_dis(x_real, x_fake.detach())
+        loss_dis, y_real = self.loss_dis(x_real, x_fake.detach())
         self.step(dis=loss_dis)
+        self.saw_real(y_real)
 
         loss_gen = self.loss_gen(x_fake)
         self.step(gen=loss_gen)

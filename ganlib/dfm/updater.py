@@ -61,9 +61,10 @@ class Updater(updater.Updater):
             target = self.den(features)
         return loss_gen_softplus(self.dis.l4(features)), F.mse_loss(features, target)
 
-    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
-        """E softplus(-D(x)) + E softplus(D(G(z)))."""
-        return loss_dis_softplus(self.dis(x_real), self.dis(x_fake))
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
+        """E softplus(-D(x)) + E softplus(D(G(z))), and D(x)."""
+        y_real = self.dis(x_real)
+        return loss_dis_softplus(y_real, self.dis(x_fake)), y_real
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, _ = next(self.data)
@@ -73,8 +74,9 @@ class Updater(updater.Updater):
         loss_den = self.loss_den(x_real, self.normal(n, self.den.n_features))
         with evaluating(self.den):  # the averages are of real features, and shall stay so
             loss_gen, loss_match = self.loss_gen(x_fake)
-        loss_dis = self.loss_dis(x_real, x_fake.detach())
+        loss_dis, y_real = self.loss_dis(x_real, x_fake.detach())
         self.step(den=loss_den, gen=loss_gen + self.config.lam * loss_match, dis=loss_dis)
+        self.saw_real(y_real)
         return {
             "loss_dis": loss_dis,
             "loss_gen": loss_gen,

@@ -46,10 +46,15 @@ class Updater(updater.Updater):
             return scalar(x_real, u, self.uniform(len(x_real), 1, 1, 1))
         return elementwise(x_real, u)
 
-    def loss_dis(self, x_real: Tensor, x_fake: Tensor, x_near: Tensor) -> tuple[Tensor, Tensor]:
-        """E softplus(-D(x)) + E softplus(D(G(z))) and the penalty E (|grad D(x_near)| - 1)^2."""
+    def loss_dis(
+        self, x_real: Tensor, x_fake: Tensor, x_near: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """E softplus(-D(x)) + E softplus(D(G(z))), the penalty E (|grad D(x_near)| - 1)^2, and
+        D(x).
+        """
         penalty = gradient_penalty(self.dis, x_near)
-        return loss_dis_softplus(self.dis(x_real), self.dis(x_fake)), penalty
+        y_real = self.dis(x_real)
+        return loss_dis_softplus(y_real, self.dis(x_fake)), penalty, y_real
 
     def loss_gen(self, z: Tensor) -> Tensor:
         """E softplus(-D(G(z)))."""
@@ -60,8 +65,9 @@ class Updater(updater.Updater):
             x_real, _ = next(self.data)
             n = len(x_real)
             x_fake, x_near = self.fake(self.hidden(n)), self.near(x_real)
-            loss_dis, loss_gp = self.loss_dis(x_real, x_fake, x_near)
+            loss_dis, loss_gp, y_real = self.loss_dis(x_real, x_fake, x_near)
             self.step(dis=loss_dis + self.config.lam * loss_gp)
+            self.saw_real(y_real)
 
         loss_gen = self.loss_gen(self.hidden(n))
         self.step(gen=loss_gen)

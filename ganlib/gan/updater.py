@@ -82,20 +82,22 @@ class Updater(updater.Updater):
         share = min(1.0, iteration / c.momentum_iter)
         return round(c.momentum + share * (c.momentum_end - c.momentum), 2)
 
-    def loss_both(self, x_real: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """G's loss as the settings name it, and D's (E softplus(-D(x)) + E softplus(D(G(z)))) / 2.
+    def loss_both(self, x_real: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """G's loss as the settings name it, D's (E softplus(-D(x)) + E softplus(D(G(z)))) / 2, and
+        D(x).
 
-        Both see the same D(G(z)), under the same dropout.
+        Both losses see the same D(G(z)), under the same dropout.
         """
         y_real, y_fake = self.dis(x_real), self.dis(self.gen(z))
         loss_dis = losses.loss_dis_softplus(y_real, y_fake) / 2
-        return LOSSES_GEN[self.config.loss](y_fake), loss_dis
+        return LOSSES_GEN[self.config.loss](y_fake), loss_dis, y_real
 
     def update_core(self) -> dict[str, Tensor]:
         self._set_momentum()
         x_real, _ = next(self.data)
-        loss_gen, loss_dis = self.loss_both(x_real, self.hidden(len(x_real)))
+        loss_gen, loss_dis, y_real = self.loss_both(x_real, self.hidden(len(x_real)))
         self.step(gen=loss_gen, dis=loss_dis)
+        self.saw_real(y_real)
         return {"loss_dis": loss_dis, "loss_gen": loss_gen}
 
     def _set_momentum(self) -> None:

@@ -38,10 +38,13 @@ class Updater(updater.Updater):
 
     config: Config  # type: ignore[assignment]
 
-    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
-        """E (D(x) - b)^2 / 2 + E (D(G(z)) - a)^2 / 2."""
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
+        """E (D(x) - b)^2 / 2 + E (D(G(z)) - a)^2 / 2, and what is above 0 where D(x) is nearer to
+        b than to a.
+        """
+        a, b = self.config.a, self.config.b
         y_real, y_fake = self.dis(x_real), self.dis(x_fake)
-        return loss_dis_least_squares(y_real, y_fake, self.config.a, self.config.b)
+        return loss_dis_least_squares(y_real, y_fake, a, b), (y_real - (a + b) / 2) * (b - a)
 
     def loss_gen(self, x_fake: Tensor) -> Tensor:
         """E (D(G(z)) - c)^2 / 2."""

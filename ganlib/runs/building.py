@@ -19,9 +19,10 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
     """The updater on its device with its data, and the test set if there is one."""
     algorithm, s = algorithms[settings.run.algorithm], settings.run
     condition = settings.algorithm.condition
+    translates = condition in ("images", "unpaired")
     with ranks.first_alone():  # it downloads what is to be downloaded
-        data = open_dataset(s.dataset, s.data_root, "train", s.size)
-        test = _test_set(settings) if settings.evaluates or condition == "images" else None
+        data = open_dataset(s.dataset, s.data_root, "train", s.size, s.crop)
+        test = _test_set(settings) if settings.evaluates or translates else None
     spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
     _check_batch(settings, spec, device)
     loader = Loader(
@@ -32,24 +33,28 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
         condition=condition,
         device=device,
         flip=s.flip,
+        jitter=settings.algorithm.jitter,
         dequantize=settings.algorithm.dequantize,
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = assemble(algorithm, settings.algorithm, loader, spec, device)
-    if condition == "images":
-        updater.held_out = loader.over(test or data)
+    if translates:
+        updater.held_out = loader.over(data if test is None or test.source is None else test)
     return updater, test
 
 
 def _test_set(settings: Settings) -> DataSet | None:
+    s = settings.run
     try:
-        return open_dataset(settings.run.dataset, settings.run.data_root, "test", settings.run.size)
+        return open_dataset(s.dataset, s.data_root, "test", s.size, s.crop)
     except NoSuchSplit:
         return None
 
 
 def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> None:
-    """UserError if not even the images of a batch fit the memory."""
+    """UserError if not even the images of a batch, or numbers of four bytes in their place, fit
+    the memory.
+    """
     share = settings.algorithm.batch_size // (settings.run.accumulate * ranks.count())
     pixels = prod(spec.image) + prod(spec.source or (0,))
     memory.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)

@@ -9,6 +9,7 @@ from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.runs.folders import difference
 from ganlib.runs.settings import Settings
+from ganlib.training.adaptation import is_of_adaptation
 from ganlib.training.snapshot import read_snapshot
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
@@ -64,9 +65,14 @@ def _check_not_past(trainer: Trainer, path: Path, old: Mapping[str, Any]) -> Non
 
 
 def take_weights(updater: Updater, path: Path) -> None:
-    """Weights and buffers from another run's snapshot; optimizers and positions stay fresh."""
+    """Weights and buffers from another run's snapshot; optimizers and positions stay fresh, and so
+    does what adapts the augmentation, which either run may lack.
+    """
+    old, new = read_snapshot(path)["updater"]["modules"], updater.state_dict()
+    taken = {name: t for name, t in old.items() if not is_of_adaptation(name)}
+    fresh = {name: t for name, t in new.items() if is_of_adaptation(name)}
     try:
-        updater.load_state_dict(read_snapshot(path)["updater"]["modules"])
+        updater.load_state_dict({**taken, **fresh})
     except RuntimeError as error:
         reason = one_line(error, 300)
         raise UserError(f"The networks of {path} are not these: {reason}") from None

@@ -8,6 +8,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import Options, default_extractor, make_extractor
+from ganlib.evaluation.metric import check_needs, find_metrics
 from ganlib.evaluation.report import label
 from ganlib.runs.settings import Settings
 from ganlib.training.scoring import check_weights
@@ -27,13 +28,16 @@ def make_evaluator(
     options = Options(weights=s.inception_weights)
     check_weights(name, options)
     try:
-        return Evaluator(make_extractor(name, device, options), references)
+        evaluator = Evaluator(make_extractor(name, device, options), references)
     except UserError as error:
         if {"evaluation_interval", "extractor", "inception_weights"} & s.model_fields_set:
             raise
         # nobody asked for scores by name, so the lack of a download stops nothing
         say(console, f"This run is not evaluated. {error}", "yellow")
         return None
+    labelled = settings.algorithm.condition == "labels"
+    check_needs(find_metrics(settings.metrics), evaluator.extractor, labelled)
+    return evaluator
 
 
 def best_by(settings: Settings, evaluator: Evaluator | None) -> str | None:

@@ -29,6 +29,7 @@ _TRAJECTORY = (
     "algorithm",
     "dataset",
     "size",
+    "crop",
     "flip",
     "seed",
     "init_from",
@@ -57,12 +58,12 @@ class Settings:
     @property
     def metrics(self) -> list[str]:
         """What to score, by name; UserError for a name that no metric has."""
-        from ganlib.evaluation.evaluate import (
-            check_metrics,  # imports torch, which a listing spares
+        from ganlib.evaluation.metric import (
+            find_metrics,  # imports torch, which a listing spares
         )
 
         names = [name.strip() for name in self.run.metrics.split(",")]
-        check_metrics(names)
+        find_metrics(names)
         return names
 
     def defaults(self) -> dict[str, Any]:

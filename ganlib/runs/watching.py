@@ -7,7 +7,7 @@ import torch
 from rich.console import Console
 
 from ganlib.common.data import DataSet
-from ganlib.registry import extensions
+from ganlib.registry import algorithms, extensions
 from ganlib.runs.scoring import best_by, make_evaluator
 from ganlib.runs.settings import Settings
 from ganlib.training import ranks
@@ -18,6 +18,7 @@ from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
+from ganlib.training.extensions.unmoved import Unmoved
 from ganlib.training.trainer import Extension, every
 
 
@@ -58,6 +59,7 @@ def list_extensions(
         SampleGrid(every(s.sample_interval), seed=s.seed),
         LogReport(interval),
         Announce(console),
+        Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
         ProgressBar(console),
         Snapshot(
             every(s.snapshot_interval),

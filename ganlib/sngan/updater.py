@@ -43,9 +43,10 @@ class Updater(updater.Updater):
     gen: Generator
     dis: nn.Module
 
-    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
-        """The discriminator's part of the loss that the settings name."""
-        return LOSSES[self.config.loss][0](self.dis(x_real), self.dis(x_fake))
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The discriminator's part of the loss that the settings name, and D(x)."""
+        y_real = self.dis(x_real)
+        return LOSSES[self.config.loss][0](y_real, self.dis(x_fake)), y_real
 
     def loss_gen(self, z: Tensor) -> Tensor:
         """The generator's part."""
@@ -55,8 +56,9 @@ class Updater(updater.Updater):
         for _ in range(self.config.n_dis):
             x_real, _ = next(self.data)
             n = len(x_real)
-            loss_dis = self.loss_dis(x_real, self.fake(self.hidden(n)))
+            loss_dis, y_real = self.loss_dis(x_real, self.fake(self.hidden(n)))
             self.step(dis=loss_dis)
+            self.saw_real(y_real)
 
         loss_gen = self.loss_gen(self.hidden(n * self.config.gen_batch_multiplier))
         self.step(gen=loss_gen)

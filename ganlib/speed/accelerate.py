@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from ganlib.common.errors import UserError
 from ganlib.common.spectral_norm import iterate_together
 from ganlib.config import RunConfig
 from ganlib.speed import precision, sync_bn
+from ganlib.speed.checkpoint import checkpoint_blocks
 from ganlib.speed.compiled import Trial, compile_losses
 from ganlib.speed.graph import CudaRecorder, Graphs
 from ganlib.training import ranks
@@ -24,10 +26,13 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     precision.set_float32(s.precision)
     # shapes stay the same, so the search for the fastest convolutions is made once
     torch.backends.cudnn.benchmark = not s.deterministic
+    networks = list(updater.trained.values())
+    if s.checkpoint_blocks:
+        _checkpoint(networks, s, say)
     if s.precision == "bf16":
         for network in updater.frozen.networks.values():
             precision.compute_in_bf16(network)
-    for network in updater.trained.values():
+    for network in networks:
         if s.precision == "bf16":
             precision.train_in_bf16(network)
         if s.sync_bn and ranks.count() > 1:
@@ -45,9 +50,20 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
         return Graphs(updater, CudaRecorder(), say) if graph else updater.iterate
 
     decide = s.compile is None and device.type == "cuda" and not s.deterministic
+    decide = decide and not s.checkpoint_blocks
     # ranks must decide alike, and time differs between them
     decide = decide and ranks.count() == 1 and not s.sync_bn
     updater.perform = Trial(updater, iterations, perform, say) if decide else perform()
+
+
+def _checkpoint(networks: list[nn.Module], s: RunConfig, say: Say) -> None:
+    if s.compile:
+        raise UserError(
+            "--checkpoint-blocks decides what is kept for the gradients, and --compile lets the "
+            "compiler decide: give one of them."
+        )
+    if sum(map(checkpoint_blocks, networks)) == 0:
+        say("--checkpoint-blocks changes nothing: these networks have no blocks.")
 
 
 def _share(updater: Updater, s: RunConfig) -> None:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import cycle, pairwise, product
 from pathlib import Path
@@ -241,16 +241,15 @@ def clock(device: torch.device, body: Callable[[], object], n: int) -> list[floa
 
 
 def assemble(work: Work, device: torch.device) -> Updater:
-    """A fresh updater over random bytes that lie on the device."""
+    """A fresh updater over random bytes that lie on the device, or over its algorithm's example."""
     config = work.config
     channels, height, width = work.image
     n = max(2 * config.batch_size, DATA_BYTES // (channels * height * width))
-    random = generator(0, "bench", device=device)
-    shape = (n, channels, height, width)
-    x = torch.randint(256, shape, dtype=torch.uint8, device=device, generator=random)
-    y = torch.arange(n) % 10
-    data = DataSet("random", x, y, x, classes=tuple("0123456789"))
-    spec = fit_spec(data, config.image_size(height, width))
+    example = work.algorithm.example
+    data = (
+        _random(n, work.image, device) if example is None else _many(example(channels, height), n)
+    )
+    spec = fit_spec(data, config.image_size(*data.shape[1:]))
     loader = Loader(
         data,
         spec,
@@ -258,10 +257,29 @@ def assemble(work: Work, device: torch.device) -> Updater:
         0,
         condition=config.condition,
         device=device,
+        jitter=config.jitter,
         dequantize=config.dequantize,
     )
     torch.manual_seed(0)
     return assembly.assemble(work.algorithm, config, loader, spec, device)
+
+
+def _random(n: int, image: Shape, device: torch.device) -> DataSet:
+    random = generator(0, "bench", device=device)
+    x = torch.randint(256, (n, *image), dtype=torch.uint8, device=device, generator=random)
+    return DataSet("random", x, torch.arange(n) % 10, x, classes=tuple("0123456789"))
+
+
+def _many(data: DataSet, n: int) -> DataSet:
+    """`data` over and over, n images at least: the order of short epochs would be drawn all the
+    time.
+    """
+    times = -(-n // len(data))
+
+    def repeated(rows: Any) -> Any:
+        return None if rows is None else rows[torch.arange(len(rows)).repeat(times)]
+
+    return replace(data, x=repeated(data.x), y=repeated(data.y), source=repeated(data.source))
 
 
 def steady(updater: Updater, work: Work) -> list[int]:

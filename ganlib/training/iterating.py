@@ -7,18 +7,21 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ganlib.common.augment import probability_of
 from ganlib.common.data import DataSpec, Loader
 from ganlib.common.seeds import mix
 from ganlib.config import AlgorithmConfig
 from ganlib.training import ranks
+from ganlib.training.adaptation import Adaptation, require_calls
 from ganlib.training.average import average_of, follow, left_behind
 from ganlib.training.draws import Draws
 from ganlib.training.frozen import Frozen
 from ganlib.training.guard import Guard
+from ganlib.training.observation import checked
 from ganlib.training.passes import Passes
 from ganlib.training.sampler import Sampler
 from ganlib.training.sharing import Shared, Sharing, sort
-from ganlib.training.stages import Stage, check_shares
+from ganlib.training.stages import Stage, check
 from ganlib.training.steps import Steps
 from ganlib.training.streams import Streams
 
@@ -39,6 +42,7 @@ class Iterating(Sampler):
     shared: ClassVar[Mapping[str, Sharing]]
     clock: Tensor
     bad: Tensor
+    ada_seen: Tensor
 
     def __init__(
         self,
@@ -53,6 +57,9 @@ class Iterating(Sampler):
         self._runs = False  # an iteration does; else the one before self.iteration was the last
         self.register_buffer("clock", torch.tensor(0), persistent=False)
         self.register_buffer("bad", torch.tensor([-1, -1]), persistent=False)
+        if config.ada_target:
+            require_calls(type(self))
+            self.register_buffer("ada_seen", torch.zeros(4))
         self.passes = Passes()
         self.frozen = Frozen()
         self.streams = Streams(data, self.passes)
@@ -96,6 +103,12 @@ class Iterating(Sampler):
         """Against losses and gradients that are not finite."""
         return Guard(self.clock, self.bad)
 
+    @property
+    def adaptation(self) -> Adaptation:
+        """Of D's augmentation, where the settings have a target."""
+        p, c = probability_of(self.get_submodule("dis")), self.config
+        return Adaptation(p, self.ada_seen, c.ada_target, c.ada_images)
+
     def update(self) -> dict[str, Tensor]:
         """One iteration; a function of (weights, seed, iteration) alone. Returns detached 0-dim
         tensors, which hold until the next update.
@@ -126,7 +139,9 @@ class Iterating(Sampler):
         """The work of one update, all of it on the device."""
         self.random.restart()
         buffers = self._shared() if self.passes.shares > 1 else Shared([], [], [])
-        values = self.passes.run(self.update_core, buffers)
+        values = self.passes.run(lambda: checked(self.update_core()), buffers)
+        if self.config.ada_target:
+            values |= self.adaptation.move()
         if self.average is not None:
             # nothing follows once a loss was not finite, as nothing moves
             part = self.now["ema"].masked_fill(~self.guard.ok, 0)
@@ -137,13 +152,13 @@ class Iterating(Sampler):
         """Take each batch in so many passes, whose gradients are averaged; and only this rank's
         share of it, where there are several.
 
-        Raises UserError if the batch cannot be shared so, or that of a later stage.
+        Raises UserError if the batch cannot be shared so, or a later stage's cannot be made.
         """
         self.passes.count = passes
         self.passes.forget()
         self.streams.resize(self.stage(self.iteration))
         self.streams.split()
-        check_shares(self.stage, self.config.max_iter, self.passes.shares)
+        check(self.stage, self.config.max_iter, self.streams.get())
 
     @property
     def images(self) -> int:

@@ -35,8 +35,7 @@ class Reconstructing(Updater):
 
     def each(self, data: DataSet) -> Iterator[Tensor]:
         """Batches (n, C, H, W) that hold every image of `data` once, never mirrored."""
-        loader = self.data.over(data).share(0, 1)  # all of it, on every rank
-        loader.flip = False
+        loader = self.data.over(data).share(0, 1).still()  # all of it, on every rank
         for start in range(0, len(data), BLOCK):
             loader.batch_size = min(BLOCK, len(data) - start)
             yield next(loader).x

@@ -81,11 +81,11 @@ class Sampler(nn.Module):
     def _condition(self, n: int, random: torch.Generator) -> Tensor | None:
         if self.config.condition == "labels":
             return torch.randint(self.spec.n_classes, (n,), generator=random)
-        if self.config.condition == "images":
+        if self.config.condition in ("images", "unpaired"):
             if self.held_out is None:
                 raise UserError(
                     "This generator translates images: give the data set that holds them."
                 )
-            index = torch.randint(len(self.held_out.data), (n,), generator=random)
+            index = torch.randint(self.held_out.n_sources, (n,), generator=random)
             return self.held_out.condition_at(index)
         return None

@@ -15,8 +15,10 @@ from ganlib.common.datasets._stream import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.sources import open_dataset
 from ganlib.evaluation import Evaluator, Origin, Score
+from ganlib.evaluation.blocks import Batch
 from ganlib.evaluation.features import Options, default_extractor, make_extractor
 from ganlib.evaluation.references import Progress
+from ganlib.training.sampler import BLOCK
 from ganlib.training.updater import Updater
 
 SPLITS = ("train", "test")
@@ -32,8 +34,10 @@ def make_evaluator(
     options: Options | None = None,
     device: torch.device | str = "cpu",
     reference: str | None = None,
+    crop: int | None = None,
 ) -> Evaluator:
-    """An Evaluator of images like those of `dataset`, brought to `size` if that is given.
+    """An Evaluator of images like those of `dataset`, brought to `size` if that is given, and of
+    these the middle, `crop` pixels square, if that is.
 
     extractor: by default the data set's own. reference: see open_references.
     """
@@ -41,7 +45,7 @@ def make_evaluator(
     check_weights(name, options)
     # first, since it is quick and has more that can be missing
     network = make_extractor(name, device, options)
-    return Evaluator(network, open_references(dataset, data_root, size, reference))
+    return Evaluator(network, open_references(dataset, data_root, size, reference, crop))
 
 
 def check_weights(extractor: str, options: Options | None) -> None:
@@ -58,6 +62,7 @@ def open_references(
     data_root: Path | None = None,
     size: int | None = None,
     reference: str | None = None,
+    crop: int | None = None,
 ) -> dict[str, Images]:
     """Real images by split: those of `dataset` that `reference` ("train", "test", None for all that
     there are) chooses, or those of the folder or .h5 file that it names.
@@ -66,7 +71,7 @@ def open_references(
     trained on gives it as `dataset`.
     """
     if reference is not None and reference not in SPLITS:
-        found = _splits(reference, data_root, size)
+        found = _splits(reference, data_root, size, crop)
         return found if "test" in found else {"reference": found["train"]}
     if dataset is None:
         raise UserError(
@@ -74,14 +79,16 @@ def open_references(
             "with a folder or an .h5 file of real images."
         )
     if reference is None:
-        return _splits(dataset, data_root, size)
-    return {reference: open_dataset(dataset, data_root, reference, size).x}
+        return _splits(dataset, data_root, size, crop)
+    return {reference: open_dataset(dataset, data_root, reference, size, crop).x}
 
 
-def _splits(dataset: str, data_root: Path | None, size: int | None) -> dict[str, Images]:
-    found = {"train": open_dataset(dataset, data_root, "train", size).x}
+def _splits(
+    dataset: str, data_root: Path | None, size: int | None, crop: int | None
+) -> dict[str, Images]:
+    found = {"train": open_dataset(dataset, data_root, "train", size, crop).x}
     try:
-        found["test"] = open_dataset(dataset, data_root, "test", size).x
+        found["test"] = open_dataset(dataset, data_root, "test", size, crop).x
     except NoSuchSplit:
         pass
     return found
@@ -91,6 +98,25 @@ def origin_of(updater: Updater, seed: int, truncation: float | None = None) -> O
     """Where the images of updater.sample(..., seed, truncation=truncation) come from."""
     weights = "ema" if updater.average is not None else "raw"
     return Origin(weights, "running", truncation, seed)
+
+
+def samples_to_score(
+    updater: Updater,
+    n: int,
+    seed: int,
+    batch_size: int = BLOCK,
+    truncation: float | None = None,
+    rank: int = 0,
+    world: int = 1,
+) -> Iterator[Batch]:
+    """The batches of updater.sample(...), each with the labels that were asked for, None if none
+    were; of several ranks those batches that fall to this one.
+    """
+    labelled = updater.config.condition == "labels"
+    for start in range(batch_size * rank, n, batch_size * world):
+        z, y = updater.latents(range(start, min(start + batch_size, n)), seed)
+        z = z if truncation is None else updater.gen.truncate(z, truncation)
+        yield updater.decode(z, y), y if labelled else None
 
 
 def scores_line(

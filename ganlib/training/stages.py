@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 
 
@@ -59,15 +60,13 @@ def borders(stage: Callable[[int], Stage], end: int) -> dict[int, Stage]:
     return dict(sorted(found.items()))
 
 
-def check_shares(stage: Callable[[int], Stage], end: int, shares: int) -> None:
-    """UserError if the batches of a stage cannot be taken in so many equal shares."""
+def check(stage: Callable[[int], Stage], end: int, loader: Loader) -> None:
+    """UserError if a stage before `end` asks for batches that a loader like this cannot give."""
     for start, one in borders(stage, end).items():
-        if one.batch_size % shares:
-            raise UserError(
-                f"The batches of {one.batch_size} images from iteration {start} on cannot be "
-                f"shared in {shares} parts: give another batch size, number of GPUs or "
-                "--accumulate."
-            )
+        try:
+            loader.fork("").resize(one.batch_size, one.size)
+        except UserError as error:
+            raise UserError(f"From iteration {start} on: {error}") from None
 
 
 def _search(stage: Callable[[int], Stage], first: int, last: int, found: dict[int, Stage]) -> None:

@@ -1,6 +1,6 @@
 """Steps by the gradients of losses, which are means over the shares of a batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,19 +16,23 @@ from ganlib.training.passes import Passes
 class Steps:
     """Optimizers, each under the name of the loss that it descends.
 
-    Learning rates are what they are when this is made, times a factor in each step.
+    Learning rates are what they are when this is made, times a factor in each step. reached: the
+    id() of every parameter that had a gradient in a step so far, whatever its value.
     """
 
     def __init__(self, optimizers: Mapping[str, Optimizer], passes: Passes) -> None:
         self._optimizers, self._passes = optimizers, passes
         self._rates = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
         self._made = False
+        self.reached: set[int] = set()
 
     def take(self, losses: dict[str, Tensor], factor: Tensor, guard: Guard) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.
 
-        factor: 0-dim. Nothing moves once a loss or a gradient was not finite.
+        factor: 0-dim. Nothing moves once a loss or a gradient was not finite. UserError for a name
+        that no optimizer has.
         """
+        self._check("step({}=...)", losses)
         last = next(reversed(losses))
         gradients = {
             name: torch.autograd.grad(
@@ -39,6 +43,7 @@ class Steps:
             )
             for name, loss in losses.items()
         }
+        self._note(gradients)
         values = [loss.detach().clone() for loss in losses.values()]
         given = [g for of_one in gradients.values() for g in of_one if g is not None]
 
@@ -61,9 +66,7 @@ class Steps:
         """Let the optimizer of this name be as a new one, in place; UserError if there is none, or
         it is of a kind of which that is not known.
         """
-        if name not in self._optimizers:
-            near = did_you_mean(name, self._optimizers)
-            raise UserError(f"reset('{name}'): there is no optimizer '{name}'.{near}")
+        self._check("reset('{}')", [name])
         if not forget(self._optimizers[name]):
             kind = type(self._optimizers[name]).__name__
             raise UserError(f"reset('{name}'): a new {kind} does not start from zeros.")
@@ -79,6 +82,17 @@ class Steps:
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state[name], "param_groups": groups})
         self._made = False
+
+    def _check(self, call: str, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._optimizers:
+                near = did_you_mean(name, self._optimizers)
+                raise UserError(f"{call.format(name)}: there is no optimizer '{name}'.{near}")
+
+    def _note(self, gradients: Mapping[str, Sequence[Tensor | None]]) -> None:
+        for name, of_one in gradients.items():
+            pairs = zip(parameters_of(self._optimizers[name]), of_one, strict=True)
+            self.reached.update(id(p) for p, g in pairs if g is not None)
 
     def _descend(
         self,

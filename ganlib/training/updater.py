@@ -155,6 +155,13 @@ class Updater(Iterating):
         """Let the optimizer of this name forget what it has seen."""
         self.steps.reset(name)
 
+    def saw_real(self, logits: Tensor) -> None:
+        """Say what D gave a batch of real images in training mode, (N, ...), above 0 where it takes
+        them for real: ada_target augments by it. Not in a loss_*, which is compiled.
+        """
+        if self.config.ada_target:
+            self.adaptation.note(logits, self.passes.shares)
+
     def step(self, **losses: Tensor) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.
 

@@ -95,7 +95,7 @@ def assert_same(a: Batch, b: Batch) -> None:
     assert a.y is None or b.y is None or torch.equal(a.y, b.y)
 
 
-@pytest.mark.parametrize("condition", [None, "labels", "images"])
+@pytest.mark.parametrize("condition", [None, "labels", "images", "unpaired"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_batches_are_those_without_workers(
     workers: int, condition: str | None, make: Make, small: DataSet
@@ -120,6 +120,75 @@ def test_one_source_may_be_in_memory_and_the_other_not(
     a, b = make(0, condition="images"), make(2, data=mixed, condition="images")
     for _ in range(6):
         assert_same(next(a), next(b))
+
+
+STAGES = [(8, None), (8, None), (3, (8, 8)), (20, (8, 8)), (8, None), (1, (4, 4)), (4, None)]
+
+
+@pytest.mark.parametrize("condition", [None, "images", "unpaired"])
+def test_another_batch_size_keeps_the_processes(condition: str | None, make: Make) -> None:
+    """And gives no batch of the old size."""
+    settings = {"condition": condition, "flip": True, "dequantize": True}
+    plain, loader = make(0, **settings), make(2, **settings)
+    before = set()
+    for batch_size, size in STAGES:
+        for one in (plain, loader):
+            one.resize(batch_size, size)
+        for _ in range(3):
+            batch = next(loader)
+            assert len(batch.x) == batch_size
+            assert_same(batch, next(plain))
+        before = before or {p.pid for p in processes()}
+        assert {p.pid for p in processes()} == before
+    loader.resize(4)
+    loader.position += 1  # back at no batch's end
+    plain.resize(4)
+    plain.position += 1
+    assert_same(next(loader), next(plain))
+
+
+def test_shares_of_another_batch_size_start_anew(make: Make) -> None:
+    plain, loader = (make(n, rank=1, ranks=2, condition="unpaired") for n in (0, 2))
+    for batch_size, size in STAGES:
+        for one in (plain, loader):
+            one.resize(2 * batch_size, size)
+        for _ in range(3):
+            batch = next(loader)
+            assert len(batch.x) == batch_size
+            assert_same(batch, next(plain))
+
+
+def test_smaller_images_are_read_ahead_from_where_they_lie(
+    large: DataSet, small: DataSet, make: Make
+) -> None:
+    assert isinstance(small.x, Tensor)
+    data = replace(large, smaller={4: Poisoned(-1, lambda: None), 8: small.x[..., :8, :8]})
+    loader = Loader(data, fit_spec(data, (12, 12)), 8, 3, workers=2)
+    twin = Loader(small, fit_spec(small, (12, 12)), 8, 3)
+    for size, wanted in ((4, torch.full((8, 1, 4, 4), -1.0)), (8, None), (12, None)):
+        loader.resize(8, (size, size))
+        for _ in range(2):
+            x, whole = next(loader).x, next(twin).x
+            assert torch.equal(x, whole[..., :size, :size] if wanted is None else wanted)
+        assert len(processes()) == (0 if size == 8 else 2)
+    loader.close()
+
+
+def test_ids_and_unpaired_sources_are_read_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 256, (N, 1, 12, 12), generator=random, dtype=torch.uint8)
+    ids = torch.randint(0, 65536, (N + 7, 2, 6, 6), generator=random, dtype=torch.int32)
+    inside = DataSet("ids", x, source=ids, source_kind="ids")
+    write_hdf5(tmp_path / "ids.h5", inside)
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    lazy = read_hdf5(tmp_path / "ids.h5", "train")
+    plain, loader = (make(data=d, condition="unpaired", flip=True) for d in (inside, lazy))
+    for _ in range(12):
+        batch = next(loader)
+        assert batch.y is not None and batch.y.dtype == torch.int32 and batch.y.max() > 40_000
+        assert_same(batch, next(plain))
 
 
 def test_images_in_memory_need_no_processes(small: DataSet, make: Make) -> None:

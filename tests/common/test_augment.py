@@ -11,7 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common import augment as module
-from ganlib.common.augment import DRAWS, POLICIES, Operation, augment, augment_input, flip
+from ganlib.common.augment import (
+    DRAWS,
+    GEOMETRY,
+    POLICIES,
+    Operation,
+    augment,
+    augment_input,
+    augment_inputs,
+    augment_pair,
+    flip,
+    probability_of,
+)
+from ganlib.common.errors import UserError
 from ganlib.common.losses import gradient_penalty
 
 SHAPE = (5, 3, 16, 24)
@@ -176,6 +188,60 @@ def test_each_image_is_augmented_with_probability_p() -> None:
     assert torch.equal(changed, u[:, 0, 2] < 0.3)
 
 
+# --- Pairs
+
+
+def checkerboard(side: int, cell: int) -> Tensor:
+    """(64, 1, side, side) of one image: squares of `cell` pixels, each of a value of its own."""
+    n = side // cell
+    squares = torch.arange(1, n * n + 1).reshape(n, n) * (-1) ** torch.arange(n)
+    return squares.repeat_interleave(cell, 0).repeat_interleave(cell, 1).expand(64, 1, -1, -1)
+
+
+GEOMETRIC = [flip, *POLICIES["translation"], *POLICIES["cutout"]]
+
+
+def test_a_pair_that_is_equal_stays_equal_under_geometry() -> None:
+    """As images, as a map of integers, and as x alone is augmented."""
+    torch.manual_seed(0)
+    ids = checkerboard(16, 1)
+    x, u = ids.double(), torch.rand(64, len(GEOMETRIC), DRAWS)
+    moved, beside = augment_pair(x, x.clone(), u, GEOMETRIC, torch.tensor(0.7))
+    assert torch.equal(moved, beside) and not torch.equal(moved, x)
+    assert torch.equal(moved, augment(x, u, GEOMETRIC, 0.7))
+    _, map_ = augment_pair(x, ids, u, GEOMETRIC, 0.7)
+    assert map_.dtype == torch.int64 and torch.equal(map_, moved.long())
+
+
+@pytest.mark.parametrize(("of_x", "of_y"), [(32, 8), (8, 32), (48, 32), (16, 16)])
+def test_a_pair_of_two_sizes_is_moved_by_the_same_part_of_its_sides(of_x: int, of_y: int) -> None:
+    """Both are images of the same 8 to 16 squares a side, and stay so, square by square."""
+    torch.manual_seed(0)
+    n = np.gcd(of_x, of_y)
+    x, y = checkerboard(of_x, of_x // n).double(), checkerboard(of_y, of_y // n).double()
+    u = torch.rand(64, len(GEOMETRIC), DRAWS)
+    x, y = augment_pair(x, y, u, GEOMETRIC)
+    of_squares = augment(checkerboard(n, 1).double(), u, GEOMETRIC)
+    for image, side in ((x, of_x), (y, of_y)):
+        enlarged = of_squares.repeat_interleave(side // n, 2).repeat_interleave(side // n, 3)
+        assert torch.equal(image, enlarged)
+
+
+def test_colour_is_x_alone() -> None:
+    x, u = inputs(6)
+    operations = [*POLICIES["color"], *GEOMETRIC]
+    changed, beside = augment_pair(x, x.clone(), u, operations)
+    assert torch.equal(changed, augment(x, u, operations))
+    assert torch.equal(beside, augment(x, u[:, 3:], GEOMETRIC))
+    assert {*OPERATIONS} - {*GEOMETRY} == {*POLICIES["color"]}
+
+
+def test_sides_without_common_eighths_are_refused() -> None:
+    _, u = inputs(1)
+    with pytest.raises(UserError, match=r"\(28, 28\) and \(32, 32\) pixels cannot be moved"):
+        augment_pair(torch.zeros(5, 1, 28, 28), torch.zeros(5, 1, 32, 32), u, [flip])
+
+
 # --- Networks that augment what they see
 
 
@@ -323,3 +389,60 @@ def test_a_loss_compiles_as_one_graph(kind: type[nn.Module]) -> None:
     torch.testing.assert_close(seeded(lambda: compiled(x)), seeded(lambda: loss(x)))
     torch.manual_seed(1)
     assert not torch.equal(compiled(x), compiled(x))
+
+
+# --- Networks that are given something beside x
+
+
+class Difference(nn.Module):
+    """What it is given, as it arrives. It has `features`, which see x and y at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Identity()
+
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return self.features(x), self.features(y)
+
+
+def test_a_network_sees_both_moved_alike() -> None:
+    network = augment_inputs(Difference(), ("translation", "cutout"))
+    board = checkerboard(16, 1)
+    for give in (lambda: network(board.float(), board), lambda: network(board.float(), y=board)):
+        x, y = seeded(give)
+        assert torch.equal(x.long(), y) and len(x.unique(dim=0)) > 32
+    x, y = network.eval()(board.float(), board)
+    assert torch.equal(x.long(), board) and torch.equal(y, board)
+
+
+@pytest.mark.parametrize(
+    "y", [torch.arange(64), torch.rand(64, 10), torch.rand(64, 3, 1, 1)], ids=lambda y: y.shape
+)
+def test_what_is_no_image_is_left_alone(y: Tensor) -> None:
+    network, x = augment_inputs(Difference(), ALL), checkerboard(16, 1).float()
+    seen, beside = network(x, y)
+    assert torch.equal(beside, y) and not torch.equal(seen, x)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_probability_is_a_buffer_that_can_be_written(kind: type[nn.Module]) -> None:
+    plain, _, x = pair(kind)
+    network: Any = augment_input(deepcopy(plain), ALL, torch.zeros(()))
+    assert torch.equal(network(x), plain(x))
+    other = deepcopy(network)
+    probability_of(network).fill_(1)
+    assert torch.equal(seeded(lambda: network(x)), seeded(lambda: plain(by_hand(x))))
+    assert torch.equal(other(x), plain(x))
+    assert len(set(network.state_dict()) - set(plain.state_dict())) == 1
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
+def test_a_pair_compiles_and_its_probability_stays_a_variable() -> None:
+    torch._dynamo.reset()
+    network = augment_inputs(Difference(), ALL, torch.zeros(()))
+    x = checkerboard(16, 1).float()
+    compiled = torch.compile(lambda x, y: network(x, y), fullgraph=True, backend="eager")
+    for p in (0.0, 1.0):
+        probability_of(network).fill_(p)
+        seen, beside = compiled(x, x)
+        assert torch.equal(beside, x) == torch.equal(seen, x) == (p == 0)

@@ -1,6 +1,7 @@
 """Batches: which images, in which order, and what becomes of their pixels."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
 from ganlib.common.errors import UserError
+from ganlib.common.order import Order
 
 N = 10
 
@@ -139,7 +141,7 @@ def test_an_image_is_not_flipped_alike_in_every_epoch() -> None:
 def test_fit(native: tuple[int, int], size: tuple[int, int], fit: str) -> None:
     data = DataSet("x", torch.zeros((2, 3, *native), dtype=torch.uint8), classes=("a", "b"))
     spec = fit_spec(data, size)
-    assert spec == DataSpec((3, *size), (3, *native), spec.fit, 2)
+    assert spec == DataSpec((3, *size), (3, *native), spec.fit, 2, classes=("a", "b"))
     assert spec.fit == fit
     assert spec.to_image(data.x[torch.tensor([0])]).shape == (1, 3, *size)
     assert spec.to_native(torch.zeros(1, 3, *size)).shape == (1, 3, *native)
@@ -193,7 +195,7 @@ def test_dequantisation_never_reaches_one(monkeypatch: pytest.MonkeyPatch) -> No
     loader = Loader(data, spec_of(data), 1, 0, dequantize=True)
     next(loader)
     monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.full((1, 1, 2, 2), 1 - 2.0**-24))
-    monkeypatch.setattr(loader, "_shuffle", lambda epoch: None)
+    monkeypatch.setattr(Order, "_shuffle", lambda *_: None)
     assert 0.99 < next(loader).x.max() < 1
 
 
@@ -212,16 +214,18 @@ def test_labels_belong_to_their_images() -> None:
         assert torch.equal(y, values(x)[:, 0, 0, 0] % 3)
 
 
-def test_sources_belong_to_their_images_and_have_the_networks_size() -> None:
+def test_sources_belong_to_their_images_and_keep_their_proportion() -> None:
     data = numbered(size=28)
-    small = replace(data, source=data.source[..., :14, :14])  # type: ignore[index]
-    for pairs in (data, small):
+    for side, wanted in ((28, 32), (14, 16), (7, 8), (56, 64)):
+        source = data.source[..., :1, :1].expand(N, 1, side, side)  # type: ignore[index]
+        pairs = replace(data, source=source)
         spec = fit_spec(pairs, (32, 32))
         loader = Loader(pairs, spec, 4, 0, condition="images")
         x, y = next(loader)
-        assert y is not None and spec.source == (1, 32, 32)
-        assert x.shape == y.shape == (4, 1, 32, 32)
-        assert torch.equal(values(y)[:, 0, 16, 16], values(x)[:, 0, 16, 16] + 100)
+        assert y is not None and spec.source == (1, wanted, wanted)
+        assert x.shape == (4, 1, 32, 32) and y.shape == (4, 1, wanted, wanted)
+        middle = wanted // 2
+        assert torch.equal(values(y)[:, 0, middle, middle], values(x)[:, 0, 16, 16] + 100)
 
 
 def test_dtype() -> None:
@@ -297,7 +301,7 @@ def test_batches_that_cannot_be_shared(batch_size: int, ranks: int, can: str) ->
         Loader(data, spec_of(data), batch_size, 0, rank=2, ranks=2)
 
 
-@pytest.mark.parametrize("condition", [None, "labels", "images"])
+@pytest.mark.parametrize("condition", [None, "labels", "images", "unpaired"])
 def test_no_batch_reads_a_value(condition: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU, to read one is to wait for it."""
     data = numbered()
@@ -311,6 +315,223 @@ def test_no_batch_reads_a_value(condition: str | None, monkeypatch: pytest.Monke
         monkeypatch.setattr(Tensor, name, refuse)
     for _ in range(6):
         next(loader)
+
+
+def ids_data() -> DataSet:
+    """Ids (N, 2, 4, 6) beside images (N, 1, 8, 12): distinct numbers up to 65535."""
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, 65536, (N, 2, 4, 6), generator=generator, dtype=torch.int32)
+    x = torch.arange(N, dtype=torch.uint8)[:, None, None, None].expand(N, 1, 8, 12)
+    return DataSet("ids", x, source=ids, source_kind="ids")
+
+
+def test_ids_stay_the_numbers_that_they_are() -> None:
+    data = ids_data()
+    assert isinstance(data.source, Tensor)
+    loader = Loader(data, spec_of(data), 4, 0, condition="images", dequantize=True, flip=True)
+    twin = replace(data, x=data.source[:, :1].float().clamp(0, 255).to(torch.uint8))
+    images = Loader(twin, spec_of(twin), 4, 0, flip=True)
+    for start in range(0, 8, 4):
+        batch, shown = next(loader), next(images)
+        assert batch.y is not None and batch.y.dtype == torch.int32
+        order = numbers_at(data, start)
+        for number, y, x in zip(order, batch.y, shown.x, strict=True):
+            original = data.source[number]
+            flipped = not torch.equal(y, original)
+            assert torch.equal(y, original.flip(-1) if flipped else original)
+            assert torch.equal(y[0].clamp(0, 255), values(x)[0].int())  # as the images are
+
+
+def numbers_at(data: DataSet, position: int) -> list[int]:
+    plain = Loader(data, spec_of(data), 4, 0)
+    plain.position = position
+    return numbers(plain, 1)
+
+
+@pytest.mark.parametrize("size", [(9, 13), (6, 12), (16, 24), (20, 30)])
+def test_ids_are_resized_to_the_nearest(size: tuple[int, int]) -> None:
+    data = ids_data()
+    assert isinstance(data.source, Tensor)
+    spec = fit_spec(data, size)
+    y = spec.to_source(data.source)
+    high, wide = round(size[0] / 2), round(size[1] / 2)
+    assert spec.source == (2, high, wide) == y.shape[1:] and y.dtype == torch.int32
+    rows = ((np.arange(high) + 0.5) * 4 / high).astype(int)
+    columns = ((np.arange(wide) + 0.5) * 6 / wide).astype(int)
+    assert np.array_equal(y.numpy(), data.source.numpy()[:, :, rows][..., columns])
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_ids_are_padded_with_0(times: int) -> None:
+    ids = ids_data().source
+    assert isinstance(ids, Tensor)
+    ids = ids.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    x = torch.zeros(N, 1, 8 * times, 12 * times, dtype=torch.uint8)
+    spec = fit_spec(DataSet("x", x, source=ids, source_kind="ids"), (10 * times, 14 * times))
+    y = spec.to_source(ids)
+    assert spec.fit == "pad" and spec.source == (2, 10, 14) == y.shape[1:]
+    assert torch.equal(y[:, :, 1:-1, 1:-1], ids) and y.sum() == ids.sum()
+
+
+def test_where_padding_would_tear_pairs_apart_both_are_resized() -> None:
+    x = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+    sides = {28: "pad", 14: "pad", 7: "resize", 56: "pad", 27: "resize"}
+    found = {}
+    for side in sides:
+        source = torch.zeros(2, 3, side, side, dtype=torch.uint8)
+        spec = fit_spec(DataSet("x", x, source=source), (32, 32))
+        found[side] = spec.fit
+        assert spec.source is not None and spec.to_source(source).shape[1:] == spec.source
+    assert found == sides
+
+
+# Unpaired sets
+
+
+def two_sets(n: int = N, m: int = 7) -> DataSet:
+    data = numbered(n)
+    return replace(data, source=numbered(m).source)
+
+
+@pytest.mark.parametrize("m", [3, 7, N, 23])
+def test_unpaired_sources_have_epochs_of_their_own(m: int) -> None:
+    data = two_sets(m=m)
+    loader = Loader(data, spec_of(data), 4, 2, condition="unpaired")
+    assert loader.n_sources == m
+    x, y = [], []
+    for _ in range(20):
+        batch = next(loader)
+        assert batch.y is not None
+        x += values(batch.x)[:, 0, 0, 0].tolist()
+        y += (values(batch.y)[:, 0, 0, 0] - 100).tolist()
+    for seen, n in ((x, N), (y, m)):
+        epochs = [seen[i : i + n] for i in range(0, len(seen) - n + 1, n)]
+        assert all(sorted(epoch) == list(range(n)) for epoch in epochs)
+        assert len({tuple(epoch) for epoch in epochs}) > 1
+    assert m != N or x != y  # an order of their own, of the same length too
+    assert x == numbers(Loader(data, spec_of(data), 4, 2), 20)  # that of the images stays
+    other = Loader(data, spec_of(data), 4, 3, condition="unpaired")
+    assert [v - 100 for v in values(next(other).y)[:, 0, 0, 0].tolist()] != y[:4]  # type: ignore[arg-type]
+
+
+def test_unpaired_batches_follow_from_the_position_and_are_shared() -> None:
+    data = two_sets()
+    settings = {"condition": "unpaired", "flip": True, "dequantize": True}
+    whole = Loader(data, spec_of(data), 4, 0, **settings)  # type: ignore[arg-type]
+    later = Loader(data, spec_of(data), 4, 0, **settings)  # type: ignore[arg-type]
+    parts = [whole.share(rank, 2) for rank in range(2)]
+    later.position = 40
+    for k in range(12):
+        batch, shared = next(whole), [next(part) for part in parts]
+        for i in (0, 1):
+            assert torch.equal(batch[i], torch.cat([part[i] for part in shared]))  # type: ignore[list-item]
+        if k >= 10:
+            assert all(torch.equal(a, b) for a, b in zip(batch, next(later), strict=True))  # type: ignore[arg-type]
+
+
+def test_unpaired_sources_are_mirrored_for_themselves() -> None:
+    x = noise(64, 1, 5)
+    data = DataSet("noise", x, source=x)
+    plain = Loader(data, spec_of(data), 64, 0, condition="unpaired")
+    loader = Loader(data, spec_of(data), 64, 0, condition="unpaired", flip=True)
+    before, after = next(plain), next(loader)
+    mirrored = [
+        [not torch.equal(a, b) for a, b in zip(before[i], after[i], strict=True)]  # type: ignore[arg-type]
+        for i in (0, 1)
+    ]
+    assert all(10 < sum(flips) < 54 for flips in mirrored) and mirrored[0] != mirrored[1]
+
+
+def test_unpaired_sources_by_number() -> None:
+    data = two_sets(m=40)
+    y = Loader(data, spec_of(data), 4, 0, condition="unpaired").condition_at(torch.tensor([39, 0]))
+    assert y is not None and values(y)[:, 0, 0, 0].tolist() == [139, 100]
+
+
+# Stages
+
+
+def stage(data: DataSet, batch_size: int, size: tuple[int, int] | None, **settings: Any) -> Loader:
+    loader = Loader(data, spec_of(data), 4, 0, **settings)
+    loader.resize(batch_size, size)
+    return loader
+
+
+@pytest.mark.parametrize("side", [4, 8, 16, 32])
+def test_a_stage_is_the_mean_of_whole_blocks(side: int) -> None:
+    data = DataSet("noise", noise(N, 3, 32))
+    batch = next(stage(data, 5, (side, side), dtype=torch.float64, flip=True))
+    whole = next(stage(data, 5, None, dtype=torch.float64, flip=True))
+    k = 32 // side
+    blocks = whole.x.numpy().reshape(5, 3, side, k, side, k).mean((3, 5))
+    assert batch.x.shape == (5, 3, side, side)
+    assert np.abs(batch.x.numpy() - blocks).max() < 1e-12
+
+
+def test_a_stage_that_divides_nothing_is_still_an_average() -> None:
+    data = DataSet("white", torch.full((N, 1, 9, 9), 255, dtype=torch.uint8))
+    batch = next(stage(data, 4, (4, 6)))
+    assert batch.x.shape == (4, 1, 4, 6) and torch.equal(batch.x, torch.ones(4, 1, 4, 6))
+
+
+def test_a_stage_is_dequantized_by_one_level_of_its_own() -> None:
+    data = DataSet("noise", noise(N, 1, 32))
+    noisy = next(stage(data, 64, (16, 16), dequantize=True)).x
+    mean = (next(stage(data, 64, (16, 16))).x + 1) * 127.5
+    u = (noisy.double() + 1) * 128 - mean
+    assert u.min() >= -1e-4 and u.max() <= 1 + 1e-4
+    assert abs(u.mean() - 0.5) < 4 * 12**-0.5 / u.numel() ** 0.5
+    assert len(torch.histc(u, 10, 0, 1).nonzero()) == 10
+
+
+@pytest.mark.parametrize("condition", ["labels", "images", "unpaired"])
+def test_batches_of_a_stage_follow_from_its_position(condition: Any) -> None:
+    data = numbered(size=8)
+    settings = {"condition": condition, "flip": True, "dequantize": True}
+    loader = Loader(data, spec_of(data), 4, 0, **settings)
+    steps = [(8, (2, 2)), (8, (2, 2)), (2, (4, 4)), (6, None), (2, (8, 8))]
+    seen = []
+    for batch_size, size in steps:
+        loader.resize(batch_size, size)
+        seen.append((loader.position, next(loader)))
+    assert [position for position, _ in seen] == [0, 8, 16, 18, 24] and loader.position == 26
+    for (batch_size, size), (position, batch) in zip(steps, seen, strict=True):
+        again = stage(data, batch_size, size, **settings)
+        again.position = position
+        assert all(torch.equal(a, b) for a, b in zip(batch, next(again), strict=True))  # type: ignore[arg-type]
+        assert batch.x.shape[2:] == (size or (8, 8)) and len(batch.x) == batch_size
+        assert condition == "labels" or batch.y.shape == (batch_size, 1, 8, 8)  # type: ignore[union-attr]
+
+
+def test_the_shares_of_a_stage_are_its_batch() -> None:
+    data = numbered(size=8)
+    whole = stage(data, 8, (4, 4), flip=True, dequantize=True)
+    parts = [whole.share(rank, 4) for rank in range(4)]
+    for n in (8, 4):
+        for loader in (whole, *parts):
+            loader.resize(n, (4, 4))
+        shared = torch.cat([next(part).x for part in parts])
+        assert torch.equal(next(whole).x, shared) and len(shared) == n
+    with pytest.raises(UserError, match="batch of 6 images cannot be shared in 4 parts"):
+        parts[0].resize(6, (4, 4))
+
+
+def test_smaller_images_that_are_there_are_read() -> None:
+    data = replace(numbered(size=8), smaller={4: numbered(size=4).source})  # type: ignore[dict-item]
+    for side, more in ((8, 0), (4, 100), (2, 0)):
+        loader = stage(data, 4, (side, side))
+        assert numbers(loader, 1) == [i + more for i in numbers(stage(data, 4, None), 1)]
+        assert next(loader).x.shape == (4, 1, side, side)
+    padded = Loader(data, fit_spec(data, (10, 10)), 4, 0)
+    padded.resize(4, (4, 4))  # the smaller images have no margins
+    assert values(next(padded).x).max() < 100
+
+
+@pytest.mark.parametrize("size", [(5, 4), (4, 8), (0, 4)])
+def test_no_stage_is_larger_than_the_images(size: tuple[int, int]) -> None:
+    data = numbered()
+    with pytest.raises(UserError, match="Images of 4x4 pixels cannot be averaged to .x.: give"):
+        Loader(data, spec_of(data), 4, 0).resize(4, size)
 
 
 def test_condition_at() -> None:
@@ -345,14 +566,40 @@ def test_images_need_not_be_a_tensor() -> None:
 
 @pytest.mark.parametrize(
     ("missing", "condition", "words"),
-    [("y", "labels", "needs labels"), ("source", "images", "needs pairs")],
+    [
+        ("y", "labels", "needs labels.*'numbered' has none"),
+        ("source", "images", "needs pairs.*'numbered' has none"),
+        ("source", "unpaired", "needs two sets.*'numbered' has one"),
+    ],
 )
 def test_missing_conditions(missing: str, condition: str, words: str) -> None:
     data = replace(numbered(), **{missing: None})  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=f"{words}.*'numbered' has none"):
+    with pytest.raises(UserError, match=words):
         Loader(data, spec_of(data), 4, 0, condition=condition)  # type: ignore[arg-type]
+
+
+def test_pairs_are_as_many_on_both_sides() -> None:
+    data = two_sets()
+    words = "needs pairs of images, and the data set 'numbered' has 10 images and 7 sources"
+    with pytest.raises(UserError, match=words):
+        Loader(data, spec_of(data), 4, 0, condition="images")
+    loader = Loader(numbered(), spec_of(data), 4, 0, condition="images")
+    with pytest.raises(UserError, match=words):
+        loader.over(data)
+    empty = replace(data, source=numbered(0).source)
+    with pytest.raises(UserError, match="has no source images"):
+        Loader(empty, spec_of(data), 4, 0, condition="unpaired")
+    next(Loader(data, spec_of(data), 4, 0))  # who asks for none may have any
 
 
 def test_no_images() -> None:
     with pytest.raises(UserError, match="has no images"):
         Loader(numbered(0), spec_of(numbered()), 4, 0)
+
+
+def test_a_condition_of_no_known_word() -> None:
+    for word, near in (("label", "Did you mean 'labels'"), ("none", "Did you mean 'None'")):
+        with pytest.raises(UserError, match=f"cannot be '{word}'. {near}"):
+            Loader(numbered(), spec_of(numbered()), 4, 0, condition=word)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="cannot be 7. There are: None, .*images, labels"):
+        Loader(numbered(), spec_of(numbered()), 4, 0, condition=7)  # type: ignore[arg-type]

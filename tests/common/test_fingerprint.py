@@ -31,6 +31,20 @@ def test_the_digest_by_hand(toy_data: Make) -> None:
     assert fingerprint(data)["images"] == by_hand
 
 
+def test_sources_of_another_length_and_kind_are_known_too(toy_data: Make) -> None:
+    data = toy_data(n=20)
+    ids = torch.arange(40 * 2 * 4, dtype=torch.int32).reshape(40, 2, 2, 2)
+    by_hand = sha256(b"torch.int32 (40, 2, 2, 2) of 40" + ids.numpy().tobytes()).hexdigest()
+    then = fingerprint(replace(data, source=ids))
+    assert then["sources"] == by_hand
+    many = torch.zeros(SPREAD + 1, 1, 2, 2, dtype=torch.uint8)
+    prints = {
+        fingerprint(replace(data, source=source))["sources"]
+        for source in (ids, ids[:20], ids.to(torch.uint8), many, many[:-1], many.repeat(2, 1, 1, 1))
+    }
+    assert len(prints) == 6
+
+
 @pytest.mark.parametrize("n", [1, 2, SPREAD, SPREAD + 1, 100_000])
 def test_the_first_and_the_last_image_are_looked_at(n: int) -> None:
     seen: list[torch.Tensor] = []

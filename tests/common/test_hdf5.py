@@ -94,6 +94,72 @@ def test_names_of_files_that_are_not_unicode(tmp_path: Path) -> None:
     assert {read.name, *read.classes, read.provenance["folder"]} == {"gr\ufffd\ufffd"}
 
 
+IDS = torch.randint(0, 65536, (300, 2, 4, 5), generator=generator, dtype=torch.int32)
+
+
+def write_new(path: Path) -> dict[str, DataSet]:
+    """Files of what version 1 has not, by name."""
+    names = ("road", "car")
+    sets = {
+        "ids": DataSet("ids", TRAIN.x, source=IDS, classes=names, source_kind="ids"),
+        "frames": DataSet("frames", noise(9, 6, 4, 4), source=noise(9, 3, 2, 2), frames=2,
+                          source_frames=3),
+        "unpaired": DataSet("unpaired", noise(300, 3, 4, 4), source=noise(290, 1, 2, 2)),
+        "many": DataSet("many", noise(3, 3, 4, 4), source=noise(600, 1, 2, 2)),
+    }  # fmt: skip
+    for name, data in sets.items():
+        write_hdf5(path / f"{name}.h5", data)
+    return sets
+
+
+@pytest.mark.parametrize("memory", [None, 0])
+def test_what_version_2_has(
+    tmp_path: Path, memory: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if memory is not None:
+        monkeypatch.setattr(hdf5, "IN_MEMORY", memory)
+    for name, data in write_new(tmp_path).items():
+        read = read_hdf5(tmp_path / f"{name}.h5", "train")
+        parts = ("source_kind", "frames", "source_frames", "classes")
+        assert [getattr(read, p) for p in parts] == [getattr(data, p) for p in parts]
+        for mine, its in ((data.x, read.x), (data.source, read.source)):
+            assert mine is not None and its is not None
+            assert isinstance(its, Hdf5Images) == (memory is not None)
+            rows = torch.tensor([2, 0, len(mine) - 1])
+            assert its.shape == mine.shape
+            assert_equal(its[rows], mine[rows])
+        with h5py.File(tmp_path / f"{name}.h5", locking=False) as file:
+            assert file.attrs["version"] == 2
+
+
+def test_ids_take_half_the_bytes_in_a_file(tmp_path: Path) -> None:
+    write_new(tmp_path)
+    with h5py.File(tmp_path / "ids.h5") as file:
+        assert (file["train/source"].dtype, file["train/source"].attrs["kind"]) == (
+            np.uint16,
+            "ids",
+        )
+
+
+@pytest.mark.parametrize("number", [-1, 65536])
+def test_ids_that_have_no_room(tmp_path: Path, number: int) -> None:
+    ids = torch.full((3, 2, 4, 4), number, dtype=torch.int32)
+    data = DataSet("x", noise(3, 1, 4, 4), source=ids, source_kind="ids")
+    with pytest.raises(UserError, match=r"numbers in /train/source must lie in 0\.\.65535"):
+        write_hdf5(tmp_path / "set.h5", data)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_other_split_may_need_the_version(tmp_path: Path) -> None:
+    sets = write_new(tmp_path)
+    write_hdf5(tmp_path / "set.h5", TRAIN, sets["unpaired"])
+    with h5py.File(tmp_path / "set.h5") as file:
+        assert file.attrs["version"] == 2
+    assert_equal(read_hdf5(tmp_path / "set.h5", "train").source, TRAIN.source)
+    source = read_hdf5(tmp_path / "set.h5", "test").source
+    assert source is not None and len(source) == 290
+
+
 def test_fewer_images_than_announced(tmp_path: Path) -> None:
     blocks = iter([Block(TEST.x[:2]), Block(TEST.x[2:3])])  # type: ignore[index]
     write_streams(tmp_path / "set.h5", Stream("x", (3, 8, 10), 100, blocks))
@@ -268,7 +334,7 @@ N = 300
         (replaced("train/labels", np.full(N, -1)), r"/train/labels must lie in 0\.\.2"),
         (replaced("train/source", np.zeros((5, 3, 8, 8), np.uint8)), "source must hold 300"),
         (replaced("train/source", np.zeros((N, 3, 8, 8))), "/train/source must be uint8"),
-        (of_version(2), "format version 2 and this ganlib reads 1"),
+        (of_version(3), "format version 3 and this ganlib reads 1 and 2"),
     ],
 )
 def test_wrong_contents(path: Path, change: Change, words: str) -> None:
@@ -276,6 +342,68 @@ def test_wrong_contents(path: Path, change: Change, words: str) -> None:
         change(file)
     with pytest.raises(UserError, match=words):
         read_hdf5(path, "train")
+
+
+def attribute(key: str, name: str, value: Any) -> Change:
+    return lambda file: file[key].attrs.__setitem__(name, value)
+
+
+def several(*changes: Change) -> Change:
+    def change(file: Any) -> None:
+        for one in changes:
+            one(file)
+
+    return change
+
+
+IDS_HERE = attribute("train/source", "kind", "ids")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (attribute("train/images", "frames", 2), r"\(N, 2 or 6, H, W\) as it has 2 frames and has"),
+        (attribute("train/images", "frames", 0), r"/train/images@frames must be an integer in 1"),
+        (attribute("train/images", "frames", 1.5), r"@frames must be an integer in 1\.\.65536"),
+        (attribute("train/images", "frames", 2**16 + 1), "@frames must be an integer"),
+        (attribute("train/images", "frames", "2"), "@frames must be an integer"),
+        (attribute("train/images", "frames", [2, 3]), "@frames must be one number or text"),
+        (attribute("train/source", "frames", 3), r"/train/source must have .*N, 3 or 9, H, W"),
+        (attribute("train/source", "kind", "words"), "@kind must be image or ids and is words"),
+        (attribute("train/source", "kind", 5), "@kind must be image or ids and is 5"),
+        (IDS_HERE, r"/train/source must be uint16, 0\.\.65535, and is uint8"),
+        (replaced("train/source", np.zeros((N, 2, 4, 4), np.uint16)), "must be uint8, 0..255, and"),
+        (
+            several(replaced("train/source", np.zeros((N, 3, 4, 4), np.uint16)), IDS_HERE),
+            r"/train/source must have the shape \(N, 2, H, W\) and has \(300, 3, 4, 4\)",
+        ),
+        (
+            several(replaced("train/source", np.zeros((N, 2, 4, 4), np.int32)), IDS_HERE),
+            "must be uint16, .* and is int32",
+        ),
+        (
+            several(replaced("train/images", np.zeros((N, 2, 3, 4, 4), np.uint8)), of_version(2)),
+            r"\(N, 1 or 3, H, W\) and has \(300, 2, 3, 4, 4\)",
+        ),
+        (
+            several(replaced("train/source", np.zeros((0, 3, 4, 4), np.uint8)), of_version(2)),
+            r"and has \(0, 3, 4, 4\)",
+        ),
+    ],
+)
+def test_wrong_kinds_and_frames(path: Path, change: Change, words: str) -> None:
+    with h5py.File(path, "r+") as file:
+        change(file)
+    with pytest.raises(UserError, match=words):
+        read_hdf5(path, "train")
+
+
+def test_sources_of_another_length_need_the_version(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        replaced("train/source", np.zeros((5, 3, 8, 8), np.uint8))(file)
+        of_version(2)(file)
+    source = read_hdf5(path, "train").source
+    assert source is not None and len(source) == 5
 
 
 def test_a_file_of_somebody_else_needs_only_images(tmp_path: Path) -> None:

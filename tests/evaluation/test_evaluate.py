@@ -12,7 +12,7 @@ from ganlib.common.errors import UserError
 from ganlib.evaluation.blocks import BLOCK, as_uint8, blocks, share
 from ganlib.evaluation.evaluate import METRICS, Evaluator
 from ganlib.evaluation.features import make_extractor
-from ganlib.evaluation.onepass import OnePass
+from ganlib.evaluation.onepass import Keep, OnePass
 from ganlib.evaluation.report import counts, label
 
 WORKER = Path(__file__).parent / "worker.py"
@@ -53,7 +53,8 @@ def test_two_ranks_give_the_numbers_of_one(tmp_path: Path, cache: Path) -> None:
 
     one, *both = start(0, 1), start(0, 2), start(1, 2)
     single, protocols = _scores(one)
-    assert len(single) == 20
+    assert len(single) == 22
+    assert single["asked_accuracy-fashion1400"] > 0.85, "labels are not beside their images"
     for process in both:
         values, stamped = _scores(process)
         assert values == pytest.approx(single, rel=0, abs=1e-10)
@@ -227,7 +228,7 @@ def test_a_runs_own_samples_may_be_as_bright_as_they_like(plain: Any, noise: Ten
 
 
 def test_a_gap_in_the_stream_is_found_out(plain: Any, noise: Tensor) -> None:
-    done = OnePass(plain, [100], 0, 0)
+    done = OnePass(plain, [100], Keep())
     done.add(noise[:100])
     done.add(noise[:BLOCK])
     with pytest.raises(ValueError, match="every block"):
@@ -237,11 +238,11 @@ def test_a_gap_in_the_stream_is_found_out(plain: Any, noise: Tensor) -> None:
 def test_blocks_are_of_one_length() -> None:
     x = torch.arange(600).to(torch.uint8).view(600, 1, 1, 1)
     for size in (1, 100, 256, 600):
-        found = list(blocks(torch.split(x, size)))
+        found = [block.images for block in blocks(torch.split(x, size))]
         assert [len(b) for b in found] == [256, 256, 88]
         assert torch.equal(torch.cat(found), x)
-    assert [len(b) for b in share([x], 0, 2)] == [256, 88]
-    assert [len(b) for b in share([x], 1, 2)] == [256]
+    assert [len(b.images) for b in share([x], 0, 2)] == [256, 88]
+    assert [len(b.images) for b in share([x], 1, 2)] == [256]
 
 
 def test_floats_are_rounded() -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -10,6 +11,7 @@ from ganlib.common.sources import open_dataset
 from ganlib.evaluation.blocks import share
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.features import make_extractor
+from ganlib.evaluation.metric import metrics
 from ganlib.evaluation.references import load_reference
 
 
@@ -23,13 +25,16 @@ def score(rank: int, world: int, meeting: str) -> None:
             world_size=world,
             timeout=timedelta(seconds=60),
         )
-    x = open_dataset("fashion_mnist").x[torch.arange(4000)]
+    data = open_dataset("fashion_mnist")
+    x, y = data.x[torch.arange(4000)], data.y
+    metrics.add_folder(Path(__file__).parents[1] / "methods" / "metrics")
     evaluator = Evaluator(make_extractor("fashion"), {"train": x[:1000], "test": x[1000:1500]})
-    metrics = ("is", "fid", "prdc", "duplicates")
+    names = ("is", "fid", "prdc", "duplicates", "asked_accuracy")
     for n in (1400, 200):  # of 200 the second rank is given none
         floats = x[2000 : 2000 + n] / 127.5 - 1
-        images = share(torch.split(floats, 100), rank, world)
-        for name, found in evaluator(images, metrics, rank=rank, world=world).scores.items():
+        asked = y[2000 : 2000 + n].split(100)
+        images = share(zip(floats.split(100), asked, strict=True), rank, world)
+        for name, found in evaluator(images, names, rank=rank, world=world).scores.items():
             print(name, repr(found.value), found.protocol.hash)
     if world > 1:
         dist.destroy_process_group()

@@ -88,7 +88,8 @@ def test_what_the_discriminators_descend(make_updater: Make) -> None:
     updater.dis.forward = lambda x, y=None: outputs[x.sum().item()]
     p, q = sigmoid(y_real), sigmoid(y_both)
     expected = -np.log(p).mean() - np.log(1 - q[:5]).mean() - np.log(1 - q[5:]).mean()
-    assert updater.loss_dis(x, x_rec, x_fake).item() == pytest.approx(expected)
+    loss, of_real = updater.loss_dis(x, x_rec, x_fake)
+    assert loss.item() == pytest.approx(expected) and of_real is y_real
 
     z, code, y_z, y_code = column(5), column(5), column(5), column(5)
     updater.cdis.forward = lambda h: y_z if h is z else y_code

@@ -139,6 +139,27 @@ def test_without_a_discriminator_there_is_nothing_to_augment() -> None:
         made.networks(AlgorithmConfig(diffaugment=("color",)), spec)
 
 
+@pytest.mark.parametrize(("condition", "alike"), [("images", True), ("labels", False)])
+def test_a_discriminator_of_pairs_sees_both_moved_alike(condition: Any, alike: bool) -> None:
+    class Told(AlgorithmConfig):
+        pass
+
+    class Pairs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.Identity()
+
+        def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+            return self.features(x), y
+
+    Told.condition = condition
+    made = Algorithm(config=Told, build=lambda config, spec: {"dis": Pairs()}, updater=Updater)
+    networks = made.networks(Told(diffaugment=("translation",)), DataSpec((1, 16, 16), (1, 16, 16)))
+    x = torch.rand(32, 1, 16, 16)
+    seen, beside = networks["dis"](x, x)
+    assert not torch.equal(seen, x) and torch.equal(seen, beside) == alike
+
+
 def test_a_run_takes_it_from_assemble() -> None:
     config = algorithms["sngan"].config(diffaugment=("color",), width=0.1)
     spec = DataSpec((1, 32, 32), (1, 32, 32))
@@ -157,7 +178,7 @@ def test_a_loss_compiles(make_updater: Make) -> None:
     updater = make_updater("sngan", architecture="mlp", diffaugment=ALL)
     x, fake = torch.rand(4, 1, 32, 32), torch.rand(4, 1, 32, 32)
     compiled = torch.compile(updater.loss_dis, fullgraph=True)
-    first, second = compiled(x, fake), compiled(x, fake)
+    (first, _), (second, _) = compiled(x, fake), compiled(x, fake)
     assert first.isfinite() and first != second
     gradients = torch.autograd.grad(first, list(updater.dis.parameters()))
     assert all(g.isfinite().all() for g in gradients)

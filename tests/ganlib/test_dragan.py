@@ -103,7 +103,7 @@ def test_the_penalty_is_the_logits_by_finite_differences(
     torch.manual_seed(0)
     updater.dis = Smooth().double()
     x_near = updater.near(x_real)
-    loss, penalty = updater.loss_dis(x_real, -x_real, x_near)
+    loss, penalty, _ = updater.loss_dis(x_real, -x_real, x_near)
     slopes = torch.empty_like(x_near.flatten(1))
     with torch.no_grad():
         y_real, y_fake = updater.dis(x_real).numpy(), updater.dis(-x_real).numpy()

@@ -190,7 +190,9 @@ def test_the_discriminators_minimum_is_the_papers(
 ) -> None:
     best = (b * P_REAL + a * P_FAKE) / (P_REAL + P_FAKE)
     updater = with_table(make_updater("lsgan", a=a, b=b, c=c), best)
-    loss = updater.loss_dis(states(REAL), states(FAKE))
+    loss, side = updater.loss_dis(states(REAL), states(FAKE))
+    nearer = (best - b) ** 2 < (best - a) ** 2  # to what D should say of real images
+    assert ((side[:, 0] > 0).numpy() == nearer[states(REAL)]).all()
     (gradient,) = torch.autograd.grad(loss, updater.dis.values)
     torch.testing.assert_close(gradient, torch.zeros(4, dtype=torch.float64), atol=1e-12, rtol=0)
     expected = (P_REAL * (best - b) ** 2).sum() / 2 + (P_FAKE * (best - a) ** 2).sum() / 2

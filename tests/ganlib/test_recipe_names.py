@@ -9,7 +9,7 @@ from ganlib.evaluation.comparison.recipes import ELSEWHERE, NO_RECIPE
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 
-TELL_APART = {"flip", "init_from", "max_images", "precision", "accumulate", "sync_bn"}
+TELL_APART = {"crop", "flip", "init_from", "max_images", "precision", "accumulate", "sync_bn"}
 
 
 def test_a_new_setting_of_every_run_is_a_decision() -> None:

@@ -80,7 +80,8 @@ def test_an_export_samples_as_the_run_does(algorithm: str, tmp_path: Path) -> No
     write_card(model, tmp_path / "model_card.json", weights)
     exported = load_export(tmp_path)
     exported.updater.held_out = updater.held_out
-    assert torch.equal(exported.sample(5, seed=1), model.sample(5, seed=1))
+    # its weights lie in another order in memory, and so sums have other last bits
+    torch.testing.assert_close(exported.sample(5, seed=1), model.sample(5, seed=1))
 
 
 @pytest.mark.filterwarnings("ignore:16 images are too few")

@@ -1,19 +1,22 @@
 """Scores of the generator while it trains."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.lines import append_line, cut_lines
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.modes import score_points
 from ganlib.training import ranks
-from ganlib.training.sampler import BLOCK
-from ganlib.training.scoring import SCORES, origin_of, progress_bar, scores_line
+from ganlib.training.scoring import (
+    SCORES,
+    origin_of,
+    progress_bar,
+    samples_to_score,
+    scores_line,
+)
 from ganlib.training.trainer import Extension, Trainer, Trigger
-from ganlib.training.updater import Updater
 
 
 class Evaluate(Extension):
@@ -68,7 +71,7 @@ class Evaluate(Extension):
             with ranks.first_alone():  # it computes the references and keeps them
                 for name in self.evaluator.images:
                     self.evaluator.reference(name, progress)
-            samples = _share(updater, self.n, self.seed)
+            samples = samples_to_score(updater, self.n, self.seed, rank=rank, world=world)
             args = (samples, self.metrics, self.n, origin, progress, rank, world)
             return self.evaluator(*args).scores
 
@@ -79,10 +82,3 @@ class Evaluate(Extension):
         seconds = round(trainer.elapsed, 3)
         line = scores_line(scores, trainer.iteration, trainer.updater.images, seconds)
         append_line(trainer.out / SCORES, line)
-
-
-def _share(updater: Updater, n: int, seed: int) -> Iterator[Tensor]:
-    """The blocks of n samples that fall to this rank."""
-    for start in range(BLOCK * ranks.rank(), n, BLOCK * ranks.count()):
-        z, y = updater.latents(range(start, min(start + BLOCK, n)), seed)
-        yield updater.decode(z, y)

@@ -47,6 +47,47 @@ def test_there_and_back(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
     assert equal(collect(stream), DATA)
 
 
+IDS = torch.arange(11 * 2 * 16, dtype=torch.int32).reshape(11, 2, 4, 4) * 100
+NEW = {
+    "ids": replace(DATA, source=IDS, source_kind="ids"),
+    "frames": replace(DATA, x=noise(11, 6, 8, 8), frames=2, source=noise(11, 3, 4, 4),
+                      source_frames=3),
+    "few": replace(DATA, source=noise(4, 1, 4, 4)),
+    "many": replace(DATA, source=noise(30, 1, 4, 4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("length", [1, 4, 11, 256])
+@pytest.mark.parametrize("name", NEW)
+def test_there_and_back_of_other_sources(
+    name: str, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_stream, "block_length", lambda shape: length)
+    data, back = NEW[name], collect(as_stream(NEW[name]))
+    assert equal(back, data)
+    kinds = ("source_kind", "frames", "source_frames")
+    assert [getattr(back, k) for k in kinds] == [getattr(data, k) for k in kinds]
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_other_sources_are_resized_with_their_images(name: str) -> None:
+    data = NEW[name]
+    assert isinstance(data.source, torch.Tensor)
+    small = collect(as_stream(resized(data, 4)))
+    assert small.shape == (data.shape[0], 4, 4)
+    assert small.source is not None and small.source.shape == (*data.source.shape[:2], 2, 2)
+    if name == "ids":  # the pixels whose centres are nearest
+        assert torch.equal(small.source, IDS[:, :, 1::2, 1::2])  # type: ignore[arg-type]
+
+
+def test_sources_of_oblong_images_are_cropped_as_those_are() -> None:
+    x = torch.zeros(2, 1, 16, 32, dtype=torch.uint8)
+    ids = torch.arange(8, dtype=torch.int32).expand(2, 2, 4, 8)  # the number of the column
+    data = resized(DataSet("x", x, source=ids, source_kind="ids"), 16)
+    assert data.source is not None
+    assert data.source[torch.tensor([0])][0, 0, 0].tolist() == [2, 3, 4, 5]
+
+
 def test_nothing_but_images() -> None:
     data = collect(as_stream(DataSet("x", noise(3, 1, 4, 4))))
     assert (data.y, data.source, data.classes) == (None, None, ())
@@ -77,12 +118,14 @@ def test_resizing_waits_for_an_index() -> None:
     assert torch.equal(x[index], square(x.images[index], 4))
 
 
-def test_sources_of_the_same_size_go_along() -> None:
+def test_sources_keep_their_proportion() -> None:
     pairs = replace(DATA, source=255 - DATA.x)  # type: ignore[arg-type, operator]
     small, other = collect(as_stream(resized(pairs, 4))), resized(DATA, 4)
     assert small.source is not None and small.source.shape == (11, 3, 4, 4)
     assert small.x.shape == (11, 3, 4, 4)
-    assert other.source is DATA.source
+    assert other.source is not None and other.source.shape == (11, 1, 2, 2)
+    rows = torch.arange(11)
+    assert torch.equal(other.source[rows], square(DATA.source, 2))  # type: ignore[arg-type]
     assert other.provenance == {"source": "a test", "resized": "8x8 to 4x4, bicubic"}
 
 

@@ -65,6 +65,7 @@ def test_help_shows_an_algorithms_own_settings(tmp_path: Path) -> None:
         ("-a sngan --resume nowhere.pt", "no snapshot"),
         ("-a sngan --plugin-dir nowhere", "no plugin folder"),
         ("-a broken --plugin-dir plugins", "ZeroDivisionError"),
+        ("-a silent --plugin-dir plugins", "silent has no __init__.py that assigns ALGORITHM"),
         ("-a sngan extra words", "extra"),
     ],
 )
@@ -75,6 +76,8 @@ def test_bad_input_is_one_sentence_and_status_2(
     broken = tmp_path / "plugins" / "broken"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text('"""Broken."""\n1 / 0\nALGORITHM = None\n')
+    (tmp_path / "plugins" / "silent").mkdir()
+    (tmp_path / "plugins" / "silent" / "__init__.py").touch()
     before = sorted(tmp_path.rglob("*"))
     done = call(*arguments.split(), cwd=tmp_path)
     assert done.returncode == 2
@@ -118,6 +121,7 @@ def test_the_contract_test_runs_on_a_new_algorithm(tmp_path: Path) -> None:
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout and "failed" not in done.stdout and not done.stderr
+    assert "hint: my_gan has no paper with its URL" in done.stdout
     updater = tmp_path / "mine" / "my_gan" / "updater.py"
     text = updater.read_text().replace("self.step(gen=loss_gen)", "loss_gen.detach()")
     updater.write_text(text)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
@@ -84,6 +85,28 @@ def test_info_of_pairs_and_of_a_large_file(tmp_path: Path, monkeypatch: pytest.M
     assert "mean 0.0, standard deviation 0.0 (of 1,000 images)" in text
     assert "    class 19: 100\n    and 5 more\n" in text
     assert "test:" not in text
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"source_kind": "ids"}, "8x8 RGB\n  each with a source image, 4x4, ids of class and inst"),
+        ({"source_frames": 2}, "8x8 RGB\n  each with a source image, 4x4, 2 channels, 2 frames\n"),
+        ({"frames": 3}, "4 images, 8x8 grey, 3 frames\n"),
+        ({"few": 3}, "8x8 RGB\n  3 sources, 4x4, 1 channels\n"),
+    ],
+)
+def test_sources_of_all_kinds_are_described_and_prepared(
+    tmp_path: Path, more: dict[str, Any], words: str
+) -> None:
+    n = more.pop("few", 4)
+    x = torch.zeros((4, 3, 16, 16), dtype=torch.uint8)
+    kind = torch.int32 if more.get("source_kind") else torch.uint8
+    source = torch.ones((n, 2 if n == 4 and "frames" not in more else 1, 8, 8), dtype=kind)
+    write_hdf5(tmp_path / "a.h5", DataSet("x", x, source=source, **more))
+    done("prepare", tmp_path / "a.h5", tmp_path / "b.h5", "--size", 8)
+    assert words in done("info", tmp_path / "b.h5")
+    assert words.replace("8x8", "16x16").replace("4x4", "8x8") in done("info", tmp_path / "a.h5")
 
 
 def test_info_takes_the_mean_of_fewer_large_images(

@@ -40,7 +40,8 @@ def test_text(run: Run) -> None:
     assert not list(Path("mine").rglob("__pycache__"))
     assert [path.name for path in Path("mine").iterdir()] == ["my_gan"]
     idea, _, paper = algorithms.describe("my_gan").partition("\n\n")
-    assert idea.startswith("Starts from wgan_gp;") and "1704.00028" in paper
+    assert idea.startswith("Starts from wgan_gp;") and "your paper" in paper
+    assert "1704.00028" not in (folder / "__init__.py").read_text("utf-8")
     readme = (folder / "README.md").read_text("utf-8")
     assert readme.startswith("# my_gan\n") and "wgan_gp" in readme
     assert "python train.py --algorithm my_gan --plugin-dir mine" in result.stdout
@@ -84,14 +85,14 @@ def test_default_place_is_ganlib_itself_in_a_checkout_else_here(
     [
         ('"""Idea."""\n\nx = 1\n', '"""NEW"""\n\nx = 1\n'),
         ("'Idea.'\nx = 1\n", '"""NEW"""\nx = 1\n'),
-        ('"""Idea on\ntwo lines.\n\nPaper.\n"""\n', '"""NEW\n\nPaper.\n"""\n'),
-        ("# reason\nr'''Idea.\n\nPaper.'''\n", "# reason\nr'''NEW\n\nPaper.'''\n"),
+        ('"""Idea on\ntwo lines.\n\nPaper.\n"""\n', '"""NEW"""\n'),
+        ("# reason\nr'''Idea.\n\nPaper.'''\n", '# reason\n"""NEW"""\n'),
         ("x = 1\n", '"""NEW"""\n\nx = 1\n'),
         ("", '"""NEW"""\n\n'),
     ],
 )
 def test_docstring(source: str, expected: str) -> None:
-    new = "Starts from dcgan; say here in one sentence what is new."
+    new = ganlib.commands._template.DOCSTRING.format(origin="dcgan")
     assert ganlib.commands._template._say_origin(source, "dcgan") == expected.replace("NEW", new)
 
 
@@ -109,6 +110,7 @@ def test_docstring(source: str, expected: str) -> None:
         ("training", "already"),
         ("commands", "already"),
         ("datasets", "something else"),
+        ("metrics", "something else"),
         ("train", "something else"),
         ("taken", "already"),
     ],

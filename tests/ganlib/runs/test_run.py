@@ -376,6 +376,7 @@ def test_nothing_is_written_for_bad_input(toy_file: Path) -> None:
         {"device": "meta"},
         {"graph": True},
         {"sync_bn": True, "accumulate": 2},
+        {"checkpoint_blocks": True, "compile": True},
         {"accumulate": 3},
         {"batch_size": 10**9},
         {"width": 1e9},

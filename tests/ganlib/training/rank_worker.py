@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.registry import algorithms
 from ganlib.speed import sync_bn
+from ganlib.speed.checkpoint import checkpoint_blocks
 from ganlib.training import ranks
 
 BATCH = 8
@@ -105,9 +106,13 @@ def main() -> None:
     results["wgan_gp, two ranks of two passes"] = distance(
         alone(make("wgan_gp", double, False), 5), together(make("wgan_gp", double, False), 5, 2)
     )
-    results["dcgan, --sync-bn"] = distance(
-        alone(make("dcgan", double, True), 3),
-        together(make("dcgan", double, True), 3, synchronized=True),
+    synchronized = together(make("dcgan", double, True), 3, synchronized=True)
+    results["dcgan, --sync-bn"] = distance(alone(make("dcgan", double, True), 3), synchronized)
+    twice = make("dcgan", double, True)
+    for network in (twice.gen, twice.dis):
+        checkpoint_blocks(network)
+    results["dcgan, --sync-bn --checkpoint-blocks"] = distance(
+        synchronized, together(twice, 3, synchronized=True)
     )
     plain = together(make("dcgan", single, True), 3)
     results["dcgan, ranks differ"] = ranks_differ(plain[0])

@@ -22,6 +22,7 @@ from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
+from ganlib.training.extensions.unmoved import Unmoved
 from ganlib.training.trainer import Extension, Trainer, every
 
 Make = Callable[..., Trainer]
@@ -112,6 +113,46 @@ def test_announce_says_rate_end_and_weight(make_trainer: Make) -> None:
     assert "iterations/s: done in 0:00:0" in line
     weight = float(line.split("weighs ")[1].split(" MB")[0])
     assert weight * 1e6 == pytest.approx(state.tell(), rel=0.1)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_what_no_step_moves_is_said_once(
+    later: bool, make_trainer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganlib.training.extensions.unmoved.AFTER", 4)
+    said = io.StringIO()
+    trainer = make_trainer(Unmoved(Console(file=said, width=200), ["gen.known"]), max_iter=9)
+    updater = trainer.updater
+    updater.phase = lambda iteration: later and iteration > 6
+    for name in ("spare", "known"):
+        updater.gen.register_parameter(name, torch.nn.Parameter(torch.ones(1)))
+    updater.judge = torch.nn.Linear(2, 2)
+    updater.frozen = torch.nn.Linear(2, 2).requires_grad_(False)
+    updater.optimizer.update(updater.optimizers())  # which know of all this
+    lines = []
+    trainer.extend(Counted(lambda: lines.append(said.getvalue())))
+    trainer.run()
+    part = "" if later else "gen.spare, "
+    assert [line != "" for line in lines] == 3 * [False] + 6 * [True]
+    assert said.getvalue() == f"No step has moved {part}judge so far.\n"
+
+
+def test_nothing_is_said_of_networks_that_move(make_trainer: Make) -> None:
+    said = io.StringIO()
+    make_trainer(Unmoved(Console(file=said)), max_iter=2, ema_decay=0.9).run()
+    assert said.getvalue() == ""
+
+
+class Counted(Extension):
+    """Calls `note` after every iteration."""
+
+    name = "counted"
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        self.note = note
+
+    def __call__(self, trainer: Trainer) -> None:
+        self.note()
 
 
 def test_sample_grids_come_from_the_same_noise(make_trainer: Make, tmp_path: Path) -> None:

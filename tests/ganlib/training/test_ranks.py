@@ -61,6 +61,10 @@ def test_with_synchronized_statistics_so_are_networks_with_them(results: dict[st
     assert results["dcgan, --sync-bn"] < 1e-7
 
 
+def test_blocks_that_are_computed_twice_meet_twice(results: dict[str, float]) -> None:
+    assert results["dcgan, --sync-bn --checkpoint-blocks"] == 0
+
+
 def test_statistics_of_a_share_are_not_those_of_the_batch(results: dict[str, float]) -> None:
     """So the equality above shows something."""
     assert results["dcgan, without --sync-bn"] > 1e-5

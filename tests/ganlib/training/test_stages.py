@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ganlib.common.errors import UserError
-from ganlib.training.stages import Stage, Stages, borders, check_shares
+from ganlib.training.stages import Stage, Stages, borders
 
 Make = Callable[..., Any]
 
@@ -35,19 +35,19 @@ def test_they_are_what_a_loop_counts(seed: int) -> None:
     assert list(borders(stages.at, 1)) == list(borders(stages.at, 0)) == [0]
 
 
-def test_batches_of_a_later_stage_that_cannot_be_shared_are_told_at_once() -> None:
-    stages = Stages([(80, 8, None), (6, 6, None), (1, 4, None)])
-    check_shares(stages.at, 10**9, 2)
-    with pytest.raises(UserError, match="6 images from iteration 10 on cannot be shared in 4"):
-        check_shares(stages.at, 10**9, 4)
-    check_shares(stages.at, 10, 4)
+def test_what_a_later_stage_cannot_do_is_told_before_the_first(make_updater: Make) -> None:
+    def split(passes: int, *stages: tuple[int, int, Any]) -> None:
+        updater = make_updater("dcgan", max_iter=10**9)
+        updater.stage = Stages(stages).at
+        updater.split(passes)
 
-
-def test_a_run_learns_so_before_it_begins(make_updater: Make) -> None:
-    updater = make_updater("dcgan", batch_size=4)
-    updater.stage = lambda k: Stage(4 if k < 5000 else 3)
-    with pytest.raises(UserError, match="3 images from iteration 5000 on"):
-        updater.split(2)
+    plan = (80, 8, None), (6, 6, None), (1, 4, None)
+    split(2, *plan)
+    words = "From iteration 10 on: A batch of 6 images cannot be shared in 4 parts"
+    with pytest.raises(UserError, match=words):
+        split(4, *plan)
+    with pytest.raises(UserError, match="From iteration 2 on: .* 32x32 .*64x64"):
+        split(1, (8, 4, None), (4, 4, (64, 64)))
 
 
 def test_there_is_one_stage_by_default(make_updater: Make) -> None:

@@ -1,0 +1,102 @@
+"""Adaptive augmentation: the probability p of augmenting follows from what D thinks of real images.
+
+Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3 with r_t. It is all on the device:
+no update waits for the host.
+"""
+
+from types import CodeType
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganlib.common.augment import is_probability
+from ganlib.common.errors import UserError
+from ganlib.registry import algorithms
+
+EVERY = 4
+"""Minibatches of real images after which p is moved."""
+
+
+class Adaptation(NamedTuple):
+    """p: the probability, 0-dim in [0, 1]. seen: (4,), since p was last moved, over all shares of
+    the batch: the sum of the logits' signs, how many logits, real images and minibatches.
+
+    target: of r_t, the mean sign. images: after how many p comes from 0 to 1.
+    """
+
+    p: Tensor
+    seen: Tensor
+    target: float
+    images: int
+
+    @torch.no_grad()
+    def note(self, logits: Tensor, shares: int) -> None:
+        """Count a minibatch's logits (N, ...), of which this is one of so many equal shares.
+
+        What the shares have counted is averaged after an iteration, so each counts for all.
+        """
+        self.seen[0].add_(logits.sign().sum(), alpha=shares)
+        self.seen[1].add_(logits.numel() * shares)
+        self.seen[2].add_(len(logits) * shares)
+        self.seen[3].add_(1)
+
+    @torch.no_grad()
+    def move(self) -> dict[str, Tensor]:
+        """After an iteration: move p if EVERY minibatches were seen; p and r_t, to log.
+
+        The paper keeps p from below 0 alone. Above 1 nothing would be augmented more often, only
+        later less often: p stays in [0, 1].
+        """
+        signs, logits, images, batches = self.seen.unbind()
+        r = signs / logits.clamp(min=1)
+        due = batches >= EVERY
+        step = torch.sign(r - self.target) * images / self.images
+        self.p.add_(step.masked_fill(~due, 0)).clamp_(0, 1)
+        self.seen.masked_fill_(due, 0)
+        return {"ada_p": self.p.clone(), "ada_r": r}
+
+
+def is_of_adaptation(name: str) -> bool:
+    """Whether a buffer of this name is in an updater for the sake of adaptation alone."""
+    return name == "ada_seen" or is_probability(name)
+
+
+def require_calls(updater: type) -> None:
+    """UserError if no function of an updater's class names saw_real: p would never move."""
+    if not _names(updater, "saw_real"):
+        raise UserError(
+            "ada_target needs to know what D thinks of real images, and this algorithm never calls "
+            f"self.saw_real(logits): {', '.join(_that_call())} do."
+        )
+
+
+def _that_call() -> list[str]:
+    found = []
+    for name in algorithms.names():
+        try:
+            if _names(algorithms[name].updater, "saw_real"):
+                found.append(name)
+        except UserError:  # a broken folder does not stop the others
+            pass
+    return found
+
+
+def _names(kind: type, word: str) -> bool:
+    """Whether code of a function of this class, or of those that it inherits from, has the name."""
+    members = [member for cls in kind.__mro__ for member in vars(cls).values()]
+    return any(word in _words(code) for m in members if (code := _code(m)) is not None)
+
+
+def _code(member: object) -> CodeType | None:
+    """Of a method, also of one in a decorator that says what it wraps."""
+    while (inner := getattr(member, "__wrapped__", None)) is not None:
+        member = inner
+    code = getattr(member, "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def _words(code: CodeType) -> set[str]:
+    """The names of attributes and globals in it and in the functions that it makes."""
+    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
+    return set(code.co_names).union(*map(_words, inner))

@@ -1,0 +1,11 @@
+"""Shows: D's images are augmented as often as what it thinks of real images asks for.
+
+Adaptive discriminator augmentation: Karras et al. 2020, https://arxiv.org/abs/2006.06676
+"""
+
+from ganlib import Algorithm
+
+from .net import build
+from .updater import Config, Updater
+
+ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

@@ -1,0 +1,14 @@
+"""How often the extractor's own classes name the label that an image was asked for."""
+
+from collections.abc import Mapping
+
+from ganlib.evaluation.metric import Metric, Seen, Value
+
+
+def asked_accuracy(seen: Seen) -> Mapping[str, Value]:
+    right = (seen.logits.argmax(1) == seen.labels).double()
+    error = float(right.std(correction=0)) / seen.n**0.5
+    return {"asked_accuracy": Value(float(right.mean()), error, settings={"top": 1})}
+
+
+METRIC = Metric(asked_accuracy, needs=("logits", "labels"))

@@ -1,0 +1,153 @@
+"""The small translators: what they learn, and files on which a user trains them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_methods import FOLDER
+from torch import Tensor
+
+import ganlib
+from ganlib.common import hdf5
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import write_hdf5
+from ganlib.contract.fixtures import small_updater
+from ganlib.registry import algorithms
+from ganlib.speed import bench
+
+TRANSLATORS = ("superres", "labelmap", "frames", "unpaired")
+SMALL = {
+    "width": 0.1,
+    "batch_size": 4,
+    "gpu": -1,
+    "evaluation_interval": 0,
+    "tensorboard": False,
+    "plugin_dir": str(FOLDER),
+    "flip": True,
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def example(name: str, side: int = 16) -> DataSet:
+    make = algorithms[name].example
+    assert make is not None
+    return make(3, side)
+
+
+def held_out(data: DataSet, n: int) -> DataSet:
+    """The last of both."""
+    assert isinstance(data.x, Tensor) and isinstance(data.source, Tensor)
+    return replace(data, x=data.x[-n:], source=data.source[-n:])
+
+
+def same(a: ganlib.Model, b: ganlib.Model) -> bool:
+    one, other = a.updater.state_dict(), b.updater.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(t, other[k]) for k, t in one.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("superres", 0.5), ("labelmap", 0.75), ("frames", 0.4)]
+)
+def test_pairs_are_learned(name: str, wanted: float) -> None:
+    """The distance to the images falls to this part of it."""
+    settings: dict[str, Any] = {"width": 0.25, "adam_alpha": 1e-3, "adam_beta1": 0.5}
+    updater = small_updater(name, 3, 16, batch_size=8, **settings)
+    x = updater.data.data.x.float() / 127.5 - 1
+    y = updater.data.condition_at(torch.arange(len(x)))
+    distances = []
+    for updates in (0, 100):
+        for _ in range(updates):
+            updater.update()
+        made = updater.decode(torch.empty(len(x), 0), y)
+        distances.append(float((made - x).abs().mean()))
+    assert distances[1] < wanted * distances[0]
+
+
+def test_the_way_back_is_learned_without_pairs() -> None:
+    updater = small_updater("unpaired", 3, 16, batch_size=8, width=0.25, adam_alpha=1e-3)
+    first, *_, last = (float(updater.update()["loss_back"]) for _ in range(100))
+    assert last < 0.1 < 0.5 < first
+
+
+@pytest.mark.parametrize(
+    ("name", "lazy"),
+    [("superres", False), ("frames", False), ("labelmap", True), ("unpaired", True)],
+)
+def test_a_run_on_a_file_resumes_to_the_last_bit(
+    name: str, lazy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = example(name)
+    write_hdf5(Path("set.h5"), data, held_out(data, 5))
+    if lazy:  # read by other processes
+        monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    settings: dict[str, Any] = {**SMALL, "algorithm": name, "dataset": "set.h5", "max_iter": 10}
+    whole = ganlib.train(**settings, out="whole")
+    ganlib.train(**{**settings, "max_images": 20}, out="parts")
+    parts = ganlib.train(**{**settings, "max_images": 10**6}, resume="parts")
+    assert same(whole, parts) and parts.updater.iteration == 10
+    assert (whole.out / "samples" / "0000010.png").is_file()
+    assert whole.sample(3).shape == (3, 3, 16, 16)
+    assert whole.updater.held_out is not None and whole.updater.held_out.n_sources == 5
+
+
+def test_other_sources_are_other_data() -> None:
+    data = example("superres")
+    assert isinstance(data.source, Tensor)
+    write_hdf5(Path("set.h5"), data)
+    settings: dict[str, Any] = {**SMALL, "algorithm": "superres", "dataset": "set.h5"}
+    model = ganlib.train(**settings, max_iter=2)
+    write_hdf5(Path("set.h5"), replace(data, source=255 - data.source))
+    with pytest.raises(UserError, match="other sources"):
+        ganlib.train(**settings, max_iter=4, resume=str(model.out))
+
+
+def test_a_test_split_without_sources_is_not_asked_for_them() -> None:
+    data = example("superres")
+    write_hdf5(Path("set.h5"), data, replace(held_out(data, 5), source=None))
+    settings: dict[str, Any] = {**SMALL, "algorithm": "superres", "dataset": "set.h5"}
+    model = ganlib.train(**settings, max_iter=1)
+    assert model.updater.held_out is not None and model.updater.held_out.n_sources == 32
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "words"),
+    [
+        ("superres", "frames", "wants images 4 times as large as their sources"),
+        ("labelmap", "superres", "wants sources of the kind ids"),
+        ("unpaired", "superres", "wants two sets of images of one size"),
+        ("frames", "unpaired", "has 32 images and 20 sources, which are no pairs"),
+    ],
+)
+def test_files_for_another_method(name: str, of: str, words: str) -> None:
+    write_hdf5(Path("set.h5"), example(of))
+    settings: dict[str, Any] = {**SMALL, "algorithm": name, "dataset": "set.h5"}
+    with pytest.raises(UserError, match=words):
+        ganlib.train(**settings, max_iter=1)
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_iterations_are_timed_on_the_example(name: str) -> None:
+    algorithm = algorithms[name]
+    config = algorithm.config(width=0.1, batch_size=4)
+    work = bench.Work(name, algorithm, config, (3, 16, 16))
+    updater = bench.assemble(work, torch.device("cpu"))
+    assert len(updater.data.data) >= 8 and updater.data.n_sources >= 8
+    updater.update()
+    updater.check_finite()
+
+
+def test_a_label_maps_drawing_by_hand() -> None:
+    from ganlib.labelmap.net import drawing
+
+    ids = torch.tensor([[[0, 0, 2], [1, 1, 9]], [[5, 5, 5], [5, 6, 6]]], dtype=torch.int32)[None]
+    drawn = drawing(ids, 3, torch.zeros(1))
+    classes = [[[1, 1, 0], [0, 0, 0]], [[0, 0, 0], [1, 1, 0]], [[0, 0, 1], [0, 0, 0]]]
+    edges = [[0, 1, 1], [1, 1, 1]]
+    assert torch.equal(drawn[0], torch.tensor([*classes, edges], dtype=torch.float32))
