@@ -81,20 +81,30 @@ class Generator(nn.Module):
             return z.normal_(generator=generator).to(like.device)
         return z.uniform_(-1, 1, generator=generator).to(like.device)
 
-    def truncate(self, z: Tensor, psi: float) -> Tensor:
-        """z (n, n_hidden) moved monotonically into [-psi, psi], so that a seed stays its picture.
+    def code(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """What draw() draws from: here z itself; a style-based generator's is its w."""
+        return z
+
+    def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images NCHW in [-1, 1] of codes: draw(code(z, y), y) is forward(z, y)."""
+        images: Tensor = self(code, y)
+        return images
+
+    def truncate(self, code: Tensor, psi: float) -> Tensor:
+        """Codes moved towards what is typical, so that a seed stays its picture: here z
+        (n, n_hidden), monotonically into [-psi, psi].
 
         "uniform": z * psi. "normal": the quantile of z in the normal distribution truncated to
         [-psi, psi], which has the distribution of BigGAN's truncation trick (Brock et al. 2019,
         section 3.1) without drawing again.
         """
         if self.latent == "uniform":
-            return z * psi
+            return code * psi
         tail = NormalDist().cdf(-psi)
         # In double precision, because single precision rounds cdf(5.5) to 1.
-        quantile = tail + torch.special.ndtr(z.double()) * (1 - 2 * tail)
+        quantile = tail + torch.special.ndtr(code.double()) * (1 - 2 * tail)
         truncated: Tensor = torch.special.ndtri(quantile)
-        return truncated.clamp(-psi, psi).to(z.dtype)
+        return truncated.clamp(-psi, psi).to(code.dtype)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (n, n_hidden) and what the network is told -> images NCHW in [-1, 1]."""

@@ -21,10 +21,17 @@ def to_uint8(x: Tensor) -> Tensor:
     return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
+def apart(x: Tensor, frames: int) -> Tensor:
+    """Images (N, frames * C, H, W) as sequences (N, frames, C, H, W), as images if frames is 1."""
+    return x if frames == 1 else x.reshape(len(x), frames, -1, *x.shape[2:])
+
+
 def grid(x: Tensor, columns: int = 8) -> Image.Image:
-    """A picture of images (N, C, H, W) in [-1, 1], row by row; C is 1 or 3. Points become a
-    scatter plot.
+    """A picture of images (N, C, H, W) in [-1, 1], row by row; C is 1 or 3. Of sequences
+    (N, T, C, H, W) each is a row. Points become a scatter plot.
     """
+    if x.dim() == 5:
+        return grid(x.flatten(0, 1), x.shape[1])
     if x.shape[1:] == POINTS:
         return scatter(x)
     x = to_uint8(x.cpu())
@@ -74,6 +81,11 @@ def _axes(draw: ImageDraw.ImageDraw) -> None:
 def frames(x: Tensor) -> list[Image.Image]:
     """One picture per image of (N, C, H, W) in [-1, 1], enlarged as in a grid."""
     return [grid(image[None], 1) for image in x]
+
+
+def moving_grid(x: Tensor, columns: int = 8) -> list[Image.Image]:
+    """For each frame of sequences (N, T, C, H, W) in [-1, 1] the grid of all of them."""
+    return [grid(frame, columns) for frame in x.unbind(1)]
 
 
 def save(picture: Image.Image, path: Path) -> None:

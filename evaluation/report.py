@@ -36,8 +36,8 @@ SPLITS, SUBSETS, SUBSET_SIZE, SUBSET_SEED, K_PRECISION, K_DENSITY = 10, 100, 100
 class Origin:
     """Where generated images come from, for the protocol.
 
-    weights: "ema", "raw", or "given" where images are all that is known; bn_mode: "running" or
-    "given"; truncation: None for none; seed: of the samples.
+    weights: "ema", "raw", or "given" where images are all that is known; bn_mode: "running",
+    "standing:N", "batch" or "given"; truncation: None for none; seed: of the samples.
     """
 
     weights: str = "given"

@@ -1,5 +1,6 @@
 """The names, types, ranges and defaults of settings: a run's, and those of every algorithm."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -34,11 +35,19 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str | Path) else value
 
 
+def sampling_statistics(value: str) -> str:
+    """The value itself; ValueError for what is no way to normalise samples."""
+    if not re.fullmatch(r"running|batch|standing:[1-9][0-9]{0,5}", value):
+        raise ValueError("should be running, batch, or standing:N for N batches")
+    return value
+
+
 Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1), AfterValidator(_countable)]
 Interval = Annotated[int, BeforeValidator(_no_bool), Field(ge=0), AfterValidator(_countable)]
 Positive = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
 NonNegative = Annotated[float, BeforeValidator(_no_bool), Field(ge=0)]
 Rate = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, lt=1)]
+Statistics = Annotated[str, AfterValidator(sampling_statistics)]
 Policies = Annotated[tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split)]
 
 
@@ -91,6 +100,12 @@ class AlgorithmConfig(_Strict):
     """
     ada_images: Count = 500_000
     """Real images in which the probability that ada_target adapts may come from 0 to 1."""
+
+    statistics: Statistics = "running"
+    """By which means and variances batch normalisation normalises samples: running (training's
+    averages), standing:N (of N batches of fresh latents) or batch (of the samples' own, in groups
+    of batch_size).
+    """
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) that the networks want for images of this size: here the next multiple of 8,

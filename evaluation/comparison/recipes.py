@@ -32,6 +32,7 @@ NO_RECIPE = {
     "tensorboard",
     "extension",
     "plugin_dir",
+    "statistics",
 }
 """Settings on which no number depends, or only those of scores, whose protocols have them."""
 

@@ -4,6 +4,20 @@ from pathlib import Path
 
 import click
 
+from ganlib.common.errors import UserError
+
+
+def _known(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    from ganlib.config import sampling_statistics  # imports pydantic, which --help spares
+
+    try:
+        return sampling_statistics(value)
+    except ValueError as error:
+        raise UserError(f"--statistics is '{value}', but {error}.") from None
+
+
 plugin_dir = click.option(
     "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
 )
@@ -11,5 +25,25 @@ truncation = click.option(
     "--truncation",
     type=float,
     metavar="PSI",
-    help="Keep the latents within [-PSI, PSI]: less variety, often better images.",
+    help="Keep the latents within [-PSI, PSI], or the codes of a style-based generator PSI of the "
+    "way from their average: less variety, often better images.",
+)
+statistics = click.option(
+    "--statistics",
+    metavar="WHICH",
+    callback=_known,
+    help="What batch normalisation uses: running (averages of training), standing:N (of N batches "
+    "of fresh latents) or batch (of the samples' own).  [default: the method's]",
+)
+dataset = click.option(
+    "--dataset",
+    metavar="NAME",
+    help="Of a generator that translates: the data set, folder or .h5 file to start from, its test "
+    "images if there are any.  [default: the run's]",
+)
+data_root = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder with the data set's files.  [default: the run's]",
 )

@@ -17,6 +17,7 @@ from ganlib.evaluation import Origin
 from ganlib.evaluation.blocks import Batch, Range
 from ganlib.evaluation.images import ARRAYS, open_images
 from ganlib.sampling.model import Model, load
+from ganlib.sampling.sources import give_sources, translates
 from ganlib.training.memory import require
 from ganlib.training.scoring import origin_of, samples_to_score
 from ganlib.training.snapshot import list_snapshots, newest_snapshot
@@ -50,6 +51,7 @@ def samples(
     seed: int = 0,
     batch_size: int = 256,
     truncation: float | None = None,
+    statistics: str | None = None,
 ) -> Target:
     """n samples of a generator; UserError if they are points, which no extractor takes."""
     updater = model.updater
@@ -61,15 +63,12 @@ def samples(
             "scores.jsonl, and --evaluation-interval."
         )
 
-    def pick(numbers: Sequence[int]) -> Tensor:
-        z, y = updater.latents(list(numbers), seed)
-        return updater.decode(z if truncation is None else updater.gen.truncate(z, truncation), y)
-
+    series = updater.series(seed, truncation, statistics=statistics)
     return Target(
         path,
-        lambda: samples_to_score(updater, n, seed, batch_size, truncation),
-        pick,
-        origin_of(updater, seed, truncation),
+        lambda: samples_to_score(updater, n, seed, batch_size, truncation, statistics),
+        series.images,
+        origin_of(updater, seed, truncation, statistics),
         model.settings,
         updater.iteration,
         model.images,
@@ -105,8 +104,13 @@ def open_target(
     truncation: float | None = None,
     best: bool = False,
     value_range: Range | None = None,
+    statistics: str | None = None,
+    dataset: str | None = None,
+    data_root: Path | None = None,
 ) -> Target:
-    """What lies at `path`; of a run's folder the newest snapshot, or best.pt."""
+    """What lies at `path`; of a run's folder the newest snapshot, or best.pt. dataset, data_root:
+    where the images are that a translator starts from, by default its run's.
+    """
     with reading(path):
         folder, run = path.is_dir(), is_run(path)
     if best and not run:
@@ -114,13 +118,17 @@ def open_target(
     if value_range is not None and (folder or path.suffix.lower() not in ARRAYS):
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if not run and (folder or path.suffix.lower() in (*ARRAYS, *HDF5)):
-        if truncation is not None:
-            raise UserError(f"--truncation is for a generator, and {path} holds images.")
+        for option, value in (("--truncation", truncation), ("--statistics", statistics)):
+            if value is not None:
+                raise UserError(f"{option} is for a generator, and {path} holds images.")
         return files(_existing(path), value_range)
     snapshot = _of_run(path, best) if run else _existing(path)
     if not run and snapshot.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
-    return samples(snapshot, load(snapshot, device), n, seed, batch_size, truncation)
+    model = load(snapshot, device)
+    if translates(model.updater):
+        give_sources(model.updater, model.settings, dataset, data_root)
+    return samples(snapshot, model, n, seed, batch_size, truncation, statistics)
 
 
 def is_run(path: Path) -> bool:

@@ -38,6 +38,7 @@ class Asked:
     best: bool
     seed: int
     truncation: float | None
+    statistics: str | None
     batch_size: int
     range: str | None
     extractor: str | None
@@ -68,7 +69,8 @@ class Asked:
 @click.option(
     "--dataset",
     metavar="NAME",
-    help="The data set, or its folder or .h5 file.  [default: the run's]",
+    help="The data set, or its folder or .h5 file; a generator that translates starts from its "
+    "images too.  [default: the run's]",
 )
 @click.option(
     "--size",
@@ -92,6 +94,7 @@ class Asked:
 @click.option("--best", is_flag=True, help="Of a run's folder best.pt, not the newest snapshot.")
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
 @_common_options.truncation
+@_common_options.statistics
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
 @click.option(
     "--range",
@@ -130,12 +133,7 @@ class Asked:
     metavar="FILE",
     help="A .png of the samples nearest to training images, each above that image.",
 )
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder with the data set's files.  [default: the run's]",
-)
+@_common_options.data_root
 @click.option("--device", help="cpu, cuda:0, mps.  [default: the first GPU if there is one]")
 @_common_options.plugin_dir
 @click.option("--self-test", is_flag=True, help="Check known answers on real images instead.")
@@ -200,6 +198,9 @@ def _evaluate(path: Path, asked: Asked) -> None:
         asked.truncation,
         asked.best,
         None if asked.range is None else RANGES[asked.range],
+        asked.statistics,
+        asked.dataset,
+        asked.data_root,
     )
     evaluator = _evaluator(target, asked, device)
     for file in (asked.out, asked.duplicates_picture):

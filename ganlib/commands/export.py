@@ -44,27 +44,26 @@ def command(snapshot: Path, out: Path, wanted: Format, plugin_dir: tuple[Path, .
         raise UserError(f"--out {out} is a file; give a folder.")
 
     from ganlib.registry import add_plugins
-    from ganlib.sampling import export
+    from ganlib.sampling import export, onnx
     from ganlib.sampling.model import load
 
     for folder in plugin_dir:
         add_plugins(folder)
-    missing = export.missing_packages() if wanted != "safetensors" else []
+    missing = onnx.missing_packages() if wanted != "safetensors" else []
     if missing and wanted == "onnx":
-        raise UserError(f"ONNX needs {' and '.join(missing)}: {export.INSTALL}")
+        raise UserError(f"ONNX needs {' and '.join(missing)}: {onnx.INSTALL}")
     model = load(snapshot)
     with output(out / export.CARD), staged(out) as folder:
         weights = folder / export.WEIGHTS if wanted != "onnx" else None
         if weights is not None:
             export.write_weights(model, weights)
-        export.write_card(model, folder / export.CARD, weights)
+        inputs = None
         if wanted != "safetensors" and not missing:
             with stderr_console().status("tracing the generator for ONNX"):
-                export.write_onnx(model, folder / export.ONNX)
+                inputs = onnx.write_onnx(model, folder / onnx.ONNX)
+        export.write_card(model, folder / export.CARD, weights, inputs)
         written = sorted(file.name for file in folder.iterdir())
     for name in written:
         click.echo(out / name)
     if missing:
-        click.echo(
-            f"No {export.ONNX}: it needs {' and '.join(missing)} ({export.INSTALL}).", err=True
-        )
+        click.echo(f"No {onnx.ONNX}: it needs {' and '.join(missing)} ({onnx.INSTALL}).", err=True)

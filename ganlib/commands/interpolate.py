@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganlib.sampling.model import Model
+    from ganlib.training.series import Series
 
 FRAMES = {".png": 10, ".gif": 30}
 
@@ -34,6 +35,12 @@ FRAMES = {".png": 10, ".gif": 30}
 )
 @click.option("--seed", default=0, show_default=True, help="The seed that the numbers count in.")
 @click.option(
+    "--space",
+    type=click.Choice(["z", "code"]),
+    help="Where the walk leads: on spheres in the space of latents, or straight between the codes "
+    "of a style-based generator.  [default: z]",
+)
+@click.option(
     "--frames",
     type=int,
     metavar="N",
@@ -46,6 +53,8 @@ FRAMES = {".png": 10, ".gif": 30}
     help="A .png (a row for each leg) or a .gif (that loops).  "
     "[default: interpolation.png or arithmetic.png]",
 )
+@_common_options.dataset
+@_common_options.data_root
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda:0, mps.")
 @_common_options.plugin_dir
 def command(
@@ -54,8 +63,11 @@ def command(
     plus: tuple[int, ...],
     minus: tuple[int, ...],
     seed: int,
+    space: str | None,
     frames: int | None,
     out: Path | None,
+    dataset: str | None,
+    data_root: Path | None,
     device: str,
     plugin_dir: tuple[Path, ...],
 ) -> None:
@@ -63,8 +75,8 @@ def command(
 
     SNAPSHOT is a snapshot file, or a run's folder for its newest one.
 
-    --numbers 3,8,1 goes from sample 3 of --seed over 8 to 1 by spherical interpolation; a class
-    changes halfway.
+    --numbers 3,8,1 goes from sample 3 of --seed over 8 to 1 by spherical interpolation; a class, or
+    the image that a generator translates, changes halfway.
 
     --plus 3 --minus 5 --plus 8 shows these samples with their signs, and what the sum of their
     latents looks like, in the class of the first.
@@ -72,7 +84,7 @@ def command(
     terms = _interleaved(plus, minus)
     if terms:
         out = out or Path("arithmetic.png")
-        _check_sum(terms, numbers, frames, out)
+        _check_sum(terms, numbers, frames, space, out)
     else:
         out = out or Path("interpolation.png")
         check_file(out, tuple(FRAMES), "a .png or a .gif")
@@ -80,15 +92,22 @@ def command(
 
     from ganlib.registry import add_plugins
     from ganlib.sampling.model import load
+    from ganlib.sampling.sources import give_sources
 
     for folder in plugin_dir:
         add_plugins(folder)
     model = load(snapshot, device)
+    if not model.updater.shown.n_hidden:
+        raise UserError(
+            f"{snapshot} has no latents to walk between: it translates images, and `ganlib sample` "
+            "shows what becomes of them."
+        )
+    give_sources(model.updater, model.settings, dataset, data_root)
     if terms:
         _write_sum(model, terms, seed, out)
     else:
         assert frames is not None
-        _write_walk(model, stops, seed, frames, out)
+        _write_walk(model, stops, seed, frames, out, space or "z")
     click.echo(out)
 
 
@@ -99,10 +118,14 @@ def _interleaved(plus: tuple[int, ...], minus: tuple[int, ...]) -> list[tuple[in
 
 
 def _check_sum(
-    terms: list[tuple[int, int]], numbers: str | None, frames: int | None, out: Path
+    terms: list[tuple[int, int]],
+    numbers: str | None,
+    frames: int | None,
+    space: str | None,
+    out: Path,
 ) -> None:
-    if numbers is not None or frames is not None:
-        raise UserError("--plus and --minus make a sum: leave --numbers and --frames out.")
+    if numbers is not None or frames is not None or space is not None:
+        raise UserError("--plus and --minus make a sum: leave --numbers, --frames and --space out.")
     check_file(out, (".png",), "a .png, which is what a sum is shown in")
     _check_numbers([number for _, number in terms])
 
@@ -130,53 +153,60 @@ def _frames(frames: int | None, out: Path) -> int:
     return frames
 
 
-def _write_walk(model: "Model", stops: list[int], seed: int, frames: int, out: Path) -> None:
+def _write_walk(
+    model: "Model", stops: list[int], seed: int, frames: int, out: Path, space: str
+) -> None:
     """A row for each leg; or a film of all legs that ends where it began."""
     from ganlib.common.pictures import frames as films
     from ganlib.common.pictures import grid, save, save_animation
 
     if out.suffix.lower() == ".png":
-        strip = grid(_walk(model, stops, seed, frames).flatten(0, 1), frames)
+        strip = grid(_walk(model, stops, seed, frames, space).flatten(0, 1), frames)
         with output(out):
             save(strip, out)
         return
     closed = stops if stops[0] == stops[-1] else [*stops, stops[0]]
     # Without the last picture of each leg, which is the first one of the next.
-    film = films(_walk(model, closed, seed, frames)[:, :-1].flatten(0, 1))
+    film = films(_walk(model, closed, seed, frames, space)[:, :-1].flatten(0, 1))
     with output(out):
         save_animation(film, out)
 
 
-def _walk(model: "Model", stops: list[int], seed: int, frames: int) -> "Tensor":
+def _walk(model: "Model", stops: list[int], seed: int, frames: int, space: str = "z") -> "Tensor":
     """Images (legs, frames, C, H, W)."""
     import torch
 
-    from ganlib.sampling.latent import walk
+    from ganlib.sampling.latent import straight, walk
     from ganlib.training.memory import require
 
     pictures = (len(stops) - 1) * frames
-    numbers = prod(model.spec.image) + model.updater.gen.n_hidden
+    numbers = prod(model.spec.image) + model.updater.shown.n_hidden
     require(4 * pictures * numbers, "Frames", "give a smaller --frames")
-    z, y = model.latents(stops, seed)
-    path = walk(z, frames, model.updater.gen.latent)
+    series = model.updater.series(seed)
+    z, y = series.latents(stops)
+    if space == "code":
+        path = straight(series.code(z, y), frames)
+    else:
+        path = walk(z, frames, model.updater.shown.latent)
     if y is not None:
         second = torch.arange(frames, device=y.device) * 2 >= frames
         y = torch.stack([torch.where(second, b, a) for a, b in zip(y[:-1], y[1:], strict=True)])
         y = y.flatten(0, 1)
-    images = _decode(model, path.flatten(0, 1), y)
+    images = _shown(series, path.flatten(0, 1), y, space)
     return images.reshape(*path.shape[:2], *images.shape[1:])
 
 
-def _decode(model: "Model", z: "Tensor", y: "Tensor | None", batch_size: int = 256) -> "Tensor":
+def _shown(series: "Series", path: "Tensor", y: "Tensor | None", space: str) -> "Tensor":
+    """The images (n, C, H, W) of n points on a walk."""
     import torch
 
     from ganlib.common.datasets._progress import progress
 
-    images = []
-    with progress("decoding", len(z)) as advance:
-        for start in range(0, len(z), batch_size):
+    show, images, batch_size = series.draw if space == "code" else series.decode, [], 256
+    with progress("decoding", len(path)) as advance:
+        for start in range(0, len(path), batch_size):
             part = slice(start, start + batch_size)
-            images.append(model.decode(z[part], None if y is None else y[part]))
+            images.append(show(path[part], None if y is None else y[part]).cpu())
             advance(len(images[-1]))
     return torch.cat(images)
 
@@ -190,7 +220,7 @@ def _write_sum(model: "Model", terms: list[tuple[int, int]], seed: int, out: Pat
 
     z, y = model.latents([number for _, number in terms], seed)
     try:
-        total = signed_sum(z, torch.tensor([sign for sign, _ in terms]), model.updater.gen.latent)
+        total = signed_sum(z, torch.tensor([sign for sign, _ in terms]), model.updater.shown.latent)
     except ValueError:
         raise UserError("These terms cancel out; leave one of them out.") from None
     y = None if y is None else torch.cat([y, y[:1]])

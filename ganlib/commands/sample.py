@@ -33,6 +33,9 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 )
 @click.option("--force", is_flag=True, help="Write into a folder that holds files already.")
 @_common_options.truncation
+@_common_options.statistics
+@_common_options.dataset
+@_common_options.data_root
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda:0, mps.")
 @_common_options.plugin_dir
@@ -43,6 +46,9 @@ def command(
     out: Path,
     force: bool,
     truncation: float | None,
+    statistics: str | None,
+    dataset: str | None,
+    data_root: Path | None,
     batch_size: int,
     device: str,
     plugin_dir: tuple[Path, ...],
@@ -50,7 +56,7 @@ def command(
     """Draw images from a trained generator.
 
     SNAPSHOT is a snapshot file, or a run's folder for its newest one. An .npz holds `images`, uint8
-    (n, H, W, C), and for a conditional generator `labels`.
+    (n, H, W, C), and of a generator of classes `labels`.
     """
     _check_numbers(n, batch_size, truncation)
     _check_out(out, n, force)
@@ -59,11 +65,13 @@ def command(
     from ganlib.registry import add_plugins
     from ganlib.sampling.image_files import write_array, write_folder, write_grid
     from ganlib.sampling.model import load
+    from ganlib.sampling.sources import give_sources
     from ganlib.training.memory import require
 
     for folder in plugin_dir:
         add_plugins(folder)
     model = load(snapshot, device)
+    give_sources(model.updater, model.settings, dataset, data_root)
     if model.spec.native == POINTS and not _kind(out):
         raise UserError(
             f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
@@ -75,18 +83,18 @@ def command(
         f"give a smaller -n{'' if _kind(out) else ' or --batch-size'}",
         device,
     )
-    # Before anything is written: it refuses a generator that needs more than a seed.
-    model.latents([0], seed)
-    batches = _watched(model.updater.sample(n, seed, batch_size, truncation), n)
+    samples = model.updater.sample(n, seed, batch_size, truncation, statistics=statistics)
+    batches = _watched(samples, n)
     with output(out):
         match _kind(out):
             case ".png":
-                write_grid(batches, n, out)
+                write_grid(batches, n, out, model.spec.frames)
             case ".npz":
-                _, y = model.latents(list(range(n)), seed)
+                classes = model.updater.config.condition == "labels"
+                _, y = model.latents(list(range(n)), seed) if classes else (None, None)
                 write_array(batches, n, y, out)
             case _:
-                write_folder(batches, n, out)
+                write_folder(batches, n, out, model.spec.frames)
     click.echo(out)
 
 

@@ -133,6 +133,8 @@ def test_sampling_is_a_function_of_the_seed(
     assert whole.shape == (5, 3, 28, 28) and whole.dtype == torch.float32
     assert whole.abs().max() <= 1
     torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-5)
+    alone = updater.series(1).images([3])
+    torch.testing.assert_close(whole[3:4], alone, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(whole, other)
 
 

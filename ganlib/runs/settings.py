@@ -78,6 +78,7 @@ class Settings:
         """
         flat = self.flat()
         names = [*_TRAJECTORY, *type(self.algorithm).model_fields]
+        names.remove("statistics")  # of sampling alone
         if self.algorithm.lr_decay == "none":
             names.remove("max_iter")
         return {name: flat[name] for name in names}

@@ -14,13 +14,15 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.files import atomic
-from ganlib.common.pictures import grid, save, to_uint8
+from ganlib.common.pictures import apart, grid, save, to_uint8
 
 
-def write_grid(batches: Iterator[Tensor], n: int, path: Path) -> None:
-    """One picture, 8 images wide or square if that is wider; holds all images as floats."""
+def write_grid(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
+    """One picture, 8 images wide or square if that is wider, or a row for each sequence of so many
+    frames; holds all images as floats.
+    """
     columns = max(8, math.ceil(math.sqrt(n)))
-    save(grid(torch.cat([batch.cpu() for batch in batches]), columns), path)
+    save(grid(apart(torch.cat([batch.cpu() for batch in batches]), frames), columns), path)
 
 
 def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: Path) -> None:
@@ -33,12 +35,14 @@ def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: 
             np.savez(file, **arrays)
 
 
-def write_folder(batches: Iterator[Tensor], n: int, path: Path) -> None:
-    """path/00000.png and so on, at the images' own size; the folder is made if missing."""
+def write_folder(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
+    """path/00000.png and so on, at the images' own size, a sequence's frames below each other; the
+    folder is made if missing.
+    """
     path.mkdir(exist_ok=True)
     digits, number = max(5, len(str(n - 1))), 0
     for batch in batches:
-        for pixels in _pixels(batch):
+        for pixels in _pixels(apart(batch, frames)):
             picture = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
             save(Image.fromarray(picture), path / f"{number:0{digits}}.png")
             number += 1
@@ -58,6 +62,8 @@ def _gathered(batches: Iterator[Tensor], n: int) -> np.ndarray[Any, Any]:
 
 
 def _pixels(batch: Tensor) -> np.ndarray[Any, Any]:
-    """float (N, C, H, W) in [-1, 1] -> uint8 (N, H, W, C)."""
+    """float (N, C, H, W) in [-1, 1] -> uint8 (N, H, W, C); (N, T, C, H, W) -> (N, T * H, W, C)."""
+    if batch.dim() == 5:
+        batch = batch.transpose(1, 2).flatten(2, 3)
     pixels: np.ndarray[Any, Any] = to_uint8(batch).permute(0, 2, 3, 1).cpu().numpy()
     return pixels

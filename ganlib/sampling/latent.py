@@ -1,4 +1,4 @@
-"""Ways through latent space: spherical interpolation and sums of latents."""
+"""Ways through latent space and the space of codes, and sums of latents."""
 
 import torch
 from torch import Tensor
@@ -29,6 +29,15 @@ def walk(z: Tensor, frames: int, latent: Latent) -> Tensor:
     t = torch.linspace(0, 1, frames, dtype=torch.float64, device=z.device)
     legs = [slerp(a, b, t) for a, b in zip(z[:-1], z[1:], strict=True)]
     return _inside(torch.stack(legs), latent)
+
+
+def straight(codes: Tensor, frames: int) -> Tensor:
+    """From each of the codes (k, ...) to the next in a line: (k - 1, frames, ...), both ends
+    included. The space of codes is made for it: StyleGAN (Karras et al. 2019), section 4.1.
+    """
+    t = torch.linspace(0, 1, frames, dtype=codes.dtype, device=codes.device)
+    t = t.reshape(1, -1, *[1] * (codes.dim() - 1))
+    return torch.lerp(codes[:-1, None], codes[1:, None], t)
 
 
 def signed_sum(z: Tensor, signs: Tensor, latent: Latent) -> Tensor:

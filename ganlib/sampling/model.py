@@ -10,16 +10,18 @@ from torch import Tensor
 
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.pictures import grid
+from ganlib.common.pictures import apart, grid
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
+from ganlib.sampling.sources import give_sources
 from ganlib.training import assembly, devices
 from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
 
 class Model:
-    """What a run leaves behind: sample(), grid(), latents() and decode().
+    """What a run leaves behind: sample(), grid(), latents() and decode(), or in two steps code()
+    and draw().
 
     settings: every setting of the run by name. out: the run's folder. images: how many real images
     training saw, None if that is not known.
@@ -40,31 +42,68 @@ class Model:
         return self.updater.spec
 
     def sample(
-        self, n: int, seed: int = 0, batch_size: int = 256, truncation: float | None = None
+        self,
+        n: int,
+        seed: int = 0,
+        batch_size: int = 256,
+        truncation: float | None = None,
+        y: int | Tensor | None = None,
+        statistics: str | None = None,
     ) -> Tensor:
-        """n images, float (n, C, H, W) in [-1, 1] on the CPU; image i depends on (seed, i)."""
-        batches = self.updater.sample(n, seed, batch_size, truncation)
+        """n images, float (n, C, H, W) in [-1, 1] on the CPU; image i depends on (seed, i), y[i].
+
+        y: one class for all; int64 (n,), classes; float (n, n_classes), how much of each; or
+        (n, C', H', W'), source images. By default classes as often as among the data, or held-out
+        sources. statistics: "running", "standing:N" or "batch", see training/statistics.py.
+        """
+        batches = self.updater.sample(n, seed, batch_size, truncation, y, statistics)
         return torch.cat([batch.cpu() for batch in batches])
 
-    def grid(self, n: int = 64, seed: int = 0, truncation: float | None = None) -> Image.Image:
+    def grid(
+        self,
+        n: int = 64,
+        seed: int = 0,
+        truncation: float | None = None,
+        y: int | Tensor | None = None,
+    ) -> Image.Image:
         """n images in one picture; a notebook shows it."""
-        return grid(self.sample(n, seed, truncation=truncation))
+        return grid(apart(self.sample(n, seed, truncation=truncation, y=y), self.spec.frames))
 
-    def latents(self, numbers: list[int], seed: int = 0) -> tuple[Tensor, Tensor | None]:
-        """Latents and conditions of the samples with these numbers in sample(..., seed)."""
-        return self.updater.latents(numbers, seed)
+    def latents(
+        self, numbers: list[int], seed: int = 0, y: int | Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Latents and conditions of the samples with these numbers in sample(..., seed, y=y)."""
+        return self.updater.latents(numbers, seed, y)
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Images for latents, float (n, C, H, W) in [-1, 1] on the CPU."""
+        """Images for latents, float (n, C, H, W) in [-1, 1] on the CPU: draw(code(z, y), y)."""
         return self.updater.decode(z, y).cpu()
 
+    def code(self, z: Tensor, y: Tensor | None = None, truncation: float | None = None) -> Tensor:
+        """What images are drawn from: w of a style-based generator, z of another; truncated if so
+        asked.
+        """
+        return self.updater.series(0, truncation).code(z, y)
 
-def load(path: str | Path, device: str | None = None) -> Model:
+    def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images for codes, float (n, C, H, W) in [-1, 1] on the CPU."""
+        return self.updater.series(0).draw(code, y).cpu()
+
+
+def load(
+    path: str | Path,
+    device: str | None = None,
+    dataset: str | Path | None = None,
+    data_root: str | Path | None = None,
+) -> Model:
     """The model in a snapshot file (or the newest in a run's folder), on the CPU unless told
     otherwise.
 
+    dataset: of a translator, where the images that it samples from are (test images, if there are
+    some), a name or a path; data_root: the folder with its files.
+
     Raises UserError if the file is damaged, from another version, or of an algorithm that is not
-    registered.
+    registered, and for a data set that does not fit.
     """
     path = snapshot_at(Path(path))
     content = read_snapshot(path)
@@ -83,6 +122,10 @@ def load(path: str | Path, device: str | None = None) -> Model:
             "its settings or its networks have changed since."
         ) from error
     updater.iteration = state["iteration"]
+    if dataset is not None:
+        give_sources(
+            updater, settings, str(dataset), None if data_root is None else Path(data_root)
+        )
     return Model(updater, settings, path.parent.parent, state["positions"].get(""))
 
 

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_map
 from ganlib.common.override import override
 
 Precision = Literal["fp32", "tf32", "bf16"]
-METHODS = ("forward", "features")
+METHODS = ("forward", "features", "code", "draw")
 
 
 def set_float32(precision: Precision) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.layers import evaluating
-from ganlib.training.sampler import BLOCK
+from ganlib.training.series import BLOCK
 from ganlib.training.updater import Updater
 
 N = 32

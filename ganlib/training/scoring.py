@@ -18,7 +18,7 @@ from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.blocks import Batch
 from ganlib.evaluation.features import Options, default_extractor, make_extractor
 from ganlib.evaluation.references import Progress
-from ganlib.training.sampler import BLOCK
+from ganlib.training.series import BLOCK
 from ganlib.training.updater import Updater
 
 SPLITS = ("train", "test")
@@ -94,10 +94,12 @@ def _splits(
     return found
 
 
-def origin_of(updater: Updater, seed: int, truncation: float | None = None) -> Origin:
-    """Where the images of updater.sample(..., seed, truncation=truncation) come from."""
+def origin_of(
+    updater: Updater, seed: int, truncation: float | None = None, statistics: str | None = None
+) -> Origin:
+    """Where the images of updater.sample() with these arguments come from."""
     weights = "ema" if updater.average is not None else "raw"
-    return Origin(weights, "running", truncation, seed)
+    return Origin(weights, statistics or updater.config.statistics, truncation, seed)
 
 
 def samples_to_score(
@@ -106,17 +108,16 @@ def samples_to_score(
     seed: int,
     batch_size: int = BLOCK,
     truncation: float | None = None,
+    statistics: str | None = None,
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[Batch]:
     """The batches of updater.sample(...), each with the labels that were asked for, None if none
     were; of several ranks those batches that fall to this one.
     """
-    labelled = updater.config.condition == "labels"
+    series = updater.series(seed, truncation, statistics=statistics)
     for start in range(batch_size * rank, n, batch_size * world):
-        z, y = updater.latents(range(start, min(start + batch_size, n)), seed)
-        z = z if truncation is None else updater.gen.truncate(z, truncation)
-        yield updater.decode(z, y), y if labelled else None
+        yield series.labelled(range(start, min(start + batch_size, n)))
 
 
 def scores_line(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from ganlib.common.data import DataSet, Loader
+from ganlib.common.net import Generator
 from ganlib.training.iterating import Iterating
 from ganlib.training.sharing import Sharing
 from ganlib.training.stages import Stage
@@ -54,10 +55,9 @@ class Updater(Iterating):
         """One Adam per network, under its name."""
         return {name: self.adam(network) for name, network in self.trained.items()}
 
-    def generate(self, gen: nn.Module, z: Tensor, y: Tensor | None) -> Tensor:
-        """Images from latents, float NCHW in [-1, 1]."""
-        images: Tensor = gen(z, y)
-        return images
+    def generate(self, gen: Generator, code: Tensor, y: Tensor | None) -> Tensor:
+        """Images from codes, z if gen has no others, float NCHW in [-1, 1]."""
+        return gen.draw(code, y)
 
     def phase(self, iteration: int) -> Hashable:
         """What the shape of an iteration depends on: equal phases do the same work."""
@@ -84,7 +84,9 @@ class Updater(Iterating):
         return self.now["lr"]
 
     def pictures(self, seed: int) -> dict[str, Tensor]:
-        """Further images to show beside the sample grid, by name, float NCHW in [-1, 1]."""
+        """Further images to show beside the sample grid, by name, float NCHW in [-1, 1], or
+        sequences of them, (N, T, C, H, W).
+        """
         return {}
 
     def scores(self, test: DataSet) -> dict[str, float]:
@@ -129,7 +131,7 @@ class Updater(Iterating):
     @torch.no_grad()
     def fake(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """The generator's images for z, without a graph."""
-        return self.generate(self.gen, z, y)
+        return self.generate(self.gen, self.gen.code(z, y), y)
 
     def mean(self, value: Tensor) -> Tensor:
         """The mean of `value` over all shares of the batch, without a graph: for state that follows

@@ -230,3 +230,9 @@ def test_truncation_at_its_ends() -> None:
 def test_truncated_uniform() -> None:
     z = torch.tensor([-1.0, 0.0, 0.5])
     assert make("uniform").truncate(z, 0.5).tolist() == [-0.5, 0, 0.25]
+
+
+def test_a_code_is_z_itself_where_there_is_no_other() -> None:
+    gen = make("normal").eval()
+    z = gen.make_hidden(3)
+    assert gen.code(z) is z and torch.equal(gen.draw(z), gen(z))

@@ -5,7 +5,17 @@ import torch
 from PIL import ImageColor
 from torch import Tensor
 
-from ganlib.common.pictures import BLUE, GREY, MARGIN, PLOT, frames, grid, scatter
+from ganlib.common.pictures import (
+    BLUE,
+    GREY,
+    MARGIN,
+    PLOT,
+    apart,
+    frames,
+    grid,
+    moving_grid,
+    scatter,
+)
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -49,3 +59,15 @@ def test_a_grid_of_points_is_a_scatter_plot() -> None:
     x = points((0.5, 0.25), (-0.9, -0.9))
     assert grid(x).tobytes() == scatter(x).tobytes()
     assert [f.tobytes() for f in frames(x)] == [scatter(p[None]).tobytes() for p in x]
+
+
+def test_a_sequence_is_a_row_and_a_film_of_grids() -> None:
+    x = torch.linspace(-1, 1, 3 * 6 * 4).reshape(3, 6, 2, 2)
+    sequences = apart(x, 2)
+    assert sequences.shape == (3, 2, 3, 2, 2) and torch.equal(sequences[:, 1], x[:, 3:])
+    assert apart(x, 1) is x
+    rows = x.reshape(6, 3, 2, 2)  # a, a', b, b', c, c'
+    assert grid(sequences).tobytes() == grid(rows, 2).tobytes()
+    first, second = moving_grid(sequences)
+    assert first.tobytes() == grid(x[:, :3]).tobytes()
+    assert second.tobytes() == grid(x[:, 3:]).tobytes()

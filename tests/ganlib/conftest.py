@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from small_methods import FOLDER
 from torch import nn
 
 import ganlib
 from ganlib.__main__ import cli
 from ganlib.common.data import DataSpec
-from ganlib.registry import algorithms
+from ganlib.common.hdf5 import write_hdf5
+from ganlib.contract.fixtures import small_updater, toy
+from ganlib.registry import add_plugins, algorithms
 from ganlib.runs.settings import resolve
 from ganlib.training.snapshot import write_snapshot
 
@@ -81,3 +84,33 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     algorithms.entries.clear()
     algorithms.entries.update(entries)
     ganlib.__path__[:] = places
+
+
+@pytest.fixture
+def small_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The methods of tests/methods are registered."""
+    monkeypatch.setattr(algorithms, "entries", dict(algorithms.entries))
+    add_plugins(FOLDER)
+
+
+@pytest.fixture
+def small_snapshot(small_methods: None, tmp_path: Path) -> Make:
+    """small_snapshot("dropped", **settings): two iterations of a method of tests/methods on its
+    example, which lies in data.h5.
+    """
+
+    def make(name: str, side: int = 28, **settings: Any) -> Path:
+        data = (algorithms[name].example or toy)(1, side)
+        write_hdf5(tmp_path / "data.h5", data)
+        settings = {"batch_size": 4, "width": 0.1, **settings}
+        updater = small_updater(name, data=data, **settings)
+        for _ in range(2):
+            updater.update()
+        named = {"algorithm": name, "dataset": str(tmp_path / "data.h5")}
+        path = tmp_path / "run" / "snapshots" / "iter_0000002.pt"
+        path.parent.mkdir(parents=True)
+        state = {"updater": updater.state(), "extensions": {}}
+        write_snapshot(path, resolve({**named, **settings}).flat(), updater.spec, state)
+        return path
+
+    return make

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from small_methods import FOLDER
 from torch import nn
 
+from ganlib.common.noise import PixelNoise
 from ganlib.contract.fixtures import small_updater
 from ganlib.registry import add_plugins
 from ganlib.training import ranks
@@ -40,8 +41,10 @@ def flat(updater: Any) -> torch.Tensor:
 
 
 def whole_batch_alone(updater: Any) -> bool:
-    """Whether a sample's part of a loss is its own: no layer that looks at the batch."""
-    layers = (nn.modules.batchnorm._BatchNorm,)
+    """Whether a sample's part of a loss is its own: no layer that looks at the batch, or draws for
+    the share that it is given.
+    """
+    layers = (nn.modules.batchnorm._BatchNorm, nn.Dropout, PixelNoise)
     return not any(isinstance(module, layers) for module in updater.modules())
 
 

@@ -124,6 +124,29 @@ def test_the_protocol_says_where_samples_come_from(score: Any, snapshot: Path) -
     assert changed.protocol.precision == "bf16, channels_last"
 
 
+def test_the_protocol_says_by_which_statistics(run: Run, score: Any, snapshot: Path) -> None:
+    plain = score(snapshot, "--metrics", "fid")["FD-tiny300-train"]
+    same = score(snapshot, "--metrics", "fid", "--statistics", "running")["FD-tiny300-train"]
+    assert (same.value, same.protocol.hash) == (plain.value, plain.protocol.hash)
+    for statistics in ("standing:3", "batch"):
+        options = ("--metrics", "fid", "--statistics", statistics)
+        other = score(snapshot, *options)["FD-tiny300-train"]
+        assert other.protocol.bn_mode == statistics and other.value != plain.value
+        assert other.protocol.hash != plain.protocol.hash
+    assert run("sample", snapshot, "-n", 5, "--out", "x.npz").exit_code == 0
+    error = refused(run("evaluate", "x.npz", "--statistics", "batch", "--dataset", "x"))
+    assert error == "--statistics is for a generator, and x.npz holds images."
+
+
+def test_a_translator_is_scored_on_its_data(score: Any, small_snapshot: Make) -> None:
+    path = small_snapshot("dropped")
+    own = score(path, "--metrics", "fid", n=40)["FD-tiny40-train"]
+    assert own.protocol.bn_mode == "batch"  # the method's own
+    Path("data.h5").rename("moved.h5")
+    there = score(path, "--metrics", "fid", "--dataset", "moved.h5", n=40)["FD-tiny40-train"]
+    assert there.value == own.value
+
+
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:
     one, other = (score(snapshot, "--batch-size", size) for size in (300, 100))
     assert one.keys() == other.keys()

@@ -19,7 +19,8 @@ from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
-from ganlib.sampling.export import load_export, model_card, write_onnx
+from ganlib.sampling.export import load_export, model_card
+from ganlib.sampling.onnx import write_onnx
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -109,6 +110,43 @@ def test_onnx_of_a_conditional_generator_takes_y(
         assert y is not None
         images = _onnx(tmp_path / "c.onnx", z=z, y=y)
         torch.testing.assert_close(images, model.decode(z, y), atol=1e-4, rtol=0)
+
+
+def test_onnx_of_a_translator_takes_images_of_any_size(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("dropped", side=32)
+    assert run("export", path, "--out", "out").exit_code == 0
+    card = json.loads(Path("out/model_card.json").read_text())
+    assert card["onnx"] == {"y": ["n", 1, "height", "width"]}
+    assert card["condition"] == {"kind": "images", "shape": [1, 32, 32], "values": "[-1, 1]"}
+    assert card["latent"] is None
+    assert card["statistics"] == "batch" and "dataset=" in card["python"]
+    model = ganlib.load(path)
+    for shape in ((1, 1, 32, 32), (3, 1, 48, 64)):
+        y = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        z = torch.empty(len(y), 0)
+        images = _onnx(Path("out/generator.onnx"), y=y)
+        assert images.shape == shape
+        torch.testing.assert_close(images, model.decode(z, y), atol=1e-4, rtol=0)
+    exported = load_export("out", dataset="data.h5")
+    ours = ganlib.load(path, dataset="data.h5")
+    torch.testing.assert_close(exported.sample(3), ours.sample(3))
+
+
+def test_sizes_are_fixed_where_the_network_has_but_one(
+    small_snapshot: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, tried = ganlib.load(small_snapshot("dropped", side=32)), []
+    whole = torch.onnx.export
+
+    def export(*args: Any, dynamic_shapes: dict[str, dict[int, Any]], **rest: Any) -> None:
+        tried.append(sorted(dynamic_shapes["y"]))
+        if len(tried) == 1:
+            raise torch.onnx.OnnxExporterError
+        whole(*args, dynamic_shapes=dynamic_shapes, **rest)
+
+    monkeypatch.setattr(torch.onnx, "export", export)
+    assert write_onnx(model, tmp_path / "g.onnx") == {"y": ["n", 1, 32, 32]}
+    assert tried == [[0, 2, 3], [0]]
 
 
 def test_tracing_leaves_the_model_as_it_was(snapshot: Path, tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ import ganlib
 from ganlib.commands.interpolate import _walk
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import frames, grid
-from ganlib.sampling.latent import signed_sum
-from ganlib.training.updater import Updater
+from ganlib.sampling.latent import signed_sum, walk
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -51,20 +50,36 @@ def test_gif_runs_through_all_legs_and_back(run: Run, snapshot: Path, numbers: s
         assert getattr(film, "n_frames", 1) == 3 * 4 and film.info["loop"] == 0
 
 
-def test_class_changes_halfway(snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[torch.Tensor | None] = []
-    model = ganlib.load(snapshot)
+def test_class_changes_halfway(small_snapshot: Make) -> None:
+    model = ganlib.load(small_snapshot("labelled"))
+    numbers = [0, 1, 2]
+    z, y = model.latents(numbers)
+    assert y is not None and len(set(y.tolist())) > 1
+    a, b, c = y.tolist()
+    told = torch.tensor([a, a, a, b, b, b, b, b, c, c])
+    path = walk(z, 5, "normal").flatten(0, 1)
+    expected = model.decode(path, told)
+    torch.testing.assert_close(_walk(model, numbers, 0, 5).flatten(0, 1), expected)
 
-    def decode(self: Updater, z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
-        seen.append(y)
-        return torch.zeros(len(z), 1, 28, 28)
 
-    monkeypatch.setattr(
-        Updater, "latents", lambda *_: (torch.rand(3, 128), torch.tensor([4, 7, 1]))
-    )
-    monkeypatch.setattr(Updater, "decode", decode)
-    _walk(model, [0, 1, 2], 0, 5)
-    assert seen[0] is not None and seen[0].tolist() == [4, 4, 4, 7, 7, 7, 7, 7, 1, 1]
+def test_a_walk_between_codes_is_straight(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("styled")
+    model = ganlib.load(path)
+    z, _ = model.latents([3, 1])
+    w = model.code(z)
+    images = _walk(model, [3, 1], 0, 5, "code")
+    torch.testing.assert_close(images[0, 1], model.draw(0.75 * w[:1] + 0.25 * w[1:])[0])
+    torch.testing.assert_close(images[0, [0, 4]], model.sample(4)[[3, 1]])
+    assert not torch.allclose(images[0, 1], _walk(model, [3, 1], 0, 5)[0, 1])
+    run("interpolate", path, "--numbers", "3,1", "--frames", 5, "--space", "code", "-o", "s.png")
+    with Image.open("s.png") as strip:
+        assert strip.tobytes() == grid(images[0], 5).tobytes()
+
+
+def test_a_translator_without_latents_is_refused(run: Run, small_snapshot: Make) -> None:
+    error = run("interpolate", small_snapshot("dropped")).exception
+    assert isinstance(error, UserError)
+    assert "no latents to walk between" in str(error) and "`ganlib sample`" in str(error)
 
 
 @pytest.mark.parametrize("name", ["dcgan", "sngan"])
@@ -94,7 +109,9 @@ def test_sum_shows_terms_signs_and_result(run: Run, make_snapshot: Make, name: s
         (["--numbers", "3,-1"], "count from 0"),
         (["--plus", "-1"], "count from 0"),
         (["--frames", 1], "at least 2"),
-        (["--plus", 1, "--numbers", "1,2"], "leave --numbers and --frames out"),
+        (["--plus", 1, "--numbers", "1,2"], "leave --numbers, --frames and --space out"),
+        (["--plus", 1, "--space", "code"], "leave --numbers, --frames and --space out"),
+        (["--dataset", "x.h5"], "leave --dataset out"),
         (["--plus", 1, "-o", "a.gif"], "a .png"),
         (["-o", "a.jpg"], "a .png or a .gif"),
         (["--plus", 3, "--minus", 3], "cancel out"),

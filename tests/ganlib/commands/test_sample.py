@@ -12,10 +12,10 @@ from click.testing import Result
 from PIL import Image
 
 import ganlib
-from ganlib.common.data import DataSpec
+from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
+from ganlib.common.hdf5 import write_hdf5
 from ganlib.common.pictures import grid, to_uint8
-from ganlib.training.updater import Updater
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -50,17 +50,45 @@ def test_array(run: Run, snapshot: Path) -> None:
         np.testing.assert_array_equal(arrays["images"], _bytes(snapshot, 10, 5))
 
 
-def test_array_of_a_conditional_generator_has_labels(
-    run: Run, snapshot: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    labels = torch.arange(300) % 10
-    monkeypatch.setattr(
-        Updater, "latents", lambda self, i, _: (self.gen.make_hidden(len(i)), labels[list(i)])
-    )
-    run("sample", snapshot, "-n", 300, "-o", "a.npz")
+def test_array_of_a_conditional_generator_has_labels(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("labelled")
+    run("sample", path, "-n", 300, "-o", "a.npz")
+    model = ganlib.load(path)
+    z, y = model.latents(list(range(300)))
     with np.load("a.npz") as arrays:
-        assert arrays["images"].shape == (300, 28, 28, 1)
-        np.testing.assert_array_equal(arrays["labels"], labels)
+        np.testing.assert_array_equal(arrays["labels"], y)
+        images = to_uint8(model.decode(z, torch.as_tensor(arrays["labels"])))
+        np.testing.assert_array_equal(arrays["images"], images.permute(0, 2, 3, 1))
+
+
+def test_a_translator_starts_from_its_run_s_images_or_from_others(
+    run: Run, small_snapshot: Make
+) -> None:
+    path = small_snapshot("dropped")
+    assert run("sample", path, "-n", 5, "-o", "a.npz").exit_code == 0
+    with np.load("a.npz") as own:
+        assert own.files == ["images"] and own["images"].shape == (5, 28, 28, 1)
+    Path("data.h5").rename("moved.h5")
+    assert run("sample", path, "-n", 5, "-o", "b.npz", "--dataset", "moved.h5").exit_code == 0
+    assert Path("a.npz").read_bytes() == Path("b.npz").read_bytes()
+    error = run("sample", path, "-o", "c.npz").exception
+    assert isinstance(error, UserError) and str(error).endswith("give --dataset.")
+    assert "data.h5" in str(error) and "\n" not in str(error)
+    x = torch.zeros(4, 3, 28, 28, dtype=torch.uint8)
+    write_hdf5(Path("colour.h5"), DataSet("colour", x[:, :1], source=x))
+    error = run("sample", path, "-o", "c.npz", "--dataset", "colour.h5").exception
+    assert "images of 3 channels, and this generator starts from images of 1" in str(error)
+    assert not Path("c.npz").exists()
+
+
+def test_statistics(run: Run, snapshot: Path) -> None:
+    model = ganlib.load(snapshot)
+    for statistics in ("standing:2", "batch"):
+        run("sample", snapshot, "-n", 5, "--statistics", statistics, "-o", "a.npz")
+        images = to_uint8(model.sample(5, statistics=statistics)).permute(0, 2, 3, 1)
+        with np.load("a.npz") as arrays:
+            np.testing.assert_array_equal(arrays["images"], images)
+        assert not np.array_equal(images, _bytes(snapshot, 5))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -102,6 +130,8 @@ def test_truncation(run: Run, snapshot: Path) -> None:
         (["--truncation", "nan"], "--truncation is nan"),
         (["--truncation", "inf"], "--truncation is inf"),
         (["--batch-size", 0], "--batch-size is 0"),
+        (["--statistics", "standing"], "--statistics is 'standing', but should be running, batch"),
+        (["--dataset", "fashion_mnist"], "needs no images to start from: leave --dataset out"),
         (["--out", "x.jpeg"], "x.jpeg"),
         (["--out", "run/x.png/y.png"], "cannot be written"),
         (["--device", "cuda:99"], "cuda:99"),

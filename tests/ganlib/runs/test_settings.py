@@ -46,6 +46,8 @@ def test_yaml_numbers_without_a_dot_are_numbers(tmp_path: Path) -> None:
         ({"algorithm": "sngan", "gpu": -2}, "gpu is -2"),
         ({"algorithm": "sngan", "gpu": 0, "device": "cpu"}, "not both"),
         ({"algorithm": "sngan", "batch_size": [1]}, "batch_size"),
+        ({"algorithm": "sngan", "statistics": "mine"}, "statistics is 'mine', but should be run"),
+        ({"algorithm": "sngan", "statistics": "standing:0"}, "standing:N for N batches"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(given: dict[str, Any], sentence: str) -> None:
@@ -137,6 +139,7 @@ def test_how_long_to_train_is_free_unless_the_rate_knows_it() -> None:
     constant = resolve({"algorithm": "sngan"})
     linear = resolve({"algorithm": "sngan", "lr_decay": "linear"})
     assert "max_iter" not in constant.trajectory() and "max_iter" in linear.trajectory()
+    assert "statistics" not in constant.trajectory()
     assert "out" not in constant.trajectory() and "seed" in constant.trajectory()
 
 

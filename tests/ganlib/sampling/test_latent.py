@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ganlib.sampling.latent import signed_sum, slerp, walk
+from ganlib.sampling.latent import signed_sum, slerp, straight, walk
 
 X, Y = torch.tensor([1.0, 0, 0]), torch.tensor([0, 1.0, 0])
 HALF = torch.tensor([0.5])
@@ -86,3 +86,9 @@ def test_terms_that_cancel_out_are_refused() -> None:
     with pytest.raises(ValueError, match="cancel"):
         signed_sum(torch.stack([X, X]), torch.tensor([1, -1]), "normal")
     assert not signed_sum(torch.stack([X, X]), torch.tensor([1, -1]), "uniform").any()
+
+
+def test_codes_are_joined_by_lines() -> None:
+    codes = torch.tensor([[[0.0, 4.0]], [[2.0, 0.0]], [[2.0, 1.0]]])  # of two axes
+    expected = [[[[0, 4]], [[1, 2]], [[2, 0]]], [[[2, 0]], [[2, 0.5]], [[2, 1]]]]
+    assert straight(codes, 3).tolist() == expected

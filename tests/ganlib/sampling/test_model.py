@@ -11,6 +11,7 @@ import torch
 
 import ganlib
 from ganlib.common.errors import UserError
+from ganlib.common.pictures import grid
 from ganlib.registry import algorithms
 from ganlib.training.snapshot import FORMAT
 
@@ -33,6 +34,38 @@ def test_decode_of_latents_is_the_sample(snapshot: Path) -> None:
     z, y = model.latents([257, 3], seed=1)
     assert y is None
     torch.testing.assert_close(model.decode(z), model.sample(258, seed=1)[[257, 3]])
+
+
+def test_a_class_for_all_and_one_for_each(small_snapshot: Make) -> None:
+    model = ganlib.load(small_snapshot("labelled"))
+    z, _ = model.latents([0, 1, 2])
+    told = torch.tensor([2, 2, 2])
+    torch.testing.assert_close(model.sample(3, y=2), model.decode(z, told))
+    torch.testing.assert_close(model.sample(3, y=told), model.sample(3, y=2))
+    assert model.grid(3, y=2).tobytes() == grid(model.sample(3, y=2)).tobytes()
+    assert torch.equal(model.latents([5], y=1)[1], torch.tensor([1]))  # type: ignore[arg-type]
+
+
+def test_codes_in_two_steps(small_snapshot: Make) -> None:
+    model = ganlib.load(small_snapshot("styled"))
+    z, _ = model.latents([0, 1, 2])
+    w, short = model.code(z), model.code(z, truncation=0.4)
+    torch.testing.assert_close(model.draw(w), model.sample(3))
+    torch.testing.assert_close(model.draw(short), model.sample(3, truncation=0.4))
+    mean = model.updater.gen.w_mean
+    torch.testing.assert_close(short, mean + 0.4 * (w - mean))
+
+
+def test_a_translator_with_a_data_set(small_snapshot: Make) -> None:
+    path = small_snapshot("dropped")
+    with pytest.raises(UserError, match="give the data set that holds them"):
+        ganlib.load(path).sample(2)
+    model = ganlib.load(path, dataset=path.parents[2] / "data.h5")
+    assert model.sample(3).shape == (3, 1, 28, 28)
+    _, y = model.latents([0, 1])
+    assert y is not None and y.shape == (2, 1, 32, 32)
+    with pytest.raises(UserError, match="no data set 'nowhere'"):
+        ganlib.load(path, dataset="nowhere")
 
 
 def test_truncation_narrows(make_snapshot: Make) -> None:

@@ -75,3 +75,12 @@ def test_a_copy_is_a_copy_of_its_own_weights(make_updater: Make) -> None:
     z = gen.make_hidden(2)
     assert other(z).abs().max() == 0 and gen(z).abs().max() > 0
     assert list(gen.state_dict()) == list(make_updater("dcgan").gen.state_dict())
+
+
+def test_codes_too_are_drawn_in_bfloat16(small_methods: None, make_updater: Make) -> None:
+    updater = in_bf16(make_updater("styled"))
+    seen: set[torch.dtype] = set()
+    for layer in (updater.gen.mapping[0], updater.gen.image[1]):
+        layer.register_forward_hook(lambda module, inputs, output: seen.add(output.dtype))
+    x = updater.fake(updater.gen.make_hidden(2))
+    assert seen == {torch.bfloat16} and x.dtype == torch.float32

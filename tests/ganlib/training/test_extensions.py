@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from ganlib import evaluation
 from ganlib.common.lines import read_lines
+from ganlib.common.pictures import grid
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import Extractor, Features
 from ganlib.training.extensions.announce import Announce
@@ -167,6 +169,20 @@ def test_sample_grids_come_from_the_same_noise(make_trainer: Make, tmp_path: Pat
     # the first image, enlarged three times, begins after a margin of four pixels
     shown = pixels[4 : 4 + 84 : 3, 4 : 4 + 84 : 3]
     assert torch.equal(shown, ((x[0, 0] + 1) * 127.5).round().long())
+
+
+def test_sequences_move(make_trainer: Make, tmp_path: Path) -> None:
+    trainer = make_trainer(SampleGrid(every(1), n=2), max_iter=1)
+    film = torch.linspace(-1, 1, 5).reshape(1, 5, 1, 1, 1).expand(2, 5, 1, 8, 8)
+    trainer.updater.pictures = lambda seed: {"film": film}
+    trainer.updater.sample = lambda n, seed: iter([torch.zeros(n, 3, 8, 8)])
+    trainer.updater.spec = replace(trainer.updater.spec, frames=3)
+    trainer.run()
+    names = sorted(p.name for p in (tmp_path / "samples").iterdir())
+    assert names == ["0000001.gif", "0000001.png", "film_0000001.gif", "film_0000001.png"]
+    with Image.open(tmp_path / "samples" / "film_0000001.gif") as picture:
+        assert getattr(picture, "n_frames", 1) == 5
+        assert picture.size == grid(film[:, 0]).size
 
 
 class Means(Extractor):

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ganlib.training.sampler import BLOCK
+from ganlib.training.series import BLOCK
 
 Make = Callable[..., Any]
 

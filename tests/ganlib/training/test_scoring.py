@@ -23,6 +23,7 @@ from ganlib.training.scoring import (
     open_references,
     origin_of,
     progress_bar,
+    samples_to_score,
     scores_line,
 )
 
@@ -75,6 +76,20 @@ def test_origin(make_snapshot: Make, decay: float, weights: str) -> None:
     assert (origin.weights, origin.bn_mode) == (weights, "running")
     assert (origin.truncation, origin.seed) == (0.5, 3)
     assert origin_of(updater, 0).truncation is None
+    assert origin_of(updater, 0, statistics="standing:4").bn_mode == "standing:4"
+
+
+def test_samples_to_score_come_with_their_labels_and_statistics(
+    small_methods: None, make_updater: Any
+) -> None:
+    updater = make_updater("labelled")
+    (x, y), (more, rest) = samples_to_score(updater, 6, 1, batch_size=4)
+    assert torch.equal(torch.cat([y, rest]), updater.latents(range(6), 1)[1])
+    torch.testing.assert_close(torch.cat([x, more]), next(updater.sample(6, 1)))
+    updater = make_updater("dcgan")
+    updater.update()
+    ((x, y),) = samples_to_score(updater, 6, 1, statistics="batch")
+    assert y is None and torch.equal(x, next(updater.sample(6, 1, statistics="batch")))
 
 
 def test_a_line_of_scores_holds_all_of_them(toy_file: Path) -> None:

@@ -1,0 +1,75 @@
+"""What a translator starts from when it samples: images that it was not trained on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganlib.common.data import DataSet, Loader
+from ganlib.common.datasets._stream import NoSuchSplit
+from ganlib.common.errors import UserError
+from ganlib.common.sources import open_dataset
+from ganlib.training.updater import Updater
+
+
+def translates(updater: Updater) -> bool:
+    """Whether its generator starts from images."""
+    return updater.config.condition in ("images", "unpaired")
+
+
+def give_sources(
+    updater: Updater,
+    settings: Mapping[str, Any],
+    dataset: str | None = None,
+    data_root: Path | None = None,
+) -> None:
+    """Let a translator sample: from the test images of `dataset`, a name or a path, or from its
+    training images where there are no others; by default of its run's own data set.
+
+    UserError for a data set that is missing or has no such sources, or is given to a generator that
+    needs none.
+    """
+    if not translates(updater):
+        if dataset is not None:
+            raise UserError("This generator needs no images to start from: leave --dataset out.")
+        return
+    if dataset is not None:
+        updater.held_out = _loader(updater, _opened(dataset, data_root, settings))
+        return
+    own = Path(settings["data_root"]) if settings.get("data_root") else None
+    try:
+        data = _opened(settings["dataset"], data_root or own, settings)
+    except (UserError, KeyError) as error:
+        raise UserError(
+            f"This generator translates images, and its run's cannot be opened ({error}): give "
+            "--dataset."
+        ) from None
+    updater.held_out = _loader(updater, data)
+
+
+def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> DataSet:
+    how = settings.get("size"), settings.get("crop")
+    try:
+        test = open_dataset(dataset, root, "test", *how)
+        if test.source is not None:
+            return test
+    except NoSuchSplit:
+        pass
+    return open_dataset(dataset, root, "train", *how)
+
+
+def _loader(updater: Updater, data: DataSet) -> Loader:
+    spec, config = updater.spec, updater.config
+    assert spec.source is not None
+    if data.source is not None:
+        found, wanted = (data.source_kind, data.source.shape[1]), (spec.source_kind, spec.source[0])
+        if found != wanted:
+            raise UserError(
+                f"The sources of '{data.name}' are {_words(*found)}, and this generator starts "
+                f"from {_words(*wanted)}."
+            )
+    device = updater.clock.device
+    return Loader(data, spec, config.batch_size, 0, condition=config.condition, device=device)
+
+
+def _words(kind: str, channels: int) -> str:
+    return f"images of {channels} channels" if kind == "image" else kind

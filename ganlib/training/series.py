@@ -1,0 +1,230 @@
+"""The samples of one seed, without end, each a function of the seed and its number."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
+from ganlib.common.labels import one_hot
+from ganlib.common.layers import evaluating
+from ganlib.common.net import Generator
+from ganlib.common.noise import masks_by
+from ganlib.common.seeds import generator, mix
+from ganlib.config import sampling_statistics
+from ganlib.training.statistics import of_the_batch, standing
+
+if TYPE_CHECKING:
+    from ganlib.training.sampler import Sampler
+
+BLOCK = 256
+"""Latents are drawn in blocks of this many, so that sample i does not depend on the batch size."""
+FRESH = mix("standing")
+"""The seed of the samples that standing statistics are of."""
+
+
+class Series:
+    """The samples of `seed` by the network that samples, in evaluation mode.
+
+    truncation: how far codes are moved, see Generator.truncate. y: what the samples are told: one
+    class for all; for sample i y[i], of int64 (n,) or float (n, n_classes), or of source images; by
+    default classes as often as among the data, or held-out sources. statistics: see statistics.py;
+    by default the settings'. UserError for a y that the generator does not take.
+    """
+
+    def __init__(
+        self,
+        sampler: "Sampler",
+        seed: int,
+        truncation: float | None = None,
+        y: int | Tensor | None = None,
+        statistics: str | None = None,
+    ) -> None:
+        self.sampler, self.seed, self.truncation = sampler, seed, truncation
+        self.config, self.spec = sampler.config, sampler.spec
+        self.statistics = _known(statistics or self.config.statistics)
+        _check(y, self.config.condition, self.spec)
+        self.y = self._whole_groups(y) if isinstance(y, Tensor) else y
+        self._group: tuple[int, Tensor] | None = None  # the last one, and its number
+
+    # ---- samples by their numbers ------------------------------------------------------------
+
+    def images(self, numbers: Sequence[int]) -> Tensor:
+        """The samples with these numbers, float (len(numbers), C, H, W) in [-1, 1] at the data's
+        own size.
+        """
+        if self.statistics != "batch":
+            return self._images(numbers)
+        size = self.config.batch_size
+        return torch.stack([self._of_group(i // size)[i % size] for i in numbers])
+
+    def labelled(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """images(numbers) and the classes that were asked for, None where there are no classes."""
+        images = self.images(numbers)
+        y = self._told(numbers) if self.config.condition == "labels" else None
+        return images, None if y is None else y.to(images.device)
+
+    def latents(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """z (len(numbers), n_hidden) of these samples, and what they are told."""
+        blocks = {k: self._block(k) for k in {i // BLOCK for i in numbers}}
+        z = torch.stack([blocks[i // BLOCK][i % BLOCK] for i in numbers])
+        y = self._told(numbers)
+        return z, None if y is None else y.to(z.device)
+
+    # ---- from latents to images --------------------------------------------------------------
+
+    @torch.no_grad()
+    def code(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """What images are drawn from, truncated: z, or w of a style-based generator."""
+        with self.ready():
+            code = self.gen.code(z, y)
+            return code if self.truncation is None else self.gen.truncate(code, self.truncation)
+
+    @torch.no_grad()
+    def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images of codes, float NCHW in [-1, 1] at the data's own size, or as large as they come
+        of sources of another size than the data's.
+        """
+        with self.ready():
+            x = self.sampler.generate(self.gen, code, y).float()
+        source = self.spec.source
+        if source is None or y is None or y.dim() != 4 or y.shape[2:] == source[1:]:
+            x = self.spec.to_native(full_size(x, self.spec.image))
+        return x.clamp(-1, 1)
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images of latents: draw() of code()."""
+        return self.draw(self.code(z, y), y)
+
+    @cached_property
+    def gen(self) -> Generator:
+        """The network that samples, with the statistics asked for."""
+        _, _, n = self.statistics.partition("standing:")
+        return self._standing(int(n)) if n else self.sampler.shown
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """The network as it is in sampling, and then as it was."""
+        with evaluating(self.gen):
+            if self.statistics != "batch":
+                yield
+                return
+            with of_the_batch(self.gen):
+                yield
+
+    # ---- how it is done ----------------------------------------------------------------------
+
+    def _images(self, numbers: Sequence[int]) -> Tensor:
+        z, y = self.latents(numbers)
+        with masks_by(self.gen, [mix(self.seed, "mask", i) for i in numbers]):
+            return self.decode(z, y)
+
+    def _of_group(self, k: int) -> Tensor:
+        """The samples that are normalised together with numbers k * batch_size and on."""
+        if self._group is None or self._group[0] != k:
+            size = self.config.batch_size
+            self._group = k, self._images(range(k * size, (k + 1) * size))
+        return self._group[1]
+
+    def _standing(self, n: int) -> Generator:
+        fresh = Series(self.sampler, FRESH, self.truncation, statistics="running")
+        size = self.config.batch_size
+
+        def run(copy: Generator, k: int) -> None:
+            fresh.gen = copy
+            fresh._images(range(k * size, (k + 1) * size))
+
+        return standing(self.sampler.shown, run, n)
+
+    def _block(self, k: int) -> Tensor:
+        # drawn on the CPU, so that a seed shows the same pictures on every device
+        return self.sampler.shown.make_hidden(BLOCK, generator(self.seed, "sample", k))
+
+    def _told(self, numbers: Sequence[int]) -> Tensor | None:
+        if isinstance(self.y, Tensor):
+            return self.y[torch.as_tensor(list(numbers), device=self.y.device)]
+        if self.y is not None:
+            return torch.full((len(numbers),), self.y)
+        return self._drawn(numbers)
+
+    def _drawn(self, numbers: Sequence[int]) -> Tensor | None:
+        """What these samples are told where nothing was asked for."""
+        if self.config.condition is None:
+            return None
+        return self._classes(numbers) if self.config.condition == "labels" else self._held(numbers)
+
+    def _classes(self, numbers: Sequence[int]) -> Tensor:
+        n = self.spec.n_classes
+        weights = torch.tensor(self.spec.marginal or n * [1 / n], dtype=torch.float64)
+        blocks = {
+            k: torch.multinomial(weights, BLOCK, True, generator=generator(self.seed, "class", k))
+            for k in {i // BLOCK for i in numbers}
+        }
+        return torch.stack([blocks[i // BLOCK][i % BLOCK] for i in numbers])
+
+    def _held(self, numbers: Sequence[int]) -> Tensor | None:
+        """Held-out sources in an order that the seed chooses, all of them before one comes again:
+        only those of these numbers are read.
+        """
+        held_out = self.sampler.held_out
+        if held_out is None:
+            raise UserError("This generator translates images: give the data set that holds them.")
+        n = held_out.n_sources
+        orders = {
+            k: torch.randperm(n, generator=generator(self.seed, "source", k))
+            for k in {i // n for i in numbers}
+        }
+        return held_out.condition_at(torch.stack([orders[i // n][i % n] for i in numbers]))
+
+    def _whole_groups(self, y: Tensor) -> Tensor:
+        """y, and what the rest of its last group is told where groups are normalised together."""
+        more = -len(y) % self.config.batch_size
+        if self.statistics != "batch" or not more:
+            return y
+        rest = self._drawn(range(len(y), len(y) + more))
+        assert rest is not None
+        if self.config.condition == "labels" and y.is_floating_point():
+            rest = one_hot(rest, self.spec.n_classes, y)
+        return torch.cat([y, rest.to(y.device)])
+
+
+def _known(statistics: str) -> str:
+    try:
+        return sampling_statistics(statistics)
+    except ValueError as error:
+        raise UserError(f"statistics is '{statistics}', but {error}.") from None
+
+
+def full_size(x: Tensor, image: tuple[int, int, int]) -> Tensor:
+    """Images (N, C, h, w) of an early stage at the networks' full size, each pixel as a square."""
+    return x if x.shape[2:] == image[1:] else F.interpolate(x, image[1:], mode="nearest")
+
+
+def _check(y: int | Tensor | None, condition: str | None, spec: DataSpec) -> None:
+    if y is None:
+        return
+    if condition is None:
+        raise UserError("This generator is told nothing but its latents: leave y out.")
+    if condition == "labels":
+        _check_classes(y, spec.n_classes)
+        return
+    channels = None if spec.source is None else spec.source[0]
+    if not isinstance(y, Tensor) or y.dim() != 4 or y.shape[1] != channels:
+        raise UserError(f"This generator translates images: give y as (n, {channels}, H, W).")
+
+
+def _check_classes(y: int | Tensor, n_classes: int) -> None:
+    if isinstance(y, Tensor) and y.is_floating_point():
+        if y.dim() != 2 or y.shape[1] != n_classes:
+            raise UserError(f"y is {tuple(y.shape)}: give (n, {n_classes}), a column for a class.")
+        return
+    classes = torch.as_tensor(y)
+    if classes.dtype != torch.int64 or classes.dim() != int(isinstance(y, Tensor)):
+        raise UserError("y is no class: give an int, int64 (n,), or float (n, n_classes).")
+    if classes.numel() and not 0 <= int(classes.min()) <= int(classes.max()) < n_classes:
+        raise UserError(f"y is {y}: there are classes 0 to {n_classes - 1}.")

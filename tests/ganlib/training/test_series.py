@@ -1,0 +1,186 @@
+"""Samples by their numbers: what they are told, and how they are normalised."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlib.common.errors import UserError
+from ganlib.common.labels import one_hot
+from ganlib.training.sampler import Sampler
+from ganlib.training.series import full_size
+
+Make = Callable[..., Any]
+
+
+pytestmark = pytest.mark.usefixtures("small_methods")
+
+
+def samples(updater: Sampler, n: int, seed: int = 0, **how: Any) -> Tensor:
+    return torch.cat(list(updater.sample(n, seed, **how)))
+
+
+@pytest.mark.parametrize("name", ["styled", "dropped", "labelled", "dcgan"])
+@pytest.mark.parametrize("statistics", ["running", "standing:2", "batch"])
+def test_image_7_alone_is_image_7_of_16(name: str, statistics: str, make_updater: Make) -> None:
+    updater = make_updater(name, ema_decay=0.9)
+    updater.update()
+    whole = samples(updater, 16, seed=3, statistics=statistics)
+    alone = updater.series(3, statistics=statistics).images([7])
+    torch.testing.assert_close(alone[0], whole[7], rtol=1e-4, atol=1e-5)
+    few = samples(updater, 9, seed=3, batch_size=2, statistics=statistics)
+    torch.testing.assert_close(few, whole[:9], rtol=1e-4, atol=1e-5)
+
+
+def test_statistics_make_other_samples_and_leave_the_networks(make_updater: Make) -> None:
+    updater = make_updater("dcgan")
+    for _ in range(2):
+        updater.update()
+    before = {name: t.clone() for name, t in updater.state_dict().items()}
+    found = [samples(updater, 8, statistics=s) for s in ("running", "standing:3", "batch")]
+    assert all(torch.equal(t, before[name]) for name, t in updater.state_dict().items())
+    assert not torch.allclose(found[0], found[1]) and not torch.allclose(found[1], found[2])
+    z, _ = updater.latents(range(4, 8), 0)  # the second group: batch_size is 4
+    by_hand = updater.spec.to_native(updater.gen(z)).detach()
+    torch.testing.assert_close(found[2][4:], by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_is_the_noise_of_a_sample(make_updater: Make) -> None:
+    updater = make_updater("dropped", batch_size=1)
+    y = updater.data.condition_at(torch.tensor([5, 5]))
+    twice = samples(updater, 2, y=y, statistics="running")
+    assert not torch.allclose(twice[0], twice[1])  # one source, two masks
+    assert torch.equal(twice, samples(updater, 2, y=y, statistics="running"))
+
+
+def test_classes_come_as_often_as_in_the_data(make_updater: Make) -> None:
+    updater = make_updater("labelled")
+    updater.spec = replace(updater.spec, marginal=(0.7, 0.3, 0.0))
+    _, y = updater.latents(range(2000), seed=1)
+    counts = Counter(y.tolist())
+    assert counts.keys() == {0, 1} and 1300 < counts[0] < 1500
+    assert torch.equal(updater.latents([1999, 3], seed=1)[1], y[[1999, 3]])
+    updater.spec = replace(updater.spec, marginal=())  # a snapshot of before there was one
+    _, y = updater.latents(range(600), seed=1)
+    assert min(Counter(y.tolist()).values()) > 150
+
+
+def test_classes_that_are_asked_for(make_updater: Make) -> None:
+    updater = make_updater("labelled")
+    several = torch.tensor([2, 0, 2, 1, 1])
+    mixed = one_hot(several, 3, torch.zeros(()))
+    z, _ = updater.latents(range(5), 0)
+    for y, told in ((2, torch.full((5,), 2)), (several, several), (mixed, mixed)):
+        images = samples(updater, 5, y=y)
+        torch.testing.assert_close(images, updater.decode(z, told))
+        pair = updater.series(0, y=y).labelled([3, 1])
+        torch.testing.assert_close(pair[0], images[[3, 1]])
+        assert torch.equal(pair[1], told[[3, 1]])
+    torch.testing.assert_close(samples(updater, 5, y=mixed), samples(updater, 5, y=several))
+    half = samples(updater, 5, y=mixed.roll(1, 1) / 2 + mixed / 2)
+    assert not torch.allclose(half, samples(updater, 5, y=mixed))
+    # the rest of the last group is drawn
+    grouped = samples(updater, 5, y=mixed, statistics="batch")
+    torch.testing.assert_close(grouped, samples(updater, 5, y=mixed), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "sentence"),
+    [
+        ("dcgan", torch.zeros(4, 3), "told nothing but its latents"),
+        ("dcgan", 1, "told nothing but its latents"),
+        ("labelled", 3, "y is 3: there are classes 0 to 2"),
+        ("labelled", torch.tensor([0, 1, 2, -1]), "there are classes 0 to 2"),
+        ("labelled", torch.zeros(4, 2), r"y is \(4, 2\): give \(n, 3\)"),
+        ("labelled", torch.zeros(4, 1, dtype=torch.int64), "y is no class"),
+        ("labelled", 0.5, "y is no class"),
+        ("labelled", torch.zeros(3, dtype=torch.int64), "y is of 3 samples, and 4 are asked for"),
+        ("dropped", 1, r"give y as \(n, 1, H, W\)"),
+        ("dropped", torch.zeros(4, 3, 32, 32), r"give y as \(n, 1, H, W\)"),
+    ],
+)
+def test_a_y_that_does_not_fit(name: str, y: Any, sentence: str, make_updater: Make) -> None:
+    updater = make_updater(name)
+    with pytest.raises(UserError, match=sentence):
+        list(updater.sample(4, 0, y=y))
+
+
+def test_sources_are_read_for_these_samples_alone_and_come_once(
+    make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updater = make_updater("dropped")
+    read: list[int] = []
+    condition_at = updater.held_out.condition_at
+
+    def count(index: Tensor) -> Any:
+        read.extend(index.tolist())
+        return condition_at(index)
+
+    monkeypatch.setattr(updater.held_out, "condition_at", count)
+    updater.series(5, statistics="running").images([3])
+    assert len(read) == 1
+    updater.latents(range(64), 5)
+    first, second = read[1:33], read[33:]
+    assert sorted(first) == sorted(second) == list(range(32)) and first != second
+    assert read[0] == first[3]
+    updater.held_out = None
+    with pytest.raises(UserError, match="translates images"):
+        updater.latents([0], 5)
+
+
+def test_codes_are_truncated_by_the_network_that_samples(make_updater: Make) -> None:
+    updater = make_updater("styled", ema_decay=0.9)
+    for _ in range(2):
+        updater.update()
+    average = updater.average
+    assert torch.equal(average.w_mean, updater.gen.w_mean) and average.w_mean.any()
+    assert not torch.equal(average.mapping[0].weight, updater.gen.mapping[0].weight)
+    z, _ = updater.latents(range(3), 0)
+    w = average.mapping(z)
+    by_hand = updater.spec.to_native(average.draw(average.w_mean + 0.3 * (w - average.w_mean)))
+    torch.testing.assert_close(samples(updater, 3, truncation=0.3), by_hand.detach())
+    series = updater.series(0, truncation=0.3)
+    torch.testing.assert_close(series.draw(series.code(z)), by_hand.detach())
+
+
+def test_images_of_a_stage_are_shown_at_full_size() -> None:
+    x = torch.arange(4.0).reshape(1, 1, 2, 2)
+    expected = x.repeat_interleave(3, 2).repeat_interleave(3, 3)
+    assert torch.equal(full_size(x, (1, 6, 6)), expected)
+    assert full_size(expected, (1, 6, 6)) is expected
+
+
+def test_a_stage_is_not_cropped(make_updater: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    updater = make_updater("dcgan")  # 28x28, padded to 32x32
+    updater.generate = lambda gen, code, y: gen(code, y)[..., ::8, ::8]
+    (images,) = updater.sample(2, 0)
+    assert images.shape == (2, 1, 28, 28)
+    assert torch.equal(images[..., 6:14, 6:14], images[..., 6:7, 6:7].expand(-1, -1, 8, 8))
+
+
+def test_sources_of_another_size_give_images_of_another_size(make_updater: Make) -> None:
+    updater = make_updater("dropped")
+    y = torch.zeros(3, 1, 48, 64)
+    z, _ = updater.latents(range(3), 0)
+    assert updater.decode(z, y).shape == (3, 1, 48, 64)
+
+
+def test_training_does_not_depend_on_the_statistics_of_sampling(make_updater: Make) -> None:
+    states = []
+    for statistics in ("running", "standing:2", "batch"):
+        updater = make_updater("dcgan", statistics=statistics)
+        for _ in range(2):
+            updater.update()
+            list(updater.sample(5, 0))
+        states.append(updater.state_dict())
+    for state in states[1:]:
+        assert all(torch.equal(t, states[0][name]) for name, t in state.items())
+
+
+def test_statistics_that_are_none(make_updater: Make) -> None:
+    with pytest.raises(UserError, match="statistics is 'mine', but should be running, batch"):
+        make_updater("dcgan").series(0, statistics="mine")

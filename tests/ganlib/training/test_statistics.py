@@ -1,0 +1,34 @@
+"""Batch normalisation in sampling, against PyTorch's own."""
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from ganlib.training.statistics import of_the_batch, standing
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    layers = (nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Unflatten(1, (3, 1, 2)))
+    return nn.Sequential(*layers, nn.BatchNorm2d(3, momentum=0.3))
+
+
+def test_standing_statistics_are_those_of_update_bn() -> None:
+    gen, batches = network(), torch.randn(7, 5, 4)
+    before = {name: t.clone() for name, t in gen.state_dict().items()}
+    copy = standing(gen, lambda copy, k: copy(batches[k]), 7)
+    assert all(torch.equal(t, before[name]) for name, t in gen.state_dict().items())
+    update_bn(batches, gen)
+    for name in ("1.running_mean", "1.running_var", "4.running_mean", "4.running_var"):
+        torch.testing.assert_close(copy.state_dict()[name], gen.state_dict()[name])
+    torch.testing.assert_close(copy(batches[0]), gen.eval()(batches[0]))
+
+
+def test_statistics_of_the_batch_are_those_of_training_and_move_nothing() -> None:
+    gen, x = network(), torch.randn(5, 4)
+    before = {name: t.clone() for name, t in gen.state_dict().items()}
+    gen.eval()
+    with of_the_batch(gen):
+        found = gen(x)
+    assert all(torch.equal(t, before[name]) for name, t in gen.state_dict().items())
+    torch.testing.assert_close(found, gen.train()(x))
