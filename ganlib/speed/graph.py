@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ganlib.common.data import Batch, Loader
 from ganlib.common.errors import one_line
+from ganlib.speed.compiled import is_compiled
 from ganlib.training.updater import Updater
 
 WARM_UP = 3
@@ -190,7 +191,11 @@ class Graphs:
             return captured()
         if self._seen.get(phase, 0) == WARM_UP and not self.failed:
             return self._capture(phase)
-        return self._eager(phase) if self.failed or not self._graphs else self._warm_up(phase)
+        return self._warm_up(phase) if self._may_share_memory() else self._eager(phase)
+
+    def _may_share_memory(self) -> bool:
+        # what is compiled in an iteration may keep constants, which outlive it
+        return bool(self._graphs) and not (self.failed or is_compiled(self.updater))
 
     def _begin(self, stage: Hashable) -> None:
         """Nothing that was captured in another stage has the size of this one's batches."""

@@ -16,6 +16,7 @@ from ganlib import updater
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import TapeRecorder, prepare, tensors
 from ganlib.contract.test_contract import assert_same
+from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import WARM_UP, Graphs
 
 MAKERS = {
@@ -150,7 +151,18 @@ def test_nothing_that_lasts_is_made_while_a_later_phase_warms_up(
     assert_same(eager.state(), graphed.state())
 
 
-def test_the_test_above_can_fail() -> None:
+def test_what_is_compiled_meanwhile_stays_out_of_the_graphs_memory() -> None:
+    """It may keep constants."""
+    graphed, recorder = late("adam"), Watching()
+    graphed.perform = Graphs(graphed, recorder, pytest.fail)
+    type(graphed).loss_late = lambda self, x: x.square().mean()
+    compile_losses(graphed, pytest.fail, "eager")
+    for _ in range(8):
+        graphed.update()
+    assert len(graphed.perform._graphs) == 1 and not recorder.warmed
+
+
+def test_what_lasts_would_be_found() -> None:
     births, kept = Births(), []
     x = torch.ones(2)
     with births:
