@@ -78,6 +78,8 @@ class AlgorithmConfig(_Strict):
     """Adam's decay of the second moment."""
     lr_decay: Literal["none", "linear"] = "none"
     """linear: the learning rate falls to 0 at max_iter."""
+    lr_decay_start: Rate = 0.0
+    """The part of max_iter after which linear begins to fall."""
     ema_decay: Rate = 0.0
     """Decay of the averaged generator that sampling prefers; 0 keeps none. Ramps up from 0.18: at
     most (1 + k) / (10 + k) in iteration k, which counts from 1.

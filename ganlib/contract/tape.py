@@ -15,6 +15,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from ganlib.speed.graph import Recorder
+
 aten = torch.ops.aten
 READS = {aten._local_scalar_dense.default, aten.nonzero.default, aten.equal.default}
 Values = dict[str, Tensor]
@@ -92,23 +94,28 @@ def tensors(tree: Any) -> list[Tensor]:
     return [t for t in tree_leaves(tree) if isinstance(t, Tensor)]
 
 
-def record(
-    body: Callable[[], Values], random: torch.Generator
-) -> tuple[Values, Callable[[], None]]:
-    """What ganlib.speed.graph.Recorder asks for."""
-    tape, state = Tape(), random.get_state()
-    try:
-        with torch.random.fork_rng(), Waits(), tape:
-            values = body()
-    finally:
-        random.set_state(state)
-        tape.undo()
+class TapeRecorder(Recorder):
+    """What ganlib.speed.graph asks for, with a tape."""
 
-    def replay() -> None:
-        with torch.no_grad():
-            tape.replay(values)
+    def __call__(
+        self, body: Callable[[], Values], random: torch.Generator
+    ) -> tuple[Values, Callable[[], None]]:
+        tape, state = Tape(), random.get_state()
+        try:
+            with torch.random.fork_rng(), Waits(), tape:
+                values = body()
+        finally:
+            random.set_state(state)
+            tape.undo()
 
-    return values, replay
+        def replay() -> None:
+            with torch.no_grad():
+                tape.replay(values)
+
+        return values, replay
+
+
+record = TapeRecorder()
 
 
 def prepare(monkeypatch: Any, *updaters: Any) -> None:

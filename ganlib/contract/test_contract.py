@@ -14,6 +14,7 @@ from ganlib.registry import algorithms
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.descent import parameters_of
 from ganlib.training.guard import NonFiniteError
+from ganlib.training.stages import borders
 
 Make = Callable[..., Any]
 
@@ -22,6 +23,8 @@ def tensors(state: Any, path: str = "") -> dict[str, Tensor]:
     """Every tensor in nested dicts and lists, by its path."""
     if isinstance(state, Tensor):
         return {path: state}
+    if isinstance(state, str):
+        return {path: torch.tensor(list(state.encode()))}
     if not isinstance(state, dict | list | tuple):
         return {path: torch.tensor(state)}
     parts = dict(state) if isinstance(state, dict) else dict(enumerate(state))
@@ -93,8 +96,10 @@ def test_every_parameter_moves_by_its_own_loss_alone(
     for optimizer in updater.optimizer.values():
         optimizer.register_step_pre_hook(note_gradients)
     monkeypatch.setattr(updater, "step", watch)
-    for _ in range(2):
-        updater.update()
+    for first in borders(updater.stage, updater.config.max_iter):
+        updater.iteration = first
+        for _ in range(2):
+            updater.update()
     assert stepped - moved == set(unmoved)
     for name, reason in unmoved.items():
         assert reason

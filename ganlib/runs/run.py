@@ -123,8 +123,7 @@ def _start(settings: Settings, updater: Updater, out: Path, device: torch.device
     """What a run says first."""
     counts = ", ".join(
         f"{name} {sum(p.numel() for p in network.parameters()):,}"
-        for name, network in updater.named_children()
-        if name != "average"
+        for name, network in updater.trained.items()
     )
     verb = f"Continuing at iteration {updater.iteration}" if updater.iteration else "Training"
     shape = "x".join(map(str, updater.spec.image))

@@ -59,6 +59,7 @@ def train(
     adam_beta1: float = ...,
     adam_beta2: float = ...,
     lr_decay: Literal["none", "linear"] = ...,
+    lr_decay_start: float = ...,
     ema_decay: float = ...,
     dequantize: bool = ...,
     jitter: int = ...,

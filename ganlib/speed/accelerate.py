@@ -26,9 +26,12 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     precision.set_float32(s.precision)
     # shapes stay the same, so the search for the fastest convolutions is made once
     torch.backends.cudnn.benchmark = not s.deterministic
-    networks = [network for name, network in updater.named_children() if name != "average"]
+    networks = list(updater.trained.values())
     if s.checkpoint_blocks:
         _checkpoint(networks, s, say)
+    if s.precision == "bf16":
+        for network in updater.frozen.networks.values():
+            precision.compute_in_bf16(network)
     for network in networks:
         if s.precision == "bf16":
             precision.train_in_bf16(network)

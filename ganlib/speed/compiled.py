@@ -50,6 +50,11 @@ def compile_losses(updater: Updater, say: Say, backend: str = "inductor") -> Non
         setattr(updater, name, _Compiled(updater, name, say, backend))
 
 
+def is_compiled(updater: Updater) -> bool:
+    """Whether a loss is, or will be when it is first called."""
+    return any(isinstance(getattr(updater, name), _Compiled) for name in losses(updater))
+
+
 class _Compiled:
     """One loss; the eager method takes its place again if it cannot be compiled."""
 

@@ -6,41 +6,60 @@ captured iteration computes what an eager one does.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganlib.common.data import Batch, Loader
 from ganlib.common.errors import one_line
+from ganlib.speed.compiled import is_compiled
 from ganlib.training.updater import Updater
 
 WARM_UP = 3
 """Iterations of each phase that are run as they are: they make the optimizers' state, and let
 libraries choose their kernels."""
 KEPT = 4
-"""Graphs that are kept, one per phase; each holds the memory of an update."""
+"""Graphs that are kept, one per phase, of the stage that runs: those that were used last. Each
+holds the batches and the values of an update; the memory in between they share."""
 
 Values = dict[str, Tensor]
 
 
-class Recorder(Protocol):
+class Recorder:
     """Records what `body` does on the device without doing it."""
 
     def __call__(
         self, body: Callable[[], Values], random: torch.Generator
     ) -> tuple[Values, Callable[[], None]]:
         """Where the values of `body` will lie, and what does its work."""
+        raise NotImplementedError
+
+    def warming(self) -> AbstractContextManager[Any]:
+        """In this context, once something was recorded, a body runs as it is in the memory that is
+        recorded ones': nothing that is made in it may outlive it.
+        """
+        return nullcontext()
+
+    def outside(self) -> AbstractContextManager[Any]:
+        """In this context memory is as ever, within that one too."""
+        return nullcontext()
+
+    def forget(self) -> None:
+        """Nothing that was recorded is used any more."""
 
 
-class CudaRecorder:
-    """Captures on the current GPU; all graphs share one pool of memory, as only one runs at a
-    time.
+class CudaRecorder(Recorder):
+    """Captures on the current GPU; all graphs, and the iterations that warm up for one, share a
+    pool of memory, as only one runs at a time.
     """
 
     def __init__(self) -> None:
         self._pool: Any = None
+        self._using = ExitStack()
+        self._warm = False
 
     def __call__(
         self, body: Callable[[], Values], random: torch.Generator
@@ -54,17 +73,52 @@ class CudaRecorder:
         self._pool = self._pool or graph.pool()
         return values, graph.replay
 
+    @contextmanager
+    def warming(self) -> Iterator[None]:
+        self._warm = True
+        # memory is the pool's for this thread alone, so backward must not run in another
+        with torch.autograd.set_multithreading_enabled(False):
+            self._enter()
+            try:
+                yield
+            finally:
+                self._using.close()
+                self._warm = False
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        self._using.close()
+        try:
+            yield
+        finally:
+            if self._warm:
+                self._enter()
+
+    def forget(self) -> None:
+        self._pool = None
+
+    def _enter(self) -> None:
+        # of a MemPool it asks for the id alone, and graphs made this one without one
+        pool: Any = SimpleNamespace(id=self._pool)
+        self._using.enter_context(torch.cuda.use_mem_pool(pool))
+
 
 class Feed:
-    """A loader that can be told to give the same tensors in every iteration."""
+    """A loader that can be told to give the same tensors in every iteration.
 
-    def __init__(self, loader: Loader) -> None:
-        self.loader, self.given = loader, 0
+    around: the context in which it works, as what it keeps outlives an iteration.
+    """
+
+    def __init__(self, loader: Loader, around: Callable[[], AbstractContextManager[Any]]) -> None:
+        self.loader, self.around, self.given = loader, around, 0
         self.fixed: list[Batch] | None = None
 
     def __next__(self) -> Batch:
         self.given += 1
-        return next(self.loader) if self.fixed is None else self.fixed[self.given - 1]
+        if self.fixed is not None:
+            return self.fixed[self.given - 1]
+        with self.around():
+            return next(self.loader)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.loader, name)
@@ -113,7 +167,7 @@ class Captured:
 
 
 class Graphs:
-    """Does an updater's work: eagerly at first, then by one graph for each phase.
+    """Does an updater's work: eagerly at first, then by one graph for each phase of a stage.
 
     say: told once, in one line, if something cannot be captured; it then stays eager.
     """
@@ -121,31 +175,52 @@ class Graphs:
     def __init__(self, updater: Updater, record: Recorder, say: Callable[[str], None]) -> None:
         self.updater, self.record, self.say = updater, record, say
         self.failed = False
-        self._feeds: dict[Any, Feed] = {}
+        updater.streams.wrap(lambda loader: Feed(loader, record.outside))
         self._counts: dict[Hashable, dict[Any, int]] = {}  # batches per iteration, by phase
+        self._graphs: dict[Hashable, Captured] = {}  # the one that was used last comes last
         self._seen: dict[Hashable, int] = {}
-        self._graphs: dict[Hashable, Captured] = {}
+        self._stage: Hashable = None
 
     def __call__(self) -> Values:
         """The work of one update; the values hold until the next."""
+        if self.updater.current != self._stage:
+            self._begin(self.updater.current)
         phase = self.updater.phase(self.updater.iteration)
         if phase in self._graphs:
-            return self._graphs[phase]()
+            self._graphs[phase] = captured = self._graphs.pop(phase)
+            return captured()
         if self._seen.get(phase, 0) == WARM_UP and not self.failed:
             return self._capture(phase)
-        return self._eager(phase)
+        return self._warm_up(phase) if self._may_share_memory() else self._eager(phase)
+
+    def _may_share_memory(self) -> bool:
+        # what is compiled in an iteration may keep constants, which outlive it
+        return bool(self._graphs) and not (self.failed or is_compiled(self.updater))
+
+    def _begin(self, stage: Hashable) -> None:
+        """Nothing that was captured in another stage has the size of this one's batches."""
+        if self._graphs:
+            self._graphs = {}
+            self.record.forget()
+        self._stage, self._seen = stage, {}
+
+    def _warm_up(self, phase: Hashable) -> Values:
+        """In the memory of the graphs that there are, so that it need not be there twice."""
+        with self.record.warming():
+            values = self._eager(phase)
+        return {name: value.clone() for name, value in values.items()}
 
     def _eager(self, phase: Hashable) -> Values:
-        self._feeds = self.updater.streams.wrap(Feed)
-        for feed in self._feeds.values():
+        for feed in self.updater.streams.shown.values():
             feed.given = 0
         values = self.updater.iterate()
         self._seen[phase] = self._seen.get(phase, 0) + 1
-        self._counts[phase] = {key: feed.given for key, feed in self._feeds.items()}
+        feeds = self.updater.streams.shown
+        self._counts[phase] = {key: feed.given for key, feed in feeds.items()}
         return values
 
     def _capture(self, phase: Hashable) -> Values:
-        captured = Captured(self._feeds, self._counts[phase])
+        captured = Captured(self.updater.streams.shown, self._counts[phase])
         try:
             with captured.feeding():
                 captured.values, captured.replay = self.record(

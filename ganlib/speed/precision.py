@@ -26,16 +26,24 @@ def train_in_bf16(network: nn.Module) -> None:
     In evaluation mode it computes in float32, so a sample does not depend on how training was
     computed. Losses and penalties, outside of it, are float32.
     """
+    _override(network, lambda network: network.training)
+
+
+def compute_in_bf16(network: nn.Module) -> None:
+    """The same in evaluation mode too: for a network that does not train, and always is in it."""
+    _override(network, lambda network: True)
+
+
+def _override(network: nn.Module, wanted: Callable[[nn.Module], bool]) -> None:
     cls = type(network)
-    override(
-        network, {name: _in_bf16(getattr(cls, name)) for name in METHODS if hasattr(cls, name)}
-    )
+    methods = {name: getattr(cls, name) for name in METHODS if hasattr(cls, name)}
+    override(network, {name: _in_bf16(method, wanted) for name, method in methods.items()})
 
 
-def _in_bf16(method: Callable[..., Any]) -> Callable[..., Any]:
+def _in_bf16(method: Callable[..., Any], wanted: Callable[[nn.Module], bool]) -> Callable[..., Any]:
     @wraps(method)
     def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if not self.training:
+        if not wanted(self):
             return method(self, *args, **kwargs)
         kind = next(self.parameters()).device.type
         # without its cache, which torch.func.grad would find filled by another level

@@ -1,11 +1,12 @@
-"""One step of an optimizer: where weights move."""
+"""One step of an optimizer: where weights move; and what it keeps between steps."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 
 def parameters_of(optimizer: Optimizer) -> list[Tensor]:
@@ -48,6 +49,50 @@ def descend(
         group["lr"] = rate.masked_fill(~ok, 0).float()
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+
+
+def make_state(optimizer: Optimizer) -> None:
+    """Make what the optimizer keeps of the parameters that it has not moved yet, if that is known
+    to be zeros: a first step by gradients of 0 is taken, and forgotten.
+    """
+    if not _starts_from_zeros(optimizer):
+        return
+    parameters = parameters_of(optimizer)
+    new = [p for p in parameters if not optimizer.state.get(p)]
+    if new:
+        device = new[0].device
+        fresh = {id(p) for p in new}
+        zeros = [torch.zeros_like(p) if id(p) in fresh else None for p in parameters]
+        rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
+        kept = [group["lr"] for group in optimizer.param_groups]
+        twin = copy(optimizer)  # of the same state, without what is told of steps
+        descend(twin, zeros, rates, torch.zeros((), dtype=torch.bool, device=device))
+        for group, rate in zip(optimizer.param_groups, kept, strict=True):
+            group["lr"] = rate
+        _zero(optimizer, new)
+
+
+def forget(optimizer: Optimizer) -> bool:
+    """Let the optimizer be as a new one, in place, so that a captured graph finds it; False if it
+    is not known how.
+    """
+    known = _starts_from_zeros(optimizer)
+    if known:
+        _zero(optimizer, parameters_of(optimizer))
+    return known
+
+
+def _starts_from_zeros(optimizer: Optimizer) -> bool:
+    """Adagrad and others do not; SGD takes the first gradient whole, which dampening shows."""
+    dampened = any(group.get("dampening") for group in optimizer.param_groups)
+    return isinstance(optimizer, Adam | RMSprop | SGD) and not dampened
+
+
+def _zero(optimizer: Optimizer, parameters: Sequence[Tensor]) -> None:
+    for parameter in parameters:
+        for value in optimizer.state.get(parameter, {}).values():
+            if isinstance(value, Tensor):
+                value.zero_()
 
 
 def _as_strided_like(gradient: Tensor, parameter: Tensor) -> Tensor:

@@ -44,17 +44,23 @@ class Draws:
 
     def labels(self, n: int, marginal: Sequence[float]) -> Tensor:
         """int64 (n,): class k with the probability marginal[k]; UserError if there is none."""
-        if not marginal:
+        bounds, device = self.place_bounds(marginal), self._like().device
+        if bounds is None:
             raise UserError("This algorithm draws labels and the data set has none.")
-        device = self._like().device
-        if self._bounds is None or self._bounds.device != device:
-            # the last class takes what is left, so that rounding leaves no gap above it
-            bounds = torch.tensor(marginal, dtype=torch.float64).cumsum(0)[:-1]
-            self._bounds = bounds.float().to(device)
-        bounds = self._bounds
         return self.rows(
             n, lambda m, random: torch.bucketize(_uniform(m, device, random), bounds, right=True)
         )
+
+    def place_bounds(self, marginal: Sequence[float]) -> Tensor | None:
+        """What labels() looks up, on the device: made before an iteration, whose own memory may be
+        that of a graph. None if there are no classes.
+        """
+        device = self._like().device
+        if marginal and (self._bounds is None or self._bounds.device != device):
+            # the last class takes what is left, so that rounding leaves no gap above it
+            bounds = torch.tensor(marginal, dtype=torch.float64).cumsum(0)[:-1]
+            self._bounds = bounds.float().to(device)
+        return self._bounds
 
     def rows(self, n: int, draw: Callable[[int, torch.Generator], Tensor]) -> Tensor:
         """n rows of draw(m, generator), m the rows that all shares have together."""

@@ -1,7 +1,7 @@
 """How an iteration runs, whatever the algorithm does in it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,13 @@ from ganlib.training import ranks
 from ganlib.training.adaptation import Adaptation, require_calls
 from ganlib.training.average import average_of, follow, left_behind
 from ganlib.training.draws import Draws
+from ganlib.training.frozen import Frozen
 from ganlib.training.guard import Guard
 from ganlib.training.observation import checked
 from ganlib.training.passes import Passes
 from ganlib.training.sampler import Sampler
+from ganlib.training.sharing import Shared, Sharing, sort
+from ganlib.training.stages import Stage, check
 from ganlib.training.steps import Steps
 from ganlib.training.streams import Streams
 
@@ -34,6 +37,9 @@ class Iterating(Sampler):
     start_from: Callable[[Loader], None]
     optimizers: Callable[[], dict[str, Optimizer]]
     schedule: Callable[[int], dict[str, float]]
+    stage: Callable[[int], Stage]
+    begin: Callable[[Stage], None]
+    shared: ClassVar[Mapping[str, Sharing]]
     clock: Tensor
     bad: Tensor
     ada_seen: Tensor
@@ -47,13 +53,15 @@ class Iterating(Sampler):
     ) -> None:
         super().__init__(config, spec, networks)
         self.iteration = 0
-        self.now: dict[str, Tensor] = {}
+        self._now: dict[str, Tensor] = {}
+        self._runs = False  # an iteration does; else the one before self.iteration was the last
         self.register_buffer("clock", torch.tensor(0), persistent=False)
         self.register_buffer("bad", torch.tensor([-1, -1]), persistent=False)
         if config.ada_target:
             require_calls(type(self))
             self.register_buffer("ada_seen", torch.zeros(4))
         self.passes = Passes()
+        self.frozen = Frozen()
         self.streams = Streams(data, self.passes)
         self.random = Draws(self.passes, lambda: next(self.parameters()))
         self.setup()
@@ -63,8 +71,32 @@ class Iterating(Sampler):
             self.average = average_of(getattr(self, self.averaged))
         self.optimizer = self.optimizers()
         self.steps = Steps(self.optimizer, self.passes)
+        self._shared()  # a mistake in it is told now
         self.perform: Callable[[], dict[str, Tensor]] = self.iterate
         """How an update does its work: iterate(), or a captured graph of it."""
+
+    @property
+    def now(self) -> dict[str, Tensor]:
+        """What schedule() says of the iteration that runs or, between two, of the last one, which
+        is what samples are of: 0-dim tensors on the device.
+        """
+        if not self._now:
+            self._set_now()
+        return self._now
+
+    @property
+    def current(self) -> Stage:
+        """The stage of that iteration."""
+        return self.stage(self._latest)
+
+    @property
+    def trained(self) -> dict[str, nn.Module]:
+        """The networks that have weights to train, by name."""
+        return {
+            name: child
+            for name, child in self.named_children()
+            if name != "average" and any(True for _ in child.parameters())
+        }
 
     @property
     def guard(self) -> Guard:
@@ -82,23 +114,32 @@ class Iterating(Sampler):
         tensors, which hold until the next update.
         """
         self.prepare()
+        if self.iteration == 0 or self.current != self.stage(self.iteration - 1):
+            self.begin(self.current)
         observation = self.perform()
         self.iteration += 1
+        self._runs = False
         return observation
 
     def prepare(self) -> None:
-        """Write down what the next iteration is a function of: seeds, clock, scheduled numbers."""
+        """Write down what the next iteration is a function of: seeds, clock, scheduled numbers, the
+        size of its batches.
+        """
+        self._runs = True
+        self.steps.make_state()
+        self.streams.resize(self.current)
         seed = self.streams.get().seed
         self.random.generator.manual_seed(mix(seed, self.iteration, "update"))
         torch.manual_seed(mix(seed, self.iteration, "network", ranks.rank()))
+        self.random.place_bounds(self.spec.marginal)
         self.clock.fill_(self.iteration)
         self._set_now()
 
     def iterate(self) -> dict[str, Tensor]:
         """The work of one update, all of it on the device."""
         self.random.restart()
-        own = self._own_buffers() if self.passes.shares > 1 else []
-        values = self.passes.run(lambda: checked(self.update_core()), own)
+        buffers = self._shared() if self.passes.shares > 1 else Shared([], [], [])
+        values = self.passes.run(lambda: checked(self.update_core()), buffers)
         if self.config.ada_target:
             values |= self.adaptation.move()
         if self.average is not None:
@@ -111,10 +152,13 @@ class Iterating(Sampler):
         """Take each batch in so many passes, whose gradients are averaged; and only this rank's
         share of it, where there are several.
 
-        Raises UserError if the batch cannot be shared so.
+        Raises UserError if the batch cannot be shared so, or a later stage's cannot be made.
         """
         self.passes.count = passes
+        self.passes.forget()
+        self.streams.resize(self.stage(self.iteration))
         self.streams.split()
+        check(self.stage, self.config.max_iter, self.streams.get())
 
     @property
     def images(self) -> int:
@@ -132,27 +176,47 @@ class Iterating(Sampler):
             "modules": self.state_dict(),
             "optimizers": self.steps.state(),
             "positions": self.streams.state(),
+            "frozen": self.frozen.digests,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what state() gave; KeyError, ValueError or RuntimeError if it does not fit."""
-        self.iteration = state["iteration"]
+        self.iteration, self._now = state["iteration"], {}
+        self.frozen.check(state.get("frozen"))
         self.load_state_dict(state["modules"])
         self.steps.load_state(state["optimizers"])
         self.streams.load_state(state["positions"])
+        self.passes.forget()
         self.perform = self.iterate
 
-    def _own_buffers(self) -> list[Tensor]:
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Of nn.Module: how networks are moved, here the frozen ones too."""
+        for network in self.frozen.networks.values():
+            network._apply(fn)  # type: ignore[no-untyped-call]
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+
+    @property
+    def _latest(self) -> int:
+        return self.iteration if self._runs else max(0, self.iteration - 1)
+
+    def _shared(self) -> Shared:
         """What a share of the batch changes on its own: running statistics, spectral-norm vectors,
         an algorithm's state. Not the moving average's, which follow.
         """
         buffers = {name: b for name, b in self.named_buffers() if not name.startswith("average.")}
-        return [b for name, b in buffers.items() if name not in ("clock", "bad")]
+        own = {name: b for name, b in buffers.items() if name not in ("clock", "bad")}
+        return sort(own, self.shared)
 
     def _set_now(self) -> None:
-        weight, numbers = next(self.parameters()), self.schedule(self.iteration)
-        numbers["ema"] = left_behind(self.config.ema_decay, self.iteration + 1)
+        weight, numbers = next(self.parameters()), self.schedule(self._latest)
+        numbers["ema"] = self._left_behind(numbers.get("ema_decay"))
         for name, value in numbers.items():
-            if name not in self.now or self.now[name].device != weight.device:
-                self.now[name] = weight.new_empty(())
-            self.now[name].fill_(value)
+            if name not in self._now or self._now[name].device != weight.device:
+                self._now[name] = weight.new_empty(())
+            self._now[name].fill_(value)
+
+    def _left_behind(self, decay: float | None) -> float:
+        """How far the average goes towards the weights; decay: what schedule() says of it."""
+        if decay is not None:
+            return 1 - decay
+        return left_behind(self.config.ema_decay, self._latest + 1)

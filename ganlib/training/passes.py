@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from ganlib.training import ranks
+from ganlib.training.sharing import Shared
 
 R = TypeVar("R")
 Values = dict[str, Tensor]
@@ -26,7 +27,9 @@ class Passes:
         self.count, self.current = count, 0
         self._sums: list[Tensor] = []
         self._arrived = 0
+        self._rows: list[Tensor] = []
         self._result: Any = None
+        self._kept: list[list[Tensor]] = []  # of each pass its own buffers, between iterations
 
     @property
     def shares(self) -> int:
@@ -37,16 +40,20 @@ class Passes:
         """Which of them is this rank's pass k's."""
         return ranks.rank() * self.count + k
 
-    @torch.no_grad()
-    def run(self, body: Callable[[], Values], buffers: Sequence[Tensor]) -> Values:
-        """The means over all shares of what `body` returns for each; afterwards floating buffers
-        hold theirs.
+    def forget(self) -> None:
+        """Buffers were set from outside: all passes go on from what they are."""
+        self._kept = []
 
-        Between two meetings one pass runs, then the next. Each has `buffers` to itself.
+    @torch.no_grad()
+    def run(self, body: Callable[[], Values], buffers: Shared) -> Values:
+        """The means over all shares of what `body` returns for each; afterwards buffers are as
+        their sharing says, those of each pass's own the first one's.
+
+        Between two meetings one pass runs, then the next. Each has all `buffers` to itself.
         """
         found = self._in_turn(body, buffers)
         means = {name: _mean([values[name] for values in found]) for name in found[0]}
-        ranks.mean_([*(b for b in buffers if b.is_floating_point()), *means.values()])
+        ranks.mean_([*buffers.averaged, *means.values()])
         return means
 
     def meet(self, tensors: Sequence[Tensor], then: Callable[[list[Tensor]], R]) -> R:
@@ -64,18 +71,38 @@ class Passes:
             self._sums, self._arrived = [], 0
             ranks.mean_(means)
             self._result = then(means)
+        result: R = self._wait()
+        return result
+
+    def gather(self, x: Tensor) -> Tensor:
+        """The rows (n, ...) of all shares in the order of the whole batch, (n * shares, ...),
+        without a graph; not to be changed in place.
+        """
+        if self.count == 1:
+            return ranks.gather(x.detach())
+        self._rows.append(x.detach())
+        if len(self._rows) == self.count:
+            whole, self._rows = torch.cat(self._rows), []
+            self._result = ranks.gather(whole)
+        rows: Tensor = self._wait()
+        return rows
+
+    def _wait(self) -> Any:
+        """What the last pass to arrive has found."""
         parent = getcurrent().parent
         assert parent is not None, "a pass meets the others inside of run()"
         parent.switch()
-        result: R = self._result
-        return result
+        return self._result
 
-    def _in_turn(self, body: Callable[[], Values], buffers: Sequence[Tensor]) -> list[Values]:
+    def _in_turn(self, body: Callable[[], Values], shared: Shared) -> list[Values]:
         if self.count == 1:
             with torch.enable_grad():
                 return [body()]
-        self._sums, self._arrived = [], 0
-        own = [[b.clone() for b in buffers] for _ in range(self.count)]
+        self._sums, self._arrived, self._rows = [], 0, []
+        self._kept = self._kept or [_clones(shared.own) for _ in range(self.count)]
+        buffers = [*shared.averaged, *shared.equal, *shared.own]
+        of_all = [*shared.averaged, *shared.equal]
+        own = [[*_clones(of_all), *self._kept[k]] for k in range(self.count)]
         passes = [greenlet(body, getcurrent()) for _ in range(self.count)]
         found: list[Values] = []
         while not all(p.dead for p in passes):
@@ -87,8 +114,14 @@ class Passes:
                 if one.dead:
                     found.append(values)
         self.current = 0
-        _average(buffers, own)
+        _copy(buffers, own[0])
+        for buffer, *parts in zip(shared.averaged, *own, strict=False):
+            buffer.copy_(torch.stack(parts).mean(0))
         return found
+
+
+def _clones(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [t.clone() for t in tensors]
 
 
 def _copy(to: Sequence[Tensor], source: Sequence[Tensor]) -> None:
@@ -97,14 +130,6 @@ def _copy(to: Sequence[Tensor], source: Sequence[Tensor]) -> None:
     with _unsafe_preserve_version_counter(tuple(to)):
         for old, new in zip(to, source, strict=True):
             old.copy_(new)
-
-
-def _average(buffers: Sequence[Tensor], own: Sequence[Sequence[Tensor]]) -> None:
-    for buffer, *parts in zip(buffers, *own, strict=True):
-        if buffer.is_floating_point():
-            buffer.copy_(torch.stack(parts).mean(0))
-        else:
-            buffer.copy_(parts[0])
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:

@@ -119,6 +119,17 @@ def mean_(tensors: Sequence[Tensor]) -> None:
 
 
 @torch.no_grad()
+def gather(x: Tensor) -> Tensor:
+    """The rows (n, ...) of all ranks, one rank's after the other's, (n * count(), ...)."""
+    if count() == 1:
+        return x
+    x = x.contiguous()
+    parts = [torch.empty_like(x) for _ in range(count())]
+    dist.all_gather(parts, x)
+    return torch.cat(parts)
+
+
+@torch.no_grad()
 def broadcast_(tensors: Sequence[Tensor]) -> None:
     """Replace each tensor by rank 0's."""
     if count() > 1:

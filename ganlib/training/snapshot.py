@@ -25,13 +25,14 @@ class _Settings(BaseModel):
 
 
 class _State(BaseModel):
-    """Of an updater."""
+    """Of an updater. frozen: digests; snapshots of before there were any lack them."""
 
     model_config = ConfigDict(strict=True, arbitrary_types_allowed=True)
     iteration: int = Field(ge=0)
     modules: dict[str, Tensor]
     optimizers: dict[str, dict[int, dict[str, Any]]]
     positions: dict[str, int]
+    frozen: dict[str, str] = Field(default_factory=dict)
 
 
 class _Content(BaseModel):

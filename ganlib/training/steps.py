@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganlib.common.errors import UserError, did_you_mean
-from ganlib.training.descent import check_state, descend, parameters_of
+from ganlib.training.descent import check_state, descend, forget, make_state, parameters_of
 from ganlib.training.guard import Guard
 from ganlib.training.passes import Passes
 
@@ -23,6 +23,7 @@ class Steps:
     def __init__(self, optimizers: Mapping[str, Optimizer], passes: Passes) -> None:
         self._optimizers, self._passes = optimizers, passes
         self._rates = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
+        self._made = False
         self.reached: set[int] = set()
 
     def take(self, losses: dict[str, Tensor], factor: Tensor, guard: Guard) -> None:
@@ -31,7 +32,7 @@ class Steps:
         factor: 0-dim. Nothing moves once a loss or a gradient was not finite. UserError for a name
         that no optimizer has.
         """
-        self._check(losses)
+        self._check("step({}=...)", losses)
         last = next(reversed(losses))
         gradients = {
             name: torch.autograd.grad(
@@ -54,6 +55,22 @@ class Steps:
 
         self._passes.meet([*values, *given], step)
 
+    def make_state(self) -> None:
+        """Make all that the optimizers will keep, before the first step."""
+        if not self._made:
+            for optimizer in self._optimizers.values():
+                make_state(optimizer)
+            self._made = True
+
+    def reset(self, name: str) -> None:
+        """Let the optimizer of this name be as a new one, in place; UserError if there is none, or
+        it is of a kind of which that is not known.
+        """
+        self._check("reset('{}')", [name])
+        if not forget(self._optimizers[name]):
+            kind = type(self._optimizers[name]).__name__
+            raise UserError(f"reset('{name}'): a new {kind} does not start from zeros.")
+
     def state(self) -> dict[str, Any]:
         """What the optimizers keep of their parameters, by name."""
         return {name: o.state_dict()["state"] for name, o in self._optimizers.items()}
@@ -64,12 +81,13 @@ class Steps:
             check_state(optimizer, state[name])
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state[name], "param_groups": groups})
+        self._made = False
 
-    def _check(self, names: Iterable[str]) -> None:
+    def _check(self, call: str, names: Iterable[str]) -> None:
         for name in names:
             if name not in self._optimizers:
                 near = did_you_mean(name, self._optimizers)
-                raise UserError(f"step({name}=...): there is no optimizer '{name}'.{near}")
+                raise UserError(f"{call.format(name)}: there is no optimizer '{name}'.{near}")
 
     def _note(self, gradients: Mapping[str, Sequence[Tensor | None]]) -> None:
         for name, of_one in gradients.items():

@@ -6,6 +6,7 @@ from typing import Any
 from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.training.passes import Passes
+from ganlib.training.stages import Stage
 
 
 class Streams:
@@ -17,6 +18,9 @@ class Streams:
     def __init__(self, data: Loader | None, passes: Passes) -> None:
         self._passes = passes
         self._loaders = {} if data is None else {("", 0): data}
+        self._shown: dict[tuple[str, int], Any] = dict(self._loaders)
+        self._wrapper: Callable[[Loader], Any] = lambda loader: loader
+        self._stage: Stage | None = None
 
     def __bool__(self) -> bool:
         return bool(self._loaders)
@@ -29,8 +33,19 @@ class Streams:
             raise UserError("This updater was loaded to sample; it has no data to train on.")
         key = name, self._passes.current
         if key not in self._loaders:
-            self._loaders[key] = (like or self.get()).fork(name)
-        return self._loaders[key]
+            self._loaders[key] = loader = (like or self.get()).fork(name)
+            self._shown[key] = self._wrapper(loader)
+        shown: Loader = self._shown[key]
+        return shown
+
+    def resize(self, stage: Stage) -> None:
+        """The batches of this stage from the next one on, in all streams; UserError if they cannot
+        be shared so.
+        """
+        if stage != self._stage:
+            for loader in self._loaders.values():
+                loader.resize(stage.batch_size, stage.size)
+            self._stage = stage
 
     def split(self) -> None:
         """Give each pass its share of every batch; UserError if a batch cannot be shared so."""
@@ -40,13 +55,17 @@ class Streams:
             for name, loader in whole.items()
             for k in range(self._passes.count)
         }
+        self.wrap(self._wrapper)
 
-    def wrap(self, wrapper: Callable[[Loader], Any]) -> dict[tuple[str, int], Any]:
-        """All loaders by stream and pass, each in a `wrapper` that stands for it from now on."""
-        for key, loader in self._loaders.items():
-            if isinstance(loader, Loader):
-                self._loaders[key] = wrapper(loader)
-        return dict(self._loaders)
+    def wrap(self, wrapper: Callable[[Loader], Any]) -> None:
+        """Have each loader, also of streams to come, in a `wrapper` that stands for it."""
+        self._wrapper = wrapper
+        self._shown = {key: wrapper(loader) for key, loader in self._loaders.items()}
+
+    @property
+    def shown(self) -> dict[tuple[str, int], Any]:
+        """The loaders by stream and pass, in their wrappers."""
+        return dict(self._shown)
 
     def close(self) -> None:
         """End what the loaders run beside this process."""

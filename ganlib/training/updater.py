@@ -4,7 +4,8 @@ This page is what an algorithm writes and uses. How an iteration runs is in iter
 samples are in sampler.py.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from torch.optim import Adam, Optimizer
 from ganlib.common.data import DataSet, Loader
 from ganlib.common.net import Generator
 from ganlib.training.iterating import Iterating
+from ganlib.training.sharing import Sharing
+from ganlib.training.stages import Stage
 
 
 class Updater(Iterating):
@@ -23,11 +26,14 @@ class Updater(Iterating):
 
     config: the settings. spec: the shapes of the images. iteration: how many are done. clock: the
     same on the device, int64, 0-dim. now: what schedule() says for this iteration, 0-dim tensors on
-    the device.
+    the device. current: the stage() of this iteration. In generate(), which samples too, both are
+    those of the last iteration that ran.
     """
 
     averaged = "gen"
     """Name of the network that the moving average follows and that sample() uses."""
+    shared: ClassVar[Mapping[str, Sharing]] = {}
+    """How buffers are shared where a batch is, by name: {"pool": "equal"}; see sharing.py."""
 
     # ---- what an algorithm writes ------------------------------------------------------------
 
@@ -42,14 +48,12 @@ class Updater(Iterating):
 
     def start_from(self, data: Loader) -> None:
         """Then, where there are data to train on and before anything is made of the networks: let
-        weights start from a batch, make streams over other data.
+        weights start from a batch, make streams over other data, freeze() networks.
         """
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam per network, under its name."""
-        return {
-            name: self.adam(network) for name, network in self.named_children() if name != "average"
-        }
+        return {name: self.adam(network) for name, network in self.trained.items()}
 
     def generate(self, gen: Generator, code: Tensor, y: Tensor | None) -> Tensor:
         """Images from codes, z if gen has no others, float NCHW in [-1, 1]."""
@@ -59,17 +63,24 @@ class Updater(Iterating):
         """What the shape of an iteration depends on: equal phases do the same work."""
         return ()
 
+    def stage(self, iteration: int) -> Stage:
+        """The size of an iteration's batches and of the images in them; see stages.py."""
+        return Stage(self.config.batch_size)
+
+    def begin(self, stage: Stage) -> None:
+        """Before the first iteration of a stage: reset() optimizers."""
+
     def schedule(self, iteration: int) -> dict[str, float]:
         """Numbers that follow from the iteration alone; update_core() finds them as 0-dim tensors
-        in self.now. "lr" is the factor on every learning rate.
+        in self.now. "lr" is the factor on every learning rate; "ema_decay", if it is there, the
+        moving average's decay, in place of the settings' with its ramp.
         """
-        linear = self.config.lr_decay == "linear"
-        return {"lr": max(0.0, 1 - iteration / self.config.max_iter) if linear else 1.0}
+        c = self.config
+        t = max(0.0, (iteration / c.max_iter - c.lr_decay_start) / (1 - c.lr_decay_start))
+        return {"lr": max(0.0, 1 - t) if c.lr_decay == "linear" else 1.0}
 
     def rate(self) -> Tensor:
         """The factor on every learning rate in this step, 0-dim."""
-        if not self.now:
-            self._set_now()
         return self.now["lr"]
 
     def pictures(self, seed: int) -> dict[str, Tensor]:
@@ -127,6 +138,24 @@ class Updater(Iterating):
         a loss, as BEGAN's k_t, so that it is the same on every GPU.
         """
         return self.passes.meet([value.detach().clone()], lambda means: means[0])
+
+    def gather(self, x: Tensor) -> Tensor:
+        """The rows of all shares of the batch in its order, on every share, without a graph."""
+        return self.passes.gather(x)
+
+    def scatter(self, x: Tensor) -> Tensor:
+        """Of the whole batch's rows those of this share, as gather() had them from it."""
+        return x.chunk(self.passes.shares)[self.passes.share(self.passes.current)]
+
+    def freeze(self, name: str, network: nn.Module) -> None:
+        """In start_from(): have `network` as self.<name> to compute losses with. It does not train,
+        is in no snapshot, which only knows its weights by their digest, and samples need it not.
+        """
+        self.__dict__[name] = self.frozen.add(name, network, next(self.parameters()))
+
+    def reset(self, name: str) -> None:
+        """Let the optimizer of this name forget what it has seen."""
+        self.steps.reset(name)
 
     def saw_real(self, logits: Tensor) -> None:
         """Say what D gave a batch of real images in training mode, (N, ...), above 0 where it takes

@@ -17,7 +17,7 @@ from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import make_extractor
 from ganlib.sampling.export import load_export, write_card, write_weights
 from ganlib.sampling.model import Model
-from ganlib.speed.precision import train_in_bf16
+from ganlib.speed.precision import compute_in_bf16, train_in_bf16
 from ganlib.training.scoring import origin_of
 
 Make = Callable[..., Any]
@@ -57,9 +57,10 @@ def test_two_ranks_agree_and_are_one_process(algorithm: str, of_two_ranks: dict[
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_bfloat16_trains_and_samples_in_float32(algorithm: str) -> None:
     updater = small_updater(algorithm)
-    for name, network in updater.named_children():
-        if name != "average":
-            train_in_bf16(network)
+    for network in updater.trained.values():
+        train_in_bf16(network)
+    for network in updater.frozen.networks.values():
+        compute_in_bf16(network)
     observation = [updater.update() for _ in range(2)][-1]
     updater.check_finite()
     assert all(value.dtype == torch.float32 for value in observation.values())
@@ -70,6 +71,7 @@ def test_bfloat16_trains_and_samples_in_float32(algorithm: str) -> None:
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_an_export_samples_as_the_run_does(algorithm: str, tmp_path: Path) -> None:
     updater = small_updater(algorithm, ema_decay=0.9)
+    updater.to(memory_format=torch.channels_last)  # as an export is
     updater.update()
     settings = {"algorithm": algorithm, **updater.config.model_dump(mode="json")}
     model = Model(updater, settings, tmp_path, updater.images)

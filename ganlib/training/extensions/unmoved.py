@@ -32,8 +32,9 @@ class Unmoved(Extension):
 
     def _found(self, trainer: Trainer) -> Iterator[str]:
         updater = trainer.updater
-        # a part of a network may wait for a phase that is to come
-        waits = updater.phase(trainer.max_iter - 1) != updater.phase(trainer.iteration - 1)
+        # a part of a network may wait for a phase or a stage that is to come
+        now, last = trainer.iteration - 1, trainer.max_iter - 1
+        waits = updater.phase(last) != updater.phase(now) or updater.stage(last) != updater.current
         for network, module in updater.named_children():
             named = {f"{network}.{name}": p for name, p in module.named_parameters()}
             meant = [n for n, p in named.items() if p.requires_grad and n not in self.explained]

@@ -18,7 +18,7 @@ from ganlib.registry import algorithms
 from ganlib.speed import accelerate as speed
 from ganlib.speed import bench
 from ganlib.speed.bench import Cost, Flops, Row, Timing, Work
-from ganlib.speed.graph import WARM_UP, Graphs
+from ganlib.speed.graph import WARM_UP, Graphs, Recorder
 from ganlib.training.devices import pick_device
 
 Run = Callable[..., Result]
@@ -203,11 +203,12 @@ def test_modes_are_what_the_updater_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_is_not_captured_is_no_measurement_of_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(body: Any, random: Any) -> Any:
-        raise RuntimeError("operation not permitted when stream is capturing")
+    class Refusing(Recorder):
+        def __call__(self, body: Any, random: Any) -> Any:
+            raise RuntimeError("operation not permitted when stream is capturing")
 
     def accelerate(updater: Any, s: Any, iterations: int, say: Any) -> None:
-        updater.perform = Graphs(updater, refuse, say)
+        updater.perform = Graphs(updater, Refusing(), say)
 
     monkeypatch.setitem(bench.UNTIMED, "cpu", WARM_UP + 2)
     monkeypatch.setattr(bench, "accelerate", accelerate)

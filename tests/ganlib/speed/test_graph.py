@@ -1,7 +1,8 @@
 """Captured updates, with a stand-in for CUDA graphs that records operations on the CPU."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganlib.contract.tape import record
-from ganlib.speed.graph import KEPT, WARM_UP, Graphs
+from ganlib.speed.graph import KEPT, WARM_UP, CudaRecorder, Graphs
 
 Make = Callable[..., Any]
 SETTINGS: dict[str, Any] = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 60}
@@ -141,3 +142,43 @@ def test_a_number_in_torch_where_would_be_found_out(make_updater: Make) -> None:
     for _ in range(WARM_UP + 1):
         updater.update()
     assert len(said) == 1 and "would wait" in said[0]
+
+
+def test_what_was_used_last_is_kept(make_updater: Make) -> None:
+    """Phases that come in every cycle keep their graphs while others come and go."""
+    graphed = captured(make_updater("dcgan"))
+    graphed.phase = lambda k: "often" if k % 2 else k // (2 * WARM_UP + 2)
+    for _ in range((2 * WARM_UP + 2) * (KEPT + 2)):
+        graphed.update()
+    assert "often" in graphed.perform._graphs and len(graphed.perform._graphs) == KEPT
+
+
+def test_on_a_gpu_a_later_phase_warms_up_in_the_memory_of_the_graphs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """But for what works outside of it; whatever is raised."""
+    now: list[Any] = []
+
+    @contextmanager
+    def use_mem_pool(pool: Any) -> Iterator[None]:
+        now.append(pool.id)
+        yield
+        now.pop()
+
+    monkeypatch.setattr(torch.cuda, "use_mem_pool", use_mem_pool)
+    recorder = CudaRecorder()
+    with recorder.outside():
+        assert now == []
+    recorder._pool = (0, 7)
+    with pytest.raises(ValueError, match="here"), recorder.warming():
+        assert now == [(0, 7)] and not torch.autograd.is_multithreading_enabled()
+        with recorder.outside():
+            assert now == []
+        with pytest.raises(KeyError), recorder.outside():
+            raise KeyError
+        assert now == [(0, 7)]
+        raise ValueError("here")
+    assert now == [] and torch.autograd.is_multithreading_enabled()
+    with recorder.outside():
+        assert now == []
+    assert now == []

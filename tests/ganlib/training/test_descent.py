@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from torch.optim import SGD, Adam, Optimizer, RMSprop
+from torch.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
 
-from ganlib.training.descent import descend
+from ganlib.training.descent import descend, forget, make_state
 
 Make = Callable[[list[Tensor]], Optimizer]
 MAKERS: list[Make] = [
@@ -58,3 +58,70 @@ def test_a_gradient_may_have_other_strides_than_its_parameter() -> None:
     strange = gradient.contiguous(memory_format=torch.channels_last)
     descend(SGD([p], 1.0, fused=True), [strange], [torch.tensor(1.0)], torch.tensor(True))
     torch.testing.assert_close(p.detach(), start - gradient)
+
+
+STATEFUL: list[Make] = [
+    lambda p: Adam(p, 0.1, fused=True),
+    lambda p: Adam(p, 0.1, weight_decay=0.1, amsgrad=True),
+    lambda p: RMSprop(p, 0.1, momentum=0.9, centered=True),
+    lambda p: SGD(p, 0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+]
+
+
+def trained(optimizer: Optimizer, p: list[Tensor], steps: int = 3) -> None:
+    """By gradients that follow from the weights; the second parameter comes in late."""
+    for k in range(steps):
+        gradients = [p[0].detach().sin(), p[1].detach().cos() if k else None]
+        descend(optimizer, gradients, [torch.tensor(0.1)], torch.tensor(True))
+
+
+def content(optimizer: Optimizer) -> list[Tensor]:
+    kept = optimizer.state_dict()["state"]
+    return [torch.as_tensor(t) for number in sorted(kept) for t in kept[number].values()]
+
+
+@pytest.mark.parametrize("make", STATEFUL)
+def test_state_that_is_made_before_the_first_step_changes_nothing(make: Make) -> None:
+    p, q = parameters(), parameters()
+    lazy, early = make(p), make(q)
+    told: list[int] = []
+    early.register_step_pre_hook(lambda *_: told.append(0))
+    make_state(early)
+    assert all(map(torch.equal, p, q)) and not told and early.param_groups[0]["lr"] == 0.1
+    assert len(early.state) == 2 and not any(t.any() for t in content(early))
+    before = [t.data_ptr() for t in content(early)]
+    trained(lazy, p)
+    trained(early, q)
+    assert all(map(torch.equal, p, q))
+    assert all(map(torch.equal, content(lazy), content(early)))
+    assert [t.data_ptr() for t in content(early)] == before
+    make_state(early)
+    assert all(map(torch.equal, content(lazy), content(early)))
+
+
+@pytest.mark.parametrize("make", STATEFUL)
+def test_an_optimizer_that_forgets_is_a_new_one(make: Make) -> None:
+    p = parameters()
+    old = make(p)
+    trained(old, p)
+    q = [torch.nn.Parameter(t.detach().clone()) for t in p]
+    before = [t.data_ptr() for t in content(old)]
+    assert forget(old)
+    new = make(q)
+    trained(old, p)
+    trained(new, q)
+    assert all(map(torch.equal, p, q))
+    assert all(map(torch.equal, content(old), content(new)))
+    assert [t.data_ptr() for t in content(old)] == before
+
+
+def test_what_does_not_start_from_zeros_is_left_alone() -> None:
+    p = parameters()
+    for optimizer in (
+        Adagrad(p, 0.1, initial_accumulator_value=1),
+        SGD(p, momentum=0.9, dampening=0.5),
+    ):
+        before = [t.clone() for t in content(optimizer)]
+        make_state(optimizer)
+        assert not forget(optimizer)
+        assert all(map(torch.equal, before, content(optimizer)))

@@ -27,6 +27,7 @@ from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
 from ganlib.training.extensions.unmoved import Unmoved
 from ganlib.training.guard import NonFiniteError
+from ganlib.training.stages import Stage
 from ganlib.training.trainer import Extension, Trainer, every
 
 Make = Callable[..., Trainer]
@@ -174,19 +175,20 @@ def test_the_first_line_without_a_terminal_names_no_rate_that_nobody_knows(
     assert second.startswith("2/100000  0.25 it/s  4 days, 15:06:32 left  loss_")
 
 
-@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("later", ["", "phase", "stage"])
 def test_what_no_step_moves_is_said_once(
-    later: bool, make_trainer: Make, monkeypatch: pytest.MonkeyPatch
+    later: str, make_trainer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ganlib.training.extensions.unmoved.AFTER", 4)
     said = io.StringIO()
     trainer = make_trainer(Unmoved(Console(file=said, width=200), ["gen.known"]), max_iter=9)
     updater = trainer.updater
-    updater.phase = lambda iteration: later and iteration > 6
+    updater.phase = lambda iteration: later == "phase" and iteration > 6
+    updater.stage = lambda iteration: Stage(4, None, int(later == "stage" and iteration > 6))
     for name in ("spare", "known"):
         updater.gen.register_parameter(name, torch.nn.Parameter(torch.ones(1)))
     updater.judge = torch.nn.Linear(2, 2)
-    updater.frozen = torch.nn.Linear(2, 2).requires_grad_(False)
+    updater.fixed = torch.nn.Linear(2, 2).requires_grad_(False)
     updater.optimizer.update(updater.optimizers())  # which know of all this
     lines = []
     trainer.extend(Counted(lambda: lines.append(said.getvalue())))

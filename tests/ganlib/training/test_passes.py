@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
 from ganlib.training.passes import Passes
+from ganlib.training.sharing import Shared
+from ganlib.training.updater import Updater
 
+NOTHING = Shared([], [], [])
 Make = Callable[..., Any]
 
 
@@ -62,7 +65,7 @@ def test_a_mean_is_the_same_in_every_pass() -> None:
         seen.append(passes.current)
         return {"value": value, "half": value / 2}
 
-    assert passes.run(body, []) == {"value": 37.0, "half": 18.5}
+    assert passes.run(body, NOTHING) == {"value": 37.0, "half": 18.5}
     assert seen == [37.0, 0, 37.0, 1, 37.0, 2]
 
 
@@ -76,9 +79,10 @@ def test_an_error_in_a_pass_is_an_error() -> None:
         return {}
 
     with pytest.raises(ValueError, match="here"):
-        passes.run(body, [])
+        passes.run(body, NOTHING)
     one = torch.ones(())
-    assert passes.run(lambda: passes.meet([one], lambda means: {"x": means[0]}), []) == {"x": 1}
+    met = passes.run(lambda: passes.meet([one], lambda means: {"x": means[0]}), NOTHING)
+    assert met == {"x": 1}
 
 
 def test_a_batch_that_cannot_be_shared(make_updater: Make) -> None:
@@ -99,3 +103,66 @@ def test_a_resumed_run_in_passes_goes_on_bitwise(make_updater: Make) -> None:
         second.update()
     pairs = zip(straight.state_dict().values(), second.state_dict().values(), strict=True)
     assert all(torch.equal(x, y) for x, y in pairs)
+
+
+def test_rows_are_gathered_in_the_order_of_the_batch(make_updater: Make) -> None:
+    """Exact copies, without a graph, and each share has its own back."""
+    updater = make_updater("dcgan", batch_size=6)
+    updater.split(3)
+    weight = next(updater.dis.parameters())
+    found: list[Tensor] = []
+
+    def update_core() -> dict[str, Tensor]:
+        x, _ = next(updater.data)
+        whole = updater.gather(x * weight.sum())
+        assert not whole.requires_grad and len(whole) == 6
+        again = updater.gather(updater.scatter(whole))
+        found.extend([whole, again, updater.scatter(whole), x])
+        return {}
+
+    updater.update_core = update_core
+    updater.update()
+    alone = make_updater("dcgan", batch_size=6)
+    wanted = next(alone.data).x * weight.sum()
+    for k in range(3):
+        whole, again, own, x = found[4 * k : 4 * k + 4]
+        assert torch.equal(whole, wanted) and torch.equal(again, wanted)
+        assert torch.equal(own, x * weight.sum())
+
+
+class Sharing(Updater):
+    """Adds to three buffers what differs, or not, between shares."""
+
+    shared = {"equal": "equal", "own": "own"}
+
+    def setup(self) -> None:
+        for name in ("followed", "equal", "own"):
+            self.register_buffer(name, torch.tensor(0.1))
+
+    def update_core(self) -> dict[str, Tensor]:
+        own = next(self.data).x.sum()
+        self.followed += own
+        self.equal += self.gather(own[None]).sum()
+        self.mean(own)  # where the other passes run, with buffers of their own
+        self.followed += own
+        self.own += own
+        return {"own": self.own.clone()}
+
+
+def test_buffers_are_shared_as_they_say(make_updater: Make) -> None:
+    like = make_updater("dcgan", batch_size=6)
+    updater = Sharing(like.config, like.data, like.spec, {"gen": like.gen, "dis": like.dis})
+    updater.split(3)
+    batches = make_updater("dcgan", batch_size=6).data
+    mean, equal, own = torch.full((), 0.1), torch.full((), 0.1), torch.full((3,), 0.1)
+    for _ in range(2):
+        sums = torch.stack([part.sum() for part in next(batches).x.chunk(3)])
+        mean = torch.stack([mean + s + s for s in sums]).mean(0)
+        equal, own = equal + sums.sum(), own + sums
+        observed = updater.update()
+        assert torch.equal(updater.followed, mean)
+        assert torch.equal(updater.equal, equal)
+        assert torch.equal(updater.own, own[0]) and torch.equal(observed["own"], own.mean())
+    updater.load_state(updater.state())
+    sums = torch.stack([part.sum() for part in next(batches).x.chunk(3)])
+    assert torch.equal(updater.update()["own"], (own[0] + sums).mean())

@@ -9,6 +9,7 @@ import torch
 from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.errors import UserError
 from ganlib.training.passes import Passes
+from ganlib.training.stages import Stage
 from ganlib.training.streams import Streams
 
 Make = Callable[..., Any]
@@ -59,22 +60,49 @@ def test_a_stream_may_be_over_other_data(toy_data: Callable[..., DataSet]) -> No
     assert len(streams.get("many").data) == 32
 
 
-def test_all_loaders_are_wrapped_once_and_closed(toy_data: Callable[..., DataSet]) -> None:
+class Wrapper:
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+
+def test_all_loaders_are_wrapped_those_to_come_too(toy_data: Callable[..., DataSet]) -> None:
+    passes = Passes()
+    streams, loader = make(passes, toy_data)
+    streams.get("other")
+    streams.wrap(Wrapper)
+    first = streams.shown
+    assert first.keys() == {("", 0), ("other", 0)} and first["", 0].loader is loader
+    assert isinstance(streams.get(), Wrapper) and streams.shown == first
+    passes.count = 2
+    streams.split()
+    assert all(isinstance(w, Wrapper) and w.loader.ranks == 2 for w in streams.shown.values())
+
+
+def test_all_loaders_are_closed(
+    toy_data: Callable[..., DataSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed: list[str] = []
-
-    class Wrapper:
-        def __init__(self, loader: Loader) -> None:
-            self.stream = loader.stream
-
-        def close(self) -> None:
-            closed.append(self.stream)
-
+    monkeypatch.setattr(Loader, "close", lambda self: closed.append(self.stream))
     streams, _ = make(Passes(), toy_data)
     streams.get("other")
-    first = streams.wrap(Wrapper)
-    assert first.keys() == {("", 0), ("other", 0)} and streams.wrap(Wrapper) == first
+    streams.wrap(Wrapper)
     streams.close()
     assert closed == ["", "other"]
+
+
+def test_all_loaders_follow_a_stage(toy_data: Callable[..., DataSet]) -> None:
+    passes = Passes(2)
+    streams, _ = make(passes, toy_data)
+    streams.get("other")
+    streams.split()
+    streams.resize(Stage(8, (14, 7)))
+    shapes = []
+    for passes.current in (0, 1):
+        shapes += [next(streams.get(name)).x.shape for name in ("", "other", "made later")]
+    assert shapes == 6 * [(4, 1, 14, 7)]
+    assert streams.state() == {"": 8, "other": 8, "made later": 8}
+    with pytest.raises(UserError, match="3 images cannot be shared in 2 parts"):
+        streams.resize(Stage(3))
 
 
 def test_without_data_there_is_nothing_to_train_on() -> None:

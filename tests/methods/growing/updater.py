@@ -1,0 +1,52 @@
+"""Three stages: images of a quarter and a half of the size, then whole ones."""
+
+from torch import Tensor, nn
+
+from ganlib import AlgorithmConfig, config, updater
+from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
+from ganlib.training.stages import Stage, Stages
+
+
+class Config(AlgorithmConfig):
+    stage_images: config.Count = 32
+    """Real images in each of the first two stages, and twice as many as a new size fades in for.
+    The paper's are 1,200,000."""
+
+
+class Updater(updater.Updater):
+    def setup(self) -> None:
+        _, height, width = self.spec.image
+        n, batch = self.config.stage_images, self.config.batch_size
+        quarter, half = (height // 4, width // 4), (height // 2, width // 2)
+        self.stages = Stages([(n, 2 * batch, quarter), (n, batch, half), (n, batch, None)])
+
+    def stage(self, iteration: int) -> Stage:
+        return self.stages.at(iteration)
+
+    def begin(self, stage: Stage) -> None:
+        self.reset("gen")
+        self.reset("dis")
+
+    def schedule(self, iteration: int) -> dict[str, float]:
+        alpha = self.stages.inside(iteration) / (self.config.stage_images / 2)
+        return {**super().schedule(iteration), "alpha": min(1.0, alpha)}
+
+    def generate(self, gen: nn.Module, z: Tensor, y: Tensor | None) -> Tensor:
+        return gen(z, self.current.number, self.now["alpha"])
+
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor, level: int, alpha: Tensor) -> Tensor:
+        return loss_dis_softplus(self.dis(x_real, level, alpha), self.dis(x_fake, level, alpha))
+
+    def loss_gen(self, z: Tensor, level: int, alpha: Tensor) -> Tensor:
+        return loss_gen_softplus(self.dis(self.gen(z, level, alpha), level, alpha))
+
+    def update_core(self) -> dict[str, Tensor]:
+        level, alpha = self.current.number, self.now["alpha"]
+        x_real, _ = next(self.data)
+        n = len(x_real)
+        loss_dis = self.loss_dis(x_real, self.fake(self.hidden(n)), level, alpha)
+        self.step(dis=loss_dis)
+
+        loss_gen = self.loss_gen(self.hidden(n), level, alpha)
+        self.step(gen=loss_gen)
+        return {"loss_dis": loss_dis, "loss_gen": loss_gen}
