@@ -51,7 +51,13 @@ def open_dataset(
     lazy = getattr(getmodule(load), "lazy", None)
     if lazy is not None and size is None and crop is not None:
         return cast(DataSet, lazy(place, split, crop))
-    data = load(place, split, size)
+    return brought_to(load(place, split, size), size, crop)
+
+
+def brought_to(data: DataSet, size: int | None, crop: int | None = None) -> DataSet:
+    """`data` with images of this side, None for their own, then cropped; what is in memory stays
+    there.
+    """
     wanted = resized(data, size)
     if wanted is not data and isinstance(data.x, Tensor):
         wanted = collect(as_stream(wanted))

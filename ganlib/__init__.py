@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ganlib.common.net import Generator
     from ganlib.config import AlgorithmConfig
     from ganlib.registry import Algorithm
-    from ganlib.runs.run import train
+    from ganlib.runs.train import train
     from ganlib.sampling.model import Model, load
     from ganlib.training import updater
     from ganlib.training.trainer import Extension, every
@@ -46,7 +46,7 @@ _HOME = {
     "UserError": "ganlib.common.errors",
     "every": "ganlib.training.trainer",
     "load": "ganlib.sampling.model",
-    "train": "ganlib.runs.run",
+    "train": "ganlib.runs.train",
 }
 
 
@@ -67,3 +67,8 @@ def __getattr__(name: str) -> Any:
 
         return import_module("ganlib.training.updater")
     raise AttributeError(f"module 'ganlib' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    # what is for users: completion and help() show it
+    return [*__all__, "__version__"]

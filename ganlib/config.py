@@ -122,6 +122,9 @@ class RunConfig(_Strict):
 
     algorithm: str
     """Name of the algorithm; --list shows all."""
+    preset: str | None = None
+    """Settings that the algorithm's folder has under this name, below those that are given. quick:
+    some minutes of a CPU."""
     dataset: str = "fashion_mnist"
     """Name of a data set, a folder of images, or an .h5 file."""
     data_root: Path | None = None

@@ -9,6 +9,7 @@ from ganlib.evaluation.comparison.values import differing
 ELSEWHERE = {"algorithm", "dataset", "size", "seed"}
 """Settings that a table shows in a place of their own."""
 NO_RECIPE = {
+    "preset",
     "data_root",
     "out",
     "gpu",

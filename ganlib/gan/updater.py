@@ -25,6 +25,10 @@ class Config(config.AlgorithmConfig):
     """
     loss: Literal["nonsaturating", "minimax"] = "nonsaturating"
     """What G descends: nonsaturating, as the authors' code; minimax, as their equation 1."""
+    n_dis: config.Count = 1
+    """Algorithm 1's k, the discriminator's steps for each of the generator's. 1: both at once, as
+    the authors' code; more: one after the other, each with fresh samples, as the paper prints it.
+    """
     batch_size: config.Count = 100
     """Images in a batch (of all GPUs together)."""
     max_iter: config.Count = 125_000
@@ -50,7 +54,7 @@ class Config(config.AlgorithmConfig):
 
 
 class Updater(updater.Updater):
-    """Section 3 of the paper with one step of D per step of G, both from the weights before it."""
+    """Section 3 of the paper, Algorithm 1."""
 
     config: Config
     gen: Generator
@@ -92,12 +96,38 @@ class Updater(updater.Updater):
         loss_dis = losses.loss_dis_softplus(y_real, y_fake) / 2
         return LOSSES_GEN[self.config.loss](y_fake), loss_dis, y_real
 
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
+        """(E softplus(-D(x)) + E softplus(D(G(z)))) / 2, and D(x)."""
+        y_real = self.dis(x_real)
+        return losses.loss_dis_softplus(y_real, self.dis(x_fake)) / 2, y_real
+
+    def loss_gen(self, z: Tensor) -> Tensor:
+        """G's loss as the settings name it."""
+        return LOSSES_GEN[self.config.loss](self.dis(self.gen(z)))
+
     def update_core(self) -> dict[str, Tensor]:
         self._set_momentum()
+        return self.at_once() if self.config.n_dis == 1 else self.in_turn()
+
+    def at_once(self) -> dict[str, Tensor]:
+        """The authors' code: one step of both from the same samples."""
         x_real, _ = next(self.data)
         loss_gen, loss_dis, y_real = self.loss_both(x_real, self.hidden(len(x_real)))
         self.step(gen=loss_gen, dis=loss_dis)
         self.saw_real(y_real)
+        return {"loss_dis": loss_dis, "loss_gen": loss_gen}
+
+    def in_turn(self) -> dict[str, Tensor]:
+        """Algorithm 1: k steps of D, then one of G."""
+        for _ in range(self.config.n_dis):
+            x_real, _ = next(self.data)
+            n = len(x_real)
+            loss_dis, y_real = self.loss_dis(x_real, self.fake(self.hidden(n)))
+            self.step(dis=loss_dis)
+            self.saw_real(y_real)
+
+        loss_gen = self.loss_gen(self.hidden(n))
+        self.step(gen=loss_gen)
         return {"loss_dis": loss_dis, "loss_gen": loss_gen}
 
     def _set_momentum(self) -> None:

@@ -6,8 +6,10 @@ import torch
 
 from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
 from ganlib.common.datasets._stream import NoSuchSplit
+from ganlib.common.errors import UserError
+from ganlib.common.given import GIVEN
 from ganlib.common.seeds import mix
-from ganlib.common.sources import open_dataset
+from ganlib.common.sources import brought_to, open_dataset
 from ganlib.registry import algorithms
 from ganlib.runs.settings import Settings
 from ganlib.training import memory, ranks
@@ -21,7 +23,7 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
     condition = settings.algorithm.condition
     translates = condition in ("images", "unpaired")
     with ranks.first_alone():  # it downloads what is to be downloaded
-        data = open_dataset(s.dataset, s.data_root, "train", s.size, s.crop)
+        data = _training_set(settings)
         test = _test_set(settings) if settings.evaluates or translates else None
     spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
     _check_batch(settings, spec, device)
@@ -43,8 +45,19 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
     return updater, test
 
 
+def _training_set(settings: Settings) -> DataSet:
+    s = settings.run
+    if settings.data is not None:
+        return brought_to(settings.data, s.size, s.crop)
+    if s.dataset == GIVEN:
+        raise UserError("This run was trained on data given in Python: give them again, dataset=.")
+    return open_dataset(s.dataset, s.data_root, "train", s.size, s.crop)
+
+
 def _test_set(settings: Settings) -> DataSet | None:
     s = settings.run
+    if settings.data is not None:
+        return None
     try:
         return open_dataset(s.dataset, s.data_root, "test", s.size, s.crop)
     except NoSuchSplit:

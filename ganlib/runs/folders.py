@@ -114,7 +114,7 @@ def find_unfinished(settings: Settings, data: Mapping[str, Any]) -> Path | None:
     data: a fingerprint. Raises NothingToResume if a run with these settings has finished, or with
     the differences if every unfinished run has other settings or data.
     """
-    differences = ""
+    differences, longer = "", None
     for run in _started(settings):
         finished, old = (run / "DONE").exists(), read_settings(run)
         recorded = peek_snapshot(newest_snapshot(run)).get("data")
@@ -125,8 +125,14 @@ def find_unfinished(settings: Settings, data: Mapping[str, Any]) -> Path | None:
             raise NothingToResume(
                 f"{run} has finished with these settings; leave --resume out to repeat it."
             )
+        if not words and finished:
+            longer = longer or run
         if not finished:
             differences = differences or f"{run} differs: {words}"
+    if longer is not None:
+        raise NothingToResume(
+            f"{longer} has finished at its --max-iter: --resume {longer} takes it on to this one."
+        )
     if differences:
         raise NothingToResume(
             f"No unfinished run has these settings. {differences}. "

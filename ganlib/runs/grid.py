@@ -15,7 +15,7 @@ from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs import folders
 from ganlib.runs.run import gather, run
-from ganlib.runs.settings import Settings, read_yaml
+from ganlib.runs.settings import Settings, part_of, read_yaml
 from ganlib.sampling.model import Model
 
 
@@ -137,19 +137,18 @@ def _run(settings: Settings, console: Console) -> Model:
 
 
 def _part(file: Mapping[str, Any], algorithm: str, chosen: Sequence[str]) -> dict[str, Any]:
-    """What a settings file says to one algorithm."""
-    own = file.get(algorithm) or {}
-    if not isinstance(own, Mapping):
-        raise UserError(f"'{algorithm}:' in the settings file should hold settings of its own.")
-    shared = {name: value for name, value in file.items() if name not in algorithms.names()}
+    """What a settings file says to one algorithm; UserError for what it says to all and only some
+    have.
+    """
+    part = part_of(file, algorithm)
     known = {*RunConfig.model_fields, *algorithms[algorithm].config.model_fields}
-    for name in shared:
+    for name in file.keys() & part.keys():
         if name not in known and (having := owners(name, chosen)):
             raise UserError(
                 f"{algorithm} has no setting '{name}': in the settings file of a grid, write it "
                 f"under '{having[0]}:'."
             )
-    return {**shared, **own}
+    return part
 
 
 def owners(name: str, among: Sequence[str]) -> list[str]:

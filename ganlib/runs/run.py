@@ -17,7 +17,14 @@ from ganlib.registry import add_plugins
 from ganlib.runs import failures, folders
 from ganlib.runs.building import build
 from ganlib.runs.resuming import go_on, take_weights
-from ganlib.runs.settings import Settings, plugin_folders, read_yaml, resolve
+from ganlib.runs.settings import (
+    Settings,
+    part_of,
+    plugin_folders,
+    preset_of,
+    read_yaml,
+    resolve,
+)
 from ganlib.runs.watching import list_extensions
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate
@@ -27,25 +34,19 @@ from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
 
 
-def train(**settings: Any) -> Model:
-    """Train as `python train.py` does, in Python: train(algorithm="sngan", max_iter=1000, gpu=-1).
-
-    Every flag is an argument (`config` too: a YAML file or a mapping). Returns the trained model;
-    its files are in `.out`. Raises ganlib.UserError where the command line exits with status 2.
-    """
-    return run(gather(settings))
-
-
 def gather(values: Mapping[str, Any]) -> Settings:
-    """Checked settings from what was given: a snapshot's to resume < `config` (a file or a mapping)
-    < the rest.
+    """Checked settings from what was given: a snapshot's to resume < the preset's < `config` (a
+    file or a mapping) < the rest.
     """
     given = {name: value for name, value in values.items() if name != "config"}
     config = values.get("config") or {}
     file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
     for folder in plugin_folders(given.get("plugin_dir") or file.get("plugin_dir")):
         add_plugins(folder)
-    return resolve(settings_to_resume(given.get("resume")), file, given)
+    old = settings_to_resume(given.get("resume"))
+    name = str({**old, **file, **given}.get("algorithm"))
+    file = part_of(file, name)
+    return resolve(old, preset_of(name, {**file, **given}.get("preset")), file, given)
 
 
 def settings_to_resume(resume: str | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -18,11 +18,16 @@ from ganlib.common.errors import UserError, did_you_mean, one_line
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
 
+if TYPE_CHECKING:
+    from ganlib.common.data import DataSet
+    from ganlib.training.trainer import Extension
+
 M = TypeVar("M", bound=BaseModel)
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
 EXAMPLES = "example_configs"
-ALIASES = {"batchsize": "batch_size"}  # chainer-gan-lib's spellings
+ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha"}
+"""Other spellings: chainer-gan-lib's, and what most others call Adam's rate."""
 
 # what two runs must share for one to be the continuation of the other
 _TRAJECTORY = (
@@ -41,10 +46,16 @@ _TRAJECTORY = (
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a run, checked."""
+    """All settings of a run, checked.
+
+    data, extensions: what was given in Python and no file can name; None for the data set of the
+    settings.
+    """
 
     run: RunConfig
     algorithm: AlgorithmConfig
+    data: "DataSet | None" = None
+    extensions: "tuple[Extension, ...]" = ()
 
     def flat(self) -> dict[str, Any]:
         """Every setting by name, as plain types for YAML, JSON and snapshots."""
@@ -111,6 +122,32 @@ def _example(path: Path) -> Path:
         if found.is_file():
             return found
     return path
+
+
+def part_of(file: Mapping[str, Any], algorithm: str) -> dict[str, Any]:
+    """What a settings file says to one algorithm: what stands under other algorithms' names is for
+    them, what stands under its own for it alone.
+    """
+    own = file.get(algorithm) if algorithm in algorithms.names() else None
+    if not isinstance(own or {}, Mapping):
+        raise UserError(f"'{algorithm}:' in the settings file should hold settings of its own.")
+    sections = {name for name in file if name in algorithms.names()}
+    shared = {name: value for name, value in file.items() if name not in sections}
+    return {**shared, **(own or {})}
+
+
+def preset_of(algorithm: str, preset: str | None) -> dict[str, Any]:
+    """The settings in the file <preset>.yaml of the algorithm's folder; UserError with those there
+    are if there is none.
+    """
+    if preset is None or algorithm not in algorithms.names():
+        return {}
+    source = algorithms.check(algorithm).source
+    found = {} if source is None else {p.stem: p for p in sorted(source.parent.glob("*.yaml"))}
+    if preset not in found:
+        have = f"It has: {', '.join(found)}." if found else "It has none."
+        raise UserError(f"{algorithm} has no preset '{preset}'. {have}")
+    return read_yaml(found[preset])
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,6 +1,6 @@
 """A trained generator, from a snapshot file alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganlib.common.data import DataSpec
+from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.pictures import apart, grid
+from ganlib.common.pictures import apart, grid, scatter
 from ganlib.config import RunConfig
-from ganlib.registry import algorithms
+from ganlib.evaluation import Score
+from ganlib.registry import add_plugins, algorithms
+from ganlib.sampling.card import as_html, newest_scores
+from ganlib.sampling.scoring import evaluate
 from ganlib.sampling.sources import give_sources
 from ganlib.training import assembly, devices
 from ganlib.training.snapshot import read_snapshot, snapshot_at
@@ -66,8 +69,45 @@ class Model:
         truncation: float | None = None,
         y: int | Tensor | None = None,
     ) -> Image.Image:
-        """n images in one picture; a notebook shows it."""
+        """n images in one picture; a notebook shows it. Of points, at least 1,000 dots."""
+        if self.spec.native == POINTS:
+            return scatter(self.sample(max(n, 1000), seed, truncation=truncation, y=y))
         return grid(apart(self.sample(n, seed, truncation=truncation, y=y), self.spec.frames))
+
+    def evaluate(
+        self,
+        n: int = 10_000,
+        metrics: Sequence[str] = ("is", "fid"),
+        dataset: Any = None,
+        extractor: str | None = None,
+        seed: int = 0,
+        truncation: float | None = None,
+        statistics: str | None = None,
+    ) -> Mapping[str, Score]:
+        """Scores of n samples by name, each with its protocol, as `ganlib evaluate` has them.
+
+        dataset: the real images, by default those of the run: a name, a path, or what train()
+        takes. extractor: by default the run's, or the data set's own. UserError for what is
+        missing.
+        """
+        more = (extractor, seed, truncation, statistics)
+        return evaluate(self.updater, self.settings, n, metrics, dataset, *more)
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.spec.native))
+        return (
+            f"<{self.settings['algorithm']}, {shape}, iteration {self.updater.iteration}: "
+            f"{self.out}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        try:
+            picture = self.grid()
+        except UserError:  # a translator without its sources
+            picture = None
+        name, iteration = self.settings["algorithm"], f"{self.updater.iteration:,}"
+        return as_html(f"{name}, iteration {iteration}", picture, newest_scores(self.out))
 
     def latents(
         self, numbers: list[int], seed: int = 0, y: int | Tensor | None = None
@@ -95,23 +135,28 @@ def load(
     device: str | None = None,
     dataset: str | Path | None = None,
     data_root: str | Path | None = None,
+    plugin_dir: str | Path | Sequence[str | Path] = (),
 ) -> Model:
     """The model in a snapshot file (or the newest in a run's folder), on the CPU unless told
     otherwise.
 
     dataset: of a translator, where the images that it samples from are (test images, if there are
-    some), a name or a path; data_root: the folder with its files.
+    some), a name or a path; data_root: the folder with its files. plugin_dir: a folder, or
+    several, of methods of your own.
 
     Raises UserError if the file is damaged, from another version, or of an algorithm that is not
     registered, and for a data set that does not fit.
     """
+    several = [plugin_dir] if isinstance(plugin_dir, str | Path) else plugin_dir
+    for folder in several:
+        add_plugins(Path(folder))
     path = snapshot_at(Path(path))
     content = read_snapshot(path)
     settings, state = content["settings"], content["updater"]
     if settings["algorithm"] not in algorithms.names():
         raise UserError(
             f"{path} was made by '{settings['algorithm']}', which is not registered here; "
-            "give --plugin-dir with its folder."
+            "give --plugin-dir (in Python plugin_dir=) with its folder."
         )
     try:
         updater = assemble(settings, content["spec"], device)

@@ -37,6 +37,5 @@ class Guard(NamedTuple):
         iteration, loss = self.bad.tolist()
         if iteration >= 0:
             raise NonFiniteError(
-                f"loss_{names[loss]} or its gradient was NaN or infinite at iteration {iteration}. "
-                "The last good snapshot is kept."
+                f"loss_{names[loss]} or its gradient was NaN or infinite at iteration {iteration}."
             )

@@ -13,7 +13,7 @@ def test_every_setting_is_explained() -> None:
 def test_the_command_line_is_frozen() -> None:
     """A new setting of every run is a decision: it is added here too."""
     assert list(RunConfig.model_fields) == [
-        "algorithm", "dataset", "data_root", "size", "crop", "flip", "seed", "out", "gpu",
+        "algorithm", "preset", "dataset", "data_root", "size", "crop", "flip", "seed", "out", "gpu",
         "device", "deterministic", "precision", "graph", "compile", "accumulate",
         "checkpoint_blocks", "sync_bn", "init_from", "resume", "max_images", "max_hours",
         "display_interval", "sample_interval",

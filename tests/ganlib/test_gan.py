@@ -170,3 +170,33 @@ def test_adam_is_an_option(make_updater: Make) -> None:
 
 def test_images_keep_their_size() -> None:
     assert algorithms["gan"].config().image_size(28, 30) == (28, 30)
+
+
+def test_with_more_steps_of_d_they_come_one_after_the_other(
+    make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Algorithm 1 with k = 3: its order, fresh images for each step, and its first loss by hand."""
+    updater = make_updater("gan", architecture="mlp", n_dis=3)
+    steps: list[dict[str, float]] = []
+    seen: list[Tensor] = []
+    first: list[tuple[Tensor, Tensor]] = []
+    step, loss_dis = updater.step, updater.loss_dis
+
+    def watch(**losses: Tensor) -> None:
+        steps.append({name: float(loss.detach()) for name, loss in losses.items()})
+        step(**losses)
+
+    def look(x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(x_real.clone())
+        first.append((updater.dis(x_real).detach(), updater.dis(x_fake).detach()))
+        result: tuple[Tensor, Tensor] = loss_dis(x_real, x_fake)
+        return result
+
+    monkeypatch.setattr(updater, "step", watch)
+    monkeypatch.setattr(updater, "loss_dis", look)
+    updater.update()
+    assert [list(losses) for losses in steps] == [["dis"], ["dis"], ["dis"], ["gen"]]
+    assert updater.images == 12 and not torch.equal(seen[0], seen[1])
+    y_real, y_fake = (y.double().numpy() for y in first[0])
+    expected = (np.log1p(np.exp(-y_real)).mean() + np.log1p(np.exp(y_fake)).mean()) / 2
+    assert steps[0]["dis"] == pytest.approx(expected, rel=1e-5)

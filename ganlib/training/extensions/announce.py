@@ -16,35 +16,43 @@ from ganlib.training.trainer import Extension, Trainer
 
 CENTURY = 3_155_760_000  # seconds; beyond a few of them the calendar ends
 AFTER = 20  # iterations; the first half is left out, it warms up
+PATIENCE = 5.0  # seconds after which slow iterations have shown their rate
+LONG = 3 * 3600.0  # seconds that a run takes before another way is named
 
 
 class Announce(Extension):
-    """Say the rate, the time of the end and the size of a snapshot, once."""
+    """Say the rate, the time of the end and the size of a snapshot, once.
+
+    hint: said too where the run will take very long.
+    """
 
     name = "announce"
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self._start = 0.0
+    def __init__(self, console: Console, hint: str = "") -> None:
+        self.console, self.hint = console, hint
+        self._start, self._first = 0.0, -1  # when the iterations that are timed begin; which is it
+        self._said = False
 
     def __call__(self, trainer: Trainer) -> None:
+        if self._said:
+            return
         done = trainer.iteration - trainer.first_iteration
-        if done in (AFTER // 2, AFTER):
+        if done in (1, AFTER // 2, AFTER):
             synchronize(trainer.updater.clock.device)
-        if done == AFTER // 2:
-            self._start = time.monotonic()
-        if done == AFTER:
-            seconds = (time.monotonic() - self._start) / (AFTER - AFTER // 2)
-            say(self.console, self._sentence(trainer, seconds))
+        if done in (1, AFTER // 2):
+            self._start, self._first = time.monotonic(), done
+        seconds = time.monotonic() - self._start
+        if done > self._first and (done >= AFTER or seconds > PATIENCE):
+            self._said = True
+            say(self.console, self._sentence(trainer, seconds / (done - self._first)))
 
     def _sentence(self, trainer: Trainer, seconds: float) -> str:
-        left = timedelta(
-            seconds=min(CENTURY, round(seconds * (trainer.max_iter - trainer.iteration)))
-        )
+        rest = min(CENTURY, round(seconds * (trainer.max_iter - trainer.iteration)))
+        left, hint = timedelta(seconds=rest), f" {self.hint}" if rest > LONG and self.hint else ""
         end = (datetime.now() + left).strftime("%Y-%m-%d %H:%M")
         return (
             f"{1 / seconds:.3g} iterations/s: done in {left}, at {end}. "
-            f"A snapshot weighs {_bytes(trainer.state()) / 1e6:.3g} MB."
+            f"A snapshot weighs {_bytes(trainer.state()) / 1e6:.3g} MB.{hint}"
         )
 
 

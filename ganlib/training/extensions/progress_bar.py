@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from datetime import timedelta
 
 from rich.console import Console
 from rich.markup import escape
@@ -50,27 +51,31 @@ class ProgressBar(Extension):
         self._progress.update(
             self._task,
             completed=trainer.iteration,
-            rate=f"{rate:.3g} it/s",
+            rate=f"{rate:.3g} it/s" if rate else "",
             losses=_losses(trainer),
         )
         new = trainer.line.get("iteration") == trainer.iteration
         if new and not self.console.is_terminal and time.monotonic() - self._shown > PAUSE:
             self._shown = time.monotonic()
-            left = (trainer.max_iter - trainer.iteration) / max(rate, 1e-9)
-            say(
-                self.console,
-                f"{trainer.iteration}/{trainer.max_iter}  {rate:.3g} it/s  {left:.0f} s left  "
-                + _losses(trainer),
-            )
+            line = (f"{trainer.iteration}/{trainer.max_iter}", _speed(trainer, rate))
+            say(self.console, "  ".join([*filter(None, line), _losses(trainer)]))
 
     def _rate(self, trainer: Trainer) -> float:
-        """Iterations per second over the last WINDOW of them."""
+        """Iterations per second over the last WINDOW of them, 0 before there are two."""
         self._marks.append((time.monotonic(), trainer.iteration))
         (before, first), (now, last) = self._marks[0], self._marks[-1]
         return (last - first) / max(now - before, 1e-9)
 
     def close(self) -> None:
         self._progress.stop()
+
+
+def _speed(trainer: Trainer, rate: float) -> str:
+    """Rate and time left; "" before there is a rate."""
+    if not rate:
+        return ""
+    left = timedelta(seconds=round((trainer.max_iter - trainer.iteration) / rate))
+    return f"{rate:.3g} it/s  {left} left"
 
 
 def _losses(trainer: Trainer) -> str:

@@ -240,6 +240,8 @@ def test_resume_auto_starts_when_there_is_nothing_and_says_what_differs(toy_file
     assert first.out.name == "seed0"
     with pytest.raises(UserError, match="has finished with these settings"):
         train("dcgan", toy_file, resume="auto", max_iter=2)
+    with pytest.raises(UserError, match=f"--resume {first.out} takes it on"):
+        train("dcgan", toy_file, resume="auto", max_iter=4)
     (first.out / "DONE").unlink()
     with pytest.raises(UserError, match="adam_alpha was 0.0002 and is now 0.1"):
         train("dcgan", toy_file, resume="auto", adam_alpha=0.1, max_iter=4)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from ganlib.common.errors import UserError
+from ganlib.registry import algorithms
 from ganlib.runs.folders import difference
+from ganlib.runs.run import gather
 from ganlib.runs.settings import plugin_folders, read_yaml, resolve
 
 
@@ -149,3 +151,38 @@ def test_what_an_older_run_had_no_setting_for_was_done_as_by_default() -> None:
     assert difference(older, None, settings, {}) == ""
     del older["n_dis"]
     assert difference(older, None, settings, {}) == "n_dis was 1 and is now 5"
+
+
+def test_sections_of_other_algorithms_are_for_them(tmp_path: Path) -> None:
+    file = tmp_path / "grid.yaml"
+    file.write_text("width: 0.5\nsngan: {n_dis: 3}\ngan: {k: 2}\n")
+    settings = gather({"algorithm": "sngan", "config": file})
+    assert settings == gather({"algorithm": "sngan", "width": 0.5, "n_dis": 3})
+    assert gather({"algorithm": "vae", "config": file}) == gather(
+        {"algorithm": "vae", "width": 0.5}
+    )
+    with pytest.raises(UserError, match="Which algorithm"):
+        gather({"config": file})
+
+
+def test_a_preset_lies_below_what_is_given(tmp_path: Path) -> None:
+    quick = gather({"algorithm": "sngan", "preset": "quick"}).algorithm
+    assert (quick.width, quick.max_iter) == (0.125, 2500)
+    file = tmp_path / "s.yaml"
+    file.write_text("preset: quick\nwidth: 0.5\nmax_iter: 7\n")
+    given = gather({"algorithm": "sngan", "config": file, "max_iter": 9}).algorithm
+    assert (given.width, given.max_iter, given.batch_size) == (0.5, 9, 32)
+
+
+@pytest.mark.parametrize("algorithm", algorithms.names())
+def test_every_method_has_a_quick_preset(algorithm: str) -> None:
+    assert gather({"algorithm": algorithm, "preset": "quick"}).algorithm.max_iter <= 20_000
+
+
+def test_a_preset_that_is_not_there_is_told_which_are() -> None:
+    with pytest.raises(UserError, match="sngan has no preset 'qiuck'. It has: quick."):
+        gather({"algorithm": "sngan", "preset": "qiuck"})
+
+
+def test_learning_rate_is_understood() -> None:
+    assert resolve({"algorithm": "sngan", "learning_rate": 0.5}).algorithm.adam_alpha == 0.5

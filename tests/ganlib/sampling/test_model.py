@@ -1,5 +1,8 @@
 """ganlib.load: what a snapshot gives, and what is refused."""
 
+import base64
+import io
+import json
 import os
 import pickle
 from collections.abc import Callable
@@ -8,14 +11,20 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import Result
+from PIL import Image
+from small_methods import FOLDER
 
 import ganlib
 from ganlib.common.errors import UserError
+from ganlib.common.lines import append_line
 from ganlib.common.pictures import grid
+from ganlib.contract.fixtures import toy
 from ganlib.registry import algorithms
 from ganlib.training.snapshot import FORMAT
 
 Make = Callable[..., Path]
+Run = Callable[..., Result]
 
 
 @pytest.mark.parametrize("name", ["dcgan", "sngan", "wgan_gp"])
@@ -190,3 +199,44 @@ def test_unregistered_algorithm(snapshot: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delitem(algorithms.entries, "dcgan")
     message = _refused(snapshot)
     assert "'dcgan'" in message and "--plugin-dir" in message
+
+
+def test_a_notebook_shows_grid_name_iteration_and_newest_scores(make_snapshot: Make) -> None:
+    path = make_snapshot("dcgan", iteration=1234)
+    model = ganlib.load(path)
+    line = {"iteration": 1000, "scores": {"FD<a>": {"value": 5.25}}}
+    append_line(model.out / "scores.jsonl", line)
+    html = model._repr_html_()
+    assert "dcgan, iteration 1,234" in html and "FD&lt;a&gt;</td><td>5.25" in html
+    picture = Image.open(io.BytesIO(base64.b64decode(html.split("base64,")[1].split('"')[0])))
+    assert picture.size == model.grid().size
+    assert repr(model) == f"<dcgan, 1x28x28, iteration 1234: {model.out}>"
+
+
+def test_a_model_is_scored_as_the_command_scores_it(
+    run: Run, make_snapshot: Make, toy_file: Path
+) -> None:
+    path = make_snapshot("dcgan", dataset=str(toy_file))
+    model = ganlib.load(path)
+    with pytest.warns(UserWarning, match="too few"):
+        scores = model.evaluate(16, ("fid", "kid"), extractor="fashion")
+        given = model.evaluate(16, ("fid",), dataset=toy().x, extractor="fashion")
+    options = ["-n", 16, "--metrics", "fid,kid", "--extractor", "fashion", "--out", "x.json"]
+    assert run("evaluate", path, *options).exit_code == 0
+    expected = json.loads(Path("x.json").read_text())["scores"]
+    assert {name: score.to_dict() for name, score in scores.items()} == expected
+    assert given["FD-fashion16-train"].value == scores["FD-fashion16-train"].value
+
+
+def test_a_model_of_given_data_is_scored_with_them(make_snapshot: Make) -> None:
+    model = ganlib.load(make_snapshot("dcgan", dataset="given"))
+    with pytest.raises(UserError, match="data given in Python: give them"):
+        model.evaluate(16)
+
+
+def test_load_takes_a_plugin_folder(small_snapshot: Make) -> None:
+    path = small_snapshot("labelled")
+    algorithms.entries.pop("labelled")
+    with pytest.raises(UserError, match=r"plugin_dir=\) with its folder"):
+        ganlib.load(path)
+    assert ganlib.load(path, plugin_dir=FOLDER).spec.n_classes == 3

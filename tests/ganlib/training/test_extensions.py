@@ -20,11 +20,13 @@ from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import Extractor, Features
 from ganlib.training.extensions.announce import Announce
 from ganlib.training.extensions.evaluate import Evaluate
+from ganlib.training.extensions.finite_guard import FiniteGuard
 from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
 from ganlib.training.extensions.unmoved import Unmoved
+from ganlib.training.guard import NonFiniteError
 from ganlib.training.stages import Stage
 from ganlib.training.trainer import Extension, Trainer, every
 
@@ -116,6 +118,61 @@ def test_announce_says_rate_end_and_weight(make_trainer: Make) -> None:
     assert "iterations/s: done in 0:00:0" in line
     weight = float(line.split("weighs ")[1].split(" MB")[0])
     assert weight * 1e6 == pytest.approx(state.tell(), rel=0.1)
+
+
+def test_a_nan_names_the_last_good_snapshot_where_there_is_one(
+    make_trainer: Make, tmp_path: Path
+) -> None:
+    trainer = make_trainer(FiniteGuard(every(1)))
+    trainer.updater.bad.copy_(torch.tensor([41, 0]))
+    guard = trainer.extensions["finite_guard"]
+    with pytest.raises(NonFiniteError, match=r"infinite at iteration 41\.$"):
+        guard(trainer)
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots" / "iter_0000040.pt").touch()
+    with pytest.raises(NonFiniteError, match=r"at iteration 41; the last .* is .*40\.pt\.$"):
+        guard(trainer)
+
+
+def slow(make_trainer: Make, monkeypatch: pytest.MonkeyPatch, *extensions: Any) -> None:
+    """A run of 100,000 iterations of 4 seconds each, stopped after 5."""
+    seconds = iter(range(4, 10**6, 4))
+    now = [0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    trainer = make_trainer(*extensions, max_iter=100_000)
+    update = trainer.updater.update
+
+    def wait() -> Any:
+        now[0] = next(seconds)
+        if trainer.iteration == 4:
+            trainer.stop("enough")
+        return update()
+
+    trainer.updater.update = wait
+    trainer.run()
+
+
+def test_a_slow_run_is_announced_in_seconds_and_told_another_way(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 / 4 iterations/s from the third on, when 8 seconds are over; 100,000 take 4.6 days."""
+    said = io.StringIO()
+    announce = Announce(Console(file=said, width=300), "There is another way.")
+    slow(make_trainer, monkeypatch, announce)
+    (line,) = said.getvalue().splitlines()
+    assert line.startswith("0.25 iterations/s: done in 4 days, 15:06:28, at ")
+    assert line.endswith("There is another way.")
+
+
+def test_the_first_line_without_a_terminal_names_no_rate_that_nobody_knows(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr("ganlib.training.extensions.progress_bar.PAUSE", -1.0)
+    slow(make_trainer, monkeypatch, LogReport(1), ProgressBar(Console(file=said, width=200)))
+    first, second, *_ = said.getvalue().splitlines()
+    assert first.startswith("1/100000  loss_")
+    assert second.startswith("2/100000  0.25 it/s  4 days, 15:06:32 left  loss_")
 
 
 @pytest.mark.parametrize("later", ["", "phase", "stage"])

@@ -1,0 +1,73 @@
+# Written by scripts/write_signature.py from the settings in ganlib/config.py.
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ganlib.common.data import DataSet
+from ganlib.sampling.model import Model
+from ganlib.training.trainer import Extension, Trainer, Trigger
+
+Images = Tensor | NDArray[Any]
+Watch = Extension | Callable[[Trainer], object] | tuple[Callable[[Trainer], object], Trigger]
+
+def train(
+    *,
+    algorithm: str = ...,
+    preset: str | None = ...,
+    dataset: str | Path | Images | tuple[Images, Any] | Dataset[Any] | DataSet = ...,
+    data_root: str | Path | None = ...,
+    size: int | None = ...,
+    crop: int | None = ...,
+    flip: bool = ...,
+    seed: int = ...,
+    out: str | Path | None = ...,
+    gpu: int | None = ...,
+    device: str | None = ...,
+    deterministic: bool = ...,
+    precision: Literal["fp32", "tf32", "bf16"] = ...,
+    graph: bool | None = ...,
+    compile: bool | None = ...,
+    accumulate: int = ...,
+    checkpoint_blocks: bool = ...,
+    sync_bn: bool = ...,
+    init_from: str | Path | None = ...,
+    resume: str | None = ...,
+    max_images: int | None = ...,
+    max_hours: float | None = ...,
+    display_interval: int = ...,
+    sample_interval: int = ...,
+    snapshot_interval: int = ...,
+    evaluation_interval: int = ...,
+    evaluation_images: int = ...,
+    metrics: str = ...,
+    extractor: str | None = ...,
+    inception_weights: str | Path | None = ...,
+    keep_snapshots: int = ...,
+    best_by: str | None = ...,
+    tensorboard: bool = ...,
+    extension: str | Sequence[str] = ...,
+    plugin_dir: str | Path | Sequence[str | Path] = ...,
+    architecture: str = ...,
+    width: float = ...,
+    batch_size: int = ...,
+    max_iter: int = ...,
+    adam_alpha: float = ...,
+    adam_beta1: float = ...,
+    adam_beta2: float = ...,
+    lr_decay: Literal["none", "linear"] = ...,
+    lr_decay_start: float = ...,
+    ema_decay: float = ...,
+    dequantize: bool = ...,
+    jitter: int = ...,
+    diffaugment: str | Sequence[str] = ...,
+    ada_target: float = ...,
+    ada_images: int = ...,
+    statistics: str = ...,
+    config: str | Path | Mapping[str, Any] = ...,
+    extensions: Sequence[Watch] = ...,
+    **recipe: Any,
+) -> Model: ...

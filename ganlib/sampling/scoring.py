@@ -1,0 +1,51 @@
+"""Scores of a model, in Python."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganlib.common.console import stderr_console
+from ganlib.common.errors import UserError
+from ganlib.common.given import GIVEN, as_dataset
+from ganlib.common.sources import brought_to, open_dataset
+from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation.features import default_extractor, make_extractor
+from ganlib.evaluation.metric import find_metrics
+from ganlib.evaluation.modes import score_points
+from ganlib.training.scoring import make_evaluator, origin_of, progress_bar, samples_to_score
+from ganlib.training.updater import Updater
+
+
+def evaluate(
+    updater: Updater,
+    settings: Mapping[str, Any],
+    n: int,
+    metrics: Sequence[str],
+    dataset: Any,
+    extractor: str | None,
+    seed: int,
+    truncation: float | None,
+    statistics: str | None,
+) -> Mapping[str, Score]:
+    """See Model.evaluate."""
+    find_metrics(metrics)
+    root = Path(settings["data_root"]) if settings.get("data_root") else None
+    how = settings.get("size"), settings.get("crop")
+    given = dataset is not None and not isinstance(dataset, str | Path)
+    name = GIVEN if given else str(dataset or settings["dataset"])
+    device, origin = updater.clock.device, origin_of(updater, seed, truncation, statistics)
+    if given:
+        data = brought_to(as_dataset(dataset), *how)
+        network = make_extractor(extractor or default_extractor(GIVEN), device)
+        evaluator = Evaluator(network, {"train": data.x})
+    elif name == GIVEN:
+        raise UserError("This run was trained on data given in Python: give them, dataset=.")
+    elif (mixture := open_dataset(name, root, "train", *how).mixture) is not None:
+        return score_points(updater.sample(n, seed, truncation=truncation), mixture, origin)
+    else:
+        evaluator = make_evaluator(
+            name, root, how[0], extractor or settings.get("extractor"), device=device, crop=how[1]
+        )
+    samples = samples_to_score(updater, n, seed, truncation=truncation, statistics=statistics)
+    with progress_bar(stderr_console()) as progress:
+        return evaluator(samples, metrics, n, origin, progress).scores

@@ -1,0 +1,116 @@
+"""Training from Python: its signature, data in memory, extensions."""
+
+import ast
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+import ganlib
+from ganlib.common.errors import UserError
+from ganlib.config import AlgorithmConfig, RunConfig
+from ganlib.contract.fixtures import toy
+from ganlib.training.snapshot import newest_snapshot, read_snapshot
+from ganlib.training.trainer import Extension, Trainer, every
+from scripts.write_signature import STUB, text
+
+SMALL = {"algorithm": "dcgan", "width": 0.05, "batch_size": 4, "gpu": -1, "sample_interval": 0}
+FIELDS = {**RunConfig.model_fields, **AlgorithmConfig.model_fields}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def train(**settings: Any) -> ganlib.Model:
+    return ganlib.train(**{**SMALL, **settings})
+
+
+def weights(model: ganlib.Model) -> dict[str, Any]:
+    return dict(read_snapshot(newest_snapshot(model.out))["updater"]["modules"])
+
+
+def test_editors_are_shown_every_setting() -> None:
+    assert STUB.read_text("utf-8") == text(), "run python -m scripts.write_signature"
+    function = next(n for n in ast.parse(text()).body if isinstance(n, ast.FunctionDef))
+    names = {argument.arg for argument in function.args.kwonlyargs}
+    assert names == {*FIELDS, "config", "extensions"}
+
+
+def test_help_shows_every_setting() -> None:
+    parameters = inspect.signature(ganlib.train).parameters
+    assert set(parameters) == {*FIELDS, "config", "extensions", "recipe"}
+    assert parameters["metrics"].default == "is,fid"
+    assert all(f"{name}: " in (ganlib.train.__doc__ or "") for name in FIELDS)
+
+
+def test_completion_shows_what_is_public() -> None:
+    assert set(dir(ganlib)) == {*ganlib.__all__, "__version__"}
+    assert (Path(ganlib.__file__).parent / "py.typed").is_file()
+
+
+def test_an_unknown_keyword_is_told_the_nearest() -> None:
+    with pytest.raises(UserError, match="no setting 'max_itre' .*max_iter"):
+        train(max_itre=3)
+
+
+def test_images_in_memory_train_as_their_file_does(toy_file: Path) -> None:
+    x, y = toy().x, toy().y
+    assert isinstance(x, torch.Tensor) and y is not None
+    from_file = weights(train(dataset=str(toy_file), max_iter=3, out="file"))
+    given = {"tensor": x, "array": x.permute(0, 2, 3, 1).numpy(), "float": x / 127.5 - 1}
+    given |= {"pair": (x, y), "items": TensorDataset(x, y), "grey": np.asarray(x[:, 0])}
+    for name, data in given.items():
+        found = weights(train(dataset=data, max_iter=3, out=name))
+        assert all(torch.equal(found[key], value) for key, value in from_file.items()), name
+
+
+def test_a_run_on_images_in_memory_goes_on_with_them_alone(toy_file: Path) -> None:
+    x = toy().x
+    straight = weights(train(dataset=x, max_iter=4, out="straight"))
+    train(dataset=x, max_iter=2, out="run")
+    with pytest.raises(UserError, match="data given in Python: give them again"):
+        ganlib.train(resume="run", max_iter=4)
+    resumed = weights(ganlib.train(resume="run", dataset=x, max_iter=4))
+    assert all(torch.equal(resumed[key], value) for key, value in straight.items())
+    with pytest.raises(UserError, match="the data differ"):
+        ganlib.train(resume="run", dataset=255 - x, max_iter=5)  # type: ignore[operator]
+
+
+def test_images_in_memory_are_resized(toy_file: Path) -> None:
+    model = train(dataset=toy(side=40).x, size=16, max_iter=1)
+    assert model.spec.native == (1, 16, 16)
+    expected = train(dataset=str(toy_file), size=16, max_iter=1, out="file").spec
+    assert model.spec.image == expected.image
+
+
+class Counting(Extension):
+    name, trigger = "counting", staticmethod(every(2))
+    calls = 0
+
+    def __call__(self, trainer: Trainer) -> None:
+        self.calls += 1
+
+
+def test_extensions_are_objects_functions_or_pairs(toy_file: Path) -> None:
+    seen: list[int] = []
+    often: list[int] = []
+
+    def watch(trainer: Trainer) -> None:
+        often.append(trainer.iteration)
+
+    counting = Counting()
+    given = [counting, watch, (lambda trainer: seen.append(trainer.iteration), every(3))]
+    train(dataset=str(toy_file), max_iter=6, extensions=given)
+    assert (counting.calls, seen, often) == (3, [3, 6], [1, 2, 3, 4, 5, 6])
+
+
+@pytest.mark.parametrize("value", [3, (print, 5), (print, every(1), every(2))])
+def test_what_is_no_extension_is_refused(value: Any, toy_file: Path) -> None:
+    with pytest.raises(UserError, match="is no extension: give an Extension, a function"):
+        train(dataset=str(toy_file), max_iter=1, extensions=[value])

@@ -1,0 +1,117 @@
+"""What the READMEs tell people to type is understood: commands, flags, files; Python runs."""
+
+import re
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import ganlib
+from ganlib.__main__ import cli
+from ganlib.commands.train import command as train
+from ganlib.runs.grid import plan
+from ganlib.runs.run import gather
+
+ROOT = Path(ganlib.__file__).resolve().parents[1]
+READMES = [ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("ganlib/*/README.md")]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SECONDS = {"max_iter": 2, "width": 0.05, "batch_size": 4, "gpu": -1, "tensorboard": False}
+"""Settings with which what a README trains takes no time."""
+
+
+def blocks(readme: Path, language: str) -> list[str]:
+    return [text for kind, text in FENCED.findall(readme.read_text("utf-8")) if kind == language]
+
+
+def commands(readme: Path) -> list[str]:
+    """The lines of unmarked blocks that start a program, and commands in backticks."""
+    lines = [line for text in blocks(readme, "") for line in text.splitlines()]
+    inline = re.findall(r"`([^`\n]+)`", FENCED.sub("", readme.read_text("utf-8")))
+    known = ("python ", "ganlib ", "make ")
+    return [line for line in [*lines, *inline] if line.startswith(known)]
+
+
+CASES = [(file, line) for file in sorted(READMES) for line in commands(file)]
+
+
+def check(words: list[str]) -> None:
+    """That these words would start something."""
+    match words:
+        case ["make", target]:
+            assert f"\n{target}:" in (ROOT / "Makefile").read_text()
+        case ["python", "train.py", *arguments] | ["ganlib", "train", *arguments]:
+            check_train(arguments)
+        case ["ganlib", *arguments] | ["python", "-m", "ganlib", *arguments]:
+            check_verb(arguments)
+        case ["python", "-m", module, *_]:
+            assert find_spec(module), module
+        case _:
+            raise AssertionError(f"what is {words[0]}?")
+
+
+def check_train(arguments: list[str]) -> None:
+    if "--list" in arguments or "--help" in arguments:
+        return
+    context = train.make_context("train", list(arguments))
+    values = {name: v for name, v in context.params.items() if v not in (None, ())}
+    seeds = values.pop("seeds", None)
+    names = str(values.get("algorithm", ""))
+    if "," in names or seeds is not None:
+        assert plan(names, seeds, values)
+    else:
+        assert gather(values)
+
+
+def check_verb(arguments: list[str]) -> None:
+    command: Any = cli
+    context = click.Context(cli)
+    while isinstance(command, click.Group):
+        verb, *arguments = arguments
+        command = command.get_command(context, verb)
+        assert command is not None, verb
+    command.make_context(verb, list(arguments))
+
+
+@pytest.mark.parametrize(("readme", "line"), CASES, ids=lambda v: v if isinstance(v, str) else "")
+def test_a_command_of_a_readme_is_understood(
+    readme: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    words = shlex.split(line.replace("...", ""), comments=True)
+    # what `ganlib new my_gan --from wgan_gp` has made
+    check([word if "new" in words else word.replace("my_gan", "wgan_gp") for word in words])
+
+
+def test_the_readmes_have_commands() -> None:
+    assert len(CASES) > 60 and {file.name for file, _ in CASES} == {"README.md"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python train.py --algorithm nope",
+        "python train.py --algorithm sngan --n-dos 3",
+        "python train.py --config example_configs/nope.yaml",
+        "ganlib nope",
+        "make nope",
+        "python -m benchmarks.nope",
+    ],
+)
+def test_a_wrong_command_is_found(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises((AssertionError, ganlib.UserError, click.UsageError)):
+        check(shlex.split(line))
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    original = ganlib.train
+    monkeypatch.setattr(
+        ganlib, "train", lambda **settings: original(**{**settings, **SECONDS}), raising=False
+    )
+    for text in blocks(ROOT / "README.md", "python"):
+        exec(compile(text, "README.md", "exec"), {})
+    assert (tmp_path / "result").is_dir()
