@@ -64,6 +64,11 @@ def brought_to(data: DataSet, size: int | None, crop: int | None = None) -> Data
     return cropped(wanted, crop)
 
 
+def check_dataset(name: str) -> None:
+    """UserError, with the nearest name, if there is no data set, folder or file called so."""
+    _find(name, None, "train", None)
+
+
 def open_stream(
     name: str, root: Path | None = None, split: str = "train", size: int | None = None
 ) -> Stream:
