@@ -61,7 +61,9 @@ def _table(
         for run, scored in entries
         if run.external and scored and not scored.iteration
     ]
-    return Table(dataset, columns, rows, _caption(best, first, columns, rows), notes)
+    missing = choice and not columns
+    caption = "No run has such scores." if missing else _caption(best, first, columns, rows)
+    return Table(dataset, columns, rows, caption, notes)
 
 
 def _caption(

@@ -92,7 +92,7 @@ def model_card(model: Model) -> dict[str, Any]:
         "images": {"shape": list(spec.native), "range": [-1, 1], "fit": _fit(spec)},
         "iteration": updater.iteration,
         "images_seen": model.images,
-        "data_license": license_of(model.settings["dataset"]) or UNKNOWN,
+        "data_license": license_of(model.settings.get("dataset", "")) or UNKNOWN,
         "data": asdict(spec),
         "settings": {k: v for k, v in model.settings.items() if k not in PRIVATE},
         "python": TRANSLATING if translates(updater) else SNIPPET,

@@ -66,6 +66,8 @@ def test_an_unknown_word_is_refused_with_the_nearest(make: Make, tmp_path: Path)
     make(scores={100: {"FD-fashion10k-train": 1.0}})
     make("other", dataset="more", scores={100: {"IS": 1.0}})
     folders = [tmp_path / "result"]
-    assert [len(table.columns) for table in compare(folders, choice=["IS"])] == [1, 0]
+    tables = compare(folders, choice=["IS"])
+    assert [len(table.columns) for table in tables] == [1, 0]
+    assert tables[1].caption == "No run has such scores."
     with pytest.raises(UserError, match="score 'FD-fasion'. Did you mean 'FD-fashion10k-train'"):
         compare(folders, choice=["FD-fasion"])
