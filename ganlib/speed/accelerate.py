@@ -39,7 +39,6 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
             sync_bn.synchronize(network)
         iterate_together(network)
     _share(updater, s)
-    _make_capturable(updater, device)
     graph = device.type == "cuda" if s.graph is None else s.graph
     if graph and device.type != "cuda":
         raise UserError("--graph needs a GPU with CUDA: leave it out.")
@@ -74,11 +73,3 @@ def _share(updater: Updater, s: RunConfig) -> None:
         )
     updater.split(s.accumulate)
     ranks.broadcast_([*updater.parameters(), *updater.buffers()])
-
-
-def _make_capturable(updater: Updater, device: torch.device) -> None:
-    """Let optimizers keep their step count on the device, where a captured graph can move it."""
-    for optimizer in updater.optimizer.values():
-        for group in optimizer.param_groups:
-            if "capturable" in group:
-                group["capturable"] = device.type == "cuda"
