@@ -46,7 +46,7 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
         compile_losses(updater, say)
 
     def perform() -> Callable[[], dict[str, torch.Tensor]]:
-        return Graphs(updater, CudaRecorder(), say) if graph else updater.iterate
+        return Graphs(updater, CudaRecorder(device), say) if graph else updater.iterate
 
     decide = s.compile is None and device.type == "cuda" and not s.deterministic
     decide = decide and not s.checkpoint_blocks
