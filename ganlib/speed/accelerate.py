@@ -10,7 +10,7 @@ from ganlib.common.spectral_norm import iterate_together
 from ganlib.config import RunConfig
 from ganlib.speed import precision, sync_bn
 from ganlib.speed.checkpoint import checkpoint_blocks
-from ganlib.speed.compiled import Trial, compile_losses
+from ganlib.speed.compiled import Trial, compile_losses, restore_losses
 from ganlib.speed.graph import CudaRecorder, Graphs
 from ganlib.training import ranks
 from ganlib.training.updater import Updater
@@ -53,6 +53,13 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     # ranks must decide alike, and time differs between them
     decide = decide and ranks.count() == 1 and not s.sync_bn
     updater.perform = Trial(updater, iterations, perform, say) if decide else perform()
+
+
+def release(updater: Updater) -> None:
+    """Let go what an updater does its work with: graphs, and what they read; compiled losses."""
+    updater.perform = updater.iterate
+    updater.streams.wrap(lambda loader: loader)
+    restore_losses(updater)
 
 
 def _checkpoint(networks: list[nn.Module], s: RunConfig, say: Say) -> None:
