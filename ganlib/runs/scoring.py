@@ -11,6 +11,7 @@ from ganlib.evaluation.features import Options, default_extractor, make_extracto
 from ganlib.evaluation.metric import check_needs, find_metrics
 from ganlib.evaluation.report import label
 from ganlib.runs.settings import Settings
+from ganlib.training import ranks
 from ganlib.training.scoring import check_weights
 
 
@@ -28,7 +29,8 @@ def make_evaluator(
     options = Options(weights=s.inception_weights)
     check_weights(name, options)
     try:
-        evaluator = Evaluator(make_extractor(name, device, options), references)
+        with ranks.first_alone():  # it downloads the weights
+            evaluator = Evaluator(make_extractor(name, device, options), references)
     except UserError as error:
         if {"evaluation_interval", "extractor", "inception_weights"} & s.model_fields_set:
             raise
