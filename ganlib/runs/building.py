@@ -4,15 +4,17 @@ from math import prod
 
 import torch
 
+from ganlib.common.ahead import readers
 from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
 from ganlib.common.datasets._stream import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.given import GIVEN
 from ganlib.common.seeds import mix
 from ganlib.common.sources import brought_to, open_dataset
+from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs.settings import Settings
-from ganlib.training import memory, ranks
+from ganlib.training import devices, memory, ranks
 from ganlib.training.assembly import assemble
 from ganlib.training.updater import Updater
 
@@ -37,12 +39,19 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
         flip=s.flip,
         jitter=settings.algorithm.jitter,
         dequantize=settings.algorithm.dequantize,
+        workers=_workers(s),
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = assemble(algorithm, settings.algorithm, loader, spec, device)
     if translates:
         updater.held_out = loader.over(data if test is None or test.source is None else test)
     return updater, test
+
+
+def _workers(s: RunConfig) -> int:
+    """For one loader; each of a batch's passes has one."""
+    here = devices.cores() // (ranks.local_count() * s.accumulate)
+    return readers(s.workers, max(1, here))
 
 
 def _training_set(settings: Settings) -> DataSet:

@@ -53,7 +53,7 @@ def settings_to_resume(resume: str | None) -> dict[str, Any]:
     """The settings of the run to continue, less what belongs to this machine and this process."""
     if resume is None or resume == "auto":
         return {}
-    here = ("out", "resume", "gpu", "device", "max_hours")
+    here = ("out", "resume", "gpu", "device", "workers", "max_hours")
     settings = peek_snapshot(snapshot_at(Path(resume)))["settings"]
     return {name: value for name, value in settings.items() if name not in here}
 
