@@ -54,8 +54,9 @@ def compile_losses(updater: Updater, say: Say, backend: str = "inductor") -> Non
     torch._inductor.config.fallback_random = True
     # a simultaneous step takes two gradients from one graph
     torch._functorch.config.donated_buffer = False
-    # at once, or what cannot be compiled would show in the middle of an iteration
-    torch._functorch.config.force_non_lazy_backward_lowering = True
+    if hasattr(torch._functorch.config, "force_non_lazy_backward_lowering"):  # older ones have not
+        # else a backward that cannot be compiled shows where gradients are taken
+        torch._functorch.config.force_non_lazy_backward_lowering = True
     # of code that was compiled before, for another run or stage, PyTorch bears only so much
     torch.compiler.reset()
     for name in losses(updater):

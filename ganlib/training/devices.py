@@ -16,6 +16,8 @@ def pick_device(gpu: int | None, device: str | None) -> torch.device:
     each has its own GPU.
     """
     if device is not None:
+        if ranks.launched() and device.startswith("cuda:"):
+            raise UserError("Each of several processes has a GPU of its own: write --device cuda.")
         return _checked(device)
     if gpu is None:
         if not torch.cuda.is_available():

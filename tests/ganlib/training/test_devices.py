@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from ganlib.common.errors import UserError
 from ganlib.training import devices
 
 
@@ -26,6 +27,12 @@ def test_cuda_alone_is_the_gpu_of_this_process(
         monkeypatch.setenv("LOCAL_RANK", rank)
     assert devices.pick_device(None, "cuda") == torch.device(name)
     assert told == [torch.device(name)]
+
+
+def test_several_processes_do_not_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="write --device cuda"):
+        devices.pick_device(None, "cuda:0")
 
 
 def test_memory_of_what_lies_in_cycles_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
