@@ -3,9 +3,10 @@
 Adaptive discriminator augmentation: Karras et al. 2020, https://arxiv.org/abs/2006.06676
 """
 
+from ganlib.lazily.net import build
+
 from ganlib import Algorithm
 
-from .net import build
 from .updater import Config, Updater
 
 ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

@@ -1,4 +1,4 @@
-"""Two small networks of linear layers."""
+"""Two small networks of linear layers, which other methods here train too."""
 
 from math import prod
 from typing import Any
