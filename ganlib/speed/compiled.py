@@ -57,7 +57,7 @@ def compile_losses(updater: Updater, say: Say, backend: str = "inductor") -> Non
     if hasattr(torch._functorch.config, "force_non_lazy_backward_lowering"):  # older ones have not
         # else a backward that cannot be compiled shows where gradients are taken
         torch._functorch.config.force_non_lazy_backward_lowering = True
-    # of code that was compiled before, for another run or stage, PyTorch bears only so much
+    # PyTorch bears so many versions of a loss, of which earlier stages and runs had some
     torch.compiler.reset()
     for name in losses(updater):
         setattr(updater, name, _Compiled(updater, name, say, backend))

@@ -19,6 +19,7 @@ from ganlib.speed.compiled import (
     compile_losses,
     is_compiled,
     repays,
+    restore_losses,
 )
 from ganlib.speed.graph import WARM_UP
 from ganlib.training.stages import Stage
@@ -214,12 +215,14 @@ def test_a_backward_that_cannot_be_compiled_leaves_the_iteration_as_it_is(
 
 
 @torch._dynamo.config.patch(recompile_limit=1)
-def test_one_run_after_the_other_may_compile(make_updater: Make) -> None:
-    """PyTorch bears so many versions of a function, and the runs of a grid share its code."""
-    for _ in range(2):
-        updater = make_updater("gan", architecture="mlp")
+def test_as_many_stages_as_there_are_may_compile(make_updater: Make) -> None:
+    """PyTorch bears so many versions of a function, each for batches of one size."""
+    updater = make_updater("gan")
+    for batch_size in (4, 2):
+        restore_losses(updater)
+        updater.data.resize(batch_size)
         compile_losses(updater, pytest.fail, "eager")
-        updater.update()
+        updater.perform()
         assert is_compiled(updater)
     torch._dynamo.reset()
 
