@@ -26,5 +26,7 @@ def one_line(error: Exception, longest: int = 160) -> str:
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """The nearest of `names` as a sentence that starts with a space, or the list of all of them."""
     names = sorted(names)
+    if not names:
+        return " There are none."
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else f" There are: {', '.join(names)}."

@@ -27,6 +27,15 @@ def modules(folder: Path) -> Iterable[tuple[str, Path]]:
     return [(file.stem, file) for file in sorted(folder.glob("*.py")) if file.stem[0] not in "._"]
 
 
+def having(attribute: str) -> Callable[[Path], Iterable[tuple[str, Path]]]:
+    """A finder of those modules(folder) in which `attribute` is assigned or defined."""
+
+    def find(folder: Path) -> Iterable[tuple[str, Path]]:
+        return [(name, file) for name, file in modules(folder) if _assigns(file, attribute)]
+
+    return find
+
+
 def packages(attribute: str) -> Callable[[Path], Iterable[tuple[str, Path]]]:
     """A finder of the folders in a folder whose __init__.py assigns `attribute`, as (name,
     __init__.py); one that cannot be parsed counts if it has the word, for its error to be told.
@@ -43,9 +52,7 @@ def _assigns(file: Path, attribute: str) -> bool:
     try:
         source = file.read_text("utf-8")
         return attribute in source and any(
-            isinstance(target, ast.Name) and target.id == attribute
-            for statement in ast.parse(source).body
-            for target in _targets(statement)
+            attribute in _names(statement) for statement in ast.parse(source).body
         )
     except SyntaxError:
         return True
@@ -53,10 +60,18 @@ def _assigns(file: Path, attribute: str) -> bool:
         return False
 
 
-def _targets(statement: ast.stmt) -> Sequence[ast.expr]:
-    if isinstance(statement, ast.Assign):
-        return statement.targets
-    return [statement.target] if isinstance(statement, ast.AnnAssign) else []
+def _names(statement: ast.stmt) -> Sequence[str]:
+    """What a statement gives a value to."""
+    match statement:
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.ImportFrom(names=names):
+            return [alias.asname or alias.name for alias in names]
+    return []
 
 
 class Registry(Generic[T]):
@@ -110,8 +125,16 @@ class Registry(Generic[T]):
         return sorted(self.entries)
 
     def check(self, name: str) -> Entry:
-        """The entry of `name`; UserError with the nearest name if there is none."""
+        """The entry of `name`; UserError, if there is none, with the file of that name or the
+        nearest name.
+        """
         if name not in self.entries:
+            for home in import_module(self.package).__path__:
+                for other, file in modules(Path(home)):
+                    if other == name:
+                        raise UserError(
+                            f"There is no {self.kind} '{name}': {file} has no {self.attribute}."
+                        )
             raise UserError(f"There is no {self.kind} '{name}'.{did_you_mean(name, self.names())}")
         return self.entries[name]
 

@@ -64,6 +64,18 @@ def brought_to(data: DataSet, size: int | None, crop: int | None = None) -> Data
     return cropped(wanted, crop)
 
 
+def license_of(name: str) -> str | None:
+    """What a registered data set says of its licence as LICENSE, None if nothing is known."""
+    if name not in datasets.names():
+        return None
+    return cast(str | None, getattr(getmodule(datasets[name]), "LICENSE", None))
+
+
+def check_dataset(name: str) -> None:
+    """UserError, with the nearest name, if there is no data set, folder or file called so."""
+    _find(name, None, "train", None)
+
+
 def open_stream(
     name: str, root: Path | None = None, split: str = "train", size: int | None = None
 ) -> Stream:

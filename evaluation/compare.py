@@ -1,33 +1,52 @@
 """Runs on disk to tables: what every algorithm reached on a data set, over its seeds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from ganlib.evaluation.comparison.choice import check_choice
 from ganlib.evaluation.comparison.columns import make_columns
 from ganlib.evaluation.comparison.entries import counted, first_score, one_per_seed
+from ganlib.evaluation.comparison.others import is_other, join, read_other
 from ganlib.evaluation.comparison.reading import find_runs
 from ganlib.evaluation.comparison.rows import make_rows, mark_best, rank
 from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import Column, Row, Table
 
 
-def compare(folders: Iterable[Path], best: bool = False, split: bool = False) -> list[Table]:
-    """One table per data set of the runs below `folders`.
+def compare(
+    folders: Sequence[Path],
+    best: bool = False,
+    split: bool = False,
+    trials: bool = False,
+    choice: Sequence[str] = (),
+) -> list[Table]:
+    """One table per data set of the runs below `folders`, among which .json files of scores may be.
 
     best: of each run its best evaluation by the first score counts, not the last one. split: scores
-    of one name and several protocols get a column each; without it they are a UserError.
+    of one name and several protocols get a column each; without it they are a UserError. trials:
+    what was tried on the evaluation that counts has columns too, which splits. choice: names of
+    scores, their beginnings or metrics: no other columns, in this order; UserError for one that no
+    run has.
     """
+    files = [path for path in folders if is_other(path)]
+    inside = [path for path in folders if path not in files]
+    runs = find_runs(inside, trials) if inside or not files else []
+    runs += join(map(read_other, files), runs)
+    check_choice(choice, [n for run in runs for e in run.evaluations for n, _ in e.every()])
     tables: dict[str, list[Run]] = {}
-    for run in find_runs(folders):
+    for run in runs:
         tables.setdefault(run.dataset, []).append(run)
-    return [_table(name, runs, best, split) for name, runs in sorted(tables.items())]
+    split = split or trials
+    return [_table(name, of, best, split, choice) for name, of in sorted(tables.items())]
 
 
-def _table(dataset: str, runs: Sequence[Run], best: bool, split: bool) -> Table:
-    first = first_score(runs)
-    entries = [(run, counted(run, first if best else None)) for run in runs]
+def _table(
+    dataset: str, runs: Sequence[Run], best: bool, split: bool, choice: Sequence[str]
+) -> Table:
+    first = first_score(runs, choice)
+    entries = [(run, counted(run, first if best else None, choice)) for run in runs]
     entries, notes = one_per_seed(entries)
-    columns = make_columns(entries, split)
+    columns = make_columns(entries, split, choice)
     rows = make_rows(entries, columns)
     for place, column in enumerate(columns):
         mark_best(rows, place, column.better)
@@ -37,7 +56,14 @@ def _table(dataset: str, runs: Sequence[Run], best: bool, split: bool) -> Table:
         for column in columns
         if column.protocol.get("rank_deficient")
     ]
-    return Table(dataset, columns, rows, _caption(best, first, columns, rows), notes)
+    notes += [
+        f"By which weights the images of {run.algorithm} were made is not known."
+        for run, scored in entries
+        if run.external and scored and not scored.iteration
+    ]
+    missing = choice and not columns
+    caption = "No run has such scores." if missing else _caption(best, first, columns, rows)
+    return Table(dataset, columns, rows, caption, notes)
 
 
 def _caption(

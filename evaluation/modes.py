@@ -15,6 +15,7 @@ from ganlib.evaluation.protocol import Protocol, Score
 from ganlib.evaluation.report import Origin
 from ganlib.evaluation.versions import versions
 
+SCORES = ("modes", "high_quality", "reverse_kl")
 NEAR = 3.0
 """Standard deviations from the nearest centre within which a point is of high quality."""
 COVERED = 0.1

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import warnings
 from importlib import import_module
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def cli() -> None:
 
 def main(*verb: str) -> None:
     """Run the command line; bad input ends in one sentence and status 2, a run that could not go on
-    in status 1.
+    in status 1; a warning is one line.
     """
+    warnings.formatwarning = _as_line
     try:
         cli([*verb, *sys.argv[1:]], prog_name="train.py" if verb else "ganlib")
     except UserError as error:
@@ -50,6 +52,11 @@ def main(*verb: str) -> None:
         named = f"{error.filename}: " if error.filename else ""
         _complain("Error", f"{named}{error.strerror or error}.")
         sys.exit(2)
+
+
+def _as_line(message: Warning | str, *_: object, **__: object) -> str:
+    """A warning without the place in the source that it comes from."""
+    return f"Warning: {printable(' '.join(str(message).split()))}\n"
 
 
 def _complain(what: str, text: str) -> None:

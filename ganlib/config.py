@@ -165,7 +165,9 @@ class RunConfig(_Strict):
     sync_bn: bool = False
     """Take the statistics of batch normalisation over all GPUs, not over each one's share."""
     init_from: Path | None = None
-    """Start from the weights in this snapshot (fine-tuning); optimizers start anew."""
+    """Start from the weights in this snapshot or run's folder, as far as they fit (fine-tuning);
+    optimizers start anew.
+    """
     resume: str | None = None
     """Continue: auto (the newest unfinished run with these settings), a run's folder, or a
     snapshot.
@@ -177,11 +179,11 @@ class RunConfig(_Strict):
     display_interval: Interval = 100
     """Iterations between lines of the log."""
     sample_interval: Interval = 1000
-    """Iterations between sample grids; 0 for none."""
+    """Iterations between sample grids, the first before any; 0 for one at the end alone."""
     snapshot_interval: Interval = 5000
     """Iterations between snapshots; 0 for the last one only."""
     evaluation_interval: Interval = 10_000
-    """Iterations between evaluations; 0 for none."""
+    """Iterations between evaluations, of which the last is at the end; 0 for none."""
     evaluation_images: Annotated[int, BeforeValidator(_no_bool), Field(ge=2)] = 10_000
     """Samples to score in an evaluation."""
     metrics: str = "is,fid"

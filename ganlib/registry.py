@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganlib.common.errors import UserError
-from ganlib.common.registry import Entry, Registry, modules, packages
+from ganlib.common.registry import Entry, Registry, having, packages
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,7 +81,7 @@ algorithms = Algorithms(
     "algorithm", "ganlib", "ALGORITHM", packages("ALGORITHM"), "ganlib.algorithms"
 )
 extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
-    "extension", "ganlib.training.extensions", "make", modules, "ganlib.extensions"
+    "extension", "ganlib.training.extensions", "make", having("make"), "ganlib.extensions"
 )
 
 

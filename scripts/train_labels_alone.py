@@ -16,7 +16,7 @@ from torch import Tensor, device
 
 from ganlib.common.errors import UserError
 from ganlib.common.sources import open_dataset
-from ganlib.runs.building import build
+from ganlib.runs.building import build, open_data
 from ganlib.runs.grid import plan
 from ganlib.runs.settings import Settings
 from ganlib.training.updater import Updater
@@ -34,7 +34,7 @@ def learn_labels(updater: Updater) -> dict[str, Tensor]:
 
 def train(settings: Settings) -> Updater:
     """The updater of an improved_gan run after max_iter iterations of learn_labels()."""
-    updater, _ = build(settings, device("cpu"))
+    updater = build(settings, *open_data(settings), device("cpu"))
     updater.update_core = lambda: learn_labels(updater)
     for _ in range(settings.algorithm.max_iter):
         updater.update()

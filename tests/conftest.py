@@ -16,5 +16,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is kept from one session of tests to the next."""
+    """Nothing is kept from one session of tests to the next, nor downloaded."""
     monkeypatch.setenv("GANLIB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("GANLIB_INCEPTION", str(tmp_path_factory.getbasetemp() / "missing.pth"))

@@ -20,6 +20,7 @@ ROOT = Path(ganlib.__file__).resolve().parents[1]
 READMES = [ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("ganlib/*/README.md")]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SECONDS = {"max_iter": 2, "width": 0.05, "batch_size": 4, "gpu": -1, "tensorboard": False}
+SECONDS |= {"evaluation_interval": 0}
 """Settings with which what a README trains takes no time."""
 
 

@@ -2,5 +2,6 @@
 
 A file may also have stream(root, split, size) -> Stream, for what need not fit in memory, and
 lazy(root, split, crop) -> DataSet, for square crops out of images that are read when asked for.
-Files whose names start with _ are helpers.
+LICENSE, if it is assigned, is what the card of a model that was trained on them says. Files whose
+names start with _ are helpers.
 """

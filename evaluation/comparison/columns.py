@@ -4,21 +4,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ganlib.common.errors import UserError
-from ganlib.evaluation.comparison.entries import in_order
+from ganlib.evaluation.comparison.choice import in_order
 from ganlib.evaluation.comparison.runs import Recorded, Run
 from ganlib.evaluation.comparison.table import Column, Entry, plain
 from ganlib.evaluation.comparison.values import differing
 from ganlib.evaluation.protocol import RECORDED_ONLY
 
 
-def make_columns(entries: Sequence[Entry], split: bool) -> list[Column]:
-    """A column per score and hash; more than one hash of a score only if they are to be split."""
+def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = ()) -> list[Column]:
+    """A column per score of the choice and hash; more than one hash of a score only if they are to
+    be split.
+    """
     found: dict[str, dict[str, tuple[Run, Recorded]]] = {}
     for run, scored in entries:
-        for name, score in scored.scores.items() if scored else ():
+        for name, score in scored.every() if scored else ():
             found.setdefault(name, {}).setdefault(score.hash, (run, score))
     columns = []
-    for name in in_order(found):
+    for name in in_order(found, choice):
         hashes = found[name]
         (run, score), *others = hashes.values()
         if others and not split:
@@ -39,18 +41,18 @@ def _note(score: Recorded, others: Iterable[tuple[Run, Recorded]]) -> str:
     if len(scores) == 1:
         return ""
     words = [
-        f"{name}: {plain(_fields(score).get(name))}" for name in differing(map(_fields, scores))
+        f"{name}: {plain(deciding(score).get(name))}" for name in differing(map(deciding, scores))
     ]
     return ", ".join(words) or score.hash
 
 
 def _difference(a: Recorded, b: Recorded) -> str:
-    x, y = _fields(a), _fields(b)
+    x, y = deciding(a), deciding(b)
     words = [f"{n}: {plain(x.get(n))} against {plain(y.get(n))}" for n in differing((x, y))]
     return ", ".join(words) or f"protocol {a.hash} against {b.hash}"
 
 
-def _fields(score: Recorded) -> dict[str, Any]:
+def deciding(score: Recorded) -> dict[str, Any]:
     """The fields that count."""
     return flatten({k: v for k, v in score.protocol.items() if k not in RECORDED_ONLY})
 

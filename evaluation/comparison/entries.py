@@ -1,33 +1,29 @@
 """Which evaluation of which runs counts."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 
+from ganlib.evaluation.comparison.choice import in_order, is_chosen
 from ganlib.evaluation.comparison.recipes import recipe
 from ganlib.evaluation.comparison.runs import Evaluation, Run
 from ganlib.evaluation.comparison.table import Column, Entry
 
-_FRECHET = re.compile(r"(fd|fid)(?![a-z])", re.IGNORECASE)
 
-
-def first_score(runs: Iterable[Run]) -> Column | None:
+def first_score(runs: Iterable[Run], choice: Sequence[str] = ()) -> Column | None:
     """The first score of which it is known whether less or more of it is better."""
     names = (name for run in runs for e in run.evaluations for name in e.scores)
-    columns = [Column(name, "", {}) for name in in_order(names)]
+    columns = [Column(name, "", {}) for name in in_order(names, choice)]
     return next((column for column in columns if column.better), None)
 
 
-def in_order(names: Iterable[str]) -> list[str]:
-    """Names of scores, each once; first Frechet distances, by which methods are ranked."""
-    return sorted(dict.fromkeys(names), key=lambda name: _FRECHET.match(name) is None)
-
-
-def counted(run: Run, by: Column | None) -> Evaluation | None:
-    """A run's last evaluation, or its best by a score, of those under the last one's protocol."""
+def counted(run: Run, by: Column | None, choice: Sequence[str] = ()) -> Evaluation | None:
+    """A run's last evaluation with a score of the choice, or its best by a score, of those under
+    the last one's protocol.
+    """
     having = [e for e in run.evaluations if by is not None and by.name in e.scores]
     if by is None or not having:
-        return run.evaluations[-1] if run.evaluations else None
+        shown = [e for e in run.evaluations if any(is_chosen(n, choice) for n, _ in e.every())]
+        return next(reversed(shown or run.evaluations), None)
     name, key = by.name, having[-1].scores[by.name].hash
     alike = [e for e in having if e.scores[name].hash == key]
     choose: Callable[..., Evaluation] = min if by.better == "lower" else max
@@ -47,4 +43,4 @@ def one_per_seed(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
 
 
 def _age(run: Run, scored: Evaluation | None) -> tuple[bool, int, str]:
-    return scored is not None, (run.path / "config.yaml").stat().st_mtime_ns, str(run.path)
+    return scored is not None, run.record.stat().st_mtime_ns, str(run.path)

@@ -9,7 +9,7 @@ NOTHING = "–"
 
 def headers(table: Table) -> list[str]:
     """The titles of the columns: the row's, the scores', and what it cost."""
-    devices = {row.device for row in table.rows}
+    devices = _devices(table)
     hours = f"{devices.pop()}-hours" if len(devices) == 1 else "hours"
     return [
         "algorithm",
@@ -23,11 +23,16 @@ def headers(table: Table) -> list[str]:
 
 def costs(table: Table, row: Row) -> list[str]:
     """The cells after the scores."""
-    mixed = len({other.device for other in table.rows}) > 1
+    mixed = len(_devices(table)) > 1
     low, high = min(row.iterations), max(row.iterations)
     iterations = f"{low:,}" if low == high else f"{low:,}–{high:,}"
     hours = short(row.hours) + (f" {row.device}" if mixed and row.hours is not None else "")
+    iterations = NOTHING if all(run.external for run in row.runs) and not high else iterations
     return [str(len(row.entries)), iterations, short(row.images_per_second), hours]
+
+
+def _devices(table: Table) -> set[str]:
+    return {row.device for row in table.rows if row.device}
 
 
 def short(value: float | None) -> str:

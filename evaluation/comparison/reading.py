@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,14 @@ from ganlib.common.paths import reading
 from ganlib.evaluation.comparison.runs import MEASURED, Evaluation, Recorded, Run
 from ganlib.evaluation.comparison.values import is_number, is_plain
 
+_OURS = {"algorithm", "dataset"}
+LONGEST = 2**16
+"""Characters; a config.yaml of ganlib's is of some thousand."""
 
-def find_runs(folders: Iterable[Path]) -> list[Run]:
-    """Every run at or below the folders, by path; UserError if there is none, or a folder or a file
-    of one cannot be read.
+
+def find_runs(folders: Iterable[Path], trials: bool = False) -> list[Run]:
+    """Every run at or below the folders, by path, with its trials if asked for; UserError if there
+    is none, or a folder or a file of one cannot be read.
     """
     folders = list(folders)
     for folder in folders:
@@ -25,7 +30,7 @@ def find_runs(folders: Iterable[Path]) -> list[Run]:
             if not folder.is_dir():
                 raise UserError(f"There is no folder {folder}; name one with runs in it.")
     found = {os.path.realpath(path): path for top in folders for path in _below(top)}
-    runs = [run for _, path in sorted(found.items()) if (run := read_run(path)) is not None]
+    runs = [run for _, path in sorted(found.items()) if (run := read_run(path, trials))]
     if not runs:
         places = " or ".join(map(str, folders))
         raise UserError(f"There is no run in {places} yet; train.py makes them below result.")
@@ -44,7 +49,7 @@ def _below(top: Path) -> Iterator[Path]:
                 yield Path(folder)
 
 
-def read_run(path: Path) -> Run | None:
+def read_run(path: Path, trials: bool = False) -> Run | None:
     """The run in a folder; None if its config.yaml is another program's."""
     with reading(path):
         settings = _settings(path / "config.yaml")
@@ -55,17 +60,44 @@ def read_run(path: Path) -> Run | None:
             settings,
             _environment(path / "environment.json"),
             _log(path / "log.jsonl"),
-            _evaluations(path / "scores.jsonl"),
+            _evaluations(path / "scores.jsonl", path / "trials.jsonl" if trials else None),
             (path / "DONE").exists(),
         )
 
 
+class _Endless(Exception):
+    """Reading on could take forever."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Without aliases, which ganlib never writes: a few lines of them stand for billions of
+    values.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise _Endless
+        return super().compose_node(parent, index)
+
+
 def _settings(path: Path) -> dict[str, Any] | None:
+    text = ""
     try:
-        settings = yaml.safe_load(path.read_text("utf-8"))
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise _Endless
+        settings = yaml.load(text, _Loader)
+    except _Endless:
+        if not all(re.search(rf"^{name} *:", text, re.MULTILINE) for name in _OURS):
+            return None
+        raise UserError(
+            f"{path} is longer than what ganlib writes, or has aliases (*name), which it never "
+            "writes; repair it or move its run elsewhere."
+        ) from None
     except Exception:  # what yaml raises for odd values of a tagged type is no fixed set
         raise UserError(f"{path} cannot be read; repair it or move its run elsewhere.") from None
-    if not isinstance(settings, dict) or not {"algorithm", "dataset"} <= settings.keys():
+    if not isinstance(settings, dict) or not _OURS <= settings.keys():
         return None
     kinds = {"algorithm": _is_text, "dataset": _is_text, "seed": is_count}
     for name, value in settings.items():
@@ -104,22 +136,53 @@ def _log(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _evaluations(path: Path) -> list[Evaluation]:
-    """By iteration; of what was scored more than once at an iteration the newest counts."""
-    found: dict[int, dict[str, Recorded]] = {}
+def _evaluations(own: Path, tried: Path | None) -> list[Evaluation]:
+    """By iteration; of what was scored more than once at an iteration the newest counts. Trials
+    stand beside the run's own scores, or alone if it has none.
+    """
+    scores: dict[int, dict[str, Recorded]] = {}
+    for iteration, name, score in _scores(own):
+        here = scores.setdefault(iteration, {})
+        here.pop(name, None)
+        if score is not None:
+            here[name] = score
+    trials: dict[int, dict[tuple[str, str], Recorded]] = {}
+    for iteration, name, score in () if tried is None else _scores(tried):
+        if score is not None:
+            trials.setdefault(iteration, {})[name, score.hash] = score
+    found = {iteration: here for iteration, here in scores.items() if here}
+    return [
+        Evaluation(
+            iteration,
+            found.get(iteration, {}),
+            tuple((name, score) for (name, _), score in trials.get(iteration, {}).items()),
+        )
+        for iteration in sorted(found or trials)
+    ]
+
+
+def _scores(path: Path) -> Iterator[tuple[int, str, Recorded | None]]:
+    """(iteration, name, score) of every score in a file, None for one without a number."""
     for line in read_lines(path, {**EACH, "scores": _is_mapping}):
-        scores = found.setdefault(line["iteration"], {})
         for name, given in line["scores"].items():
-            if not _is_score(given):
+            try:
+                yield line["iteration"], name, recorded(given)
+            except ValueError:
                 raise UserError(
                     f"{name} at iteration {line['iteration']} of {path} lacks a value, a hash or a "
                     "protocol as ganlib writes them; evaluate that run again."
-                )
-            scores.pop(name, None)
-            if is_number(given["value"]):  # a generator that diverged may have none
-                protocol = given.get("protocol") or {}
-                scores[name] = Recorded(float(given["value"]), protocol, given["hash"])
-    return [Evaluation(iteration, scores) for iteration, scores in sorted(found.items()) if scores]
+                ) from None
+
+
+def recorded(given: Any) -> Recorded | None:
+    """A score as files have it, None if its value is no number, as that of a generator that
+    diverged; ValueError if it is something else.
+    """
+    if not _is_score(given):
+        raise ValueError
+    if not is_number(given["value"]):
+        return None
+    return Recorded(float(given["value"]), given.get("protocol") or {}, given["hash"])
 
 
 def _is_mapping(value: Any) -> bool:

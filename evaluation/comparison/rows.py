@@ -33,10 +33,9 @@ def make_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]:
 
 def _cell(entries: Iterable[Entry], column: Column) -> Cell | None:
     values = {
-        run.seed: scored.scores[column.name].value
+        run.seed: score.value
         for run, scored in entries
-        if scored and column.name in scored.scores
-        if scored.scores[column.name].hash == column.hash
+        if scored and (score := scored.under(column.name, column.hash))
     }
     if not values:
         return None

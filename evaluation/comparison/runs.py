@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -25,10 +25,22 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of one iteration, by name."""
+    """The scores of one iteration: the run's own by name, and trials, of which several may have
+    one name.
+    """
 
     iteration: int
     scores: dict[str, Recorded]
+    trials: tuple[tuple[str, Recorded], ...] = ()
+
+    def every(self) -> Iterator[tuple[str, Recorded]]:
+        """All of them with their names, the run's own first."""
+        yield from self.scores.items()
+        yield from self.trials
+
+    def under(self, name: str, key: str) -> Recorded | None:
+        """The score of this name and hash, if there is one."""
+        return next((s for n, s in self.every() if (n, s.hash) == (name, key)), None)
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,7 @@ class Run:
     """What the folder of a run holds; evaluations are in the order of their iterations.
 
     settings and environment: plain values. log: lines with an iteration, and numbers for MEASURED.
+    external: it is the file `path` of scores, and no folder.
     """
 
     path: Path
@@ -44,6 +57,12 @@ class Run:
     log: list[dict[str, Any]]
     evaluations: list[Evaluation]
     done: bool
+    external: bool = False
+
+    @property
+    def record(self) -> Path:
+        """The file whose age is the run's."""
+        return self.path if self.external else self.path / "config.yaml"
 
     @property
     def algorithm(self) -> str:
@@ -84,7 +103,9 @@ class Run:
 
     @property
     def device(self) -> str:
-        """ "GPU" or "CPU"."""
+        """ "GPU" or "CPU", "" where nothing is known."""
+        if self.external:
+            return ""
         kind = self.environment.get("device_type")
         return "CPU" if kind == "cpu" or (kind is None and self._seems_on_cpu()) else "GPU"
 

@@ -15,7 +15,7 @@ def is_number(value: Any) -> bool:
     return number and abs(value) < LARGEST  # false for NaN
 
 
-def is_plain(value: Any, depth: int = 3) -> bool:
+def is_plain(value: Any, depth: int = 10) -> bool:
     """Whether it is text, a number, true, false, nothing, or lists and mappings by name of those
     within each other, at most `depth` of them.
     """

@@ -37,7 +37,7 @@ def _score_curves(table: Table) -> list[tuple[str, list[Curve]]]:
                 points := [
                     (float(evaluation.iteration), score.value)
                     for evaluation in run.evaluations
-                    if (score := evaluation.scores.get(column.name)) and score.hash == column.hash
+                    if (score := evaluation.under(column.name, column.hash))
                 ]
             )
         ]
@@ -47,7 +47,9 @@ def _score_curves(table: Table) -> list[tuple[str, list[Curve]]]:
 
 def _loss_curves(table: Table) -> list[tuple[str, list[Curve]]]:
     runs = labelled_runs(table)
-    scores = {name for _, _, run in runs for scored in run.evaluations for name in scored.scores}
+    scores = {
+        name for _, _, run in runs for scored in run.evaluations for name, _ in scored.every()
+    }
     lines = [line for _, _, run in runs for line in run.log]
     names = dict.fromkeys(name for line in lines for name in line)
     return [

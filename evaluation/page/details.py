@@ -20,7 +20,9 @@ def detail_section(table: Table) -> str:
         for column in table.columns
     ]
     parts.append(f"<details><summary>Runs</summary>{_run_table(table)}</details>")
-    environment = _list(_environment([run for _, _, run in labelled_runs(table)]))
+    environment = _list(
+        _environment([run for _, _, run in labelled_runs(table) if not run.external])
+    )
     parts.append(f"<details><summary>Environment</summary>{environment}</details>")
     return "\n".join(parts)
 

@@ -36,7 +36,7 @@ def _pictures(pictures: Iterable[str]) -> str:
 
 
 def _picture(row: Row, run: Run) -> str | None:
-    path = run.grid
+    path = None if run.external else run.grid
     source = _data_uri(path) if path is not None else None
     if path is None or source is None:
         return None

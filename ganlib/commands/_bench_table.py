@@ -20,9 +20,8 @@ CAPTION = (
 
 def show(rows: Iterable[Row], title: str, console: Console | None = None) -> None:
     """Print a row per measurement."""
-    console = table_console(console)
     # not the table's own title, which is folded to the table's width
-    console.print(Text(title, style="bold"), soft_wrap=True)
+    heading = Text(title, style="bold")
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("algorithm", "mode", "precision"):
         table.add_column(name)
@@ -33,6 +32,8 @@ def show(rows: Iterable[Row], title: str, console: Console | None = None) -> Non
         table.add_row(*map(Text, (row.work, row.mode, row.precision, *cells(row))))
         if row.error:
             failed.append(f"{row.work}, {row.mode}, {row.precision}: {row.error}")
+    console = table_console(table, console)
+    console.print(heading, soft_wrap=True)
     console.print(table)
     for sentence in (*failed, CAPTION):
         console.print(Text(sentence, style="dim"), soft_wrap=True)

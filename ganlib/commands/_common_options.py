@@ -1,10 +1,40 @@
 """Options that mean the same wherever a command has them."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from ganlib.common.errors import UserError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def device(default: str) -> Callable[[Command], Command]:
+    """--gpu and --device; `default` says what is taken without either. See chosen()."""
+
+    def add(command: Command) -> Command:
+        named = click.option("--device", help="The same as a PyTorch device: cpu, cuda:0, mps.")
+        numbered = click.option(
+            "-g",
+            "--gpu",
+            type=click.IntRange(min=-1),
+            metavar="N",
+            help=f"Number of the GPU, -1 for the CPU.  [default: {default}]",
+        )
+        return numbered(named(command))
+
+    return add
+
+
+def chosen(gpu: int | None, device: str | None, default: str | None = None) -> str | None:
+    """What --gpu and --device say, as PyTorch calls it; UserError if both do."""
+    if gpu is not None and device is not None:
+        raise UserError("Give --gpu or --device, not both.")
+    if gpu is not None:
+        return "cpu" if gpu < 0 else f"cuda:{gpu}"
+    return device or default
 
 
 def _known(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

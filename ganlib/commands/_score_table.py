@@ -19,14 +19,15 @@ def show(
     scores: Mapping[str, Score], title: str, caption: str, console: Console | None = None
 ) -> None:
     """Print a row per score: its value, of how many images, against which, under which protocol."""
-    console = table_console(console)
     # not the table's own title, which is folded to the table's width
-    console.print(Text(printable(title), style="bold"), soft_wrap=True)
+    heading = Text(printable(title), style="bold")
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("score", "value", "n", "reference", "protocol"):
         table.add_column(name, justify="right" if name in ("value", "n") else "left")
     for score in scores.values():
         table.add_row(*(Text(printable(cell)) for cell in _cells(score)))
+    console = table_console(table, console)
+    console.print(heading, soft_wrap=True)
     console.print(table)
     console.print(Text(printable(caption), style="dim"), soft_wrap=True)
 

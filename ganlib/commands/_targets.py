@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from ganlib.training.memory import require
 from ganlib.training.scoring import origin_of, samples_to_score
 from ganlib.training.snapshot import list_snapshots, newest_snapshot
 
+Weights = Literal["ema", "raw"]
 KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
 
 
@@ -31,14 +32,15 @@ class Target:
 
     path: of the file or folder. batches(): all images from the first one, NCHW, uint8 or float in
     [-1, 1], with their labels if they were asked for any. pick(numbers): the images with these
-    numbers, in that order. settings: of the run, {} if there was none. iteration, images: how far
-    training had come.
+    numbers, in that order. own: the origin of the images that the run itself scores. settings: of
+    the run, {} if there was none. iteration, images: how far training had come.
     """
 
     path: Path
     batches: Callable[[], Iterator[Batch]]
     pick: Callable[[Sequence[int]], Tensor]
     origin: Origin = Origin()
+    own: Origin = Origin()
     settings: Mapping[str, Any] = field(default_factory=dict)
     iteration: int | None = None
     images: int | None = None
@@ -52,9 +54,17 @@ def samples(
     batch_size: int = 256,
     truncation: float | None = None,
     statistics: str | None = None,
+    weights: Weights | None = None,
 ) -> Target:
-    """n samples of a generator; UserError if they are points, which no extractor takes."""
+    """n samples of a generator; UserError if they are points, which no extractor takes, and for
+    weights that it has not.
+    """
     updater = model.updater
+    own = origin_of(updater, model.settings.get("seed", 0))
+    if weights == "ema" and updater.average is None:
+        raise UserError(f"{path} holds no moving average: leave --weights out.")
+    if weights == "raw":
+        updater.average = None
     pixels = 4 * min(n, batch_size) * prod(updater.spec.image)
     require(pixels, "Batches", "give a smaller --batch-size", updater.clock.device)
     if updater.spec.native == POINTS:
@@ -69,6 +79,7 @@ def samples(
         lambda: samples_to_score(updater, n, seed, batch_size, truncation, statistics),
         series.images,
         origin_of(updater, seed, truncation, statistics),
+        own,
         model.settings,
         updater.iteration,
         model.images,
@@ -107,6 +118,7 @@ def open_target(
     statistics: str | None = None,
     dataset: str | None = None,
     data_root: Path | None = None,
+    weights: Weights | None = None,
 ) -> Target:
     """What lies at `path`; of a run's folder the newest snapshot, or best.pt. dataset, data_root:
     where the images are that a translator starts from, by default its run's.
@@ -118,7 +130,11 @@ def open_target(
     if value_range is not None and (folder or path.suffix.lower() not in ARRAYS):
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if not run and (folder or path.suffix.lower() in (*ARRAYS, *HDF5)):
-        for option, value in (("--truncation", truncation), ("--statistics", statistics)):
+        for option, value in (
+            ("--truncation", truncation),
+            ("--statistics", statistics),
+            ("--weights", weights),
+        ):
             if value is not None:
                 raise UserError(f"{option} is for a generator, and {path} holds images.")
         return files(_existing(path), value_range)
@@ -128,7 +144,7 @@ def open_target(
     model = load(snapshot, device)
     if translates(model.updater):
         give_sources(model.updater, model.settings, dataset, data_root)
-    return samples(snapshot, model, n, seed, batch_size, truncation, statistics)
+    return samples(snapshot, model, n, seed, batch_size, truncation, statistics, weights)
 
 
 def is_run(path: Path) -> bool:

@@ -1,11 +1,17 @@
 """Where tables are printed."""
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 
-WIDE = 240  # characters: a table in a pipe or a file is not folded
+WIDEST = 10_000  # characters
 
 
-def table_console(console: Console | None = None) -> Console:
-    """The console given, or standard output; wide enough for any table where it is no terminal."""
+def table_console(table: RenderableType, console: Console | None = None) -> Console:
+    """The console given, or standard output; where it is no terminal as wide as the table, which in
+    a pipe or a file is not folded.
+    """
     console = console or Console()
-    return console if console.is_terminal else Console(file=console.file, width=WIDE)
+    if console.is_terminal:
+        return console
+    wide = Console(file=console.file, width=WIDEST)
+    return Console(file=console.file, width=Measurement.get(wide, wide.options, table).maximum)

@@ -26,6 +26,7 @@ class Asked:
     """The options of the command line."""
 
     algorithm: tuple[str, ...]
+    gpu: int | None
     device: str | None
     mode: "tuple[Mode, ...]"
     precision: "tuple[Precision, ...]"
@@ -47,7 +48,7 @@ class Asked:
     metavar="NAME",
     help="May be repeated.  [default: every algorithm]",
 )
-@click.option("--device", help="cpu or cuda:0.  [default: the first GPU if there is one]")
+@_common_options.device("the first one if there is one")
 @click.option(
     "--mode",
     multiple=True,
@@ -124,7 +125,7 @@ def _bench(asked: Asked) -> bool:
 
     for folder in asked.plugin_dir:
         add_plugins(folder)
-    device = pick_device(None, asked.device)
+    device = pick_device(None, _common_options.chosen(asked.gpu, asked.device))
     bench.check(device, asked.mode, asked.precision)
     works = _works(asked)
     modes = asked.mode or bench.MODES[device.type]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER|FILE]...")
 @click.option(
     "-o",
     "--out",
@@ -32,17 +32,37 @@ if TYPE_CHECKING:
 @click.option(
     "--split", is_flag=True, help="Give a score of several protocols a column for each of them."
 )
-def command(folders: tuple[Path, ...], out: Path | None, best: bool, split: bool) -> None:
+@click.option("--trials", is_flag=True, help="Show what was tried too, in columns of its own.")
+@click.option(
+    "--columns",
+    metavar="NAME,...",
+    help="Show these scores alone and in this order, by name (FD-fashion10k-train), its beginning "
+    "or metric (fid).",
+)
+def command(
+    folders: tuple[Path, ...],
+    out: Path | None,
+    best: bool,
+    split: bool,
+    trials: bool,
+    columns: str | None,
+) -> None:
     """Compare the runs below FOLDER (default: result) across algorithms and seeds.
 
     One table per data set, of the last evaluation of each run. Scores that were obtained in
-    different ways are never put into one column.
+    different ways are never put into one column. A FILE that `evaluate --out x.json` wrote, of
+    another program's images for instance, is a row too.
+
+    Trials are what `evaluate` scored otherwise than the run itself, with --truncation for instance.
     """
     from ganlib.evaluation.compare import compare
 
     folders = folders or (Path("result"),)
-    tables = compare(folders, best, split)
-    page = write(tables, out or folders[0])
+    choice = [word for part in (columns or "").split(",") if (word := part.strip())]
+    if columns is not None and not choice:
+        raise UserError("--columns is empty; give names of scores with commas, or leave it out.")
+    tables = compare(folders, best, split, trials, choice)
+    page = write(tables, out or next(filter(Path.is_dir, folders), folders[0].parent))
     show(tables)
     click.echo(f"Page: {printable(page)}")
 
@@ -71,13 +91,15 @@ def write(tables: "Sequence[Table]", folder: Path) -> Path:
     return folder / "compare.html"
 
 
-def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
-    """Print the tables."""
+def show(tables: "Sequence[Table]", given: "Console | None" = None) -> None:
+    """Print the tables, on the console given or on standard output."""
     from ganlib.commands._terminal import table_console
 
-    console = table_console(console)
     for table in tables:
-        console.print(_grid(table))
+        grid = _grid(table)
+        console = table_console(grid, given)
+        console.print(_text(table.dataset, "bold"), soft_wrap=True)
+        console.print(grid)
         for sentence in (table.caption, *table.notes):
             console.print(_text(sentence, "dim"), soft_wrap=True)
         console.print()
@@ -95,7 +117,7 @@ def _grid(table: "Table") -> "Grid":
 
     from ganlib.evaluation.comparison.figures import headers
 
-    grid = Grid(title=_text(table.dataset, "bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    grid = Grid(box=box.SIMPLE_HEAD)
     for place, header in enumerate(headers(table)):
         grid.add_column(_text(header), justify="right" if place else "left")
     for row in table.rows:

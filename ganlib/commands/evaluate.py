@@ -18,7 +18,7 @@ from ganlib.common.paths import reading
 from ganlib.common.printable import printable
 
 if TYPE_CHECKING:
-    from ganlib.commands._targets import Target
+    from ganlib.commands._targets import Target, Weights
     from ganlib.evaluation import Evaluation, Evaluator
     from ganlib.evaluation.features import Options, Precision
 
@@ -48,8 +48,11 @@ class Asked:
     out: Path | None
     duplicates_picture: Path | None
     data_root: Path | None
+    gpu: int | None
     device: str | None
     plugin_dir: tuple[Path, ...]
+    weights: "Weights | None"
+    no_save: bool
 
 
 @click.command()
@@ -93,6 +96,12 @@ class Asked:
 )
 @click.option("--best", is_flag=True, help="Of a run's folder best.pt, not the newest snapshot.")
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
+@click.option(
+    "--weights",
+    type=click.Choice(["ema", "raw"]),
+    help="Of a generator: the moving average, or those trained last.  [default: ema if there is "
+    "one]",
+)
 @_common_options.truncation
 @_common_options.statistics
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
@@ -127,6 +136,7 @@ class Asked:
     metavar="FILE",
     help="A .json for all scores with their protocols.",
 )
+@click.option("--no-save", is_flag=True, help="Leave the files in a run's folder as they are.")
 @click.option(
     "--duplicates-picture",
     type=click.Path(path_type=Path),
@@ -134,7 +144,7 @@ class Asked:
     help="A .png of the samples nearest to training images, each above that image.",
 )
 @_common_options.data_root
-@click.option("--device", help="cpu, cuda:0, mps.  [default: the first GPU if there is one]")
+@_common_options.device("the first one if there is one")
 @_common_options.plugin_dir
 @click.option("--self-test", is_flag=True, help="Check known answers on real images instead.")
 def command(target: Path | None, self_test: bool, **options: Any) -> None:
@@ -143,6 +153,10 @@ def command(target: Path | None, self_test: bool, **options: Any) -> None:
     TARGET is a snapshot file, a run's folder for its newest snapshot (then the scores join its
     scores.jsonl, for `compare`), a folder of images, or an .npz, .npy or .h5 file. Images that come
     from no run need --dataset or --reference.
+
+    What is scored otherwise than the run scores itself while it trains (fewer images, another seed,
+    truncation, other statistics, weights, features or real images) joins the run's trials.jsonl
+    instead, for `compare --trials`.
 
     Every score is stored with its protocol; only scores with the same hash can be compared.
     """
@@ -201,6 +215,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
         asked.statistics,
         asked.dataset,
         asked.data_root,
+        asked.weights,
     )
     evaluator = _evaluator(target, asked, device)
     for file in (asked.out, asked.duplicates_picture):
@@ -221,7 +236,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
             f"'{name}': give other --metrics or more images."
         )
     show(result.scores, str(target.path), describe(target.origin, evaluator.extractor))
-    _write(target, evaluator, result, path if is_run(path) else None, asked)
+    _write(target, evaluator, result, path if is_run(path) and not asked.no_save else None, asked)
 
 
 def _prepare(asked: Asked) -> str:
@@ -232,7 +247,7 @@ def _prepare(asked: Asked) -> str:
     for folder in asked.plugin_dir:
         with reading(folder):
             add_plugins(folder)
-    return str(devices.pick_device(None, asked.device))
+    return str(devices.pick_device(None, _common_options.chosen(asked.gpu, asked.device)))
 
 
 def _metrics(asked: Asked) -> tuple[str, ...] | None:
@@ -317,15 +332,17 @@ def _write(
     from ganlib.common.files import atomic
     from ganlib.common.lines import append_line
     from ganlib.common.pictures import save
-    from ganlib.training.scoring import SCORES, scores_line
+    from ganlib.training.scoring import SCORES, TRIALS, scores_line
 
     line = scores_line(result.scores, target.iteration, target.images)
     if run is not None:
-        with output(run / SCORES):
-            append_line(run / SCORES, line)
-        click.echo(printable(run / SCORES))
+        file = run / (TRIALS if _is_trial(target, asked) else SCORES)
+        with output(file):
+            append_line(file, line)
+        click.echo(printable(file))
     if asked.out is not None:
-        text = json.dumps({"target": str(target.path), **line}, indent=2)
+        of = {"target": str(target.path), **_data(target, asked)}
+        text = json.dumps({**of, **line}, indent=2)
         with output(asked.out), atomic(asked.out) as temporary:
             temporary.write_text(text + "\n", "utf-8")
         click.echo(printable(asked.out))
@@ -334,6 +351,36 @@ def _write(
         with output(asked.duplicates_picture):
             save(picture, asked.duplicates_picture)
         click.echo(printable(asked.duplicates_picture))
+
+
+def _is_trial(target: "Target", asked: Asked) -> bool:
+    """Whether this is not how the run scores itself, so that the scores are none of its own."""
+    from dataclasses import replace
+
+    from ganlib.common.sources import dataset_label
+    from ganlib.config import RunConfig
+    from ganlib.evaluation.features import Options, default_extractor
+
+    run, own = target.settings, target.own
+    usual = run.get("evaluation_images", RunConfig.model_fields["evaluation_images"].default)
+    data, name = str(run.get("dataset")), run.get("extractor")
+    return (
+        replace(target.origin, seed=None) != replace(own, seed=None)
+        or asked.seed not in (0, own.seed)
+        or asked.n < usual
+        or asked.extractor not in (None, name or default_extractor(data))
+        or replace(_options(asked), weights=None) != Options()
+        or asked.reference not in (None, "train", "test")
+        or dataset_label(asked.dataset or data) != dataset_label(data)
+        or asked.size not in (None, run.get("size"))
+        or asked.crop not in (None, run.get("crop"))
+    )
+
+
+def _data(target: "Target", asked: Asked) -> dict[str, Any]:
+    """The data that the images are like, for `compare`."""
+    size = target.settings.get("size") if asked.size is None else asked.size
+    return {"dataset": asked.dataset or target.settings.get("dataset"), "size": size}
 
 
 def _self_test(asked: Asked) -> int:

@@ -55,7 +55,7 @@ FRAMES = {".png": 10, ".gif": 30}
 )
 @_common_options.dataset
 @_common_options.data_root
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda:0, mps.")
+@_common_options.device("the CPU")
 @_common_options.plugin_dir
 def command(
     snapshot: Path,
@@ -68,7 +68,8 @@ def command(
     out: Path | None,
     dataset: str | None,
     data_root: Path | None,
-    device: str,
+    gpu: int | None,
+    device: str | None,
     plugin_dir: tuple[Path, ...],
 ) -> None:
     """Walk between samples of a trained generator, or add and subtract them.
@@ -81,7 +82,7 @@ def command(
     --plus 3 --minus 5 --plus 8 shows these samples with their signs, and what the sum of their
     latents looks like, in the class of the first.
     """
-    terms = _interleaved(plus, minus)
+    place, terms = _common_options.chosen(gpu, device, "cpu"), _interleaved(plus, minus)
     if terms:
         out = out or Path("arithmetic.png")
         _check_sum(terms, numbers, frames, space, out)
@@ -96,7 +97,7 @@ def command(
 
     for folder in plugin_dir:
         add_plugins(folder)
-    model = load(snapshot, device)
+    model = load(snapshot, place)
     if not model.updater.shown.n_hidden:
         raise UserError(
             f"{snapshot} has no latents to walk between: it translates images, and `ganlib sample` "

@@ -37,7 +37,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @_common_options.dataset
 @_common_options.data_root
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda:0, mps.")
+@_common_options.device("the CPU")
 @_common_options.plugin_dir
 def command(
     snapshot: Path,
@@ -50,7 +50,8 @@ def command(
     dataset: str | None,
     data_root: Path | None,
     batch_size: int,
-    device: str,
+    gpu: int | None,
+    device: str | None,
     plugin_dir: tuple[Path, ...],
 ) -> None:
     """Draw images from a trained generator.
@@ -60,6 +61,7 @@ def command(
     """
     _check_numbers(n, batch_size, truncation)
     _check_out(out, n, force)
+    place = _common_options.chosen(gpu, device, "cpu")
 
     from ganlib.common.data import POINTS
     from ganlib.registry import add_plugins
@@ -70,7 +72,7 @@ def command(
 
     for folder in plugin_dir:
         add_plugins(folder)
-    model = load(snapshot, device)
+    model = load(snapshot, place)
     give_sources(model.updater, model.settings, dataset, data_root)
     if model.spec.native == POINTS and not _kind(out):
         raise UserError(
@@ -81,7 +83,7 @@ def command(
         kept * (4 * prod(model.spec.image) + 4 * model.updater.gen.n_hidden),
         "Images",
         f"give a smaller -n{'' if _kind(out) else ' or --batch-size'}",
-        device,
+        place,
     )
     samples = model.updater.sample(n, seed, batch_size, truncation, statistics=statistics)
     batches = _watched(samples, n)

@@ -13,28 +13,32 @@ from ganlib.common.seeds import mix
 from ganlib.common.sources import brought_to, open_dataset
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
+from ganlib.runs.fitting import check_architecture
 from ganlib.runs.settings import Settings
 from ganlib.training import devices, memory, ranks
 from ganlib.training.assembly import assemble
 from ganlib.training.updater import Updater
 
 
-def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | None]:
-    """The updater on its device with its data, and the test set if there is one."""
-    algorithm, s = algorithms[settings.run.algorithm], settings.run
-    condition = settings.algorithm.condition
-    translates = condition in ("images", "unpaired")
+def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
+    """The training set, and the test set if there is one and it is needed."""
     with ranks.first_alone():  # it downloads what is to be downloaded
         data = _training_set(settings)
-        test = _test_set(settings) if settings.evaluates or translates else None
+        return data, _test_set(settings) if settings.evaluates or _translates(settings) else None
+
+
+def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch.device) -> Updater:
+    """The updater on its device with its data; a translator is held against the test set."""
+    algorithm, s = algorithms[settings.run.algorithm], settings.run
     spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
+    check_architecture(settings, spec)
     _check_batch(settings, spec, device)
     loader = Loader(
         data,
         spec,
         settings.algorithm.batch_size,
         s.seed,
-        condition=condition,
+        condition=settings.algorithm.condition,
         device=device,
         flip=s.flip,
         jitter=settings.algorithm.jitter,
@@ -43,9 +47,13 @@ def build(settings: Settings, device: torch.device) -> tuple[Updater, DataSet | 
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = assemble(algorithm, settings.algorithm, loader, spec, device)
-    if translates:
+    if _translates(settings):
         updater.held_out = loader.over(data if test is None or test.source is None else test)
-    return updater, test
+    return updater
+
+
+def _translates(settings: Settings) -> bool:
+    return settings.algorithm.condition in ("images", "unpaired")
 
 
 def _workers(s: RunConfig) -> int:

@@ -15,9 +15,11 @@ from ganlib.common.sources import dataset_label
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs import folders
+from ganlib.runs.fitting import fitted
 from ganlib.runs.run import gather, run
 from ganlib.runs.settings import Settings, part_of, read_yaml
 from ganlib.sampling.model import Model
+from ganlib.training.snapshot import newest_snapshot, peek_snapshot
 
 
 @dataclass(frozen=True)
@@ -106,14 +108,23 @@ def find_finished(settings: Settings) -> Path | None:
     """A run below result with these settings and as long as these that has reached its end."""
     s = settings.run
     place = folders.ROOT / f"{s.algorithm}_{dataset_label(s.dataset)}"
-    flat = settings.flat()
-    wanted = {**settings.trajectory(), **{k: flat[k] for k in ("max_iter", "max_images")}}
     for path in sorted([place / f"seed{s.seed}", *place.glob(f"seed{s.seed}-*")]):
         if (path / "DONE").exists() and (path / "config.yaml").exists():
             old = {**settings.defaults(), **folders.read_settings(path)}
-            if not folders.compare_settings(old, wanted):
+            if not folders.compare_settings(old, _wanted(settings, path)):
                 return path
     return None
+
+
+def _wanted(settings: Settings, path: Path) -> dict[str, Any]:
+    """What the settings come to on the data of a finished run."""
+    try:
+        spec = peek_snapshot(newest_snapshot(path))["spec"]
+        settings = fitted(settings, spec.native)
+    except UserError:  # its snapshots were removed
+        pass
+    flat = settings.flat()
+    return {**settings.trajectory(), **{k: flat[k] for k in ("max_iter", "max_images")}}
 
 
 def _train(settings: Settings, console: Console) -> Outcome:

@@ -5,14 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.runs.folders import difference
 from ganlib.runs.settings import Settings
 from ganlib.training.adaptation import is_of_adaptation
-from ganlib.training.snapshot import read_snapshot
+from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
+
+AVERAGE = "average."
+"""Before the names of the moving average's tensors."""
+SHOWN = 6
 
 
 def go_on(
@@ -64,15 +70,34 @@ def _check_not_past(trainer: Trainer, path: Path, old: Mapping[str, Any]) -> Non
         )
 
 
-def take_weights(updater: Updater, path: Path) -> None:
-    """Weights and buffers from another run's snapshot; optimizers and positions stay fresh, and so
-    does what adapts the augmentation, which either run may lack.
+def take_weights(updater: Updater, path: Path, tell: Callable[[str], None]) -> None:
+    """What fits by name and shape of the weights and buffers in another run's snapshot, or the
+    newest one in its folder; what does not is told in a line, and UserError if nothing does.
+
+    An average that the snapshot lacks starts from its network. Optimizers and positions stay fresh,
+    and so does what adapts the augmentation.
     """
+    path = snapshot_at(path)
     old, new = read_snapshot(path)["updater"]["modules"], updater.state_dict()
-    taken = {name: t for name, t in old.items() if not is_of_adaptation(name)}
-    fresh = {name: t for name, t in new.items() if is_of_adaptation(name)}
-    try:
-        updater.load_state_dict({**taken, **fresh})
-    except RuntimeError as error:
-        reason = one_line(error, 300)
-        raise UserError(f"The networks of {path} are not these: {reason}") from None
+    given = {name: _source(name, old, updater.averaged) for name in new}
+    wanted = [name for name in new if not is_of_adaptation(name)]
+    taken = {n: t for n in wanted if (t := given[n]) is not None and t.shape == new[n].shape}
+    if not any(name in taken for name, p in updater.named_parameters() if p.dim() > 1):
+        raise UserError(f"The networks of {path} are not these: none of its weights fits.")
+    updater.load_state_dict({**new, **taken})
+    left = [n for n in wanted if n not in taken and not n.startswith(AVERAGE)]
+    if left:
+        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        tell(
+            f"Not in {path}, or of another shape there, and left as they start: "
+            f"{', '.join(left[:SHOWN])}{more}."
+        )
+
+
+def _source(name: str, old: Mapping[str, Tensor], averaged: str) -> Tensor | None:
+    """What a tensor of this name starts from; one of the average from its network, where the
+    snapshot has no average.
+    """
+    if name not in old and name.startswith(AVERAGE):
+        name = f"{averaged}.{name.removeprefix(AVERAGE)}"
+    return old.get(name)

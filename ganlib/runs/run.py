@@ -15,8 +15,10 @@ from ganlib.common.paths import writing
 from ganlib.common.sources import dataset_label
 from ganlib.registry import add_plugins
 from ganlib.runs import failures, folders
-from ganlib.runs.building import build
+from ganlib.runs.building import build, open_data
+from ganlib.runs.fitting import fitted
 from ganlib.runs.resuming import go_on, take_weights
+from ganlib.runs.scoring import check_names
 from ganlib.runs.settings import (
     Settings,
     part_of,
@@ -74,17 +76,21 @@ def run(settings: Settings, console: Console | None = None) -> Model:
 
 
 def _train(settings: Settings, device: torch.device, console: Console) -> Model:
-    s, max_iter, tell = settings.run, settings.algorithm.max_iter, partial(say, console)
-    updater, test = build(settings, device)
-    data = fingerprint(updater.data.data)
-    extensions = list_extensions(settings, updater.data.data, data, test, device, console)
+    tell = partial(say, console)
+    check_names(settings)
+    images, test = open_data(settings)
+    settings = fitted(settings, images.shape)
+    s, max_iter = settings.run, settings.algorithm.max_iter
+    updater = build(settings, images, test, device)
+    data = fingerprint(images)
+    extensions = list_extensions(settings, updater, data, test, device, console)
     with _place(settings, data) as (out, snapshot):
         trainer = Trainer(updater, out, max_iter, s.max_images, s.max_hours)
         trainer.extend(*extensions)
         if snapshot is not None:
             go_on(trainer, snapshot, settings, data, tell)
         elif s.init_from is not None:
-            take_weights(updater, s.init_from)
+            take_weights(updater, s.init_from, tell)
         accelerate(updater, s, max_iter - updater.iteration, tell)
         if ranks.rank() == 0:
             with writing(out):

@@ -5,14 +5,34 @@ from rich.console import Console
 
 from ganlib.common.console import say
 from ganlib.common.data import DataSet
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, did_you_mean
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.features import Options, default_extractor, make_extractor
-from ganlib.evaluation.metric import check_needs, find_metrics
+from ganlib.evaluation.comparison.table import Column
+from ganlib.evaluation.features import Options, default_extractor, extractors, make_extractor
+from ganlib.evaluation.metric import METRICS, check_needs, find_metrics
+from ganlib.evaluation.modes import SCORES
+from ganlib.evaluation.names import score_names
 from ganlib.evaluation.report import label
+from ganlib.registry import extensions
 from ganlib.runs.settings import Settings
 from ganlib.training import ranks
+from ganlib.training.extensions.named_score import NamedScore
+from ganlib.training.extensions.snapshot import parse
 from ganlib.training.scoring import check_weights
+from ganlib.training.trainer import every
+from ganlib.training.updater import Updater
+
+
+def check_names(settings: Settings) -> None:
+    """UserError for a metric, an extractor or an extension that there is not, and a best_by that
+    cannot be read; nothing is loaded.
+    """
+    find_metrics(settings.metrics)
+    parse(settings.run.best_by)
+    if settings.run.extractor is not None:
+        extractors.check(settings.run.extractor)
+    for name in settings.run.extension:
+        extensions.check(name)
 
 
 def make_evaluator(
@@ -32,7 +52,7 @@ def make_evaluator(
         with ranks.first_alone():  # it downloads the weights
             evaluator = Evaluator(make_extractor(name, device, options), references)
     except UserError as error:
-        if {"evaluation_interval", "extractor", "inception_weights"} & s.model_fields_set:
+        if _asked_for_scores(settings):
             raise
         # nobody asked for scores by name, so the lack of a download stops nothing
         say(console, f"This run is not evaluated. {error}", "yellow")
@@ -42,6 +62,13 @@ def make_evaluator(
     return evaluator
 
 
+def _asked_for_scores(settings: Settings) -> bool:
+    """Whether somebody did: what a run that goes on has by default was not asked for."""
+    flat, defaults = settings.flat(), settings.defaults()
+    names = ("evaluation_interval", "extractor", "inception_weights")
+    return any(flat[name] != defaults[name] for name in names)
+
+
 def best_by(settings: Settings, evaluator: Evaluator | None) -> str | None:
     """The score that marks the best snapshot: the one asked for, else the Frechet distance."""
     s = settings.run
@@ -49,3 +76,34 @@ def best_by(settings: Settings, evaluator: Evaluator | None) -> str | None:
         return s.best_by
     n = label(s.evaluation_images)
     return f"min:{evaluator.extractor.score_name}{n}-train"
+
+
+def named_score(
+    settings: Settings, updater: Updater, evaluator: Evaluator | None
+) -> list[NamedScore]:
+    """What sees that the run has the score of best_by, if one is asked for; UserError for one that
+    no evaluation will give. What extensions of one's own observe may come at any time.
+    """
+    s = settings.run
+    if s.best_by is None or s.extension or settings.extensions:
+        return []
+    _, name = parse(s.best_by)
+    known = _known_names(settings, updater, evaluator)
+    own = settings.evaluates and type(updater).scores is not Updater.scores
+    more = own or (evaluator is not None and not set(settings.metrics) <= set(METRICS))
+    if name not in known and not more and Column(name, "", {}).better:
+        near = did_you_mean(name, known)
+        raise UserError(f"--best-by: no evaluation of this run gives '{name}'.{near}")
+    return [NamedScore(every(s.evaluation_interval if more else 1), name, known)]
+
+
+def _known_names(settings: Settings, updater: Updater, evaluator: Evaluator | None) -> list[str]:
+    """The scores that evaluations are known to give."""
+    if not settings.evaluates:
+        return []
+    if updater.data.data.mixture is not None:
+        return list(SCORES)
+    if evaluator is None:
+        return []
+    n, metrics = settings.run.evaluation_images, settings.metrics
+    return score_names(evaluator.extractor, evaluator.images, evaluator.main, n, metrics)

@@ -63,8 +63,8 @@ class Settings:
 
     @property
     def evaluates(self) -> bool:
-        """Whether the run comes to an evaluation."""
-        return 0 < self.run.evaluation_interval <= self.algorithm.max_iter
+        """Whether the run is evaluated, at its end at least."""
+        return self.run.evaluation_interval > 0
 
     @property
     def metrics(self) -> list[str]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.registry import algorithms, extensions
-from ganlib.runs.scoring import best_by, make_evaluator
+from ganlib.runs.scoring import best_by, make_evaluator, named_score
 from ganlib.runs.settings import Settings
 from ganlib.training import ranks
 from ganlib.training.extensions.announce import Announce
@@ -22,6 +22,7 @@ from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
 from ganlib.training.extensions.unmoved import Unmoved
 from ganlib.training.trainer import Extension, Trainer, Trigger, every
+from ganlib.training.updater import Updater
 
 QUICK = "quick"
 """The preset for a CPU."""
@@ -29,7 +30,7 @@ QUICK = "quick"
 
 def list_extensions(
     settings: Settings,
-    data: DataSet,
+    updater: Updater,
     print_of_data: Mapping[str, Any],
     test: DataSet | None,
     device: torch.device,
@@ -38,9 +39,9 @@ def list_extensions(
     """The extensions, in the order in which they act; of several ranks the first writes, the others
     take part in what needs them all.
 
-    print_of_data: the fingerprint of `data`. test: the test set, if there is one.
+    print_of_data: the fingerprint of the updater's data. test: the test set, if there is one.
     """
-    s, flat = settings.run, settings.flat()
+    s, flat, data = settings.run, settings.flat(), updater.data.data
     interval = min(s.display_interval, settings.algorithm.max_iter)
     evaluator = make_evaluator(settings, data, test, device, console)
     shared: list[Extension] = [
@@ -66,6 +67,7 @@ def list_extensions(
         LogReport(interval),
         Announce(console, _hint(settings, device)),
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
+        *named_score(settings, updater, evaluator),
         Notebook() if in_notebook() else ProgressBar(console),
         Snapshot(
             every(s.snapshot_interval),
@@ -80,7 +82,7 @@ def list_extensions(
             TensorBoard,
         )  # a slow import that not everybody wants
 
-        listed.insert(-1, TensorBoard(every(interval)))
+        listed.insert(-1, TensorBoard())
     return listed
 
 

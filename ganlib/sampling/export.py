@@ -14,6 +14,7 @@ import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.files import atomic
+from ganlib.common.sources import license_of
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
 from ganlib.sampling.sources import give_sources, translates
@@ -24,6 +25,10 @@ WEIGHTS, CARD = "generator.safetensors", "model_card.json"
 PRIVATE = ("out", "data_root", "plugin_dir", "init_from", "resume", "gpu", "device", "max_hours")
 
 LATENTS = {"normal": "N(0, 1)", "uniform": "U(-1, 1)"}
+UNKNOWN = (
+    "Unknown: look up the licence of the data set before you publish this; it may bind the "
+    "generator too."
+)
 SNIPPET = """\
 from ganlib.sampling.export import load_export
 
@@ -87,8 +92,7 @@ def model_card(model: Model) -> dict[str, Any]:
         "images": {"shape": list(spec.native), "range": [-1, 1], "fit": _fit(spec)},
         "iteration": updater.iteration,
         "images_seen": model.images,
-        "data_license": "Unknown: look up the licence of the data set before you publish this; "
-        "it may bind the generator too.",
+        "data_license": license_of(model.settings.get("dataset", "")) or UNKNOWN,
         "data": asdict(spec),
         "settings": {k: v for k, v in model.settings.items() if k not in PRIVATE},
         "python": TRANSLATING if translates(updater) else SNIPPET,

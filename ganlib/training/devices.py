@@ -39,9 +39,7 @@ def _checked(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError):
         count = torch.cuda.device_count()
         have = f"there are {count} GPUs, numbered from 0" if count else "PyTorch sees no GPU here"
-        raise UserError(
-            f"The device {name} cannot be used: {have}; -g -1 trains on the CPU."
-        ) from None
+        raise UserError(f"The device {name} cannot be used: {have}; -g -1 is the CPU.") from None
     return device
 
 

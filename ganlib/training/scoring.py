@@ -13,7 +13,8 @@ from rich.progress import Progress as Bar
 from ganlib.common.data import Images
 from ganlib.common.datasets._stream import NoSuchSplit
 from ganlib.common.errors import UserError
-from ganlib.common.sources import open_dataset
+from ganlib.common.given import GIVEN
+from ganlib.common.sources import check_dataset, open_dataset
 from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.blocks import Batch
 from ganlib.evaluation.features import Options, default_extractor, make_extractor
@@ -24,6 +25,8 @@ from ganlib.training.updater import Updater
 SPLITS = ("train", "test")
 SCORES = "scores.jsonl"
 """The file in a run's folder; a line per evaluation."""
+TRIALS = "trials.jsonl"
+"""The same of what `ganlib evaluate` scored otherwise than the run itself."""
 
 
 def make_evaluator(
@@ -41,6 +44,7 @@ def make_evaluator(
 
     extractor: by default the data set's own. reference: see open_references.
     """
+    check_references(dataset, reference)
     name = extractor or default_extractor(dataset or reference or "")
     check_weights(name, options)
     # first, since it is quick and has more that can be missing
@@ -57,6 +61,26 @@ def check_weights(extractor: str, options: Options | None) -> None:
         )
 
 
+def check_references(dataset: str | None, reference: str | None = None) -> None:
+    """UserError if it is not said what the real images are, or there is no such thing; nothing is
+    downloaded or read.
+    """
+    if reference is not None and reference not in SPLITS:
+        check_dataset(reference)
+    elif dataset is None:
+        raise UserError(
+            "There is nothing to compare these images with: give --dataset NAME, or --reference "
+            "with a folder or an .h5 file of real images."
+        )
+    elif dataset == GIVEN:
+        raise UserError(
+            "This run was trained on data given in Python: give --dataset, or --reference with a "
+            "folder or an .h5 file of real images."
+        )
+    else:
+        check_dataset(dataset)
+
+
 def open_references(
     dataset: str | None,
     data_root: Path | None = None,
@@ -65,7 +89,7 @@ def open_references(
     crop: int | None = None,
 ) -> dict[str, Images]:
     """Real images by split: those of `dataset` that `reference` ("train", "test", None for all that
-    there are) chooses, or those of the folder or .h5 file that it names.
+    there are) chooses, or those of the folder or .h5 file that it names. See check_references().
 
     Such a folder or file without a test split is called "reference": who knows that it is what was
     trained on gives it as `dataset`.
@@ -73,11 +97,7 @@ def open_references(
     if reference is not None and reference not in SPLITS:
         found = _splits(reference, data_root, size, crop)
         return found if "test" in found else {"reference": found["train"]}
-    if dataset is None:
-        raise UserError(
-            "There is nothing to compare these images with: give --dataset NAME, or --reference "
-            "with a folder or an .h5 file of real images."
-        )
+    assert dataset is not None
     if reference is None:
         return _splits(dataset, data_root, size, crop)
     return {reference: open_dataset(dataset, data_root, reference, size, crop).x}

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from PIL.Image import Image
 from torch import Tensor
 
 from ganlib.training import ranks
@@ -74,8 +75,9 @@ class Extension:
 class Trainer:
     """Runs an updater until `max_iter`, `max_images` or `max_hours`, or until it is asked to stop.
 
-    observation: what the newest iteration returned, with what extensions added. line: the newest
-    line of the log. stopped: why the loop ended, "" while it runs; "done" if it reached its end.
+    observation: what the newest iteration returned, with what extensions added. pictures: what they
+    drew of it, by name. line: the newest line of the log. stopped: why the loop ended, "" while it
+    runs; "done" if it reached its end.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Trainer:
         self.max_iter, self.max_images, self.max_hours = max_iter, max_images, max_hours
         self.extensions: dict[str, Extension] = {}
         self.observation: dict[str, Tensor | float] = {}
+        self.pictures: dict[str, Image] = {}
         self.line: dict[str, Any] = {}
         self.stopped = self._asked = ""
         self.images_before = self.first_iteration = 0
@@ -147,7 +150,7 @@ class Trainer:
 
     def _iterate(self) -> None:
         self.images_before = self.updater.images
-        self.observation = dict(self.updater.update())
+        self.observation, self.pictures = dict(self.updater.update()), {}
         for extension in self.extensions.values():
             if extension.trigger(self):
                 extension(self)

@@ -10,7 +10,7 @@ import pytest
 
 import ganlib
 from ganlib.common.errors import UserError
-from ganlib.common.registry import Registry, modules, packages
+from ganlib.common.registry import Registry, having, modules, packages
 
 fresh = count()
 
@@ -132,6 +132,31 @@ def test_folders_that_assign_a_name(folder: Path) -> None:
     assert animals["cat"] == "meow" and animals["dog"] == "woof"
     with pytest.raises(UserError, match="The animal 'torn' .* cannot be used: SyntaxError"):
         animals["torn"]
+
+
+def test_files_that_have_a_name(folder: Path) -> None:
+    """Read, not imported; a file that has it not is named where it is asked for."""
+    write(
+        folder,
+        cat="SOUND = 'meow'",
+        cow="from os import sep as SOUND",
+        dog="def SOUND():\n    return 'woof'",
+        fish="NOISE = ''",
+        owl="class SOUND:\n    pass",
+        wind="def f():\n    SOUND = 'hush'",
+    )
+    group = "ganlib.no_such_group"
+    animals: Registry[str] = Registry("animal", folder.name, "SOUND", having("SOUND"), group)
+    assert animals.names() == ["cat", "cow", "dog", "owl"]
+    assert animals["cat"] == "meow"
+    with pytest.raises(UserError) as told:
+        animals.check("fish")
+    assert str(told.value) == f"There is no animal 'fish': {folder / 'fish.py'} has no SOUND."
+    for file in folder.glob("*.py"):
+        file.unlink()
+    nobody: Registry[str] = Registry("animal", folder.name, "SOUND", having("SOUND"), group)
+    with pytest.raises(UserError, match="There is no animal 'cat'. There are none."):
+        nobody.check("cat")
 
 
 def test_entry_points(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import yaml
 from torch import Tensor
 
 from ganlib.improved_gan.updater import Updater
-from ganlib.runs.building import build
+from ganlib.runs.building import build, open_data
 from ganlib.runs.grid import plan
 from ganlib.runs.settings import Settings
 from scripts.train_labels_alone import CONFIG, main, train
@@ -48,7 +48,7 @@ def test_it_is_improved_gan_with_the_other_losses_at_zero(
 ) -> None:
     """The same weights, labels, order, noise, steps and rates: the same D at the end."""
     (one,) = settings(config)
-    start, _ = build(one, torch.device("cpu"))
+    start = build(one, *open_data(one), torch.device("cpu"))
     alone = train(one)
     loss_dis = Updater.loss_dis
 
@@ -57,7 +57,7 @@ def test_it_is_improved_gan_with_the_other_losses_at_zero(
         return loss_lab, 0 * loss_unl
 
     monkeypatch.setattr(Updater, "loss_dis", without)
-    both, _ = build(one, torch.device("cpu"))
+    both = build(one, *open_data(one), torch.device("cpu"))
     for _ in range(3):
         both.update()
     torch.testing.assert_close(weights(alone.dis), weights(both.dis))

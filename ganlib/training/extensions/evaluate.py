@@ -11,6 +11,7 @@ from ganlib.evaluation.modes import score_points
 from ganlib.training import ranks
 from ganlib.training.scoring import (
     SCORES,
+    TRIALS,
     origin_of,
     progress_bar,
     samples_to_score,
@@ -46,7 +47,8 @@ class Evaluate(Extension):
 
     def initialize(self, trainer: Trainer) -> None:
         if ranks.rank() == 0:
-            cut_lines(trainer.out / SCORES, trainer.iteration)
+            for name in (SCORES, TRIALS):
+                cut_lines(trainer.out / name, trainer.iteration)
 
     def __call__(self, trainer: Trainer) -> None:
         scores = self._scores(trainer)

@@ -4,6 +4,7 @@ import base64
 import sys
 import time
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,8 @@ class Notebook(Extension):
         self._shown = 0.0
 
     def initialize(self, trainer: Trainer) -> None:
-        from IPython.display import HTML, display
-
-        self._handle = display(HTML(self._html(trainer)), display_id=True)
+        shown = _display()
+        self._handle = shown.display(shown.HTML(self._html(trainer)), display_id=True)
 
     def __call__(self, trainer: Trainer) -> None:
         if time.monotonic() - self._shown > PAUSE:
@@ -41,10 +41,8 @@ class Notebook(Extension):
         self._update(trainer)
 
     def _update(self, trainer: Trainer) -> None:
-        from IPython.display import HTML
-
         self._shown = time.monotonic()
-        self._handle.update(HTML(self._html(trainer)))
+        self._handle.update(_display().HTML(self._html(trainer)))
 
     def _html(self, trainer: Trainer) -> str:
         done, all_of_it = trainer.iteration, trainer.max_iter
@@ -56,6 +54,10 @@ class Notebook(Extension):
             f'<progress value="{done}" max="{all_of_it}" style="width:60%"></progress> '
             f"{done:,} of {all_of_it:,}<br><small>{words}</small>{picture}"
         )
+
+
+def _display() -> Any:
+    return import_module("IPython.display")  # which has no types
 
 
 def _image(path: Path) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganlib.common.data import POINTS
 from ganlib.common.pictures import apart, grid, moving_grid, save, save_animation, scatter
+from ganlib.common.seeds import generator
 from ganlib.training.trainer import Extension, Trainer, Trigger
 from ganlib.training.updater import Updater
 
@@ -16,7 +17,8 @@ DOTS = 2000  # samples, and real points, in a scatter plot
 
 class SampleGrid(Extension):
     """Write samples/<iteration>.png from fixed noise, and the algorithm's own pictures; sequences
-    as a .gif too.
+    as a .gif too. Before the first iteration the grid of the untrained generator, and real.png with
+    as many images of the data.
     """
 
     name = "sample_grid"
@@ -24,22 +26,34 @@ class SampleGrid(Extension):
     def __init__(self, trigger: Trigger, n: int = 64, seed: int = 0) -> None:
         self.trigger, self.n, self.seed = trigger, n, seed
 
+    def initialize(self, trainer: Trainer) -> None:
+        if trainer.iteration == 0 and self.trigger(trainer):
+            self._grid(trainer)
+            self._real(trainer)
+
     def __call__(self, trainer: Trainer) -> None:
+        self._grid(trainer)
         path = self.path(trainer)
+        for name, picture in trainer.updater.pictures(self.seed).items():
+            trainer.pictures[name] = _write(picture, path.with_name(f"{name}_{path.name}"))
+
+    def _grid(self, trainer: Trainer) -> None:
+        updater, path = trainer.updater, self.path(trainer)
         path.parent.mkdir(exist_ok=True)
-        updater = trainer.updater
         if updater.spec.native == POINTS:
-            save(self._points(updater), path)
+            picture = scatter(
+                torch.cat(list(updater.sample(DOTS, self.seed))), _real(updater, DOTS)
+            )
+            save(picture, path)
         else:
             samples = torch.cat(list(updater.sample(self.n, self.seed)))
-            _write(apart(samples, updater.spec.frames), path)
-        for name, picture in updater.pictures(self.seed).items():
-            _write(picture, path.with_name(f"{name}_{path.name}"))
+            picture = _write(apart(samples, updater.spec.frames), path)
+        trainer.pictures["samples"] = picture
 
-    def _points(self, updater: Updater) -> Image.Image:
-        data = updater.data.data
-        real = data.x[torch.arange(min(DOTS, len(data)))] / 127.5 - 1
-        return scatter(torch.cat(list(updater.sample(DOTS, self.seed))), real)
+    def _real(self, trainer: Trainer) -> None:
+        updater, path = trainer.updater, self.path(trainer).with_name("real.png")
+        n = DOTS if updater.spec.native == POINTS else self.n
+        trainer.pictures["real"] = _write(apart(_real(updater, n), updater.spec.frames), path)
 
     def path(self, trainer: Trainer) -> Path:
         """Where the grid of this iteration goes."""
@@ -50,10 +64,23 @@ class SampleGrid(Extension):
             self(trainer)
 
 
-def _write(x: Tensor, path: Path) -> None:
-    """Images (N, C, H, W) or sequences (N, T, C, H, W) as the .png `path`; sequences also move, in
-    a .gif beside it.
+def _real(updater: Updater, n: int) -> Tensor:
+    """At most n images of the data, float (N, C, H, W) in [-1, 1]; points are those ahead, images
+    may be sorted and are from all over them.
     """
-    save(grid(x), path)
+    x = updater.data.data.x
+    every = torch.arange(len(x))
+    if updater.spec.native != POINTS:
+        every = torch.randperm(len(x), generator=generator("real"))
+    return x[every[:n]] / 127.5 - 1
+
+
+def _write(x: Tensor, path: Path) -> Image.Image:
+    """Images (N, C, H, W) or sequences (N, T, C, H, W) as the .png `path`; sequences also move, in
+    a .gif beside it. Returns the picture.
+    """
+    picture = grid(x)
+    save(picture, path)
     if x.dim() == 5:
         save_animation(moving_grid(x), path.with_suffix(".gif"))
+    return picture

@@ -30,19 +30,16 @@ class Snapshot(Extension):
         best_by: str | None = None,
     ) -> None:
         self._due, self.settings, self.data, self.keep = trigger, settings, data, keep
-        self._sign, self._score = _parse(best_by)
+        self._sign, self._score = parse(best_by)
         self._best: float | None = None
 
     def __call__(self, trainer: Trainer) -> None:
         better = self._is_better(trainer)
         if better or self._due(trainer):
-            path = self.save(trainer)
-            if better:
-                with atomic(path.with_name("best.pt")) as temporary:
-                    copyfile(path, temporary)
+            self._save(trainer, better)
 
     def finalize(self, trainer: Trainer) -> None:
-        self.save(trainer)
+        self._save(trainer, self._is_better(trainer))
 
     def save(self, trainer: Trainer) -> Path:
         """Write this iteration's snapshot, unless a loss was not finite, and drop the oldest."""
@@ -60,6 +57,12 @@ class Snapshot(Extension):
     def load_state(self, state: Mapping[str, Any]) -> None:
         self._best = state["best"]
 
+    def _save(self, trainer: Trainer, better: bool) -> None:
+        path = self.save(trainer)
+        if better:
+            with atomic(path.with_name("best.pt")) as temporary:
+                copyfile(path, temporary)
+
     def _is_better(self, trainer: Trainer) -> bool:
         value = trainer.observation.get(self._score)
         if value is None:
@@ -71,7 +74,10 @@ class Snapshot(Extension):
         return True
 
 
-def _parse(best_by: str | None) -> tuple[int, str]:
+def parse(best_by: str | None) -> tuple[int, str]:
+    """1 where less of a score is better, -1 where more is, and its name; UserError if it cannot be
+    read.
+    """
     if best_by is None:
         return 1, ""
     way, _, name = best_by.partition(":")

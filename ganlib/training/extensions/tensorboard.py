@@ -1,28 +1,44 @@
 """The log for TensorBoard."""
 
+from collections.abc import Mapping
+
+import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from ganlib.training.trainer import Extension, Trainer, Trigger
+from ganlib.training.trainer import Extension, Trainer
 
 
 class TensorBoard(Extension):
-    """Write every number of a new log line as a scalar under tensorboard/."""
+    """Write every number of a new log line as a scalar, and every new picture, under
+    tensorboard/.
+    """
 
     name = "tensorboard"
 
-    def __init__(self, trigger: Trigger) -> None:
-        self.trigger = trigger
+    def __init__(self) -> None:
         self._writer: SummaryWriter | None = None
 
     def initialize(self, trainer: Trainer) -> None:
         # purge_step tells TensorBoard to forget what a resumed run will write again
         resumed = trainer.iteration + 1 if trainer.iteration else None
         self._writer = SummaryWriter(str(trainer.out / "tensorboard"), purge_step=resumed)
+        self._write({}, trainer)
 
     def __call__(self, trainer: Trainer) -> None:
-        assert self._writer is not None
-        for name, value in trainer.line.items():
+        new = trainer.line.get("iteration") == trainer.iteration
+        self._write(trainer.line if new else {}, trainer)
+
+    def finalize(self, trainer: Trainer) -> None:
+        self._write({}, trainer)
+
+    def _write(self, line: Mapping[str, float], trainer: Trainer) -> None:
+        if self._writer is None or not (line or trainer.pictures):
+            return
+        for name, value in line.items():
             self._writer.add_scalar(name, value, trainer.iteration)
+        for name, picture in trainer.pictures.items():
+            pixels = np.asarray(picture.convert("RGB"))
+            self._writer.add_image(name, pixels, trainer.iteration, dataformats="HWC")
         self._writer.flush()
 
     def close(self) -> None:

@@ -34,6 +34,7 @@ def test_bundled_set(tmp_path: Path, split: str, n: int) -> None:
 
 def test_licence_is_beside_it() -> None:
     licence = (fashion_mnist.BUNDLED.parent / "LICENSE").read_text("utf-8")
+    assert fashion_mnist.LICENSE == "MIT, Copyright 2017 Zalando SE"
     assert "2017 Zalando SE" in licence and "WITHOUT WARRANTY OF ANY KIND" in licence
 
 

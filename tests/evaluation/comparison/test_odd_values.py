@@ -20,6 +20,7 @@ Make = Callable[..., Path]
 
 CASES = 200  # of some thousand
 DEEP: list[Any] = reduce(lambda inner, _: [inner], range(500), [])
+NESTED: list[Any] = reduce(lambda inner, _: [inner], range(12), [])
 ODD: list[Any] = [
     None,
     True,
@@ -174,7 +175,7 @@ REFUSED: list[tuple[str, Place, Any, str]] = [
     ("config.yaml", ("seed",), "abc", "config.yaml has no value for 'seed'"),
     ("config.yaml", ("seed",), True, "config.yaml has no value for 'seed'"),
     ("config.yaml", ("algorithm",), 3, "config.yaml has no value for 'algorithm'"),
-    ("config.yaml", ("lr",), [[[[1]]]], "config.yaml has no value for 'lr'"),
+    ("config.yaml", ("lr",), NESTED, "config.yaml has no value for 'lr'"),
     ("log.jsonl", (1, "iteration"), True, "Line 2 of .*log.jsonl is not"),
     ("log.jsonl", (1, "iteration"), 1.5, "Line 2 of .*log.jsonl is not"),
     ("log.jsonl", (1, "iteration"), 10**400, "Line 2 of .*log.jsonl is not"),

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +131,28 @@ def test_no_folder_and_no_run_end_in_a_sentence(tmp_path: Path) -> None:
         compare([tmp_path / "nowhere"])
     with pytest.raises(UserError, match="There is no run in"):
         compare([tmp_path])
+
+
+def test_a_file_that_would_take_forever_is_named_or_anothers(make: Make, tmp_path: Path) -> None:
+    """Aliases of lists, of mappings that are merged, and a long file."""
+    wide = "a: &a [x, x]\n" + "".join(
+        f"{b}: &{b} [{', '.join(20 * [f'*{a}'])}]\n" for a, b in pairwise("abcdefgh")
+    )
+    merged = "a: &a {x: 1}\n" + "".join(
+        f"{b}: &{b} {{<<: [{', '.join(20 * [f'*{a}'])}]}}\n" for a, b in pairwise("abcdefgh")
+    )
+    folder = make()
+    for text in (wide, merged, f"a: [{10**6 * 'x, '}]\n"):
+        started = time.monotonic()
+        (folder / "config.yaml").write_text(text)
+        assert read_run(folder) is None
+        (folder / "config.yaml").write_text("algorithm: dcgan\ndataset: toy\n" + text)
+        with pytest.raises(UserError, match="has aliases"):
+            read_run(folder)
+        assert time.monotonic() - started < 5
+
+
+def test_a_plugins_settings_may_be_nested(make: Make) -> None:
+    nested = {"stages": [{"blocks": [[1, {"kind": ["up", "down"]}]]}]}
+    run = read_run(make("mine", **nested))
+    assert run is not None and run.settings["stages"] == nested["stages"]

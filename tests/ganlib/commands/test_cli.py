@@ -4,12 +4,17 @@ import os
 import subprocess
 import sys
 import time
+import warnings
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import ganlib
 from ganlib.__main__ import main
+from ganlib.commands._common_options import chosen
+from ganlib.common.errors import UserError
 from ganlib.registry import ROOMS, algorithms
 
 ROOT = Path(ganlib.__file__).parents[1]
@@ -143,3 +148,38 @@ def test_a_sentence_gives_a_terminal_no_orders(
         main()
     error = capsys.readouterr().err
     assert "a\\x1b]0;x\\x07b" in error and error.count("\n") == 1
+
+
+def test_a_warning_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # put back at the end
+    monkeypatch.setattr("ganlib.__main__.cli", lambda *_, **__: None)
+    main()
+    line = warnings.formatwarning("the sky\nfalls\x07", UserWarning, "sky.py", 3)
+    assert line == "Warning: the sky falls\\x07\n"
+
+
+@pytest.mark.parametrize("verb", ["sample", "interpolate", "evaluate", "bench"])
+def test_gpu_and_device_mean_the_same_in_every_verb(verb: str, tmp_path: Path) -> None:
+    command = import_module(f"ganlib.commands.{verb}").command
+    options = {option.name: option for option in command.params}
+    assert options["gpu"].opts == ["-g", "--gpu"] and options["device"].opts == ["--device"]
+    target = () if verb == "bench" else (str(tmp_path),)
+    for arguments, words in (
+        (("-g", "0", "--device", "cpu"), "Give --gpu or --device, not both."),
+        (("-g", "99"), "The device cuda:99 cannot be used"),
+    ):
+        result = CliRunner().invoke(command, [*target, *arguments])
+        where = isinstance(result.exception, UserError) and str(result.exception)
+        assert words in str(where) or "holds no snapshots" in str(where)
+
+
+def test_a_number_of_a_gpu_is_its_device() -> None:
+    assert [chosen(gpu, None, "cpu") for gpu in (None, -1, 0, 2)] == [
+        "cpu",
+        "cpu",
+        "cuda:0",
+        "cuda:2",
+    ]
+    assert (chosen(None, "mps"), chosen(None, None)) == ("mps", None)
+    with pytest.raises(UserError, match="not both"):
+        chosen(0, "cpu")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -138,3 +139,41 @@ def test_it_needs_no_torch(run: Run) -> None:
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
     assert Path("result/compare.html").exists()
+
+
+def test_columns_and_trials(run: Run) -> None:
+    folder = make("dcgan", 0, [5.0])
+    tried = {"value": 1.25, "std": None, "hash": "zz", "protocol": {"n_generated": 7}}
+    line = json.dumps({"iteration": 100, "scores": {"FD": tried, "IS": tried}})
+    (folder / "trials.jsonl").write_text(line + "\n")
+    assert "1.25" not in run("compare").output
+    done = run("compare", "--trials")
+    assert "FD (n_generated: 7) ↓" in done.output and "IS ↑" in done.output
+    assert "FD" not in run("compare", "--trials", "--columns", "is").output
+    error = run("compare", "--columns", "IS").exception
+    assert isinstance(error, UserError) and str(error) == "No run has a score 'IS'. There are: FD."
+    error = run("compare", "--columns", " , ").exception
+    assert isinstance(error, UserError) and "--columns is empty" in str(error)
+
+
+def test_a_file_of_scores_is_a_row(run: Run) -> None:
+    make("dcgan", 0, [5.0])
+    score = {"value": 3.0, "std": None, "hash": "aa", "protocol": {"n_generated": 10}}
+    Path("x.json").write_text(
+        json.dumps({"target": "x", "dataset": "toy", "scores": {"FD": score}})
+    )
+    done = run("compare", "result", "x.json")
+    assert words(done.output, "x.json")[1:3] == ["3.00", "*"]
+    assert done.output.rstrip().endswith("Page: result/compare.html")
+    assert run("compare", "x.json", "result").output == done.output
+    assert run("compare", "x.json").output.rstrip().endswith("Page: compare.html")
+
+
+def test_a_piped_table_is_as_wide_as_it_has_to_be(run: Run) -> None:
+    folder = make("dcgan", 0, [5.0])
+    names = [f"FD-of-the-extractor-number-{i}-train" for i in range(31)]
+    score = {"value": 1.5, "std": None, "hash": "aa", "protocol": {}}
+    line = {"iteration": 100, "scores": dict.fromkeys(names, score)}
+    (folder / "scores.jsonl").write_text(json.dumps(line) + "\n")
+    head = next(line for line in run("compare").output.splitlines() if "algorithm" in line)
+    assert re.split(" {2,}", head.strip())[:32] == ["algorithm", *(f"{n} ↓" for n in names)]

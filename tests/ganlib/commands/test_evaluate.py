@@ -79,7 +79,9 @@ def score(run: Run, plugin_dir: Path) -> Callable[..., dict[str, Score]]:
 @pytest.fixture
 def snapshot(make_snapshot: Make, toy_file: Path) -> Path:
     """A snapshot in the folder of a run on toy data."""
-    return make_snapshot(dataset=str(toy_file), ema_decay=0.5)
+    return make_snapshot(
+        dataset=str(toy_file), ema_decay=0.5, extractor="tiny", evaluation_images=20
+    )
 
 
 def values(scores: dict[str, Score]) -> dict[str, tuple[float, float | None]]:
@@ -168,10 +170,100 @@ def test_scores_of_a_run_join_its_file(score: Any, snapshot: Path) -> None:
     assert list(second["scores"]) == ["IS-tiny30"]
 
 
+def test_what_is_scored_otherwise_is_a_trial(
+    run: Run, score: Any, snapshot: Path, toy_file: Path
+) -> None:
+    folder = snapshot.parent.parent
+    own, tried = folder / "scores.jsonl", folder / "trials.jsonl"
+    copyfile(snapshot, snapshot.with_name("best.pt"))
+    for options in (
+        ("--truncation", 0.5),
+        ("--statistics", "batch"),
+        ("--weights", "raw"),
+        ("--seed", 1),
+        ("--precision", "bf16"),
+        ("--channels-last",),
+        ("--dataset", "fashion_mnist", "--reference", "test"),
+        ("--reference", toy_file),
+        ("--size", 28),
+    ):
+        score(folder, "--metrics", "fid", *options, n=20)
+        assert not own.exists() and len(read_lines(tried)) == 1, options
+        tried.unlink()
+    for options in (
+        ("--seed", 0),
+        ("--statistics", "running"),
+        ("--weights", "ema"),
+        ("--dataset", toy_file),
+        ("--reference", "test"),
+        ("--best",),
+    ):
+        score(folder, "--metrics", "fid", *options, n=20 if options[0] == "--seed" else 40)
+        assert not tried.exists() and len(read_lines(own)) == 1, options
+        own.unlink()
+    score(folder, "--metrics", "fid", n=19)
+    assert run("evaluate", folder, "--extractor", "fashion", "-n", 40).exit_code == 0
+    assert not own.exists() and len(read_lines(tried)) == 2
+    tried.unlink()
+    score(folder, "--no-save", "--metrics", "fid", n=20)
+    score(folder, "--no-save", "--truncation", 0.5, "--metrics", "fid", n=20)
+    assert not own.exists() and not tried.exists()
+
+
+def test_weights_are_chosen_and_stamped(run: Run, score: Any, snapshot: Path) -> None:
+    ema, raw = (
+        score(snapshot, "--metrics", "fid", "--weights", weights)["FD-tiny300-train"]
+        for weights in ("ema", "raw")
+    )
+    assert (ema.protocol.weights, raw.protocol.weights) == ("ema", "raw")
+    assert ema.protocol.hash != raw.protocol.hash and ema.value != raw.value
+    model = ganlib.load(snapshot)
+    model.updater.average = None
+    np.savez("raw.npz", ((model.sample(300) + 1) * 127.5).round().to(torch.uint8).numpy())
+    given = score("raw.npz", "--metrics", "fid", "--dataset", model.settings["dataset"])
+    assert given["FD-tiny300-train"].value == raw.value
+
+
+def test_no_average_and_no_generator_have_no_weights_to_choose(
+    run: Run, make_snapshot: Make, toy_file: Path
+) -> None:
+    path = make_snapshot(dataset=str(toy_file))
+    assert "holds no moving average" in refused(run("evaluate", path, "--weights", "ema"))
+    np.savez("x.npz", np.zeros((4, 1, 28, 28), np.uint8))
+    words = "--weights is for a generator, and x.npz holds images."
+    assert refused(run("evaluate", "x.npz", "--weights", "raw")) == words
+
+
+def test_what_is_missing_is_said_before_anything_is_fetched(
+    run: Run, make_snapshot: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*_: Any) -> None:
+        raise AssertionError("an extractor was made")
+
+    monkeypatch.setattr("ganlib.training.scoring.make_extractor", fetch)
+    np.savez("x.npz", np.zeros((4, 1, 28, 28), np.uint8))
+    assert "nothing to compare these images with" in refused(run("evaluate", "x.npz"))
+    assert "Did you mean 'cifar10'" in refused(run("evaluate", "x.npz", "--dataset", "cifar01"))
+    assert "no data set 'nix'" in refused(run("evaluate", "x.npz", "--reference", "nix"))
+    path = make_snapshot(dataset="given")
+    assert "given in Python: give --dataset" in refused(run("evaluate", path))
+
+
+def test_a_file_of_scores_names_the_data(score: Any, snapshot: Path, toy_file: Path) -> None:
+    score(snapshot, n=20)
+    record = json.loads(Path("scores.json").read_text())
+    assert (record["dataset"], record["size"]) == (str(toy_file), None)
+    np.savez("x.npz", np.zeros((20, 1, 32, 32), np.uint8))
+    score("x.npz", "--dataset", toy_file, "--size", 32, n=20)
+    record = json.loads(Path("scores.json").read_text())
+    assert (record["dataset"], record["size"]) == (str(toy_file), 32)
+
+
 def test_best(run: Run, score: Any, make_snapshot: Make, toy_file: Path) -> None:
-    best = make_snapshot(dataset=str(toy_file), iteration=3)
+    settings = {"dataset": str(toy_file), "extractor": "tiny", "evaluation_images": 20}
+    best = make_snapshot(iteration=3, **settings)
     folder = best.parent.parent
-    make_snapshot(dataset=str(toy_file), iteration=9)
+    make_snapshot(iteration=9, **settings)
     assert "--best-by" in refused(run("evaluate", folder, "--best"))
     copyfile(best, best.with_name("best.pt"))
     score(folder, n=20)

@@ -157,6 +157,17 @@ def test_tracing_leaves_the_model_as_it_was(snapshot: Path, tmp_path: Path) -> N
     assert all(torch.equal(t, before[name]) for name, t in model.updater.state_dict().items())
 
 
+def test_the_card_knows_the_licence_of_data_that_ship(make_snapshot: Make) -> None:
+    for dataset, words in (
+        ("fashion_mnist", "MIT, Copyright 2017 Zalando SE"),
+        ("ring8", "None is needed"),
+        ("cifar10", "Unknown: look up"),
+        ("folder/of/mine", "Unknown: look up"),
+    ):
+        card = model_card(ganlib.load(make_snapshot(dataset=dataset)))
+        assert card["data_license"].startswith(words)
+
+
 def test_card(run: Run, make_snapshot: Make) -> None:
     path = make_snapshot(ema_decay=0.9, out="/home/somebody/secret")
     run("export", path, "--out", "out", "--format", "safetensors")

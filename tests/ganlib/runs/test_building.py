@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ganlib.common import ahead
-from ganlib.runs.building import build
+from ganlib.runs.building import build, open_data
 from ganlib.runs.run import gather
 from ganlib.training import devices
 
@@ -31,5 +31,5 @@ def test_readers_share_the_cores_of_this_machine(
         {"algorithm": "dcgan", "dataset": str(toy_file), "width": 0.05, "evaluation_interval": 0}
         | given
     )
-    updater, _ = build(settings, torch.device("cpu"))
+    updater = build(settings, *open_data(settings), torch.device("cpu"))
     assert updater.data.workers == number

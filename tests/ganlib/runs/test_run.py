@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import ganlib
 from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.lines import read_lines
+from ganlib.config import RunConfig
 from ganlib.contract.tape import record
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.speed.graph import Graphs
@@ -29,7 +31,14 @@ from ganlib.training.extensions.log_report import TIMES
 from ganlib.training.snapshot import read_snapshot
 
 ROOT = Path(ganlib.__file__).parents[1]
-SMALL = {"width": 0.05, "batch_size": 4, "gpu": -1, "display_interval": 3, "sample_interval": 0}
+SMALL = {
+    "width": 0.05,
+    "batch_size": 4,
+    "gpu": -1,
+    "display_interval": 3,
+    "sample_interval": 0,
+    "evaluation_interval": 0,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +106,8 @@ def test_a_run_leaves_everything(toy_file: Path) -> None:
     out = Path("result/sngan_toy/seed0")
     assert model.out.samefile(out)
     assert (out / "DONE").exists()
-    assert sorted(p.name for p in (out / "samples").iterdir()) == ["0000004.png", "0000007.png"]
+    pictures = ["0000000.png", "0000004.png", "0000007.png", "real.png"]
+    assert sorted(p.name for p in (out / "samples").iterdir()) == pictures
     with Image.open(out / "samples" / "0000007.png") as picture:
         assert picture.size[0] > 500
     names = sorted(p.name for p in (out / "snapshots").iterdir())
@@ -177,11 +187,11 @@ def test_a_run_goes_on_without_an_extractor_that_nobody_asked_for(
     toy_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GANLIB_INCEPTION", "missing.pth")
-    monkeypatch.setattr("ganlib.config.RunConfig.model_fields_set", set())
-    train("dcgan", toy_file, max_iter=2, evaluation_interval=1)
+    usual = RunConfig.model_fields["evaluation_interval"].default
+    first = train("dcgan", toy_file, max_iter=2, evaluation_interval=usual)
     assert "This run is not evaluated" in capsys.readouterr().err
-    monkeypatch.undo()
-    monkeypatch.setenv("GANLIB_INCEPTION", "missing.pth")
+    ganlib.train(resume=str(first.out), max_iter=3)
+    assert "This run is not evaluated" in capsys.readouterr().err
     with pytest.raises(UserError, match="missing.pth"):
         train("dcgan", toy_file, max_iter=2, evaluation_interval=1, out="other")
     assert not Path("other").exists()
@@ -290,6 +300,53 @@ def test_init_from_takes_weights_only(toy_file: Path) -> None:
         train("dcgan", toy_file, max_iter=1, width=0.1, init_from=str(snapshot))
 
 
+def test_init_from_takes_a_folder_with_an_average_or_without(toy_file: Path) -> None:
+    plain = train("dcgan", toy_file, max_iter=2, out="plain")
+    averaged = train("dcgan", toy_file, max_iter=2, out="averaged", ema_decay=0.9)
+    still = {"max_iter": 1, "adam_alpha": 1e-12}
+    one = train("dcgan", toy_file, init_from="plain", ema_decay=0.9, **still)
+    other = train("dcgan", toy_file, init_from="averaged", **still)
+    both = train("dcgan", toy_file, init_from=str(averaged.out), ema_decay=0.9, **still)
+    assert other.updater.average is None
+    near(one.updater.gen, plain.updater.gen)
+    near(one.updater.average, plain.updater.gen)
+    near(other.updater.gen, averaged.updater.gen)
+    near(both.updater.gen, averaged.updater.gen)
+    # in its first update the average goes 9 / 11 of the way from where it was
+    start, end = averaged.updater.average, averaged.updater.gen
+    for a, b, c in zip(*map(weights, (both.updater.average, start, end)), strict=True):
+        torch.testing.assert_close(a, b + (c - b) * 9 / 11, rtol=0, atol=1e-6)
+
+
+def weights(network: Any) -> list[torch.Tensor]:
+    return [parameter.detach() for parameter in network.parameters()]
+
+
+def near(network: Any, other: Any) -> None:
+    for a, b in zip(weights(network), weights(other), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+
+
+def test_init_from_takes_what_fits_and_says_what_does_not(
+    toy_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = train("dcgan", toy_file, max_iter=2, out="first")
+    x = torch.randint(256, (16, 3, 28, 28), dtype=torch.uint8)
+    capsys.readouterr()
+    wanted = {"max_iter": 1, "adam_alpha": 1e-12, "init_from": "first", "out": "colour"}
+    colour = ganlib.train(**{**SMALL, "algorithm": "dcgan", "dataset": x, **wanted})
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "left as they" in line]
+    old, new = (dict(m.updater.named_parameters()) for m in (first, colour))
+    left = [name for name in new if new[name].shape != old[name].shape]
+    assert 0 < len(left) < 6
+    assert line == (
+        "Not in first/snapshots/iter_0000002.pt, or of another shape there, and left as they "
+        f"start: {', '.join(left)}."
+    )
+    for name in new.keys() - set(left):
+        torch.testing.assert_close(new[name], old[name], rtol=0, atol=1e-6)
+
+
 DIVERGING = '''"""A method that diverges.
 
 http://example.org
@@ -355,6 +412,50 @@ def test_the_best_snapshot_by_a_plugins_score(
     assert read_lines(model.out / "log.jsonl")[0]["score"] == pytest.approx((3 + 2 + 1) / 3)
     with pytest.raises(UserError, match="write min:NAME or max:NAME"):
         train("dcgan", toy_file, max_iter=1, best_by="score")
+
+
+@pytest.mark.filterwarnings("ignore:.* images are too few")
+def test_a_short_run_is_scored_at_its_end_and_the_last_may_be_the_best(toy_file: Path) -> None:
+    settings = {"evaluation_interval": 100, "evaluation_images": 20, "extractor": "fashion"}
+    model = train("dcgan", toy_file, max_iter=2, **settings)
+    assert [line["iteration"] for line in read_lines(model.out / "scores.jsonl")] == [2]
+    best = read_snapshot(model.out / "snapshots" / "best.pt")["updater"]["iteration"]
+    assert best == 2
+
+
+@pytest.mark.filterwarnings("ignore:.* images are too few")
+@pytest.mark.parametrize(
+    ("algorithm", "best_by", "words"),
+    [
+        ("dcgan", "min:FD-fashion10k-train", "gives .* Did you mean 'FD-fashion20-train'"),
+        ("dcgan", "min:los_gen", "there is no 'los_gen'. Did you mean 'loss_gen'"),
+        ("dcgan", "min:loss_gen", ""),
+        ("dcgan", "min:FD-fashion20-test", ""),
+        ("vae", "max:elbo_test", ""),
+        ("vae", "max:elbo_tset", "at iteration 2: --best-by: .* Did you mean 'elbo_test'"),
+    ],
+)
+def test_a_score_that_never_comes_is_refused(
+    algorithm: str,
+    best_by: str,
+    words: str,
+    toy_file: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = {"evaluation_interval": 2, "evaluation_images": 20, "extractor": "fashion"}
+    try:
+        train(algorithm, toy_file, max_iter=3, best_by=best_by, **settings)
+        told = capsys.readouterr().err
+    except UserError as error:
+        told = str(error)
+    assert (re.search(words, told) if words else "best-by" not in told) is not None
+    out = Path(f"result/{algorithm}_toy/seed0")
+    assert (out / "DONE").exists() == (not words)
+    if algorithm == "vae" and words:
+        assert (out / "snapshots" / "iter_0000002.pt").exists()
+        more = {**settings, "best_by": "max:elbo_test"}
+        train(algorithm, toy_file, max_iter=4, resume=str(out), **more)
+        assert (out / "snapshots" / "best.pt").exists() and (out / "DONE").exists()
 
 
 def test_out_of_memory_names_a_batch_size(toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -437,11 +538,11 @@ def test_on_a_gpu_a_run_begins_once_the_last_ones_memory_is_free(
     monkeypatch.setattr(devices, "pick_device", lambda *_: torch.device("cuda:0"))
     monkeypatch.setattr(devices, "free", lambda device: order.append(str(device)))
 
-    def build(*_: Any) -> Any:
-        order.append("build")
+    def open_data(*_: Any) -> Any:
+        order.append("data")
         raise UserError("enough")
 
-    monkeypatch.setattr("ganlib.runs.run.build", build)
+    monkeypatch.setattr("ganlib.runs.run.open_data", open_data)
     with pytest.raises(UserError, match="enough"):
         train("dcgan", toy_file)
-    assert order == ["cuda:0", "build"]
+    assert order == ["cuda:0", "data"]

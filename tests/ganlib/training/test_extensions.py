@@ -83,7 +83,7 @@ def test_tensorboard_reads_the_log(make_trainer: Make, tmp_path: Path) -> None:
 
     from ganlib.training.extensions.tensorboard import TensorBoard
 
-    make_trainer(Observed(), LogReport(2), TensorBoard(every(2)), max_iter=4).run()
+    make_trainer(Observed(), LogReport(2), TensorBoard(), max_iter=5).run()
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [(e.step, e.value) for e in events.Scalars("loss")] == [(2, 2.5), (4, 12.5)]
@@ -221,7 +221,8 @@ def test_sample_grids_come_from_the_same_noise(make_trainer: Make, tmp_path: Pat
     trainer.updater.pictures = lambda seed: {"mean": torch.zeros(2, 1, 28, 28)}
     trainer.run()
     names = sorted(p.name for p in (tmp_path / "samples").iterdir())
-    assert names == ["0000002.png", "0000003.png", "mean_0000002.png", "mean_0000003.png"]
+    mean = ["mean_0000002.png", "mean_0000003.png"]
+    assert names == ["0000000.png", "0000002.png", "0000003.png", *mean, "real.png"]
     (x,) = trainer.updater.sample(16, seed=3)
     with Image.open(tmp_path / "samples" / "0000003.png") as picture:
         pixels = torch.tensor(list(picture.convert("L").tobytes())).view(*picture.size[::-1])
@@ -230,15 +231,62 @@ def test_sample_grids_come_from_the_same_noise(make_trainer: Make, tmp_path: Pat
     assert torch.equal(shown, ((x[0, 0] + 1) * 127.5).round().long())
 
 
+def test_before_training_there_are_the_untrained_samples_and_real_images(
+    make_trainer: Make, tmp_path: Path
+) -> None:
+    trainer = make_trainer(SampleGrid(every(9), n=16, seed=3), max_iter=1)
+    (x,) = trainer.updater.sample(16, seed=3)
+    trainer.run()
+    samples = tmp_path / "samples"
+    with Image.open(samples / "0000000.png") as picture:
+        assert picture.tobytes() == grid(x).tobytes()
+    with Image.open(samples / "real.png") as picture:
+        pixels = torch.tensor(list(picture.convert("L").tobytes())).view(*picture.size[::-1])
+    data = trainer.updater.data.data.x
+    tiles = {pixels[y : y + 84 : 3, x : x + 84 : 3] for y in (4, 92) for x in range(4, 700, 88)}
+    numbers = [next(i for i in range(len(data)) if torch.equal(data[i, 0], t)) for t in tiles]
+    assert len(set(numbers)) == 16
+    for file in samples.iterdir():
+        file.unlink()
+    resumed = make_trainer(SampleGrid(every(9)), max_iter=2)
+    resumed.updater.update()
+    resumed.run()
+    assert [file.name for file in samples.iterdir()] == ["0000002.png"]
+
+
+def test_without_grids_there_is_one_at_the_end(make_trainer: Make, tmp_path: Path) -> None:
+    make_trainer(SampleGrid(every(0), n=4), max_iter=1).run()
+    assert [file.name for file in (tmp_path / "samples").iterdir()] == ["0000001.png"]
+
+
+def test_tensorboard_has_the_pictures(make_trainer: Make, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from ganlib.training.extensions.tensorboard import TensorBoard
+
+    trainer = make_trainer(SampleGrid(every(3), n=4), LogReport(2), TensorBoard(), max_iter=5)
+    trainer.run()
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [e.step for e in events.Images("samples")] == [0, 3, 5]
+    assert [e.step for e in events.Images("real")] == [0]
+    with (
+        Image.open(tmp_path / "samples" / "0000003.png") as ours,
+        Image.open(io.BytesIO(events.Images("samples")[1].encoded_image_string)) as theirs,
+    ):
+        assert ours.convert("RGB").tobytes() == theirs.tobytes()
+
+
 def test_sequences_move(make_trainer: Make, tmp_path: Path) -> None:
-    trainer = make_trainer(SampleGrid(every(1), n=2), max_iter=1)
+    trainer = make_trainer(SampleGrid(every(1), n=2), max_iter=1, channels=3)
     film = torch.linspace(-1, 1, 5).reshape(1, 5, 1, 1, 1).expand(2, 5, 1, 8, 8)
     trainer.updater.pictures = lambda seed: {"film": film}
     trainer.updater.sample = lambda n, seed: iter([torch.zeros(n, 3, 8, 8)])
     trainer.updater.spec = replace(trainer.updater.spec, frames=3)
     trainer.run()
+    stems = ["0000000", "0000001", "film_0000001", "real"]
     names = sorted(p.name for p in (tmp_path / "samples").iterdir())
-    assert names == ["0000001.gif", "0000001.png", "film_0000001.gif", "film_0000001.png"]
+    assert names == [f"{stem}.{kind}" for stem in stems for kind in ("gif", "png")]
     with Image.open(tmp_path / "samples" / "film_0000001.gif") as picture:
         assert getattr(picture, "n_frames", 1) == 5
         assert picture.size == grid(film[:, 0]).size

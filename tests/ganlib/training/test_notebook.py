@@ -58,5 +58,6 @@ def test_one_display_shows_how_far_it_is_and_the_newest_grid(
     trainer.run()
     first, *_, last = handle.shown
     assert len(handle.shown) == 5  # at the start, after each iteration, at the end
-    assert "0 of 3" in first and "<img" not in first
+    assert "0 of 3" in first and "<img" in first  # the untrained generator's
+    assert first.split("base64,")[1] != last.split("base64,")[1]
     assert "3 of 3" in last and "loss_gen" in last and "data:image/png;base64," in last

@@ -1,0 +1,102 @@
+"""Scores that no run's folder holds: what `ganlib evaluate --out x.json` wrote of any images."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ganlib.common.errors import UserError
+from ganlib.common.lines import is_count
+from ganlib.common.paths import reading
+from ganlib.evaluation.comparison.columns import deciding
+from ganlib.evaluation.comparison.reading import recorded
+from ganlib.evaluation.comparison.runs import Evaluation, Recorded, Run
+
+UNKNOWN = "unknown data"
+UNTOLD = ("weights", "bn_mode", "rounding")
+"""Fields of a protocol that images alone do not tell; they are "given" there."""
+
+
+def is_other(path: Path) -> bool:
+    """Whether it is named like such a file."""
+    return path.suffix.lower() == ".json" and not path.is_dir()
+
+
+def read_other(path: Path) -> Run:
+    """The file as a run of its name without a log; UserError if it is none."""
+    wrong = UserError(f"{path} holds no scores as `ganlib evaluate --out` writes them.")
+    with reading(path):
+        try:
+            content = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"There is no {path}; `ganlib evaluate --out` writes one.") from None
+        except (ValueError, RecursionError):
+            raise wrong from None
+    given = content.get("scores") if isinstance(content, dict) else None
+    if not isinstance(given, dict):
+        raise wrong
+    try:
+        scores = {name: recorded(score) for name, score in given.items()}
+    except ValueError:
+        raise wrong from None
+    iteration = content.get("iteration")
+    known = {name: score for name, score in scores.items() if score is not None}
+    evaluation = Evaluation(iteration if is_count(iteration) else 0, known)
+    return Run(path, _settings(path, content), {}, [], [evaluation], True, external=True)
+
+
+def join(others: Iterable[Run], runs: Sequence[Run]) -> list[Run]:
+    """The same, each on the data of the runs that were compared with the same real images, and its
+    scores under their protocols where those differ in nothing but what images do not tell.
+    """
+    return [_joined(other, runs) for other in others]
+
+
+def _joined(other: Run, runs: Sequence[Run]) -> Run:
+    (evaluation,) = other.evaluations
+    digests = _digests(other)
+    near = [run for run in runs if digests & _digests(run)]
+    if near:
+        own = {name: near[0].settings.get(name) for name in ("dataset", "size")}
+        other = replace(other, settings={**other.settings, **own})
+    scores = {name: _alike(name, score, near) for name, score in evaluation.scores.items()}
+    return replace(other, evaluations=[replace(evaluation, scores=scores)])
+
+
+def _alike(name: str, score: Recorded, runs: Sequence[Run]) -> Recorded:
+    """The score under the one protocol of the runs that it fits; as it is if that is none, or not
+    the only one.
+    """
+    if score.protocol.get("weights") != "given":
+        return score
+    theirs = [e.scores[name] for run in runs for e in run.evaluations if name in e.scores]
+    fitting = {s.hash: s.protocol for s in theirs if _told(s) == _told(score)}
+    if len(fitting) != 1:
+        return score
+    ((key, protocol),) = fitting.items()
+    return Recorded(score.value, protocol, key)
+
+
+def _told(score: Recorded) -> dict[str, Any]:
+    return {name: value for name, value in deciding(score).items() if name not in UNTOLD}
+
+
+def _digests(run: Run) -> set[str]:
+    """Of the real images that a run was compared with."""
+    found = (
+        score.protocol.get("reference_digest")
+        for evaluation in run.evaluations
+        for score in evaluation.scores.values()
+    )
+    return {digest for digest in found if isinstance(digest, str)}
+
+
+def _settings(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    dataset, size = content.get("dataset"), content.get("size")
+    return {
+        "algorithm": path.name,
+        "dataset": dataset if isinstance(dataset, str) else UNKNOWN,
+        "size": size if is_count(size) else None,
+        "target": str(content.get("target")),
+    }

@@ -1,0 +1,28 @@
+"""What the scores of an evaluation will be called, before there is one."""
+
+from collections.abc import Iterable, Sequence
+
+from ganlib.evaluation.features import Extractor
+from ganlib.evaluation.report import KEPT, counts, label
+
+
+def score_names(
+    extractor: Extractor, references: Iterable[str], main: str, n: int, metrics: Sequence[str]
+) -> list[str]:
+    """The names of the scores that ganlib's own metrics give of n images.
+
+    references: the names of the splits; main: the one that single images are compared with.
+    """
+    suffix, few = extractor.suffix, f"{label(min(n, KEPT))}-{main}"
+    frechet, kernel = extractor.score_name, "KID" if extractor.score_name == "FID" else "KD"
+    inception = [f"IS{suffix}{label(k)}" for k in counts("train", n)]
+    names = {
+        "is": inception if extractor.n_classes else [],
+        "fid": [f"{frechet}{label(k)}-{split}" for split in references for k in counts(split, n)],
+        "kid": [f"{kernel}{suffix}{few}"],
+        "prdc": [f"{name}{suffix}{few}" for name in ("precision", "recall", "density", "coverage")],
+        "duplicates": [
+            f"{name}{suffix}{few}" for name in ("duplicates", "nearest-median", "nearest-least")
+        ],
+    }
+    return [name for metric in metrics for name in names.get(metric, [])]

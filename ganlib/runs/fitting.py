@@ -1,0 +1,54 @@
+"""Networks that fit the data."""
+
+from dataclasses import replace
+from typing import get_args
+
+import torch
+
+from ganlib.common.data import POINTS, DataSpec, Shape
+from ganlib.common.errors import UserError
+from ganlib.common.net import Generator
+from ganlib.registry import algorithms
+from ganlib.runs.settings import Settings
+
+FOR_POINTS = "mlp"
+"""The architecture for them, wherever a method has it."""
+
+
+def fitted(settings: Settings, shape: Shape) -> Settings:
+    """The settings for data of this shape (C, H, W): points take their own architecture, unless
+    another one was asked for.
+    """
+    config = settings.algorithm
+    if shape != POINTS or "architecture" in config.model_fields_set or not _has_choice(settings):
+        return settings
+    return replace(settings, algorithm=config.model_copy(update={"architecture": FOR_POINTS}))
+
+
+def check_architecture(settings: Settings, spec: DataSpec) -> None:
+    """UserError for networks of images that cannot be made for points."""
+    config = settings.algorithm
+    if spec.native != POINTS or not _has_choice(settings) or config.architecture == FOR_POINTS:
+        return
+    try:
+        with torch.device("meta"):
+            networks = algorithms[settings.run.algorithm].networks(config, spec)
+            gen = networks["gen"]
+            assert isinstance(gen, Generator)
+            x = gen(gen.make_hidden(2))
+            if "dis" in networks:
+                networks["dis"](x)
+    except UserError:
+        raise
+    except Exception:  # what networks of images make of a single pixel is no fixed set
+        raise UserError(
+            f"The architecture '{config.architecture}' of {settings.run.algorithm} is for images, "
+            f"and {settings.run.dataset} holds points: leave --architecture out, or give "
+            f"--architecture {FOR_POINTS}."
+        ) from None
+
+
+def _has_choice(settings: Settings) -> bool:
+    """Whether the algorithm has an architecture for points."""
+    field = type(settings.algorithm).model_fields["architecture"]
+    return FOR_POINTS in get_args(field.annotation)

@@ -1,0 +1,73 @@
+"""Which scores a table shows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganlib.common.errors import UserError
+from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.choice import in_order
+from ganlib.evaluation.comparison.table import Table
+
+Make = Callable[..., Path]
+NAMES = ["IS10k", "FID10k-train", "FID50k-train", "KID10k-train", "FD-fashion10k-test", "recall10k"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "found"),
+    [
+        ([], ["FID10k-train", "FID50k-train", "FD-fashion10k-test", *NAMES[:1], *NAMES[3:4]]),
+        (["is", "fid"], ["IS10k", "FID10k-train", "FID50k-train", "FD-fashion10k-test"]),
+        (["fid50k", "FID"], ["FID50k-train", "FID10k-train", "FD-fashion10k-test"]),
+        (["FID1"], []),
+        (["FID10k-train"], ["FID10k-train"]),
+        (["FD-fashion"], ["FD-fashion10k-test"]),
+        (["prdc", "kid"], ["recall10k", "KID10k-train"]),
+        (["I"], []),
+    ],
+)
+def test_words_mean_names_beginnings_and_metrics(choice: list[str], found: list[str]) -> None:
+    assert in_order(NAMES, choice) == (found if choice else [*found, "recall10k"])
+
+
+def test_columns_are_those_chosen_in_their_order_and_the_first_ranks(
+    make: Make, the_table: Callable[..., Table]
+) -> None:
+    make("dcgan", scores={100: {"FD": 1.0, "IS": 2.0, "recall": 0.1}})
+    make("sngan", scores={100: {"FD": 2.0, "IS": 3.0, "recall": 0.2}})
+    assert [column.name for column in the_table().columns] == ["FD", "IS", "recall"]
+    table = the_table(choice=["IS", "FD"])
+    assert [column.name for column in table.columns] == ["IS", "FD"]
+    assert [row.algorithm for row in table.rows] == ["sngan", "dcgan"]
+
+
+def test_the_evaluation_that_counts_has_a_score_of_the_choice(
+    make: Make, the_table: Callable[..., Table]
+) -> None:
+    make(scores={100: {"FD": 1.0, "IS": 4.0}, 200: {"FD": 2.0, "IS": 3.0}, 300: {"recall": 0.1}})
+    ((row,), (best,)) = (the_table(choice=["IS"], best=b).rows for b in (False, True))
+    assert (row.iterations, row.cells[0] and row.cells[0].mean) == ([200], 3.0)
+    assert (best.iterations, best.cells[0] and best.cells[0].mean) == ([100], 4.0)
+
+
+def test_what_is_not_shown_may_be_of_any_protocol(
+    make: Make, score: Callable[..., dict[str, Any]], the_table: Callable[..., Table]
+) -> None:
+    make("dcgan", scores={100: {"FD": 1.0, "IS": score(2.0, "aa")}})
+    make("sngan", scores={100: {"FD": 2.0, "IS": score(3.0, "bb", n_generated=7)}})
+    with pytest.raises(UserError, match="cannot share a column"):
+        the_table()
+    assert [column.name for column in the_table(choice=["FD"]).columns] == ["FD"]
+
+
+def test_an_unknown_word_is_refused_with_the_nearest(make: Make, tmp_path: Path) -> None:
+    make(scores={100: {"FD-fashion10k-train": 1.0}})
+    make("other", dataset="more", scores={100: {"IS": 1.0}})
+    folders = [tmp_path / "result"]
+    tables = compare(folders, choice=["IS"])
+    assert [len(table.columns) for table in tables] == [1, 0]
+    assert tables[1].caption == "No run has such scores."
+    with pytest.raises(UserError, match="score 'FD-fasion'. Did you mean 'FD-fashion10k-train'"):
+        compare(folders, choice=["FD-fasion"])

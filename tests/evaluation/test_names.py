@@ -1,0 +1,46 @@
+"""The names of scores before there are any are those that come."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlib.evaluation import Evaluator
+from ganlib.evaluation.features import Extractor, Features
+from ganlib.evaluation.metric import METRICS
+from ganlib.evaluation.names import score_names
+
+
+class Few(Extractor):
+    """Four numbers of an image, with classes or without; as Inception or as another."""
+
+    digest, n_features, device = "0" * 64, 4, torch.device("cpu")
+
+    def __init__(self, name: str, n_classes: int) -> None:
+        self.name, self.n_classes = name, n_classes
+
+    @property
+    def score_name(self) -> str:
+        return "FID" if self.name == "inception" else super().score_name
+
+    @property
+    def suffix(self) -> str:
+        return "" if self.name == "inception" else super().suffix
+
+    def __call__(self, x: Tensor) -> Features:
+        y = x.float().flatten(1)[:, :4]
+        return Features(y, y if self.n_classes else None)
+
+
+@pytest.mark.parametrize(("name", "n_classes"), [("inception", 4), ("few", 0)])
+@pytest.mark.parametrize("n", [300, 5000, 10_000])
+@pytest.mark.parametrize("splits", [("train", "test"), ("train",), ("test",), ("reference",)])
+def test_they_are_those_of_an_evaluation(
+    name: str, n_classes: int, n: int, splits: tuple[str, ...]
+) -> None:
+    torch.manual_seed(0)
+    x = torch.randint(256, (n, 1, 2, 2), dtype=torch.uint8)
+    extractor = Few(name, n_classes)
+    evaluator = Evaluator(extractor, {split: x[:100] for split in splits})
+    for metrics in (("is", "fid"), METRICS if n == 300 else ("fid",)):
+        found = evaluator([x], metrics).scores
+        assert score_names(extractor, splits, evaluator.main, n, metrics) == list(found)

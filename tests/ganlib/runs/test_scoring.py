@@ -1,0 +1,34 @@
+"""Names in the settings of scores are checked before anything is trained."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ganlib
+from ganlib.common.errors import UserError
+
+SMALL: dict[str, Any] = {"algorithm": "dcgan", "dataset": "ring8", "gpu": -1, "max_iter": 1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"extension": ["nope"]}, "There is no extension 'nope'. There are none."),
+        ({"extension": ["announce"]}, "announce.py has no make."),
+        ({"extractor": "nope", "evaluation_interval": 0}, "There are: fashion, inception."),
+        ({"extractor": "fasion", "evaluation_interval": 0}, "Did you mean 'fashion'?"),
+        ({"metrics": "is,fit", "evaluation_interval": 0}, "Did you mean 'fid'?"),
+        ({"best_by": "fid"}, "write min:NAME or max:NAME"),
+        ({"best_by": "max:IS"}, "gives 'IS'. There are: high_quality, modes, reverse_kl."),
+        ({"best_by": "max:modes", "evaluation_interval": 0}, "gives 'modes'. There are none."),
+    ],
+)
+def test_an_unknown_name_is_refused(
+    settings: dict[str, Any], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as told:
+        ganlib.train(**{**SMALL, **settings})
+    assert words in str(told.value)
+    assert not list(tmp_path.iterdir())
