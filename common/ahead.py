@@ -26,8 +26,17 @@ from ganlib.common.errors import UserError
 from ganlib.common.spec import Images
 
 WORKERS = 2 if sys.platform == "linux" else 0
+MOST = 8  # of which a device that trains asks no more
 BATCHES = 2  # that each process is ahead, of the size that there was at its start
 TIMEOUT = 120  # seconds without a batch, after which a process is given up
+
+
+def readers(asked: int | None, cores: int) -> int:
+    """How many processes read for one loader: as many as were asked for, by default one for each
+    of the cores, up to MOST; none where forks are not safe.
+    """
+    wanted = min(MOST, cores) if asked is None else asked
+    return wanted if WORKERS else 0
 
 
 def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:

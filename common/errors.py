@@ -14,6 +14,10 @@ class StoppedError(Exception):
     """
 
 
+class UnusableError(StoppedError):
+    """No other run can go on in this process either."""
+
+
 def one_line(error: Exception, longest: int = 160) -> str:
     """An error's message without line breaks, cut to so many characters."""
     return " ".join(str(error).split())[:longest]

@@ -4,7 +4,7 @@ An extractor is a module of evaluation/extractors/, or of a plugin, with
 `make(device, options) -> Extractor`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.registry import Registry, modules
 
 Network = TypeVar("Network", bound=nn.Module)
+Value = TypeVar("Value")
 Precision = Literal["float32", "tf32", "bf16"]
 
 
@@ -98,9 +99,12 @@ def default_extractor(dataset: str) -> str:
 
 @contextmanager
 def arithmetic(device: torch.device, precision: Precision) -> Iterator[None]:
-    """No gradients, and matrix products and convolutions in `precision`, whatever training uses."""
+    """No gradients, and matrix products and convolutions in `precision`, by algorithms that are not
+    searched for with every new size of batch; whatever training uses.
+    """
     with (
         torch.no_grad(),
+        _without_search(),
         _tf32(precision == "tf32"),
         torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
     ):
@@ -109,22 +113,47 @@ def arithmetic(device: torch.device, precision: Precision) -> Iterator[None]:
 
 @contextmanager
 def _tf32(on: bool) -> Iterator[None]:
-    """TF32 on or off; PyTorch's own default for convolutions is on."""
-    switches: list[tuple[Any, str, object]]
+    """TF32 on or off; PyTorch's own default for convolutions is on.
+
+    PyTorch keeps these switches twice, in an older form and since 2.9 in a newer one, and raises in
+    places if the two differ: both are set, and put back.
+    """
     matmul, cudnn = torch.backends.cuda.matmul, cast(Any, torch.backends.cudnn)
-    if hasattr(matmul, "fp32_precision"):
-        value = "tf32" if on else "ieee"
-        switches = [(matmul, "fp32_precision", value), (cudnn.conv, "fp32_precision", value)]
-    else:
-        switches = [(matmul, "allow_tf32", on), (cudnn, "allow_tf32", on)]
-    before = [getattr(place, name) for place, name, _ in switches]
+    places = (matmul, cudnn.conv, cudnn.rnn) if hasattr(matmul, "fp32_precision") else ()
+    newer = [place.fp32_precision for place in places]
+    older = _older(torch.get_float32_matmul_precision), _older(lambda: cudnn.allow_tf32)
+
+    def switch(matmuls: str | None, convolutions: bool | None, each: Sequence[str]) -> None:
+        if matmuls is not None:
+            torch.set_float32_matmul_precision(matmuls)
+        if convolutions is not None:
+            cudnn.allow_tf32 = convolutions
+        for place, value in zip(places, each, strict=True):
+            place.fp32_precision = value
+
     try:
-        for place, name, new in switches:
-            setattr(place, name, new)
+        switch("high" if on else "highest", on, len(places) * ["tf32" if on else "ieee"])
         yield
     finally:
-        for (place, name, _), old in zip(switches, before, strict=True):
-            setattr(place, name, old)
+        switch(*older, newer)
+
+
+def _older(read: Callable[[], Value]) -> Value | None:
+    try:
+        return read()
+    except RuntimeError:  # the forms differ: a user has set the newer one
+        return None
+
+
+@contextmanager
+def _without_search() -> Iterator[None]:
+    """Convolutions as cuDNN's heuristics have them."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def place(network: Network, device: torch.device, options: Options) -> Network:

@@ -154,6 +154,10 @@ class RunConfig(_Strict):
     accumulate: Count = 1
     """Take each batch in this many passes, if it does not fit the memory; gradients are averaged.
     """
+    workers: Interval | None = None
+    """Processes that read images ahead where the data do not fit the memory, 0 for none; default
+    one for each core, up to 8.
+    """
     checkpoint_blocks: bool = False
     """Keep of each block of the networks what goes into it, and compute the rest again for the
     gradients: less memory for more time, and the same numbers.

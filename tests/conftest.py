@@ -1,6 +1,11 @@
 """An option, and a cache folder of the tests' own; all else is in ganlib/contract/fixtures.py."""
 
+import os
+
 import pytest
+
+# read by cuBLAS when it is first used: what the tests of a GPU ask of deterministic algorithms
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

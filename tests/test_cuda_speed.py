@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from test_cuda import nobody_waits
 from torch import Tensor
 
 from ganlib.registry import algorithms
@@ -33,24 +34,19 @@ def deterministic() -> Iterator[None]:
 
 @pytest.fixture
 def on_gpu(make_updater: Make) -> Make:
-    """make_updater on a GPU, its batches too."""
+    """make_updater on a GPU, in the layout that training has."""
 
     def make(name: str, device: str, **settings: Any) -> Any:
-        updater = make_updater(name, **settings)
+        updater = make_updater(name, device=device, **settings)
         for network in updater.children():
             devices.place(network, torch.device(device))
-        updater.to(device)
-        updater.data.device = torch.device(device)
-        for optimizer in updater.optimizer.values():
-            for group in optimizer.param_groups:
-                group["capturable"] = True
         return updater
 
     return make
 
 
 def capture(updater: Any) -> Any:
-    updater.perform = Graphs(updater, CudaRecorder(), pytest.fail)
+    updater.perform = Graphs(updater, CudaRecorder(updater.clock.device), pytest.fail)
     return updater
 
 
@@ -77,15 +73,13 @@ def test_no_update_waits_for_the_gpu(name: str, device: str, on_gpu: Make) -> No
     for updater in (on_gpu(name, device), capture(on_gpu(name, device))):
         for _ in range(WARM_UP + 2):
             updater.update()
-        torch.cuda.set_sync_debug_mode("error")
-        try:
+        with nobody_waits():
             for _ in range(3):
                 updater.update()
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize(("way", "bound"), [("tf32", 1e-4), ("bf16", 2e-2)])
+@pytest.mark.filterwarnings("ignore")  # of PyTorch's compiler, about itself
+@pytest.mark.parametrize(("way", "bound"), [("fp32", 1e-3), ("tf32", 5e-3), ("bf16", 5e-2)])
 def test_compiled_and_captured_is_the_eager_first_update(
     way: Any, bound: float, name: str, device: str, on_gpu: Make
 ) -> None:

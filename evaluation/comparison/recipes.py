@@ -17,6 +17,7 @@ NO_RECIPE = {
     "deterministic",
     "graph",
     "compile",
+    "workers",
     "checkpoint_blocks",
     "resume",
     "max_hours",

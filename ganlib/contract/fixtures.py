@@ -52,6 +52,7 @@ def small_updater(
     data: DataSet | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
+    device: str = "cpu",
     **settings: Any,
 ) -> Any:
     """An updater of narrow networks, by default on the algorithm's example or on toy()."""
@@ -65,12 +66,13 @@ def small_updater(
         config.batch_size,
         seed,
         condition=config.condition,
+        device=device,
         dtype=dtype,
         jitter=config.jitter,
     )
     torch.manual_seed(seed)
-    networks = {k: net.to(dtype) for k, net in algorithm.networks(config, spec).items()}
-    updater = algorithm.updater(config, loader, spec, networks)
+    networks = {k: net.to(device, dtype) for k, net in algorithm.networks(config, spec).items()}
+    updater = algorithm.updater(config, loader, spec, networks).to(device)
     if config.condition in ("images", "unpaired"):
         updater.held_out = loader.over(data)
     return updater

@@ -4,16 +4,18 @@ from math import prod
 
 import torch
 
+from ganlib.common.ahead import readers
 from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
 from ganlib.common.datasets._stream import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.given import GIVEN
 from ganlib.common.seeds import mix
 from ganlib.common.sources import brought_to, open_dataset
+from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs.fitting import check_architecture
 from ganlib.runs.settings import Settings
-from ganlib.training import memory, ranks
+from ganlib.training import devices, memory, ranks
 from ganlib.training.assembly import assemble
 from ganlib.training.updater import Updater
 
@@ -41,6 +43,7 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
         flip=s.flip,
         jitter=settings.algorithm.jitter,
         dequantize=settings.algorithm.dequantize,
+        workers=_workers(s),
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = assemble(algorithm, settings.algorithm, loader, spec, device)
@@ -51,6 +54,12 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
 
 def _translates(settings: Settings) -> bool:
     return settings.algorithm.condition in ("images", "unpaired")
+
+
+def _workers(s: RunConfig) -> int:
+    """For one loader; each of a batch's passes has one."""
+    here = devices.cores() // (ranks.local_count() * s.accumulate)
+    return readers(s.workers, max(1, here))
 
 
 def _training_set(settings: Settings) -> DataSet:

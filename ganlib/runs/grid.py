@@ -1,5 +1,6 @@
 """Several algorithms and seeds, one run after the other; what is finished is not trained again."""
 
+import gc
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from ganlib.common.console import say, stderr_console
-from ganlib.common.errors import StoppedError, UserError
+from ganlib.common.errors import StoppedError, UnusableError, UserError
 from ganlib.common.sources import dataset_label
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
@@ -80,7 +81,9 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def train_grid(planned: Sequence[Settings], console: Console | None = None) -> list[Outcome]:
-    """Train one after the other. A run that fails does not stop the others, an interrupt does."""
+    """Train one after the other. A run that fails does not stop the others, an interrupt does, and
+    so does an UnusableError.
+    """
     console = console or stderr_console()
     outcomes: list[Outcome] = []
     for number, settings in enumerate(planned, 1):
@@ -91,6 +94,7 @@ def train_grid(planned: Sequence[Settings], console: Console | None = None) -> l
             outcomes.append(Outcome(settings, finished))
             continue
         say(console, head, "bold")
+        gc.collect()  # an updater lies in cycles of references, and its memory with it
         outcome = _train(settings, console)
         outcomes.append(outcome)
         if outcome.error:
@@ -127,6 +131,8 @@ def _train(settings: Settings, console: Console) -> Outcome:
     started = time.monotonic()
     try:
         out = _run(settings, console).out
+    except UnusableError:
+        raise
     except (UserError, StoppedError) as error:
         return Outcome(settings, error=str(error))
     hours = (time.monotonic() - started) / 3600

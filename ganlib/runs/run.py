@@ -29,7 +29,7 @@ from ganlib.runs.settings import (
 )
 from ganlib.runs.watching import list_extensions
 from ganlib.sampling.model import Model
-from ganlib.speed.accelerate import accelerate
+from ganlib.speed.accelerate import accelerate, release
 from ganlib.training import devices, environment, ranks
 from ganlib.training.snapshot import peek_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
@@ -55,7 +55,7 @@ def settings_to_resume(resume: str | None) -> dict[str, Any]:
     """The settings of the run to continue, less what belongs to this machine and this process."""
     if resume is None or resume == "auto":
         return {}
-    here = ("out", "resume", "gpu", "device", "max_hours")
+    here = ("out", "resume", "gpu", "device", "workers", "max_hours")
     settings = peek_snapshot(snapshot_at(Path(resume)))["settings"]
     return {name: value for name, value in settings.items() if name not in here}
 
@@ -66,6 +66,8 @@ def run(settings: Settings, console: Console | None = None) -> Model:
     Raises UserError for what keeps a run from beginning, StoppedError for what ends one.
     """
     device = devices.pick_device(settings.run.gpu, settings.run.device)
+    if device.type == "cuda":
+        devices.free(device)  # of a run before this one
     with ranks.joined(device):
         devices.use_cores()
         if settings.run.deterministic:
@@ -123,6 +125,8 @@ def _run(trainer: Trainer) -> None:
             (trainer.out / "DONE").touch()
     finally:
         trainer.updater.streams.close()
+        # the end of a process group would wait for graphs that send its messages
+        release(trainer.updater)
 
 
 def _start(settings: Settings, updater: Updater, out: Path, device: torch.device) -> str:

@@ -15,6 +15,7 @@ from ganlib.evaluation.names import score_names
 from ganlib.evaluation.report import label
 from ganlib.registry import extensions
 from ganlib.runs.settings import Settings
+from ganlib.training import ranks
 from ganlib.training.extensions.named_score import NamedScore
 from ganlib.training.extensions.snapshot import parse
 from ganlib.training.scoring import check_weights
@@ -48,7 +49,8 @@ def make_evaluator(
     options = Options(weights=s.inception_weights)
     check_weights(name, options)
     try:
-        evaluator = Evaluator(make_extractor(name, device, options), references)
+        with ranks.first_alone():  # it downloads the weights
+            evaluator = Evaluator(make_extractor(name, device, options), references)
     except UserError as error:
         if _asked_for_scores(settings):
             raise

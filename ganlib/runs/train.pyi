@@ -32,6 +32,7 @@ def train(
     graph: bool | None = ...,
     compile: bool | None = ...,
     accumulate: int = ...,
+    workers: int | None = ...,
     checkpoint_blocks: bool = ...,
     sync_bn: bool = ...,
     init_from: str | Path | None = ...,

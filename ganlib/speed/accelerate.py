@@ -10,7 +10,7 @@ from ganlib.common.spectral_norm import iterate_together
 from ganlib.config import RunConfig
 from ganlib.speed import precision, sync_bn
 from ganlib.speed.checkpoint import checkpoint_blocks
-from ganlib.speed.compiled import Trial, compile_losses
+from ganlib.speed.compiled import Trial, compile_losses, restore_losses
 from ganlib.speed.graph import CudaRecorder, Graphs
 from ganlib.training import ranks
 from ganlib.training.updater import Updater
@@ -39,7 +39,6 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
             sync_bn.synchronize(network)
         iterate_together(network)
     _share(updater, s)
-    _make_capturable(updater, device)
     graph = device.type == "cuda" if s.graph is None else s.graph
     if graph and device.type != "cuda":
         raise UserError("--graph needs a GPU with CUDA: leave it out.")
@@ -47,13 +46,20 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
         compile_losses(updater, say)
 
     def perform() -> Callable[[], dict[str, torch.Tensor]]:
-        return Graphs(updater, CudaRecorder(), say) if graph else updater.iterate
+        return Graphs(updater, CudaRecorder(device), say) if graph else updater.iterate
 
     decide = s.compile is None and device.type == "cuda" and not s.deterministic
     decide = decide and not s.checkpoint_blocks
     # ranks must decide alike, and time differs between them
     decide = decide and ranks.count() == 1 and not s.sync_bn
     updater.perform = Trial(updater, iterations, perform, say) if decide else perform()
+
+
+def release(updater: Updater) -> None:
+    """Let go what an updater does its work with: graphs, and what they read; compiled losses."""
+    updater.perform = updater.iterate
+    updater.streams.wrap(lambda loader: loader)
+    restore_losses(updater)
 
 
 def _checkpoint(networks: list[nn.Module], s: RunConfig, say: Say) -> None:
@@ -74,11 +80,3 @@ def _share(updater: Updater, s: RunConfig) -> None:
         )
     updater.split(s.accumulate)
     ranks.broadcast_([*updater.parameters(), *updater.buffers()])
-
-
-def _make_capturable(updater: Updater, device: torch.device) -> None:
-    """Let optimizers keep their step count on the device, where a captured graph can move it."""
-    for optimizer in updater.optimizer.values():
-        for group in optimizer.param_groups:
-            if "capturable" in group:
-                group["capturable"] = device.type == "cuda"

@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ganlib.common.data import DataSet, Loader, Shape, fit_spec
-from ganlib.common.errors import StoppedError, UserError, one_line
+from ganlib.common.errors import StoppedError, UnusableError, UserError, one_line
 from ganlib.common.seeds import generator
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import Algorithm
@@ -324,6 +324,8 @@ def _row(
     try:
         cost = cost or count(work, device)
         timing = _time(work, device, mode, precision, iterations)
+    except UnusableError:  # nothing else can be measured either
+        raise
     except (RuntimeError, StoppedError) as problem:  # of memory, of a compiler, of a loss
         error = _sentence(problem)
     settings = work.config.model_dump(mode="json")

@@ -6,6 +6,8 @@ torch.compile cannot differentiate twice through a compiled network.
 
 import os
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,23 @@ from torch import Tensor
 from ganlib.common.errors import one_line
 from ganlib.evaluation import cache
 from ganlib.training.devices import synchronize
+from ganlib.training.stages import Stage, borders
 from ganlib.training.updater import Updater
 
 Say = Callable[[str], None]
+Work = Callable[[], dict[str, Tensor]]
 
 SECONDS = 75.0
 """What compiling costs, where nothing is kept of it yet: 55 to 77 s for residual networks of 32
 pixels on an H100."""
-SAVED = 0.2
-"""The part of an eager iteration's time that compiling saves at least."""
-AFTER = 3
-"""Eager iterations before the decision; the last is timed."""
+SAVED = 0.3
+"""The part of a captured iteration's time that compiling saves at least: 0.35 to 0.5 of those
+networks', in TF32 and in bfloat16."""
+AFTER = 6
+"""Iterations of the commonest phase before the decision; the last is timed. Three warm up for a
+graph, and a first replay is slower."""
+WINDOW = 1000
+"""Iterations in which the commonest phase is looked for."""
 
 
 def losses(updater: Updater) -> list[str]:
@@ -46,8 +54,21 @@ def compile_losses(updater: Updater, say: Say, backend: str = "inductor") -> Non
     torch._inductor.config.fallback_random = True
     # a simultaneous step takes two gradients from one graph
     torch._functorch.config.donated_buffer = False
+    if hasattr(torch._functorch.config, "force_non_lazy_backward_lowering"):  # older ones have not
+        # else a backward that cannot be compiled shows where gradients are taken
+        torch._functorch.config.force_non_lazy_backward_lowering = True
+    # PyTorch bears so many versions of a loss, of which earlier stages and runs had some
+    torch.compiler.reset()
     for name in losses(updater):
         setattr(updater, name, _Compiled(updater, name, say, backend))
+
+
+def restore_losses(updater: Updater) -> None:
+    """The losses as they were before they were compiled."""
+    for name in losses(updater):
+        loss = getattr(updater, name)
+        if isinstance(loss, _Compiled):
+            setattr(updater, name, loss.eager)
 
 
 def is_compiled(updater: Updater) -> bool:
@@ -66,17 +87,19 @@ class _Compiled:
         self.fast: Any = torch.compile(self.eager, backend=backend, dynamic=False, fullgraph=True)
 
     def __call__(self, *tensors: Tensor) -> Any:
-        from torch._dynamo.exc import TorchDynamoException
+        from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
         if not self.updater.training:  # a score, of batches of another size
             return self.eager(*tensors)
         try:
-            return self.fast(*tensors)
-        except TorchDynamoException as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about PyTorch's compiler itself
+                return self.fast(*tensors)
+        except (TorchDynamoException, FailOnRecompileLimitHit) as error:
             reason = one_line(error)
-            self.say(f"{self.name} is not compiled and stays slower: {reason}")
-            setattr(self.updater, self.name, self.eager)
-            return self.eager(*tensors)
+        self.say(f"{self.name} is not compiled and stays slower: {reason}")
+        setattr(self.updater, self.name, self.eager)
+        return self.eager(*tensors)  # not above, where the error's frames hold memory
 
 
 def cache_folder() -> Path:
@@ -90,48 +113,64 @@ def repays(seconds: float, iterations: int) -> bool:
 
 
 class Trial:
-    """Does an updater's work: some eager iterations, which are timed; then compiled if that repays.
+    """Does an updater's work as `make` has it, and in each stage decides by the time of an
+    iteration whether it repays to compile the losses too, for the batches of this stage.
 
-    then: makes what does the work afterwards. say: told what is decided, and how long it took.
+    Timed is one of the phase that comes most often, once all that is done once is done. iterations:
+    how many there are to come. say: told what is decided, and how long it took.
     """
 
     def __init__(
-        self,
-        updater: Updater,
-        iterations: int,
-        then: Callable[[], Callable[[], dict[str, Tensor]]],
-        say: Say,
+        self, updater: Updater, iterations: int, make: Callable[[], Work], say: Say
     ) -> None:
-        self.updater, self.iterations, self.then, self.say = updater, iterations, then, say
-        self._done = 0
+        self.updater, self.make, self.say = updater, make, say
+        self._end = updater.iteration + iterations
+        self._stage: Stage | None = None
 
     def __call__(self) -> dict[str, Tensor]:
         """The work of one update."""
-        self._done += 1
-        if self._done < AFTER:
-            return self.updater.iterate()
+        if self.updater.current != self._stage:
+            self._begin(self.updater.current)
+        return self._now()
+
+    def _begin(self, stage: Stage) -> None:
+        self._stage, first = stage, self.updater.iteration
+        later = [k for k in borders(self.updater.stage, self._end) if k > first]
+        self._until = min(later, default=self._end)
+        soon = range(first, max(first + 1, min(self._until, first + WINDOW)))
+        self._phase = Counter(map(self.updater.phase, soon)).most_common(1)[0][0]
+        self._left = AFTER
+        restore_losses(self.updater)
+        self._work = self.make()
+        self._now: Work = self._try
+
+    def _try(self) -> dict[str, Tensor]:
+        if self.updater.phase(self.updater.iteration) == self._phase:
+            self._left -= 1
+        if self._left:
+            return self._work()
         values, seconds = self._timed()
-        if repays(seconds, self.iterations):
+        if repays(seconds, self._until - self.updater.iteration):
             self.say(
                 f"An iteration takes {seconds:.3g} s so far: compiling the losses, which takes up "
                 f"to {SECONDS:.0f} s (kept in {cache_folder()}; --no-compile leaves it out)."
             )
             compile_losses(self.updater, self.say)
-            self.updater.perform = self._compile
+            self._work, self._now = self.make(), self._compile
         else:
-            self.updater.perform = self.then()
+            self._now = self._work
         return values
 
     def _compile(self) -> dict[str, Tensor]:
         values, seconds = self._timed()
         self.say(f"Compiled in {seconds:.0f} s.")
-        self.updater.perform = self.then()
+        self._now = self._work
         return values
 
     def _timed(self) -> tuple[dict[str, Tensor], float]:
         device = self.updater.clock.device
         synchronize(device)
         start = time.monotonic()
-        values = self.updater.iterate()
+        values = self._work()
         synchronize(device)
         return values, time.monotonic() - start

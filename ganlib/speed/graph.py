@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import Batch, Loader
-from ganlib.common.errors import one_line
+from ganlib.common.errors import UnusableError, one_line
 from ganlib.speed.compiled import is_compiled
 from ganlib.training.updater import Updater
 
@@ -34,12 +34,18 @@ class Recorder:
     def __call__(
         self, body: Callable[[], Values], random: torch.Generator
     ) -> tuple[Values, Callable[[], None]]:
-        """Where the values of `body` will lie, and what does its work."""
+        """Where the values of `body` will lie, and what does its work. RuntimeError with the reason
+        if that cannot be recorded, where all is as before; else UnusableError.
+        """
         raise NotImplementedError
 
+    def aside(self) -> AbstractContextManager[Any]:
+        """In this context a body runs as it is where bodies are recorded."""
+        return nullcontext()
+
     def warming(self) -> AbstractContextManager[Any]:
-        """In this context, once something was recorded, a body runs as it is in the memory that is
-        recorded ones': nothing that is made in it may outlive it.
+        """The same, once something was recorded, in the memory that is recorded ones': nothing that
+        is made in it may outlive it.
         """
         return nullcontext()
 
@@ -52,11 +58,14 @@ class Recorder:
 
 
 class CudaRecorder(Recorder):
-    """Captures on the current GPU; all graphs, and the iterations that warm up for one, share a
-    pool of memory, as only one runs at a time.
+    """Captures on a GPU, in a stream of its own: PyTorch's default one is the process's first
+    GPU's. All graphs, and the iterations that warm up for one, share a pool of memory, as only one
+    runs at a time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
+        cuda: Any = torch.cuda
+        self.device, self._stream = device, cuda.Stream(device)
         self._pool: Any = None
         self._using = ExitStack()
         self._warm = False
@@ -67,17 +76,49 @@ class CudaRecorder(Recorder):
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(random)
         torch.cuda.empty_cache()
-        # thread_local, because the thread that pins batches may allocate meanwhile
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            values = body()
+        values, reason = self._capture(graph, body)
+        if values is None:
+            raise RuntimeError(reason)
         self._pool = self._pool or graph.pool()
         return values, graph.replay
+
+    def _capture(self, graph: Any, body: Callable[[], Values]) -> tuple[Values | None, str]:
+        """The values or, where a capture ended in good order without them, why."""
+        values, reason = None, ""
+        try:
+            # thread_local, because the thread that pins batches may allocate meanwhile
+            with torch.cuda.graph(
+                graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+            ):
+                try:
+                    values = body()
+                except RuntimeError as error:  # its frames would hold memory, so it ends here
+                    reason = one_line(error) or type(error).__name__
+        except RuntimeError as error:
+            # PyTorch then leaves stream, allocator and generators as they are in a capture
+            first = error.__context__
+            reason = reason or one_line(first if isinstance(first, Exception) else error)
+            raise UnusableError(
+                f"Updates cannot be captured as CUDA graphs: {reason}. Give --no-graph, with "
+                "--resume auto where there is a snapshot."
+            ) from None
+        return values, reason
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        now = torch.cuda.current_stream(self.device)
+        self._stream.wait_stream(now)
+        try:
+            with torch.cuda.stream(self._stream):
+                yield
+        finally:
+            now.wait_stream(self._stream)
 
     @contextmanager
     def warming(self) -> Iterator[None]:
         self._warm = True
         # memory is the pool's for this thread alone, so backward must not run in another
-        with torch.autograd.set_multithreading_enabled(False):
+        with self.aside(), torch.autograd.set_multithreading_enabled(False):
             self._enter()
             try:
                 yield
@@ -100,7 +141,7 @@ class CudaRecorder(Recorder):
     def _enter(self) -> None:
         # of a MemPool it asks for the id alone, and graphs made this one without one
         pool: Any = SimpleNamespace(id=self._pool)
-        self._using.enter_context(torch.cuda.use_mem_pool(pool))
+        self._using.enter_context(torch.cuda.use_mem_pool(pool, self.device))
 
 
 class Feed:
@@ -191,7 +232,10 @@ class Graphs:
             return captured()
         if self._seen.get(phase, 0) == WARM_UP and not self.failed:
             return self._capture(phase)
-        return self._warm_up(phase) if self._may_share_memory() else self._eager(phase)
+        if self._may_share_memory():
+            return self._warm_up(phase)
+        with nullcontext() if self.failed else self.record.aside():
+            return self._eager(phase)
 
     def _may_share_memory(self) -> bool:
         # what is compiled in an iteration may keep constants, which outlive it
@@ -221,14 +265,9 @@ class Graphs:
 
     def _capture(self, phase: Hashable) -> Values:
         captured = Captured(self.updater.streams.shown, self._counts[phase])
-        try:
-            with captured.feeding():
-                captured.values, captured.replay = self.record(
-                    self.updater.iterate, self.updater.random.generator
-                )
-        except RuntimeError as error:
+        reason = self._record(captured)
+        if reason:
             self.failed = True
-            reason = one_line(error)
             self.say(f"Updates are not captured as CUDA graphs and stay slower: {reason}")
             self.updater.zero_grad(set_to_none=True)
             self.updater.prepare()
@@ -238,6 +277,17 @@ class Graphs:
             del self._graphs[next(iter(self._graphs))]
         self._graphs[phase] = captured
         return captured()
+
+    def _record(self, captured: Captured) -> str:
+        """Why an iteration cannot be captured; "" once it is."""
+        try:
+            with captured.feeding():
+                captured.values, captured.replay = self.record(
+                    self.updater.iterate, self.updater.random.generator
+                )
+        except RuntimeError as error:
+            return one_line(error) or type(error).__name__
+        return ""
 
 
 def _own(batch: Batch) -> Batch:

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
+CAPTURING = {"cuda"}
+"""Types of devices whose work can be captured as a graph."""
+
 
 def parameters_of(optimizer: Optimizer) -> list[Tensor]:
     """What it moves, in the order of the groups."""
@@ -51,6 +54,15 @@ def descend(
     optimizer.zero_grad(set_to_none=True)
 
 
+def count_on_device(optimizer: Optimizer) -> None:
+    """Let the optimizer keep its count of steps where its parameters are, if graphs are captured
+    there: one moves what is on the device alone. Before it loads or makes what it keeps.
+    """
+    for group in optimizer.param_groups:
+        if "capturable" in group and group["params"][0].device.type in CAPTURING:
+            group["capturable"] = True
+
+
 def make_state(optimizer: Optimizer) -> None:
     """Make what the optimizer keeps of the parameters that it has not moved yet, if that is known
     to be zeros: a first step by gradients of 0 is taken, and forgotten.
@@ -65,7 +77,8 @@ def make_state(optimizer: Optimizer) -> None:
         zeros = [torch.zeros_like(p) if id(p) in fresh else None for p in parameters]
         rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
         kept = [group["lr"] for group in optimizer.param_groups]
-        twin = copy(optimizer)  # of the same state, without what is told of steps
+        twin: Any = copy(optimizer)  # of the same state, without what is told of steps
+        twin._warned_capturable_if_run_uncaptured = True  # as a new optimizer has it, a copy not
         descend(twin, zeros, rates, torch.zeros((), dtype=torch.bool, device=device))
         for group, rate in zip(optimizer.param_groups, kept, strict=True):
             group["lr"] = rate

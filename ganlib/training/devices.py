@@ -1,5 +1,6 @@
 """The device and how to use it."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -15,6 +16,8 @@ def pick_device(gpu: int | None, device: str | None) -> torch.device:
     each has its own GPU.
     """
     if device is not None:
+        if ranks.launched() and device.startswith("cuda:"):
+            raise UserError("Each of several processes has a GPU of its own: write --device cuda.")
         return _checked(device)
     if gpu is None:
         if not torch.cuda.is_available():
@@ -28,6 +31,8 @@ def pick_device(gpu: int | None, device: str | None) -> torch.device:
 def _checked(name: str) -> torch.device:
     try:
         device = torch.device(name)
+        if device.type == "cuda" and device.index is None:
+            device = torch.device("cuda", ranks.local_rank())
         torch.zeros(1, device=device).item()  # a "meta" tensor can be made, and holds nothing
         if device.type == "cuda":
             torch.cuda.set_device(device)  # graphs are captured on the current one
@@ -52,6 +57,13 @@ def make_deterministic() -> None:
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def free(device: torch.device) -> None:
+    """Give back the memory of what is done with: updaters lie in cycles of references."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

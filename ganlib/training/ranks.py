@@ -6,7 +6,9 @@ its argument back, in a process that is alone.
 
 import atexit
 import importlib
+import itertools
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,7 +21,9 @@ from torch import Tensor
 from ganlib.common.errors import StoppedError, UserError, one_line
 
 T = TypeVar("T")
-PATIENCE = timedelta(minutes=10)  # for a rank that computes a reference or compiles alone
+_turns = itertools.count()
+PATIENCE = timedelta(minutes=10)  # for a rank that compiles alone, and for one that is lost
+POLL = 0.2  # seconds
 
 
 def launched() -> bool:
@@ -159,12 +163,20 @@ def first_word(word: str) -> str:
 
 @contextmanager
 def first_alone() -> Iterator[None]:
-    """Rank 0 does what is in this context, then the others: they find what it has put on disk."""
-    if rank() > 0:
-        wait()
-    yield
-    if rank() == 0:
-        wait()
+    """Rank 0 does what is in this context, then the others: they find what it has put on disk, and
+    what it could not do they try too. They wait as long as it lives: a download may take hours.
+    """
+    if count() == 1:
+        yield
+        return
+    store, word = dist.distributed_c10d._get_default_store(), f"alone/{next(_turns)}"
+    while rank() > 0 and not store.check([word]):
+        time.sleep(POLL)
+    try:
+        yield
+    finally:
+        if rank() == 0:
+            store.set(word, "done")
 
 
 def wait() -> None:

@@ -8,7 +8,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganlib.common.errors import UserError, did_you_mean
-from ganlib.training.descent import check_state, descend, forget, make_state, parameters_of
+from ganlib.training.descent import (
+    check_state,
+    count_on_device,
+    descend,
+    forget,
+    make_state,
+    parameters_of,
+)
 from ganlib.training.guard import Guard
 from ganlib.training.passes import Passes
 
@@ -59,6 +66,7 @@ class Steps:
         """Make all that the optimizers will keep, before the first step."""
         if not self._made:
             for optimizer in self._optimizers.values():
+                count_on_device(optimizer)
                 make_state(optimizer)
             self._made = True
 
@@ -79,6 +87,7 @@ class Steps:
         """Take over what state() gave; KeyError, ValueError or RuntimeError if it does not fit."""
         for name, optimizer in self._optimizers.items():
             check_state(optimizer, state[name])
+            count_on_device(optimizer)
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state[name], "param_groups": groups})
         self._made = False

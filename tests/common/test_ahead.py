@@ -321,3 +321,15 @@ def test_processes_outlive_the_signals_that_end_training(make: Make) -> None:
     for _ in range(12):
         assert_same(next(loader), next(expected))
     assert {p.pid for p in processes()} == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "number"),
+    [(None, 1, 1), (None, 5, 5), (None, 64, 8), (0, 5, 0), (12, 2, 12)],
+)
+def test_a_process_for_each_core_reads_unless_a_number_is_asked_for(
+    asked: int | None, cores: int, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ahead.readers(asked, cores) == number
+    monkeypatch.setattr(ahead, "WORKERS", 0)  # as where forks are not safe
+    assert ahead.readers(asked, cores) == 0

@@ -1,6 +1,8 @@
 import json
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from ganlib.evaluation.features import (
     extractors,
     make_extractor,
 )
+from ganlib.speed.precision import set_float32
 
 CPU = torch.device("cpu")
 
@@ -102,3 +105,45 @@ def test_arithmetic_is_exact_inside_and_as_before_outside(training: str) -> None
         assert matmul.fp32_precision == training
     finally:
         matmul.fp32_precision = before
+
+
+@pytest.fixture
+def switches() -> Iterator[None]:
+    """They are as in a new process afterwards."""
+    yield
+    set_float32("fp32")
+    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = True, False
+
+
+SWITCHES: list[Callable[[], object]] = [
+    torch.get_float32_matmul_precision,
+    lambda: torch.backends.cuda.matmul.allow_tf32,
+    lambda: torch.backends.cudnn.allow_tf32,
+    lambda: torch.backends.cudnn.benchmark,
+]
+
+
+@pytest.mark.parametrize("training", ["fp32", "tf32", "bf16"])
+def test_pytorchs_older_switches_agree_and_nothing_is_searched_for(
+    training: Any, switches: None
+) -> None:
+    """Training sets the older ones, and PyTorch raises where it reads them if the newer differ."""
+    set_float32(training)
+    torch.backends.cudnn.benchmark = True
+    before = [switch() for switch in SWITCHES]
+    with arithmetic(CPU, "float32"):
+        assert [switch() for switch in SWITCHES] == ["highest", False, False, False]
+    with arithmetic(CPU, "tf32"):
+        assert [switch() for switch in SWITCHES] == ["high", True, True, False]
+    assert [switch() for switch in SWITCHES] == before
+
+
+def test_a_switch_that_only_the_user_has_set_is_put_back(switches: None) -> None:
+    matmul = torch.backends.cuda.matmul
+    if not hasattr(matmul, "fp32_precision"):
+        pytest.skip("PyTorch 2.9 or newer")
+    set_float32("fp32")
+    matmul.fp32_precision = "tf32"
+    with arithmetic(CPU, "float32"):
+        assert matmul.fp32_precision == "ieee"
+    assert matmul.fp32_precision == "tf32"

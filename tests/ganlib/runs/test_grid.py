@@ -1,6 +1,8 @@
 """Grids: what is planned, skipped, resumed, and what one failure does to the rest."""
 
+import gc
 import io
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +13,8 @@ import yaml
 from click.testing import Result
 from rich.console import Console
 
-import ganlib
-from ganlib.common.errors import UserError
+import ganlib.runs.run
+from ganlib.common.errors import UnusableError, UserError
 from ganlib.common.lines import read_lines
 from ganlib.runs import grid
 from ganlib.runs.grid import find_finished, parse_seeds, plan, train_grid
@@ -233,3 +235,38 @@ def test_help_of_a_grid_tells_no_defaults_that_differ(run: Run) -> None:
     text = " ".join(run("train", "-a", "dcgan,sngan", "--help").output.split())
     assert "--seeds" in text and "--max-iter" in text and "--n-dis" not in text
     assert "default 100000" not in text
+
+
+def test_the_memory_of_a_run_is_free_before_the_next_begins(
+    toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its updater lies in cycles of references, whose collection may be long in coming."""
+    seen: list[Any] = []
+    build = ganlib.runs.run.build
+
+    def watched(*args: Any) -> Any:
+        assert not [alive for alive in seen if alive() is not None]
+        updater = build(*args)
+        seen.append(weakref.ref(updater))
+        return updater
+
+    monkeypatch.setattr(ganlib.runs.run, "build", watched)
+    gc.disable()
+    try:
+        train_grid(plan("dcgan", "0,1", {**SMALL, "dataset": str(toy_file)}), quiet())
+    finally:
+        gc.enable()
+    assert len(seen) == 2
+
+
+def test_a_process_that_cannot_go_on_ends_a_grid(
+    toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every other run would fail there too."""
+
+    def run(*_: Any) -> Any:
+        raise UnusableError("the GPU is as it is in a capture")
+
+    monkeypatch.setattr(grid, "run", run)
+    with pytest.raises(UnusableError):
+        train_grid(plan("dcgan", "0,1", {**SMALL, "dataset": str(toy_file)}), quiet())

@@ -1,5 +1,6 @@
 """Whole runs: files, exactness, interruption, and what goes wrong."""
 
+import gc
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,13 @@ import yaml
 from PIL import Image
 
 import ganlib
+from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.lines import read_lines
 from ganlib.config import RunConfig
+from ganlib.contract.tape import record
 from ganlib.registry import add_plugins, algorithms, extensions
+from ganlib.speed.graph import Graphs
 from ganlib.training import devices
 from ganlib.training.extensions.log_report import TIMES
 from ganlib.training.snapshot import read_snapshot
@@ -503,3 +508,41 @@ def test_threads_are_no_more_than_the_container_gives(
         quota.write_text(text)
         assert devices.cores(quota) == expected
     assert devices.cores(tmp_path / "none") == 16
+
+
+def test_a_run_that_has_ended_holds_no_graphs(
+    toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of a process group would wait for them."""
+    alive: list[Any] = []
+
+    def accelerate(updater: Any, *_: Any) -> None:
+        updater.perform = Graphs(updater, record, pytest.fail)
+        alive.append(weakref.ref(updater.perform))
+
+    monkeypatch.setattr("ganlib.runs.run.accelerate", accelerate)
+    gc.disable()
+    try:
+        model = train("dcgan", toy_file, max_iter=5, evaluation_interval=0)
+        assert alive[0]() is None
+        assert type(model.updater.data) is Loader and model.updater.perform == model.updater.iterate
+    finally:
+        gc.enable()
+    assert model.sample(2).shape == (2, 1, 28, 28)
+
+
+def test_on_a_gpu_a_run_begins_once_the_last_ones_memory_is_free(
+    toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(devices, "pick_device", lambda *_: torch.device("cuda:0"))
+    monkeypatch.setattr(devices, "free", lambda device: order.append(str(device)))
+
+    def open_data(*_: Any) -> Any:
+        order.append("data")
+        raise UserError("enough")
+
+    monkeypatch.setattr("ganlib.runs.run.open_data", open_data)
+    with pytest.raises(UserError, match="enough"):
+        train("dcgan", toy_file)
+    assert order == ["cuda:0", "data"]

@@ -13,7 +13,7 @@ import torch
 from click.testing import Result
 from torch import nn
 
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UnusableError, UserError
 from ganlib.registry import algorithms
 from ganlib.speed import accelerate as speed
 from ganlib.speed import bench
@@ -214,6 +214,17 @@ def test_what_is_not_captured_is_no_measurement_of_a_graph(monkeypatch: pytest.M
     monkeypatch.setattr(bench, "accelerate", accelerate)
     (row,) = measured(work())
     assert row.timing is None and row.rates == {} and "not permitted" in row.error
+
+
+def test_what_leaves_the_gpu_unusable_ends_a_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that came after would be no measurement either."""
+
+    def assemble(*_: Any) -> Any:
+        raise UnusableError("the stream is as in a capture")
+
+    monkeypatch.setattr(bench, "assemble", assemble)
+    with pytest.raises(UnusableError):
+        measured(work())
 
 
 def test_a_gpu_is_warmed_up_until_every_mode_is_captured() -> None:

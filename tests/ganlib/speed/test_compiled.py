@@ -3,6 +3,7 @@ suite.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,18 @@ import torch
 from torch import Tensor
 
 from ganlib.registry import algorithms
-from ganlib.speed.compiled import SECONDS, Trial, cache_folder, compile_losses, repays
+from ganlib.speed.compiled import (
+    AFTER,
+    SECONDS,
+    Trial,
+    cache_folder,
+    compile_losses,
+    is_compiled,
+    repays,
+    restore_losses,
+)
+from ganlib.speed.graph import WARM_UP
+from ganlib.training.stages import Stage
 
 Make = Callable[..., Any]
 
@@ -80,28 +92,150 @@ def test_what_cannot_be_compiled_stays_eager_and_says_so(make_updater: Make) -> 
 
 def test_compiling_is_for_runs_that_repay_it() -> None:
     assert repays(0.1, 100_000) and not repays(0.1, 1000)
-    assert repays(0.05, int(SECONDS / 0.05 / 0.2) + 1)
+    assert repays(0.05, int(SECONDS / 0.05 / 0.3) + 1)
 
 
-def test_a_trial_decides_once_and_counts_its_iterations(
-    make_updater: Make, monkeypatch: pytest.MonkeyPatch
+class Clock:
+    """time.monotonic() of a machine on which a graph's iteration takes `graph` seconds."""
+
+    def __init__(self, graph: float, eager: float) -> None:
+        self.now, self.graph, self.eager = 0.0, graph, eager
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def traced(updater: Any, clock: Clock) -> Callable[[], Any]:
+    """What makes the work of an updater: eager iterations first, faster ones afterwards."""
+
+    def make() -> Any:
+        done = [0]
+
+        def work() -> Any:
+            done[0] += 1
+            clock.now += clock.eager if done[0] <= WARM_UP else clock.graph
+            return updater.iterate()
+
+        return work
+
+    return make
+
+
+@pytest.mark.parametrize(("graph", "compiled"), [(0.01, False), (0.1, True)])
+def test_a_trial_decides_once_by_the_time_of_what_is_captured(
+    graph: float, compiled: bool, make_updater: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, tried, said = make_updater("dcgan"), make_updater("dcgan"), []
-    tried.perform = Trial(tried, 10, lambda: tried.iterate, said.append)
-    for _ in range(5):
+    """Of which launches are no part any more."""
+    clock, said, done = Clock(graph, eager=100.0), list[str](), list[Any]()
+    monkeypatch.setattr("ganlib.speed.compiled.time", clock)
+    monkeypatch.setattr("ganlib.speed.compiled.compile_losses", lambda u, say: done.append(u))
+    plain, tried = make_updater("dcgan"), make_updater("dcgan")
+    tried.perform = Trial(tried, 10_000, traced(tried, clock), said.append)
+    for k in range(AFTER + 5):
         plain.update()
         tried.update()
-    assert not said and tried.perform == tried.iterate
-    assert all(
-        torch.equal(x, y)
-        for x, y in zip(plain.state_dict().values(), tried.state_dict().values(), strict=True)
-    )
-    monkeypatch.setattr("ganlib.speed.compiled.compile_losses", lambda updater, say: None)
-    tried.perform = Trial(tried, 10**9, lambda: tried.iterate, said.append)
-    for _ in range(5):
-        tried.update()
-    assert len(said) == 2 and "compiling" in said[0] and said[1].startswith("Compiled in")
-    assert tried.perform == tried.iterate and tried.iteration == 10
+        assert bool(done) == (compiled and k + 1 >= AFTER)
+    assert done == compiled * [tried]
+    assert len(said) == 2 * compiled
+    if compiled:
+        assert "compiling" in said[0] and said[1] == "Compiled in 100 s."
+    pairs = zip(plain.state_dict().values(), tried.state_dict().values(), strict=True)
+    assert all(torch.equal(x, y) for x, y in pairs)
+
+
+def test_a_trial_times_the_commonest_phase(
+    make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As WGAN's, whose first iterations take twenty times as long as those that follow."""
+    clock, timed = Clock(1.0, 1.0), list[int]()
+    monkeypatch.setattr("ganlib.speed.compiled.time", clock)
+    updater = make_updater("dcgan")
+    updater.phase = lambda k: k < 25
+    trial = Trial(updater, 1000, lambda: updater.iterate, pytest.fail)
+    monkeypatch.setattr("ganlib.speed.compiled.repays", lambda *_: timed.append(1))
+    updater.perform = trial
+    for k in range(25 + AFTER):
+        assert not timed, k
+        updater.update()
+    assert timed == [1]
+
+
+def test_every_stage_is_compiled_for_its_own_batches_if_that_repays(
+    make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the iterations that it has; losses are eager again until then."""
+    asked: list[int] = []
+
+    def repays(seconds: float, iterations: int) -> bool:
+        asked.append(iterations)
+        return len(asked) == 1
+
+    monkeypatch.setattr("ganlib.speed.compiled.repays", repays)
+    updater, said = make_updater("dcgan"), list[str]()
+    updater.stage = lambda k: Stage(4, None, int(k >= 20))
+    compile_for_tests = partial(compile_losses, backend="eager")
+    monkeypatch.setattr("ganlib.speed.compiled.compile_losses", compile_for_tests)
+    updater.perform = Trial(updater, 50, lambda: updater.iterate, said.append)
+    compiled = []
+    for _ in range(20 + AFTER + 1):
+        updater.update()
+        compiled.append(is_compiled(updater))
+    assert compiled == [*(AFTER - 1) * [False], *(20 - AFTER + 1) * [True], *(AFTER + 1) * [False]]
+    # the stage ends at 20, the run at 50
+    assert asked == [20 - (AFTER - 1), 50 - (20 + AFTER - 1)] and len(said) == 2
+    torch._dynamo.reset()
+
+
+def refusing_backward() -> Any:
+    """A compiler that makes no backward."""
+    from functorch.compile import make_boxed_func
+    from torch._dynamo.backends.common import aot_autograd
+
+    def refuse(*_: Any) -> Any:
+        raise ValueError("no kernel for this gradient")
+
+    return aot_autograd(fw_compiler=lambda gm, _: make_boxed_func(gm.forward), bw_compiler=refuse)
+
+
+def test_a_backward_that_cannot_be_compiled_leaves_the_iteration_as_it_is(
+    make_updater: Make,
+) -> None:
+    """It is compiled with the loss, not where gradients are taken, when D has moved already."""
+    torch._dynamo.reset()
+    plain, updater, said = make_updater("dcgan"), make_updater("dcgan"), list[str]()
+    compile_losses(updater, said.append, refusing_backward())
+    for _ in range(2):
+        a, b = plain.update(), updater.update()
+        assert all(torch.equal(a[key], b[key]) for key in a)
+    assert [text.split()[0] for text in said] == ["loss_dis", "loss_gen"]
+    assert all("no kernel for this gradient" in text for text in said)
+    pairs = zip(plain.state_dict().values(), updater.state_dict().values(), strict=True)
+    assert all(torch.equal(x, y) for x, y in pairs)
+    torch._dynamo.reset()
+
+
+@torch._dynamo.config.patch(recompile_limit=1)
+def test_as_many_stages_as_there_are_may_compile(make_updater: Make) -> None:
+    """PyTorch bears so many versions of a function, each for batches of one size."""
+    updater = make_updater("gan")
+    for batch_size in (4, 2):
+        restore_losses(updater)
+        updater.data.resize(batch_size)
+        compile_losses(updater, pytest.fail, "eager")
+        updater.perform()
+        assert is_compiled(updater)
+    torch._dynamo.reset()
+
+
+@torch._dynamo.config.patch(recompile_limit=1)
+def test_beyond_that_limit_a_loss_stays_eager(make_updater: Make) -> None:
+    updater, said = make_updater("lsgan"), list[str]()
+    compile_losses(updater, said.append, "eager")
+    updater.update()
+    updater.data.resize(2)
+    updater.perform()
+    assert not is_compiled(updater) and len(said) == 2
+    torch._dynamo.reset()
 
 
 def test_compiled_code_is_kept_with_what_else_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Captured updates, with a stand-in for CUDA graphs that records operations on the CPU."""
 
 import io
+import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlib.contract.tape import record
+from ganlib.common.errors import UnusableError
+from ganlib.contract.tape import TapeRecorder, record
 from ganlib.speed.graph import KEPT, WARM_UP, CudaRecorder, Graphs
 
 Make = Callable[..., Any]
@@ -153,32 +156,193 @@ def test_what_was_used_last_is_kept(make_updater: Make) -> None:
     assert "often" in graphed.perform._graphs and len(graphed.perform._graphs) == KEPT
 
 
-def test_on_a_gpu_a_later_phase_warms_up_in_the_memory_of_the_graphs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+class Stream:
+    """Of a GPU, which only tells what it waits for."""
+
+    def __init__(self, device: Any, log: list[Any]) -> None:
+        self.device, self.log = torch.device(device), log
+
+    def wait_stream(self, other: Any) -> None:
+        self.log.append((other, self))
+
+
+class Gpu:
+    """torch.cuda without a GPU: where work would run, in which memory, what is captured.
+
+    broken: the RuntimeError of a capture's end. log: which stream was waited for, and by which.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log: list[Any] = []
+        self.broken = ""
+        self.pools: list[Any] = []
+        self.default = self.now = Stream("cuda:1", self.log)
+        self.captures: list[Any] = []
+        gpu = self
+
+        class Graph:
+            def register_generator_state(self, random: Any) -> None:
+                pass
+
+            def pool(self) -> Any:
+                return 0, 7
+
+            def replay(self) -> None:
+                gpu.captures.append("replay")
+
+        @contextmanager
+        def stream(one: Any) -> Iterator[None]:
+            before, gpu.now = gpu.now, one
+            yield
+            gpu.now = before
+
+        class graph:
+            def __init__(self, graph: Any, pool: Any, stream: Any, **rest: Any) -> None:
+                assert rest == {"capture_error_mode": "thread_local"}
+                gpu.captures.append((pool, stream))
+
+            def __enter__(self) -> None:
+                pass
+
+            def __exit__(self, *args: Any) -> None:
+                if gpu.broken:
+                    raise RuntimeError(gpu.broken)
+
+        @contextmanager
+        def use_mem_pool(pool: Any, device: Any) -> Iterator[None]:
+            assert device == torch.device("cuda:1")
+            gpu.pools.append(pool.id)
+            try:
+                yield
+            finally:
+                gpu.pools.pop()
+
+        for name, stand_in in {
+            "Stream": lambda device: Stream(device, self.log),
+            "stream": stream,
+            "current_stream": lambda device: gpu.now,
+            "CUDAGraph": Graph,
+            "graph": graph,
+            "use_mem_pool": use_mem_pool,
+            "empty_cache": lambda: None,
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, stand_in)
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Gpu:
+    return Gpu(monkeypatch)
+
+
+def test_on_a_gpu_a_later_phase_warms_up_in_the_memory_of_the_graphs(gpu: Gpu) -> None:
     """But for what works outside of it; whatever is raised."""
-    now: list[Any] = []
-
-    @contextmanager
-    def use_mem_pool(pool: Any) -> Iterator[None]:
-        now.append(pool.id)
-        yield
-        now.pop()
-
-    monkeypatch.setattr(torch.cuda, "use_mem_pool", use_mem_pool)
-    recorder = CudaRecorder()
+    recorder = CudaRecorder(torch.device("cuda:1"))
     with recorder.outside():
-        assert now == []
+        assert gpu.pools == []
     recorder._pool = (0, 7)
     with pytest.raises(ValueError, match="here"), recorder.warming():
-        assert now == [(0, 7)] and not torch.autograd.is_multithreading_enabled()
+        assert gpu.pools == [(0, 7)] and not torch.autograd.is_multithreading_enabled()
         with recorder.outside():
-            assert now == []
+            assert gpu.pools == []
         with pytest.raises(KeyError), recorder.outside():
             raise KeyError
-        assert now == [(0, 7)]
+        assert gpu.pools == [(0, 7)]
         raise ValueError("here")
-    assert now == [] and torch.autograd.is_multithreading_enabled()
+    assert gpu.pools == [] and torch.autograd.is_multithreading_enabled()
     with recorder.outside():
-        assert now == []
-    assert now == []
+        assert gpu.pools == []
+    assert gpu.pools == []
+
+
+def test_captures_and_their_warm_up_are_in_a_stream_of_the_gpu_that_trains(gpu: Gpu) -> None:
+    """Of the first GPU that a process uses PyTorch makes its own, for all."""
+    recorder = CudaRecorder(torch.device("cuda:1"))
+    own = recorder._stream
+    assert own.device == torch.device("cuda:1") and own is not gpu.default
+    for warming in (recorder.aside, recorder.warming):
+        gpu.log.clear()
+        with warming():
+            assert gpu.now is own
+            assert gpu.log == [(gpu.default, own)]
+        assert gpu.now is gpu.default
+        assert gpu.log == [(gpu.default, own), (own, gpu.default)]
+    for _ in range(2):
+        recorder(dict, torch.Generator())
+    assert gpu.captures == [(None, own), ((0, 7), own)]
+
+
+def test_the_first_iterations_warm_up_aside(make_updater: Make, gpu: Gpu) -> None:
+    updater, seen = make_updater("dcgan"), []
+    updater.perform = Graphs(updater, CudaRecorder(torch.device("cuda:1")), pytest.fail)
+    core = updater.update_core
+    updater.update_core = lambda: (seen.append(gpu.now), core())[1]
+    for _ in range(WARM_UP):
+        updater.update()
+    assert seen == WARM_UP * [updater.perform.record._stream]
+
+
+def test_a_capture_that_ends_in_good_order_says_why_it_failed(gpu: Gpu) -> None:
+    recorder = CudaRecorder(torch.device("cuda:1"))
+    held: list[Any] = []
+
+    def body() -> Any:
+        memory = torch.empty(3)
+        held.append(weakref.ref(memory))
+        raise RuntimeError("the value of a tensor was read")
+
+    with pytest.raises(RuntimeError, match="value of a tensor") as raised:
+        recorder(body, torch.Generator())
+    # the frames that hold what was made are gone by then
+    assert held[0]() is None and raised.value.__context__ is None
+
+
+@pytest.mark.parametrize("first", [RuntimeError, ValueError])
+def test_a_capture_that_does_not_end_ends_the_run_with_the_first_reason(
+    first: type[Exception], gpu: Gpu, make_updater: Make
+) -> None:
+    """What PyTorch then says is a consequence."""
+    recorder = CudaRecorder(torch.device("cuda:1"))
+    gpu.broken = "operation failed due to a previous error during capture"
+
+    def body() -> Any:
+        raise first("operation not permitted when stream is capturing")
+
+    with pytest.raises(UnusableError, match="not permitted when stream .* --no-graph"):
+        recorder(body, torch.Generator())
+    with pytest.raises(UnusableError, match="previous error"):
+        recorder(dict, torch.Generator())
+    updater = make_updater("dcgan")
+    updater.perform = Graphs(updater, recorder, pytest.fail)
+    for _ in range(WARM_UP):
+        updater.update()
+    with pytest.raises(UnusableError):
+        updater.update()
+
+
+def test_what_is_no_error_of_pytorchs_is_not_taken_for_one(make_updater: Make) -> None:
+    class Mistaken(TapeRecorder):
+        def __call__(self, *args: Any) -> Any:
+            raise TypeError("a mistake")
+
+    updater = make_updater("dcgan")
+    updater.perform = Graphs(updater, Mistaken(), pytest.fail)
+    for _ in range(WARM_UP):
+        updater.update()
+    with pytest.raises(TypeError, match="a mistake"):
+        updater.update()
+
+
+def test_an_iteration_after_a_failed_capture_has_the_memory_to_itself(make_updater: Make) -> None:
+    """It runs where no error is handled, whose frames hold the iteration that failed."""
+
+    class Refusing(TapeRecorder):
+        def __call__(self, *args: Any) -> Any:
+            raise RuntimeError("no")
+
+    updater, handled, said = make_updater("dcgan"), [], []
+    updater.perform = Graphs(updater, Refusing(), said.append)
+    core = updater.update_core
+    updater.update_core = lambda: (handled.append(sys.exc_info()[1]), core())[1]
+    for _ in range(WARM_UP + 2):
+        updater.update()
+    assert said and handled == (WARM_UP + 2) * [None]

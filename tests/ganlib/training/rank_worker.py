@@ -6,6 +6,7 @@ The argument is a file that is not there yet, by which the two meet.
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,15 @@ def main() -> None:
     )
     results["first gradients, float32"] = max(float((p - q).abs().max()) for p, q in pairs)
     results["first word"] = float(ranks.first_word("me" if ranks.rank() == 1 else "") == "me")
+    done = Path(f"{sys.argv[1]}.done")
+    with ranks.first_alone():
+        found = done.exists()
+        if ranks.rank() == 0:
+            time.sleep(1)
+            done.touch()
+    results["first alone"] = float(
+        ranks.first_word("" if ranks.rank() == 0 else str(found)) == "True"
+    )
     if ranks.rank() == 0:
         print(json.dumps(results))
     ranks.stop()

@@ -1,18 +1,20 @@
 """Two processes on the CPU (gloo): what they compute together, and how a job ends."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 import ganlib
-from ganlib.common.errors import UserError
+from ganlib.common.errors import StoppedError, UserError
 from ganlib.training import ranks
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
@@ -80,6 +82,10 @@ def test_ranks_stay_bitwise_equal(results: dict[str, float]) -> None:
 
 def test_what_one_rank_says_all_hear(results: dict[str, float]) -> None:
     assert results["first word"] == 1
+
+
+def test_what_the_first_does_alone_is_done_when_the_others_come(results: dict[str, float]) -> None:
+    assert results["first alone"] == 1
 
 
 def test_alone_everything_is_as_it_is() -> None:
@@ -158,3 +164,59 @@ def test_a_gpu_is_not_named_for_several_processes(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="leave --gpu out"):
         pick_device(0, None)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What two ranks share, of which this process is one."""
+    shared = torch.distributed.HashStore()
+    module = torch.distributed.distributed_c10d
+    monkeypatch.setattr(module, "_get_default_store", lambda: shared)
+    monkeypatch.setattr(ranks, "count", lambda: 2)
+    monkeypatch.setattr(ranks, "_turns", itertools.count())
+    return shared
+
+
+def test_others_wait_for_what_the_first_does_alone_by_no_collective(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose time-out is for ranks that are lost; a download may take longer."""
+    monkeypatch.setattr(ranks, "rank", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "barrier", pytest.fail)
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 5000:  # a quarter of an hour
+            store.set("alone/0", "done")
+
+    monkeypatch.setattr(ranks.time, "sleep", sleep)
+    with ranks.first_alone():
+        assert sum(waited) > ranks.PATIENCE.total_seconds()
+    assert len(waited) == 5000
+
+
+def test_others_come_after_the_first_whatever_became_of_it(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They say the same of the same bad input, in place of waiting."""
+    monkeypatch.setattr(ranks, "rank", lambda: 0)
+    with pytest.raises(UserError), ranks.first_alone():
+        assert not store.check(["alone/0"])
+        raise UserError("no such file")
+    with ranks.first_alone():
+        assert store.check(["alone/0"]) and not store.check(["alone/1"])
+    assert store.check(["alone/1"])
+
+
+def test_a_first_rank_that_is_gone_is_a_loss(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(words: list[str]) -> bool:
+        raise torch.distributed.DistNetworkError("connection reset by peer")
+
+    monkeypatch.setattr(ranks, "rank", lambda: 1)
+    lost = SimpleNamespace(check=check)
+    monkeypatch.setattr(torch.distributed.distributed_c10d, "_get_default_store", lambda: lost)
+    monkeypatch.setattr(ranks, "start", lambda device: None)
+    with pytest.raises(StoppedError, match="Another process"), ranks.joined(torch.device("cpu")):
+        with ranks.first_alone():
+            pass

@@ -1,0 +1,35 @@
+"""What a run's settings make of its loader."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganlib.common import ahead
+from ganlib.runs.building import build, open_data
+from ganlib.runs.run import gather
+from ganlib.training import devices
+
+
+@pytest.mark.skipif(ahead.WORKERS == 0, reason="no safe forks here")
+@pytest.mark.parametrize(
+    ("given", "ranks", "number"),
+    [({}, 1, 6), ({}, 3, 2), ({"accumulate": 4}, 1, 1), ({"workers": 3}, 1, 3), ({}, 9, 1)],
+)
+def test_readers_share_the_cores_of_this_machine(
+    given: dict[str, Any],
+    ranks: int,
+    number: int,
+    toy_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the other processes of a job, and with the other passes over a batch."""
+    monkeypatch.setattr(devices, "cores", lambda: 6)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(ranks))
+    settings = gather(
+        {"algorithm": "dcgan", "dataset": str(toy_file), "width": 0.05, "evaluation_interval": 0}
+        | given
+    )
+    updater = build(settings, *open_data(settings), torch.device("cpu"))
+    assert updater.data.workers == number
