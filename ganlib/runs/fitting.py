@@ -17,8 +17,10 @@ FOR_POINTS = "mlp"
 
 def fitted(settings: Settings, shape: Shape) -> Settings:
     """The settings for data of this shape (C, H, W): points take their own architecture, unless
-    another one was asked for.
+    another one was asked for, and images of three channels what a preset has for them.
     """
+    if shape[0] == 3 and settings.in_colour is not None:
+        return replace(settings, algorithm=settings.in_colour)
     config = settings.algorithm
     if shape != POINTS or "architecture" in config.model_fields_set or not _has_choice(settings):
         return settings

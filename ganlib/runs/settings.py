@@ -29,6 +29,9 @@ EXAMPLES = "example_configs"
 ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha"}
 """Other spellings: chainer-gan-lib's, and what most others call Adam's rate."""
 
+COLOUR = "colour"
+"""The section of a preset for images of three channels."""
+
 # what two runs must share for one to be the continuation of the other
 _TRAJECTORY = (
     "algorithm",
@@ -49,13 +52,15 @@ class Settings:
     """All settings of a run, checked.
 
     data, extensions: what was given in Python and no file can name; None for the data set of the
-    settings.
+    settings. in_colour: the algorithm's settings for images of three channels, where the preset has
+    other ones for them.
     """
 
     run: RunConfig
     algorithm: AlgorithmConfig
     data: "DataSet | None" = None
     extensions: "tuple[Extension, ...]" = ()
+    in_colour: AlgorithmConfig | None = None
 
     def flat(self) -> dict[str, Any]:
         """Every setting by name, as plain types for YAML, JSON and snapshots."""
