@@ -1,12 +1,13 @@
 """Networks for some minutes of a CPU, of no paper: `--architecture quick`."""
 
+from collections.abc import Callable
 from functools import partial
 
 from torch import nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_normal
-from ganlib.common.layers import Factory
+from ganlib.common.init import init_he_uniform, init_normal
+from ganlib.common.layers import BatchNorm2d, Factory
 from ganlib.common.net import (
     NetConfig,
     StridedDiscriminator,
@@ -20,20 +21,29 @@ SMALLEST = 4
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The architecture: a generator and a discriminator without normalisation."""
+    """The architecture: DCGAN's, small, with batch normalisation in both networks."""
     return {
         "gen": quick_generator(spec.image, config.width),
-        "dis": quick_discriminator(spec.image, config.width),
+        "dis": quick_discriminator(spec.image, config.width, norm=BatchNorm2d),
     }
 
 
-def quick_generator(image: Shape, width: float = 1.0) -> StridedGenerator:
-    """z 128 ~ N(0, 1); DCGAN's layers with 256 channels, half as many behind each, from images of 4
+def quick_critic(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The architecture for critics, whose gradient is penalised: no normalisation in D, which
+    starts from larger weights.
+    """
+    dis = quick_discriminator(spec.image, config.width)
+    init_he_uniform(dis)
+    return {"gen": quick_generator(spec.image, config.width), "dis": dis}
+
+
+def quick_generator(image: Shape, width: float = 1.0, n_hidden: int = N_HIDDEN) -> StridedGenerator:
+    """z ~ N(0, 1); DCGAN's layers with 256 channels, half as many behind each, from images of 4
     pixels, at least three. H and W: multiples of 2 ** layers.
     """
     widths = [scaled(256 >> k, width) for k in range(layers(image))]
     deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
-    gen = StridedGenerator(image, N_HIDDEN, "normal", widths, dense_relu, deconv)
+    gen = StridedGenerator(image, n_hidden, "normal", widths, dense_relu, deconv)
     init_normal(gen, 0.02)
     return gen
 
@@ -41,7 +51,7 @@ def quick_generator(image: Shape, width: float = 1.0) -> StridedGenerator:
 def quick_discriminator(
     image: Shape,
     width: float = 1.0,
-    conv: Factory = nn.Conv2d,
+    conv: Callable[..., nn.Conv2d] = nn.Conv2d,
     linear: Factory = nn.Linear,
     norm: Factory = nn.Identity,
 ) -> StridedDiscriminator:

@@ -9,7 +9,15 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_lecun_normal, init_normal
 from ganlib.common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d
 from ganlib.common.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, DCGANGenerator, NetConfig, halvings, scaled
+from ganlib.common.net import (
+    Architectures,
+    DCGANGenerator,
+    NetConfig,
+    StridedDiscriminator,
+    halvings,
+    scaled,
+)
+from ganlib.common.quick import quick as quick_networks
 
 
 def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
@@ -23,6 +31,20 @@ def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
+def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/quick.py, features out of a batch normalisation
+    without gain; no paper's network.
+    """
+    networks = quick_networks(config, spec)
+    dis = networks["dis"]
+    assert isinstance(dis, StridedDiscriminator)
+    last, *_ = dis.features[-2]
+    dis.features[-2] = nn.Sequential(last, BiasBatchNorm2d(last.out_channels))
+    n_features = dis.l4.in_features
+    dis.l4 = nn.Sequential(nn.LeakyReLU(LEAK), dis.l4)
+    return {**networks, "den": Denoiser(n_features, depth=3)}
+
+
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three layers for z 128 ~ N(0, 1), for x and for the 128 features, which no norm scales."""
     return {
@@ -32,7 +54,7 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
-build = Architectures(dcgan=dcgan, mlp=mlp)
+build = Architectures(dcgan=dcgan, quick=quick, mlp=mlp)
 
 
 class Discriminator(nn.Module):

@@ -17,6 +17,7 @@ from ganlib.common.net import (
     halvings,
     scaled,
 )
+from ganlib.common.quick import quick_critic
 from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator
 
 
@@ -47,7 +48,7 @@ def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": ResNetGenerator(spec.image, ch=ch), "dis": ResNetDiscriminator(spec.image, ch)}
 
 
-build = Architectures(dcgan=dcgan, cnn=cnn, resnet=resnet, mlp=mlp)
+build = Architectures(dcgan=dcgan, cnn=cnn, resnet=resnet, quick=quick_critic, mlp=mlp)
 
 
 class SameConv2d(nn.Conv2d):
