@@ -20,6 +20,9 @@ Network = TypeVar("Network", bound=nn.Module)
 Value = TypeVar("Value")
 Precision = Literal["float32", "tf32", "bf16"]
 
+OWN = {"fashion_mnist": "fashion", "emoji": "emoji"}
+"""The extractors of the data sets that come with ganlib."""
+
 
 class Features(NamedTuple):
     """pool: float32 (N, D). logits: float32 (N, K), or None if the network has no classes."""
@@ -91,10 +94,8 @@ def make_extractor(
 
 
 def default_extractor(dataset: str) -> str:
-    """The extractor for a data set: its own if there is one ("fashion_mnist": "fashion"), else
-    "inception".
-    """
-    return "fashion" if dataset == "fashion_mnist" else "inception"
+    """The extractor for a data set: its own if there is one, see OWN, else "inception"."""
+    return OWN.get(dataset, "inception")
 
 
 @contextmanager

@@ -189,7 +189,7 @@ class RunConfig(_Strict):
     metrics: str = "is,fid"
     """What to score while training, of is, fid, kid, prdc, duplicates and a plugin's own."""
     extractor: str | None = None
-    """The features to score in; default fashion for the bundled data, inception for others."""
+    """The features to score in; default the bundled data's own (fashion, emoji), else inception."""
     inception_weights: Path | None = None
     """File of Inception's weights; default GANLIB_INCEPTION, else downloaded once."""
     keep_snapshots: Count = 2

@@ -3,56 +3,22 @@
 Colour images are averaged to grey, other sizes are resized to 28x28.
 """
 
-from collections.abc import Mapping
-from hashlib import sha256
-
 import torch
-from torch import Tensor
 
-from ganlib.common.errors import UserError
-from ganlib.evaluation.fashion import (
-    N_CLASSES,
-    N_FEATURES,
-    SIDE,
-    WEIGHTS,
-    Classifier,
-    fit,
-    load_classifier,
+from ganlib.evaluation.classifier import Kind, Layer
+from ganlib.evaluation.extractors._classifier import Classified, make_classified
+from ganlib.evaluation.features import Options
+
+FASHION = Kind(
+    "fashion",
+    "fashion_mnist",
+    channels=1,
+    side=28,
+    n_classes=10,
+    layers=(Layer(32, 5, 2), Layer(64, 3, 1), Layer(64, 3, 2), Layer(128, 3, 1)),
 )
-from ganlib.evaluation.features import Extractor, Features, Options, arithmetic, place, read_weights
 
 
-class Fashion(Extractor):
-    """The classifier's 128 pooled features and 10 logits."""
-
-    name = "fashion"
-    n_features = N_FEATURES
-    n_classes = N_CLASSES
-
-    def __init__(
-        self, network: Classifier, digest: str, device: torch.device, options: Options
-    ) -> None:
-        self.digest, self.device, self.options = digest, device, options
-        self.network = place(network, device, options)
-
-    def describe(self) -> Mapping[str, str]:
-        return {**super().describe(), "resize": f"bilinear, antialiased, to {SIDE}x{SIDE}"}
-
-    def __call__(self, x: Tensor) -> Features:
-        with arithmetic(self.device, self.options.precision):
-            pool, logits = self.network(fit(x.to(self.device)))
-        return Features(pool.float(), logits.float())
-
-
-def make(device: torch.device, options: Options) -> Fashion:
+def make(device: torch.device, options: Options) -> Classified:
     """The bundled classifier, or another file of the same network."""
-    path = options.weights or WEIGHTS
-    content = read_weights(path)
-    try:
-        network = load_classifier(content)
-    except Exception as error:  # safetensors and load_state_dict have many names for "not ours"
-        raise UserError(
-            f"{path} does not hold the weights of the extractor 'fashion': leave the file out, the "
-            "right one comes with ganlib."
-        ) from error
-    return Fashion(network, sha256(content).hexdigest(), device, options)
+    return make_classified(FASHION, device, options)

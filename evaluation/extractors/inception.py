@@ -134,8 +134,8 @@ def _download(url: str, path: Path) -> None:
     except (OSError, HTTPException) as error:
         raise UserError(
             f"Inception's weights could not be downloaded from {url} ({error}): put that file at "
-            f"{path} or name it in the environment variable {VARIABLE}; the extractor 'fashion', "
-            "for the bundled data, needs no download."
+            f"{path} or name it in the environment variable {VARIABLE}; the extractors 'fashion' "
+            "and 'emoji', for the bundled data, need no download."
         ) from error
 
 

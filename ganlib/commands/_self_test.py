@@ -17,13 +17,14 @@ from ganlib.common.sources import default_root
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.blocks import BLOCK
 from ganlib.evaluation.cache import cache_folder
-from ganlib.evaluation.fashion import WEIGHTS
-from ganlib.evaluation.features import Extractor, Options, default_extractor
+from ganlib.evaluation.classifier import FOLDER
+from ganlib.evaluation.features import OWN, Extractor, Options, default_extractor
 from ganlib.training.scoring import make_evaluator, progress_bar
 
-RECORD = WEIGHTS.with_suffix(".json")
+RECORDS = FOLDER
+"""The folder of NAME.json, which says how the weights of a bundled extractor were made."""
 KEY = "fd_train_test"
-"""The name, in RECORD, of the distance between training and test images of Fashion-MNIST."""
+"""The name, in such a record, of the distance between training and test images."""
 RELATIVE = 1e-3  # to that
 SAME = 1e-6  # to the sum of the traces of two equal covariances
 
@@ -62,9 +63,11 @@ def answers(
 ) -> Iterator[Answer]:
     """Those of one data set, one by one as they are found.
 
-    By default those of the bundled one, and of CIFAR-10 where it and Inception's weights are there.
+    By default those of the bundled ones, and of CIFAR-10 where it and Inception's weights are
+    there.
     """
-    pairs, missing = [(dataset or "fashion_mnist", extractor)], ""
+    names, missing = [dataset] if dataset else list(OWN), ""
+    pairs = [(name, extractor) for name in names]
     if dataset is None and extractor is None:
         missing = _missing(data_root, options.weights)
         pairs += [] if missing else [("cifar10", "inception")]
@@ -111,14 +114,15 @@ def _scores(
 
 
 def _train_test(what: str, found: float, dataset: str, extractor: Extractor) -> Answer:
-    """The bundled data in the bundled features as RECORD has it; of others nothing is known."""
-    record = json.loads(RECORD.read_text("utf-8"))
-    if (dataset, extractor.name) != ("fashion_mnist", "fashion"):
+    """The bundled data in their own features as the record has it; of others nothing is known."""
+    if OWN.get(dataset) != extractor.name:
         return Answer(f"{what}: {found:.6g}; the right value is not known", None)
+    path = RECORDS / f"{extractor.name}.json"
+    record = json.loads(path.read_text("utf-8"))
     if record["sha256"] != extractor.digest:
-        return Answer(f"{what}: {found:.6g}; {RECORD} describes other weights", False)
+        return Answer(f"{what}: {found:.6g}; {path} describes other weights", False)
     if KEY not in record:
-        return Answer(f"{what}: {found:.6g}; {RECORD} does not say '{KEY}'", None)
+        return Answer(f"{what}: {found:.6g}; {path} does not say '{KEY}'", None)
     return _compared(what, found, Known(record[KEY], RELATIVE * record[KEY]))
 
 

@@ -113,7 +113,7 @@ class Asked:
 @click.option(
     "--extractor",
     metavar="NAME",
-    help="The features: inception, fashion, or one of your own.  [default: the data set's]",
+    help="The features: inception, fashion, emoji, or one of your own.  [default: the data set's]",
 )
 @click.option(
     "--inception-weights",

@@ -11,7 +11,9 @@ from torch import Tensor
 from ganlib import evaluation
 from ganlib.common.errors import UserError
 from ganlib.common.sources import open_dataset
-from ganlib.evaluation.fashion import WEIGHTS, accuracy, load_classifier
+from ganlib.evaluation.classifier import Kind, accuracy, load_classifier
+from ganlib.evaluation.extractors.emoji import EMOJI
+from ganlib.evaluation.extractors.fashion import FASHION
 from ganlib.evaluation.features import (
     Options,
     arithmetic,
@@ -24,8 +26,8 @@ from ganlib.speed.precision import set_float32
 CPU = torch.device("cpu")
 
 
-def test_both_are_listed() -> None:
-    assert {"fashion", "inception"} <= set(extractors.names())
+def test_all_are_listed() -> None:
+    assert {"emoji", "fashion", "inception"} <= set(extractors.names())
     with pytest.raises(UserError, match="Did you mean 'inception'"):
         make_extractor("inceptoin")
 
@@ -52,19 +54,53 @@ def test_a_plugin_brings_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_data_set_has_its_extractor() -> None:
     assert default_extractor("fashion_mnist") == "fashion"
+    assert default_extractor("emoji") == "emoji"
     assert default_extractor("cifar10") == "inception"
 
 
-def test_the_classifier_is_what_its_record_says() -> None:
-    record = json.loads(WEIGHTS.with_suffix(".json").read_text())
-    content = WEIGHTS.read_bytes()
-    assert len(content) < 10**6
-    assert sha256(content).hexdigest() == record["sha256"] == make_extractor("fashion").digest
-    test = open_dataset("fashion_mnist", split="test")
+@pytest.mark.parametrize(("kind", "least"), [(FASHION, 0.92), (EMOJI, 0.67)])
+def test_a_classifier_is_what_its_record_says(kind: Kind, least: float) -> None:
+    record = json.loads(kind.record.read_text())
+    content = kind.weights.read_bytes()
+    assert len(content) < 600_000
+    assert sha256(content).hexdigest() == record["sha256"] == make_extractor(kind.name).digest
+    test = open_dataset(kind.dataset, split="test")
     assert isinstance(test.x, Tensor) and test.y is not None
-    found = accuracy(load_classifier(content), test.x, test.y)
-    assert found == pytest.approx(record["accuracy"], abs=1e-3)
-    assert found >= 0.92
+    assert len(test.classes) == kind.n_classes and default_extractor(kind.dataset) == kind.name
+    found = accuracy(load_classifier(kind, content), test.x, test.y)
+    assert found == pytest.approx(record["accuracy"], abs=3e-3)
+    assert found >= least
+
+
+@pytest.mark.parametrize(
+    ("kind", "digest", "side"),
+    [
+        (FASHION, "220e2a03c99c02a0d58a202355ceeb3778528ba803ddc65c713885203c76201c", 28),
+        (EMOJI, "4845275e07acf1ea267781ee30b18b607eb77ee891012b176d59ad1aa71f9f78", 64),
+    ],
+)
+def test_what_protocols_say_of_a_classifier_never_changes(
+    kind: Kind, digest: str, side: int
+) -> None:
+    """All scores that were ever stored would become incomparable."""
+    extractor = make_extractor(kind.name)
+    assert (extractor.name, extractor.digest) == (kind.name, digest)
+    assert extractor.describe() == {
+        "resize": f"bilinear, antialiased, to {side}x{side}",
+        "precision": "float32",
+    }
+    assert (extractor.score_name, extractor.suffix) == (f"FD-{kind.name}", f"-{kind.name}")
+
+
+def test_hashes_of_scores_in_fashion_are_those_of_earlier_versions(clothes: Tensor) -> None:
+    test = open_dataset("fashion_mnist", split="test").x[torch.arange(300)]
+    found = evaluation.score([test], {"train": clothes[:600]}, ("is", "fid", "kid"), "fashion")
+    assert {name: score.protocol.hash for name, score in found.items()} == {
+        "IS-fashion300": "eb9fc0801995",
+        "FD-fashion300-train": "921a6cc526ba",
+        "KD-fashion300-train": "dfcbf91261aa",
+    }
+    assert found["FD-fashion300-train"].value == pytest.approx(0.316999, rel=1e-3)
 
 
 def test_fashion_takes_other_channels_and_sizes(clothes: Tensor) -> None:
@@ -77,11 +113,24 @@ def test_fashion_takes_other_channels_and_sizes(clothes: Tensor) -> None:
     assert (fashion(larger).pool - pool).norm() / pool.norm() < 0.2
 
 
-def test_fashion_refuses_other_weights(tmp_path: Path) -> None:
+def test_emoji_takes_other_channels_and_sizes() -> None:
+    emoji, x = make_extractor("emoji"), open_dataset("emoji", split="test").x[torch.arange(4)]
+    pool, logits = emoji(x)
+    assert pool.shape == (4, 128) and logits is not None and logits.shape == (4, 9)
+    grey = x.float().mean(1, keepdim=True).to(torch.uint8)
+    assert torch.equal(emoji(grey).pool, emoji(grey.repeat(1, 3, 1, 1)).pool)
+    assert (emoji(grey).pool - pool).norm() / pool.norm() > 0.1, "colour must matter"
+    larger = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert (emoji(larger).pool - pool).norm() / pool.norm() < 0.2
+
+
+@pytest.mark.parametrize(("name", "other"), [("fashion", EMOJI), ("emoji", FASHION)])
+def test_other_weights_are_refused(name: str, other: Kind, tmp_path: Path) -> None:
     file = tmp_path / "other.safetensors"
     file.write_bytes(b"something else")
-    with pytest.raises(UserError, match="does not hold"):
-        make_extractor("fashion", CPU, Options(weights=file))
+    for path in (file, other.weights):
+        with pytest.raises(UserError, match=f"does not hold the weights of the extractor '{name}'"):
+            make_extractor(name, CPU, Options(weights=path))
 
 
 def test_other_arithmetic_is_stamped() -> None:

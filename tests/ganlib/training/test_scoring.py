@@ -54,6 +54,7 @@ def test_an_evaluator_from_names(toy_file: Path) -> None:
     evaluator = make_evaluator(str(toy_file), extractor="fashion", reference="train")
     assert evaluator.extractor.name == "fashion" and evaluator.main == "train"
     assert make_evaluator("fashion_mnist", reference="test").extractor.name == "fashion"
+    assert make_evaluator("emoji", reference="test").extractor.name == "emoji"
 
 
 def test_what_cannot_be_an_evaluator(toy_file: Path) -> None:
@@ -145,19 +146,28 @@ def _answers(dataset: str, extractor: str) -> list[self_test.Answer]:
         (0.5, {self_test.KEY: None}, None),
     ],
 )
+@pytest.mark.parametrize("dataset", ["fashion_mnist", "emoji"])
 def test_the_recorded_distance_must_be_found(
+    dataset: str,
     found: float,
     change: dict[str, Any],
     right: bool | None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    extractor = make_evaluator("fashion_mnist", reference="test").extractor
+    extractor = make_evaluator(dataset, reference="test").extractor
     record = {"sha256": extractor.digest, self_test.KEY: 0.5, **change}
     kept = {key: value for key, value in record.items() if value is not None}
-    (tmp_path / "fashion.json").write_text(json.dumps(kept))
-    monkeypatch.setattr(self_test, "RECORD", tmp_path / "fashion.json")
-    assert self_test._train_test("x", found, "fashion_mnist", extractor).right is right
+    (tmp_path / f"{extractor.name}.json").write_text(json.dumps(kept))
+    monkeypatch.setattr(self_test, "RECORDS", tmp_path)
+    assert self_test._train_test("x", found, dataset, extractor).right is right
+
+
+def test_known_answers_of_emoji() -> None:
+    console = Console(file=io.StringIO())
+    found = list(self_test.answers("emoji", None, None, Options(), "cpu", console))
+    assert [answer.right for answer in found] == [True, True]
+    assert all("FD-emoji of emoji" in answer.text for answer in found)
 
 
 def test_what_cifar10_needs_is_looked_for_and_not_downloaded(

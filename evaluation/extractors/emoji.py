@@ -1,0 +1,24 @@
+"""A small classifier of emoji that comes with ganlib; its distance is FD-emoji, no FID.
+
+Grey images get three equal channels, other sizes are resized to 64x64.
+"""
+
+import torch
+
+from ganlib.evaluation.classifier import Kind, Layer
+from ganlib.evaluation.extractors._classifier import Classified, make_classified
+from ganlib.evaluation.features import Options
+
+EMOJI = Kind(
+    "emoji",
+    "emoji",
+    channels=3,
+    side=64,
+    n_classes=9,
+    layers=(Layer(32, 5, 2), Layer(64, 3, 2), Layer(96, 3, 2), Layer(128, 3, 1)),
+)
+
+
+def make(device: torch.device, options: Options) -> Classified:
+    """The bundled classifier, or another file of the same network."""
+    return make_classified(EMOJI, device, options)

@@ -1,0 +1,141 @@
+"""How the classifiers that come with ganlib are trained, tested and written.
+
+The weights are the average over the last part of training; the test images are looked at once, at
+the end, by the weights as they are stored.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter
+
+import click
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ganlib.common.files import atomic
+from ganlib.common.seeds import generator, mix
+from ganlib.common.sources import open_dataset
+from ganlib.evaluation import Evaluator
+from ganlib.evaluation.classifier import Classifier, Kind, accuracy, load_classifier
+from ganlib.evaluation.features import Options, make_extractor
+
+BATCH = 128
+LR = 4e-3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """epochs: over all training images. shift: pixels, each way, that an image is moved by.
+    background: the value, in 0..255, of what lies around an image. decay: of the average of the
+    weights.
+    """
+
+    epochs: int
+    shift: int
+    background: int
+    decay: float
+
+
+def command(kind: Kind, recipe: Recipe, script: str) -> Callable[[], None]:
+    """The program of `script`: train, test and write the weights and their record."""
+
+    @click.command()
+    @click.option("--epochs", default=recipe.epochs, show_default=True)
+    @click.option("--seed", default=0, show_default=True)
+    @click.option("--device", default="cpu", show_default=True)
+    @click.option("--out", default=kind.weights, type=Path, show_default=True)
+    def main(epochs: int, seed: int, device: str, out: Path) -> None:
+        """Train, test and write OUT (safetensors, float16) and its record (JSON)."""
+        x, y = _split(kind, "train")
+        network = train(kind, replace(recipe, epochs=epochs), x.to(device), y.to(device), seed)
+        content = packed(network)
+        score = accuracy(load_classifier(kind, content), *_split(kind, "test"))
+        print(f"test accuracy: {score:.2%}")
+        _write(out, content)
+        record = {
+            "accuracy": score,
+            "fd_train_test": distance(kind, out),
+            "epochs": epochs,
+            "seed": seed,
+            "device": device,
+            "script": script,
+            "torch": torch.__version__,
+            "sha256": sha256(content).hexdigest(),
+        }
+        _write(out.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
+
+    return main
+
+
+def train(kind: Kind, recipe: Recipe, x: Tensor, y: Tensor, seed: int) -> Classifier:
+    """A classifier of uint8 images (N, C, H, W) with labels (N,), trained where they lie."""
+    torch.manual_seed(mix(seed, "classifier"))
+    network = Classifier(kind).to(x.device)
+    decay = get_ema_multi_avg_fn(recipe.decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
+    optimizer = torch.optim.AdamW(network.parameters(), LR, weight_decay=0.05)
+    steps = recipe.epochs * (len(x) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps, pct_start=0.15)
+    for epoch in range(recipe.epochs):
+        start, total = perf_counter(), torch.zeros((), device=x.device)
+        random = generator(seed, "epoch", epoch)
+        order = torch.randperm(len(x), generator=random).to(x.device)
+        for index in torch.split(order, BATCH)[: len(x) // BATCH]:
+            loss = F.cross_entropy(network(augment(x[index], recipe, random))[1], y[index])
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            schedule.step()
+            average.update_parameters(network)
+            total += loss.detach()
+        mean = total.item() / (len(x) // BATCH)
+        print(f"epoch {epoch + 1}: loss {mean:.4f}, {perf_counter() - start:.1f} s", flush=True)
+    trained = average.module
+    assert isinstance(trained, Classifier)
+    return trained
+
+
+def augment(x: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
+    """Each image shifted by up to recipe.shift pixels both ways and mirrored half of the time."""
+    n, channels, height, width = x.shape
+    shifts = torch.randint(0, 2 * recipe.shift + 1, (2, n, 1), generator=random).to(x.device)
+    mirrored = (torch.rand(n, 1, generator=random) < 0.5).to(x.device)
+    rows = torch.arange(height, device=x.device) + shifts[0]
+    columns = torch.arange(width, device=x.device)
+    columns = torch.where(mirrored, columns.flip(0), columns) + shifts[1]
+    padded = F.pad(x, (recipe.shift,) * 4, value=recipe.background)
+    image = torch.arange(n, device=x.device)[:, None, None, None]
+    channel = torch.arange(channels, device=x.device)[:, None, None]
+    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def packed(network: Classifier) -> bytes:
+    """Its weights as a safetensors file in float16."""
+    state = network.cpu().state_dict()
+    weights = {name: w.half() if w.is_floating_point() else w for name, w in state.items()}
+    return save({name: w.contiguous() for name, w in weights.items()})
+
+
+def distance(kind: Kind, weights: Path) -> float:
+    """The Frechet distance of test images and training images: what real images reach."""
+    extractor = make_extractor(kind.name, "cpu", Options(weights=weights))
+    evaluator = Evaluator(extractor, {"train": _split(kind, "train")[0]})
+    scores = evaluator([_split(kind, "test")[0]], ["fid"]).scores
+    return next(iter(scores.values())).value
+
+
+def _split(kind: Kind, name: str) -> tuple[Tensor, Tensor]:
+    data = open_dataset(kind.dataset, split=name)
+    assert isinstance(data.x, Tensor) and data.y is not None
+    return data.x, data.y
+
+
+def _write(path: Path, content: bytes) -> None:
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)

@@ -1,0 +1,77 @@
+"""What trains the classifiers that come with ganlib, on small data."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import Tensor
+
+from ganlib.common.data import DataSet
+from ganlib.common.seeds import generator
+from ganlib.evaluation.classifier import Kind, Layer, accuracy, load_classifier
+from scripts import classifiers
+from scripts.classifiers import Recipe, augment, command, packed, train
+
+KIND = Kind("small", "stripes", channels=3, side=8, n_classes=2, layers=(Layer(8, 3, 2),))
+RECIPE = Recipe(epochs=8, shift=1, background=255, decay=0.8)
+
+
+def stripes(n: int) -> tuple[Tensor, Tensor]:
+    """uint8 (n, 3, 8, 8), rows or columns in a colour of their own, and which of them: (n,)."""
+    random = generator(0, "stripes", n)
+    y = torch.randint(2, (n,), generator=random)
+    colour = torch.randint(128, (n, 3, 1, 1), generator=random)
+    across = (torch.arange(8) % 4 < 2).expand(8, 8)
+    mask = torch.where(y[:, None, None] == 1, across, across.T)[:, None]
+    return torch.where(mask, colour, 255).to(torch.uint8), y
+
+
+def test_augmented_images_are_shifted_and_mirrored() -> None:
+    x = torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).view(2, 3, 4, 4).repeat(100, 1, 1, 1)
+    recipe = Recipe(epochs=1, shift=2, background=200, decay=0.9)
+    found = augment(x, recipe, generator(0))
+    assert found.shape == x.shape and found.dtype == torch.uint8
+    page = torch.nn.functional.pad(x[:2], (2,) * 4, value=200)
+    allowed: list[set[bytes]] = [set(), set()]
+    for i in range(2):
+        for row in range(5):
+            for column in range(5):
+                cut = page[i, :, row : row + 4, column : column + 4]
+                allowed[i] |= {cut.numpy().tobytes(), cut.flip(2).numpy().tobytes()}
+    seen = [{image.numpy().tobytes() for image in found[i::2]} for i in range(2)]
+    assert seen[0] <= allowed[0] and seen[1] <= allowed[1]
+    assert len(seen[0]) > 30, "of 50 there are, 100 times drawn"
+
+
+def test_a_small_classifier_learns_and_is_the_same_each_time() -> None:
+    x, y = stripes(1024)
+    weights = packed(train(KIND, RECIPE, x, y, seed=0))
+    assert packed(train(KIND, RECIPE, x, y, seed=0)) == weights
+    assert packed(train(KIND, RECIPE, x, y, seed=1)) != weights
+    assert accuracy(load_classifier(KIND, weights), *stripes(200)) > 0.95
+
+
+def test_weights_and_record_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_stripes(name: str, split: str) -> DataSet:
+        x, y = stripes({"train": 1024, "test": 200}[split])
+        return DataSet(name, x, y)
+
+    given = []
+
+    def distance(kind: Kind, weights: Path) -> float:
+        given.append((kind, weights.read_bytes()))
+        return 0.25
+
+    monkeypatch.setattr(classifiers, "open_dataset", open_stripes)
+    monkeypatch.setattr(classifiers, "distance", distance)
+    out = tmp_path / "small.safetensors"
+    main = command(KIND, RECIPE, "scripts/it.py")
+    done = CliRunner().invoke(main, ["--epochs", "6", "--out", str(out)], catch_exceptions=False)
+    assert done.exit_code == 0 and "epoch 6" in done.output and "epoch 7" not in done.output
+    record = json.loads((tmp_path / "small.json").read_text())
+    found = accuracy(load_classifier(KIND, out.read_bytes()), *stripes(200))
+    assert record["accuracy"] == found and record["fd_train_test"] == 0.25
+    assert (record["script"], record["epochs"], record["seed"]) == ("scripts/it.py", 6, 0)
+    assert given == [(KIND, out.read_bytes())]
