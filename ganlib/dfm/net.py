@@ -32,16 +32,21 @@ def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py, features out of a batch normalisation
-    without gain; no paper's network.
+    """Small enough for minutes on a CPU: common/quick.py; no paper's network.
+
+    The last convolution is to 64 channels, which makes features few enough for a dense denoiser,
+    and normalises them as `dcgan` does.
     """
     networks = quick_networks(config, spec)
     dis = networks["dis"]
     assert isinstance(dis, StridedDiscriminator)
-    last, *_ = dis.features[-2]
-    dis.features[-2] = nn.Sequential(last, BiasBatchNorm2d(last.out_channels))
-    n_features = dis.l4.in_features
-    dis.l4 = nn.Sequential(nn.LeakyReLU(LEAK), dis.l4)
+    last, n = dis.features[-2][0], scaled(64, config.width)
+    n_features = n * dis.l4.in_features // last.out_channels
+    conv = nn.Conv2d(last.in_channels, n, 4, 2, 1)
+    dis.features[-2] = nn.Sequential(conv, BiasBatchNorm2d(n))
+    dis.l4 = nn.Sequential(nn.LeakyReLU(LEAK), nn.Linear(n_features, 1))
+    init_normal(conv, 0.02)
+    init_normal(dis.l4, 0.02)
     return {**networks, "den": Denoiser(n_features, depth=3)}
 
 
