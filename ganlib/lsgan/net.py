@@ -55,7 +55,7 @@ def lsun(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py, started as `cifar`; no paper's network."""
+    """Small enough for minutes on a CPU: common/quick.py, started as `cifar`; of no paper."""
     networks = quick_networks(config, spec)
     for network in networks.values():
         init_lecun_normal(network)
