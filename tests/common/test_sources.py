@@ -20,6 +20,7 @@ NAMES = {
     "celeba",
     "cifar10",
     "cifar100",
+    "emoji",
     "fashion_mnist",
     "folder",
     "hdf5",

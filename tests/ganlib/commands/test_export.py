@@ -160,6 +160,7 @@ def test_tracing_leaves_the_model_as_it_was(snapshot: Path, tmp_path: Path) -> N
 def test_the_card_knows_the_licence_of_data_that_ship(make_snapshot: Make) -> None:
     for dataset, words in (
         ("fashion_mnist", "MIT, Copyright 2017 Zalando SE"),
+        ("emoji", "Noto Emoji: Apache-2.0, Google Inc. and contributors; Twemoji: CC BY 4.0"),
         ("ring8", "None is needed"),
         ("cifar10", "Unknown: look up"),
         ("folder/of/mine", "Unknown: look up"),
