@@ -50,8 +50,8 @@ def time_fid(
 ) -> Fid:
     """Time n samples of the work's generator, whose weights are random, to their FID.
 
-    The statistics of the real images, which are random too, are there before the clock starts.
-    extractor: in place of Inception.
+    The statistics of the real images, which are random too and no more than n, are there before
+    the clock starts. extractor: in place of Inception.
     """
     weights = "given"
     if extractor is None:
@@ -61,11 +61,11 @@ def time_fid(
     set_float32("tf32")  # how the library generates by default
     updater = assemble(work, device)
     random = generator(0, "real")
-    shape = (N_REFERENCE, *work.image)
+    shape = (min(N_REFERENCE, n), *work.image)
     real = torch.randint(256, shape, dtype=torch.uint8, generator=random)
     evaluator = Evaluator(extractor, {"train": real})
     evaluator.reference("train")
-    evaluator(updater.sample(N_WARM_UP, 0), ["fid"])
+    evaluator(updater.sample(min(N_WARM_UP, n), 0), ["fid"])
     synchronize(device)
     start = time.perf_counter()
     evaluator(updater.sample(n, 1), ["fid"])

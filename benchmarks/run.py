@@ -42,6 +42,18 @@ NAMES = [work.name for work in WORKLOADS if work.work is not None]
 )
 @click.option("--iterations", type=click.IntRange(2), help="To time.")
 @click.option("--fid-images", type=click.IntRange(2), default=50_000, show_default=True)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the numbers go; the tables then stay as they are.  [default: results/]",
+)
+@click.option(
+    "--add",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="Measure nothing, take over the results in FOLDER, write the tables.",
+)
 @click.option("--tables-only", is_flag=True, help="Measure nothing, write the tables.")
 def command(
     names: tuple[str, ...],
@@ -50,13 +62,19 @@ def command(
     precision: "tuple[Precision, ...]",
     iterations: int | None,
     fid_images: int,
+    results: Path | None,
+    add: Path | None,
     tables_only: bool,
 ) -> None:
     """By default all that the device is for: on a CPU that is the quickstart alone."""
     from benchmarks import table
 
-    if not tables_only:
-        _measure(names, device, mode, precision, iterations, fid_images)
+    if add is not None:
+        take_over(add)
+    elif not tables_only:
+        _measure(names, device, mode, precision, iterations, fid_images, results or RESULTS)
+    if results is not None:
+        return
     for path in table.write(table.read(RESULTS)):
         click.echo(path)
 
@@ -68,6 +86,7 @@ def _measure(
     precision: "tuple[Precision, ...]",
     iterations: int | None,
     fid_images: int,
+    folder: Path,
 ) -> None:
     from ganlib.speed import bench
     from ganlib.training.devices import pick_device
@@ -83,9 +102,9 @@ def _measure(
     for work in works:
         n = iterations or bench.ITERATIONS[where.type]
         rows = measure(work, where, modes, precision or usual, n)
-        keep(work.name, bench.report(rows, where))
+        keep(work.name, bench.report(rows, where), folder)
     if FID_NAME in names or (gpu and not names):
-        keep(FID_NAME, {**bench.report([], where), "rows": _fid(where, fid_images)})
+        keep(FID_NAME, {**bench.report([], where), "rows": _fid(where, fid_images)}, folder)
 
 
 def measure(
@@ -114,11 +133,20 @@ def keep(name: str, report: dict[str, Any], folder: Path = RESULTS) -> Path:
     report["environment"].pop("command", None)  # names folders of the machine
     path = folder / f"{re.sub(r'[^a-z0-9]+', '_', card.lower()).strip('_')}.json"
     runs = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else {}
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         record = {"card": card, "runs": {**runs, name: report}}
         temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     return path
+
+
+def take_over(source: Path, folder: Path = RESULTS) -> None:
+    """Put all results that lie in `source` into `folder` too."""
+    from benchmarks import table
+
+    for card, runs in table.read(source).items():
+        for name, report in runs.items():
+            keep(name, {**report, "card": card}, folder)
 
 
 def _fid(device: "torch.device", n: int) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The names, types, ranges and defaults of settings: a run's, and those of every algorithm."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -62,6 +63,10 @@ class AlgorithmConfig(_Strict):
 
     condition: "ClassVar[Condition]" = None
     """What the batches carry in y, and what gen and dis are told: see common/data.py."""
+    learns_in_bf16: ClassVar[Collection[str]] = ()
+    """Architectures of which three runs with bfloat16 ended as well as three without: see the
+    README's table.
+    """
     architecture: str = ""
     """Which networks."""
     width: Positive = 1.0
@@ -145,8 +150,11 @@ class RunConfig(_Strict):
     """The same as a PyTorch device: cpu, cuda:1, mps."""
     deterministic: bool = False
     """Bitwise repeatable on a GPU too, for some of its speed."""
-    precision: Literal["fp32", "tf32", "bf16"] = "tf32"
-    """Arithmetic of the networks in training; losses, penalties and samples are float32."""
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = "tf32"
+    """Arithmetic of the networks in training; losses, penalties and samples are float32. auto: bf16
+    on a CPU that has instructions for it, for networks that were seen to learn as well with it;
+    else tf32.
+    """
     graph: bool | None = None
     """Run whole updates as CUDA graphs; default on a GPU."""
     compile: bool | None = None

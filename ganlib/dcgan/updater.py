@@ -12,6 +12,7 @@ from ganlib.common.net import Generator
 class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe; example_configs/dcgan_celeba.yaml is the paper's."""
 
+    learns_in_bf16 = ("dcgan",)
     architecture: Literal["dcgan", "radford", "torch", "quick", "mlp"] = "dcgan"
     """dcgan: chainer-gan-lib's 32-pixel networks; radford: the paper's, 64 pixels; torch: the
     co-author's, 64; quick: small, for a CPU; mlp: small, for points.

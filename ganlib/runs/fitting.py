@@ -1,4 +1,4 @@
-"""Networks that fit the data."""
+"""Networks that fit the data, and arithmetic that fits the device and the networks."""
 
 from dataclasses import replace
 from typing import get_args
@@ -10,17 +10,35 @@ from ganlib.common.errors import UserError
 from ganlib.common.net import Generator
 from ganlib.registry import algorithms
 from ganlib.runs.settings import Settings
+from ganlib.speed.precision import automatic
 
 FOR_POINTS = "mlp"
 """The architecture for them, wherever a method has it."""
 
 
-def fitted(settings: Settings, shape: Shape) -> Settings:
-    """The settings for data of this shape (C, H, W): points take their own architecture, unless
-    another one was asked for, and images of three channels what a preset has for them.
+def fitted(settings: Settings, shape: Shape, device: torch.device) -> Settings:
+    """The settings for data of this shape (C, H, W) on this device.
+
+    Points take their own architecture, unless another one was asked for, and images of three
+    channels what a preset has for them; the precision auto becomes what it comes to.
     """
-    if shape[0] == 3 and settings.in_colour is not None:
-        return replace(settings, algorithm=settings.in_colour)
+    return _precise(_for_points(_in_colour(settings, shape), shape), device)
+
+
+def _in_colour(settings: Settings, shape: Shape) -> Settings:
+    if shape[0] != 3 or settings.in_colour is None:
+        return settings
+    return replace(settings, algorithm=settings.in_colour)
+
+
+def _precise(settings: Settings, device: torch.device) -> Settings:
+    if settings.run.precision != "auto":
+        return settings
+    precision = automatic(device, settings.algorithm)
+    return replace(settings, run=settings.run.model_copy(update={"precision": precision}))
+
+
+def _for_points(settings: Settings, shape: Shape) -> Settings:
     config = settings.algorithm
     if shape != POINTS or "architecture" in config.model_fields_set or not _has_choice(settings):
         return settings

@@ -19,6 +19,7 @@ from ganlib.runs.fitting import fitted
 from ganlib.runs.run import gather, run
 from ganlib.runs.settings import Settings, part_of, read_yaml
 from ganlib.sampling.model import Model
+from ganlib.training import devices
 from ganlib.training.snapshot import newest_snapshot, peek_snapshot
 
 
@@ -117,10 +118,11 @@ def find_finished(settings: Settings) -> Path | None:
 
 
 def _wanted(settings: Settings, path: Path) -> dict[str, Any]:
-    """What the settings come to on the data of a finished run."""
+    """What the settings come to on the data of a finished run, and on this machine."""
+    device = devices.pick_device(settings.run.gpu, settings.run.device)
     try:
         spec = peek_snapshot(newest_snapshot(path))["spec"]
-        settings = fitted(settings, spec.native)
+        settings = fitted(settings, spec.native, device)
     except UserError:  # its snapshots were removed
         pass
     flat = settings.flat()

@@ -86,7 +86,7 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     tell = partial(say, console)
     check_names(settings)
     images, test = open_data(settings)
-    settings = fitted(settings, images.shape)
+    settings = fitted(settings, images.shape, device)
     s, max_iter = settings.run, settings.algorithm.max_iter
     updater = build(settings, images, test, device)
     data = fingerprint(images)

@@ -28,7 +28,7 @@ def train(
     gpu: int | None = ...,
     device: str | None = ...,
     deterministic: bool = ...,
-    precision: Literal["fp32", "tf32", "bf16"] = ...,
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = ...,
     graph: bool | None = ...,
     compile: bool | None = ...,
     accumulate: int = ...,

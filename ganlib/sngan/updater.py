@@ -20,6 +20,8 @@ class Config(config.AlgorithmConfig):
     example_configs/sngan_cifar10_cnn.yaml and sngan_cifar10_resnet.yaml are the paper's.
     """
 
+    learns_in_bf16 = ("quick",)
+
     architecture: Literal["sndcgan", "cnn", "resnet", "quick", "mlp"] = "sndcgan"
     """sndcgan: chainer-gan-lib's; cnn: Table 3 of the paper; resnet: Table 4; quick: small, for a
     CPU; mlp: small, for points.

@@ -9,9 +9,19 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from ganlib.common.override import override
+from ganlib.config import AlgorithmConfig
 
-Precision = Literal["fp32", "tf32", "bf16"]
+Precision = Literal["auto", "fp32", "tf32", "bf16"]
 METHODS = ("forward", "features", "code", "draw")
+
+
+def automatic(device: torch.device, config: AlgorithmConfig) -> Precision:
+    """What auto comes to: bf16 on a CPU with instructions for it, for an architecture that is known
+    to learn as well with it; else tf32, which is float32 on a CPU.
+    """
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    known = config.architecture in config.learns_in_bf16
+    return "bf16" if device.type == "cpu" and fast and known else "tf32"
 
 
 def set_float32(precision: Precision) -> None:

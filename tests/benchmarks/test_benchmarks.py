@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor
 
 from benchmarks import fid, run, table
@@ -130,6 +131,31 @@ def test_results_of_other_workloads_stay(tmp_path: Path) -> None:
     assert "/home" not in path.read_text()
 
 
+def test_results_of_another_folder_are_taken_over(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    run.keep("a", report("a", row("a", "eager", "fp32", 1)), here)
+    run.keep("b", report("b", row("b", "eager", "fp32", 2)), here)
+    run.keep("a", report("a", row("a", "eager", "fp32", 3)), there)
+    kept = table.read(there)
+    run.take_over(there, here)
+    both = table.read(here)[CARD]
+    assert both["a"] == kept[CARD]["a"] and both["b"]["rows"][0]["timing"]["seconds"] == 0.002
+    assert table.read(there) == kept
+
+
+def test_results_in_a_folder_of_ones_own_leave_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "write", lambda *_: pytest.fail("the tables were written"))
+    monkeypatch.setitem(bench.SIDE, "cpu", 64)
+    asked = ["quickstart", "--device", "cpu", "--mode", "eager", "--iterations", "2"]
+    folder = tmp_path / "new" / "results"
+    done = CliRunner().invoke(run.command, [*asked, "--results", str(folder)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    (runs,) = table.read(folder).values()
+    assert runs["quickstart"]["rows"][0]["timing"]["iterations"] == 2
+
+
 def test_a_file_that_holds_no_results(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(UserError, match="x.json does not hold results"):
@@ -179,6 +205,9 @@ def test_the_time_of_a_distance(monkeypatch: pytest.MonkeyPatch) -> None:
     assert extractor.seen == 64 + 8 + 300
     assert 0 < done.seconds < 60 and done.images == 300
     assert json.loads(json.dumps(done.to_dict()))["weights"] == "given"
+    extractor.seen = 0
+    fid.time_fid(small, CPU, Options(), 5, extractor)
+    assert extractor.seen == 5 + 5 + 5
 
 
 def test_inception_without_its_weights() -> None:

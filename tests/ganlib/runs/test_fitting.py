@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import torch
 import yaml
 
 import ganlib
@@ -18,6 +19,7 @@ from ganlib.runs.settings import resolve
 SMALL: dict[str, Any] = {"dataset": "ring8", "max_iter": 2, "width": 0.1, "gpu": -1}
 SMALL |= {"evaluation_interval": 0, "sample_interval": 0, "tensorboard": False, "batch_size": 8}
 SPEC = DataSpec(POINTS, POINTS)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +32,9 @@ def test_points_take_their_own_architecture_unless_another_is_given(name: str) -
     settings = resolve({"algorithm": name})
     usual = settings.algorithm.architecture
     for shape, expected in ((POINTS, "mlp"), ((1, 28, 28), usual), ((2, 16, 16), usual)):
-        assert fitted(settings, shape).algorithm.architecture == expected
+        assert fitted(settings, shape, CPU).algorithm.architecture == expected
     given = resolve({"algorithm": name, "architecture": usual})
-    assert fitted(given, POINTS) is given
+    assert fitted(given, POINTS, CPU) is given
     for one in get_args(type(settings.algorithm).model_fields["architecture"].annotation):
         asked = resolve({"algorithm": name, "architecture": one})
         try:
@@ -80,7 +82,7 @@ def test_a_preset_may_have_settings_for_colour_below_what_is_given(
     preset = {"width": 0.5, "max_iter": 10, "colour": {"width": 0.25, "adam_alpha": 1e-3}}
     monkeypatch.setattr(run, "preset_of", lambda name, preset_name: dict(preset))
     settings = run.gather({"algorithm": "dcgan", "preset": "quick", "adam_alpha": 5e-4})
-    grey, colour = (fitted(settings, (c, 32, 32)).algorithm for c in (1, 3))
+    grey, colour = (fitted(settings, (c, 32, 32), CPU).algorithm for c in (1, 3))
     assert (grey.width, grey.max_iter, grey.adam_alpha) == (0.5, 10, 5e-4)
     assert (colour.width, colour.max_iter, colour.adam_alpha) == (0.25, 10, 5e-4)
 
@@ -88,4 +90,53 @@ def test_a_preset_may_have_settings_for_colour_below_what_is_given(
 @pytest.mark.parametrize("name", algorithms.names())
 def test_the_quick_preset_of_colour_holds_settings_of_its_method(name: str) -> None:
     settings = run.gather({"algorithm": name, "preset": "quick"})
-    assert type(fitted(settings, (3, 64, 64)).algorithm) is algorithms[name].config
+    assert type(fitted(settings, (3, 64, 64), CPU).algorithm) is algorithms[name].config
+
+
+def has_bf16(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: fast)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "fast", "asked", "wanted"),
+    [
+        ("dcgan", True, "auto", "bf16"),
+        ("dcgan", False, "auto", "tf32"),
+        ("vae", True, "auto", "tf32"),  # nobody has looked whether it learns
+        ("dcgan", True, "tf32", "tf32"),
+        ("vae", False, "bf16", "bf16"),
+    ],
+)
+def test_auto_takes_bf16_where_it_is_fast_and_known_to_do(
+    algorithm: str, fast: bool, asked: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_bf16(monkeypatch, fast)
+    settings = resolve({"algorithm": algorithm, "precision": asked})
+    assert fitted(settings, (1, 28, 28), CPU).run.precision == wanted
+
+
+def test_auto_is_not_for_other_networks_nor_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_bf16(monkeypatch, True)
+    settings = resolve({"algorithm": "dcgan", "precision": "auto"})
+    assert fitted(settings, POINTS, CPU).run.precision == "tf32"
+    assert fitted(settings, (1, 28, 28), torch.device("cuda")).run.precision == "tf32"
+
+
+def test_what_auto_came_to_is_recorded_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_bf16(monkeypatch, True)
+    small = {**SMALL, "dataset": "fashion_mnist", "precision": "auto"}
+    model = ganlib.train(algorithm="dcgan", **small)
+    assert yaml.safe_load((model.out / "config.yaml").read_text())["precision"] == "bf16"
+    (same,) = plan("dcgan", "0", small)
+    assert find_finished(same) is not None
+    has_bf16(monkeypatch, False)
+    assert find_finished(same) is None  # float32 makes another run
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+def test_what_is_known_of_bf16_is_of_architectures_that_there_are(name: str) -> None:
+    config = algorithms[name].config
+    assert set(config.learns_in_bf16) <= set(
+        get_args(config.model_fields["architecture"].annotation)
+    )

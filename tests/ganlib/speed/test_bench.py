@@ -216,6 +216,18 @@ def test_what_is_not_captured_is_no_measurement_of_a_graph(monkeypatch: pytest.M
     assert row.timing is None and row.rates == {} and "not permitted" in row.error
 
 
+def test_what_is_not_compiled_is_no_measurement_of_compiling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(updater: Any, say: Any) -> None:
+        say("loss_gen is not compiled and stays slower: no compiler")
+
+    monkeypatch.setattr(speed, "compile_losses", refuse)
+    eager, compiled = measured(work(), "eager", "compile")
+    assert eager.timing is not None
+    assert compiled.timing is None and compiled.error.endswith("slower: no compiler")
+
+
 def test_what_leaves_the_gpu_unusable_ends_a_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that came after would be no measurement either."""
 
