@@ -19,7 +19,7 @@ from ganlib.common.net import (
     halvings,
     scaled,
 )
-from ganlib.common.quick import quick as quick_networks
+from ganlib.common.quick import quick
 
 
 def cifar(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
@@ -52,14 +52,6 @@ def lsun(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     init_normal(dis, 0.02)
     init_truncated_normal(dis.features, 0.02)
     return {"gen": gen, "dis": dis}
-
-
-def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py, started as `cifar`; of no paper."""
-    networks = quick_networks(config, spec)
-    for network in networks.values():
-        init_lecun_normal(network)
-    return networks
 
 
 build = Architectures(cifar=cifar, lsun=lsun, quick=quick, mlp=mlp)
