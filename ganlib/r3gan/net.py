@@ -18,6 +18,7 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.layers import LEAK
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.net import Architectures, Generator, NetConfig
+from ganlib.common.quick import quick_critic
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
@@ -77,6 +78,7 @@ build = Architectures(
     cifar10=partial(residual, Sizes((768, 768, 768, 768))),
     ffhq64=partial(residual, Sizes((768, 768, 768, 768, 384))),
     ffhq256=partial(residual, Sizes((768, 768, 768, 768, 384, 192, 96))),
+    quick=quick_critic,
     mlp=mlp,
 )
 

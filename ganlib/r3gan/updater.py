@@ -24,9 +24,9 @@ class Config(config.AlgorithmConfig):
     from its first value by half a cosine over decay_images.
     """
 
-    architecture: Literal["small", "cifar10", "ffhq64", "ffhq256", "mlp"] = "small"
-    """small: for one GPU, or a CPU at a width of 0.25; cifar10, ffhq64, ffhq256: the paper's; mlp:
-    for points.
+    architecture: Literal["small", "cifar10", "ffhq64", "ffhq256", "quick", "mlp"] = "small"
+    """small: for one GPU, or a CPU at a width of 0.25; cifar10, ffhq64, ffhq256: the paper's;
+    quick: small, with none of their blocks; mlp: for points.
     """
     gamma: config.NonNegative = 0.05
     """Weight of both gradient penalties, times 1/2, at the start."""
