@@ -37,6 +37,7 @@ SLOWER: dict[str, Any] = {
     "adam_beta2": 0.999,
 }
 SETTINGS: dict[str, dict[str, Any]] = {
+    "acgan": {"max_iter": 1500},
     "alpha_gan": {"n_hidden": 2, "lam": 10, "width": 0.5, "adam_alpha": 5e-4, "max_iter": 1000},
     "began": {"gamma": 0.7, "lambda_k": 0.01, "adam_alpha": 3e-4, "max_iter": 2000},
     "cramer": {**SLOWER, "n_dis": 2, "lam": 0.1, "output_dim": 64, "max_iter": 1000},
@@ -94,7 +95,7 @@ LEARNS = {
 
 
 TOLD: dict[str, dict[str, Any]] = {
-    name: {**COMMON, **SETTINGS[name]} for name in ["sngan_projection"]
+    name: {**COMMON, **SETTINGS[name]} for name in ["acgan", "sngan_projection"]
 }
 """What methods are trained with that are told of classes, which are the modes."""
 

@@ -24,7 +24,7 @@ from ganlib.training.snapshot import write_snapshot
 
 Make = Callable[..., Any]
 CALLERS = [
-    *("alpha_gan", "dcgan", "dfm", "dragan", "gan", "lsgan", "minibatch_discrimination"),
+    *("acgan", "alpha_gan", "dcgan", "dfm", "dragan", "gan", "lsgan", "minibatch_discrimination"),
     *("sngan", "sngan_projection"),
 ]
 RESTLESS = {"ada_target": 0.01, "ada_images": 40, "diffaugment": "color,translation"}
