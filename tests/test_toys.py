@@ -65,6 +65,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "decay_images": 500_000,
         "max_iter": 2000,
     },
+    "sagan": {"adam_alpha_dis": 4e-3, "adam_alpha": 1e-3, "max_iter": 1500},
     "sngan": {"loss": "hinge", "n_dis": 2, "max_iter": 1500},
     "sngan_projection": {"n_dis": 2, "gen_batch_multiplier": 1, "max_iter": 1500},
     "vae": {"decoder": "gaussian", "n_hidden": 2, "batch_size": 256, "max_iter": 3000},
@@ -95,7 +96,7 @@ LEARNS = {
 
 
 TOLD: dict[str, dict[str, Any]] = {
-    name: {**COMMON, **SETTINGS[name]} for name in ["acgan", "sngan_projection"]
+    name: {**COMMON, **SETTINGS[name]} for name in ["acgan", "sagan", "sngan_projection"]
 }
 """What methods are trained with that are told of classes, which are the modes."""
 

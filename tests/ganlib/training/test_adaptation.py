@@ -25,7 +25,7 @@ from ganlib.training.snapshot import write_snapshot
 Make = Callable[..., Any]
 CALLERS = [
     *("acgan", "alpha_gan", "dcgan", "dfm", "dragan", "gan", "lsgan", "minibatch_discrimination"),
-    *("sngan", "sngan_projection"),
+    *("sagan", "sngan", "sngan_projection"),
 ]
 RESTLESS = {"ada_target": 0.01, "ada_images": 40, "diffaugment": "color,translation"}
 """p is moved by 0.4 a window of 4 minibatches of 4."""
