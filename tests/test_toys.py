@@ -98,6 +98,7 @@ LEARNS = {
 TOLD: dict[str, dict[str, Any]] = {
     name: {**COMMON, **SETTINGS[name]} for name in ["acgan", "sagan", "sngan_projection"]
 }
+TOLD["r3gan"] = {**COMMON, **SETTINGS["r3gan"], "labels": True}
 """What methods are trained with that are told of classes, which are the modes."""
 
 
