@@ -46,7 +46,7 @@ def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """The paper's ResNets for CIFAR-10 (table 4), sngan_projection: z 128 ~ N(0, 1)."""
     ch, linear = scaled(128, config.width), partial(SNLinear, bias=False)
     return {
-        "gen": ResNetGenerator(spec.image, ch=scaled(256, config.width)),
+        "gen": ResNetGenerator(spec.image, [scaled(256, config.width)] * 4),
         "dis": ResNetDiscriminator(spec.image, ch, SNConv2d, linear, global_sum),
     }
 

@@ -56,8 +56,9 @@ def test_the_settings_have_all_architectures_and_no_other(name: str) -> None:
         config = algorithm.config(architecture=architecture)
         image = (3, *config.image_size(32, 32))
         with torch.device("meta"):
-            gen: Any = algorithm.build(config, DataSpec(image, image))["gen"]
-            assert gen(gen.make_hidden(2)).shape == (2, *image)
+            gen: Any = algorithm.build(config, DataSpec(image, image, n_classes=3))["gen"]
+            told = [torch.arange(2)] if config.condition == "labels" else []
+            assert gen(gen.make_hidden(2), *told).shape == (2, *image)
 
 
 @pytest.mark.parametrize(
