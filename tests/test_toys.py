@@ -40,6 +40,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "acgan": {"max_iter": 1500},
     "alpha_gan": {"n_hidden": 2, "lam": 10, "width": 0.5, "adam_alpha": 5e-4, "max_iter": 1000},
     "began": {"gamma": 0.7, "lambda_k": 0.01, "adam_alpha": 3e-4, "max_iter": 2000},
+    "cgan": {"optimizer": "adam", "lr_divisor": 1.0},
     "cramer": {**SLOWER, "n_dis": 2, "lam": 0.1, "output_dim": 64, "max_iter": 1000},
     "dcgan": {},
     "dfm": {"adam_alpha": 3e-4, "max_iter": 1500},
@@ -82,6 +83,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """What differs from COMMON, by algorithm; one that is not registered is left out."""
 
 LEARNS = {
+    "cgan",
     "cramer",
     "dragan",
     "gan",
@@ -121,8 +123,21 @@ def test_the_mode_asked_for_is_the_one_that_comes(name: str, seed: int, tmp_path
 def test_modes_of_ring8(name: str, seed: int, tmp_path: Path) -> None:
     settings = {**COMMON, **SETTINGS[name]}
     settings["evaluation_interval"] = settings["max_iter"]
-    ganlib.train(algorithm=name, seed=seed, out=tmp_path / "run", **settings)
+    model = ganlib.train(algorithm=name, seed=seed, out=tmp_path / "run", **settings)
     last = read_lines(tmp_path / "run" / "scores.jsonl")[-1]
     found = {score: value["value"] for score, value in last["scores"].items()}
     print(f"{name} seed {seed}: {found}, {last['seconds']} s")
     assert found["modes"] >= 7 or name not in LEARNS
+    if model.updater.config.condition == "labels":
+        shares = [share_at(model, mode) for mode in range(8)]
+        print(f"of the points asked for at each mode there lie: {shares}")
+        assert min(shares) > 0.95
+
+
+def share_at(model: ganlib.Model, mode: int) -> float:
+    """The part of the points that are asked for at a mode whose nearest mode it is."""
+    mixture = open_dataset("ring8").mixture
+    assert mixture is not None
+    points = model.sample(1000, seed=1, y=mode).flatten(1).double()
+    nearest = torch.cdist(points, mixture.centres).argmin(1)
+    return float((nearest == mode).double().mean())

@@ -55,9 +55,10 @@ def check_architecture(settings: Settings, spec: DataSpec) -> None:
             networks = algorithms[settings.run.algorithm].networks(config, spec)
             gen = networks["gen"]
             assert isinstance(gen, Generator)
-            x = gen(gen.make_hidden(2))
+            y = torch.zeros(2, dtype=torch.int64) if config.condition == "labels" else None
+            x = gen(gen.make_hidden(2), y)
             if "dis" in networks:
-                networks["dis"](x)
+                networks["dis"](x, y)
     except UserError:
         raise
     except Exception:  # what networks of images make of a single pixel is no fixed set

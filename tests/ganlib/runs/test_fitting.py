@@ -18,7 +18,7 @@ from ganlib.runs.settings import resolve
 
 SMALL: dict[str, Any] = {"dataset": "ring8", "max_iter": 2, "width": 0.1, "gpu": -1}
 SMALL |= {"evaluation_interval": 0, "sample_interval": 0, "tensorboard": False, "batch_size": 8}
-SPEC = DataSpec(POINTS, POINTS)
+SPEC = DataSpec(POINTS, POINTS, n_classes=8)
 CPU = torch.device("cpu")
 
 

@@ -24,7 +24,17 @@ from ganlib.training.snapshot import write_snapshot
 
 Make = Callable[..., Any]
 CALLERS = [
-    *("acgan", "alpha_gan", "dcgan", "dfm", "dragan", "gan", "lsgan", "minibatch_discrimination"),
+    *(
+        "acgan",
+        "alpha_gan",
+        "cgan",
+        "dcgan",
+        "dfm",
+        "dragan",
+        "gan",
+        "lsgan",
+        "minibatch_discrimination",
+    ),
     *("sagan", "sngan", "sngan_projection"),
 ]
 RESTLESS = {"ada_target": 0.01, "ada_images": 40, "diffaugment": "color,translation"}
