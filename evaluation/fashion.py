@@ -14,7 +14,19 @@ from torch import Tensor, nn
 
 SIDE = 28
 N_FEATURES = 128
-N_CLASSES = 10
+CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+N_CLASSES = len(CLASSES)
 WEIGHTS = Path(__file__).parent / "weights" / "fashion.safetensors"
 
 
@@ -24,10 +36,10 @@ class Classifier(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            *_layer(1, 32, kernel=5, stride=2),
-            *_layer(32, 64, kernel=3, stride=1),
-            *_layer(64, 64, kernel=3, stride=2),
-            *_layer(64, N_FEATURES, kernel=3, stride=1),
+            *layer(1, 32, kernel=5, stride=2),
+            *layer(32, 64, kernel=3, stride=1),
+            *layer(64, 64, kernel=3, stride=2),
+            *layer(64, N_FEATURES, kernel=3, stride=1),
         )
         self.head = nn.Linear(N_FEATURES, N_CLASSES)
 
@@ -52,7 +64,8 @@ def fit(x: Tensor) -> Tensor:
     return F.interpolate(x, (SIDE, SIDE), mode="bilinear", antialias=True)
 
 
-def _layer(before: int, after: int, kernel: int, stride: int) -> list[nn.Module]:
+def layer(before: int, after: int, kernel: int, stride: int) -> list[nn.Module]:
+    """A convolution, batch normalisation and a ReLU."""
     conv = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False)
     return [conv, nn.BatchNorm2d(after), nn.ReLU()]
 

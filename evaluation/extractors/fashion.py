@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.fashion import (
+    CLASSES,
     N_CLASSES,
     N_FEATURES,
     SIDE,
@@ -28,6 +29,7 @@ class Fashion(Extractor):
     name = "fashion"
     n_features = N_FEATURES
     n_classes = N_CLASSES
+    classes = CLASSES
 
     def __init__(
         self, network: Classifier, digest: str, device: torch.device, options: Options
