@@ -22,6 +22,8 @@ BASIC = ("is", "fid")
 """Those of METRICS that a run scores itself by while it trains."""
 LABELLED = ("intra", "class_pr", "class_accuracy")
 """ganlib's own of images with labels, which are in metrics/."""
+COSTLY = ("cas",)
+"""The same, of those that nobody is given who did not ask."""
 Need = Literal["features", "logits", "labels", "images"]
 T = TypeVar("T")
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from ganlib.evaluation.features import Extractor
-from ganlib.evaluation.metric import LABELLED, METRICS, metrics
+from ganlib.evaluation.metric import COSTLY, LABELLED, METRICS, metrics
 from ganlib.evaluation.report import KEPT, counts, label
 
-OWN = (*METRICS, *LABELLED)
+OWN = (*METRICS, *LABELLED, *COSTLY)
 """The metrics whose scores are known."""
 
 
@@ -20,7 +20,7 @@ def score_names(
     """
     suffix, few = extractor.suffix, f"{label(min(n, KEPT))}-{main}"
     frechet, kernel = extractor.score_name, "KID" if extractor.score_name == "FID" else "KD"
-    by_class = {name: label(min(n, metrics[name].n)) for name in LABELLED}
+    by_class = {name: label(min(n, metrics[name].n)) for name in (*LABELLED, *COSTLY)}
     inception = [f"IS{suffix}{label(k)}" for k in counts("train", n)]
     names = {
         "is": inception if extractor.n_classes else [],
@@ -35,5 +35,6 @@ def score_names(
             f"class-{name}{suffix}{by_class['class_pr']}-{main}" for name in ("precision", "recall")
         ],
         "class_accuracy": [f"class-accuracy{suffix}{by_class['class_accuracy']}"],
+        "cas": [f"CAS{by_class['cas']}-test"],
     }
     return [name for metric in wanted for name in names.get(metric, [])]

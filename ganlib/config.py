@@ -188,7 +188,7 @@ class RunConfig(_Strict):
     """Samples to score in an evaluation."""
     metrics: str | None = None
     """What to score while training, of is, fid, kid, prdc, duplicates, by class intra, class_pr,
-    class_accuracy, and a plugin's own; default is,fid and of a method that is told labels
+    class_accuracy and cas, and a plugin's own; default is,fid and of a method that is told labels
     intra,class_accuracy too."""
     extractor: str | None = None
     """The features to score in; default fashion for the bundled data, inception for others."""

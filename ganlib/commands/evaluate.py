@@ -31,6 +31,7 @@ class Asked:
     """The options of the command line."""
 
     metrics: str | None
+    cas: bool
     reference: str | None
     dataset: str | None
     size: int | None
@@ -61,8 +62,14 @@ class Asked:
 @click.option(
     "--metrics",
     metavar="NAME,...",
-    help="Of is, fid, kid, prdc, duplicates, by class intra, class_pr and class_accuracy, and a "
-    "plugin's own.  [default: all of ganlib's that make sense]",
+    help="Of is, fid, kid, prdc, duplicates, by class intra, class_pr and class_accuracy, cas, and "
+    "a plugin's own.  [default: all of ganlib's that make sense, but cas]",
+)
+@click.option(
+    "--cas",
+    is_flag=True,
+    help="Score by a classifier too that is trained on the samples and tested on real images: some "
+    "minutes of a CPU.",
 )
 @click.option(
     "--reference",
@@ -259,6 +266,8 @@ def _metrics(asked: Asked) -> tuple[str, ...] | None:
     names = tuple(name.strip() for name in asked.metrics.split(","))
     if asked.duplicates_picture is not None and "duplicates" not in names:
         names += ("duplicates",)
+    if asked.cas and "cas" not in names:
+        names += ("cas",)
     return names
 
 
@@ -269,7 +278,7 @@ def _sensible(given: "Given", asked: Asked) -> tuple[str, ...]:
     # nothing was trained on the test images, so a copy of one is chance
     if given.main == "test" and asked.duplicates_picture is None:
         names = tuple(name for name in METRICS if name != "duplicates")
-    return (*names, *labelled_metrics(given))
+    return (*names, *labelled_metrics(given), *(("cas",) if asked.cas else ()))
 
 
 def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
