@@ -160,7 +160,8 @@ def command(target: Path | None, self_test: bool, **options: Any) -> None:
 
     TARGET is a snapshot file, a run's folder for its newest snapshot (then the scores join its
     scores.jsonl, for `compare`), a folder of images, or an .npz, .npy or .h5 file. Images that come
-    from no run need --dataset or --reference.
+    from no run need --dataset or --reference. Images with labels (`images` and `labels` of an .npz
+    file, subfolders, an .h5 file's) and generators that are told some are scored by class too.
 
     What is scored otherwise than the run scores itself while it trains (fewer images, another seed,
     truncation, other statistics, weights, features or real images) joins the run's trials.jsonl
