@@ -73,11 +73,14 @@ class Settings:
 
     @property
     def metrics(self) -> list[str]:
-        """What to score, by name; UserError for a name that no metric has."""
-        from ganlib.evaluation.metric import (
-            find_metrics,  # imports torch, which a listing spares
-        )
+        """What to score, by name, or what every run scores if nothing is asked for; UserError for a
+        name that no metric has.
+        """
+        # imports torch, which a listing spares
+        from ganlib.evaluation.metric import BASIC, find_metrics
 
+        if self.run.metrics is None:
+            return list(BASIC)
         names = [name.strip() for name in self.run.metrics.split(",")]
         find_metrics(names)
         return names

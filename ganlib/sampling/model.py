@@ -95,7 +95,7 @@ class Model:
     def evaluate(
         self,
         n: int = 10_000,
-        metrics: Sequence[str] = ("is", "fid"),
+        metrics: Sequence[str] | None = None,
         dataset: Any = None,
         extractor: str | None = None,
         seed: int = 0,
@@ -104,9 +104,10 @@ class Model:
     ) -> Mapping[str, Score]:
         """Scores of n samples by name, each with its protocol, as `ganlib evaluate` has them.
 
-        dataset: the real images, by default those of the run: a name, a path, or what train()
-        takes. extractor: by default the run's, or the data set's own. UserError for what is
-        missing.
+        metrics: by default "is" and "fid", and of a generator that is told labels what its classes
+        and extractor allow of "intra" and "class_accuracy". dataset: the real images, by default
+        those of the run: a name, a path, or what train() takes. extractor: by default the run's, or
+        the data set's own. UserError for what is missing.
         """
         more = (extractor, seed, truncation, statistics)
         return evaluate(self.updater, self.settings, n, metrics, dataset, *more)
