@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.evaluation import Evaluator, Score, classifier
-from ganlib.evaluation.metrics import cas
+from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation.metrics import _cas_classifier, cas
 from ganlib.evaluation.metrics._cas_classifier import SIDE, SmallClassifier, fit, trained
 
 CLASSES = ("dark", "bright", "even")
@@ -30,7 +30,7 @@ def pictures(n: int, seed: int, channels: int = 1, side: int = 8) -> DataSet:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """One epoch, where it does not matter what is learned."""
-    monkeypatch.setattr(classifier, "EPOCHS", 1)
+    monkeypatch.setattr(_cas_classifier, "EPOCHS", 1)
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import DataSet
-from ganlib.evaluation import Evaluator, classifier
+from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import Extractor, Features
 from ganlib.evaluation.metric import COSTLY, LABELLED, METRICS
+from ganlib.evaluation.metrics import _cas_classifier
 from ganlib.evaluation.names import OWN, score_names
 
 
@@ -53,7 +54,7 @@ def test_they_are_those_of_an_evaluation(
 def test_they_are_those_of_an_evaluation_by_class(
     name: str, n: int, splits: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classifier, "EPOCHS", 1)
+    monkeypatch.setattr(_cas_classifier, "EPOCHS", 1)
     torch.manual_seed(0)
     x, y = torch.randint(256, (n, 1, 2, 2), dtype=torch.uint8), torch.randint(4, (n,))
     extractor, real = Few(name, 4), DataSet("", x[:100], y[:100], None, Few.classes)

@@ -10,12 +10,11 @@ import torch.distributed as dist
 
 from ganlib.common.data import DataSet
 from ganlib.common.sources import open_dataset
-from ganlib.evaluation import classifier
 from ganlib.evaluation.blocks import share
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.features import make_extractor
 from ganlib.evaluation.metric import COSTLY, LABELLED, metrics
-from ganlib.evaluation.metrics import cas
+from ganlib.evaluation.metrics import _cas_classifier, cas
 from ganlib.evaluation.references import load_reference
 
 
@@ -33,7 +32,7 @@ def score(rank: int, world: int, meeting: str) -> None:
     x, y = data.x[torch.arange(4000)], data.y
     metrics.add_folder(Path(__file__).parents[1] / "methods" / "metrics")
     warnings.filterwarnings("ignore", "The rarest class")
-    classifier.EPOCHS, cas.SEEDS = 1, (0,)
+    _cas_classifier.EPOCHS, cas.SEEDS = 1, (0,)
     train = DataSet("", x[:1000], y[:1000], None, data.classes)
     test = DataSet("", x[1000:1500], y[1000:1500], None, data.classes)
     evaluator = Evaluator(make_extractor("fashion"), {"train": train, "test": test})

@@ -26,8 +26,9 @@ from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.common.sources import open_dataset
-from ganlib.evaluation import Score, classifier, differences
+from ganlib.evaluation import Score, differences
 from ganlib.evaluation.features import extractors, make_extractor
+from ganlib.evaluation.metrics import _cas_classifier
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -511,7 +512,7 @@ def first_clothes(split: str, n: int) -> DataSet:
 def test_images_with_labels_are_scored_by_class(
     run: Run, clothes_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classifier, "EPOCHS", 1)
+    monkeypatch.setattr(_cas_classifier, "EPOCHS", 1)
     samples = first_clothes("test", 500)
     x, y = samples.x[torch.arange(200, 500)], samples.y[200:]  # type: ignore[index]
     np.savez("with.npz", images=x.numpy(), labels=y.numpy())
