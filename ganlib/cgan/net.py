@@ -1,17 +1,26 @@
 """The conditional GAN's networks: the paper's fully connected ones for MNIST, and small ones."""
 
 import math
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import POINTS, DataSpec, Shape
-from ganlib.common.init import init_uniform
+from ganlib.common.init import init_normal, init_uniform
 from ganlib.common.labels import one_hot
-from ganlib.common.layers import Maxout
+from ganlib.common.layers import BatchNorm2d, Maxout
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, Generator, NetConfig, scaled
+from ganlib.common.net import (
+    Architectures,
+    Generator,
+    NetConfig,
+    StridedDiscriminator,
+    StridedGenerator,
+    dense_relu,
+    scaled,
+)
 
 
 class Config(NetConfig, Protocol):
@@ -34,15 +43,30 @@ def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": gen, "dis": dis}
 
 
+def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """DCGAN's layers, small enough for minutes on a CPU at 1x32x32; no paper's networks."""
+    (channels, height, width), n = spec.image, spec.n_classes
+    deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+    conv = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1)
+    down = [scaled(ch, config.width) for ch in (256, 128, 64)]
+    up = [scaled(ch, config.width) for ch in (32, 64, 128)]
+    gen = StridedGenerator(spec.image, 128 + n, "normal", down, dense_relu, deconv)
+    dis = StridedDiscriminator((channels + n, height, width), up, conv, norm=BatchNorm2d)
+    init_normal(gen, 0.02)
+    init_normal(dis, 0.02)
+    return {"gen": ToldGenerator(gen, n), "dis": ToldDiscriminator(dis, n)}
+
+
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points, which see the class beside z and beside x: common/mlp.py."""
-    return {
-        "gen": ToldGenerator(spec.image, spec.n_classes, config.width),
-        "dis": ToldDiscriminator(spec.image, spec.n_classes, config.width),
-    }
+    """Three layers of 128, for points: common/mlp.py; no paper's networks."""
+    (channels, height, width), n = spec.image, spec.n_classes
+    n_hidden = (4 if spec.image == POINTS else 128) + n
+    gen = MLPGenerator(spec.image, n_hidden, config.width)
+    dis = MLPDiscriminator((channels + n, height, width), config.width)
+    return {"gen": ToldGenerator(gen, n), "dis": ToldDiscriminator(dis, n)}
 
 
-build = Architectures(mnist=mnist, mlp=mlp)
+build = Architectures(mnist=mnist, quick=quick, mlp=mlp)
 
 
 class DenseGenerator(Generator):
@@ -98,31 +122,31 @@ class DenseDiscriminator(nn.Module):
 
 
 class ToldGenerator(Generator):
-    """common/mlp.py's generator of z and the class in one vector."""
+    """A generator that sees the class as further components of its z."""
 
-    def __init__(self, image: Shape, n_classes: int, width: float) -> None:
-        super().__init__(4 if image == POINTS else 128, "normal")
-        self.n_classes = n_classes
-        self.mlp = MLPGenerator(image, self.n_hidden + n_classes, width)
+    def __init__(self, gen: Generator, n_classes: int) -> None:
+        super().__init__(gen.n_hidden - n_classes, gen.latent)
+        self.gen, self.n_classes = gen, n_classes
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, n_hidden), classes (N,) or (N, n_classes) -> images (N, C, H, W)."""
         assert y is not None
-        images: Tensor = self.mlp(torch.cat((z, one_hot(y, self.n_classes, z)), 1))
+        images: Tensor = self.gen(torch.cat((z, one_hot(y, self.n_classes, z)), 1))
         return images
 
 
 class ToldDiscriminator(nn.Module):
-    """common/mlp.py's discriminator of the pixels and the class in one vector."""
+    """A discriminator that sees a channel for each class: of the image's own all ones, of the
+    others zeros.
+    """
 
-    def __init__(self, image: Shape, n_classes: int, width: float) -> None:
+    def __init__(self, dis: nn.Module, n_classes: int) -> None:
         super().__init__()
-        self.n_classes = n_classes
-        self.mlp = MLPDiscriminator((math.prod(image) + n_classes, 1, 1), width)
+        self.dis, self.n_classes = dis, n_classes
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W), classes (N,) or (N, n_classes) -> logits (N, 1)."""
         assert y is not None
-        x = x.flatten(1)
-        logits: Tensor = self.mlp(torch.cat((x, one_hot(y, self.n_classes, x)), 1))
+        told = one_hot(y, self.n_classes, x)[:, :, None, None].expand(-1, -1, *x.shape[2:])
+        logits: Tensor = self.dis(torch.cat((x, told), 1))
         return logits

@@ -30,10 +30,6 @@ class SGDConfig(config.AlgorithmConfig):
     momentum_iter: config.Count = 125_000
     """Iterations in which momentum rises linearly, in steps of 0.01."""
 
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The data's own: these networks do not care."""
-        return height, width
-
 
 class SGDUpdater(updater.Updater):
     """Two networks that the settings' optimizer trains; update_core() begins with

@@ -30,6 +30,10 @@ class Config(SGDConfig):
     the authors' code; more: one after the other, each with fresh samples, as the paper prints it.
     """
 
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """The data's own: these networks do not care."""
+        return height, width
+
 
 class Updater(SGDUpdater):
     """Section 3 of the paper, Algorithm 1."""

@@ -156,8 +156,29 @@ def test_the_learning_rate_falls_as_in_the_paper(make_updater: Make) -> None:
     assert group["momentum"] == 0.5
 
 
-def test_images_keep_their_size() -> None:
+def test_images_keep_their_size_but_for_convolutions() -> None:
     assert Config().image_size(28, 30) == (28, 30)
+    assert Config(architecture="mlp").image_size(1, 1) == (1, 1)
+    assert Config(architecture="quick").image_size(28, 30) == (32, 32)
+
+
+@pytest.mark.parametrize(("architecture", "side"), [("quick", 32), ("mlp", 1), ("mlp", 8)])
+def test_small_networks_see_the_class_beside_z_and_in_channels(
+    architecture: str, side: int
+) -> None:
+    gen, dis = networks(architecture, (2, side, side), 0.25)
+    y = torch.tensor([3, 1, 9])
+    for network in (gen, dis):
+        network.eval()
+    z = gen.make_hidden(3)
+    assert z.shape == (3, 4 if side == 1 else 128)
+    told = torch.eye(10)[y]
+    x = gen(z, y)
+    assert torch.equal(x, gen.gen(torch.cat([z, told], 1)))
+    channels = torch.stack([torch.full((side, side), v) for v in told.flatten()])
+    seen = torch.cat([x, channels.unflatten(0, (3, 10))], 1)
+    assert torch.equal(dis(x, y), dis.dis(seen))
+    torch.testing.assert_close(dis(x, told), dis(x, y))
 
 
 def test_without_labels_a_sentence_says_what_there_is(
