@@ -1,26 +1,19 @@
 """The conditional GAN's networks: the paper's fully connected ones for MNIST, and small ones."""
 
 import math
-from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import POINTS, DataSpec, Shape
-from ganlib.common.init import init_normal, init_uniform
+from ganlib.common.init import init_uniform
 from ganlib.common.labels import one_hot
 from ganlib.common.layers import BatchNorm2d, Maxout
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import (
-    Architectures,
-    Generator,
-    NetConfig,
-    StridedDiscriminator,
-    StridedGenerator,
-    dense_relu,
-    scaled,
-)
+from ganlib.common.net import Architectures, Generator, NetConfig, scaled
+from ganlib.common.quick import N_HIDDEN as QUICK_HIDDEN
+from ganlib.common.quick import quick_discriminator, quick_generator
 
 
 class Config(NetConfig, Protocol):
@@ -44,16 +37,11 @@ def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """DCGAN's layers, small enough for minutes on a CPU at 1x32x32; no paper's networks."""
+    """Small enough for minutes on a CPU: common/quick.py; no paper's networks."""
     (channels, height, width), n = spec.image, spec.n_classes
-    deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
-    conv = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1)
-    down = [scaled(ch, config.width) for ch in (256, 128, 64)]
-    up = [scaled(ch, config.width) for ch in (32, 64, 128)]
-    gen = StridedGenerator(spec.image, 128 + n, "normal", down, dense_relu, deconv)
-    dis = StridedDiscriminator((channels + n, height, width), up, conv, norm=BatchNorm2d)
-    init_normal(gen, 0.02)
-    init_normal(dis, 0.02)
+    gen = quick_generator(spec.image, config.width, QUICK_HIDDEN + n)
+    told = (channels + n, height, width)
+    dis = quick_discriminator(told, config.width, norm=BatchNorm2d)
     return {"gen": ToldGenerator(gen, n), "dis": ToldDiscriminator(dis, n)}
 
 

@@ -13,6 +13,8 @@ from ganlib.common.net import Architectures, Generator, Latent, NetConfig, scale
 
 PIECES = 5
 
+from ganlib.common.quick import quick
+
 
 def mnist(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """goodfeli/adversarial mnist.yaml: z 100 ~ U(-sqrt 3, sqrt 3), pixels in [0, 1] inside.
@@ -48,7 +50,7 @@ def cifar_fc(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
-build = Architectures(mnist=mnist, cifar_fc=cifar_fc, mlp=mlp)
+build = Architectures(mnist=mnist, cifar_fc=cifar_fc, quick=quick, mlp=mlp)
 
 
 def maxout(image: Shape, units: int) -> nn.Sequential:
