@@ -10,10 +10,9 @@ from ganlib.common.init import init_uniform
 from ganlib.common.layers import Maxout
 from ganlib.common.mlp import mlp
 from ganlib.common.net import Architectures, Generator, Latent, NetConfig, scaled
+from ganlib.common.quick import quick
 
 PIECES = 5
-
-from ganlib.common.quick import quick
 
 
 def mnist(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
