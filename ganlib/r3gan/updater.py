@@ -167,7 +167,7 @@ def cosine(first: float, last: float, t: float) -> float:
 
 
 def unmoved(config: Config) -> dict[str, str]:
-    """The last bias of networks that have one: it cancels in D(x) - D(x~), and the penalties do not see it."""
+    """The last bias: it cancels in D(x) - D(x~), and the penalties do not see it."""
     if config.architecture not in ("quick", "mlp"):
         return {}
     last = "dis.dis.l4.bias" if config.labels else "dis.l4.bias"
