@@ -71,7 +71,7 @@ def _with_wide_generator(algorithm: "Algorithm") -> "Algorithm":
     def build(config: Any, spec: "DataSpec") -> "dict[str, nn.Module]":
         from ganlib.common.resnet import ResNetGenerator
 
-        return {**algorithm.build(config, spec), "gen": ResNetGenerator(spec.image, ch=256)}
+        return {**algorithm.build(config, spec), "gen": ResNetGenerator(spec.image, [256] * 4)}
 
     return replace(algorithm, build=build)
 

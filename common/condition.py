@@ -11,8 +11,8 @@ Condition = Literal["labels", "images", "unpaired"] | None
 def check_condition(data: DataSet, condition: Condition) -> None:
     """UserError if there is no such condition, or `data` have nothing for it."""
     _check_word(condition)
-    if condition == "labels" and data.y is None:
-        raise UserError(f"This algorithm needs labels and the data set '{data.name}' has none.")
+    if condition == "labels":
+        check_labels(data)
     if condition == "images" and data.source is None:
         raise UserError(
             f"This algorithm needs pairs of images and the data set '{data.name}' has none."
@@ -25,6 +25,17 @@ def check_condition(data: DataSet, condition: Condition) -> None:
     if len(data) == 0:
         raise UserError(f"The data set '{data.name}' has no images.")
     check_lengths(data, condition)
+
+
+def check_labels(data: DataSet) -> None:
+    """UserError if there are none."""
+    if data.y is None:
+        shape = "x".join(map(str, data.shape))
+        raise UserError(
+            f"This algorithm needs labels and the data set '{data.name}' has none, only "
+            f"{len(data):,} images of {shape}: give images in a subfolder for each class, an .h5 "
+            "file with labels or, in Python, a pair (images, labels)."
+        )
 
 
 def check_lengths(data: DataSet, condition: Condition) -> None:

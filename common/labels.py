@@ -1,6 +1,7 @@
 """Classes as networks are told of them: numbers, or how much of each class."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -14,12 +15,18 @@ def one_hot(y: Tensor, n_classes: int, like: Tensor) -> Tensor:
     return (y[:, None] == classes).to(like.dtype)
 
 
+def look_up(vectors: Tensor, y: Tensor) -> Tensor:
+    """Rows (N, dim) of `vectors` (n_classes, dim) by classes, int64 (N,); or, of float
+    (N, n_classes), their sums so weighted.
+    """
+    if y.is_floating_point():
+        return y.to(vectors.dtype) @ vectors
+    return F.embedding(y, vectors)
+
+
 class ClassEmbedding(nn.Embedding):
     """A vector for each class; of rows that are no one class, the mean so weighted."""
 
     def forward(self, y: Tensor) -> Tensor:
         """int64 (N,) or float (N, num_embeddings) -> (N, embedding_dim)."""
-        if y.is_floating_point():
-            return y.to(self.weight.dtype) @ self.weight
-        vectors: Tensor = super().forward(y)
-        return vectors
+        return look_up(self.weight, y)

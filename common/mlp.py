@@ -21,6 +21,11 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
+def n_hidden_for(image: Shape) -> int:
+    """Components of z: 4 for points, whose modes more noise hides for long, and 128 for images."""
+    return 4 if image == POINTS else 128
+
+
 def layers(
     n_in: int, width: float = 1.0, linear: Factory = nn.Linear, norm: Factory = nn.Identity
 ) -> nn.Sequential:
@@ -34,7 +39,7 @@ def layers(
 class MLPGenerator(Generator):
     """Three layers and a linear one, without tanh; `norm` follows each of the three.
 
-    n_hidden: by default 4 for points, whose modes more noise hides for long, and 128 for images.
+    n_hidden: by default n_hidden_for(image).
     """
 
     def __init__(
@@ -45,7 +50,7 @@ class MLPGenerator(Generator):
         latent: Latent = "normal",
         norm: Factory = nn.Identity,
     ) -> None:
-        n_hidden = n_hidden or (4 if image == POINTS else 128)
+        n_hidden = n_hidden or n_hidden_for(image)
         super().__init__(n_hidden, latent)
         self.layers = layers(n_hidden, width, norm=norm)
         self.l4 = nn.Linear(scaled(HIDDEN, width), math.prod(image))

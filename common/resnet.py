@@ -1,15 +1,19 @@
-"""Residual blocks and networks of WGAN-GP (gan_cifar_resnet.py) and SNGAN (*_models/resblocks.py).
+"""Residual blocks and networks of WGAN-GP (gan_cifar_resnet.py), SNGAN (*_models/resblocks.py) and
+what follows them.
 
 What the one calls He and the other Glorot with gain sqrt(2) is the same distribution.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganlib.common.class_norm import ClassBatchNorm2d
 from ganlib.common.data import Shape
 from ganlib.common.init import init_glorot_uniform
 from ganlib.common.layers import BatchNorm2d, Factory
@@ -35,6 +39,7 @@ class GenBlock(ResBlock):
     """BN, ReLU, nearest-neighbour upsampling, conv, BN, ReLU, conv; shortcut: upsample, 1x1.
 
     up: the factor of H and W; hidden: channels between the convolutions (default: out_channels).
+    norm: made from a number of channels, and called with the images and what forward is told.
     """
 
     def __init__(
@@ -52,10 +57,10 @@ class GenBlock(ResBlock):
         self.b2 = norm(hidden)
         self.resize = nn.Upsample(scale_factor=up) if up > 1 else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *told: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
-        h = self.c1(self.resize(F.relu(self.b1(x))))
-        h = self.c2(F.relu(self.b2(h)))
+        h = self.c1(self.resize(F.relu(self.b1(x, *told))))
+        h = self.c2(F.relu(self.b2(h, *told)))
         y: Tensor = h + self.c_sc(self.resize(x))
         return y
 
@@ -84,6 +89,15 @@ class DisBlock(ResBlock):
         return y
 
 
+class WideDisBlock(DisBlock):
+    """With as many channels between its convolutions as behind them: SAGAN's and BigGAN's."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, down: int = 1, conv: Factory = nn.Conv2d
+    ) -> None:
+        super().__init__(in_channels, out_channels, down, out_channels, conv)
+
+
 class OptimizedDisBlock(ResBlock):
     """The first block of a critic: conv, ReLU, conv, mean pool; shortcut: mean pool, 1x1.
 
@@ -102,29 +116,66 @@ class OptimizedDisBlock(ResBlock):
 
 
 class ResNetGenerator(Generator):
-    """Linear, three blocks of `ch` channels that double the size, BN, ReLU, conv, tanh.
+    """Linear, blocks that double the size, BN, ReLU, conv, tanh.
 
-    H and W: multiples of 8. Source: sngan_projection gen_models/resnet_32.py (ch 256);
-    improved_wgan_training gan_cifar_resnet.py (ch 128; its BN has epsilon 1e-5).
+    widths: channels of the smallest image and behind each block; H and W: multiples of 2 ** blocks.
+    Source: sngan_projection gen_models/resnet_32.py (256 four times) and resnet.py;
+    improved_wgan_training gan_cifar_resnet.py (128 four times; its BN has epsilon 1e-5).
     """
 
     def __init__(
-        self, image: Shape, n_hidden: int = 128, ch: int = 256, latent: Latent = "normal"
+        self,
+        image: Shape,
+        widths: Sequence[int],
+        n_hidden: int = 128,
+        latent: Latent = "normal",
+        block: Factory = GenBlock,
+        conv: Factory = nn.Conv2d,
+        linear: Factory = nn.Linear,
     ) -> None:
         super().__init__(n_hidden, latent)
-        channels, height, width = image
-        self.bottom = (ch, height // 8, width // 8)
-        self.l1 = nn.Linear(n_hidden, math.prod(self.bottom))
-        self.blocks = nn.Sequential(GenBlock(ch, ch), GenBlock(ch, ch), GenBlock(ch, ch))
-        self.b5 = BatchNorm2d(ch)
-        self.c5 = nn.Conv2d(ch, channels, 3, padding=1)
+        (channels, height, width), n = image, len(widths) - 1
+        self.bottom = (widths[0], height >> n, width >> n)
+        self.l1 = linear(n_hidden, math.prod(self.bottom))
+        self.blocks = nn.ModuleList(block(a, b, conv=conv) for a, b in pairwise(widths))
+        self.b5 = BatchNorm2d(widths[-1])
+        self.c5 = conv(widths[-1], channels, 3, padding=1)
         init_glorot_uniform(self.l1)
         init_glorot_uniform(self.c5)
 
+    def images(self, z: Tensor, *told: Tensor) -> Tensor:
+        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; told: what the blocks are."""
+        h = self.l1(z).unflatten(1, self.bottom)
+        for block in self.blocks:
+            h = block(h, *told)
+        return torch.tanh(self.c5(F.relu(self.b5(h))))
+
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; y is not used."""
-        h = self.blocks(self.l1(z).unflatten(1, self.bottom))
-        return torch.tanh(self.c5(F.relu(self.b5(h))))
+        return self.images(z)
+
+
+class ClassResNetGenerator(ResNetGenerator):
+    """The same with class-conditional batch normalisation in its blocks; the last one is plain.
+
+    Source: sngan_projection gen_models/resnet_32.py, resnet_64.py and resnet.py.
+    """
+
+    def __init__(
+        self,
+        image: Shape,
+        widths: Sequence[int],
+        n_classes: int,
+        conv: Factory = nn.Conv2d,
+        linear: Factory = nn.Linear,
+    ) -> None:
+        block = partial(GenBlock, norm=partial(ClassBatchNorm2d, n_classes=n_classes))
+        super().__init__(image, widths, block=block, conv=conv, linear=linear)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, n_hidden) and y, int64 (N,) or float (N, n_classes) -> images in [-1, 1]."""
+        assert y is not None
+        return self.images(z, y)
 
 
 def global_sum(h: Tensor) -> Tensor:
@@ -137,7 +188,39 @@ def global_mean(h: Tensor) -> Tensor:
     return h.mean((2, 3))
 
 
-class ResNetDiscriminator(nn.Module):
+class ResNetFeatures(nn.Module):
+    """Blocks, the first `down` of which halve the size, ReLU, pool: all of a discriminator but its
+    last layer.
+
+    widths: channels behind each block; H and W: multiples of 2 ** down.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        widths: Sequence[int],
+        down: int,
+        conv: Factory = nn.Conv2d,
+        pool: Callable[[Tensor], Tensor] = global_sum,
+        block: Factory = DisBlock,
+    ) -> None:
+        super().__init__()
+        factors = [2 if k < down else 1 for k in range(1, len(widths))]
+        self.blocks = nn.Sequential(
+            OptimizedDisBlock(channels, widths[0], conv=conv),
+            *(
+                block(a, b, down=factor, conv=conv)
+                for factor, (a, b) in zip(factors, pairwise(widths), strict=True)
+            ),
+        )
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) -> (N, widths[-1])."""
+        return self.pool(F.relu(self.blocks(x)))
+
+
+class ResNetDiscriminator(ResNetFeatures):
     """Four blocks of `ch` channels, the first two of which halve the size, ReLU, pool, linear l5.
 
     H and W: multiples of 4. Source: sngan_projection dis_models/snresnet_32.py (spectral
@@ -153,20 +236,13 @@ class ResNetDiscriminator(nn.Module):
         linear: Factory = nn.Linear,
         pool: Callable[[Tensor], Tensor] = global_mean,
     ) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(
-            OptimizedDisBlock(image[0], ch, conv=conv),
-            DisBlock(ch, ch, down=2, conv=conv),
-            DisBlock(ch, ch, conv=conv),
-            DisBlock(ch, ch, conv=conv),
-        )
-        self.pool = pool
+        super().__init__(image[0], [ch] * 4, 2, conv, pool)
         self.l5 = linear(ch, 1)
         init_glorot_uniform(self.l5)
 
     def features(self, x: Tensor) -> Tensor:
         """x (N, C, H, W) -> what l5 sees (N, ch)."""
-        return self.pool(F.relu(self.blocks(x)))
+        return super().forward(x)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W) -> logits (N, 1); y is not used."""

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganlib.common.labels import ClassEmbedding, look_up
 from ganlib.common.override import override
 
 SN_EPS = 1e-12
@@ -87,7 +88,25 @@ class SNLinear(nn.Linear):
         return F.linear(input, _normalized(self), self.bias)
 
 
-SNLayer = SNConv2d | SNLinear
+class SNEmbedding(ClassEmbedding):
+    """A vector for each class; the (num_embeddings, embedding_dim) matrix of all has spectral norm
+    1. u, of num_embeddings, as in SNConv2d.
+    """
+
+    u: Tensor
+    sigma: Tensor | None
+
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        super().__init__(num_embeddings, embedding_dim)
+        self.register_buffer("u", torch.randn(num_embeddings))
+        self.register_buffer("sigma", None, persistent=False)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """int64 (N,) or float (N, num_embeddings) -> (N, embedding_dim)."""
+        return look_up(_normalized(self), y)
+
+
+SNLayer = SNConv2d | SNLinear | SNEmbedding
 
 
 def _normalized(layer: SNLayer) -> Tensor:

@@ -10,13 +10,14 @@ if __name__ == "evaluation":  # two modules of one file would hold two classes o
 
 if TYPE_CHECKING:
     from ganlib.evaluation.evaluate import Evaluator, score
+    from ganlib.evaluation.origin import Origin
     from ganlib.evaluation.protocol import Protocol, Score, differences
-    from ganlib.evaluation.report import Evaluation, Origin
+    from ganlib.evaluation.report import Evaluation
 
 _HOME = {
     "Evaluation": "ganlib.evaluation.report",
     "Evaluator": "ganlib.evaluation.evaluate",
-    "Origin": "ganlib.evaluation.report",
+    "Origin": "ganlib.evaluation.origin",
     "Protocol": "ganlib.evaluation.protocol",
     "Score": "ganlib.evaluation.protocol",
     "differences": "ganlib.evaluation.protocol",

@@ -1,4 +1,6 @@
-"""Arrays of images in .npy and .npz files, looked at before any memory is asked for."""
+"""Arrays of images in .npy and .npz files, and their labels, looked at before any memory is asked
+for.
+"""
 
 import zipfile
 from math import prod
@@ -13,6 +15,8 @@ from ganlib.common.datasets._memory import GIB, available_memory
 from ganlib.common.errors import UserError, one_line
 
 TYPES = (np.uint8, np.float16, np.float32, np.float64)
+LABELS = "labels.npy"
+"""The member of an .npz file that np.savez(..., labels=y) makes."""
 VERSION = (1, 0)
 """Of plain numbers; only a later one can ask for more memory than 64 KiB for its header."""
 
@@ -35,6 +39,21 @@ def open_array(path: Path) -> NDArray[Any]:
     except Exception as error:  # NumPy and zipfile have many names for a file that is not right
         why = one_line(error) or type(error).__name__
         raise UserError(f"{path} cannot be read as an array of images: {why}.") from error
+
+
+def open_labels(path: Path, n: int) -> NDArray[Any] | None:
+    """The array `labels` of an .npz file, int64 (n,); None if there is none of n integers."""
+    if path.suffix.lower() != ".npz":
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(LABELS) as content:
+            shape, dtype = _header(content)
+            if shape != (n,) or dtype.kind not in "iu":
+                return None
+            content.seek(0)
+            return npy.read_array(content, allow_pickle=False).astype(np.int64)
+    except Exception:  # NumPy and zipfile have many names for a file that is not right
+        return None
 
 
 def _npy(path: Path, file: IO[bytes]) -> NDArray[Any]:

@@ -28,15 +28,20 @@ class Layer(NamedTuple):
 @dataclass(frozen=True)
 class Kind:
     """One such classifier. name: the extractor's and the weights'. dataset: what it was trained on,
-    whose images are (channels, side, side) and of n_classes classes.
+    whose images are (channels, side, side) and of these classes.
     """
 
     name: str
     dataset: str
     channels: int
     side: int
-    n_classes: int
+    classes: tuple[str, ...]
     layers: tuple[Layer, ...]
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes it tells."""
+        return len(self.classes)
 
     @property
     def n_features(self) -> int:
@@ -60,7 +65,7 @@ class Classifier(nn.Module):
     def __init__(self, kind: Kind) -> None:
         super().__init__()
         before = (kind.channels, *(layer.channels for layer in kind.layers))
-        layers = [_layer(n, layer) for n, layer in zip(before, kind.layers, strict=False)]
+        layers = [conv_layer(n, layer) for n, layer in zip(before, kind.layers, strict=False)]
         self.body = nn.Sequential(*(module for layer in layers for module in layer))
         self.head = nn.Linear(kind.n_features, kind.n_classes)
 
@@ -88,7 +93,8 @@ def fit(kind: Kind, x: Tensor) -> Tensor:
     return F.interpolate(x, (kind.side, kind.side), mode="bilinear", antialias=True)
 
 
-def _layer(before: int, layer: Layer) -> list[nn.Module]:
+def conv_layer(before: int, layer: Layer) -> list[nn.Module]:
+    """A convolution, batch normalisation and a ReLU."""
     after, kernel, stride = layer
     conv = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False)
     return [conv, nn.BatchNorm2d(after), nn.ReLU()]

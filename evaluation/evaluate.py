@@ -1,20 +1,23 @@
 """Scores of a stream of images against real ones, each stamped with its protocol."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganlib.common.data import Images
 from ganlib.common.errors import UserError
 from ganlib.evaluation.blocks import Batch, Block, Range, as_block, blocks, rescale
 from ganlib.evaluation.features import Extractor, arithmetic, make_extractor
 from ganlib.evaluation.metric import METRICS, check_needs, find_metrics
 from ganlib.evaluation.moments import exact_device
-from ganlib.evaluation.onepass import Keep, OnePass
+from ganlib.evaluation.onepass import FOREVER, Keep, OnePass
+from ganlib.evaluation.origin import Origin
 from ganlib.evaluation.protocol import Score
+from ganlib.evaluation.real import Given, Real, real_sets
 from ganlib.evaluation.references import Progress, Reference, load_reference
-from ganlib.evaluation.report import COUNTS, KEPT, Evaluation, Origin, Report
+from ganlib.evaluation.report import COUNTS, KEPT, Evaluation, Report
 from ganlib.evaluation.scores import nearest
 
 
@@ -22,17 +25,20 @@ class Evaluator:
     """An extractor that stays loaded, and the real images that samples are compared with.
 
     references: uint8 NCHW images by the name of their split, "train" and "test" or one of another
-    name. Their statistics are loaded at first use.
+    name, with their labels if there are some: see real.Real. Their statistics are loaded at first
+    use.
     """
 
-    def __init__(self, extractor: Extractor, references: Mapping[str, Images]) -> None:
+    def __init__(self, extractor: Extractor, references: Mapping[str, Real]) -> None:
         if not references:
             raise UserError("There are no real images to compare with: give a reference.")
-        self.extractor, self.images = extractor, references
+        self.extractor, self.real = extractor, real_sets(references)
+        self.images = {name: data.x for name, data in self.real.items()}
         self.main = "train" if "train" in references else next(iter(references))
         """The split that is not only compared by its moments."""
         self._references: dict[str, Reference] = {}
         self._unseen: Tensor | None = None
+        self._kept: dict[str, Any] = {}
 
     def __call__(
         self,
@@ -56,18 +62,24 @@ class Evaluator:
         that differ.
         """
         find_metrics(metrics)
-        origin = origin or Origin()
+        origin, progress = origin or Origin(), progress or _silent
         if value_range is not None:
             images = _rescaled(images, value_range)
+        given = self.given(origin)
+        images = _renumbered(images, given.renumbering())
         references = {name: self.reference(name, progress) for name in self.images}
-        done = self._pass(images, metrics, n, progress, rank, world)
+        done = self._pass(images, metrics, n, progress, rank, world, given)
         if done.n < 2:
             raise UserError(f"There are {done.n} images to score: at least 2 are needed.")
         if value_range is None and origin.weights == "given":
             _check_range(done)
-        report = Report(done, references, self.main, origin, self.unseen)
+        report = Report(done, references, given, self.unseen, progress, self._kept)
         with arithmetic(self.extractor.device, "float32"):
             return report.all(metrics)
+
+    def given(self, origin: Origin | None = None, labels: Tensor | None = None) -> Given:
+        """What there is for images of this origin, the first of which have these labels."""
+        return Given(self.extractor, self.real, self.main, origin or Origin(), labels)
 
     def reference(self, name: str, progress: Progress | None = None) -> Reference:
         """The statistics of one split; the first time they may have to be computed."""
@@ -97,26 +109,27 @@ class Evaluator:
         images: Iterable[Batch],
         metrics: Sequence[str],
         n: int | None,
-        progress: Progress | None,
+        progress: Progress,
         rank: int,
         world: int,
+        given: Given,
     ) -> OnePass:
         bounds = {count for counts in COUNTS.values() for count in counts}
         keep, own = _kept(metrics), find_metrics(metrics)
         done = OnePass(self.extractor, sorted(bounds), keep, rank, world)
         height, width = self.images[self.main].shape[2:]
         for block in _first(blocks(images, (height, width)), n, done):
-            check_needs(own, self.extractor, block.labels is not None)
+            if done.n == 0:
+                check_needs(own, replace(given, labels=block.labels))
             done.add(block.images, block.labels)
-            if progress is not None:
-                progress("samples", done.n * world, n)
+            progress("samples", done.n * world, n)
         done.finish()
         return done
 
 
 def score(
     images: Iterable[Batch],
-    reference: Mapping[str, Images] | Images,
+    reference: Mapping[str, Real] | Real,
     metrics: Sequence[str] = METRICS,
     extractor: str | Extractor = "inception",
     *,
@@ -128,7 +141,8 @@ def score(
 ) -> dict[str, Score]:
     """Scores by name of batches NCHW, uint8 or float in [-1, 1], or of pairs of such and labels.
 
-    reference: uint8 NCHW images, or several such by the names of their splits: "train", "test".
+    reference: uint8 NCHW images, pairs of such and labels, or several of these by the names of
+    their splits: "train", "test".
     value_range: of floats, (0, 1) for instance; if it is not given, floats with no value below 0
     are refused. Whoever scores often keeps an Evaluator.
     """
@@ -148,6 +162,7 @@ def _kept(metrics: Sequence[str]) -> Keep:
     }
     if {"kid", "prdc", "duplicates"} & set(metrics):
         most["features"] = max(KEPT, most["features"])
+    most["labels"] = FOREVER  # eight bytes each, and they tell the proportions of the classes
     if "is" in metrics:
         most["logits"] = max(most["logits"], *COUNTS["train"])
     return Keep(**most)
@@ -156,6 +171,22 @@ def _kept(metrics: Sequence[str]) -> Keep:
 def _rescaled(images: Iterable[Batch], value_range: Range) -> Iterator[Block]:
     for block in map(as_block, images):
         yield block._replace(images=rescale(block.images, value_range))
+
+
+def _renumbered(images: Iterable[Batch], table: Tensor | None) -> Iterable[Batch]:
+    """With the labels that the table has at the places of theirs."""
+    if table is None:
+        return images
+    return (_with_labels(block, table) for block in map(as_block, images))
+
+
+def _with_labels(block: Block, table: Tensor) -> Block:
+    y = block.labels
+    return block if y is None else block._replace(labels=table.to(y.device)[y])
+
+
+def _silent(what: str, done: int, total: int | None) -> None:
+    """A Progress that nobody sees."""
 
 
 def _check_range(done: OnePass) -> None:

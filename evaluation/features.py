@@ -47,13 +47,15 @@ class Extractor:
     """A fixed network; the same uint8 images always give the same features.
 
     name: as registered. digest: SHA-256 of its weights, hexadecimal. n_features: D of the pool
-    features. n_classes: K of the logits, 0 for none. device: where both come out.
+    features. n_classes: K of the logits, 0 for none. classes: what those classes are called, if
+    they are a data set's. device: where both come out.
     """
 
     name: str
     digest: str
     n_features: int
     n_classes: int = 0
+    classes: tuple[str, ...] = ()
     device: torch.device
     options: Options = Options()
 

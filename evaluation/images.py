@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,26 +13,33 @@ from torch import Tensor
 from ganlib.common.errors import UserError
 from ganlib.common.paths import expand
 from ganlib.common.sources import HDF5, open_stream
-from ganlib.evaluation.arrays import open_array
-from ganlib.evaluation.blocks import BEYOND, BLOCK, Range, rescale
+from ganlib.evaluation.arrays import open_array, open_labels
+from ganlib.evaluation.blocks import BEYOND, BLOCK, Batch, Block, Range, rescale
 
 CHANNELS = (1, 3)
 ARRAYS = (".npz", ".npy")
 
 
-def open_images(
-    path: Path, split: str = "train", value_range: Range | None = None
-) -> Iterator[Tensor]:
-    """Batches NCHW, uint8 or float in [-1, 1], of a folder, an .npz, .npy or .h5 file, or of a data
-    set by its name.
+class Pictures(NamedTuple):
+    """batches: of images NCHW, uint8 or float in [-1, 1], with their labels if there are some.
+    classes: what the labels' classes are called, () if they are numbers.
+    """
+
+    batches: Iterator[Batch]
+    classes: tuple[str, ...] = ()
+
+
+def open_images(path: Path, split: str = "train", value_range: Range | None = None) -> Pictures:
+    """What a folder, an .npz, .npy or .h5 file holds, or a data set by its name.
 
     A folder's images must be squares of one size: nothing is resized here. Of an .npz file the
-    first array with four dimensions is taken, NHWC or NCHW. value_range: of an array of floats;
+    first array with four dimensions is taken, NHWC or NCHW, and `labels`, integers (N,).
+    value_range: of an array of floats;
     without it, UserError for one that does not look like [-1, 1]. UserError if there are no images.
     """
     path = expand(path)
     if path.suffix.lower() in ARRAYS:
-        return _batches(path, value_range)
+        return Pictures(_batches(path, value_range))
     if value_range is not None:
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if path.is_file() and path.suffix.lower() not in HDF5:
@@ -40,25 +47,28 @@ def open_images(
     return _streamed(path, split)
 
 
-def _streamed(path: Path, split: str) -> Iterator[Tensor]:
+def _streamed(path: Path, split: str) -> Pictures:
     stream = open_stream(str(path), split=split)
     size = stream.provenance.get("size", "as in the files") if path.is_dir() else ""
     if size and size != "as in the files":
         raise UserError(
             f"The images in {path} are not squares of one size: bring them all to one size first."
         )
-    return (block.x for block in stream.blocks)
+    return Pictures((Block(block.x, block.y) for block in stream.blocks), stream.classes)
 
 
-def _batches(path: Path, value_range: Range | None) -> Iterator[Tensor]:
+def _batches(path: Path, value_range: Range | None) -> Iterator[Batch]:
     array = open_array(path)
     _check_range(path, array, value_range)
     if array.shape[1] not in CHANNELS and array.shape[3] in CHANNELS:
         array = array.transpose(0, 3, 1, 2)
-    batches = (torch.from_numpy(part.copy()) for part in _parts(array))
-    return (
-        batches if value_range is None else map(partial(rescale, value_range=value_range), batches)
-    )
+    batches: Iterator[Tensor] = (torch.from_numpy(part.copy()) for part in _parts(array))
+    if value_range is not None:
+        batches = map(partial(rescale, value_range=value_range), batches)
+    labels = open_labels(path, len(array))
+    if labels is None:
+        return batches
+    return map(Block, batches, map(torch.from_numpy, _parts(labels)))
 
 
 def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:

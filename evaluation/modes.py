@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import Mixture
+from ganlib.evaluation.origin import Origin
 from ganlib.evaluation.protocol import Protocol, Score
-from ganlib.evaluation.report import Origin
 from ganlib.evaluation.versions import versions
 
 SCORES = ("modes", "high_quality", "reverse_kl")

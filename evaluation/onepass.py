@@ -17,11 +17,12 @@ FOREVER = 2**62
 
 
 class Keep(NamedTuple):
-    """Of how many of the first images features, logits and labels are kept."""
+    """Of how many of the first images features and logits, labels, and the images are kept."""
 
     features: int = 0
     logits: int = 0
     labels: int = 0
+    images: int = 0
 
 
 class OnePass:
@@ -52,12 +53,17 @@ class OnePass:
         self._features: list[tuple[int, Tensor]] = []
         self._logits: list[tuple[int, Tensor]] = []
         self._labels: list[tuple[int, Tensor]] = []
+        self._images: list[tuple[int, Tensor]] = []
+        self.labelled = 0
+        """How many images came with a label."""
+        self._shape = [0, 0, 0]
 
     def add(self, x: Tensor, labels: Tensor | None = None) -> None:
         """Take in this rank's next block (BLOCK, C, H, W), uint8 or float in [-1, 1], and what its
         images were asked for, int64 (BLOCK,); only the very last is shorter.
         """
-        pool, logits = self.extractor(as_uint8(x))
+        pixels = as_uint8(x)
+        pool, logits = self.extractor(pixels)
         if x.dtype == torch.uint8:
             self.given += len(x)
         else:
@@ -71,17 +77,23 @@ class OnePass:
         _keep(self._features, start, pool, self.keep.features)
         _keep(self._logits, start, logits, self.keep.logits)
         _keep(self._labels, start, labels, self.keep.labels)
+        _keep(self._images, start, pixels, self.keep.images)
+        self.labelled += 0 if labels is None else len(labels)
+        _, *self._shape = x.shape
         self.n += len(x)
         self.position += self.world * BLOCK
 
     def finish(self) -> None:
         """Bring together what all ranks took in."""
-        counts = torch.zeros(self.world, 5, dtype=torch.int64, device=self.extractor.device)
-        own = [self.n, self._end, self.given, self.rounded, self.negative]
-        counts[self.rank] = torch.tensor(own)
+        sums = [self.n, self.given, self.rounded, self.negative, self.labelled]
+        own, k = torch.tensor([*sums, self._end, *self._shape]), len(sums)
+        counts = own.new_zeros(self.world, len(own)).to(self.extractor.device)
+        counts[self.rank] = own
         self._all_reduce(counts)
-        self.n, _, self.given, self.rounded, self.negative = counts.sum(0).tolist()
-        if int(counts[:, 1].max()) != self.n:
+        sums = counts[:, :k].sum(0).tolist()
+        self.n, self.given, self.rounded, self.negative, self.labelled = sums
+        end, *self._shape = counts[:, k:].amax(0).tolist()
+        if end != self.n:
             raise ValueError("the ranks were not given every block of the stream once")
         if self.given and self.rounded:
             raise UserError("Some ranks were given uint8 and some floats: give all the same.")
@@ -118,6 +130,11 @@ class OnePass:
         """int64 (min(n, keep.labels),), in the order of the stream; all images had some."""
         n = min(self.n, self.keep.labels)
         return self._gather(self._labels, torch.zeros(n, dtype=torch.int64))
+
+    def images(self) -> Tensor:
+        """uint8 (min(n, keep.images), C, H, W), in the order of the stream."""
+        n = min(self.n, self.keep.images)
+        return self._gather(self._images, torch.zeros(n, *self._shape, dtype=torch.uint8))
 
     def _gather(self, parts: list[tuple[int, Tensor]], zeros: Tensor) -> Tensor:
         """All ranks' rows, each at its place; the others of a rank are zero and so may be added."""

@@ -74,27 +74,33 @@ def differences(a: Protocol, b: Protocol) -> list[str]:
 
 @dataclass(frozen=True)
 class Score:
-    """One number, its spread (over splits or subsets) if it has one, and how it was obtained."""
+    """One number, its spread (over splits or subsets) if it has one, and how it was obtained.
+
+    more: plain values to read it by, as "by_class", its value for each class, and "real", what real
+    images reach.
+    """
 
     name: str
     value: float
     std: float | None
     protocol: Protocol
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain types: value, std, protocol and its hash."""
+        """As plain types: value, std, protocol and its hash, and more if there is more."""
         return {
             "value": self.value,
             "std": self.std,
             "protocol": self.protocol.to_dict(),
             "hash": self.protocol.hash,
+            **({"more": dict(self.more)} if self.more else {}),
         }
 
     @classmethod
     def from_dict(cls, name: str, record: Mapping[str, Any]) -> "Score":
         """What to_dict gave; the hash is computed anew."""
         protocol = Protocol.from_dict(record["protocol"])
-        return cls(name, record["value"], record["std"], protocol)
+        return cls(name, record["value"], record["std"], protocol, record.get("more", {}))
 
 
 def _deciding(protocol: Protocol) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +12,10 @@ from ganlib.common.errors import UserError
 from ganlib.evaluation.metric import METRICS, Metric, Seen, Value, find_metrics
 from ganlib.evaluation.moments import Moments, exact_device
 from ganlib.evaluation.onepass import OnePass
+from ganlib.evaluation.proportions import proportions
 from ganlib.evaluation.protocol import Plain, Protocol, Score
-from ganlib.evaluation.references import Reference
+from ganlib.evaluation.real import Given
+from ganlib.evaluation.references import Progress, Reference
 from ganlib.evaluation.scores import (
     Nearest,
     density_coverage,
@@ -33,20 +36,6 @@ SPLITS, SUBSETS, SUBSET_SIZE, SUBSET_SEED, K_PRECISION, K_DENSITY = 10, 100, 100
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where generated images come from, for the protocol.
-
-    weights: "ema", "raw", or "given" where images are all that is known; bn_mode: "running",
-    "standing:N", "batch" or "given"; truncation: None for none; seed: of the samples.
-    """
-
-    weights: str = "given"
-    bn_mode: str = "given"
-    truncation: float | None = None
-    seed: int | None = None
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """scores: by name. nearest: for each of the first samples its nearest training image (by its
     number in the training split) and the distance; None unless "duplicates" was asked for.
@@ -59,29 +48,33 @@ class Evaluation:
 class Report:
     """The scores of one finished pass.
 
-    main: the split of `references` that single images are compared with. unseen: float64 distances
-    to its nearest image of real images that are not in it, asked for only where needed.
+    references: the real images' statistics by the name of their split. unseen: float64 distances to
+    the nearest image of the main split of real images that are not in it, asked for only where
+    needed. progress, kept: see Seen.
     """
 
     def __init__(
         self,
         done: OnePass,
         references: Mapping[str, Reference],
-        main: str,
-        origin: Origin,
+        given: Given,
         unseen: Callable[[], Tensor],
+        progress: Progress,
+        kept: dict[str, Any],
     ) -> None:
-        self.done, self.references, self.main = done, references, references[main]
+        self.done, self.references, self.main = done, references, references[given.main]
+        self.given, self.progress, self.kept = given, progress, kept
         self.extractor, self.unseen = done.extractor, unseen
         self.device = exact_device(done.extractor.device)
-        facts = dict(self.extractor.describe())
+        facts, origin = dict(self.extractor.describe()), given.origin
+        self.labels = self._labels()
         self.base = Protocol(
             extractor=self.extractor.name,
             extractor_digest=self.extractor.digest,
             resize=facts.pop("resize"),
             precision=facts.pop("precision"),
             n_generated=done.n,
-            settings={**facts},
+            settings={**facts, **self.labels},
             rounding=done.rounding,
             weights=origin.weights,
             bn_mode=origin.bn_mode,
@@ -170,16 +163,27 @@ class Report:
             "features": self.done.features,
             "logits": self.done.logits,
             "labels": self.done.labels,
+            "images": self.done.images,
         }
         rows = {need: kept[need]()[: metric.n].to(self.device) for need in metric.needs}
-        n = min(metric.n, self.done.n)
-        found = metric.compute(Seen(n, self.done.n, rows, self.references, self.main))
-        for called, given in found.items():
+        n, total = min(metric.n, self.done.n), self.done.n
+        seen = Seen(
+            n, total, rows, self.references, self.main, self.given, self.progress, self.kept
+        )
+        for called, given in metric.compute(seen).items():
             value = given if isinstance(given, Value) else Value(given)
-            reference = None if value.reference is None else self.references[value.reference]
-            settings = {**value.settings, "metric": name}
-            called += self.extractor.suffix
-            self._add(called, n, reference, float(value.value), value.std, **settings)
+            self._add_value(called, n, replace(value, settings={**value.settings, "metric": name}))
+
+    def _labels(self) -> dict[str, Plain]:
+        """What the protocol of every score says of the labels that a generator was asked for: that
+        some are more frequent than among the real images, if so.
+        """
+        given, main = self.given, self.given.real[self.given.main]
+        asked = self.done.labelled and given.origin.weights != "given"
+        if not asked or given.strangers or main.y is None:
+            return {}
+        kind, _ = proportions(self.done.labels(), main.y, len(main.classes))
+        return {} if kind == "marginal" else {"labels": kind}
 
     def _unseen_fields(self, n: int) -> dict[str, Plain]:
         """Which images the n unseen ones are, where they are none of the main split's."""
@@ -203,21 +207,37 @@ class Report:
         **settings: Plain,
     ) -> None:
         """One score of n images; `name` is completed by n and the reference."""
-        protocol = replace(self.base, n_generated=n, settings={**self.base.settings, **settings})
+        few = reference is not None and self._deficient(n, reference.n)
         frechet = name == self.extractor.score_name
+        where = None if reference is None else reference.name
+        given = Value(value, std, where, settings, rank_deficient=frechet and few)
+        self._score(name, n, given, self.base)
+
+    def _add_value(self, name: str, n: int, value: Value) -> None:
+        """The same of what a metric's file gives."""
+        by = value.instrument
+        if by is None:
+            self._score(name + self.extractor.suffix, n, value, self.base)
+        else:
+            base = replace(self.base, **asdict(by), settings=self.labels)
+            self._score(name, n, value, base)
+
+    def _score(self, name: str, n: int, value: Value, base: Protocol) -> None:
+        protocol = replace(base, n_generated=n, settings={**base.settings, **value.settings})
         name += label(n)
-        if reference is not None:
+        if value.reference is not None:
+            reference = self.references[value.reference]
             name += f"-{reference.name}"
             protocol = replace(
                 protocol,
                 reference=reference.name,
                 n_reference=reference.n,
                 reference_digest=reference.digest,
-                rank_deficient=frechet and self._deficient(n, reference.n),
+                rank_deficient=value.rank_deficient,
             )
         if name in self.scores:
             raise UserError(f"Two metrics give a score '{name}': rename it in one of them.")
-        self.scores[name] = Score(name, value, std, protocol)
+        self.scores[name] = Score(name, float(value.value), value.std, protocol, value.more)
 
     def _deficient(self, *numbers: int) -> bool:
         # of n vectors n - 1 are free once their mean is known

@@ -194,8 +194,10 @@ class RunConfig(_Strict):
     """Iterations between evaluations, of which the last is at the end; 0 for none."""
     evaluation_images: Annotated[int, BeforeValidator(_no_bool), Field(ge=2)] = 10_000
     """Samples to score in an evaluation."""
-    metrics: str = "is,fid"
-    """What to score while training, of is, fid, kid, prdc, duplicates and a plugin's own."""
+    metrics: str | None = None
+    """What to score while training, of is, fid, kid, prdc, duplicates, by class intra, class_pr,
+    class_accuracy and cas, and a plugin's own; default is,fid and of a method that is told labels
+    intra,class_accuracy too."""
     extractor: str | None = None
     """The features to score in; default the bundled data's own (fashion, emoji), else inception."""
     inception_weights: Path | None = None

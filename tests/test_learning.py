@@ -62,6 +62,14 @@ FASTER: dict[str, dict[str, Any]] = {
         "lambda_k": 0.003,
         "max_iter": 4000,  # its balance starts at k = 0 and is slow
     },
+    "cgan": {
+        "architecture": "quick",
+        "optimizer": "adam",
+        "adam_alpha": 5e-4,
+        "adam_beta1": 0.5,
+        "adam_beta2": 0.999,
+        "lr_divisor": 1.0,
+    },
     "dfm": {"adam_alpha": 5e-4},
     "gan": {"max_iter": 3000},  # its authors' gradient descent is slower than Adam
     "improved_gan": {"adam_alpha": 1e-3, "lr_decay": "none", "max_iter": 1200},

@@ -11,6 +11,8 @@ _METRICS = {
     "kid": "kid|kd",
     "prdc": "precision|recall|density|coverage",
     "duplicates": "duplicates|nearest",
+    "class_pr": "class-precision|class-recall",
+    "class_accuracy": "class-accuracy",
 }
 """The beginnings of what a metric's scores are called, where it is not the metric's own name."""
 

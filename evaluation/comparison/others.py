@@ -75,7 +75,7 @@ def _alike(name: str, score: Recorded, runs: Sequence[Run]) -> Recorded:
     if len(fitting) != 1:
         return score
     ((key, protocol),) = fitting.items()
-    return Recorded(score.value, protocol, key)
+    return replace(score, protocol=protocol, hash=key)
 
 
 def _told(score: Recorded) -> dict[str, Any]:

@@ -182,7 +182,22 @@ def recorded(given: Any) -> Recorded | None:
         raise ValueError
     if not is_number(given["value"]):
         return None
-    return Recorded(float(given["value"]), given.get("protocol") or {}, given["hash"])
+    more = given.get("more")
+    real = more.get("real") if isinstance(more, dict) else None
+    protocol = given.get("protocol") or {}
+    return Recorded(
+        float(given["value"]), protocol, given["hash"], _by_class(more), _by_class(real)
+    )
+
+
+def _by_class(more: Any) -> dict[str, float]:
+    """What is kept beside a score for each class; whatever else stands there is of no use."""
+    rows = more.get("by_class") if isinstance(more, dict) else None
+    return {
+        name: float(row["value"])
+        for name, row in (rows.items() if isinstance(rows, dict) else ())
+        if isinstance(row, dict) and is_number(row.get("value"))
+    }
 
 
 def _is_mapping(value: Any) -> bool:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,11 +16,17 @@ MEASURED = ("images", "seconds", "images_per_second")
 
 @dataclass(frozen=True)
 class Recorded:
-    """A score as a file has it; two may share a column only if their hashes are equal."""
+    """A score as a file has it; two may share a column only if their hashes are equal.
+
+    by_class: its value for each class, if it has some. real: the same of real images, in their
+    place.
+    """
 
     value: float
     protocol: dict[str, Any]
     hash: str
+    by_class: Mapping[str, float] = field(default_factory=dict)
+    real: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

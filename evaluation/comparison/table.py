@@ -8,9 +8,13 @@ from typing import Any
 from ganlib.evaluation.comparison.runs import Evaluation, Run
 
 _BETTER = {
-    "lower": re.compile(r"(fd|fid|kd|kid|duplicates?|reverse_kl)(?![a-z])", re.IGNORECASE),
+    "lower": re.compile(
+        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl)(?![a-z])", re.IGNORECASE
+    ),
     "higher": re.compile(
-        r"(is|precision|recall|density|coverage|modes|high_quality)(?![a-z])", re.IGNORECASE
+        r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|modes|high_quality)"
+        r"(?![a-z])",
+        re.IGNORECASE,
     ),
 }
 _ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}

@@ -18,6 +18,7 @@ class Classified(Extractor):
         self, kind: Kind, network: Classifier, digest: str, device: torch.device, options: Options
     ) -> None:
         self.name, self.n_features, self.n_classes = kind.name, kind.n_features, kind.n_classes
+        self.classes = kind.classes
         self.kind, self.digest, self.device, self.options = kind, digest, device, options
         self.network = place(network, device, options)
 

@@ -14,7 +14,17 @@ EMOJI = Kind(
     "emoji",
     channels=3,
     side=64,
-    n_classes=9,
+    classes=(
+        "Smileys & Emotion",
+        "People & Body",
+        "Animals & Nature",
+        "Food & Drink",
+        "Travel & Places",
+        "Activities",
+        "Objects",
+        "Symbols",
+        "Flags",
+    ),
     layers=(Layer(32, 5, 2), Layer(64, 3, 2), Layer(96, 3, 2), Layer(128, 3, 1)),
 )
 

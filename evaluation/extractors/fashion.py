@@ -14,7 +14,18 @@ FASHION = Kind(
     "fashion_mnist",
     channels=1,
     side=28,
-    n_classes=10,
+    classes=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
     layers=(Layer(32, 5, 2), Layer(64, 3, 1), Layer(64, 3, 2), Layer(128, 3, 1)),
 )
 

@@ -1,1 +1,1 @@
-"""The files of metrics/ in plugin folders are modules of this package; ganlib has none here."""
+"""One file per metric: METRIC; its first lines describe it. Those of plugin folders join it."""

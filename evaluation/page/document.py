@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ganlib.evaluation.comparison.table import Table
+from ganlib.evaluation.page.classes import class_section
 from ganlib.evaluation.page.curves import curve_section
 from ganlib.evaluation.page.details import detail_section
 from ganlib.evaluation.page.markup import e
@@ -50,6 +51,7 @@ def _section(table: Table, alone: bool) -> str:
             "<section>" if alone else f"<section>\n<h2>{e(table.dataset)}</h2>",
             score_table(table),
             *(f"<p>{e(note)}</p>" for note in table.notes),
+            class_section(table),
             curve_section(table),
             sample_section(table),
             detail_section(table),

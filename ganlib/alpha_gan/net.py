@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec
 from ganlib.common.encoders import DCGANEncoder
 from ganlib.common.init import init_he_uniform
-from ganlib.common.layers import LEAK
+from ganlib.common.layers import LEAK, BatchNorm2d
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.net import Architectures, DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
+from ganlib.common.quick import quick_discriminator, quick_generator
 
 
 class AlphaConfig(NetConfig, Protocol):
@@ -28,6 +29,19 @@ def dcgan(config: AlphaConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
+def quick(config: AlphaConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/quick.py; no paper's networks."""
+    enc = quick_discriminator(spec.image, config.width, norm=BatchNorm2d)
+    enc.l4 = nn.Linear(enc.l4.in_features, config.n_hidden)
+    init_he_uniform(enc.l4)
+    return {
+        "enc": enc,
+        "gen": quick_generator(spec.image, config.width, config.n_hidden),
+        "dis": quick_discriminator(spec.image, config.width, norm=BatchNorm2d),
+        "cdis": CodeDiscriminator(config.n_hidden, config.width),
+    }
+
+
 def mlp(config: AlphaConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three hidden layers of 128, for points."""
     return {
@@ -38,7 +52,7 @@ def mlp(config: AlphaConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
-build = Architectures(dcgan=dcgan, mlp=mlp)
+build = Architectures(dcgan=dcgan, quick=quick, mlp=mlp)
 
 
 class CodeDiscriminator(nn.Module):

@@ -23,8 +23,10 @@ LOSSES = {
 class Config(config.AlgorithmConfig):
     """The paper's algorithm, with the loss and lam of victor-shepardson/alpha-GAN for CIFAR-10."""
 
-    architecture: Literal["dcgan", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's 32-pixel networks and an encoder that mirrors; mlp: for points."""
+    architecture: Literal["dcgan", "quick", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's 32-pixel networks and an encoder that mirrors; quick: small, for a
+    CPU; mlp: for points.
+    """
     n_hidden: config.Count = 128
     """Components of z."""
     loss: Literal["softplus", "ratio"] = "softplus"

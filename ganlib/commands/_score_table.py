@@ -50,6 +50,9 @@ def _cells(score: Score) -> tuple[str, ...]:
     against = NOTHING
     if protocol.n_reference is not None:
         against = f"{protocol.reference} ({protocol.n_reference:,})"
+    beside = score.more.get("real")
+    if beside is not None:
+        spread += f" (real images {beside['value']:.4g})"
     mark = " rank_deficient" if protocol.rank_deficient else ""
     value = f"{score.value:.4g}{spread}"
     return score.name, value, f"{protocol.n_generated:,}", against, protocol.hash + mark

@@ -14,7 +14,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.paths import expand, reading
 from ganlib.common.sources import HDF5
 from ganlib.evaluation import Origin
-from ganlib.evaluation.blocks import Batch, Range
+from ganlib.evaluation.blocks import Batch, Range, as_block
 from ganlib.evaluation.images import ARRAYS, open_images
 from ganlib.sampling.model import Model, load
 from ganlib.sampling.sources import give_sources, translates
@@ -89,21 +89,24 @@ def samples(
 def files(path: Path, value_range: Range | None = None) -> Target:
     """The images in a folder or a file; value_range: see open_images."""
     place = expand(path).absolute()  # a folder called as a data set is would be taken for that
+    with reading(path):
+        opened = [open_images(place, value_range=value_range)]
+    classes = opened[0].classes
 
-    def batches() -> Iterator[Tensor]:
-        return open_images(place, value_range=value_range)
+    def batches() -> Iterator[Batch]:
+        return (opened.pop() if opened else open_images(place, value_range=value_range)).batches
 
     def pick(numbers: Sequence[int]) -> Tensor:
         wanted, found, start = set(numbers), dict[int, Tensor](), 0
-        for batch in batches():
-            here = wanted.intersection(range(start, start + len(batch)))
-            found |= {number: batch[number - start] for number in here}
-            start += len(batch)
+        for images, _ in map(as_block, batches()):
+            here = wanted.intersection(range(start, start + len(images)))
+            found |= {number: images[number - start] for number in here}
+            start += len(images)
             if len(found) == len(wanted):
                 break
         return torch.stack([found[number] for number in numbers])
 
-    return Target(path, batches, pick)
+    return Target(path, batches, pick, Origin(classes=classes))
 
 
 def open_target(

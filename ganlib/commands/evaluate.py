@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ganlib.commands._targets import Target, Weights
     from ganlib.evaluation import Evaluation, Evaluator
     from ganlib.evaluation.features import Options, Precision
+    from ganlib.evaluation.real import Given
 
 RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0), "0,255": (0.0, 255.0)}
 
@@ -30,6 +31,7 @@ class Asked:
     """The options of the command line."""
 
     metrics: str | None
+    cas: bool
     reference: str | None
     dataset: str | None
     size: int | None
@@ -60,8 +62,14 @@ class Asked:
 @click.option(
     "--metrics",
     metavar="NAME,...",
-    help="Of is, fid, kid, prdc, duplicates and a plugin's own.  [default: all of ganlib's that "
-    "make sense]",
+    help="Of is, fid, kid, prdc, duplicates, by class intra, class_pr and class_accuracy, cas, and "
+    "a plugin's own.  [default: all of ganlib's that make sense, but cas]",
+)
+@click.option(
+    "--cas",
+    is_flag=True,
+    help="Score by a classifier too that is trained on the samples and tested on real images: some "
+    "minutes of a CPU.",
 )
 @click.option(
     "--reference",
@@ -152,7 +160,8 @@ def command(target: Path | None, self_test: bool, **options: Any) -> None:
 
     TARGET is a snapshot file, a run's folder for its newest snapshot (then the scores join its
     scores.jsonl, for `compare`), a folder of images, or an .npz, .npy or .h5 file. Images that come
-    from no run need --dataset or --reference.
+    from no run need --dataset or --reference. Images with labels (`images` and `labels` of an .npz
+    file, subfolders, an .h5 file's) and generators that are told some are scored by class too.
 
     What is scored otherwise than the run scores itself while it trains (fewer images, another seed,
     truncation, other statistics, weights, features or real images) joins the run's trials.jsonl
@@ -198,7 +207,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
 
     from ganlib.commands._score_table import describe, show
     from ganlib.commands._targets import is_run, open_target
-    from ganlib.evaluation.metric import find_metrics
+    from ganlib.evaluation.metric import check_needs, find_metrics
     from ganlib.training.scoring import progress_bar
 
     wanted, device = _metrics(asked), _prepare(asked)
@@ -222,8 +231,9 @@ def _evaluate(path: Path, asked: Asked) -> None:
         if file is not None:
             with output(file):  # a wrong place shows before the work is done
                 pass
-    metrics = wanted or _sensible(evaluator, asked)
-    images = _looked_at(target, evaluator, metrics)
+    given, images = _begun(target, evaluator)
+    metrics = wanted or _sensible(given, asked)
+    check_needs(find_metrics(metrics), given)
     with _told_warnings(), progress_bar(stderr_console()) as progress:
         # what a file holds was looked at when it was opened
         result = evaluator(
@@ -257,16 +267,19 @@ def _metrics(asked: Asked) -> tuple[str, ...] | None:
     names = tuple(name.strip() for name in asked.metrics.split(","))
     if asked.duplicates_picture is not None and "duplicates" not in names:
         names += ("duplicates",)
+    if asked.cas and "cas" not in names:
+        names += ("cas",)
     return names
 
 
-def _sensible(evaluator: "Evaluator", asked: Asked) -> tuple[str, ...]:
-    from ganlib.evaluation.metric import METRICS
+def _sensible(given: "Given", asked: Asked) -> tuple[str, ...]:
+    from ganlib.evaluation.metric import METRICS, labelled_metrics
 
+    names: tuple[str, ...] = METRICS
     # nothing was trained on the test images, so a copy of one is chance
-    if evaluator.main == "test" and asked.duplicates_picture is None:
-        return tuple(name for name in METRICS if name != "duplicates")
-    return METRICS
+    if given.main == "test" and asked.duplicates_picture is None:
+        names = tuple(name for name in METRICS if name != "duplicates")
+    return (*names, *labelled_metrics(given), *(("cas",) if asked.cas else ()))
 
 
 def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
@@ -291,14 +304,13 @@ def _options(asked: Asked) -> "Options":
     return Options(asked.inception_weights, asked.precision, asked.channels_last)
 
 
-def _looked_at(target: "Target", evaluator: "Evaluator", metrics: tuple[str, ...]) -> Iterator[Any]:
-    """All batches; the first one is checked here, before the reference's statistics are computed,
-    which may take an hour.
+def _begun(target: "Target", evaluator: "Evaluator") -> "tuple[Given, Iterator[Any]]":
+    """What there is for these images, and all their batches; the first one is checked here, before
+    the reference's statistics are computed, which may take an hour.
     """
     from itertools import chain
 
-    from ganlib.evaluation.blocks import as_uint8, blocks
-    from ganlib.evaluation.metric import check_needs, find_metrics
+    from ganlib.evaluation.blocks import as_block, as_uint8, blocks
 
     with reading(target.path):
         batches = target.batches()
@@ -308,8 +320,7 @@ def _looked_at(target: "Target", evaluator: "Evaluator", metrics: tuple[str, ...
     height, width = evaluator.images[evaluator.main].shape[2:]
     for block in blocks([first], (height, width)):
         as_uint8(block.images)
-        check_needs(find_metrics(metrics), evaluator.extractor, block.labels is not None)
-    return chain([first], batches)
+    return evaluator.given(target.origin, as_block(first).labels), chain([first], batches)
 
 
 @contextmanager

@@ -1,21 +1,19 @@
 """Walk between samples of a trained generator, or add and subtract them."""
 
 from itertools import chain, zip_longest
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ganlib.commands import _common_options
+from ganlib.commands._classes import NAMES, called
 from ganlib.commands._outputs import check_file, output
 from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from ganlib.sampling.legs import Space
     from ganlib.sampling.model import Model
-    from ganlib.training.series import Series
 
 FRAMES = {".png": 10, ".gif": 30}
 
@@ -25,7 +23,14 @@ FRAMES = {".png": 10, ".gif": 30}
 @click.option(
     "--numbers",
     metavar="I,J,...",
-    help="Walk through the samples with these numbers.  [default: 0,1]",
+    help="Walk through the samples with these numbers.  [default: 0,1, with --classes 0]",
+)
+@click.option("--class", "word", metavar="NAME", help=f"Stay in this class, {NAMES}.")
+@click.option(
+    "--classes",
+    "words",
+    metavar="NAME,NAME,...",
+    help="Walk through these classes at the latents of a sample, of each of --numbers in turn.",
 )
 @click.option(
     "--plus", multiple=True, type=int, metavar="I", help="Add this sample; may be repeated."
@@ -60,10 +65,12 @@ FRAMES = {".png": 10, ".gif": 30}
 def command(
     snapshot: Path,
     numbers: str | None,
+    word: str | None,
+    words: str | None,
     plus: tuple[int, ...],
     minus: tuple[int, ...],
     seed: int,
-    space: str | None,
+    space: "Space | None",
     frames: int | None,
     out: Path | None,
     dataset: str | None,
@@ -77,20 +84,26 @@ def command(
     SNAPSHOT is a snapshot file, or a run's folder for its newest one.
 
     --numbers 3,8,1 goes from sample 3 of --seed over 8 to 1 by spherical interpolation; a class, or
-    the image that a generator translates, changes halfway.
+    the image that a generator translates, changes halfway, and --class keeps to one.
+
+    --classes shirt,boot goes from class to class instead, in equal steps of how much of each the
+    generator is told, at the latents of sample 0.
 
     --plus 3 --minus 5 --plus 8 shows these samples with their signs, and what the sum of their
-    latents looks like, in the class of the first.
+    latents looks like, in the class of the first or in --class.
     """
     place, terms = _common_options.chosen(gpu, device, "cpu"), _interleaved(plus, minus)
     if terms:
         out = out or Path("arithmetic.png")
-        _check_sum(terms, numbers, frames, space, out)
+        _check_sum(terms, (numbers, frames, space, words), out)
     else:
         out = out or Path("interpolation.png")
         check_file(out, tuple(FRAMES), "a .png or a .gif")
-        stops, frames = _stops(numbers or "0,1"), _frames(frames, out)
+        stops, frames = _stops(numbers, through_classes=words is not None), _frames(frames, out)
+    if word is not None and words is not None:
+        raise UserError("--class stays in one class and --classes walks through some: give one.")
 
+    from ganlib.commands._walk import Walk, write_walk
     from ganlib.registry import add_plugins
     from ganlib.sampling.model import load
     from ganlib.sampling.sources import give_sources
@@ -104,12 +117,26 @@ def command(
             "shows what becomes of them."
         )
     give_sources(model.updater, model.settings, dataset, data_root)
+    told = _one(called(model, snapshot, [word])) if word is not None else None
     if terms:
-        _write_sum(model, terms, seed, out)
+        _write_sum(model, terms, seed, out, told)
     else:
         assert frames is not None
-        _write_walk(model, stops, seed, frames, out, space or "z")
+        classes = _several(called(model, snapshot, [words])) if words is not None else []
+        write_walk(model, Walk(stops, seed, frames, space or "z", classes, told), out)
     click.echo(out)
+
+
+def _one(classes: list[int]) -> int:
+    if len(classes) != 1:
+        raise UserError(f"--class names {len(classes)} classes; give one.")
+    return classes[0]
+
+
+def _several(classes: list[int]) -> list[int]:
+    if len(classes) < 2:
+        raise UserError("--classes names fewer than two classes; to stay in one, give --class.")
+    return classes
 
 
 def _interleaved(plus: tuple[int, ...], minus: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -118,26 +145,23 @@ def _interleaved(plus: tuple[int, ...], minus: tuple[int, ...]) -> list[tuple[in
     return [term for term in chain.from_iterable(pairs) if term is not None]
 
 
-def _check_sum(
-    terms: list[tuple[int, int]],
-    numbers: str | None,
-    frames: int | None,
-    space: str | None,
-    out: Path,
-) -> None:
-    if numbers is not None or frames is not None or space is not None:
-        raise UserError("--plus and --minus make a sum: leave --numbers, --frames and --space out.")
+def _check_sum(terms: list[tuple[int, int]], others: tuple[object, ...], out: Path) -> None:
+    if any(other is not None for other in others):
+        raise UserError(
+            "--plus and --minus make a sum: leave --numbers, --frames, --space and --classes out."
+        )
     check_file(out, (".png",), "a .png, which is what a sum is shown in")
     _check_numbers([number for _, number in terms])
 
 
-def _stops(numbers: str) -> list[int]:
+def _stops(numbers: str | None, through_classes: bool) -> list[int]:
+    default, fewest, words = ("0", 1, "one") if through_classes else ("0,1", 2, "two")
     try:
-        stops = [int(number) for number in numbers.split(",")]
+        stops = [int(number) for number in (numbers or default).split(",")]
     except ValueError:
         stops = []
-    if len(stops) < 2:
-        raise UserError(f"--numbers is '{numbers}'; give two or more numbers, such as 3,8,1.")
+    if len(stops) < fewest:
+        raise UserError(f"--numbers is '{numbers}'; give {words} or more numbers, such as 3,8,1.")
     _check_numbers(stops)
     return stops
 
@@ -154,72 +178,16 @@ def _frames(frames: int | None, out: Path) -> int:
     return frames
 
 
-def _write_walk(
-    model: "Model", stops: list[int], seed: int, frames: int, out: Path, space: str
+def _write_sum(
+    model: "Model", terms: list[tuple[int, int]], seed: int, out: Path, told: int | None
 ) -> None:
-    """A row for each leg; or a film of all legs that ends where it began."""
-    from ganlib.common.pictures import frames as films
-    from ganlib.common.pictures import grid, save, save_animation
-
-    if out.suffix.lower() == ".png":
-        strip = grid(_walk(model, stops, seed, frames, space).flatten(0, 1), frames)
-        with output(out):
-            save(strip, out)
-        return
-    closed = stops if stops[0] == stops[-1] else [*stops, stops[0]]
-    # Without the last picture of each leg, which is the first one of the next.
-    film = films(_walk(model, closed, seed, frames, space)[:, :-1].flatten(0, 1))
-    with output(out):
-        save_animation(film, out)
-
-
-def _walk(model: "Model", stops: list[int], seed: int, frames: int, space: str = "z") -> "Tensor":
-    """Images (legs, frames, C, H, W)."""
-    import torch
-
-    from ganlib.sampling.latent import straight, walk
-    from ganlib.training.memory import require
-
-    pictures = (len(stops) - 1) * frames
-    numbers = prod(model.spec.image) + model.updater.shown.n_hidden
-    require(4 * pictures * numbers, "Frames", "give a smaller --frames")
-    series = model.updater.series(seed)
-    z, y = series.latents(stops)
-    if space == "code":
-        path = straight(series.code(z, y), frames)
-    else:
-        path = walk(z, frames, model.updater.shown.latent)
-    if y is not None:
-        second = torch.arange(frames, device=y.device) * 2 >= frames
-        y = torch.stack([torch.where(second, b, a) for a, b in zip(y[:-1], y[1:], strict=True)])
-        y = y.flatten(0, 1)
-    images = _shown(series, path.flatten(0, 1), y, space)
-    return images.reshape(*path.shape[:2], *images.shape[1:])
-
-
-def _shown(series: "Series", path: "Tensor", y: "Tensor | None", space: str) -> "Tensor":
-    """The images (n, C, H, W) of n points on a walk."""
-    import torch
-
-    from ganlib.common.datasets._progress import progress
-
-    show, images, batch_size = series.draw if space == "code" else series.decode, [], 256
-    with progress("decoding", len(path)) as advance:
-        for start in range(0, len(path), batch_size):
-            part = slice(start, start + batch_size)
-            images.append(show(path[part], None if y is None else y[part]).cpu())
-            advance(len(images[-1]))
-    return torch.cat(images)
-
-
-def _write_sum(model: "Model", terms: list[tuple[int, int]], seed: int, out: Path) -> None:
     import torch
 
     from ganlib.common.pictures import frames, save
     from ganlib.sampling.equation import equation
     from ganlib.sampling.latent import signed_sum
 
-    z, y = model.latents([number for _, number in terms], seed)
+    z, y = model.latents([number for _, number in terms], seed, told)
     try:
         total = signed_sum(z, torch.tensor([sign for sign, _ in terms]), model.updater.shown.latent)
     except ValueError:

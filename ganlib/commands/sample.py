@@ -1,28 +1,46 @@
 """Draw images from a trained generator."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import click
 
 from ganlib.commands import _common_options
+from ganlib.commands._classes import NAMES, called
 from ganlib.commands._outputs import check_file, output
 from ganlib.common.errors import UserError
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
+T = TypeVar("T")
+N = 64
 LARGEST_GRID = 4096  # more images are too small to see in one picture, and fill the memory
 KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 
 
 @click.command()
 @click.argument("snapshot", type=click.Path(path_type=Path))
-@click.option("-n", "n", default=64, show_default=True, help="How many images.")
-@click.option("--seed", default=0, show_default=True, help="Image i depends on (seed, i) alone.")
+@click.option(
+    "-n",
+    "n",
+    type=int,
+    help=f"How many images.  [default: {N}, in a grid by class 8 of each]",
+)
+@click.option(
+    "--class",
+    "words",
+    multiple=True,
+    metavar="NAME",
+    help=f"Of this class alone, {NAMES}. Several with commas or repeated: a row of a grid for "
+    "each, else one image of each in turn.  [default: in a grid the first 16, else as in the data]",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Image i, of a grid by class column i, depends on (seed, i) and its class alone.",
+)
 @click.option(
     "-o",
     "--out",
@@ -41,7 +59,8 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @_common_options.plugin_dir
 def command(
     snapshot: Path,
-    n: int,
+    n: int | None,
+    words: tuple[str, ...],
     seed: int,
     out: Path,
     force: bool,
@@ -56,18 +75,25 @@ def command(
 ) -> None:
     """Draw images from a trained generator.
 
-    SNAPSHOT is a snapshot file, or a run's folder for its newest one. An .npz holds `images`, uint8
-    (n, H, W, C), and of a generator of classes `labels`.
+    SNAPSHOT is a snapshot file, or a run's folder for its newest one. A grid of a generator of
+    classes has a row for each, with its name. An .npz holds `images`, uint8 (n, H, W, C), and of
+    such a generator `labels`.
     """
-    _check_numbers(n, batch_size, truncation)
-    _check_out(out, n, force)
+    _check_numbers(N if n is None else n, batch_size, truncation)
+    _check_out(out, force)
+    _check_grid(out, N if n is None else n)
     place = _common_options.chosen(gpu, device, "cpu")
 
+    import torch
+
+    from ganlib.common.class_grid import class_grid
     from ganlib.common.data import POINTS
+    from ganlib.common.pictures import save
     from ganlib.registry import add_plugins
     from ganlib.sampling.image_files import write_array, write_folder, write_grid
     from ganlib.sampling.model import load
     from ganlib.sampling.sources import give_sources
+    from ganlib.training.class_rows import EACH, class_rows, shown_classes
     from ganlib.training.memory import require
 
     for folder in plugin_dir:
@@ -78,6 +104,12 @@ def command(
         raise UserError(
             f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
         )
+    classes = list(dict.fromkeys(called(model, snapshot, words)))
+    shown = shown_classes(model.updater)
+    rows = (classes or shown) if shown and _kind(out) == ".png" else []
+    if n is None:
+        n = EACH * len(rows) if rows else N
+        _check_grid(out, n)
     kept = n if _kind(out) else min(n, batch_size)
     require(
         kept * (4 * prod(model.spec.image) + 4 * model.updater.gen.n_hidden),
@@ -85,15 +117,19 @@ def command(
         f"give a smaller -n{'' if _kind(out) else ' or --batch-size'}",
         place,
     )
-    samples = model.updater.sample(n, seed, batch_size, truncation, statistics=statistics)
-    batches = _watched(samples, n)
+    y = torch.tensor(classes).repeat(-(-n // len(classes)))[:n] if classes else None
+    batches = _watched(model.updater.sample(n, seed, batch_size, truncation, y, statistics), n, len)
     with output(out):
         match _kind(out):
+            case ".png" if rows:
+                series = model.updater.series(seed, truncation, statistics=statistics)
+                drawn = _watched(class_rows(series, rows, n), n, lambda row: len(row[1]))
+                save(class_grid(drawn), out)
             case ".png":
                 write_grid(batches, n, out, model.spec.frames)
             case ".npz":
-                classes = model.updater.config.condition == "labels"
-                _, y = model.latents(list(range(n)), seed) if classes else (None, None)
+                labels = model.updater.config.condition == "labels"
+                _, y = model.latents(list(range(n)), seed, y) if labels else (None, None)
                 write_array(batches, n, y, out)
             case _:
                 write_folder(batches, n, out, model.spec.frames)
@@ -109,13 +145,15 @@ def _check_numbers(n: int, batch_size: int, truncation: float | None) -> None:
         raise UserError(f"--truncation is {truncation:g}; give a number above 0, such as 0.7.")
 
 
-def _check_out(out: Path, n: int, force: bool) -> None:
-    kind = _kind(out)
-    if kind:
+def _check_out(out: Path, force: bool) -> None:
+    if _kind(out):
         check_file(out, (".png", ".npz"), KINDS)
     elif out.is_dir() and any(out.iterdir()) and not force:
         raise UserError(f"{out} holds files already; give --force, or another folder.")
-    if kind == ".png" and n > LARGEST_GRID:
+
+
+def _check_grid(out: Path, n: int) -> None:
+    if _kind(out) == ".png" and n > LARGEST_GRID:
         raise UserError(
             f"{n} images are too many for one picture (at most {LARGEST_GRID}); "
             "give an .npz or a folder as --out."
@@ -127,11 +165,11 @@ def _kind(out: Path) -> str:
     return "" if out.is_dir() and out.suffix.lower() not in (".png", ".npz") else out.suffix.lower()
 
 
-def _watched(batches: Iterator["Tensor"], n: int) -> Iterator["Tensor"]:
-    """The same batches, with a progress bar."""
+def _watched(parts: Iterable[T], n: int, size: Callable[[T], int]) -> Iterator[T]:
+    """The same parts, with a progress bar of the n images that they have."""
     from ganlib.common.datasets._progress import progress
 
     with progress("sampling", n) as advance:
-        for batch in batches:
-            yield batch
-            advance(len(batch))
+        for part in parts:
+            yield part
+            advance(size(part))

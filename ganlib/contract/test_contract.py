@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from ganlib.common.labels import one_hot
+from ganlib.common.layers import evaluating
 from ganlib.contract.explained import lacks
 from ganlib.contract.tape import prepare, record
 from ganlib.registry import algorithms
@@ -216,6 +219,58 @@ def test_passes_over_parts_of_a_batch_stay_one_update(algorithm: str, make_updat
     assert_same(parts.state(), again.state())
     assert parts.images == whole.images
     parts.check_finite()
+
+
+def labels_given(updater: Any) -> dict[str, list[Tensor]]:
+    """What networks will be given, by the network's name, that are numbers of classes."""
+    found: dict[str, list[Tensor]] = {name: [] for name in updater.trained}
+
+    def note(name: str, values: Any) -> None:
+        found[name] += [t for t in values if isinstance(t, Tensor) and t.dtype == torch.int64]
+
+    for name, network in updater.trained.items():
+        network.register_forward_pre_hook(
+            lambda _, args, more, name=name: note(name, [*args, *more.values()]), with_kwargs=True
+        )
+    return found
+
+
+def test_labels_reach_only_a_method_that_asks_for_them(algorithm: str, make_updater: Make) -> None:
+    updater = make_updater(algorithm)
+    given = labels_given(updater)
+    updater.update()
+    asks = updater.config.condition == "labels"
+    assert bool(given["gen"]) == asks
+    assert asks or not any(given.values())
+
+
+def test_labels_matter_to_a_method_that_asks_for_them(algorithm: str, make_updater: Make) -> None:
+    """Of another class are another image, another verdict of a discriminator that is told, and
+    another step of training; and a class is wholly itself where it is one of a mixture.
+    """
+    updater = make_updater(algorithm)
+    if updater.config.condition != "labels":
+        return
+    given, data, n = labels_given(updater), updater.data.data, updater.spec.n_classes
+    for _ in range(2):  # an embedding may start at 0
+        updater.update()
+    x, y = next(updater.data)
+    z, other = updater.gen.make_hidden(len(y)), (y + 1) % n
+    ask = {"gen": lambda y: updater.decode(z, y), "dis": lambda y: updater.dis(x, y)}
+    for name in ask if given.get("dis") else ["gen"]:
+        with evaluating(updater.get_submodule(name)), torch.no_grad():
+            right, wrong, mixed = (ask[name](t) for t in (y, other, one_hot(y, n, z)))
+        assert any(not torch.equal(t, tensors(wrong)[k]) for k, t in tensors(right).items()), name
+        torch.testing.assert_close(mixed, right, rtol=1e-4, atol=1e-5)
+    first, second = (
+        make_updater(algorithm),
+        make_updater(algorithm, data=replace(data, y=data.y.roll(1))),
+    )
+    assert_same(first.state(), second.state())
+    first.update()
+    second.update()
+    moved = second.state()["modules"]
+    assert any(not torch.equal(t, moved[k]) for k, t in first.state()["modules"].items())
 
 
 def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> None:

@@ -5,8 +5,17 @@ from typing import Protocol
 from torch import nn
 
 from ganlib.common.data import DataSpec
+from ganlib.common.init import init_he_uniform
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, DCGANGenerator, NetConfig, WGANDiscriminator, scaled
+from ganlib.common.net import (
+    Architectures,
+    DCGANGenerator,
+    NetConfig,
+    StridedDiscriminator,
+    WGANDiscriminator,
+    scaled,
+)
+from ganlib.common.quick import quick_critic
 
 
 class CramerConfig(NetConfig, Protocol):
@@ -25,10 +34,20 @@ def dcgan(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
+def quick(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/quick.py; no paper's network."""
+    networks = quick_critic(config, spec)
+    dis = networks["dis"]
+    assert isinstance(dis, StridedDiscriminator)
+    dis.l4 = nn.Linear(dis.l4.in_features, config.output_dim)
+    init_he_uniform(dis.l4)
+    return networks
+
+
 def mlp(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three layers of 128, for points: z 128 ~ N(0, 1); no paper's network."""
     dis = MLPDiscriminator(spec.image, config.width, config.output_dim)
     return {"gen": MLPGenerator(spec.image, width=config.width), "dis": dis}
 
 
-build = Architectures(dcgan=dcgan, mlp=mlp)
+build = Architectures(dcgan=dcgan, quick=quick, mlp=mlp)

@@ -13,8 +13,8 @@ from ganlib.common.net import Generator
 class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe, which is the paper's optimizer."""
 
-    architecture: Literal["dcgan", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's networks; mlp: for points."""
+    architecture: Literal["dcgan", "quick", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's networks; quick: small, for a CPU; mlp: for points."""
     output_dim: config.Count = 256
     """Length of the feature vector h(x)."""
     n_dis: config.Count = 5

@@ -19,6 +19,7 @@ from ganlib.common.net import (
     halvings,
     scaled,
 )
+from ganlib.common.quick import quick
 
 
 def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
@@ -67,7 +68,7 @@ def torch_like(image: Shape, widths: list[int]) -> dict[str, nn.Module]:
     }
 
 
-build = Architectures(dcgan=dcgan, radford=radford, torch=torch_, mlp=mlp)
+build = Architectures(dcgan=dcgan, radford=radford, torch=torch_, quick=quick, mlp=mlp)
 
 
 def init_radford(net: nn.Module) -> nn.Module:

@@ -13,9 +13,9 @@ class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe; example_configs/dcgan_celeba.yaml is the paper's."""
 
     learns_in_bf16 = ("dcgan",)
-    architecture: Literal["dcgan", "radford", "torch", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's 32-pixel networks; radford: the paper's, 64 pixels; torch: the co-
-    author's, 64; mlp: small, for points.
+    architecture: Literal["dcgan", "radford", "torch", "quick", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's 32-pixel networks; radford: the paper's, 64 pixels; torch: the
+    co-author's, 64; quick: small, for a CPU; mlp: small, for points.
     """
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:

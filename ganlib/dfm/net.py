@@ -9,7 +9,15 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_lecun_normal, init_normal
 from ganlib.common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d
 from ganlib.common.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, DCGANGenerator, NetConfig, halvings, scaled
+from ganlib.common.net import (
+    Architectures,
+    DCGANGenerator,
+    NetConfig,
+    StridedDiscriminator,
+    halvings,
+    scaled,
+)
+from ganlib.common.quick import quick as quick_networks
 
 
 def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
@@ -23,6 +31,25 @@ def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
+def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/quick.py; no paper's network.
+
+    The last convolution is to 64 channels, which makes features few enough for a dense denoiser,
+    and normalises them as `dcgan` does.
+    """
+    networks = quick_networks(config, spec)
+    dis = networks["dis"]
+    assert isinstance(dis, StridedDiscriminator)
+    last, n = dis.features[-2][0], scaled(64, config.width)
+    n_features = n * dis.l4.in_features // last.out_channels
+    conv = nn.Conv2d(last.in_channels, n, 4, 2, 1)
+    dis.features[-2] = nn.Sequential(conv, BiasBatchNorm2d(n))
+    dis.l4 = nn.Sequential(nn.LeakyReLU(LEAK), nn.Linear(n_features, 1))
+    init_normal(conv, 0.02)
+    init_normal(dis.l4, 0.02)
+    return {**networks, "den": Denoiser(n_features, depth=3)}
+
+
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three layers for z 128 ~ N(0, 1), for x and for the 128 features, which no norm scales."""
     return {
@@ -32,7 +59,7 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
-build = Architectures(dcgan=dcgan, mlp=mlp)
+build = Architectures(dcgan=dcgan, quick=quick, mlp=mlp)
 
 
 class Discriminator(nn.Module):

@@ -17,8 +17,8 @@ from .net import Denoiser, Discriminator
 class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe."""
 
-    architecture: Literal["dcgan", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's networks; mlp: three layers, for points."""
+    architecture: Literal["dcgan", "quick", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's networks; quick: small, for a CPU; mlp: three layers, for points."""
     lam: config.NonNegative = 0.03
     """Weight of the distance between features and denoised features, a mean over the features."""
     sigma: config.NonNegative = 1.0

@@ -16,8 +16,8 @@ LEVEL = 1 / 127.5  # one of the 256 levels of an image in [-1, 1]
 class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe."""
 
-    architecture: Literal["dcgan", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's networks; mlp: for points."""
+    architecture: Literal["dcgan", "quick", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's networks; quick: small, for a CPU; mlp: for points."""
     n_dis: config.Count = 2
     """Discriminator updates per generator update."""
     lam: config.NonNegative = 10.0

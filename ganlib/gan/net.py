@@ -10,6 +10,7 @@ from ganlib.common.init import init_uniform
 from ganlib.common.layers import Maxout
 from ganlib.common.mlp import mlp
 from ganlib.common.net import Architectures, Generator, Latent, NetConfig, scaled
+from ganlib.common.quick import quick
 
 PIECES = 5
 
@@ -48,7 +49,7 @@ def cifar_fc(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
-build = Architectures(mnist=mnist, cifar_fc=cifar_fc, mlp=mlp)
+build = Architectures(mnist=mnist, cifar_fc=cifar_fc, quick=quick, mlp=mlp)
 
 
 def maxout(image: Shape, units: int) -> nn.Sequential:

@@ -1,14 +1,14 @@
 """The first GAN's recipe and training: both networks at once, from the same samples."""
 
-from collections.abc import Hashable
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
 
-from ganlib import config, updater
+from ganlib import config
 from ganlib.common import losses
 from ganlib.common.net import Generator
+
+from .sgd import SGDConfig, SGDUpdater
 
 LOSSES_GEN = {
     "nonsaturating": losses.loss_gen_softplus,
@@ -16,12 +16,12 @@ LOSSES_GEN = {
 }
 
 
-class Config(config.AlgorithmConfig):
+class Config(SGDConfig):
     """The authors' recipe for MNIST; example_configs/gan_cifar10.yaml is theirs for CIFAR-10."""
 
-    architecture: Literal["mnist", "cifar_fc", "mlp"] = "mnist"
+    architecture: Literal["mnist", "cifar_fc", "quick", "mlp"] = "mnist"
     """mnist: the authors' networks for MNIST; cifar_fc: for CIFAR-10, fully connected and 36 times
-    as large; mlp: small, for points.
+    as large; quick: small convolutional ones, for a CPU; mlp: small, for points.
     """
     loss: Literal["nonsaturating", "minimax"] = "nonsaturating"
     """What G descends: nonsaturating, as the authors' code; minimax, as their equation 1."""
@@ -29,62 +29,19 @@ class Config(config.AlgorithmConfig):
     """Algorithm 1's k, the discriminator's steps for each of the generator's. 1: both at once, as
     the authors' code; more: one after the other, each with fresh samples, as the paper prints it.
     """
-    batch_size: config.Count = 100
-    """Images in a batch (of all GPUs together)."""
-    max_iter: config.Count = 125_000
-    """Iterations to train for; 250 passes over 50,000 images, after which momentum is constant."""
-    optimizer: Literal["sgd", "adam"] = "sgd"
-    """sgd: the authors', with lr and momentum; adam: with the settings of its name."""
-    lr: config.Positive = 0.1
-    """SGD's learning rate at the start."""
-    lr_divisor: config.Positive = 1.000004
-    """What each iteration divides the learning rate by."""
-    lr_min: config.NonNegative = 1e-6
-    """SGD's learning rate stays above this."""
-    momentum: config.Rate = 0.5
-    """SGD's momentum at the start."""
-    momentum_end: config.Rate = 0.7
-    """And from iteration momentum_iter on."""
-    momentum_iter: config.Count = 125_000
-    """Iterations in which momentum rises linearly, in steps of 0.01."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The data's own: these networks do not care."""
-        return height, width
+        """The data's own but for `quick`, whose convolutions halve it."""
+        own = self.architecture != "quick"
+        return (height, width) if own else super().image_size(height, width)
 
 
-class Updater(updater.Updater):
+class Updater(SGDUpdater):
     """Section 3 of the paper, Algorithm 1."""
 
     config: Config
     gen: Generator
     dis: nn.Module
-
-    def optimizers(self) -> dict[str, Optimizer]:
-        """SGD or Adam for each network."""
-        if self.config.optimizer == "adam":
-            return super().optimizers()
-        lr, momentum = self.config.lr, self.config.momentum
-        return {
-            "gen": SGD(self.gen.parameters(), lr, momentum, fused=True),
-            "dis": SGD(self.dis.parameters(), lr, momentum, fused=True),
-        }
-
-    def schedule(self, iteration: int) -> dict[str, float]:
-        """The learning rate falls exponentially, to a floor."""
-        now = super().schedule(iteration)
-        lowest = self.config.lr_min / self.config.lr
-        return now | {"lr": now["lr"] * max(self.config.lr_divisor**-iteration, lowest)}
-
-    def phase(self, iteration: int) -> Hashable:
-        """Momentum, a number in the optimizer's work: it rises by 0.01 at a time, because each
-        value has work of its own.
-        """
-        c = self.config
-        if c.optimizer == "adam":
-            return ()
-        share = min(1.0, iteration / c.momentum_iter)
-        return round(c.momentum + share * (c.momentum_end - c.momentum), 2)
 
     def loss_both(self, x_real: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """G's loss as the settings name it, D's (E softplus(-D(x)) + E softplus(D(G(z)))) / 2, and
@@ -106,7 +63,7 @@ class Updater(updater.Updater):
         return LOSSES_GEN[self.config.loss](self.dis(self.gen(z)))
 
     def update_core(self) -> dict[str, Tensor]:
-        self._set_momentum()
+        self.set_momentum()
         return self.at_once() if self.config.n_dis == 1 else self.in_turn()
 
     def at_once(self) -> dict[str, Tensor]:
@@ -129,9 +86,3 @@ class Updater(updater.Updater):
         loss_gen = self.loss_gen(self.hidden(n))
         self.step(gen=loss_gen)
         return {"loss_dis": loss_dis, "loss_gen": loss_gen}
-
-    def _set_momentum(self) -> None:
-        if self.config.optimizer == "sgd":
-            for optimizer in self.optimizer.values():
-                for group in optimizer.param_groups:
-                    group["momentum"] = self.phase(self.iteration)

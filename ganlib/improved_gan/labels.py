@@ -2,6 +2,7 @@
 
 import torch
 
+from ganlib.common.condition import check_labels
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
@@ -14,8 +15,8 @@ def labelled_subset(data: DataSet, n_labels: int, seed: int) -> DataSet:
     The first classes get one more where the number does not divide; a class with too few images
     gives all. UserError if `data` has no labels, or more classes than `n_labels`.
     """
-    if data.y is None:
-        raise UserError(f"This algorithm needs labels and the data set '{data.name}' has none.")
+    check_labels(data)
+    assert data.y is not None
     n_classes = len(data.classes)
     if n_labels < n_classes:
         raise UserError(

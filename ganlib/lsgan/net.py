@@ -19,6 +19,7 @@ from ganlib.common.net import (
     halvings,
     scaled,
 )
+from ganlib.common.quick import quick
 
 
 def cifar(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
@@ -53,7 +54,7 @@ def lsun(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": gen, "dis": dis}
 
 
-build = Architectures(cifar=cifar, lsun=lsun, mlp=mlp)
+build = Architectures(cifar=cifar, lsun=lsun, quick=quick, mlp=mlp)
 
 
 class SceneGenerator(ConvGenerator):

@@ -15,8 +15,10 @@ class Config(config.AlgorithmConfig):
     example_configs/lsgan_lsun_church.yaml has the paper's networks too.
     """
 
-    architecture: Literal["cifar", "lsun", "mlp"] = "cifar"
-    """cifar: chainer-LSGAN's, 32 pixels; lsun: the paper's, 112 pixels; mlp: for points."""
+    architecture: Literal["cifar", "lsun", "quick", "mlp"] = "cifar"
+    """cifar: chainer-LSGAN's, 32 pixels; lsun: the paper's, 112 pixels; quick: small, for a CPU;
+    mlp: for points.
+    """
     a: float = 0.0
     """What D should say of generated images."""
     b: float = 1.0

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.init import init_normal
+from ganlib.common.init import init_he_uniform, init_normal
 from ganlib.common.layers import GaussianNoise, MinibatchDiscrimination
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.net import (
@@ -14,9 +14,11 @@ from ganlib.common.net import (
     DCGANDiscriminator,
     DCGANGenerator,
     NetConfig,
+    StridedDiscriminator,
     scaled,
     unnormalized_std,
 )
+from ganlib.common.quick import quick as quick_networks
 from ganlib.common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
 from ganlib.common.weight_norm import WNLinear, WNMinibatchDiscrimination
 
@@ -65,6 +67,21 @@ def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
+def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/quick.py, without batch normalisation of the
+    features that are compared; no paper's network.
+    """
+    networks = quick_networks(config, spec)
+    dis = networks["dis"]
+    assert isinstance(dis, StridedDiscriminator)
+    last, _, leaky = dis.features[-2]
+    init_he_uniform(last)
+    dis.features[-2] = nn.Sequential(last, leaky)
+    dis.l4 = minibatch_linear(dis.l4.in_features, config)
+    init_normal(dis.l4, 0.02)
+    return networks
+
+
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Small networks for points: common/mlp.py, D with noise on its input like OpenAI's.
 
@@ -78,7 +95,7 @@ def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": MLPGenerator(spec.image, width=config.width), "dis": dis}
 
 
-build = Architectures(dcgan=dcgan, openai=openai, mlp=mlp)
+build = Architectures(dcgan=dcgan, openai=openai, quick=quick, mlp=mlp)
 
 
 def minibatch_linear(n_in: int, config: Config) -> nn.Sequential:

@@ -11,8 +11,9 @@ from ganlib.dcgan import updater
 class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe."""
 
-    architecture: Literal["dcgan", "openai", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's networks; openai: the authors' for CIFAR-10; mlp: small, for points.
+    architecture: Literal["dcgan", "openai", "quick", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's networks; openai: the authors' for CIFAR-10; quick: small, for a
+    CPU; mlp: small, for points.
     """
     n_kernels: config.Count = 100
     """B: how many similarities the discriminator sees beside its features."""

@@ -8,16 +8,19 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_he_uniform
+from ganlib.common.labels import ClassEmbedding
 from ganlib.common.layers import LEAK
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, Generator, NetConfig
+from ganlib.common.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
+from ganlib.common.net import Architectures, Generator, NetConfig, StridedDiscriminator, scaled
+from ganlib.common.quick import quick_critic, quick_generator
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
@@ -57,18 +60,51 @@ class Sizes:
         return float((self.blocks * len(self.widths)) ** -0.25)
 
 
-def residual(sizes: Sizes, config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+class Config(NetConfig, Protocol):
+    """What `build` reads of the settings."""
+
+    @property
+    def labels(self) -> bool: ...
+
+
+def residual(sizes: Sizes, config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """The paper's networks; z 64 ~ N(0, 1)."""
-    sizes = sizes.scaled(config.width)
-    return {"gen": R3Generator(spec.image, sizes), "dis": R3Discriminator(spec.image, sizes)}
-
-
-def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/mlp.py, with as many z as the paper's."""
+    sizes, n = sizes.scaled(config.width), spec.n_classes
+    if not config.labels:
+        return {"gen": R3Generator(spec.image, sizes), "dis": R3Discriminator(spec.image, sizes)}
+    ch = sizes.widths[0]
     return {
-        "gen": MLPGenerator(spec.image, N_HIDDEN, config.width),
-        "dis": MLPDiscriminator(spec.image, config.width),
+        "gen": ToldGenerator(R3Generator(spec.image, sizes, 2 * N_HIDDEN), n),
+        "dis": ToldDiscriminator(R3Discriminator(spec.image, sizes, ch), ch, n),
     }
+
+
+def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Three layers of 128, for points: common/mlp.py, with as many z as the paper's."""
+    image, width, n = spec.image, config.width, spec.n_classes
+    if not config.labels:
+        return {
+            "gen": MLPGenerator(image, N_HIDDEN, width),
+            "dis": MLPDiscriminator(image, width),
+        }
+    ch = scaled(HIDDEN, width)
+    return {
+        "gen": ToldGenerator(MLPGenerator(image, 2 * N_HIDDEN, width), n),
+        "dis": ToldDiscriminator(MLPDiscriminator(image, width, ch), ch, n),
+    }
+
+
+def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/quick.py; no paper's networks."""
+    networks = quick_critic(config, spec)
+    if not config.labels:
+        return networks
+    dis, ch, n = networks["dis"], scaled(HIDDEN, config.width), spec.n_classes
+    assert isinstance(dis, StridedDiscriminator)
+    dis.l4 = nn.Linear(dis.l4.in_features, ch)
+    init_he_uniform(dis.l4)
+    gen = quick_generator(spec.image, config.width, 2 * N_HIDDEN)
+    return {"gen": ToldGenerator(gen, n), "dis": ToldDiscriminator(dis, ch, n)}
 
 
 SMALL = Sizes((256, 256, 128, 64))
@@ -77,6 +113,7 @@ build = Architectures(
     cifar10=partial(residual, Sizes((768, 768, 768, 768))),
     ffhq64=partial(residual, Sizes((768, 768, 768, 768, 384))),
     ffhq256=partial(residual, Sizes((768, 768, 768, 768, 384, 192, 96))),
+    quick=quick,
     mlp=mlp,
 )
 
@@ -149,19 +186,19 @@ class R3Generator(Generator):
     H and W: multiples of sizes.down.
     """
 
-    def __init__(self, image: Shape, sizes: Sizes) -> None:
-        super().__init__(N_HIDDEN, "normal")
+    def __init__(self, image: Shape, sizes: Sizes, n_hidden: int = N_HIDDEN) -> None:
+        super().__init__(n_hidden, "normal")
         channels, height, width = image
         first, last = sizes.widths[0], sizes.widths[-1]
         self.basis = nn.Parameter(torch.randn(first, height // sizes.down, width // sizes.down))
-        self.l0 = linear(N_HIDDEN, first)
+        self.l0 = linear(n_hidden, first)
         layers: list[nn.Module] = stage(first, sizes)
         for small, large in pairwise(sizes.widths):
             layers += [*change(small, large), Up(), *stage(large, sizes)]
         self.layers = nn.Sequential(*layers, conv(last, channels, 1))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, 64) -> images (N, C, H, W); y is not used."""
+        """z (N, n_hidden) -> images (N, C, H, W); y is not used."""
         images: Tensor = self.layers(self.l0(z)[:, :, None, None] * self.basis)
         return images
 
@@ -169,7 +206,7 @@ class R3Generator(Generator):
 class R3Discriminator(nn.Module):
     """The generator's mirror image: 1x1, stages of blocks, one number for each channel, linear."""
 
-    def __init__(self, image: Shape, sizes: Sizes) -> None:
+    def __init__(self, image: Shape, sizes: Sizes, n_out: int = 1) -> None:
         super().__init__()
         channels, height, width = image
         first, last = sizes.widths[0], sizes.widths[-1]
@@ -179,11 +216,41 @@ class R3Discriminator(nn.Module):
         bottom = (height // sizes.down, width // sizes.down)
         basis = initialised(nn.Conv2d(first, first, bottom, groups=first, bias=False))
         self.features = nn.Sequential(*layers, *stage(first, sizes), basis, nn.Flatten())
-        self.l1 = linear(first, 1)
+        self.l1 = linear(first, n_out)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """x (N, C, H, W) -> logits (N, 1); y is not used."""
+        """x (N, C, H, W) -> logits (N, n_out); y is not used."""
         logits: Tensor = self.l1(self.features(x))
+        return logits
+
+
+class ToldGenerator(Generator):
+    """Gives `gen` a vector of the class, as long as z, behind z."""
+
+    def __init__(self, gen: Generator, n_classes: int) -> None:
+        super().__init__(N_HIDDEN, "normal")
+        self.gen = gen
+        self.classes = ClassEmbedding(n_classes, N_HIDDEN)
+        nn.init.normal_(self.classes.weight, 0.0, n_classes**-0.5)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 64) and y, int64 (N,) or float (N, n_classes) -> images (N, C, H, W)."""
+        images: Tensor = self.gen(torch.cat((z, self.classes(y)), 1))
+        return images
+
+
+class ToldDiscriminator(nn.Module):
+    """The inner product of what `dis` makes of an image, (N, n_out), and a vector of the class."""
+
+    def __init__(self, dis: nn.Module, n_out: int, n_classes: int) -> None:
+        super().__init__()
+        self.dis = dis
+        self.classes = ClassEmbedding(n_classes, n_out)
+        nn.init.normal_(self.classes.weight, 0.0, (n_classes * n_out) ** -0.5)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """x (N, C, H, W) and y, int64 (N,) or float (N, n_classes) -> logits (N, 1)."""
+        logits: Tensor = (self.dis(x) * self.classes(y)).sum(1, keepdim=True)
         return logits
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganlib import config, updater
 from ganlib.common.augment import DRAWS, POLICIES, Operation, augment, flip
+from ganlib.common.data import Condition
 from ganlib.common.losses import loss_dis_relativistic, loss_gen_relativistic, r1_penalty
 from ganlib.common.net import Generator
 
@@ -24,10 +25,12 @@ class Config(config.AlgorithmConfig):
     from its first value by half a cosine over decay_images.
     """
 
-    architecture: Literal["small", "cifar10", "ffhq64", "ffhq256", "mlp"] = "small"
-    """small: for one GPU, or a CPU at a width of 0.25; cifar10, ffhq64, ffhq256: the paper's; mlp:
-    for points.
+    architecture: Literal["small", "cifar10", "ffhq64", "ffhq256", "quick", "mlp"] = "small"
+    """small: for one GPU, or a CPU at a width of 0.25; cifar10, ffhq64, ffhq256: the paper's;
+    quick: small, with none of their blocks; mlp: for points.
     """
+    labels: bool = False
+    """Tell both networks the classes of the images, as the authors do for CIFAR-10 and ImageNet."""
     gamma: config.NonNegative = 0.05
     """Weight of both gradient penalties, times 1/2, at the start."""
     gamma_final: config.NonNegative = 0.005
@@ -45,6 +48,11 @@ class Config(config.AlgorithmConfig):
     ema_decay: config.Rate = 0.999
     """Decay of the averaged generator; ramps up from 0.18."""
 
+    @property
+    def condition(self) -> Condition:  # type: ignore[override]
+        """Labels, if the settings ask for them."""
+        return "labels" if self.labels else None
+
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """64 or 256 pixels for the networks made for them."""
         side = {"ffhq64": 64, "ffhq256": 256}.get(self.architecture)
@@ -52,44 +60,58 @@ class Config(config.AlgorithmConfig):
 
 
 class Updater(updater.Updater):
-    """A D step, then a G step, each with real images and z of its own."""
+    """A D step, then a G step, each with real images and z of its own; where there are labels, a
+    generated image has that of the real one it is paired with.
+    """
 
     config: Config
     gen: Generator
     dis: nn.Module
 
     def loss_dis(
-        self, x_real: Tensor, x_fake: Tensor, u_real: Tensor, u_fake: Tensor, p: Tensor
+        self,
+        x_real: Tensor,
+        x_fake: Tensor,
+        u_real: Tensor,
+        u_fake: Tensor,
+        p: Tensor,
+        y: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """E softplus(D(x~) - D(x)), R1 = E |grad D(x)|^2 and R2 = E |grad D(x~)|^2.
 
         The slopes are those at the images before their augmentation.
         """
-        r1, y_real = r1_penalty(self.dis, x_real, through=lambda x: self.augment(x, u_real, p))
-        r2, y_fake = r1_penalty(self.dis, x_fake, through=lambda x: self.augment(x, u_fake, p))
+        r1, y_real = r1_penalty(self.dis, x_real, y, lambda x: self.augment(x, u_real, p))
+        r2, y_fake = r1_penalty(self.dis, x_fake, y, lambda x: self.augment(x, u_fake, p))
         return loss_dis_relativistic(y_real, y_fake), r1, r2
 
     def loss_gen(
-        self, z: Tensor, x_real: Tensor, u_real: Tensor, u_fake: Tensor, p: Tensor
+        self,
+        z: Tensor,
+        x_real: Tensor,
+        u_real: Tensor,
+        u_fake: Tensor,
+        p: Tensor,
+        y: Tensor | None = None,
     ) -> Tensor:
         """E softplus(D(x) - D(G(z)))."""
         with torch.no_grad():
-            y_real = self.dis(self.augment(x_real, u_real, p))
-        y_fake = self.dis(self.augment(self.gen(z), u_fake, p))
+            y_real = self.dis(self.augment(x_real, u_real, p), y)
+        y_fake = self.dis(self.augment(self.gen(z, y), u_fake, p), y)
         return loss_gen_relativistic(y_real, y_fake)
 
     def update_core(self) -> dict[str, Tensor]:
         self._set_beta2()
         gamma, p = self.now["gamma"], self.now["aug_p"]
 
-        x_real, _ = next(self.data)
+        x_real, y = next(self.data)
         n = len(x_real)
-        x_fake = self.fake(self.hidden(n))
-        loss_dis, r1, r2 = self.loss_dis(x_real, x_fake, self.draws(n), self.draws(n), p)
+        x_fake = self.fake(self.hidden(n), y)
+        loss_dis, r1, r2 = self.loss_dis(x_real, x_fake, self.draws(n), self.draws(n), p, y)
         self.step(dis=loss_dis + gamma / 2 * (r1 + r2))
 
-        x_real, _ = next(self.data)
-        loss_gen = self.loss_gen(self.hidden(n), x_real, self.draws(n), self.draws(n), p)
+        x_real, y = next(self.data)
+        loss_gen = self.loss_gen(self.hidden(n), x_real, self.draws(n), self.draws(n), p, y)
         self.step(gen=loss_gen)
         return {"loss_dis": loss_dis, "r1": r1, "r2": r2, "loss_gen": loss_gen}
 
@@ -145,7 +167,8 @@ def cosine(first: float, last: float, t: float) -> float:
 
 
 def unmoved(config: Config) -> dict[str, str]:
-    """The last bias of the MLP: it cancels in D(x) - D(x~), and the penalties do not see it."""
-    if config.architecture != "mlp":
+    """The last bias: it cancels in D(x) - D(x~), and the penalties do not see it."""
+    if config.architecture not in ("quick", "mlp"):
         return {}
-    return {"dis.l4.bias": "a constant added to the discriminator cancels in its loss"}
+    last = "dis.dis.l4.bias" if config.labels else "dis.l4.bias"
+    return {last: "what is added whatever the image cancels in the discriminator's loss"}

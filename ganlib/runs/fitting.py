@@ -17,10 +17,18 @@ FOR_POINTS = "mlp"
 
 
 def fitted(settings: Settings, shape: Shape, device: torch.device) -> Settings:
-    """The settings for data of this shape (C, H, W) on this device: points take their own
-    architecture, unless another one was asked for; the precision auto becomes what it comes to.
+    """The settings for data of this shape (C, H, W) on this device.
+
+    Points take their own architecture, unless another one was asked for, and images of three
+    channels what a preset has for them; the precision auto becomes what it comes to.
     """
-    return _precise(_for_points(settings, shape), device)
+    return _precise(_for_points(_in_colour(settings, shape), shape), device)
+
+
+def _in_colour(settings: Settings, shape: Shape) -> Settings:
+    if shape[0] != 3 or settings.in_colour is None:
+        return settings
+    return replace(settings, algorithm=settings.in_colour)
 
 
 def _precise(settings: Settings, device: torch.device) -> Settings:
@@ -47,9 +55,10 @@ def check_architecture(settings: Settings, spec: DataSpec) -> None:
             networks = algorithms[settings.run.algorithm].networks(config, spec)
             gen = networks["gen"]
             assert isinstance(gen, Generator)
-            x = gen(gen.make_hidden(2))
+            y = torch.zeros(2, dtype=torch.int64) if config.condition == "labels" else None
+            x = gen(gen.make_hidden(2), y)
             if "dis" in networks:
-                networks["dis"](x)
+                networks["dis"](x, y)
     except UserError:
         raise
     except Exception:  # what networks of images make of a single pixel is no fixed set

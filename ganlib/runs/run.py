@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ganlib.runs.fitting import fitted
 from ganlib.runs.resuming import go_on, take_weights
 from ganlib.runs.scoring import check_names
 from ganlib.runs.settings import (
+    COLOUR,
     Settings,
     part_of,
     plugin_folders,
@@ -48,7 +50,12 @@ def gather(values: Mapping[str, Any]) -> Settings:
     old = settings_to_resume(given.get("resume"))
     name = str({**old, **file, **given}.get("algorithm"))
     file = part_of(file, name)
-    return resolve(old, preset_of(name, {**file, **given}.get("preset")), file, given)
+    preset = preset_of(name, {**file, **given}.get("preset"))
+    colour = preset.pop(COLOUR, None)
+    settings = resolve(old, preset, file, given)
+    if colour is None:
+        return settings
+    return replace(settings, in_colour=resolve(old, preset, colour, file, given).algorithm)
 
 
 def settings_to_resume(resume: str | None) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from rich.console import Console
 from ganlib.common.console import say
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError, did_you_mean
-from ganlib.evaluation import Evaluator
+from ganlib.evaluation import Evaluator, Origin
 from ganlib.evaluation.comparison.table import Column
 from ganlib.evaluation.features import Options, default_extractor, extractors, make_extractor
-from ganlib.evaluation.metric import METRICS, check_needs, find_metrics
+from ganlib.evaluation.metric import check_needs, default_metrics, find_metrics
 from ganlib.evaluation.modes import SCORES
-from ganlib.evaluation.names import score_names
+from ganlib.evaluation.names import OWN, score_names
+from ganlib.evaluation.real import TO_COME, Given
 from ganlib.evaluation.report import label
 from ganlib.registry import extensions
 from ganlib.runs.settings import Settings
@@ -44,7 +45,7 @@ def make_evaluator(
     s = settings.run
     if not settings.evaluates or data.mixture is not None:
         return None
-    references = {"train": data.x} if test is None else {"train": data.x, "test": test.x}
+    references = {"train": data} if test is None else {"train": data, "test": test}
     name = s.extractor or default_extractor(s.dataset)
     options = Options(weights=s.inception_weights)
     check_weights(name, options)
@@ -57,9 +58,23 @@ def make_evaluator(
         # nobody asked for scores by name, so the lack of a download stops nothing
         say(console, f"This run is not evaluated. {error}", "yellow")
         return None
-    labelled = settings.algorithm.condition == "labels"
-    check_needs(find_metrics(settings.metrics), evaluator.extractor, labelled)
+    check_needs(find_metrics(settings.metrics), _given(settings, evaluator))
     return evaluator
+
+
+def metrics_of(settings: Settings, evaluator: Evaluator | None) -> list[str]:
+    """What this run's evaluations score: what it asks for, or of a method that is told labels by
+    default what its classes and extractor allow of "intra" and "class_accuracy", too.
+    """
+    if settings.run.metrics is not None or evaluator is None:
+        return settings.metrics
+    return default_metrics(_given(settings, evaluator))
+
+
+def _given(settings: Settings, evaluator: Evaluator) -> Given:
+    # whose weights they are is not yet known, but that they are a generator's
+    labelled = settings.algorithm.condition == "labels"
+    return evaluator.given(Origin("raw"), TO_COME if labelled else None)
 
 
 def _asked_for_scores(settings: Settings) -> bool:
@@ -90,7 +105,7 @@ def named_score(
     _, name = parse(s.best_by)
     known = _known_names(settings, updater, evaluator)
     own = settings.evaluates and type(updater).scores is not Updater.scores
-    more = own or (evaluator is not None and not set(settings.metrics) <= set(METRICS))
+    more = own or (evaluator is not None and not set(settings.metrics) <= set(OWN))
     if name not in known and not more and Column(name, "", {}).better:
         near = did_you_mean(name, known)
         raise UserError(f"--best-by: no evaluation of this run gives '{name}'.{near}")
@@ -105,5 +120,5 @@ def _known_names(settings: Settings, updater: Updater, evaluator: Evaluator | No
         return list(SCORES)
     if evaluator is None:
         return []
-    n, metrics = settings.run.evaluation_images, settings.metrics
+    n, metrics = settings.run.evaluation_images, metrics_of(settings, evaluator)
     return score_names(evaluator.extractor, evaluator.images, evaluator.main, n, metrics)

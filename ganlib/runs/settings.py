@@ -29,6 +29,9 @@ EXAMPLES = "example_configs"
 ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha"}
 """Other spellings: chainer-gan-lib's, and what most others call Adam's rate."""
 
+COLOUR = "colour"
+"""The section of a preset for images of three channels."""
+
 # what two runs must share for one to be the continuation of the other
 _TRAJECTORY = (
     "algorithm",
@@ -49,13 +52,15 @@ class Settings:
     """All settings of a run, checked.
 
     data, extensions: what was given in Python and no file can name; None for the data set of the
-    settings.
+    settings. in_colour: the algorithm's settings for images of three channels, where the preset has
+    other ones for them.
     """
 
     run: RunConfig
     algorithm: AlgorithmConfig
     data: "DataSet | None" = None
     extensions: "tuple[Extension, ...]" = ()
+    in_colour: AlgorithmConfig | None = None
 
     def flat(self) -> dict[str, Any]:
         """Every setting by name, as plain types for YAML, JSON and snapshots."""
@@ -68,11 +73,14 @@ class Settings:
 
     @property
     def metrics(self) -> list[str]:
-        """What to score, by name; UserError for a name that no metric has."""
-        from ganlib.evaluation.metric import (
-            find_metrics,  # imports torch, which a listing spares
-        )
+        """What to score, by name, or what every run scores if nothing is asked for; UserError for a
+        name that no metric has.
+        """
+        # imports torch, which a listing spares
+        from ganlib.evaluation.metric import BASIC, find_metrics
 
+        if self.run.metrics is None:
+            return list(BASIC)
         names = [name.strip() for name in self.run.metrics.split(",")]
         find_metrics(names)
         return names

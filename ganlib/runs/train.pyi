@@ -44,7 +44,7 @@ def train(
     snapshot_interval: int = ...,
     evaluation_interval: int = ...,
     evaluation_images: int = ...,
-    metrics: str = ...,
+    metrics: str | None = ...,
     extractor: str | None = ...,
     inception_weights: str | Path | None = ...,
     keep_snapshots: int = ...,

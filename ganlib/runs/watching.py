@@ -9,7 +9,7 @@ from rich.console import Console
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.registry import algorithms, extensions
-from ganlib.runs.scoring import best_by, make_evaluator, named_score
+from ganlib.runs.scoring import best_by, make_evaluator, metrics_of, named_score
 from ganlib.runs.settings import Settings
 from ganlib.training import ranks
 from ganlib.training.extensions.announce import Announce
@@ -51,7 +51,7 @@ def list_extensions(
             evaluator,
             test,
             console,
-            settings.metrics,
+            metrics_of(settings, evaluator),
             s.evaluation_images,
             s.seed,
             at_end=settings.evaluates,

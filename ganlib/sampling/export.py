@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 import ganlib
+from ganlib.common.classes import class_names
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.files import atomic
@@ -18,6 +19,7 @@ from ganlib.common.sources import license_of
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
 from ganlib.sampling.sources import give_sources, translates
+from ganlib.training.updater import Updater
 
 WEIGHTS, CARD = "generator.safetensors", "model_card.json"
 
@@ -35,6 +37,14 @@ from ganlib.sampling.export import load_export
 model = load_export("THIS FOLDER")
 images = model.sample(64, seed=0)  # float (64, C, H, W) in [-1, 1]
 model.grid(64, seed=0).save("samples.png")
+"""
+LABELLED = """\
+from ganlib.sampling.export import load_export
+
+model = load_export("THIS FOLDER")
+images = model.sample(64, seed=0, y=CLASS)  # float (64, C, H, W) in [-1, 1], all of one class
+images = model.sample(64, seed=0)  # classes as often as in the data
+model.grid(seed=0).save("samples.png")  # a row for each class
 """
 TRANSLATING = """\
 from ganlib.sampling.export import load_export
@@ -95,7 +105,7 @@ def model_card(model: Model) -> dict[str, Any]:
         "data_license": license_of(model.settings.get("dataset", "")) or UNKNOWN,
         "data": asdict(spec),
         "settings": {k: v for k, v in model.settings.items() if k not in PRIVATE},
-        "python": TRANSLATING if translates(updater) else SNIPPET,
+        "python": _snippet(updater),
     }
 
 
@@ -133,12 +143,20 @@ def load_export(
     return Model(updater, card["settings"], folder, card["images_seen"])
 
 
+def _snippet(updater: Updater) -> str:
+    """How to use the generator in Python."""
+    if updater.config.condition == "labels":
+        first = class_names(updater.spec)[0]
+        return LABELLED.replace("CLASS", json.dumps(first, ensure_ascii=False))
+    return TRANSLATING if translates(updater) else SNIPPET
+
+
 def _condition(condition: str | None, spec: DataSpec) -> Any:
-    """What the generator is told, for the card."""
+    """What the generator is told, for the card; class i is classes[i]."""
     if condition is None:
         return None
     if condition == "labels":
-        return {"kind": "labels", "classes": list(spec.classes) or spec.n_classes}
+        return {"kind": "labels", "classes": list(class_names(spec))}
     assert spec.source is not None
     values = {"image": "[-1, 1]", "ids": "int32: class and instance of each pixel"}
     return {"kind": condition, "shape": list(spec.source), "values": values[spec.source_kind]}

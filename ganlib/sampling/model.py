@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ganlib.common.class_grid import class_grid
+from ganlib.common.classes import class_names, find_class
 from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import apart, grid, scatter
@@ -18,6 +20,8 @@ from ganlib.sampling.card import as_html, newest_scores
 from ganlib.sampling.scoring import evaluate
 from ganlib.sampling.sources import give_sources
 from ganlib.training import assembly, devices
+from ganlib.training.asked import Asked
+from ganlib.training.class_rows import class_rows, shown_classes
 from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
@@ -50,34 +54,48 @@ class Model:
         seed: int = 0,
         batch_size: int = 256,
         truncation: float | None = None,
-        y: int | Tensor | None = None,
+        y: Asked | None = None,
         statistics: str | None = None,
     ) -> Tensor:
         """n images, float (n, C, H, W) in [-1, 1] on the CPU; image i depends on (seed, i), y[i].
 
-        y: one class for all; int64 (n,), classes; float (n, n_classes), how much of each; or
-        (n, C', H', W'), source images. By default classes as often as among the data, or held-out
-        sources. statistics: "running", "standing:N" or "batch", see training/statistics.py.
+        y: one class for all, by name ("Sandal", "boot") or number; a list of n, or int64 (n,);
+        float (n, n_classes), how much of each class; or (n, C', H', W'), source images. By default
+        classes as often as among the data, or held-out sources. statistics: "running",
+        "standing:N" or "batch", see training/statistics.py.
         """
         batches = self.updater.sample(n, seed, batch_size, truncation, y, statistics)
         return torch.cat([batch.cpu() for batch in batches])
 
     def grid(
         self,
-        n: int = 64,
+        n: int | None = None,
         seed: int = 0,
         truncation: float | None = None,
-        y: int | Tensor | None = None,
+        y: Asked | None = None,
     ) -> Image.Image:
-        """n images in one picture; a notebook shows it. Of points, at least 1,000 dots."""
+        """n images in one picture, by default 64; a notebook shows it. Of points, at least 1,000
+        dots.
+
+        Of a generator that is told classes each class (of y, a class or a list of them, else the
+        first 16) has a row with an equal share of n, by default 8, and its name; in a column all
+        have the same latents. A tensor y shows n images as sample() gives them.
+        """
         if self.spec.native == POINTS:
-            return scatter(self.sample(max(n, 1000), seed, truncation=truncation, y=y))
-        return grid(apart(self.sample(n, seed, truncation=truncation, y=y), self.spec.frames))
+            return scatter(self.sample(max(n or 0, 1000), seed, truncation=truncation, y=y))
+        classes = shown_classes(self.updater)
+        if classes and not isinstance(y, Tensor):
+            if y is not None:
+                words, names = [y] if isinstance(y, int | str) else y, class_names(self.spec)
+                classes = [find_class(word, names) for word in words]
+            return class_grid(class_rows(self.updater.series(seed, truncation), classes, n))
+        samples = self.sample(64 if n is None else n, seed, truncation=truncation, y=y)
+        return grid(apart(samples, self.spec.frames))
 
     def evaluate(
         self,
         n: int = 10_000,
-        metrics: Sequence[str] = ("is", "fid"),
+        metrics: Sequence[str] | None = None,
         dataset: Any = None,
         extractor: str | None = None,
         seed: int = 0,
@@ -86,9 +104,10 @@ class Model:
     ) -> Mapping[str, Score]:
         """Scores of n samples by name, each with its protocol, as `ganlib evaluate` has them.
 
-        dataset: the real images, by default those of the run: a name, a path, or what train()
-        takes. extractor: by default the run's, or the data set's own. UserError for what is
-        missing.
+        metrics: by default "is" and "fid", and of a generator that is told labels what its classes
+        and extractor allow of "intra" and "class_accuracy". dataset: the real images, by default
+        those of the run: a name, a path, or what train() takes. extractor: by default the run's, or
+        the data set's own. UserError for what is missing.
         """
         more = (extractor, seed, truncation, statistics)
         return evaluate(self.updater, self.settings, n, metrics, dataset, *more)
@@ -110,7 +129,7 @@ class Model:
         return as_html(f"{name}, iteration {iteration}", picture, newest_scores(self.out))
 
     def latents(
-        self, numbers: list[int], seed: int = 0, y: int | Tensor | None = None
+        self, numbers: list[int], seed: int = 0, y: Asked | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Latents and conditions of the samples with these numbers in sample(..., seed, y=y)."""
         return self.updater.latents(numbers, seed, y)

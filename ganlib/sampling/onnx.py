@@ -1,7 +1,8 @@
 """A generator as an ONNX file, which any runtime can draw images with."""
 
+import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganlib.common.classes import class_names
 from ganlib.common.errors import UserError
 from ganlib.common.files import atomic
 from ganlib.sampling.model import Model
@@ -32,9 +34,10 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
     """From z (n, n_hidden), if it has components, and y of a conditional generator, to `images`
     (n, C, H, W) in [-1, 1]. Returns the inputs' shapes by name; words are free sizes.
 
-    n is free and images have the data's own size; where a generator translates sources of any size,
-    height and width are free too. Dropout that is noise is off. UserError if onnx or onnxscript is
-    missing, or an operation of the generator is not in ONNX.
+    y: int64 (n,), whose classes are the file's metadata `classes`, a JSON list of their names in
+    order; or source images. n is free and images have the data's own size; where a generator
+    translates sources of any size, height and width are free too. Dropout that is noise is off.
+    UserError if onnx or onnxscript is missing, or an operation of the generator is not in ONNX.
     """
     if missing := missing_packages():
         raise UserError(f"ONNX needs {' and '.join(missing)}: {INSTALL}")
@@ -45,8 +48,10 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
             return _written(_Drawing(series, sized=False), inputs, axes, path)
         except torch.onnx.OnnxExporterError:
             pass  # a network of one size, as one with linear layers
+    labelled = model.updater.config.condition == "labels"
+    classes = class_names(model.spec) if labelled else ()
     try:
-        return _written(_Drawing(series, sized=True), inputs, {0: "n"}, path)
+        return _written(_Drawing(series, sized=True), inputs, {0: "n"}, path, classes)
     except torch.onnx.OnnxExporterError as error:
         name = model.settings["algorithm"]
         raise UserError(f"The generator of {name} cannot be written as ONNX.") from error
@@ -99,9 +104,15 @@ def _examples(model: Model) -> dict[str, Tensor]:
 
 
 def _written(
-    drawing: _Drawing, inputs: Mapping[str, Tensor], axes: Mapping[int, str], path: Path
+    drawing: _Drawing,
+    inputs: Mapping[str, Tensor],
+    axes: Mapping[int, str],
+    path: Path,
+    classes: Sequence[str] = (),
 ) -> dict[str, Shape]:
-    """The file `path`, with `axes` of all inputs free, and their shapes as it has them."""
+    """The file `path`, with `axes` of all inputs free, and their shapes as it has them; `classes`
+    go into its metadata.
+    """
     sizes = {axis: torch.export.Dim(name) for axis, name in axes.items()}
     with atomic(path) as temporary, warnings.catch_warnings(), drawing.ready():
         # torch 2.13's exporter copies its own specs in a way that torch deprecates.
@@ -121,13 +132,16 @@ def _written(
             external_data=False,
             verbose=False,
         )
-        return _shapes(temporary)
+        onnx: Any = import_module("onnx")  # which may be missing, and has no types
+        written = onnx.load(temporary)
+        if classes:
+            written.metadata_props.add(key="classes", value=json.dumps(classes, ensure_ascii=False))
+            onnx.save(written, temporary)
+        return _shapes(written.graph.input)
 
 
-def _shapes(path: Path) -> dict[str, Shape]:
-    """Of the inputs of an ONNX file: a word for each size that is free."""
-    onnx: Any = import_module("onnx")  # which may be missing, and has no types
-    inputs = onnx.load(path).graph.input
+def _shapes(inputs: Any) -> dict[str, Shape]:
+    """Of the inputs of an ONNX graph: a word for each size that is free."""
     return {
         x.name: [d.dim_param or d.dim_value for d in x.type.tensor_type.shape.dim] for x in inputs
     }

@@ -10,8 +10,9 @@ from ganlib.common.given import GIVEN, as_dataset
 from ganlib.common.sources import brought_to, open_dataset
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.features import default_extractor, make_extractor
-from ganlib.evaluation.metric import find_metrics
+from ganlib.evaluation.metric import default_metrics, find_metrics
 from ganlib.evaluation.modes import score_points
+from ganlib.evaluation.real import TO_COME
 from ganlib.training.scoring import make_evaluator, origin_of, progress_bar, samples_to_score
 from ganlib.training.updater import Updater
 
@@ -20,7 +21,7 @@ def evaluate(
     updater: Updater,
     settings: Mapping[str, Any],
     n: int,
-    metrics: Sequence[str],
+    metrics: Sequence[str] | None,
     dataset: Any,
     extractor: str | None,
     seed: int,
@@ -28,7 +29,7 @@ def evaluate(
     statistics: str | None,
 ) -> Mapping[str, Score]:
     """See Model.evaluate."""
-    find_metrics(metrics)
+    find_metrics(metrics or ())
     root = Path(settings["data_root"]) if settings.get("data_root") else None
     how = settings.get("size"), settings.get("crop")
     given = dataset is not None and not isinstance(dataset, str | Path)
@@ -37,7 +38,7 @@ def evaluate(
     if given:
         data = brought_to(as_dataset(dataset), *how)
         network = make_extractor(extractor or default_extractor(GIVEN), device)
-        evaluator = Evaluator(network, {"train": data.x})
+        evaluator = Evaluator(network, {"train": data})
     elif name == GIVEN:
         raise UserError("This run was trained on data given in Python: give them, dataset=.")
     elif (mixture := open_dataset(name, root, "train", *how).mixture) is not None:
@@ -47,5 +48,8 @@ def evaluate(
             name, root, how[0], extractor or settings.get("extractor"), device=device, crop=how[1]
         )
     samples = samples_to_score(updater, n, seed, truncation=truncation, statistics=statistics)
+    if metrics is None:
+        labels = TO_COME if updater.config.condition == "labels" else None
+        metrics = default_metrics(evaluator.given(origin, labels))
     with progress_bar(stderr_console()) as progress:
         return evaluator(samples, metrics, n, origin, progress).scores

@@ -15,12 +15,10 @@ from ganlib.common.net import (
     NetConfig,
     SNDCGANDiscriminator,
     StandardDiscriminator,
-    StridedDiscriminator,
-    StridedGenerator,
-    dense_relu,
     halvings,
     scaled,
 )
+from ganlib.common.quick import quick_discriminator, quick_generator
 from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator, global_sum
 from ganlib.common.spectral_norm import SNConv2d, SNLinear
 
@@ -48,22 +46,17 @@ def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """The paper's ResNets for CIFAR-10 (table 4), sngan_projection: z 128 ~ N(0, 1)."""
     ch, linear = scaled(128, config.width), partial(SNLinear, bias=False)
     return {
-        "gen": ResNetGenerator(spec.image, ch=scaled(256, config.width)),
+        "gen": ResNetGenerator(spec.image, [scaled(256, config.width)] * 4),
         "dis": ResNetDiscriminator(spec.image, ch, SNConv2d, linear, global_sum),
     }
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU at 1x32x32: common/mlp.py; no paper's network."""
-    deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
-    conv = partial(SNConv2d, kernel_size=4, stride=2, padding=1)
-    gen_widths = [scaled(ch, config.width) for ch in (256, 128, 64)]
-    dis_widths = [scaled(ch, config.width) for ch in (32, 64, 128)]
-    gen = StridedGenerator(spec.image, 128, "normal", gen_widths, dense_relu, deconv)
-    dis = StridedDiscriminator(spec.image, dis_widths, conv, SNLinear)
-    init_normal(gen, 0.02)
-    init_normal(dis, 0.02)
-    return {"gen": gen, "dis": dis}
+    """Small enough for minutes on a CPU, D all normalised: common/quick.py; no paper's network."""
+    return {
+        "gen": quick_generator(spec.image, config.width),
+        "dis": quick_discriminator(spec.image, config.width, SNConv2d, SNLinear),
+    }
 
 
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

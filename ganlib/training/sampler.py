@@ -8,6 +8,7 @@ from ganlib.common.data import DataSpec, Loader
 from ganlib.common.errors import UserError
 from ganlib.common.net import Generator
 from ganlib.config import AlgorithmConfig
+from ganlib.training.asked import Asked
 from ganlib.training.series import BLOCK, Series
 
 
@@ -45,17 +46,20 @@ class Sampler(nn.Module):
         seed: int,
         batch_size: int = BLOCK,
         truncation: float | None = None,
-        y: int | Tensor | None = None,
+        y: Asked | None = None,
         statistics: str | None = None,
     ) -> Iterator[Tensor]:
         """n images in batches, float NCHW in [-1, 1] at the data's own size; image i depends on
         (seed, i), and on y[i].
 
         By the moving average if there is one, in evaluation mode; training is not disturbed.
-        truncation, y, statistics: see Series.
+        y: a class for all, or n of them; see asked.py. truncation, statistics: see Series.
         """
-        if isinstance(y, Tensor) and len(y) != n:
-            raise UserError(f"y is of {len(y)} samples, and {n} are asked for.")
+        if isinstance(y, Tensor | list | tuple) and len(y) != n:
+            raise UserError(
+                f"y is of {len(y)} samples, and {n} are asked for: give one for each, or one "
+                "class for all."
+            )
         series = self.series(seed, truncation, y, statistics)
         for start in range(0, n, batch_size):
             yield series.images(range(start, min(start + batch_size, n)))
@@ -64,14 +68,14 @@ class Sampler(nn.Module):
         self,
         seed: int,
         truncation: float | None = None,
-        y: int | Tensor | None = None,
+        y: Asked | None = None,
         statistics: str | None = None,
     ) -> Series:
         """The samples of a seed by their numbers, and the steps from latents to images."""
         return Series(self, seed, truncation, y, statistics)
 
     def latents(
-        self, numbers: Sequence[int], seed: int, y: int | Tensor | None = None
+        self, numbers: Sequence[int], seed: int, y: Asked | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """The latents and conditions of the samples with these numbers."""
         return self.series(seed, y=y).latents(numbers)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ganlib.common.data import Images
+from ganlib.common.data import DataSet
 from ganlib.common.datasets._stream import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.given import GIVEN
@@ -87,9 +87,10 @@ def open_references(
     size: int | None = None,
     reference: str | None = None,
     crop: int | None = None,
-) -> dict[str, Images]:
-    """Real images by split: those of `dataset` that `reference` ("train", "test", None for all that
-    there are) chooses, or those of the folder or .h5 file that it names. See check_references().
+) -> dict[str, DataSet]:
+    """Real images by split, with their labels if there are some: those of `dataset` that
+    `reference` ("train", "test", None for all that there are) chooses, or those of the folder or
+    .h5 file that it names. See check_references().
 
     Such a folder or file without a test split is called "reference": who knows that it is what was
     trained on gives it as `dataset`.
@@ -100,15 +101,15 @@ def open_references(
     assert dataset is not None
     if reference is None:
         return _splits(dataset, data_root, size, crop)
-    return {reference: open_dataset(dataset, data_root, reference, size, crop).x}
+    return {reference: open_dataset(dataset, data_root, reference, size, crop)}
 
 
 def _splits(
     dataset: str, data_root: Path | None, size: int | None, crop: int | None
-) -> dict[str, Images]:
-    found = {"train": open_dataset(dataset, data_root, "train", size, crop).x}
+) -> dict[str, DataSet]:
+    found = {"train": open_dataset(dataset, data_root, "train", size, crop)}
     try:
-        found["test"] = open_dataset(dataset, data_root, "test", size, crop).x
+        found["test"] = open_dataset(dataset, data_root, "test", size, crop)
     except NoSuchSplit:
         pass
     return found
@@ -119,7 +120,8 @@ def origin_of(
 ) -> Origin:
     """Where the images of updater.sample() with these arguments come from."""
     weights = "ema" if updater.average is not None else "raw"
-    return Origin(weights, statistics or updater.config.statistics, truncation, seed)
+    classes = updater.spec.classes if updater.config.condition == "labels" else ()
+    return Origin(weights, statistics or updater.config.statistics, truncation, seed, classes)
 
 
 def samples_to_score(
@@ -132,8 +134,9 @@ def samples_to_score(
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[Batch]:
-    """The batches of updater.sample(...), each with the labels that were asked for, None if none
-    were; of several ranks those batches that fall to this one.
+    """The batches of updater.sample(...), each with the labels that were asked for, each class as
+    often as among the training images, None if none were; of several ranks those batches that fall
+    to this one.
     """
     series = updater.series(seed, truncation, statistics=statistics)
     for start in range(batch_size * rank, n, batch_size * world):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.labels import one_hot
 from ganlib.common.layers import evaluating
@@ -17,6 +17,7 @@ from ganlib.common.net import Generator
 from ganlib.common.noise import masks_by
 from ganlib.common.seeds import generator, mix
 from ganlib.config import sampling_statistics
+from ganlib.training.asked import Asked, as_condition
 from ganlib.training.statistics import of_the_batch, standing
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ FRESH = mix("standing")
 class Series:
     """The samples of `seed` by the network that samples, in evaluation mode.
 
-    truncation: how far codes are moved, see Generator.truncate. y: what the samples are told: one
-    class for all; for sample i y[i], of int64 (n,) or float (n, n_classes), or of source images; by
-    default classes as often as among the data, or held-out sources. statistics: see statistics.py;
-    by default the settings'. UserError for a y that the generator does not take.
+    truncation: how far codes are moved, see Generator.truncate. y: what the samples are told, one
+    class for all or y[i] for sample i, see asked.py; by default classes as often as among the data,
+    or held-out sources. statistics: see statistics.py; by default the settings'. UserError for a y
+    that the generator does not take.
     """
 
     def __init__(
@@ -42,14 +43,13 @@ class Series:
         sampler: "Sampler",
         seed: int,
         truncation: float | None = None,
-        y: int | Tensor | None = None,
+        y: Asked | None = None,
         statistics: str | None = None,
     ) -> None:
         self.sampler, self.seed, self.truncation = sampler, seed, truncation
         self.config, self.spec = sampler.config, sampler.spec
         self.statistics = _known(statistics or self.config.statistics)
-        _check(y, self.config.condition, self.spec)
-        self.y = self._whole_groups(y) if isinstance(y, Tensor) else y
+        self.y = self._whole_groups(as_condition(y, self.config.condition, self.spec))
         self._group: tuple[int, Tensor] | None = None  # the last one, and its number
 
     # ---- samples by their numbers ------------------------------------------------------------
@@ -75,6 +75,14 @@ class Series:
         z = torch.stack([blocks[i // BLOCK][i % BLOCK] for i in numbers])
         y = self._told(numbers)
         return z, None if y is None else y.to(z.device)
+
+    def told(self, y: Asked) -> "Series":
+        """The same latents, told something else."""
+        other = copy(self)
+        other.gen = self.gen  # whose statistics are not computed once more
+        other.y = other._whole_groups(as_condition(y, self.config.condition, self.spec))
+        other._group = None
+        return other
 
     # ---- from latents to images --------------------------------------------------------------
 
@@ -181,10 +189,12 @@ class Series:
         }
         return held_out.condition_at(torch.stack([orders[i // n][i % n] for i in numbers]))
 
-    def _whole_groups(self, y: Tensor) -> Tensor:
+    def _whole_groups(self, y: int | Tensor | None) -> int | Tensor | None:
         """y, and what the rest of its last group is told where groups are normalised together."""
+        if self.statistics != "batch" or not isinstance(y, Tensor):
+            return y
         more = -len(y) % self.config.batch_size
-        if self.statistics != "batch" or not more:
+        if not more:
             return y
         rest = self._drawn(range(len(y), len(y) + more))
         assert rest is not None
@@ -203,28 +213,3 @@ def _known(statistics: str) -> str:
 def full_size(x: Tensor, image: tuple[int, int, int]) -> Tensor:
     """Images (N, C, h, w) of an early stage at the networks' full size, each pixel as a square."""
     return x if x.shape[2:] == image[1:] else F.interpolate(x, image[1:], mode="nearest")
-
-
-def _check(y: int | Tensor | None, condition: str | None, spec: DataSpec) -> None:
-    if y is None:
-        return
-    if condition is None:
-        raise UserError("This generator is told nothing but its latents: leave y out.")
-    if condition == "labels":
-        _check_classes(y, spec.n_classes)
-        return
-    channels = None if spec.source is None else spec.source[0]
-    if not isinstance(y, Tensor) or y.dim() != 4 or y.shape[1] != channels:
-        raise UserError(f"This generator translates images: give y as (n, {channels}, H, W).")
-
-
-def _check_classes(y: int | Tensor, n_classes: int) -> None:
-    if isinstance(y, Tensor) and y.is_floating_point():
-        if y.dim() != 2 or y.shape[1] != n_classes:
-            raise UserError(f"y is {tuple(y.shape)}: give (n, {n_classes}), a column for a class.")
-        return
-    classes = torch.as_tensor(y)
-    if classes.dtype != torch.int64 or classes.dim() != int(isinstance(y, Tensor)):
-        raise UserError("y is no class: give an int, int64 (n,), or float (n, n_classes).")
-    if classes.numel() and not 0 <= int(classes.min()) <= int(classes.max()) < n_classes:
-        raise UserError(f"y is {y}: there are classes 0 to {n_classes - 1}.")

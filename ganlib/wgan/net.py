@@ -5,6 +5,7 @@ from torch import nn
 from ganlib.common.data import DataSpec
 from ganlib.common.mlp import MLPDiscriminator, MLPGenerator, mlp
 from ganlib.common.net import Architectures, NetConfig, halvings, scaled
+from ganlib.common.quick import quick
 from ganlib.dcgan.net import torch_like
 
 
@@ -28,4 +29,4 @@ def dense(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": MLPGenerator(spec.image, 100, half), "dis": MLPDiscriminator(spec.image, half)}
 
 
-build = Architectures(dcgan=dcgan, dense=dense, mlp=mlp)
+build = Architectures(dcgan=dcgan, dense=dense, quick=quick, mlp=mlp)

@@ -14,8 +14,10 @@ from ganlib.common.net import Generator
 class Config(config.AlgorithmConfig):
     """The authors' recipe."""
 
-    architecture: Literal["dcgan", "dense", "mlp"] = "dcgan"
-    """dcgan, dense: the authors' convolutional and fully connected networks; mlp: for points."""
+    architecture: Literal["dcgan", "dense", "quick", "mlp"] = "dcgan"
+    """dcgan, dense: the authors' convolutional and fully connected networks; quick: small, for a
+    CPU; mlp: for points.
+    """
     n_dis: config.Count = 5
     """Critic updates per generator update."""
     n_dis_long: config.Count = 100

@@ -17,6 +17,7 @@ from ganlib.common.net import (
     halvings,
     scaled,
 )
+from ganlib.common.quick import quick_critic
 from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator
 
 
@@ -44,10 +45,11 @@ def cnn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """improved_wgan_training gan_cifar_resnet.py, unconditional: z 128 ~ N(0, 1)."""
     ch = scaled(128, config.width)
-    return {"gen": ResNetGenerator(spec.image, ch=ch), "dis": ResNetDiscriminator(spec.image, ch)}
+    gen = ResNetGenerator(spec.image, [ch] * 4)
+    return {"gen": gen, "dis": ResNetDiscriminator(spec.image, ch)}
 
 
-build = Architectures(dcgan=dcgan, cnn=cnn, resnet=resnet, mlp=mlp)
+build = Architectures(dcgan=dcgan, cnn=cnn, resnet=resnet, quick=quick_critic, mlp=mlp)
 
 
 class SameConv2d(nn.Conv2d):

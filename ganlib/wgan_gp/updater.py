@@ -16,9 +16,9 @@ class Config(config.AlgorithmConfig):
     example_configs/wgan_gp_cifar10_resnet.yaml and wgan_gp_cifar10_cnn.yaml are the authors'.
     """
 
-    architecture: Literal["dcgan", "cnn", "resnet", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's networks; cnn, resnet: the authors' for CIFAR-10; mlp: small,
-    for points.
+    architecture: Literal["dcgan", "cnn", "resnet", "quick", "mlp"] = "dcgan"
+    """dcgan: chainer-gan-lib's networks; cnn, resnet: the authors' for CIFAR-10; quick: small,
+    for a CPU; mlp: small, for points.
     """
     n_dis: config.Count = 5
     """Critic updates per generator update."""

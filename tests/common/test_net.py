@@ -32,12 +32,16 @@ COUNTS: list[tuple[Callable[..., nn.Module], dict[str, object], int]] = [
     (WGANDiscriminator, {}, 5_860_865),
     (WGANDiscriminator, {"n_out": 256}, 7_950_080),
     (SNDCGANDiscriminator, {}, 5_860_865),
-    (ResNetGenerator, {"ch": 256}, 4_276_739),
-    (ResNetGenerator, {"ch": 128}, 1_204_483),
+    (ResNetGenerator, {"widths": [256] * 4}, 4_276_739),
+    (ResNetGenerator, {"widths": [128] * 4}, 1_204_483),
     (ResNetDiscriminator, SN_RESNET, 1_053_824),
     (ResNetDiscriminator, {}, 1_053_825),
 ]
-GENERATORS = [DCGANGenerator, ResNetGenerator]
+GENERATORS = [
+    partial(DCGANGenerator, ch=16),
+    partial(ResNetGenerator, widths=[16] * 4),
+    partial(ResNetGenerator, widths=[16, 8, 4, 2]),
+]
 DISCRIMINATORS = [
     DCGANDiscriminator,
     WGANDiscriminator,
@@ -62,7 +66,7 @@ def test_number_of_parameters(
 @pytest.mark.parametrize("network", GENERATORS)
 def test_generators(network: Callable[..., Generator], image: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
-    gen = network(image, ch=16)
+    gen = network(image)
     x = gen(gen.make_hidden(3))
     assert x.shape == (3, *image)
     assert x.dtype == torch.float32
@@ -142,7 +146,7 @@ def test_a_narrow_critic_is_as_steep_as_the_full_one() -> None:
 
 def test_residual_networks_start_with_glorot_and_zero_biases() -> None:
     torch.manual_seed(0)
-    gen, dis = ResNetGenerator(CIFAR, ch=32), ResNetDiscriminator(CIFAR, ch=32)
+    gen, dis = ResNetGenerator(CIFAR, [32] * 4), ResNetDiscriminator(CIFAR, ch=32)
     assert gen.l1.weight.std().item() == pytest.approx((2 / (128 + 512)) ** 0.5, rel=0.02)
     assert gen.c5.weight.std().item() == pytest.approx((2 / (35 * 9)) ** 0.5, rel=0.1)
     for net in (gen, dis):

@@ -1,11 +1,21 @@
-"""common/resnet.py: blocks, written out once more."""
+"""common/resnet.py: blocks, written out once more, and networks of them."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganlib.common.resnet import DisBlock, GenBlock, OptimizedDisBlock
+from ganlib.common.class_norm import ClassBatchNorm2d
+from ganlib.common.resnet import (
+    ClassResNetGenerator,
+    DisBlock,
+    GenBlock,
+    OptimizedDisBlock,
+    ResNetFeatures,
+    ResNetGenerator,
+    WideDisBlock,
+    global_mean,
+)
 from ganlib.common.spectral_norm import SNConv2d
 
 
@@ -55,6 +65,9 @@ def test_blocks_take_another_convolution_and_hidden_size() -> None:
     assert block.c1.out_channels == 7
     assert GenBlock(3, 5, hidden=7).b2.num_features == 7
     assert block(torch.randn(1, 3, 4, 4)).shape == (1, 5, 2, 2)
+    wide = WideDisBlock(3, 5, 2, SNConv2d)
+    assert [c.out_channels for c in (wide.c1, wide.c2, wide.c_sc)] == [5, 5, 5]
+    assert wide(torch.randn(1, 3, 4, 4)).shape == (1, 5, 2, 2)
 
 
 def test_blocks_start_as_glorot_says() -> None:
@@ -64,3 +77,64 @@ def test_blocks_start_as_glorot_says() -> None:
     assert block.c1.weight.abs().max().item() == pytest.approx(bound, rel=1e-3)
     assert block.c_sc.weight.abs().max().item() == pytest.approx((6 / 128) ** 0.5, rel=1e-2)
     assert not block.c1.bias.any() and not block.c_sc.bias.any()
+
+
+def test_generators_blocks_double_the_size_and_change_the_channels() -> None:
+    torch.manual_seed(0)
+    gen = ResNetGenerator((3, 16, 32), [8, 6, 4], n_hidden=5)
+    h = gen.l1(z := gen.make_hidden(2)).reshape(2, 8, 4, 8)
+    shapes = []
+    for block in gen.blocks:
+        shapes.append((h := block(h)).shape[1:])
+    assert shapes == [(6, 8, 16), (4, 16, 32)]
+    h = F.relu(F.batch_norm(h, None, None, training=True, eps=2e-5))
+    torch.testing.assert_close(gen(z), torch.tanh(gen.c5(h)))
+
+
+def test_a_generators_blocks_are_told_of_classes() -> None:
+    """With the class's row as the affine of plain batch normalisation it is the plain generator."""
+    torch.manual_seed(0)
+    told, plain = (
+        kind((1, 8, 8), [4, 3], **more)
+        for kind, more in ((ClassResNetGenerator, {"n_classes": 3}), (ResNetGenerator, {}))
+    )
+    norms = [m for m in told.modules() if isinstance(m, ClassBatchNorm2d)]
+    assert len(norms) == 2
+    for norm in norms:
+        nn.init.normal_(norm.gains.weight)
+        nn.init.normal_(norm.betas.weight)
+    z = told.make_hidden(4)
+    images = []
+    for c in range(3):
+        weights = {k: v for k, v in told.state_dict().items() if k in plain.state_dict()}
+        for name in ("blocks.0.b1", "blocks.0.b2"):
+            norm = told.get_submodule(name)
+            weights |= {f"{name}.{k}": v for k, v in norm.norm.state_dict().items()}
+            weights |= {
+                f"{name}.weight": norm.gains.weight[c],
+                f"{name}.bias": norm.betas.weight[c],
+            }
+        plain.load_state_dict(weights)
+        images.append(told(z, torch.full((4,), c)))
+        torch.testing.assert_close(images[-1], plain(z))
+    assert not torch.allclose(images[0], images[1])
+
+
+def test_features_first_blocks_halve_the_size() -> None:
+    torch.manual_seed(0)
+    features, x = ResNetFeatures(3, [4, 6, 8], down=2), torch.randn(2, 3, 8, 8)
+    kinds = [(type(b), b.c2.out_channels, b(h).shape[2]) for b, h in through(features.blocks, x)]
+    assert kinds == [(OptimizedDisBlock, 4, 4), (DisBlock, 6, 2), (DisBlock, 8, 2)]
+    torch.testing.assert_close(features(x), F.relu(features.blocks(x)).sum((2, 3)))
+    mean = ResNetFeatures(3, [4, 6], 1, pool=global_mean, block=WideDisBlock)
+    assert type(mean.blocks[1]) is WideDisBlock
+    torch.testing.assert_close(mean(x), F.relu(mean.blocks(x)).mean((2, 3)))
+
+
+def through(blocks: nn.Sequential, x: torch.Tensor) -> list[tuple[nn.Module, torch.Tensor]]:
+    """Each block with what goes into it."""
+    pairs = []
+    for block in blocks:
+        pairs.append((block, x))
+        x = block(x)
+    return pairs

@@ -15,7 +15,13 @@ from ganlib.common.losses import gradient_penalty
 from ganlib.common.mlp import MLPDiscriminator
 from ganlib.common.net import SNDCGANDiscriminator
 from ganlib.common.resnet import ResNetDiscriminator
-from ganlib.common.spectral_norm import SNConv2d, SNLinear, iterate_together, spectral_normalize
+from ganlib.common.spectral_norm import (
+    SNConv2d,
+    SNEmbedding,
+    SNLinear,
+    iterate_together,
+    spectral_normalize,
+)
 
 
 def conv() -> tuple[nn.Module, Tensor]:
@@ -26,6 +32,11 @@ def conv() -> tuple[nn.Module, Tensor]:
 def linear() -> tuple[nn.Module, Tensor]:
     torch.manual_seed(0)
     return SNLinear(7, 4), torch.randn(2, 7)
+
+
+def embedding() -> tuple[nn.Module, Tensor]:
+    torch.manual_seed(0)
+    return SNEmbedding(6, 4), torch.tensor([5, 0, 0])
 
 
 LAYERS = [conv, linear]
@@ -40,7 +51,7 @@ def test_one_power_iteration_in_numbers() -> None:
     torch.testing.assert_close(normalized, weight / 5)
 
 
-@pytest.mark.parametrize("make", LAYERS)
+@pytest.mark.parametrize("make", [*LAYERS, embedding])
 def test_it_converges_to_the_largest_singular_value(make: Make) -> None:
     layer, x = make()
     for _ in range(300):
@@ -63,7 +74,7 @@ def test_it_agrees_with_torch(make: Make) -> None:
     torch.testing.assert_close(layer(x), theirs(x))
 
 
-@pytest.mark.parametrize("make", LAYERS)
+@pytest.mark.parametrize("make", [*LAYERS, embedding])
 def test_u_moves_in_training_only(make: Make) -> None:
     layer, x = make()
     start = layer.u.clone()
@@ -79,11 +90,12 @@ def test_u_moves_in_training_only(make: Make) -> None:
     assert layer.u.norm().item() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("make", LAYERS)
+@pytest.mark.parametrize("make", [*LAYERS, embedding])
 def test_u_is_saved_and_no_parameter(make: Make) -> None:
     layer, x = make()
     assert layer.u.shape == (len(layer.weight),)
-    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+    names = ["weight"] if isinstance(layer, SNEmbedding) else ["weight", "bias"]
+    assert [name for name, _ in layer.named_parameters()] == names
     layer(x)
     copy, _ = make()
     copy.load_state_dict(layer.state_dict())
@@ -94,6 +106,17 @@ def test_u_is_saved_and_no_parameter(make: Make) -> None:
 def test_u_starts_as_unnormalised_noise() -> None:
     torch.manual_seed(0)
     assert SNLinear(2, 10_000).u.std().item() == pytest.approx(1, abs=0.03)
+
+
+def test_an_embedding_is_a_linear_layer_of_one_hot_vectors() -> None:
+    """The matrix (classes, dim) as it is: that of the linear layer is its transpose."""
+    torch.manual_seed(0)
+    layer = SNEmbedding(6, 4).double()
+    matrix, _ = spectral_normalize(layer.weight.detach(), layer.u)
+    y = torch.tensor([5, 0, 0, 3])
+    torch.testing.assert_close(layer.eval()(y), torch.nn.functional.one_hot(y, 6).double() @ matrix)
+    parts = torch.rand(3, 6, dtype=torch.float64)
+    torch.testing.assert_close(layer(parts), parts @ matrix)
 
 
 def test_the_bias_is_untouched() -> None:

@@ -53,7 +53,7 @@ def test_two_ranks_give_the_numbers_of_one(tmp_path: Path, cache: Path) -> None:
 
     one, *both = start(0, 1), start(0, 2), start(1, 2)
     single, protocols = _scores(one)
-    assert len(single) == 22
+    assert len(single) == 32
     assert single["asked_accuracy-fashion1400"] > 0.85, "labels are not beside their images"
     for process in both:
         values, stamped = _scores(process)

@@ -15,12 +15,16 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.evaluation import arrays
-from ganlib.evaluation.blocks import as_uint8
-from ganlib.evaluation.images import open_images
+from ganlib.evaluation.blocks import as_block, as_uint8
+from ganlib.evaluation.images import Pictures, open_images
 
 
 def read(path: Path) -> Tensor:
-    return torch.cat(list(open_images(path)))
+    return images_of(open_images(path))
+
+
+def images_of(opened: Pictures) -> Tensor:
+    return torch.cat([as_block(batch).images for batch in opened.batches])
 
 
 @pytest.fixture
@@ -42,6 +46,40 @@ def test_every_kind_of_file_gives_the_same(colour: Tensor, tmp_path: Path) -> No
     write_hdf5(tmp_path / "ours.h5", DataSet("ours", colour))
     for name in ("folder", "adm.npz", "named.npz", "plain.npy", "ours.h5"):
         assert torch.equal(read(tmp_path / name), colour), name
+
+
+def test_labels_come_with_the_images_that_have_some(colour: Tensor, tmp_path: Path) -> None:
+    y = torch.randint(3, (300,), generator=torch.Generator().manual_seed(0))
+    names = ("ant", "bee", "cow")
+    floats = colour.permute(0, 2, 3, 1).numpy() / np.float32(255)
+    for kind in (np.int64, np.uint8):
+        np.savez(tmp_path / f"{kind.__name__}.npz", images=floats, labels=y.numpy().astype(kind))
+    write_hdf5(tmp_path / "ours.h5", DataSet("ours", colour, y, None, names))
+    order = y.argsort(stable=True)
+    for name, k in zip(names, range(3), strict=True):
+        (tmp_path / "folder" / name).mkdir(parents=True)
+        for i in torch.nonzero(y == k)[:, 0].tolist():
+            picture = Image.fromarray(colour[i].permute(1, 2, 0).numpy())
+            picture.save(tmp_path / "folder" / name / f"{i:04}.png")
+    for name, value_range, classes, expected in (
+        ("int64.npz", (0, 1), (), y),
+        ("uint8.npz", (0, 1), (), y),
+        ("ours.h5", None, names, y),
+        ("folder", None, names, y[order]),
+    ):
+        opened = open_images(tmp_path / name, value_range=value_range)
+        found = [as_block(batch) for batch in opened.batches]
+        assert opened.classes == classes
+        assert torch.equal(torch.cat([b.labels for b in found]), expected), name  # type: ignore
+        assert sum(len(b.images) for b in found) == 300
+
+
+@pytest.mark.parametrize("labels", [np.zeros(299, int), np.zeros(300), np.zeros((300, 3), int)])
+def test_labels_that_are_no_integer_for_each_image_are_none(
+    labels: Any, colour: Tensor, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "x.npz", images=colour.numpy(), labels=labels)
+    assert [as_block(b).labels for b in open_images(tmp_path / "x.npz").batches] == [None, None]
 
 
 def test_floats_stay_floats(colour: Tensor, tmp_path: Path) -> None:
@@ -87,7 +125,7 @@ def test_the_range_of_floats_can_be_given(
     low, high = value_range
     path = tmp_path / ("x.npz" if write is np.savez else "x.npy")
     write(path, (colour.double() / 255 * (high - low) + low).float().numpy())
-    found = torch.cat(list(open_images(path, value_range=value_range)))
+    found = images_of(open_images(path, value_range=value_range))
     assert torch.equal(as_uint8(found), colour)
     if low == 0:
         with pytest.raises(UserError, match=f"from 0 to {high}, .*--range 0,1 or 0,255"):
@@ -100,7 +138,7 @@ def test_a_wrong_range_is_refused(colour: Tensor, tmp_path: Path) -> None:
     np.save(tmp_path / "bytes.npy", colour.numpy())
     write_hdf5(tmp_path / "ours.h5", DataSet("ours", colour))
     with pytest.raises(UserError, match="from -1 to 1, and their range is said to be 0,1"):
-        list(open_images(tmp_path / "floats.npy", value_range=(0, 1)))
+        images_of(open_images(tmp_path / "floats.npy", value_range=(0, 1)))
     with pytest.raises(UserError, match="from -5 to 20.5, "):
         open_images(tmp_path / "far.npy")
     with pytest.raises(UserError, match="holds uint8"):

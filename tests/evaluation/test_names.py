@@ -4,16 +4,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganlib.common.data import DataSet
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import Extractor, Features
-from ganlib.evaluation.metric import METRICS
-from ganlib.evaluation.names import score_names
+from ganlib.evaluation.metric import COSTLY, LABELLED, METRICS
+from ganlib.evaluation.metrics import _cas_classifier
+from ganlib.evaluation.names import OWN, score_names
 
 
 class Few(Extractor):
     """Four numbers of an image, with classes or without; as Inception or as another."""
 
     digest, n_features, device = "0" * 64, 4, torch.device("cpu")
+    classes = ("a", "b", "c", "d")
 
     def __init__(self, name: str, n_classes: int) -> None:
         self.name, self.n_classes = name, n_classes
@@ -44,3 +47,19 @@ def test_they_are_those_of_an_evaluation(
     for metrics in (("is", "fid"), METRICS if n == 300 else ("fid",)):
         found = evaluator([x], metrics).scores
         assert score_names(extractor, splits, evaluator.main, n, metrics) == list(found)
+
+
+@pytest.mark.parametrize("name", ["inception", "few"])
+@pytest.mark.parametrize(("n", "splits"), [(300, ("train", "test")), (11_000, ("test",))])
+def test_they_are_those_of_an_evaluation_by_class(
+    name: str, n: int, splits: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_cas_classifier, "EPOCHS", 1)
+    torch.manual_seed(0)
+    x, y = torch.randint(256, (n, 1, 2, 2), dtype=torch.uint8), torch.randint(4, (n,))
+    extractor, real = Few(name, 4), DataSet("", x[:100], y[:100], None, Few.classes)
+    evaluator = Evaluator(extractor, dict.fromkeys(splits, real))
+    metrics = (*LABELLED, *(COSTLY if n == 300 else ()))
+    found = evaluator([(x, y)], metrics).scores
+    assert score_names(extractor, splits, evaluator.main, n, metrics) == list(found)
+    assert {*METRICS, *metrics} <= set(OWN)

@@ -66,7 +66,10 @@ def _updater(flat: dict[str, Any], spec: DataSpec) -> Any:
             for parameter in gen.parameters():
                 if parameter.dim() > 1:
                     nn.init.kaiming_normal_(parameter)
-            gen.train()(gen.make_hidden(64))
+            labelled = updater.config.condition == "labels"
+            gen.train()(
+                gen.make_hidden(64), torch.arange(64) % spec.n_classes if labelled else None
+            )
     return updater
 
 

@@ -17,7 +17,7 @@ from ganlib.dfm.updater import Config
 from ganlib.training.descent import parameters_of
 
 Make = Callable[..., Any]
-ARCHITECTURES = ["dcgan", "mlp"]
+ARCHITECTURES = ["dcgan", "quick", "mlp"]
 
 
 def networks(architecture: str, image: tuple[int, int, int], width: float = 1.0) -> Any:

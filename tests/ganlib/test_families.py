@@ -123,6 +123,7 @@ class StagedUpdater(TellingUpdater):
         return {"test_error": 1 / len(test)}
 
 
+@pytest.mark.filterwarnings("ignore:'intra' is left out")
 def test_stages_pictures_and_scores_of_ones_own(toy_file: Path) -> None:
     register("staged", config=Labels, updater=StagedUpdater)
     settings = {**SMALL, "evaluation_interval": 3, "extractor": "fashion", "evaluation_images": 2}

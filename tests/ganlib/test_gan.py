@@ -155,7 +155,7 @@ def test_two_steps_of_momentum_by_hand(make_updater: Make) -> None:
     weight = updater.dis.layers[5].weight
     start, direction = weight.detach().clone(), torch.ones_like(weight)
     updater.prepare()
-    updater._set_momentum()
+    updater.set_momentum()
     for _ in range(2):  # v = 1, then v = 0.5 + 1
         updater.step(dis=(weight * direction).sum())
     torch.testing.assert_close(weight.detach(), start - 0.2 * (1 + 1.5))

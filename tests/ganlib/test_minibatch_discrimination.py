@@ -14,7 +14,7 @@ from ganlib.common.weight_norm import WNMinibatchDiscrimination
 from ganlib.dcgan.updater import Updater as DCGANUpdater
 from ganlib.registry import algorithms
 
-ARCHITECTURES = ["dcgan", "openai", "mlp"]
+ARCHITECTURES = ["dcgan", "openai", "quick", "mlp"]
 
 
 def build(architecture: str, channels: int = 3, side: int = 32, **settings: Any) -> Any:

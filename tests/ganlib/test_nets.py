@@ -55,9 +55,12 @@ def test_the_settings_have_all_architectures_and_no_other(name: str) -> None:
     for architecture in choices:
         config = algorithm.config(architecture=architecture)
         image = (3, *config.image_size(32, 32))
+        labelled = config.condition == "labels"
         with torch.device("meta"):
-            gen: Any = algorithm.build(config, DataSpec(image, image))["gen"]
-            assert gen(gen.make_hidden(2)).shape == (2, *image)
+            spec = DataSpec(image, image, n_classes=3 if labelled else 0)
+            gen: Any = algorithm.build(config, spec)["gen"]
+            y = torch.zeros(2, dtype=torch.int64) if labelled else None
+            assert gen(gen.make_hidden(2), y).shape == (2, *image)
 
 
 @pytest.mark.parametrize(

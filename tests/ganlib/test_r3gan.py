@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ganlib.common.augment import DRAWS
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.r3gan.net import SMALL, Block, Down, R3Discriminator, Up, build
-from ganlib.r3gan.updater import PIPE, Config
+from ganlib.r3gan.updater import PIPE, Config, unmoved
 
 Make = Callable[..., Any]
 
@@ -24,11 +24,16 @@ Make = Callable[..., Any]
 class Net:
     architecture: str
     width: float = 1.0
+    labels: bool = False
 
 
-def networks(architecture: str, image: tuple[int, int, int], width: float = 1.0) -> list[Any]:
+def networks(
+    architecture: str, image: tuple[int, int, int], width: float = 1.0, n_classes: int = 0
+) -> list[Any]:
+    """Told of labels if there are classes."""
     torch.manual_seed(0)
-    made = build(Net(architecture, width), DataSpec(image, image))
+    net = Net(architecture, width, n_classes > 0)
+    made = build(net, DataSpec(image, image, n_classes=n_classes))
     assert list(made) == ["gen", "dis"]
     return list(made.values())
 
@@ -56,6 +61,41 @@ def test_parameter_counts(architecture: str, side: int, expected: list[int]) -> 
         assert images.shape == (2, 3, side, side) and dis(images).shape == (2, 1)
     assert counts([gen, dis]) == expected
     assert (gen.n_hidden, gen.latent) == (64, "normal")
+
+
+def test_parameter_counts_with_labels() -> None:
+    """G: 10 vectors of 64, and 64 more to l0; D: 10 vectors of 768, and 768 outputs for one."""
+    with torch.device("meta"):
+        gen, dis = networks("cifar10", (3, 32, 32), n_classes=10)
+        y = torch.arange(2)
+        images = gen(gen.make_hidden(2), y)
+        assert images.shape == (2, 3, 32, 32) and dis(images, y).shape == (2, 1)
+    assert counts([gen, dis]) == [20_781_952, 21_280_512]
+    assert 20_781_952 - 20_732_160 == 10 * 64 + 64 * 768
+    assert 21_280_512 - 20_683_776 == 10 * 768 + 768 * 768 - 768
+    assert gen.n_hidden == 64
+
+
+@pytest.mark.parametrize("architecture", build.builds)
+def test_labels_by_hand(architecture: str) -> None:
+    gen, dis = networks(architecture, (1, 64, 64), width=0.05, n_classes=4)
+    z, y = gen.make_hidden(3), torch.tensor([3, 0, 3])
+    x = torch.randn(3, 1, 64, 64)
+    e, v = gen.classes.weight, dis.classes.weight
+    torch.testing.assert_close(gen(z, y), gen.gen(torch.cat((z, e[[3, 0, 3]]), 1)))
+    h = dis.dis(x)
+    expected = torch.stack([h[i] @ v[c] for i, c in enumerate(y.tolist())])
+    torch.testing.assert_close(dis(x, y), expected[:, None])
+    parts = F.one_hot(y, 4).float()
+    torch.testing.assert_close(gen(z, parts), gen(z, y))
+    torch.testing.assert_close(dis(x, parts), dis(x, y))
+
+
+def test_vectors_of_classes_start_as_the_authors_do() -> None:
+    """Linear layers of one-hot vectors, of as many inputs as there are classes."""
+    gen, dis = networks("cifar10", (3, 32, 32), width=0.5, n_classes=100)
+    assert gen.classes.weight.std().item() == pytest.approx(0.1, rel=0.05)
+    assert dis.classes.weight.std().item() == pytest.approx(0.1 * 384**-0.5, rel=0.05)
 
 
 def test_the_counts_by_hand() -> None:
@@ -235,6 +275,61 @@ def test_an_iteration_draws_two_real_batches_and_descends_half_gamma(
     total = seen["loss_dis"] + 1.5 * (seen["r1"] + seen["r2"])
     assert steps[0]["dis"] == pytest.approx(total.item())
     assert steps[1]["gen"] == seen["loss_gen"].item()
+
+
+def test_a_fake_has_the_label_of_the_real_it_is_paired_with(
+    make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updater = make_updater("r3gan", labels=True, aug_p_final=0.0)
+    assert (updater.config.condition, make_updater("r3gan").config.condition) == ("labels", None)
+    batches: list[Tensor] = []
+    original = type(updater.data).__next__
+
+    def note(loader: Any) -> Any:
+        batch = original(loader)
+        batches.append(batch.y)
+        return batch
+
+    monkeypatch.setattr(type(updater.data), "__next__", note)
+    told: dict[str, list[Tensor]] = {"gen": [], "dis": []}
+    for name, labels in told.items():
+        getattr(updater, name).register_forward_pre_hook(
+            lambda _, inputs, labels=labels: labels.append(inputs[1])
+        )
+    updater.update()
+    first, second = batches
+    assert not torch.equal(first, second)
+    expected = {"gen": [first, second], "dis": [first, first, second, second]}
+    for name, wanted in expected.items():
+        assert len(told[name]) == len(wanted)
+        assert all(torch.equal(a, b) for a, b in zip(told[name], wanted, strict=True))
+
+
+def test_with_labels_the_losses_are_those_of_the_pairs(make_updater: Make) -> None:
+    updater = make_updater("r3gan", dtype=torch.float64, aug_p_final=0.0, labels=True)
+    x, fake = torch.rand(2, 3, 1, 32, 32, dtype=torch.float64)
+    y, z, none = torch.tensor([2, 0, 1]), updater.hidden(3), torch.empty(3, 0, DRAWS)
+    loss, r1, r2 = updater.loss_dis(x, fake, none, none, torch.tensor(0.0), y)
+    a, b = x.clone().requires_grad_(), fake.clone().requires_grad_()
+    d_real, d_fake = updater.dis(a, y), updater.dis(b, y)
+    slopes = torch.autograd.grad(d_real.sum() + d_fake.sum(), (a, b))
+    torch.testing.assert_close(loss, F.softplus(d_fake - d_real).mean())
+    for found, slope in zip((r1, r2), slopes, strict=True):
+        torch.testing.assert_close(found, slope.square().sum((1, 2, 3)).mean())
+    loss = updater.loss_gen(z, x, none, none, torch.tensor(0.0), y)
+    margin = updater.dis(x, y) - updater.dis(updater.gen(z, y), y)
+    torch.testing.assert_close(loss, F.softplus(margin).mean())
+
+
+@pytest.mark.parametrize("architecture", ["small", "mlp"])
+def test_with_labels_every_other_parameter_moves(make_updater: Make, architecture: str) -> None:
+    updater = make_updater("r3gan", labels=True, architecture=architecture, width=0.25)
+    before = {name: p.detach().clone() for name, p in updater.named_parameters()}
+    for _ in range(2):
+        updater.update()
+    now = dict(updater.named_parameters())
+    still = {name for name, p in before.items() if torch.equal(p, now[name])}
+    assert still - {n for n in still if n.startswith("average.")} == set(unmoved(updater.config))
 
 
 # --- Augmentation and schedules

@@ -1,4 +1,6 @@
-"""The small methods on the machine's other roads: two ranks, bfloat16, export, evaluation."""
+"""The small methods on the machine's other roads: two ranks, bfloat16, export, evaluation; and the
+library's labelled ones on two ranks.
+"""
 
 import json
 import os
@@ -15,6 +17,7 @@ from small_methods import NAMES
 from ganlib.contract.fixtures import small_updater
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import make_extractor
+from ganlib.registry import algorithms
 from ganlib.sampling.export import load_export, write_card, write_weights
 from ganlib.sampling.model import Model
 from ganlib.speed.precision import compute_in_bf16, train_in_bf16
@@ -22,10 +25,13 @@ from ganlib.training.scoring import origin_of
 
 Make = Callable[..., Any]
 
+LABELLED = [n for n in algorithms.names() if algorithms[n].config.condition == "labels"]
+TWO_RANKS = [*NAMES, *(name for name in LABELLED if name not in NAMES)]
+
 
 @pytest.fixture(scope="module")
 def of_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What rank_worker.py prints of all methods."""
+    """What rank_worker.py prints."""
     tests = Path(__file__).parents[1]
     paths = os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])
     base = {**os.environ, "PYTHONPATH": paths, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
@@ -33,7 +39,7 @@ def of_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     command = [sys.executable, str(Path(__file__).with_name("rank_worker.py")), str(meeting)]
     processes = [
         subprocess.Popen(
-            [*command, *NAMES],
+            [*command, *TWO_RANKS],
             env={**base, "RANK": str(r), "LOCAL_RANK": str(r)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -46,12 +52,20 @@ def of_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return dict(json.loads(out.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("algorithm", NAMES)
+@pytest.mark.parametrize("algorithm", TWO_RANKS)
 def test_two_ranks_agree_and_are_one_process(algorithm: str, of_two_ranks: dict[str, Any]) -> None:
     """To the last bit with one another, to rounding with one process."""
     found = of_two_ranks[algorithm]
     assert not found["ranks differ"]
     assert found.get("from one process", 0) < 1e-10
+
+
+def test_two_ranks_with_labels_are_compared_with_one_process(
+    of_two_ranks: dict[str, Any],
+) -> None:
+    assert {"labelled", "cgan"} <= {
+        n for n in of_two_ranks if "from one process" in of_two_ranks[n]
+    }
 
 
 @pytest.mark.parametrize("algorithm", NAMES)

@@ -14,7 +14,7 @@ from ganlib.evaluation.classifier import Kind, Layer, accuracy, load_classifier
 from scripts import classifiers
 from scripts.classifiers import Recipe, augment, command, packed, train
 
-KIND = Kind("small", "stripes", channels=3, side=8, n_classes=2, layers=(Layer(8, 3, 2),))
+KIND = Kind("small", "stripes", channels=3, side=8, classes=("a", "b"), layers=(Layer(8, 3, 2),))
 RECIPE = Recipe(epochs=8, shift=1, background=255, decay=0.8)
 
 

@@ -1,14 +1,18 @@
 """Pictures of what the generator makes of the same noise as it learns."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from ganlib.common.class_grid import class_grid
+from ganlib.common.classes import class_names
 from ganlib.common.data import POINTS
 from ganlib.common.pictures import apart, grid, moving_grid, save, save_animation, scatter
 from ganlib.common.seeds import generator
+from ganlib.training.class_rows import EACH, class_rows, shown_classes
 from ganlib.training.trainer import Extension, Trainer, Trigger
 from ganlib.training.updater import Updater
 
@@ -19,6 +23,9 @@ class SampleGrid(Extension):
     """Write samples/<iteration>.png from fixed noise, and the algorithm's own pictures; sequences
     as a .gif too. Before the first iteration the grid of the untrained generator, and real.png with
     as many images of the data.
+
+    n: how many samples; of a generator that is told classes there is a row for each instead, see
+    class_rows.py.
     """
 
     name = "sample_grid"
@@ -45,6 +52,9 @@ class SampleGrid(Extension):
                 torch.cat(list(updater.sample(DOTS, self.seed))), _real(updater, DOTS)
             )
             save(picture, path)
+        elif classes := shown_classes(updater):
+            picture = class_grid(class_rows(updater.series(self.seed), classes))
+            save(picture, path)
         else:
             samples = torch.cat(list(updater.sample(self.n, self.seed)))
             picture = _write(apart(samples, updater.spec.frames), path)
@@ -52,6 +62,10 @@ class SampleGrid(Extension):
 
     def _real(self, trainer: Trainer) -> None:
         updater, path = trainer.updater, self.path(trainer).with_name("real.png")
+        if rows := list(_real_rows(updater, shown_classes(updater))):
+            trainer.pictures["real"] = picture = class_grid(rows)
+            save(picture, path)
+            return
         n = DOTS if updater.spec.native == POINTS else self.n
         trainer.pictures["real"] = _write(apart(_real(updater, n), updater.spec.frames), path)
 
@@ -69,10 +83,23 @@ def _real(updater: Updater, n: int) -> Tensor:
     may be sorted and are from all over them.
     """
     x = updater.data.data.x
-    every = torch.arange(len(x))
-    if updater.spec.native != POINTS:
-        every = torch.randperm(len(x), generator=generator("real"))
+    every = torch.arange(len(x)) if updater.spec.native == POINTS else _shuffled(len(x))
     return x[every[:n]] / 127.5 - 1
+
+
+def _real_rows(updater: Updater, classes: list[int]) -> Iterator[tuple[str, Tensor]]:
+    """Of each class its name and at most EACH real images; a class without any is left out."""
+    data, names = updater.data.data, class_names(updater.spec)
+    every = _shuffled(len(data))
+    for k in classes:
+        assert data.y is not None
+        of_class = every[data.y[every] == k][:EACH]
+        if len(of_class):
+            yield names[k], data.x[of_class] / 127.5 - 1
+
+
+def _shuffled(n: int) -> Tensor:
+    return torch.randperm(n, generator=generator("real"))
 
 
 def _write(x: Tensor, path: Path) -> Image.Image:

@@ -9,9 +9,16 @@ import pytest
 from ganlib.common.errors import UserError
 from ganlib.evaluation.compare import compare
 from ganlib.evaluation.comparison.choice import in_order
-from ganlib.evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.table import Column, Table
 
 Make = Callable[..., Path]
+BY_CLASS = [
+    "intra-FID10k-train",
+    "class-precision10k-train",
+    "class-recall10k-train",
+    "class-accuracy10k",
+    "CAS10k-test",
+]
 NAMES = ["IS10k", "FID10k-train", "FID50k-train", "KID10k-train", "FD-fashion10k-test", "recall10k"]
 
 
@@ -30,6 +37,29 @@ NAMES = ["IS10k", "FID10k-train", "FID50k-train", "KID10k-train", "FD-fashion10k
 )
 def test_words_mean_names_beginnings_and_metrics(choice: list[str], found: list[str]) -> None:
     assert in_order(NAMES, choice) == (found if choice else [*found, "recall10k"])
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("intra", BY_CLASS[:1]),
+        ("class_pr", BY_CLASS[1:3]),
+        ("class-recall", BY_CLASS[2:3]),
+        ("class_accuracy", BY_CLASS[3:4]),
+        ("cas", BY_CLASS[4:]),
+        ("prdc", NAMES[5:]),
+        ("fid", NAMES[1:3] + NAMES[4:5]),
+    ],
+)
+def test_scores_by_class_have_words_of_their_own(word: str, found: list[str]) -> None:
+    assert in_order([*BY_CLASS, *NAMES], [word]) == found
+    # they do not rank before a distance of all classes
+    assert in_order([*BY_CLASS, *NAMES])[0] == "FID10k-train"
+
+
+def test_it_is_known_which_way_scores_by_class_are_better() -> None:
+    better = [Column(name, "", {}).better for name in (*BY_CLASS, "intra-FD-fashion10k-train")]
+    assert better == ["lower", "higher", "higher", "higher", "higher", "lower"]
 
 
 def test_columns_are_those_chosen_in_their_order_and_the_first_ranks(

@@ -140,7 +140,9 @@ def changes(path: Path) -> Iterator[tuple[str, bytes]]:
 def run(make: Make) -> Path:
     """One of two runs, with all that a run can have."""
     for seed in (1, 0):
-        score = {"FD": 3.0 + seed, "IS": 2.0}
+        rows = {"by_class": {"cat": {"value": 0.5, "n": 10}}}
+        of_classes = {"value": 2.0, "hash": "a", "protocol": {}, "more": {**rows, "real": rows}}
+        score = {"FD": 3.0 + seed, "IS": of_classes}
         folder = make("dcgan", seed, {100: score, 200: score}, lr=[1e-4, "x"], size=None, gpu=-1)
     return folder
 

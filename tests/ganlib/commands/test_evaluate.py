@@ -1,9 +1,11 @@
 """ganlib evaluate."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -21,10 +23,12 @@ from ganlib.commands import _self_test as self_test
 from ganlib.commands import _targets as targets
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import read_hdf5
+from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.lines import read_lines
+from ganlib.common.sources import open_dataset
 from ganlib.evaluation import Score, differences
-from ganlib.evaluation.features import extractors
+from ganlib.evaluation.features import extractors, make_extractor
+from ganlib.evaluation.metrics import _cas_classifier
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -488,6 +492,90 @@ def test_no_terminal_is_given_orders(run: Run, toy_file: Path, plugin_dir: Path)
     assert result.exit_code == 0, result.exception
     assert result.stdout.count("a\\x1b]0;x\\x07\\x9bb") == 3
     assert not {"\x1b", "\x07", "\x9b"} & set(result.output)
+
+
+@pytest.fixture
+def clothes_file(tmp_path: Path) -> Path:
+    """400 training and 200 test images of Fashion-MNIST, the first ones."""
+    path = tmp_path / "clothes.h5"
+    write_hdf5(path, *(first_clothes(split, n) for split, n in (("train", 400), ("test", 200))))
+    return path
+
+
+def first_clothes(split: str, n: int) -> DataSet:
+    data = open_dataset("fashion_mnist", split=split)
+    assert data.y is not None
+    return replace(data, x=data.x[torch.arange(n)], y=data.y[:n])
+
+
+@pytest.mark.filterwarnings("ignore:.* too few")
+def test_images_with_labels_are_scored_by_class(
+    run: Run, clothes_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_cas_classifier, "EPOCHS", 1)
+    samples = first_clothes("test", 500)
+    x, y = samples.x[torch.arange(200, 500)], samples.y[200:]  # type: ignore[index]
+    np.savez("with.npz", images=x.numpy(), labels=y.numpy())
+    np.savez("without.npz", images=x.numpy())
+    options = ["--dataset", clothes_file, "--device", "cpu", "--extractor", "fashion"]
+    result = run("evaluate", "with.npz", *options, "--cas", "--out", "x.json")
+    assert result.exit_code == 0, result.exception
+    scores = json.loads(Path("x.json").read_text())["scores"]
+    assert [name for name in scores if name.startswith(("intra", "class", "CAS"))] == [
+        "intra-FD-fashion300-train",
+        "class-precision-fashion300-train",
+        "class-recall-fashion300-train",
+        "class-accuracy-fashion300",
+        "CAS300-test",
+    ]
+    right = make_extractor("fashion")(x).logits.argmax(1) == y  # type: ignore[union-attr]
+    accuracy = scores["class-accuracy-fashion300"]
+    assert accuracy["value"] == pytest.approx(float(right.double().mean()))
+    assert (
+        accuracy["more"]["real"]["n"] == 200 and scores["CAS300-test"]["more"]["real"]["n"] == 300
+    )
+    assert f"(real images {accuracy['more']['real']['value']:.4g})" in result.stdout
+    assert set(scores["intra-FD-fashion300-train"]["more"]["by_class"]) == set(samples.classes)
+
+    assert run("evaluate", "without.npz", *options, "--out", "y.json").exit_code == 0
+    plain = json.loads(Path("y.json").read_text())["scores"]
+    assert list(plain) == [
+        name for name in scores if not name.startswith(("intra", "class", "CAS"))
+    ]
+    assert all(plain[name]["hash"] == scores[name]["hash"] for name in plain)
+    words = "'cas' needs the labels that images were asked for, and these have none: give an .npz"
+    assert words in refused(run("evaluate", "without.npz", *options, "--cas"))
+
+
+def test_a_generator_that_is_told_labels_is_scored_by_class(
+    run: Run, score: Any, small_snapshot: Make
+) -> None:
+    path = small_snapshot("labelled")
+    scores = score(path, "--metrics", "fid,intra", n=600)
+    assert list(scores) == ["FD-tiny600-train", "FD-tiny600-test", "intra-FD-tiny600-train"][::2]
+    protocol = scores["intra-FD-tiny600-train"].protocol
+    assert protocol.settings["labels"] == "marginal" and protocol.weights == "raw"
+    assert "intra-FD-tiny600-train" in score(path, n=600)
+    assert "intra-FD-tiny600-train" not in score(path, "--reference", unlabelled(), n=600)
+    for reference, words in (
+        (unlabelled(), "the real images ('reference') have no labels: leave it out"),
+        ("data.h5", "real test images, and there are none"),
+    ):
+        options = ["--reference", reference, *EXTRACTOR, "--metrics", "cas"]
+        assert words in refused(run("evaluate", path, *options))
+
+
+def unlabelled() -> Path:
+    write_hdf5(Path("bare.h5"), replace(read_hdf5(Path("data.h5"), "train"), y=None, classes=()))
+    return Path("bare.h5")
+
+
+def test_a_generator_that_is_told_none_is_not(run: Run, snapshot: Path) -> None:
+    words = "needs the labels .* these have none: leave it out, or score a generator that is told"
+    for metric in ("intra", "class_pr", "class_accuracy", "cas"):
+        told = refused(run("evaluate", snapshot, *EXTRACTOR, "-n", 20, "--metrics", metric))
+        assert re.search(f"'{metric}' {words}", told)
+    assert "'cas' needs the labels" in refused(run("evaluate", snapshot, *EXTRACTOR, "--cas"))
 
 
 def test_metrics_that_give_nothing(run: Run, score: Any, snapshot: Path) -> None:

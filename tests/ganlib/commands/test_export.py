@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import torch
 from click.testing import Result
+from PIL import Image
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 import ganlib
 from ganlib.common.data import DataSpec
@@ -85,31 +86,40 @@ def test_onnx_gives_the_same_images(
         torch.testing.assert_close(images, model.decode(z), atol=1e-4, rtol=0)
 
 
-class _Conditional(nn.Module):
-    """A generator that adds an embedding of y to z."""
-
-    def __init__(self, gen: Any) -> None:
-        super().__init__()
-        self.gen, self.embed = gen, nn.Embedding(10, gen.n_hidden)
-
-    def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        images: Tensor = self.gen(z + self.embed(y))
-        return images
-
-
-def test_onnx_of_a_conditional_generator_takes_y(
-    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_generator_of_classes_takes_y_and_their_names_go_with_it(
+    run: Run, make_snapshot: Make
 ) -> None:
-    model = ganlib.load(snapshot)
-    conditional = _Conditional(model.updater.gen).eval()
-    monkeypatch.setattr(type(model.updater.config), "condition", "labels")
-    monkeypatch.setattr(model.updater, "generate", lambda gen, z, y: conditional(z, y))
-    write_onnx(model, tmp_path / "c.onnx")
+    names = ("T-shirt/top", "Hose", "靴")
+    spec = DataSpec((1, 28, 28), (1, 28, 28), n_classes=3, classes=names)
+    path = make_snapshot("cgan", spec)
+    assert run("export", path, "--out", "out").exit_code == 0
+    card = json.loads(Path("out/model_card.json").read_text("utf-8"))
+    assert card["condition"] == {"kind": "labels", "classes": list(names)}
+    assert card["onnx"] == {"z": ["n", 100], "y": ["n"]}
+    onnx: Any = import_module("onnx")
+    metadata = {p.key: p.value for p in onnx.load("out/generator.onnx").metadata_props}
+    assert json.loads(metadata["classes"]) == list(names)
+    model = ganlib.load(path)
     for n in (1, 5):
         z, y = model.latents(list(range(n)))
         assert y is not None
-        images = _onnx(tmp_path / "c.onnx", z=z, y=y)
+        images = _onnx(Path("out/generator.onnx"), z=z, y=y)
         torch.testing.assert_close(images, model.decode(z, y), atol=1e-4, rtol=0)
+    exported = load_export("out")
+    torch.testing.assert_close(exported.sample(3, y="hose"), model.sample(3, y=1))
+    scope: dict[str, Any] = {}
+    exec(card["python"].replace("THIS FOLDER", "out"), scope)
+    assert scope["images"].shape == (64, 1, 28, 28)
+    assert 'y="T-shirt/top"' in card["python"]
+    with Image.open("samples.png") as picture:
+        assert picture.tobytes() == exported.grid().tobytes()
+
+
+def test_classes_without_names_are_numbers_on_the_card(run: Run, make_snapshot: Make) -> None:
+    path = make_snapshot("cgan", DataSpec((1, 8, 8), (1, 8, 8), n_classes=2))
+    assert run("export", path, "--out", "out", "--format", "safetensors").exit_code == 0
+    card = json.loads(Path("out/model_card.json").read_text())
+    assert card["condition"]["classes"] == ["0", "1"]
 
 
 def test_onnx_of_a_translator_takes_images_of_any_size(run: Run, small_snapshot: Make) -> None:

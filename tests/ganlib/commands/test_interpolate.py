@@ -2,20 +2,27 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from click.testing import Result
 from PIL import Image
+from torch import Tensor
 
 import ganlib
-from ganlib.commands.interpolate import _walk
+from ganlib.commands._walk import Walk, images
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import frames, grid
 from ganlib.sampling.latent import signed_sum, walk
+from ganlib.sampling.legs import between_samples
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
+
+
+def walked(model: ganlib.Model, stops: list[int], seed: int, frames: int, **how: Any) -> Tensor:
+    return images(model, Walk(stops, seed, frames, **how))
 
 
 def test_strip_goes_from_sample_0_to_1(run: Run, snapshot: Path) -> None:
@@ -30,15 +37,15 @@ def test_legs_start_and_end_at_their_samples(make_snapshot: Make, name: str) -> 
     settings = {"architecture": "quick"} if name == "sngan" else {}
     model = ganlib.load(make_snapshot(name, **settings))
     samples = model.sample(9, seed=2)
-    walk = _walk(model, [3, 8, 1], 2, 4)
-    assert walk.shape == (2, 4, 1, 28, 28)
-    torch.testing.assert_close(walk[:, 0], samples[[3, 8]])
-    torch.testing.assert_close(walk[:, -1], samples[[8, 1]])
+    legs = walked(model, [3, 8, 1], 2, 4)
+    assert legs.shape == (2, 4, 1, 28, 28)
+    torch.testing.assert_close(legs[:, 0], samples[[3, 8]])
+    torch.testing.assert_close(legs[:, -1], samples[[8, 1]])
 
 
 def test_png_has_a_row_for_each_leg(run: Run, snapshot: Path) -> None:
     run("interpolate", snapshot, "--numbers", "3,8,1", "--seed", 2, "--frames", 4, "-o", "s.png")
-    expected = grid(_walk(ganlib.load(snapshot), [3, 8, 1], 2, 4).flatten(0, 1), 4)
+    expected = grid(walked(ganlib.load(snapshot), [3, 8, 1], 2, 4).flatten(0, 1), 4)
     with Image.open("s.png") as strip:
         assert strip.tobytes() == expected.tobytes()
 
@@ -59,7 +66,77 @@ def test_class_changes_halfway(small_snapshot: Make) -> None:
     told = torch.tensor([a, a, a, b, b, b, b, b, c, c])
     path = walk(z, 5, "normal").flatten(0, 1)
     expected = model.decode(path, told)
-    torch.testing.assert_close(_walk(model, numbers, 0, 5).flatten(0, 1), expected)
+    torch.testing.assert_close(walked(model, numbers, 0, 5).flatten(0, 1), expected)
+
+
+def test_a_class_may_be_kept_to(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("labelled")
+    model = ganlib.load(path)
+    legs = walked(model, [0, 1], 0, 3, told=2)
+    torch.testing.assert_close(legs[0, [0, 2]], model.sample(2, y="c"))
+    assert run("interpolate", path, "--class", "C", "--frames", 3, "-o", "s.png").exit_code == 0
+    with Image.open("s.png") as strip:
+        assert strip.tobytes() == grid(legs[0], 3).tobytes()
+    assert run("interpolate", path, "--plus", 0, "--plus", 1, "--class", "c").exit_code == 0
+    expected = frames(model.sample(1, y=2))[0]
+    with Image.open("arithmetic.png") as row:
+        place = (8, 8, 8 + expected.width, 8 + expected.height)
+        assert row.crop(place).tobytes() == expected.tobytes()
+
+
+def test_a_walk_from_class_to_class_keeps_the_latents(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("labelled")
+    model = ganlib.load(path)
+    legs = walked(model, [4, 7], 1, 5, classes=[2, 0, 1])
+    assert legs.shape == (4, 5, 1, 28, 28)
+    for row, i in ((0, 4), (2, 7)):  # two legs at sample 4, then two at sample 7
+        z, _ = model.latents([i], seed=1)
+        for leg, (a, b) in enumerate([(2, 0), (0, 1)]):
+            y = torch.zeros(5, 3)
+            y[:, a], y[:, b] = torch.linspace(1, 0, 5), torch.linspace(0, 1, 5)
+            torch.testing.assert_close(legs[row + leg], model.decode(z.expand(5, -1), y))
+    ends = model.sample(5, seed=1, y=2)[4], model.sample(5, seed=1, y=1)[4]
+    torch.testing.assert_close(legs[0, 0], ends[0])
+    torch.testing.assert_close(legs[1, 4], ends[1])
+    arguments = ["--classes", "c,a,b", "--seed", 1, "--frames", 5]
+    run("interpolate", path, *arguments, "--numbers", "4,7", "-o", "s.png")
+    with Image.open("s.png") as strip:
+        assert strip.tobytes() == grid(legs.flatten(0, 1), 5).tobytes()
+    run("interpolate", path, *arguments, "-o", "w.gif")  # and back to c
+    with Image.open("w.gif") as film:
+        assert getattr(film, "n_frames", 1) == 3 * 4
+
+
+def test_a_walk_from_class_to_class_in_the_space_of_codes(small_snapshot: Make) -> None:
+    model = ganlib.load(small_snapshot("labelled"))  # whose codes are its latents
+    a, b = (walked(model, [3], 0, 4, classes=[0, 2], space=space) for space in ("z", "code"))
+    torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--class", "d"], "There is no class 'd': there are a, b and c"),
+        (["--class", "a,b"], "--class names 2 classes; give one"),
+        (["--classes", "a"], "fewer than two classes"),
+        (["--classes", "a,b", "--numbers", "x"], "give one or more numbers"),
+    ],
+)
+def test_classes_that_cannot_be(
+    run: Run, small_snapshot: Make, arguments: list[str], words: str
+) -> None:
+    error = run("interpolate", small_snapshot("labelled"), *arguments).exception
+    assert isinstance(error, UserError) and words in str(error)
+
+
+@pytest.mark.usefixtures("small_methods")
+def test_a_source_changes_halfway_too(make_updater: Callable[..., Any]) -> None:
+    updater = make_updater("labelled")
+    series = updater.series(0)
+    y = torch.rand(2, 3, 4, 4)
+    series.latents = lambda numbers: (updater.gen.make_hidden(2), y)
+    told = between_samples(series, [0, 1], 5, "z").y
+    assert told is not None and torch.equal(told[0], y[[0, 0, 0, 1, 1]])
 
 
 def test_a_walk_between_codes_is_straight(run: Run, small_snapshot: Make) -> None:
@@ -67,13 +144,13 @@ def test_a_walk_between_codes_is_straight(run: Run, small_snapshot: Make) -> Non
     model = ganlib.load(path)
     z, _ = model.latents([3, 1])
     w = model.code(z)
-    images = _walk(model, [3, 1], 0, 5, "code")
-    torch.testing.assert_close(images[0, 1], model.draw(0.75 * w[:1] + 0.25 * w[1:])[0])
-    torch.testing.assert_close(images[0, [0, 4]], model.sample(4)[[3, 1]])
-    assert not torch.allclose(images[0, 1], _walk(model, [3, 1], 0, 5)[0, 1])
+    legs = walked(model, [3, 1], 0, 5, space="code")
+    torch.testing.assert_close(legs[0, 1], model.draw(0.75 * w[:1] + 0.25 * w[1:])[0])
+    torch.testing.assert_close(legs[0, [0, 4]], model.sample(4)[[3, 1]])
+    assert not torch.allclose(legs[0, 1], walked(model, [3, 1], 0, 5)[0, 1])
     run("interpolate", path, "--numbers", "3,1", "--frames", 5, "--space", "code", "-o", "s.png")
     with Image.open("s.png") as strip:
-        assert strip.tobytes() == grid(images[0], 5).tobytes()
+        assert strip.tobytes() == grid(legs[0], 5).tobytes()
 
 
 def test_a_translator_without_latents_is_refused(run: Run, small_snapshot: Make) -> None:
@@ -93,10 +170,10 @@ def test_sum_shows_terms_signs_and_result(run: Run, make_snapshot: Make, name: s
         row = file.copy()
     z, _ = model.latents([3, 5, 8])
     total = signed_sum(z, torch.tensor([1, -1, 1]), model.updater.gen.latent)
-    images = frames(model.decode(torch.cat([z, total[None]])))
-    width, height = images[0].size
+    pictures = frames(model.decode(torch.cat([z, total[None]])))
+    width, height = pictures[0].size
     step = (row.width - 2 * 8 - width) // 3
-    for i, image in enumerate(images):
+    for i, image in enumerate(pictures):
         left = 8 + i * step
         assert row.crop((left, 8, left + width, 8 + height)).tobytes() == image.tobytes()
 
@@ -109,12 +186,16 @@ def test_sum_shows_terms_signs_and_result(run: Run, make_snapshot: Make, name: s
         (["--numbers", "3,-1"], "count from 0"),
         (["--plus", "-1"], "count from 0"),
         (["--frames", 1], "at least 2"),
-        (["--plus", 1, "--numbers", "1,2"], "leave --numbers, --frames and --space out"),
-        (["--plus", 1, "--space", "code"], "leave --numbers, --frames and --space out"),
+        (["--plus", 1, "--numbers", "1,2"], "leave --numbers, --frames, --space and"),
+        (["--plus", 1, "--space", "code"], "leave --numbers, --frames, --space and"),
         (["--dataset", "x.h5"], "leave --dataset out"),
         (["--plus", 1, "-o", "a.gif"], "a .png"),
         (["-o", "a.jpg"], "a .png or a .gif"),
         (["--plus", 3, "--minus", 3], "cancel out"),
+        (["--plus", 3, "--classes", "a,b"], "--classes out"),
+        (["--class", "a"], "was trained without labels"),
+        (["--classes", "a,b"], "was trained without labels"),
+        (["--class", "a", "--classes", "a,b"], "give one"),
     ],
 )
 def test_bad_input(run: Run, make_snapshot: Make, arguments: list[str], words: str) -> None:

@@ -12,6 +12,7 @@ from click.testing import Result
 from PIL import Image
 
 import ganlib
+from ganlib.common.class_grid import class_grid
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
@@ -59,6 +60,63 @@ def test_array_of_a_conditional_generator_has_labels(run: Run, small_snapshot: M
         np.testing.assert_array_equal(arrays["labels"], y)
         images = to_uint8(model.decode(z, torch.as_tensor(arrays["labels"])))
         np.testing.assert_array_equal(arrays["images"], images.permute(0, 2, 3, 1))
+
+
+@pytest.fixture
+def labelled(small_snapshot: Make) -> Path:
+    return small_snapshot("labelled")
+
+
+def rows(snapshot: Path, *names: str, n: int = 8, seed: int = 0) -> bytes:
+    model = ganlib.load(snapshot)
+    return class_grid([(name, model.sample(n, seed, y=name)) for name in names]).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names", "n"),
+    [
+        ([], "abc", 8),
+        (["-n", 6], "abc", 2),
+        (["--class", "C,a"], "ca", 8),
+        (["--class", "c", "--class", "0", "--class", "c", "-n", 40], "ca", 20),
+        (["--class", "b", "-n", 3], "b", 3),
+    ],
+)
+def test_a_grid_of_classes_has_a_row_for_each(
+    run: Run, labelled: Path, arguments: list[str], names: str, n: int
+) -> None:
+    assert run("sample", labelled, *arguments, "--seed", 3).exit_code == 0
+    with Image.open("samples.png") as picture:
+        assert picture.tobytes() == rows(labelled, *names, n=n, seed=3)
+
+
+def test_in_an_array_and_a_folder_classes_come_in_turn(run: Run, labelled: Path) -> None:
+    model = ganlib.load(labelled)
+    told = torch.tensor([2, 0, 2, 0, 2])
+    images = to_uint8(model.sample(5, y=told))
+    run("sample", labelled, "--class", "c,a", "-n", 5, "-o", "a.npz")
+    with np.load("a.npz") as arrays:
+        np.testing.assert_array_equal(arrays["labels"], told)
+        np.testing.assert_array_equal(arrays["images"], images.permute(0, 2, 3, 1))
+    run("sample", labelled, "--class", "c,a", "-n", 5, "-o", "many", "--batch-size", 2)
+    with Image.open("many/00003.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), images[3, 0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--class", "d"], "There is no class 'd': there are a, b and c, or their numbers 0 to 2."),
+        (["--class", "a,d"], "There is no class 'd'"),
+        (["-n", 5000], "too many for one picture"),
+    ],
+)
+def test_a_class_that_there_is_not(
+    run: Run, labelled: Path, arguments: list[str], words: str
+) -> None:
+    error = run("sample", labelled, *arguments).exception
+    assert isinstance(error, UserError) and words in str(error)
+    assert not Path("samples.png").exists()
 
 
 def test_a_translator_starts_from_its_run_s_images_or_from_others(
@@ -132,6 +190,7 @@ def test_truncation(run: Run, snapshot: Path) -> None:
         (["--batch-size", 0], "--batch-size is 0"),
         (["--statistics", "standing"], "--statistics is 'standing', but should be running, batch"),
         (["--dataset", "fashion_mnist"], "needs no images to start from: leave --dataset out"),
+        (["--class", "Sandal"], "was trained without labels: it has no classes to ask for"),
         (["--out", "x.jpeg"], "x.jpeg"),
         (["--out", "run/x.png/y.png"], "cannot be written"),
         (["--device", "cuda:99"], "cuda:99"),

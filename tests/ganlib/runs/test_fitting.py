@@ -11,13 +11,14 @@ import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.spec import POINTS, DataSpec
 from ganlib.registry import algorithms
+from ganlib.runs import run
 from ganlib.runs.fitting import check_architecture, fitted
 from ganlib.runs.grid import find_finished, plan
 from ganlib.runs.settings import resolve
 
 SMALL: dict[str, Any] = {"dataset": "ring8", "max_iter": 2, "width": 0.1, "gpu": -1}
 SMALL |= {"evaluation_interval": 0, "sample_interval": 0, "tensorboard": False, "batch_size": 8}
-SPEC = DataSpec(POINTS, POINTS)
+SPEC = DataSpec(POINTS, POINTS, n_classes=8)
 CPU = torch.device("cpu")
 
 
@@ -73,6 +74,23 @@ def test_one_that_cannot_be_is_one_sentence_and_leaves_nothing() -> None:
         "--architecture out, or give --architecture mlp."
     )
     assert not list(Path().iterdir())
+
+
+def test_a_preset_may_have_settings_for_colour_below_what_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    preset = {"width": 0.5, "max_iter": 10, "colour": {"width": 0.25, "adam_alpha": 1e-3}}
+    monkeypatch.setattr(run, "preset_of", lambda name, preset_name: dict(preset))
+    settings = run.gather({"algorithm": "dcgan", "preset": "quick", "adam_alpha": 5e-4})
+    grey, colour = (fitted(settings, (c, 32, 32), CPU).algorithm for c in (1, 3))
+    assert (grey.width, grey.max_iter, grey.adam_alpha) == (0.5, 10, 5e-4)
+    assert (colour.width, colour.max_iter, colour.adam_alpha) == (0.25, 10, 5e-4)
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+def test_the_quick_preset_of_colour_holds_settings_of_its_method(name: str) -> None:
+    settings = run.gather({"algorithm": name, "preset": "quick"})
+    assert type(fitted(settings, (3, 64, 64), CPU).algorithm) is algorithms[name].config
 
 
 def has_bf16(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:

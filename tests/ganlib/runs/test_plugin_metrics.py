@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import Result
@@ -95,7 +96,8 @@ def test_what_cannot_be_had_is_refused_before_training(
 def test_evaluate_says_what_has_no_labels(
     what: str, run: Callable[..., Result], snapshot: Path, toy_file: Path
 ) -> None:
-    target = snapshot if what == "samples" else toy_file
+    np.savez("x.npz", np.zeros((20, 28, 28, 1), np.uint8))
+    target = snapshot if what == "samples" else "x.npz"
     options = ["--metrics", "asked_accuracy", "--plugin-dir", METHODS, "--dataset", toy_file]
     done = run("evaluate", target, *options, "-n", 20, "--extractor", "fashion", "--device", "cpu")
     assert isinstance(done.exception, UserError)

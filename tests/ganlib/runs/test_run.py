@@ -141,7 +141,7 @@ def test_training_2n_is_training_n_and_resuming(algorithm: str, toy_file: Path) 
     assert_same_runs(whole.out, again.out)
 
 
-@pytest.mark.filterwarnings("ignore:.* images are too few")
+@pytest.mark.filterwarnings("ignore:.* images are too few", "ignore:The rarest class has")
 @pytest.mark.parametrize("algorithm", algorithms.names())
 def test_what_watches_changes_nothing(algorithm: str, toy_file: Path) -> None:
     quiet = train(algorithm, toy_file, max_iter=6, out="quiet", tensorboard=False)

@@ -45,7 +45,7 @@ def test_editors_are_shown_every_setting() -> None:
 def test_help_shows_every_setting() -> None:
     parameters = inspect.signature(ganlib.train).parameters
     assert set(parameters) == {*FIELDS, "config", "extensions", "recipe"}
-    assert parameters["metrics"].default == "is,fid"
+    assert parameters["evaluation_images"].default == 10_000
     assert all(f"{name}: " in (ganlib.train.__doc__ or "") for name in FIELDS)
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from small_methods import FOLDER
 
 import ganlib
+from ganlib.common.class_grid import class_grid
 from ganlib.common.errors import UserError
 from ganlib.common.lines import append_line
 from ganlib.common.pictures import grid
@@ -51,8 +52,22 @@ def test_a_class_for_all_and_one_for_each(small_snapshot: Make) -> None:
     told = torch.tensor([2, 2, 2])
     torch.testing.assert_close(model.sample(3, y=2), model.decode(z, told))
     torch.testing.assert_close(model.sample(3, y=told), model.sample(3, y=2))
-    assert model.grid(3, y=2).tobytes() == grid(model.sample(3, y=2)).tobytes()
+    assert torch.equal(model.sample(3, y="c"), model.sample(3, y=2))
     assert torch.equal(model.latents([5], y=1)[1], torch.tensor([1]))  # type: ignore[arg-type]
+
+
+def test_a_grid_has_a_row_for_each_class_or_for_those_asked_for(small_snapshot: Make) -> None:
+    model = ganlib.load(small_snapshot("labelled"))
+
+    def rows(n: int, *classes: str) -> bytes:
+        return class_grid([(name, model.sample(n, seed=5, y=name)) for name in classes]).tobytes()
+
+    assert model.grid(seed=5).tobytes() == rows(8, "a", "b", "c")
+    assert model.grid(6, seed=5).tobytes() == rows(2, "a", "b", "c")
+    assert model.grid(6, seed=5, y=["c", 0]).tobytes() == rows(3, "c", "a")
+    assert model.grid(12, seed=5, y="b").tobytes() == rows(12, "b")
+    told = torch.tensor([2, 0, 1])
+    assert model.grid(3, y=told).tobytes() == grid(model.sample(3, y=told)).tobytes()
 
 
 def test_codes_in_two_steps(small_snapshot: Make) -> None:

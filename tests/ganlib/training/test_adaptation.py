@@ -23,7 +23,20 @@ from ganlib.training import adaptation
 from ganlib.training.snapshot import write_snapshot
 
 Make = Callable[..., Any]
-CALLERS = "alpha_gan dcgan dfm dragan gan lsgan minibatch_discrimination sngan".split()
+CALLERS = [
+    *(
+        "acgan",
+        "alpha_gan",
+        "cgan",
+        "dcgan",
+        "dfm",
+        "dragan",
+        "gan",
+        "lsgan",
+        "minibatch_discrimination",
+    ),
+    *("sagan", "sngan", "sngan_projection"),
+]
 RESTLESS = {"ada_target": 0.01, "ada_images": 40, "diffaugment": "color,translation"}
 """p is moved by 0.4 a window of 4 minibatches of 4."""
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from torch import Tensor
 
 from ganlib import evaluation
+from ganlib.common.class_grid import class_grid
 from ganlib.common.lines import read_lines
 from ganlib.common.pictures import grid
 from ganlib.evaluation import Evaluator
@@ -252,6 +253,39 @@ def test_before_training_there_are_the_untrained_samples_and_real_images(
     resumed.updater.update()
     resumed.run()
     assert [file.name for file in samples.iterdir()] == ["0000002.png"]
+
+
+@pytest.mark.usefixtures("small_methods")
+def test_grids_of_classes_have_a_row_for_each(make_updater: Any, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from ganlib.training.extensions.tensorboard import TensorBoard
+
+    trainer = Trainer(make_updater("labelled"), tmp_path, 2)
+    trainer.extend(SampleGrid(every(2), seed=3), TensorBoard())
+    trainer.run()
+    updater, samples = trainer.updater, tmp_path / "samples"
+    names = sorted(p.name for p in samples.iterdir())
+    assert names == ["0000000.png", "0000002.png", "real.png"]
+    rows = [(name, next(updater.sample(8, seed=3, y=name))) for name in "abc"]
+    with Image.open(samples / "0000002.png") as picture:
+        assert picture.tobytes() == class_grid(rows).tobytes()
+        events = EventAccumulator(str(tmp_path / "tensorboard"))
+        events.Reload()
+        seen = events.Images("samples")[-1].encoded_image_string
+        with Image.open(io.BytesIO(seen)) as shown:
+            assert picture.convert("RGB").tobytes() == shown.convert("RGB").tobytes()
+    data = updater.data.data
+    with Image.open(samples / "real.png") as real:
+        gray = torch.tensor(list(real.convert("L").tobytes())).view(*real.size[::-1])
+    left = real.size[0] - grid(torch.zeros(8, 1, 28, 28)).width
+    for k in range(3):  # images of the class in its row, each another
+        tiles = [
+            gray[4 + 92 * k : 88 + 92 * k : 3, left + 4 + 88 * i : left + 88 + 88 * i : 3]
+            for i in range(8)
+        ]
+        numbers = [next(i for i in range(32) if torch.equal(data.x[i, 0], t)) for t in tiles]
+        assert len(set(numbers)) == 8 and {int(data.y[i]) for i in numbers} == {k}
 
 
 def test_without_grids_there_is_one_at_the_end(make_trainer: Make, tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from scipy.stats import chisquare
 from torch import Tensor
 
 import ganlib
@@ -18,6 +21,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.evaluation import Score
 from ganlib.evaluation.features import Options
+from ganlib.evaluation.proportions import proportions
 from ganlib.training.scoring import (
     make_evaluator,
     open_references,
@@ -34,9 +38,10 @@ def test_references_by_name(toy_file: Path, toy_data: Callable[..., DataSet]) ->
     name = str(toy_file)
     both = open_references(name)
     assert list(both) == ["train", "test"]
-    assert torch.equal(_all(both["train"]), _all(toy_data().x))
+    assert torch.equal(_all(both["train"].x), _all(toy_data().x))
+    assert torch.equal(both["train"].y, toy_data().y)  # type: ignore[arg-type]
     assert list(open_references(name, reference="test")) == ["test"]
-    assert open_references(name, size=16)["train"].shape == (32, 1, 16, 16)
+    assert open_references(name, size=16)["train"].x.shape == (32, 1, 16, 16)
     assert list(open_references(None, reference=name)) == ["train", "test"]
 
 
@@ -91,6 +96,22 @@ def test_samples_to_score_come_with_their_labels_and_statistics(
     updater.update()
     ((x, y),) = samples_to_score(updater, 6, 1, statistics="batch")
     assert y is None and torch.equal(x, next(updater.sample(6, 1, statistics="batch")))
+
+
+def test_each_label_is_asked_for_as_often_as_it_is_among_the_data(
+    small_methods: None, make_updater: Any, toy_data: Callable[..., DataSet]
+) -> None:
+    """By Pearson's chi-square test, for any seed; of three classes, one is three fifths of all."""
+    data = toy_data()
+    y = torch.tensor([0, 0, 0, 1, 2]).repeat(7)[:32]
+    updater = make_updater("labelled", data=replace(data, y=y, classes=("a", "b", "c")))
+    expected = 2000 * np.bincount(y.numpy()) / 32
+    for seed in range(5):
+        asked = torch.cat([labels for _, labels in samples_to_score(updater, 2000, seed)])
+        assert chisquare(np.bincount(asked.numpy()), expected).pvalue > 1e-4
+        assert proportions(asked, y, 3).kind == "marginal"
+        assert origin_of(updater, seed).classes == ("a", "b", "c")
+    assert chisquare(3 * [2000 / 3], expected).pvalue < 1e-9
 
 
 def test_a_line_of_scores_holds_all_of_them(toy_file: Path) -> None:

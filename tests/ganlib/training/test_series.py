@@ -88,9 +88,18 @@ def test_classes_that_are_asked_for(make_updater: Make) -> None:
     torch.testing.assert_close(grouped, samples(updater, 5, y=mixed), rtol=1e-4, atol=1e-5)
 
 
+def test_classes_may_be_asked_for_by_name(make_updater: Make) -> None:
+    updater = make_updater("labelled")
+    told = torch.tensor([2, 0, 1, 2, 0])
+    for y in (["c", "a", 1, "C", "0"], ("c", 0, "b", "2", "a")):
+        assert torch.equal(samples(updater, 5, y=y), samples(updater, 5, y=told))
+    assert torch.equal(samples(updater, 5, y="b"), samples(updater, 5, y=1))
+
+
 @pytest.mark.parametrize(
     ("name", "y", "sentence"),
     [
+        ("dcgan", "Sandal", "told nothing but its latents"),
         ("dcgan", torch.zeros(4, 3), "told nothing but its latents"),
         ("dcgan", 1, "told nothing but its latents"),
         ("labelled", 3, "y is 3: there are classes 0 to 2"),
@@ -99,6 +108,10 @@ def test_classes_that_are_asked_for(make_updater: Make) -> None:
         ("labelled", torch.zeros(4, 1, dtype=torch.int64), "y is no class"),
         ("labelled", 0.5, "y is no class"),
         ("labelled", torch.zeros(3, dtype=torch.int64), "y is of 3 samples, and 4 are asked for"),
+        ("labelled", "d", "There is no class 'd': there are a, b and c, or their numbers 0 to 2"),
+        ("labelled", ["a", "a", "a", 3], "There is no class '3'"),
+        ("labelled", ["a", "b"], "y is of 2 samples, and 4 are asked for: give one for each, or"),
+        ("dropped", "Sandal", r"give y as \(n, 1, H, W\)"),
         ("dropped", 1, r"give y as \(n, 1, H, W\)"),
         ("dropped", torch.zeros(4, 3, 32, 32), r"give y as \(n, 1, H, W\)"),
     ],

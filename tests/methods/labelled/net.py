@@ -28,13 +28,13 @@ class LabelledDiscriminator(nn.Module):
     def __init__(self, spec: DataSpec, ch: int) -> None:
         super().__init__()
         self.classes = ClassEmbedding(spec.n_classes, ch)
-        self.features = nn.Sequential(
-            nn.Flatten(), nn.Linear(prod(spec.image), ch), nn.LeakyReLU(0.2)
+        # a layer after the two have met: without it D could not tell whether they fit
+        self.layers = nn.Sequential(
+            nn.Linear(prod(spec.image) + ch, ch), nn.LeakyReLU(0.2), nn.Linear(ch, 1)
         )
-        self.out = nn.Linear(2 * ch, 1)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.out(torch.cat([self.features(x), self.classes(y)], 1))
+        return self.layers(torch.cat([x.flatten(1), self.classes(y)], 1))
 
 
 def build(config: Any, spec: DataSpec) -> dict[str, nn.Module]:

@@ -1,0 +1,54 @@
+"""Intra-class Frechet distance: the mean over classes of the distance between the samples that were
+asked for a class and its real images (Miyato & Koyama 2018, https://arxiv.org/abs/1802.05637).
+"""
+
+import warnings
+from collections.abc import Mapping
+from statistics import fmean
+
+from torch import Tensor
+
+from ganlib.evaluation.by_class import asked, enough, lacks_classes, parts, table
+from ganlib.evaluation.metric import Metric, Seen, Value
+from ganlib.evaluation.moments import Moments
+from ganlib.evaluation.scores import frechet_distance
+
+N = 50_000
+
+
+def intra(seen: Seen) -> Mapping[str, Value]:
+    classes = parts(seen)
+    if not enough("intra", classes, 2):
+        return {}
+    distances = []
+    for _, fake, real in classes:
+        distances.append(frechet_distance(*_gaussian(fake), *_gaussian(real)))
+        seen.progress("distances by class", len(distances), len(classes))
+    n_real = min(len(part.real) for part in classes)
+    least, extractor = min(n_real, *(len(part.fake) for part in classes)), seen.given.extractor
+    deficient = least <= extractor.n_features
+    if deficient:
+        warnings.warn(
+            f"The rarest class has {least} images, too few for the {extractor.n_features} features "
+            f"of '{extractor.name}': its distance comes out far too large, and intra is marked "
+            "rank_deficient.",
+            stacklevel=2,
+        )
+    return {
+        "intra-FID" if extractor.score_name == "FID" else "intra-FD": Value(
+            fmean(distances),
+            reference=seen.main.name,
+            settings={**asked(seen), "n_real_per_class": n_real},
+            more=table(classes, distances),
+            rank_deficient=deficient,
+        )
+    }
+
+
+def _gaussian(features: Tensor) -> tuple[Tensor, Tensor]:
+    moments = Moments(features.shape[1], features.device)
+    moments.update(features)
+    return moments.mean(), moments.covariance()
+
+
+METRIC = Metric(intra, needs=("features", "labels"), n=N, lacks=lacks_classes)

@@ -1,0 +1,19 @@
+"""Where the images that are scored come from."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where generated images come from, for the protocol.
+
+    weights: "ema", "raw", or "given" where images are all that is known; bn_mode: "running",
+    "standing:N", "batch" or "given"; truncation: None for none; seed: of the samples. classes: what
+    the classes are called that labels number, () if that is not known; no part of the protocol.
+    """
+
+    weights: str = "given"
+    bn_mode: str = "given"
+    truncation: float | None = None
+    seed: int | None = None
+    classes: tuple[str, ...] = ()

@@ -1,0 +1,11 @@
+"""A discriminator that also tells the classes of real and of generated images.
+
+Odena, Olah, Shlens 2017, https://arxiv.org/abs/1610.09585
+"""
+
+from ganlib.registry import Algorithm
+
+from .net import build
+from .updater import Config, Updater
+
+ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

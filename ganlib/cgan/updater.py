@@ -1,0 +1,58 @@
+"""The conditional GAN's recipe and training: the first GAN's, and both networks are told y."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ganlib import config
+from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
+from ganlib.common.net import Generator
+from ganlib.gan.sgd import SGDConfig, SGDUpdater
+
+
+class Config(SGDConfig):
+    """The paper's recipe for MNIST; what it does not say is the first GAN's."""
+
+    condition = "labels"
+    architecture: Literal["mnist", "quick", "mlp"] = "mnist"
+    """mnist: the paper's networks for MNIST; quick: small convolutional ones, for a CPU; mlp:
+    small, for points.
+    """
+    dropout_gen: config.Rate = 0.5
+    """The part of the hidden units of the generator of `mnist` that training leaves out."""
+    dropout_dis: config.Rate = 0.5
+    """The same of the discriminator's."""
+    lr_divisor: config.Positive = 1.00004
+    """What each iteration divides the learning rate by."""
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """The data's own but for `quick`, whose convolutions halve it."""
+        own = self.architecture != "quick"
+        return (height, width) if own else super().image_size(height, width)
+
+
+class Updater(SGDUpdater):
+    """Equation 2: D(x|y) and G(z|y), trained by gradient descent on both at once."""
+
+    config: Config
+    gen: Generator
+    dis: nn.Module
+
+    def loss_both(self, x_real: Tensor, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """E softplus(-D(G(z|y)|y)), (E softplus(-D(x|y)) + E softplus(D(G(z|y)|y))) / 2, and
+        D(x|y).
+
+        Real and generated images are of the same classes y; both losses see the same D(G(z|y)|y),
+        under the same dropout.
+        """
+        y_real, y_fake = self.dis(x_real, y), self.dis(self.gen(z, y), y)
+        return loss_gen_softplus(y_fake), loss_dis_softplus(y_real, y_fake) / 2, y_real
+
+    def update_core(self) -> dict[str, Tensor]:
+        self.set_momentum()
+        x_real, y = next(self.data)
+        assert y is not None
+        loss_gen, loss_dis, y_real = self.loss_both(x_real, self.hidden(len(x_real)), y)
+        self.step(gen=loss_gen, dis=loss_dis)
+        self.saw_real(y_real)
+        return {"loss_dis": loss_dis, "loss_gen": loss_gen}

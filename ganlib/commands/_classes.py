@@ -1,0 +1,26 @@
+"""Classes on the command line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganlib.common.errors import UserError
+
+if TYPE_CHECKING:
+    from ganlib.sampling.model import Model
+
+NAMES = (
+    "by its name in any case, its number, or as much of its name as no other class has: "
+    "ankle-boot, boot"
+)
+
+
+def called(model: "Model", snapshot: Path, words: Sequence[str]) -> list[int]:
+    """The classes that these words call, in order; UserError if there is no such class, or the
+    generator of the snapshot is told none.
+    """
+    from ganlib.common.classes import class_names, find_classes
+
+    if words and model.updater.config.condition != "labels":
+        raise UserError(f"{snapshot} was trained without labels: it has no classes to ask for.")
+    return find_classes(words, class_names(model.spec))

@@ -1,0 +1,59 @@
+"""SAGAN's networks: residual ones with self-attention and spectral normalisation in both.
+
+Sizes as in brain-research/self-attention-gan, generator.py and discriminator.py; z 128 ~ N(0, 1),
+Glorot's uniform weights, biases 0.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from torch import nn
+
+from ganlib.common.attention import SelfAttention
+from ganlib.common.data import DataSpec
+from ganlib.common.init import init_glorot_uniform
+from ganlib.common.net import Architectures, NetConfig, scaled
+from ganlib.common.projection import Projection, ProjectionDiscriminator
+from ganlib.common.resnet import ClassResNetGenerator, ResNetFeatures, WideDisBlock
+from ganlib.common.spectral_norm import SNConv2d, SNLinear
+from ganlib.sngan_projection.net import mlp
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """gen, dis: channels as in common/resnet.py. down: how many of dis's blocks halve the size.
+    gen_at, dis_at: behind so many blocks there is attention.
+    """
+
+    gen: tuple[int, ...]
+    dis: tuple[int, ...]
+    down: int
+    gen_at: int
+    dis_at: int
+
+
+def residual(sizes: Sizes, config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Networks of these sizes, times the settings' width."""
+    gen_widths, dis_widths = (
+        [scaled(ch, config.width) for ch in widths] for widths in (sizes.gen, sizes.dis)
+    )
+    gen = ClassResNetGenerator(spec.image, gen_widths, spec.n_classes, SNConv2d, SNLinear)
+    gen.blocks.insert(sizes.gen_at, SelfAttention(gen_widths[sizes.gen_at]))
+    features = ResNetFeatures(
+        spec.image[0], dis_widths, sizes.down, conv=SNConv2d, block=WideDisBlock
+    )
+    features.blocks.insert(sizes.dis_at, SelfAttention(dis_widths[sizes.dis_at - 1]))
+    init_glorot_uniform(gen)
+    init_glorot_uniform(features)
+    head = Projection(dis_widths[-1], spec.n_classes)
+    return {"gen": gen, "dis": ProjectionDiscriminator(features, head)}
+
+
+GEN128, DIS128 = (1024, 1024, 512, 256, 128, 64), (64, 128, 256, 512, 1024, 1024)
+build = Architectures(
+    imagenet128=partial(residual, Sizes(GEN128, DIS128, 5, gen_at=3, dis_at=2)),
+    imagenet128_at64=partial(residual, Sizes(GEN128, DIS128, 5, gen_at=4, dis_at=1)),
+    cifar10=partial(residual, Sizes((256,) * 4, (128,) * 4, 2, gen_at=2, dis_at=1)),
+    quick=partial(residual, Sizes((64, 32, 16, 8), (8, 16, 32), 3, gen_at=2, dis_at=1)),
+    mlp=mlp,
+)

@@ -1,0 +1,50 @@
+"""SAGAN's recipe: the projection discriminator's training with a learning rate for each network."""
+
+from typing import Literal
+
+from torch.optim import Optimizer
+
+from ganlib import config
+from ganlib.sngan_projection import updater
+
+
+class Config(config.AlgorithmConfig):
+    """The authors' recipe, brain-research/self-attention-gan, with networks for 32 pixels.
+
+    example_configs/sagan_imagenet128.yaml is theirs for ImageNet at 128 pixels.
+    """
+
+    condition = "labels"
+    architecture: Literal["imagenet128", "imagenet128_at64", "cifar10", "quick", "mlp"] = "cifar10"
+    """imagenet128: the authors', with attention at 32 pixels; imagenet128_at64: theirs with it at
+    64; cifar10: for 32 pixels, with it at 16; quick: small, for a CPU; mlp: small, for points.
+    """
+    n_dis: config.Count = 1
+    """Discriminator updates per generator update."""
+    gen_batch_multiplier: config.Count = 1
+    """Generator batch in units of batch_size."""
+    adam_alpha: config.Positive = 1e-4
+    """Adam's learning rate, the generator's."""
+    adam_alpha_dis: config.Positive = 4e-4
+    """The discriminator's."""
+    adam_beta2: config.Rate = 0.999
+    """Adam's decay of the second moment."""
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """128 pixels for the networks made for them."""
+        if self.architecture.startswith("imagenet128"):
+            return 128, 128
+        return super().image_size(height, width)
+
+
+class Updater(updater.Updater):
+    """The discriminator's step, then the generator's, each with fresh z and classes."""
+
+    config: Config
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """Adam for both, D's with its own rate: the two-timescale rule (Heusel et al. 2017)."""
+        optimizers = super().optimizers()
+        for group in optimizers["dis"].param_groups:
+            group["lr"] = self.config.adam_alpha_dis
+        return optimizers

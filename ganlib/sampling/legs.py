@@ -1,0 +1,59 @@
+"""What generators are given on a walk: points from stop to stop, and what they are told there."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganlib.common.labels import one_hot
+from ganlib.sampling.latent import straight, walk
+from ganlib.training.series import Series
+
+Space = Literal["z", "code"]
+
+
+class Legs(NamedTuple):
+    """path: latents or codes (legs, frames, ...). y: what is told at each of them, (legs, frames)
+    or (legs, frames, ...), None if nothing is.
+    """
+
+    path: Tensor
+    y: Tensor | None
+
+
+def between_samples(series: Series, stops: Sequence[int], frames: int, space: Space) -> Legs:
+    """From the sample of each of these numbers to the next: on spheres in the space of latents, or
+    straight between codes. What they are told changes halfway.
+    """
+    z, y = series.latents(stops)
+    if space == "code":
+        path = straight(series.code(z, y), frames)
+    else:
+        path = walk(z, frames, series.gen.latent)
+    if y is None:
+        return Legs(path, None)
+    second = torch.arange(frames, device=y.device) * 2 >= frames
+    told = [torch.where(_beside(second, a), b, a) for a, b in zip(y[:-1], y[1:], strict=True)]
+    return Legs(path, torch.stack(told))
+
+
+def between_classes(
+    series: Series, number: int, classes: Sequence[int], frames: int, space: Space
+) -> Legs:
+    """From each of these classes to the next at the latents of one sample: a generator is told of
+    less and less of one class and more and more of the other. In the space of codes the way is
+    straight too.
+    """
+    z, _ = series.latents([number])
+    y = one_hot(torch.tensor(classes, device=z.device), series.spec.n_classes, z)
+    if space == "code":
+        path = straight(series.code(z.expand(len(y), -1), y), frames)
+    else:
+        path = z.expand(len(y) - 1, frames, -1)
+    return Legs(path, straight(y, frames))
+
+
+def _beside(mask: Tensor, like: Tensor) -> Tensor:
+    """(frames,) in the shape that selects whole conditions like this one."""
+    return mask.reshape(-1, *[1] * like.dim())

@@ -1,0 +1,11 @@
+"""A discriminator that takes the inner product of a class's vector and an image's features.
+
+Miyato, Koyama 2018, https://arxiv.org/abs/1802.05637
+"""
+
+from ganlib.registry import Algorithm
+
+from .net import build
+from .updater import Config, Updater
+
+ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)

@@ -1,0 +1,169 @@
+"""The projection discriminator's networks: the authors' residual ones, a quick one, one for points.
+
+Sizes as in pfnet-research/sngan_projection, gen_models/ and dis_models/; z 128 ~ N(0, 1).
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganlib.common.class_input import ClassInput
+from ganlib.common.class_norm import ClassBatchNorm2d
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.init import init_glorot_uniform, init_he_uniform, init_normal
+from ganlib.common.mlp import HIDDEN, MLPGenerator, layers, n_hidden_for
+from ganlib.common.net import (
+    Architectures,
+    Generator,
+    NetConfig,
+    StridedDiscriminator,
+    dense_relu,
+    scaled,
+)
+from ganlib.common.projection import Projection, ProjectionDiscriminator
+from ganlib.common.resnet import (
+    ClassResNetGenerator,
+    DisBlock,
+    OptimizedDisBlock,
+    ResNetFeatures,
+    global_sum,
+)
+from ganlib.common.spectral_norm import SNConv2d, SNEmbedding, SNLinear
+
+IMAGENET128 = (1024, 1024, 512, 256, 128, 64)
+N_EMBEDDING = 128
+"""The length of a class's vector in the concat discriminator."""
+
+
+def residual(
+    gen_widths: Sequence[int],
+    dis_widths: Sequence[int],
+    down: int,
+    bias: bool,
+    config: NetConfig,
+    spec: DataSpec,
+) -> dict[str, nn.Module]:
+    """Generator and projection discriminator of so many channels behind each block.
+
+    down: how many blocks of the discriminator halve the size; bias: of its last layer.
+    """
+    dis = [scaled(ch, config.width) for ch in dis_widths]
+    return {
+        "gen": generator(gen_widths, config, spec),
+        "dis": ProjectionDiscriminator(
+            ResNetFeatures(spec.image[0], dis, down, conv=SNConv2d),
+            Projection(dis[-1], spec.n_classes, bias),
+        ),
+    }
+
+
+def concat(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The paper's comparison: imagenet128's generator, and a class's vector beside features."""
+    ch, n_embedding = scaled(64, config.width), scaled(N_EMBEDDING, config.width)
+    return {
+        "gen": generator(IMAGENET128, config, spec),
+        "dis": ConcatDiscriminator(spec.image[0], spec.n_classes, ch, n_embedding),
+    }
+
+
+def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: sngan's quick networks, told of classes; no paper's."""
+    gen_widths = [scaled(ch, config.width) for ch in (128, 64, 32)]
+    dis_widths = [scaled(ch, config.width) for ch in (32, 64, 128)]
+    conv = partial(SNConv2d, kernel_size=4, stride=2, padding=1)
+    features = StridedDiscriminator(spec.image, dis_widths, conv).features
+    n_features = dis_widths[-1] * (spec.image[1] >> 3) * (spec.image[2] >> 3)
+    gen = QuickGenerator(spec.image, gen_widths, spec.n_classes)
+    init_normal(gen, 0.02)
+    init_normal(features, 0.02)
+    head = Projection(n_features, spec.n_classes)
+    return {"gen": gen, "dis": ProjectionDiscriminator(features, head)}
+
+
+def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Three layers of 128, for points: common/mlp.py; no paper's network."""
+    n_hidden = n_hidden_for(spec.image) + spec.n_classes
+    gen = MLPGenerator(spec.image, n_hidden, config.width)
+    features = nn.Sequential(
+        nn.Flatten(), layers(math.prod(spec.image), config.width, linear=SNLinear)
+    )
+    init_he_uniform(features)
+    head = Projection(scaled(HIDDEN, config.width), spec.n_classes)
+    return {
+        "gen": ClassInput(gen, spec.n_classes),
+        "dis": ProjectionDiscriminator(features, head),
+    }
+
+
+def generator(widths: Sequence[int], config: NetConfig, spec: DataSpec) -> ClassResNetGenerator:
+    """Of so many channels behind each block."""
+    gen_widths = [scaled(ch, config.width) for ch in widths]
+    return ClassResNetGenerator(spec.image, gen_widths, spec.n_classes)
+
+
+build = Architectures(
+    cifar10=partial(residual, (256, 256, 256, 256), (128, 128, 128, 128), 2, False),
+    imagenet64=partial(residual, (1024, 512, 256, 128, 64), (64, 128, 256, 512, 1024), 5, True),
+    imagenet128=partial(residual, IMAGENET128, (64, 128, 256, 512, 1024, 1024), 5, True),
+    imagenet128_concat=concat,
+    quick=quick,
+    mlp=mlp,
+)
+
+
+class QuickGenerator(Generator):
+    """A linear layer, then transposed convolutions that double the size: of DCGAN's kind, with
+    class-conditional batch normalisation behind all but the first layer and the last.
+
+    widths: channels from the smallest image on; H and W: multiples of 2 ** len(widths).
+    """
+
+    def __init__(self, image: Shape, widths: Sequence[int], n_classes: int) -> None:
+        super().__init__(n_hidden=128, latent="normal")
+        (channels, height, width), n = image, len(widths)
+        self.l0 = dense_relu(self.n_hidden, (widths[0], height >> n, width >> n))
+        deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+        self.convs = nn.ModuleList(deconv(a, b) for a, b in pairwise(widths))
+        self.norms = nn.ModuleList(ClassBatchNorm2d(ch, n_classes) for ch in widths[1:])
+        self.last = deconv(widths[-1], channels)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 128) and y, int64 (N,) or float (N, n_classes) -> images in [-1, 1]."""
+        h = self.l0(z)
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            h = F.relu(norm(conv(h), y))
+        return torch.tanh(self.last(h))
+
+
+class ConcatDiscriminator(nn.Module):
+    """With a vector of the class at every pixel behind the third block: dis_models/snresnet.py.
+
+    ch: channels behind the first block; H and W: multiples of 32.
+    """
+
+    def __init__(self, channels: int, n_classes: int, ch: int, n_embedding: int) -> None:
+        super().__init__()
+        c0, c1, c2, c3, c4 = (ch << i for i in range(5))
+        block = partial(DisBlock, down=2, conv=SNConv2d)
+        self.first = nn.Sequential(
+            OptimizedDisBlock(channels, c0, conv=SNConv2d), block(c0, c1), block(c1, c2)
+        )
+        self.embedding = SNEmbedding(n_classes, n_embedding)
+        self.second = nn.Sequential(
+            block(c2 + n_embedding, c3), block(c3, c4), DisBlock(c4, c4, conv=SNConv2d)
+        )
+        self.l7 = SNLinear(c4, 1)
+        init_glorot_uniform(self.l7)
+        nn.init.xavier_uniform_(self.embedding.weight)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """x (N, C, H, W), y int64 (N,) or float (N, n_classes) -> logits (N, 1)."""
+        h = self.first(x)
+        e = self.embedding(y)[:, :, None, None].expand(-1, -1, *h.shape[2:])
+        logits: Tensor = self.l7(global_sum(F.relu(self.second(torch.cat((h, e), 1)))))
+        return logits

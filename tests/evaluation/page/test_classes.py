@@ -1,0 +1,61 @@
+"""The table of classes on the page."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Make = Callable[..., Path]
+
+
+def rows(values: dict[str, float]) -> dict[str, Any]:
+    return {"by_class": {name: {"value": value, "n": 10} for name, value in values.items()}}
+
+
+def add(folder: Path, name: str, **more: Any) -> None:
+    """A score with what stands beside it, at the last iteration."""
+    score = {"value": 1.0, "std": None, "protocol": {}, "hash": name, "more": more}
+    with (folder / "scores.jsonl").open("a") as file:
+        file.write(json.dumps({"iteration": 40, "scores": {name: score}}) + "\n")
+
+
+def test_each_class_has_a_row_with_its_means_over_seeds(
+    make: Make, page: Callable[[], Any], html: Callable[[], str]
+) -> None:
+    for seed in (0, 1):
+        folder = make("cgan", seed)
+        add(folder, "intra-FD9-train", **rows({"cat": 1.0 + seed, "<dog>": 7.0}))
+        real = rows({"cat": 0.75, "<dog>": 0.25})
+        add(folder, "class-accuracy9", **rows({"cat": 0.5 + seed / 4, "<dog>": 0.125}), real=real)
+    make("dcgan")
+    texts = [text for text in page().texts if text.strip()]
+    start = texts.index("Scores by class")
+    expected = [
+        "Means over the training seeds.",
+        "cgan",
+        "class",
+        "intra-FD9-train ↓",
+        "class-accuracy9 ↑",
+        "of real images",
+        *("cat", "1.500", "0.625", "0.750"),
+        *("<dog>", "7.000", "0.125", "0.250"),
+    ]
+    assert texts[start + 1 : start + 1 + len(expected)] == expected
+    assert html().count("By class: ") == 1
+
+
+def test_without_classes_there_is_no_such_section(make: Make, html: Callable[[], str]) -> None:
+    folder = make("dcgan")
+    assert "by class" not in html()
+    for more in (3, [], {"by_class": 3}, {"by_class": {"a": 1}}, {"by_class": {"a": {}}}):
+        odd = {"value": 1.0, "protocol": {}, "hash": "x", "more": more}
+        with (folder / "scores.jsonl").open("a") as file:
+            file.write(json.dumps({"iteration": 40, "scores": {"odd": odd}}) + "\n")
+        assert "by class" not in html()
+
+
+def test_a_class_that_a_seed_lacks_has_no_mean(make: Make, page: Callable[[], Any]) -> None:
+    add(make("cgan", 0), "intra-FD9-train", **rows({"cat": 1.0, "dog": 2.0}))
+    add(make("cgan", 1), "intra-FD9-train", **rows({"cat": 3.0}))
+    texts = page().texts
+    assert "2.000" in texts and "cat" in texts and "dog" not in texts
