@@ -78,7 +78,7 @@ def tried(title: str, steps: Sequence[Step], folder: Path) -> list[str]:
 
 def told(short: list[str], folder: Path) -> list[str]:
     """What fell short, printed as well."""
-    click.echo(f"\n{len(short)} things fell short:" if short else "\nNothing fell short.")
+    click.echo("\nWhat fell short:" if short else "\nNothing fell short.")
     for sentence in short[:SHOWN]:
         click.echo(f"- {sentence}")
     if len(short) > SHOWN:
