@@ -22,5 +22,7 @@ def called(model: "Model", snapshot: Path, words: Sequence[str]) -> list[int]:
     from ganlib.common.classes import class_names, find_classes
 
     if words and model.updater.config.condition != "labels":
-        raise UserError(f"{snapshot} was trained without labels: it has no classes to ask for.")
+        raise UserError(
+            f"The generator of {snapshot} is told no classes, so there are none to ask for."
+        )
     return find_classes(words, class_names(model.spec))

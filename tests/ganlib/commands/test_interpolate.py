@@ -193,8 +193,8 @@ def test_sum_shows_terms_signs_and_result(run: Run, make_snapshot: Make, name: s
         (["-o", "a.jpg"], "a .png or a .gif"),
         (["--plus", 3, "--minus", 3], "cancel out"),
         (["--plus", 3, "--classes", "a,b"], "--classes out"),
-        (["--class", "a"], "was trained without labels"),
-        (["--classes", "a,b"], "was trained without labels"),
+        (["--class", "a"], "is told no classes"),
+        (["--classes", "a,b"], "is told no classes"),
         (["--class", "a", "--classes", "a,b"], "give one"),
     ],
 )

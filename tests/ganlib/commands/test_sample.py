@@ -190,7 +190,7 @@ def test_truncation(run: Run, snapshot: Path) -> None:
         (["--batch-size", 0], "--batch-size is 0"),
         (["--statistics", "standing"], "--statistics is 'standing', but should be running, batch"),
         (["--dataset", "fashion_mnist"], "needs no images to start from: leave --dataset out"),
-        (["--class", "Sandal"], "was trained without labels: it has no classes to ask for"),
+        (["--class", "Sandal"], "is told no classes, so there are none to ask for"),
         (["--out", "x.jpeg"], "x.jpeg"),
         (["--out", "run/x.png/y.png"], "cannot be written"),
         (["--device", "cuda:99"], "cuda:99"),
