@@ -68,8 +68,8 @@ class Asked:
 @click.option(
     "--cas",
     is_flag=True,
-    help="Score by a classifier too that is trained on the samples and tested on real images: some "
-    "minutes of a CPU.",
+    help="Score by a classifier too that is trained on the samples and tested on real images: a "
+    "minute or more of a CPU.",
 )
 @click.option(
     "--reference",
