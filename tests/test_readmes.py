@@ -13,6 +13,7 @@ from small_methods import FOLDER
 import ganlib
 from ganlib.__main__ import cli
 from ganlib.commands.train import command as train
+from ganlib.registry import algorithms
 from ganlib.runs.grid import plan
 from ganlib.runs.run import gather
 
@@ -22,6 +23,12 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SECONDS = {"max_iter": 2, "width": 0.05, "batch_size": 4, "gpu": -1, "tensorboard": False}
 SECONDS |= {"evaluation_interval": 0}
 """Settings with which what a README trains takes no time."""
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command's --plugin-dir adds is gone after it."""
+    monkeypatch.setattr(algorithms, "entries", dict(algorithms.entries))
 
 
 def blocks(readme: Path, language: str) -> list[str]:
