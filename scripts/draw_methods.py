@@ -1,13 +1,14 @@
 """Draw samples of every method of a comparison, a row each, best first.
 
-Run `python -m scripts.draw_methods FOLDER PICTURE.png` at the top of the checkout. FOLDER holds the
-runs of one data set; of each method the samples 0 to 11 by its first seed: nothing is picked.
+Run `python -m scripts.draw_methods FOLDER PICTURE.png [ABOVE.png]` at the top of the checkout.
+FOLDER holds the runs of one data set; of each method the samples 0 to 11 by its first seed: nothing
+is picked. ABOVE is an earlier picture, of runs that are no longer there: the rows go below its own.
 """
 
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 import ganlib
 from ganlib.common.errors import UserError
@@ -38,6 +39,22 @@ def draw(folder: Path) -> Image.Image:
     return picture
 
 
+def below(path: Path, picture: Image.Image) -> Image.Image:
+    """The picture in the file, and below it this one.
+
+    Raises UserError if there is none.
+    """
+    try:
+        above = Image.open(path).convert("RGB")
+    except (OSError, UnidentifiedImageError):
+        raise UserError(f"{path} is no picture to draw below.") from None
+    size = (max(above.width, picture.width), above.height + picture.height)
+    both = Image.new("RGB", size, "white")
+    both.paste(above, (0, 0))
+    both.paste(picture, (0, above.height))
+    return both
+
+
 def strip(row: Row) -> Image.Image:
     """The first samples of a method in one line."""
     run = min(row.runs, key=lambda run: run.seed)
@@ -46,14 +63,17 @@ def strip(row: Row) -> Image.Image:
 
 
 def main() -> None:
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         raise SystemExit(__doc__)
+    folder, out, *earlier = map(Path, sys.argv[1:])
     try:
-        picture = draw(Path(sys.argv[1]))
+        picture = draw(folder)
+        for path in earlier:
+            picture = below(path, picture)
     except UserError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    save(picture, Path(sys.argv[2]))
+    save(picture, out)
 
 
 if __name__ == "__main__":

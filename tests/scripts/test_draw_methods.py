@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ganlib
 from ganlib.common.errors import UserError
-from scripts.draw_methods import COLUMNS, HEIGHT, LABEL, draw
+from scripts.draw_methods import COLUMNS, HEIGHT, LABEL, below, draw
 
 SMALL: dict[str, Any] = {
     "width": 0.05,
@@ -51,6 +52,17 @@ def test_a_row_for_each_method_by_its_first_seed(toy_file: Path, tmp_path: Path)
     train("dcgan", toy_file, 2, tmp_path)
     shutil.rmtree(tmp_path / "dcgan" / "seed0")
     assert len(rows(tmp_path) & both) == 1
+
+
+def test_a_picture_goes_below_an_earlier_one(tmp_path: Path) -> None:
+    earlier, picture = Image.new("RGB", (40, 20), "red"), Image.new("RGB", (50, 30), "blue")
+    earlier.save(tmp_path / "earlier.png")
+    pixels = np.asarray(below(tmp_path / "earlier.png", picture))
+    assert pixels.shape == (50, 50, 3)
+    assert (pixels[:20, :40] == (255, 0, 0)).all() and (pixels[20:] == (0, 0, 255)).all()
+    assert (pixels[:20, 40:] == 255).all()
+    with pytest.raises(UserError, match=r"none\.png is no picture"):
+        below(tmp_path / "none.png", picture)
 
 
 def test_runs_of_no_or_several_data_sets(tmp_path: Path) -> None:
