@@ -1,11 +1,13 @@
 """Draw samples of every method of a comparison, a row each, best first.
 
-Run `python -m scripts.draw_methods FOLDER PICTURE.png [ABOVE.png]` at the top of the checkout.
-FOLDER holds the runs of one data set; of each method the samples 0 to 11 by its first seed: nothing
-is picked. ABOVE is an earlier picture, of runs that are no longer there: the rows go below its own.
+Run `python -m scripts.draw_methods FOLDER PICTURE.png [ABOVE.png [ROW...]]` at the top of the
+checkout. FOLDER holds the runs of one data set; of each method the samples 0 to 11 by its first
+seed: nothing is picked. ABOVE is an earlier picture, of runs that are no longer there: the rows go
+below its own, of which those with the numbers ROW, 0 for the first, are left out.
 """
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
@@ -39,8 +41,8 @@ def draw(folder: Path) -> Image.Image:
     return picture
 
 
-def below(path: Path, picture: Image.Image) -> Image.Image:
-    """The picture in the file, and below it this one.
+def below(path: Path, picture: Image.Image, without: Collection[int] = ()) -> Image.Image:
+    """The picture in the file, without the rows of these numbers, and below it this one.
 
     Raises UserError if there is none.
     """
@@ -48,10 +50,13 @@ def below(path: Path, picture: Image.Image) -> Image.Image:
         above = Image.open(path).convert("RGB")
     except (OSError, UnidentifiedImageError):
         raise UserError(f"{path} is no picture to draw below.") from None
-    size = (max(above.width, picture.width), above.height + picture.height)
-    both = Image.new("RGB", size, "white")
-    both.paste(above, (0, 0))
-    both.paste(picture, (0, above.height))
+    rows = [k for k in range(above.height // HEIGHT) if k not in without]
+    top = HEIGHT * len(rows)
+    both = Image.new("RGB", (max(above.width, picture.width), top + picture.height), "white")
+    for place, k in enumerate(rows):
+        row = above.crop((0, HEIGHT * k, above.width, HEIGHT * (k + 1)))
+        both.paste(row, (0, HEIGHT * place))
+    both.paste(picture, (0, top))
     return both
 
 
@@ -63,13 +68,13 @@ def strip(row: Row) -> Image.Image:
 
 
 def main() -> None:
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) < 3 or not all(row.isdecimal() for row in sys.argv[4:]):
         raise SystemExit(__doc__)
-    folder, out, *earlier = map(Path, sys.argv[1:])
+    folder, out, *earlier = map(Path, sys.argv[1:4])
     try:
         picture = draw(folder)
         for path in earlier:
-            picture = below(path, picture)
+            picture = below(path, picture, set(map(int, sys.argv[4:])))
     except UserError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

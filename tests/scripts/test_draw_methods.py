@@ -54,13 +54,16 @@ def test_a_row_for_each_method_by_its_first_seed(toy_file: Path, tmp_path: Path)
     assert len(rows(tmp_path) & both) == 1
 
 
-def test_a_picture_goes_below_an_earlier_one(tmp_path: Path) -> None:
-    earlier, picture = Image.new("RGB", (40, 20), "red"), Image.new("RGB", (50, 30), "blue")
+def test_a_picture_goes_below_rows_of_an_earlier_one(tmp_path: Path) -> None:
+    colours = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255)}
+    earlier = Image.new("RGB", (40, 3 * HEIGHT))
+    for k, colour in enumerate(colours):
+        earlier.paste(colour, (0, k * HEIGHT, 40, (k + 1) * HEIGHT))
     earlier.save(tmp_path / "earlier.png")
-    pixels = np.asarray(below(tmp_path / "earlier.png", picture))
-    assert pixels.shape == (50, 50, 3)
-    assert (pixels[:20, :40] == (255, 0, 0)).all() and (pixels[20:] == (0, 0, 255)).all()
-    assert (pixels[:20, 40:] == 255).all()
+    picture = below(tmp_path / "earlier.png", Image.new("RGB", (50, 30)), {1})
+    red, blue, new = np.split(np.asarray(picture), [HEIGHT, 2 * HEIGHT])
+    assert (red[:, :40] == colours["red"]).all() and (blue[:, :40] == colours["blue"]).all()
+    assert (red[:, 40:] == 255).all() and new.shape == (30, 50, 3) and not new.any()
     with pytest.raises(UserError, match=r"none\.png is no picture"):
         below(tmp_path / "none.png", picture)
 
