@@ -1,6 +1,7 @@
 """BigGAN: the authors' sizes, z in parts, a class's vector, the orthogonal term, the average."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ganlib.common.attention import SelfAttention
 from ganlib.common.class_norm import ClassBatchNorm2d, VectorBatchNorm2d
 from ganlib.common.data import DataSpec
 from ganlib.common.spectral_norm import SNConv2d, SNEmbedding, SNLinear
+from ganlib.contract import test_contract as contract
 from ganlib.registry import algorithms
 
 Make = Callable[..., Any]
@@ -327,3 +329,20 @@ def test_standing_statistics_are_those_of_pooled_passes(make_updater: Make) -> N
     assert len(inputs) == 3
     pooled = torch.cat(inputs)
     torch.testing.assert_close(means[0], pooled.mean((0, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        contract.test_sampling_does_not_disturb_training,
+        contract.test_resume_is_bitwise,
+        contract.test_passes_over_parts_of_a_batch_stay_one_update,
+        contract.test_labels_matter_to_a_method_that_asks_for_them,
+    ],
+)
+def test_networks_with_all_of_it_keep_the_contract(
+    rule: Callable[[str, Make], None], make_updater: Make
+) -> None:
+    """The contract's own runs are of the default networks, which have no parts of z."""
+    quick = {"architecture": "quick", "width": 0.25, "n_dis": 1, "orthogonal": 1e-4}
+    rule("biggan", partial(make_updater, **quick))
