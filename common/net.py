@@ -142,15 +142,20 @@ class ConvGenerator(Generator):
 
 
 def dense_relu(
-    n_hidden: int, bottom: Shape, norm: Factory = BatchNorm1d, bias: bool = True
+    n_hidden: int,
+    bottom: Shape,
+    norm: Factory = BatchNorm1d,
+    bias: bool = True,
+    linear: Factory = nn.Linear,
 ) -> nn.Sequential:
     """The first layer of most generators: (N, n_hidden) -> ReLU(norm(linear)) as (N, *bottom).
 
     The norm comes before the reshape: it has its statistics per element and not per channel.
     """
     n = math.prod(bottom)
-    linear = nn.Linear(n_hidden, n, bias=bias)
-    return nn.Sequential(linear, norm(n), nn.ReLU(), nn.Unflatten(1, bottom))
+    return nn.Sequential(
+        linear(n_hidden, n, bias=bias), norm(n), nn.ReLU(), nn.Unflatten(1, bottom)
+    )
 
 
 def deconv_relu(n_hidden: int, bottom: Shape, norm: Factory = BatchNorm2d) -> nn.Sequential:

@@ -52,6 +52,7 @@ def distance() -> PixelDistance:
 SMALL = {"width": 0.25, "batch_size": 32, "gpu": -1, "tensorboard": False, "ema_decay": 0.99}
 UPDATES = 1200
 FASTER: dict[str, dict[str, Any]] = {
+    "acgan": {"architecture": "quick", "adam_alpha": 5e-4},
     "alpha_gan": {"adam_alpha": 5e-4},
     "began": {
         "architecture": "dcgan_bn",
@@ -80,6 +81,7 @@ FASTER: dict[str, dict[str, Any]] = {
         "n_kernels": 5,  # with 100 a seed of two or three never learns so soon: its README
     },
     "r3gan": {"adam_alpha": 1e-3},
+    "sagan": {"architecture": "quick", "adam_alpha": 1e-3, "adam_alpha_dis": 1e-3},
     "vae": {"max_iter": 1200},
     "wgan": {"adam_alpha": 2e-4, "long_first": 0, "long_interval": 0},
 }

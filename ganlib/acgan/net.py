@@ -1,4 +1,4 @@
-"""AC-GAN's networks for CIFAR-10, and small ones for points."""
+"""AC-GAN's networks for CIFAR-10, small ones for a CPU and for points."""
 
 import math
 from functools import partial
@@ -12,6 +12,8 @@ from ganlib.common.init import init_he_uniform, init_normal
 from ganlib.common.layers import LEAK, BatchNorm2d
 from ganlib.common.mlp import HIDDEN, MLPGenerator, layers, n_hidden_for
 from ganlib.common.net import Architectures, NetConfig, StridedGenerator, dense_relu, scaled
+from ganlib.common.quick import N_HIDDEN as QUICK_HIDDEN
+from ganlib.common.quick import quick_discriminator, quick_generator
 
 N_NOISE = 100
 """Components of z; with the classes of CIFAR-10 they are the paper's 110."""
@@ -32,6 +34,15 @@ def cifar10(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": ClassInput(gen, spec.n_classes), "dis": dis}
 
 
+def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/quick.py; no paper's networks."""
+    gen = quick_generator(spec.image, config.width, QUICK_HIDDEN + spec.n_classes)
+    seen = quick_discriminator(spec.image, config.width, norm=BatchNorm2d)
+    dis = ClassifyingDiscriminator(seen.features, seen.l4.in_features, spec.n_classes)
+    init_normal(dis.last, 0.02)
+    return {"gen": ClassInput(gen, spec.n_classes), "dis": dis}
+
+
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three layers of 128, for points: common/mlp.py; no paper's network."""
     n_hidden = n_hidden_for(spec.image) + spec.n_classes
@@ -42,7 +53,7 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": ClassInput(gen, spec.n_classes), "dis": dis}
 
 
-build = Architectures(cifar10=cifar10, mlp=mlp)
+build = Architectures(cifar10=cifar10, quick=quick, mlp=mlp)
 
 
 def features(image: Shape, widths: list[int]) -> nn.Sequential:

@@ -14,8 +14,8 @@ class Config(config.AlgorithmConfig):
     """The paper's recipe for CIFAR-10."""
 
     condition = "labels"
-    architecture: Literal["cifar10", "mlp"] = "cifar10"
-    """cifar10: the paper's; mlp: small, for points."""
+    architecture: Literal["cifar10", "quick", "mlp"] = "cifar10"
+    """cifar10: the paper's; quick: small, for a CPU; mlp: small, for points."""
     lam_dis: config.NonNegative = 1.0
     """Weight of the classes in the discriminator's loss, of real and of generated images; 1 is the
     paper's.

@@ -16,6 +16,7 @@ from ganlib.common.class_input import ClassInput
 from ganlib.common.class_norm import ClassBatchNorm2d
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.init import init_glorot_uniform, init_he_uniform, init_normal
+from ganlib.common.layers import Factory
 from ganlib.common.mlp import HIDDEN, MLPGenerator, layers, n_hidden_for
 from ganlib.common.net import (
     Architectures,
@@ -76,13 +77,18 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Small enough for minutes on a CPU: common/quick.py, half as wide a generator, both told of
     classes; no paper's networks.
     """
-    gen_widths = [scaled(128 >> k, config.width) for k in range(n_halvings(spec.image))]
     seen = quick_discriminator(spec.image, config.width, conv=SNConv2d)
     head = Projection(seen.l4.in_features, spec.n_classes)
+    gen_widths = quick_widths(spec.image, config.width)
     return {
         "gen": QuickGenerator(spec.image, gen_widths, spec.n_classes),
         "dis": ProjectionDiscriminator(seen.features, head),
     }
+
+
+def quick_widths(image: Shape, width: float) -> list[int]:
+    """Channels of QuickGenerator."""
+    return [scaled(128 >> k, width) for k in range(n_halvings(image))]
 
 
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
@@ -116,21 +122,31 @@ build = Architectures(
 )
 
 
+deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+
+
 class QuickGenerator(Generator):
-    """A linear layer, then transposed convolutions that double the size: of DCGAN's kind, with
+    """A linear layer, then convolutions that double the size, `up`: of DCGAN's kind, with
     class-conditional batch normalisation behind all but the first layer and the last.
 
     widths: channels from the smallest image on; H and W: multiples of 2 ** len(widths).
     """
 
-    def __init__(self, image: Shape, widths: Sequence[int], n_classes: int) -> None:
+    def __init__(
+        self,
+        image: Shape,
+        widths: Sequence[int],
+        n_classes: int,
+        up: Factory = deconv,
+        linear: Factory = nn.Linear,
+    ) -> None:
         super().__init__(n_hidden=128, latent="normal")
         (channels, height, width), n = image, len(widths)
-        self.l0 = dense_relu(self.n_hidden, (widths[0], height >> n, width >> n))
-        deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
-        self.convs = nn.ModuleList(deconv(a, b) for a, b in pairwise(widths))
+        bottom = (widths[0], height >> n, width >> n)
+        self.l0 = dense_relu(self.n_hidden, bottom, linear=linear)
+        self.convs = nn.ModuleList(up(a, b) for a, b in pairwise(widths))
         self.norms = nn.ModuleList(ClassBatchNorm2d(ch, n_classes) for ch in widths[1:])
-        self.last = deconv(widths[-1], channels)
+        self.last = up(widths[-1], channels)
         init_normal(self, 0.02)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:

@@ -14,6 +14,7 @@ from ganlib.registry import algorithms
 
 Make = Callable[..., Any]
 ALGORITHM = algorithms["acgan"]
+ARCHITECTURES = ["cifar10", "quick", "mlp"]
 
 
 def build(architecture: str, image: tuple[int, int, int], n_classes: int = 10, width: float = 1.0):
@@ -53,7 +54,7 @@ def test_the_papers_layers() -> None:
     assert len(norms) == 2  # none behind the linear layer
 
 
-@pytest.mark.parametrize("architecture", ["cifar10", "mlp"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("image", [(1, 32, 32), (3, 48, 40), (2, 16, 16)])
 def test_other_images_and_classes(architecture: str, image: tuple[int, int, int]) -> None:
     for width in (0.05, 1e-6):
@@ -63,7 +64,7 @@ def test_other_images_and_classes(architecture: str, image: tuple[int, int, int]
         assert [logits.shape[1] for logits in dis(x)] == [1, 7]
 
 
-@pytest.mark.parametrize("architecture", ["cifar10", "mlp"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_parameter_has_a_gradient_and_biases_start_at_zero(architecture: str) -> None:
     gen, dis = build(architecture, (1, 16, 16), 3, 0.1)
     source, classes = dis(gen(gen.make_hidden(6), torch.arange(6) % 3))
@@ -74,7 +75,7 @@ def test_every_parameter_has_a_gradient_and_biases_start_at_zero(architecture: s
         assert not any(p.any() for name, p in net.named_parameters() if name.endswith("bias"))
 
 
-@pytest.mark.parametrize("architecture", ["cifar10", "mlp"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_class_lies_beside_z(architecture: str) -> None:
     gen, _ = build(architecture, (1, 16, 16), 4, 0.05)
     z, y = gen.eval().make_hidden(5), torch.tensor([3, 0, 1, 1, 2])

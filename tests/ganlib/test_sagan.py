@@ -18,7 +18,7 @@ from ganlib.registry import algorithms
 Make = Callable[..., Any]
 ALGORITHM = algorithms["sagan"]
 SIDES = {"imagenet128": 128, "imagenet128_at64": 128, "cifar10": 32, "quick": 32, "mlp": 32}
-RESIDUAL = [name for name in SIDES if name != "mlp"]
+RESIDUAL = [name for name in SIDES if name not in ("quick", "mlp")]
 
 
 def build(architecture: str, image: tuple[int, int, int], n_classes: int = 10, width: float = 1.0):
@@ -52,7 +52,7 @@ def test_the_authors_sizes(architecture: str, gen_count: int, dis_count: int) ->
         ("imagenet128", [(256, 32, 32), (128, 32, 32)]),
         ("imagenet128_at64", [(128, 64, 64), (64, 64, 64)]),
         ("cifar10", [(256, 16, 16), (128, 16, 16)]),
-        ("quick", [(16, 16, 16), (8, 16, 16)]),
+        ("quick", [(32, 16, 16), (32, 16, 16)]),
     ],
 )
 def test_where_attention_is(architecture: str, expected: list[tuple[int, int, int]]) -> None:
@@ -68,13 +68,19 @@ def test_where_attention_is(architecture: str, expected: list[tuple[int, int, in
     assert seen == expected
 
 
-@pytest.mark.parametrize("architecture", RESIDUAL)
+@pytest.mark.parametrize("architecture", [*RESIDUAL, "quick"])
 def test_both_networks_are_normalised(architecture: str) -> None:
     side = SIDES[architecture]
-    gen, dis = build(architecture, (3, side, side), width=0.05)
-    for net in (gen, dis):
-        layers = [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    for net in build(architecture, (3, side, side), width=0.05):
+        kinds = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+        layers = [m for m in net.modules() if isinstance(m, kinds)]
         assert layers and all(isinstance(m, SNConv2d | SNLinear) for m in layers)
+
+
+@pytest.mark.parametrize("architecture", RESIDUAL)
+def test_the_authors_blocks(architecture: str) -> None:
+    side = SIDES[architecture]
+    gen, dis = build(architecture, (3, side, side), width=0.05)
     assert sum(isinstance(m, SNEmbedding) for m in dis.modules()) == 1
     norms = [m for m in gen.modules() if isinstance(m, ClassBatchNorm2d)]
     assert len(norms) == 2 * (len(gen.blocks) - 1)

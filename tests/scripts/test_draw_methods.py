@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ganlib
 from ganlib.common.errors import UserError
-from scripts.draw_methods import COLUMNS, HEIGHT, LABEL, draw
+from scripts.draw_methods import COLUMNS, HEIGHT, LABEL, below, draw
 
 SMALL: dict[str, Any] = {
     "width": 0.05,
@@ -51,6 +52,20 @@ def test_a_row_for_each_method_by_its_first_seed(toy_file: Path, tmp_path: Path)
     train("dcgan", toy_file, 2, tmp_path)
     shutil.rmtree(tmp_path / "dcgan" / "seed0")
     assert len(rows(tmp_path) & both) == 1
+
+
+def test_a_picture_goes_below_rows_of_an_earlier_one(tmp_path: Path) -> None:
+    colours = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255)}
+    earlier = Image.new("RGB", (40, 3 * HEIGHT))
+    for k, colour in enumerate(colours):
+        earlier.paste(colour, (0, k * HEIGHT, 40, (k + 1) * HEIGHT))
+    earlier.save(tmp_path / "earlier.png")
+    picture = below(tmp_path / "earlier.png", Image.new("RGB", (50, 30)), {1})
+    red, blue, new = np.split(np.asarray(picture), [HEIGHT, 2 * HEIGHT])
+    assert (red[:, :40] == colours["red"]).all() and (blue[:, :40] == colours["blue"]).all()
+    assert (red[:, 40:] == 255).all() and new.shape == (30, 50, 3) and not new.any()
+    with pytest.raises(UserError, match=r"none\.png is no picture"):
+        below(tmp_path / "none.png", picture)
 
 
 def test_runs_of_no_or_several_data_sets(tmp_path: Path) -> None:
