@@ -16,11 +16,12 @@ from ganlib.common.attention import SelfAttention
 from ganlib.common.class_norm import ClassBatchNorm2d
 from ganlib.common.data import DataSpec
 from ganlib.common.init import init_normal, init_orthogonal
-from ganlib.common.net import Architectures, Generator, NetConfig, scaled
+from ganlib.common.net import Architectures, NetConfig, scaled
 from ganlib.common.projection import Projection, ProjectionDiscriminator
 from ganlib.common.quick import layers as n_halvings
 from ganlib.common.resnet import ClassResNetGenerator, ResNetFeatures, WideDisBlock
 from ganlib.common.spectral_norm import SNConv2d, SNLinear
+from ganlib.sagan.net import quick_dis
 from ganlib.sngan_projection.net import mlp
 
 N_SHARED = 128
@@ -53,15 +54,18 @@ def residual(sizes: Sizes, config: NetConfig, spec: DataSpec) -> dict[str, nn.Mo
     down = len(dis_widths) - 1
     features = ResNetFeatures(spec.image[0], dis_widths, down, SNConv2d, block=WideDisBlock)
     features.blocks.insert(sizes.dis_at, SelfAttention(dis_widths[sizes.dis_at - 1]))
-    return orthogonal(gen, features, dis_widths[-1], spec)
+    head = Projection(dis_widths[-1], spec.n_classes)
+    return orthogonal(gen, ProjectionDiscriminator(features, head))
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Narrow, from images of 4 pixels, for a CPU: all that the large ones have; no paper's."""
+    """Narrow, from images of 4 pixels, for a CPU: a generator with all that the large ones have,
+    and the discriminator of sagan's quick; no paper's.
+    """
     n = n_halvings(spec.image)
-    gen = tuple(max(16, 128 >> k) for k in range(n + 1))
-    dis = tuple(16 << k for k in range(n))
-    return residual(Sizes(gen, dis, 16, gen_at=n - 1, dis_at=1), config, spec)
+    widths = [scaled(max(16, ch), config.width) for ch in (64, *(64 >> k for k in range(n)))]
+    gen = HierarchicalGenerator(spec.image, widths, spec.n_classes, 16, 32, attention_at=n - 1)
+    return orthogonal(gen, quick_dis(config, spec))
 
 
 def deep128(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
@@ -71,14 +75,12 @@ def deep128(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     dis_widths = [k * ch for k in (1, 2, 4, 8, 16, 16)]
     gen = DeepGenerator(spec.image, gen_widths, spec.n_classes, 128, n_shared, attention_at=4)
     features = DeepFeatures(spec.image[0], dis_widths, attention_at=1)
-    return orthogonal(gen, features, dis_widths[-1], spec)
+    head = Projection(dis_widths[-1], spec.n_classes)
+    return orthogonal(gen, ProjectionDiscriminator(features, head))
 
 
-def orthogonal(
-    gen: Generator, features: nn.Module, n_features: int, spec: DataSpec
-) -> dict[str, nn.Module]:
-    """Generator and discriminator, with orthogonal weights and biases 0."""
-    dis = ProjectionDiscriminator(features, Projection(n_features, spec.n_classes))
+def orthogonal(gen: nn.Module, dis: nn.Module) -> dict[str, nn.Module]:
+    """Both, with orthogonal weights and biases 0."""
     init_orthogonal(gen)
     init_orthogonal(dis)
     return {"gen": gen, "dis": dis}
