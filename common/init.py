@@ -55,6 +55,16 @@ def _he_uniform(layer: Weighted) -> None:
     nn.init.uniform_(layer.weight, -bound, bound)
 
 
+def init_orthogonal(module: nn.Module) -> None:
+    """Matrices (d_out, rest) with orthonormal rows, or columns if these are fewer, of embeddings
+    too: Saxe et al. 2014, as BigGAN uses it.
+    """
+    _fill(module, lambda layer: nn.init.orthogonal_(layer.weight))
+    for layer in module.modules():
+        if isinstance(layer, nn.Embedding):
+            nn.init.orthogonal_(layer.weight)
+
+
 def _fill(module: nn.Module, draw: Callable[[Weighted], object]) -> None:
     for layer in module.modules():
         if isinstance(layer, Weighted):

@@ -173,3 +173,13 @@ def r1_penalty(
     """
     gradient, y_x = slope(dis, x, y, through)
     return gradient.square().flatten(1).sum(1).mean(), y_x
+
+
+def orthogonal_penalty(matrix: Tensor) -> Tensor:
+    """|W W^T * (1 - I)|^2, the norm Frobenius': the products of every two different rows of
+    W (n, k), squared and added up; rows may be of any length. BigGAN (Brock et al. 2019), eq. 3.
+    """
+    # The squares of all products are as many for W^T W, which is smaller where rows are more.
+    fewer = matrix if len(matrix) <= matrix.shape[1] else matrix.mT
+    all_pairs = (fewer @ fewer.mT).square().sum()
+    return all_pairs - matrix.square().sum(1).square().sum()

@@ -40,6 +40,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "acgan": {"max_iter": 1500},
     "alpha_gan": {"n_hidden": 2, "lam": 10, "width": 0.5, "adam_alpha": 5e-4, "max_iter": 1000},
     "began": {"gamma": 0.7, "lambda_k": 0.01, "adam_alpha": 3e-4, "max_iter": 2000},
+    "biggan": {"adam_alpha_dis": 4e-3, "adam_alpha": 1e-3, "n_dis": 1, "max_iter": 1500},
     "cgan": {"optimizer": "adam", "lr_divisor": 1.0},
     "cramer": {**SLOWER, "n_dis": 2, "lam": 0.1, "output_dim": 64, "max_iter": 1000},
     "dcgan": {},
@@ -98,7 +99,7 @@ LEARNS = {
 
 
 TOLD: dict[str, dict[str, Any]] = {
-    name: {**COMMON, **SETTINGS[name]} for name in ["acgan", "sagan", "sngan_projection"]
+    name: {**COMMON, **SETTINGS[name]} for name in ["acgan", "biggan", "sagan", "sngan_projection"]
 }
 TOLD["r3gan"] = {**COMMON, **SETTINGS["r3gan"], "labels": True}
 """What methods are trained with that are told of classes, which are the modes."""

@@ -57,10 +57,14 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     widths = quick_widths(spec.image, config.width)
     gen = QuickGenerator(spec.image, widths, spec.n_classes, up, SNLinear)
     gen.last = nn.Sequential(SelfAttention(widths[-1]), gen.last)
+    return {"gen": gen, "dis": quick_dis(config, spec)}
+
+
+def quick_dis(config: NetConfig, spec: DataSpec) -> ProjectionDiscriminator:
+    """Strided convolutions, with attention behind the first."""
     seen = quick_discriminator(spec.image, config.width, conv=SNConv2d)
     seen.features.insert(1, SelfAttention(scaled(32, config.width)))
-    head = Projection(seen.l4.in_features, spec.n_classes)
-    return {"gen": gen, "dis": ProjectionDiscriminator(seen.features, head)}
+    return ProjectionDiscriminator(seen.features, Projection(seen.l4.in_features, spec.n_classes))
 
 
 def up(before: int, after: int) -> nn.Sequential:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlib.common.class_norm import ClassBatchNorm2d
+from ganlib.common.class_norm import ClassBatchNorm2d, VectorBatchNorm2d
 from ganlib.common.layers import BatchNorm2d
 
 
@@ -91,3 +91,25 @@ def test_half_precision_stays_half() -> None:
         half = norm(x, y)
     assert half.dtype == torch.bfloat16
     torch.testing.assert_close(half.float(), norm(x.float(), y), rtol=0.03, atol=0.03)
+
+
+def test_gains_and_biases_of_vectors() -> None:
+    torch.manual_seed(0)
+    norm, x, told = VectorBatchNorm2d(4, 3).double(), images(), torch.randn(6, 3).double()
+    mean = x.mean((0, 2, 3), keepdim=True)
+    std = (x.var((0, 2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+    for _ in range(200):  # the power iterations arrive
+        found = norm(x, told)
+    weights = [layer.weight.detach() for layer in (norm.gain, norm.beta)]
+    gain, beta = (told @ (w / torch.linalg.matrix_norm(w, 2)).mT for w in weights)
+    expected = (x - mean) / std * (1 + gain)[:, :, None, None] + beta[:, :, None, None]
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        norm.norm.running_mean.double(), mean.flatten(), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_vectors_of_zeros_leave_normalisation_alone() -> None:
+    norm, x = VectorBatchNorm2d(4, 3), images().float()
+    plain = F.batch_norm(x, None, None, training=True, eps=1e-5)
+    torch.testing.assert_close(norm(x, torch.zeros(6, 3)), plain)

@@ -13,6 +13,7 @@ from ganlib.common.init import (
     init_he_uniform,
     init_lecun_normal,
     init_normal,
+    init_orthogonal,
     init_truncated_normal,
     init_uniform,
 )
@@ -75,3 +76,16 @@ def test_truncated_normal(layer: nn.Module) -> None:
         assert weight.pow(order).mean().item() == pytest.approx(moment, abs=4 * spread)
     assert kstest(weight.numpy(), expected.cdf).pvalue > 0.01
     assert 0.0399 < weight.abs().max().item() <= 0.04 * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("layer", [CONV, DECONV, LINEAR, nn.Linear(9, 4)])
+def test_orthogonal_weights(layer: nn.Module) -> None:
+    w = filled(init_orthogonal, layer).flatten(1)
+    w = w if len(w) <= w.shape[1] else w.mT
+    torch.testing.assert_close(w @ w.mT, torch.eye(len(w)), rtol=0, atol=1e-5)
+
+
+def test_orthogonal_vectors_of_classes() -> None:
+    embedding = nn.Embedding(5, 8)
+    init_orthogonal(embedding)
+    torch.testing.assert_close(embedding.weight @ embedding.weight.T, torch.eye(5))

@@ -318,3 +318,23 @@ def test_the_logits_of_the_penalty_have_the_graph_of_a_pass(critic: Callable[[],
     wanted = slope.square().sum((1, 2, 3)).mean() + y.mean()
     torch.testing.assert_close(y_x, y)
     torch.testing.assert_close(found, torch.autograd.grad(wanted, parameters))
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (8, 3), (5, 5)])
+def test_the_orthogonal_penalty_is_its_definition(shape: tuple[int, int]) -> None:
+    """And so is its gradient, 4 (W W^T * (1 - I)) W, of which BigGAN-PyTorch adds the half."""
+    torch.manual_seed(0)
+    w = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    gram = (w @ w.T) * (1 - torch.eye(len(w), dtype=torch.float64))
+    definition = gram.square().sum()
+    penalty = losses.orthogonal_penalty(w)
+    torch.testing.assert_close(penalty, definition)
+    (found,), (wanted,) = (torch.autograd.grad(f, w) for f in (penalty, definition))
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(found, 4 * gram.detach() @ w.detach())
+
+
+def test_orthogonal_rows_have_no_penalty() -> None:
+    rows = nn.init.orthogonal_(torch.empty(4, 9, dtype=torch.float64))
+    lengths = torch.tensor([1.0, 5.0, 0.1, 2.0], dtype=torch.float64)
+    assert losses.orthogonal_penalty(lengths[:, None] * rows).item() == pytest.approx(0, abs=1e-9)

@@ -53,6 +53,7 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "a penalty": ("wgan_gp", {"n_dis": 1}),
     "dropout": ("improved_gan", {}),
     "noise": ("improved_gan", {"architecture": "mnist"}),
+    "what blocks are told": ("biggan", {"architecture": "quick", "width": 0.25, "n_dis": 1}),
     "augmentation": ("dfm", {"diffaugment": "color,translation"}),
 }
 

@@ -35,7 +35,7 @@ CALLERS = [
         "lsgan",
         "minibatch_discrimination",
     ),
-    *("sagan", "sngan", "sngan_projection"),
+    *("biggan", "sagan", "sngan", "sngan_projection"),
 ]
 RESTLESS = {"ada_target": 0.01, "ada_images": 40, "diffaugment": "color,translation"}
 """p is moved by 0.4 a window of 4 minibatches of 4."""

@@ -1,0 +1,126 @@
+"""BigGAN-deep: blocks of four convolutions with a bottleneck. Appendix B of the paper, and
+BigGAN-PyTorch BigGANdeep.py.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganlib.biggan.generator import SharedClassGenerator
+from ganlib.common.attention import SelfAttention
+from ganlib.common.class_norm import VectorBatchNorm2d
+from ganlib.common.data import Shape
+from ganlib.common.resnet import global_sum
+from ganlib.common.spectral_norm import SNConv2d
+
+RATIO = 4
+"""How many times fewer channels the bottleneck has."""
+
+
+class Bottleneck(nn.Module):
+    """The convolutions of a block: 1x1 to `hidden` channels, 3x3 twice, 1x1."""
+
+    def __init__(self, in_channels: int, hidden: int, out_channels: int) -> None:
+        super().__init__()
+        self.c1 = SNConv2d(in_channels, hidden, 1)
+        self.c2 = SNConv2d(hidden, hidden, 3, padding=1)
+        self.c3 = SNConv2d(hidden, hidden, 3, padding=1)
+        self.c4 = SNConv2d(hidden, out_channels, 1)
+
+
+class DeepGenBlock(Bottleneck):
+    """Each convolution behind BN and ReLU, upsampling before the first 3x3; the shortcut drops the
+    channels that are too many, without weights.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, up: int, n_told: int) -> None:
+        hidden = max(1, in_channels // RATIO)
+        super().__init__(in_channels, hidden, out_channels)
+        self.out_channels = out_channels
+        self.b1 = VectorBatchNorm2d(in_channels, n_told)
+        self.b2, self.b3, self.b4 = (VectorBatchNorm2d(hidden, n_told) for _ in range(3))
+        self.resize = nn.Upsample(scale_factor=up) if up > 1 else nn.Identity()
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
+        h = self.c1(F.relu(self.b1(x, told)))
+        h = self.c2(self.resize(F.relu(self.b2(h, told))))
+        h = self.c3(F.relu(self.b3(h, told)))
+        h = self.c4(F.relu(self.b4(h, told)))
+        y: Tensor = h + self.resize(x[:, : self.out_channels])
+        return y
+
+
+class DeepGenerator(SharedClassGenerator):
+    """Two blocks of each size, which all see the class's vector beside all of z, as does the first
+    layer.
+    """
+
+    def __init__(
+        self,
+        image: Shape,
+        widths: Sequence[int],
+        n_classes: int,
+        n_hidden: int,
+        n_shared: int,
+        attention_at: int,
+    ) -> None:
+        n_told = n_shared + n_hidden
+        super().__init__(image, widths, n_classes, n_hidden, n_shared, n_told, n_told, attention_at)
+
+    def blocks(self, in_channels: int, out_channels: int, n_told: int) -> list[nn.Module]:
+        """A block that keeps size and channels, and one that changes them."""
+        return [
+            DeepGenBlock(in_channels, in_channels, 1, n_told),
+            DeepGenBlock(in_channels, out_channels, 2, n_told),
+        ]
+
+    def told(self, z: Tensor, e: Tensor) -> list[Tensor]:
+        """The same for all."""
+        return [torch.cat((e, z), 1)] * (1 + len(self.stages))
+
+
+class DeepDisBlock(Bottleneck):
+    """Each convolution behind ReLU, mean pool before the last; the shortcut pools, and a 1x1 adds
+    the channels that are missing.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, down: int) -> None:
+        super().__init__(in_channels, max(1, out_channels // RATIO), out_channels)
+        more = out_channels - in_channels
+        self.c_sc = SNConv2d(in_channels, more, 1) if more else None
+        self.resize = nn.AvgPool2d(down) if down > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H / down, W / down)."""
+        h = self.c3(F.relu(self.c2(F.relu(self.c1(F.relu(x))))))
+        h = self.c4(self.resize(F.relu(h)))
+        x = self.resize(x)
+        y: Tensor = h + (x if self.c_sc is None else torch.cat((x, self.c_sc(x)), 1))
+        return y
+
+
+class DeepFeatures(nn.Module):
+    """A 3x3 convolution, two blocks of each size, ReLU, sum: all of a discriminator but its last
+    layer.
+
+    widths: channels behind the first convolution and behind each size's blocks, all but the last
+    of which halve the size; attention_at: behind so many sizes there is attention.
+    """
+
+    def __init__(self, channels: int, widths: Sequence[int], attention_at: int) -> None:
+        super().__init__()
+        self.first = SNConv2d(channels, widths[0], 3, padding=1)
+        self.blocks = nn.Sequential()
+        for number, (a, b) in enumerate(pairwise(widths), 1):
+            down = 2 if number < len(widths) - 1 else 1
+            self.blocks.extend([DeepDisBlock(a, b, down), DeepDisBlock(b, b, 1)])
+            if number == attention_at:
+                self.blocks.append(SelfAttention(b))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) -> (N, widths[-1])."""
+        return global_sum(F.relu(self.blocks(self.first(x))))

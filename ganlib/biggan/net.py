@@ -1,0 +1,123 @@
+"""BigGAN's networks: residual ones with self-attention, whose generator is told of the class and of
+a part of z in every block.
+
+Sizes as in ajbrock/BigGAN-PyTorch, BigGAN.py and BigGANdeep.py.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from torch import nn
+
+from ganlib.biggan.deep import DeepFeatures, DeepGenerator
+from ganlib.biggan.generator import HierarchicalGenerator
+from ganlib.common.attention import SelfAttention
+from ganlib.common.class_norm import ClassBatchNorm2d
+from ganlib.common.data import DataSpec
+from ganlib.common.init import init_normal, init_orthogonal
+from ganlib.common.net import Architectures, NetConfig, scaled
+from ganlib.common.projection import Projection, ProjectionDiscriminator
+from ganlib.common.quick import layers as n_halvings
+from ganlib.common.resnet import ClassResNetGenerator, ResNetFeatures, WideDisBlock
+from ganlib.common.spectral_norm import SNConv2d, SNLinear
+from ganlib.sagan.net import quick_dis
+from ganlib.sngan_projection.net import mlp
+
+N_SHARED = 128
+"""The length of a class's vector, which all blocks share."""
+
+Build = Callable[[NetConfig, DataSpec], dict[str, nn.Module]]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """gen, dis: channels as in common/resnet.py. n_chunk: the part of z for each block. gen_at,
+    dis_at: behind so many blocks there is attention.
+    """
+
+    gen: tuple[int, ...]
+    dis: tuple[int, ...]
+    n_chunk: int
+    gen_at: int
+    dis_at: int
+
+
+def residual(sizes: Sizes, config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Networks of these sizes, times the settings' width. All of D's blocks but the last halve."""
+    gen_widths = [scaled(ch, config.width) for ch in sizes.gen]
+    dis_widths = [scaled(ch, config.width) for ch in sizes.dis]
+    n_shared = scaled(N_SHARED, config.width)
+    gen = HierarchicalGenerator(
+        spec.image, gen_widths, spec.n_classes, sizes.n_chunk, n_shared, sizes.gen_at
+    )
+    down = len(dis_widths) - 1
+    features = ResNetFeatures(spec.image[0], dis_widths, down, SNConv2d, block=WideDisBlock)
+    features.blocks.insert(sizes.dis_at, SelfAttention(dis_widths[sizes.dis_at - 1]))
+    head = Projection(dis_widths[-1], spec.n_classes)
+    return orthogonal(gen, ProjectionDiscriminator(features, head))
+
+
+def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Narrow, from images of 4 pixels, for a CPU: a generator with all that the large ones have,
+    and the discriminator of sagan's quick; no paper's.
+    """
+    n = n_halvings(spec.image)
+    widths = [scaled(max(16, ch), config.width) for ch in (64, *(64 >> k for k in range(n)))]
+    gen = HierarchicalGenerator(spec.image, widths, spec.n_classes, 16, 32, attention_at=n - 1)
+    return orthogonal(gen, quick_dis(config, spec))
+
+
+def deep128(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """BigGAN-deep: blocks with a bottleneck, twice as many, which are told of all of z."""
+    ch, n_shared = scaled(128, config.width), scaled(N_SHARED, config.width)
+    gen_widths = [k * ch for k in (16, 16, 8, 4, 2, 1)]
+    dis_widths = [k * ch for k in (1, 2, 4, 8, 16, 16)]
+    gen = DeepGenerator(spec.image, gen_widths, spec.n_classes, 128, n_shared, attention_at=4)
+    features = DeepFeatures(spec.image[0], dis_widths, attention_at=1)
+    head = Projection(dis_widths[-1], spec.n_classes)
+    return orthogonal(gen, ProjectionDiscriminator(features, head))
+
+
+def orthogonal(gen: nn.Module, dis: nn.Module) -> dict[str, nn.Module]:
+    """Both, with orthogonal weights and biases 0."""
+    init_orthogonal(gen)
+    init_orthogonal(dis)
+    return {"gen": gen, "dis": dis}
+
+
+def cifar10(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The authors' for 32 pixels, launch_cifar_ema.sh: no parts of z, no shared vector, no
+    attention; all weights, and what classes add to gains of 1, N(0, 0.02^2).
+    """
+    ch = scaled(256, config.width)
+    gen = ClassResNetGenerator(spec.image, [ch] * 4, spec.n_classes, SNConv2d, SNLinear)
+    features = ResNetFeatures(spec.image[0], [ch] * 4, 2, SNConv2d, block=WideDisBlock)
+    dis = ProjectionDiscriminator(features, Projection(ch, spec.n_classes))
+    init_normal(gen, 0.02)
+    init_normal(dis, 0.02)
+    nn.init.normal_(dis.head.embedding.weight, 0.0, 0.02)
+    for module in gen.modules():
+        if isinstance(module, ClassBatchNorm2d):
+            nn.init.normal_(module.gains.weight, 1.0, 0.02)
+            nn.init.normal_(module.betas.weight, 0.0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.eps = 1e-5
+    return {"gen": gen, "dis": dis}
+
+
+def large(gen: Sequence[int], dis: Sequence[int], gen_at: int, dis_at: int) -> Build:
+    """Channels in units of 96."""
+    sizes = Sizes(tuple(96 * k for k in gen), tuple(96 * k for k in dis), 20, gen_at, dis_at)
+    return partial(residual, sizes)
+
+
+build = Architectures(
+    cifar10=cifar10,
+    imagenet128=large((16, 16, 8, 4, 2, 1), (1, 2, 4, 8, 16, 16), gen_at=4, dis_at=1),
+    imagenet256=large((16, 16, 8, 8, 4, 2, 1), (1, 2, 4, 8, 8, 16, 16), gen_at=4, dis_at=2),
+    imagenet512=large((16, 16, 8, 8, 4, 2, 1, 1), (1, 1, 2, 4, 8, 8, 16, 16), gen_at=4, dis_at=3),
+    deep128=deep128,
+    quick=quick,
+    mlp=mlp,
+)

@@ -1,0 +1,112 @@
+"""BigGAN's recipe and training."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ganlib import config
+from ganlib.common.losses import loss_dis_hinge, orthogonal_penalty
+from ganlib.sngan_projection import updater
+
+
+class Config(config.AlgorithmConfig):
+    """The recipe of BigGAN-PyTorch for CIFAR-10, launch_cifar_ema.sh.
+
+    example_configs/biggan_*.yaml are those for ImageNet.
+    """
+
+    condition = "labels"
+    architecture: Literal[
+        "cifar10", "imagenet128", "imagenet256", "imagenet512", "deep128", "quick", "mlp"
+    ] = "cifar10"
+    """cifar10: BigGAN-PyTorch's for 32 pixels; imagenet128, imagenet256, imagenet512: the paper's;
+    deep128: BigGAN-deep; quick: small, for a CPU; mlp: small, for points.
+    """
+    batch_size: config.Count = 50
+    """Images in a batch (of all GPUs together)."""
+    max_iter: config.Count = 125_000
+    """Iterations to train for; one is one generator update and its discriminator updates."""
+    n_dis: config.Count = 4
+    """Discriminator updates per generator update."""
+    adam_alpha: config.Positive = 2e-4
+    """Adam's learning rate, the generator's."""
+    adam_alpha_dis: config.Positive = 2e-4
+    """The discriminator's."""
+    adam_beta2: config.Rate = 0.999
+    """Adam's decay of the second moment."""
+    adam_epsilon: config.Positive = 1e-8
+    """What Adam adds to the root of the second moment."""
+    ema_decay: config.Rate = 0.9999
+    """Decay of the averaged generator that sampling prefers; 0 keeps none. No ramp."""
+    ema_start: config.Interval = 1000
+    """Iterations after which it averages; until then it is the generator itself."""
+    orthogonal: config.NonNegative = 0.0
+    """Weight of the orthogonal regularisation of the generator; the paper's is 1e-4."""
+    statistics: config.Statistics = "batch"
+    """By which means and variances batch normalisation normalises samples: running (training's
+    averages), standing:N (of N batches of fresh latents) or batch (of the samples' own, in groups
+    of batch_size).
+    """
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """128, 256 or 512 pixels for the networks made for them."""
+        for side in (128, 256, 512):
+            if self.architecture.endswith(str(side)):
+                return side, side
+        return super().image_size(height, width)
+
+
+class Updater(updater.Updater):
+    """n_dis discriminator steps, then one generator step, each with fresh z and classes.
+
+    The discriminator sees real and generated images in one pass. Classes of generated images are
+    each as often as any other.
+    """
+
+    config: Config
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """Adam for both, D's with a rate of its own."""
+        optimizers = super().optimizers()
+        for name, rate in (("gen", self.config.adam_alpha), ("dis", self.config.adam_alpha_dis)):
+            for group in optimizers[name].param_groups:
+                group.update(lr=rate, eps=self.config.adam_epsilon)
+        return optimizers
+
+    def schedule(self, iteration: int) -> dict[str, float]:
+        """The average is the generator itself for the first ema_start iterations."""
+        decay = self.config.ema_decay if iteration >= self.config.ema_start else 0.0
+        return {**super().schedule(iteration), "ema_decay": decay}
+
+    def loss_dis(
+        self, x_real: Tensor, y: Tensor, x_fake: Tensor, y_fake: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The hinge loss of the discriminator, and D(x, y)."""
+        d = self.dis(torch.cat((x_fake, x_real)), torch.cat((y_fake, y)))
+        d_fake, d_real = d.split((len(x_fake), len(x_real)))
+        return loss_dis_hinge(d_real, d_fake), d_real
+
+    def loss_orthogonal(self) -> Tensor:
+        """Of all of the generator's matrices but the classes' vectors: equation 3."""
+        matrices = [p for name, p in self.gen.named_parameters() if name != "shared.weight"]
+        penalty = sum(orthogonal_penalty(p.flatten(1)) for p in matrices if p.dim() > 1)
+        return self.config.orthogonal * penalty
+
+    def update_core(self) -> dict[str, Tensor]:
+        for _ in range(self.config.n_dis):
+            x_real, y = next(self.data)
+            n = len(x_real)
+            z, y_fake = self.hidden(n), self.uniform_labels(n)
+            loss_dis, d_real = self.loss_dis(x_real, y, self.fake(z, y_fake), y_fake)
+            self.step(dis=loss_dis)
+            self.saw_real(d_real)
+
+        loss_gen = self.loss_gen(self.hidden(n), self.uniform_labels(n))
+        if not self.config.orthogonal:
+            self.step(gen=loss_gen)
+            return {"loss_dis": loss_dis, "loss_gen": loss_gen}
+        loss_orthogonal = self.loss_orthogonal()
+        self.step(gen=loss_gen + loss_orthogonal)
+        return {"loss_dis": loss_dis, "loss_gen": loss_gen, "loss_orthogonal": loss_orthogonal}
