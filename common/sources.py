@@ -59,7 +59,7 @@ def brought_to(data: DataSet, size: int | None, crop: int | None = None) -> Data
     there.
     """
     wanted = resized(data, size)
-    if wanted is not data and isinstance(data.x, Tensor):
+    if isinstance(data.x, Tensor) and not isinstance(wanted.x, Tensor):
         wanted = collect(as_stream(wanted))
     return cropped(wanted, crop)
 

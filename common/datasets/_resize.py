@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images, Size
-from ganlib.common.spec import SourceKind, resize_ids, resize_pixels
+from ganlib.common.spec import Readable, SourceKind, resize_ids, resize_pixels
 
 
 class Resized:
@@ -40,10 +40,13 @@ class Resized:
 def resized(data: DataSet, size: int | None) -> DataSet:
     """`data` with images (C, size, size); with size None, or if they are so already, as it is.
 
-    Sources keep their proportion to the images.
+    Images that are there in that size are taken as they are. Sources keep their proportion to the
+    images.
     """
     if size is None or data.shape[1:] == (size, size):
         return data
+    if size in data.smaller and data.source is None:
+        return _taken(data, size)
     note = f"{data.shape[2]}x{data.shape[1]} to {size}x{size}, bicubic"
     source = data.source
     if source is not None:
@@ -54,6 +57,19 @@ def resized(data: DataSet, size: int | None) -> DataSet:
         source=source,
         provenance={**data.provenance, "resized": note},
         smaller={},
+    )
+
+
+def _taken(data: DataSet, size: int) -> DataSet:
+    images = data.smaller[size]
+    if isinstance(data.x, Tensor) and isinstance(images, Readable):
+        images = images.at_once()
+    note = f"{data.shape[2]}x{data.shape[1]} to {size}x{size}, means over areas"
+    return replace(
+        data,
+        x=images,
+        provenance={**data.provenance, "resized": note},
+        smaller={side: less for side, less in data.smaller.items() if side < size},
     )
 
 

@@ -132,3 +132,13 @@ def test_sources_keep_their_proportion() -> None:
 def test_nothing_to_resize() -> None:
     assert resized(DATA, None) is DATA
     assert resized(DATA, 8) is DATA
+
+
+def test_a_size_that_is_there_is_taken() -> None:
+    smaller = {2: noise(11, 3, 2, 2), 4: noise(11, 3, 4, 4)}
+    plain = replace(DATA, source=None, smaller=smaller)
+    taken = resized(plain, 4)
+    assert taken.x is smaller[4] and list(taken.smaller) == [2]
+    assert taken.provenance["resized"] == "8x8 to 4x4, means over areas"
+    assert isinstance(resized(plain, 5).x, Resized) and not resized(plain, 5).smaller
+    assert isinstance(resized(replace(plain, source=DATA.source), 4).x, Resized)

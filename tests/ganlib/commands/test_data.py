@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ganlib.commands import data as data_command
+from ganlib.commands._resolutions import resolutions
 from ganlib.commands.data import command
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import _memory
@@ -137,7 +138,8 @@ def test_info_of_nothing(tmp_path: Path) -> None:
 def test_prepare(pets: Path, tmp_path: Path) -> None:
     out = tmp_path / "pets.h5"
     text = done("prepare", pets, out, "--size", 8)
-    assert text.startswith(f"{out}: 0.0 MiB; use it by --dataset {out}")
+    how = "gzip, as all of it fits the memory"
+    assert text == f"{out}: 0.0 MiB, {how}; use it by --dataset {out}\n"
     train, test = read_hdf5(out, "train"), read_hdf5(out, "test")
     assert (train.name, train.classes, train.shape) == ("pets", ("cats", "dogs"), (3, 8, 8))
     assert isinstance(train.x, torch.Tensor) and isinstance(test.x, torch.Tensor)
@@ -153,6 +155,67 @@ def test_prepare_with_little_memory(
     refused("info", pets)
     done("prepare", pets, tmp_path / "pets.h5")
     assert len(read_hdf5(tmp_path / "pets.h5", "train")) == 4
+
+
+def test_prepare_what_exceeds_memory(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganlib.common.hdf5.IN_MEMORY", 10)
+    text = done("prepare", pets, tmp_path / "a.h5")
+    assert ", contiguous, as it is too large to be read into memory at once; use it" in text
+    assert ", lzf; use" in done("prepare", pets, tmp_path / "b.h5", "--storage", "lzf")
+    for name in ("a", "b"):
+        read = read_hdf5(tmp_path / f"{name}.h5", "train")
+        assert read.x[torch.arange(4)][:, 0, 4, 4].tolist() == [1, 3, 0, 2]
+
+
+def test_prepare_resolutions(pets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pets.h5"
+    done("prepare", pets, out, "--resolutions", "4,8,...,32")
+    for split, n in (("train", 4), ("test", 2)):
+        data = read_hdf5(out, split)
+        assert data.shape == (3, 32, 32) and list(data.smaller) == [4, 8, 16]
+        assert all(images.shape == (n, 3, s, s) for s, images in data.smaller.items())
+    assert "train: 4 images, 32x32 RGB\n  also at 4x4, 8x8, 16x16\n" in done("info", out)
+    assert "8x8 RGB\n  also at 4x4\n" in done("info", out, "--size", 8)
+    words = refused("prepare", pets, tmp_path / "b.h5", "--size", 64, "--resolutions", "4,8")
+    assert words == "--size is 64 and the largest of --resolutions is 8: leave --size out."
+    assert "no whole blocks for 4" in refused(
+        "prepare", pets, tmp_path / "b.h5", "--resolutions", "4,6,12"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("4,8,...,32", [32, 16, 8, 4]),
+        ("4,...,16, 64", [64, 16, 8, 4]),
+        ("8,4,4", [8, 4]),
+        ("7", [7]),
+        ("16,...,16", [16]),
+    ],
+)
+def test_resolutions(text: str, sides: list[int]) -> None:
+    assert resolutions(text) == sides
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "must be numbers in 1..8192 with commas between"),
+        ("...,4", "must be numbers"),
+        ("4,...", "must be numbers"),
+        ("4,...,...,64", "must be numbers"),
+        ("4,x", "must be numbers"),
+        ("0,4", "must be numbers"),
+        ("9999", "must be numbers"),
+        ("4,...,63", "4 doubled never is 63"),
+        ("8,...,4", "8 doubled never is 4"),
+    ],
+)
+def test_no_resolutions(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        resolutions(text)
 
 
 def test_prepare_without_a_test_split(pets: Path, tmp_path: Path) -> None:
