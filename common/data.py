@@ -12,6 +12,7 @@ from ganlib.common.ahead import WORKERS, Ahead, read
 from ganlib.common.condition import Condition, check_condition, check_lengths
 from ganlib.common.crops import Jitter, centres, common_grid, in_memory, placed
 from ganlib.common.errors import UserError
+from ganlib.common.memory import Memory
 from ganlib.common.order import Order, Rows
 from ganlib.common.seeds import generator
 from ganlib.common.spec import (
@@ -107,6 +108,7 @@ class Loader(Iterator[Batch]):
         self._jitter, self._still = self._make_jitter(jitter), False
         self.size: Size | None = None
         self.position = 0
+        self._memory = Memory()
         self._orders: dict[str, Order] = {}
         self._places: dict[tuple[str, int | None], Images] = {}
         self._ahead: Ahead | None = None
@@ -193,12 +195,18 @@ class Loader(Iterator[Batch]):
         """x (n, C, H, W) of the stage's size, in 0..255."""
         x = self._pick("x", rows, lazy)
         if self._side is not None:
-            return self._moved(x, rows).to(self.dtype)
+            return self._floats(self._moved(x, rows))
         x = self._moved(self.spec.to_image(x), rows)
         if self.size is None:
-            return x.to(self.dtype)
+            return self._floats(x)
         exact = torch.promote_types(self.dtype, torch.float32)
         return F.interpolate(x.to(exact), self.size, mode="area").to(self.dtype)
+
+    def _floats(self, x: Tensor) -> Tensor:
+        """x as floats, in memory of their own."""
+        if self.device.type == "cpu":
+            return self._memory.empty(x.shape, self.dtype).copy_(x)
+        return x.to(self.dtype)
 
     def _condition(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
         """y: the labels of these images, or these sources."""
@@ -206,9 +214,14 @@ class Loader(Iterator[Batch]):
             return None
         if self.condition == "labels":
             return self._pick("y", rows, lazy)
-        ids = self.spec.source_kind == "ids"
+        ids = self._source_kind == torch.int32
         y = self._moved(self.spec.to_source(self._pick("source", rows, lazy)), rows, ids)
-        return y.int() if ids else _centre(y.to(self.dtype))
+        # a copy, for the memory of what was read ahead will be used again
+        return y.to(torch.int32, copy=True) if ids else _centre(self._floats(y))
+
+    @property
+    def _source_kind(self) -> torch.dtype:
+        return torch.int32 if self.spec.source_kind == "ids" else torch.uint8
 
     def _moved(self, x: Tensor, rows: Rows, ids: bool = False) -> Tensor:
         """Images or sources of the networks' size, some of them mirrored, jittered."""
@@ -266,8 +279,8 @@ class Loader(Iterator[Batch]):
         at = _At(self.position, self.batch_size if self.ranks > 1 else 0, self._side)
         if self._ahead is None or self._ahead_at != at:
             self.close()
-            pin = self.device.type == "cuda"
-            self._ahead = Ahead(lazy, _drawn(self._copy()), self.workers, pin)
+            kinds = {"x": torch.uint8, "source": self._source_kind}
+            self._ahead = Ahead(lazy, _drawn(self._copy()), self.workers, kinds)
         # kept only once it has read, so that a loader whose workers failed can start new ones
         ahead, self._ahead = self._ahead, None
         rows = ahead.take(self.batch_size // self.ranks)
