@@ -10,6 +10,7 @@ import torch
 from ganlib.commands._resolutions import resolutions as resolutions_of
 from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.datasets._layout import Storage
+from ganlib.common.datasets._sizing import Fit, Sizing
 from ganlib.common.datasets._stream import NoSuchSplit, Stream
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_streams
@@ -85,6 +86,18 @@ def info(name: str, size: int | None, data_root: Path | None) -> None:
     "too: a method that grows reads them in place of resizing.",
 )
 @click.option(
+    "--fit",
+    type=click.Choice(get_args(Fit)),
+    default="crop",
+    help="How images that are not square become so: cropped at the centre, padded with black, or "
+    "stretched.  [default: crop]",
+)
+@click.option(
+    "--enlarge",
+    is_flag=True,
+    help="Of image files, enlarge those that are smaller than asked; they are left out otherwise.",
+)
+@click.option(
     "--storage",
     type=click.Choice(get_args(Storage)),
     help="How images lie in OUT.  [default: gzip if they fit the memory, else contiguous]",
@@ -96,6 +109,8 @@ def prepare(
     size: int | None,
     data_root: Path | None,
     resolutions: str | None,
+    fit: Fit,
+    enlarge: bool,
     storage: Storage | None,
     force: bool,
 ) -> None:
@@ -105,10 +120,15 @@ def prepare(
     """
     _check_out(out, force)
     size, sides = _sizes(size, resolutions)
-    train = open_stream(source, data_root, "train", size)
+    sizing = Sizing(fit, enlarge or size is None)
+    train = open_stream(source, data_root, "train", size, sizing)
     if train.shape == POINTS:
         raise UserError(f"{source} holds points and no images: use it as --dataset as it is.")
-    chosen = write_streams(out, train, _test_stream(source, data_root, size), storage, sides)
+    chosen = write_streams(
+        out, train, _test_stream(source, data_root, size, sizing), storage, sides
+    )
+    if "resized" in train.provenance:
+        click.echo(printable(f"{train.name}: {train.provenance['resized']}"), err=True)
     how = REASONS[chosen] if storage is None else chosen
     click.echo(f"{out}: {out.stat().st_size / 2**20:,.1f} MiB, {how}; use it by --dataset {out}")
 
@@ -139,9 +159,11 @@ def _check_out(out: Path, force: bool) -> None:
             raise UserError(f"{out} exists already: give another name, or --force to replace it.")
 
 
-def _test_stream(source: str, data_root: Path | None, size: int | None) -> Stream | None:
+def _test_stream(
+    source: str, data_root: Path | None, size: int | None, sizing: Sizing
+) -> Stream | None:
     try:
-        return open_stream(source, data_root, "test", size)
+        return open_stream(source, data_root, "test", size, sizing)
     except NoSuchSplit:
         return None
 
