@@ -6,13 +6,13 @@ python -m benchmarks.run [WORKLOAD]...
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks.workloads import FID_NAME, WORKLOADS, Workload, choose
+from benchmarks.workloads import FID_NAME, LOADING_NAME, WORKLOADS, Workload, choose
 from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ RESULTS = Path(__file__).parent / "results"
 NAMES = [work.name for work in WORKLOADS if work.work is not None]
 
 
-@click.command(help=f"Measure WORKLOADs, of {', '.join(NAMES)}, {FID_NAME}.")
+@click.command(help=f"Measure WORKLOADs, of {', '.join(NAMES)}, {FID_NAME}, {LOADING_NAME}.")
 @click.argument("names", nargs=-1, metavar="[WORKLOAD]...")
 @click.option("--device", help="cpu or cuda:0.  [default: the first GPU if there is one]")
 @click.option(
@@ -93,7 +93,7 @@ def _measure(
 
     where = pick_device(None, device)
     gpu = where.type == "cuda"
-    works = choose(tuple(name for name in names if name != FID_NAME))
+    works = choose(tuple(name for name in names if name not in (FID_NAME, LOADING_NAME)))
     if not names:
         works = [work for work in WORKLOADS if work.work is not None and (gpu or work.quick)]
     modes = mode or bench.MODES[where.type]
@@ -103,6 +103,8 @@ def _measure(
         n = iterations or bench.ITERATIONS[where.type]
         rows = measure(work, where, modes, precision or usual, n)
         keep(work.name, bench.report(rows, where), folder)
+    if LOADING_NAME in names:
+        keep(LOADING_NAME, {**bench.report([], where), "rows": list(_load())}, folder)
     if FID_NAME in names or (gpu and not names):
         keep(FID_NAME, {**bench.report([], where), "rows": _fid(where, fid_images)}, folder)
 
@@ -162,6 +164,14 @@ def _fid(device: "torch.device", n: int) -> list[dict[str, Any]]:
         _say(f"{fid.seconds:.1f} s, {fid.weights} weights of Inception")
         timed.append(fid.to_dict())
     return timed
+
+
+def _load() -> "Iterator[dict[str, Any]]":
+    from benchmarks.loading import measure
+
+    for rate in measure():
+        _say(f"{rate.image[2]}x{rate.image[1]}, {rate.kind}: {rate.rate:,.0f} images/s")
+        yield rate.to_dict()
 
 
 def _make(work: "Callable[[str], Any] | None") -> Any:

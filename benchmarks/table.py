@@ -15,6 +15,7 @@ from benchmarks.workloads import (
     FID_PEER_SECONDS,
     FID_TARGET_SECONDS,
     FID_TITLE,
+    LOADING_NAME,
     SOURCE,
     WORKLOADS,
     Workload,
@@ -45,11 +46,13 @@ def read(folder: Path) -> dict[str, Runs]:
 
 
 def all_tables(results: Mapping[str, Runs]) -> str:
-    """The table beside the other programs, then one for each other card."""
+    """The table beside the other programs, then those of each other card."""
     parts = [beside_peers(results.get(CARD, {}))]
     for card, runs in results.items():
         if card != CARD:
             parts.append(f"### {card}\n\n{_stamps(runs)}\n\n{alone(runs)}")
+        if LOADING_NAME in runs:
+            parts.append(loading(runs[LOADING_NAME]["rows"]))
     return "\n\n".join(parts)
 
 
@@ -77,6 +80,8 @@ def alone(runs: Runs) -> str:
     titles = {**{work.name: work.title for work in WORKLOADS}, FID_NAME: FID_TITLE}
     lines, block = [], list[tuple[str, ...]]()
     for name, report in runs.items():
+        if name == LOADING_NAME:
+            continue
         if name == FID_NAME:
             block = [_alone_fid(fid) for fid in report["rows"]]
         else:
@@ -84,6 +89,24 @@ def alone(runs: Runs) -> str:
             block = [(row.mode, row.precision, *cells(row)) for row in rows]
         lines += [(t, *rest) for t, rest in _titled(titles.get(name, name), block)]
     return _markdown(("work", "mode", "precision", *HEADERS), lines, words=3)
+
+
+def loading(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the loader alone gives."""
+    headers = ("loader alone", "as", "readers", "images/s", "quartiles", "target", "memory, MiB")
+    lines = [
+        (
+            f"{row['image'][2]}x{row['image'][1]}, batch {row['batch_size']}",
+            row["kind"],
+            str(row["readers"]),
+            f"{row['rate']:,.0f}",
+            f"{row['low']:,.0f} - {row['high']:,.0f}",
+            f"{row['target']:,.0f}",
+            " to ".join(f"{mib:,.0f}" for mib in row["memory"]),
+        )
+        for row in rows
+    ]
+    return _markdown(headers, lines)
 
 
 def summary(runs: Runs) -> str:

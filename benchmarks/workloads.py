@@ -148,6 +148,7 @@ FID_PEER = "Inception alone, eager fp32"
 FID_PEER_SECONDS = 22.0  # "about"
 FID_TARGET_SECONDS = 8.0
 FID_NAME = "fid"
+LOADING_NAME = "loading"
 
 
 def choose(names: tuple[str, ...]) -> list[Workload]:

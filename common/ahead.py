@@ -4,6 +4,9 @@ The processes are forked. A spawned one would import the user's script, which th
 first line, take seconds to start and hundreds of MB; a forked one shares all with this process and
 touches nothing of it but the images, no GPU above all. Where forks are not safe (macOS) or there
 are none (Windows), nothing is read ahead.
+
+What they read they put into memory that is shared with this process and used again and again. To
+send it would take new memory for every batch, and longer than reading it.
 """
 
 import atexit
@@ -15,6 +18,9 @@ import warnings
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
+from math import prod
+from mmap import mmap
 from typing import Any
 
 import torch
@@ -27,6 +33,7 @@ from ganlib.common.spec import Images
 
 WORKERS = 2 if sys.platform == "linux" else 0
 MOST = 8  # of which a device that trains asks no more
+AT_ONCE = 2**22  # bytes that a process reads before it puts them where they belong
 BATCHES = 2  # that each process is ahead, of the size that there was at its start
 TIMEOUT = 120  # seconds without a batch, after which a process is given up
 
@@ -56,10 +63,11 @@ def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
 
 class Ahead:
     """Rows of all `images`, by name, in the order that `order` gives a part at a time: an index
-    tensor (n,) and the places (n, 2) of crops for each name.
+    tensor (n,) and the places (n, 2) of crops for each name; all parts are of one length. kinds:
+    the types of the images.
 
-    With `pin`, they lie in pinned memory. UserError if images cannot be read, or if a process
-    ended or stood still. `close()`, or to forget it, ends the processes.
+    UserError if images cannot be read, or if a process ended or stood still. `close()`, or to
+    forget it, ends the processes.
     """
 
     def __init__(
@@ -67,20 +75,28 @@ class Ahead:
         images: Mapping[str, Images],
         order: Iterator[Mapping[str, tuple[Tensor, Tensor]]],
         workers: int,
-        pin: bool,
+        kinds: Mapping[str, torch.dtype],
     ) -> None:
         self._over: dict[str, Tensor] = {}  # what is left of the last part
-        parts = ({name: [t.numpy() for t in part[name]] for name in images} for part in order)
+        first = next(order)
+        slots = BATCHES * workers + 1  # what is read, and what was taken last
+        self._slots = {
+            name: _shared((slots, len(first[name][0]), *one.shape[1:]), kinds[name])
+            for name, one in images.items()
+        }
+        parts = (
+            (k % slots, {name: [t.numpy() for t in part[name]] for name in images})
+            for k, part in enumerate(chain([first], order))
+        )
         # of processes more than cores, and of forks beside threads (Python 3.12), it is warned
         with _signals_blocked(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             loader: DataLoader[Any] = DataLoader(
-                _Reader(images),
+                _Reader(images, self._slots),
                 batch_size=None,
                 sampler=parts,
                 num_workers=workers,
                 prefetch_factor=BATCHES,
-                pin_memory=pin,
                 timeout=TIMEOUT,
                 multiprocessing_context="fork",
                 worker_init_fn=_obey_the_parent,
@@ -91,21 +107,32 @@ class Ahead:
         atexit.register(_close, weakref.ref(self))
 
     def take(self, n: int) -> dict[str, Tensor]:
-        """The next n rows of all, whatever the length of a part: one as it is if it has n."""
-        taken: list[dict[str, Tensor]] = []
-        while n:
-            part = self._over or self._next()
-            length = len(next(iter(part.values())))
-            taken.append({name: rows[:n] for name, rows in part.items()})
-            self._over = {name: rows[n:] for name, rows in part.items()} if n < length else {}
-            n -= min(n, length)
-        if len(taken) == 1:
-            return taken[0]
-        return {name: torch.cat([part[name] for part in taken]) for name in taken[0]}
+        """The next n rows of all, whatever the length of a part; what is given may be overwritten
+        when the next are taken.
+        """
+        if not self._over:
+            self._over = self._next()
+        if n <= _length(self._over):
+            return self._first(n)
+        result = {name: rows.new_empty(n, *rows.shape[1:]) for name, rows in self._over.items()}
+        done = 0
+        while done < n:
+            self._over = self._over or self._next()
+            part = self._first(n - done)
+            for name, rows in part.items():
+                result[name][done : done + len(rows)] = rows
+            done += _length(part)
+        return result
+
+    def _first(self, n: int) -> dict[str, Tensor]:
+        """Up to n rows of those that are left."""
+        part, over = self._over, n < _length(self._over)
+        self._over = {name: rows[n:] for name, rows in part.items()} if over else {}
+        return {name: rows[:n] for name, rows in part.items()}
 
     def _next(self) -> dict[str, Tensor]:
         try:
-            part = next(self._parts)
+            part: int | UserError = next(self._parts)
         except (RuntimeError, OSError, EOFError) as error:
             part = UserError(
                 f"A process that reads images ended or stood still: {' '.join(str(error).split())}"
@@ -113,8 +140,7 @@ class Ahead:
         if isinstance(part, UserError):
             self.close()
             raise part
-        rows: dict[str, Tensor] = part
-        return rows
+        return {name: slots[part] for name, slots in self._slots.items()}
 
     def close(self) -> None:
         """End the processes, also one that stands still."""
@@ -122,17 +148,39 @@ class Ahead:
 
 
 class _Reader(Dataset[Any]):
-    """What a process reads: rows of all images, or the UserError that says why not."""
+    """What a process does: puts rows of all images into a slot, and says which, or why not."""
 
-    def __init__(self, images: Mapping[str, Images]) -> None:
-        self.images = images
+    def __init__(self, images: Mapping[str, Images], slots: Mapping[str, Tensor]) -> None:
+        self.images, self.slots = images, slots
 
-    def __getitem__(self, part: Any) -> dict[str, Tensor] | UserError:
-        drawn = {name: map(torch.from_numpy, arrays) for name, arrays in part.items()}
+    def __getitem__(self, part: Any) -> int | UserError:
+        slot, drawn = part
         try:
-            return {name: read(images, *drawn[name]) for name, images in self.images.items()}
+            for name, images in self.images.items():
+                _fill(self.slots[name][slot], images, *map(torch.from_numpy, drawn[name]))
         except UserError as error:  # raised here, it would reach the user with a traceback
             return UserError(*error.args)
+        return int(slot)
+
+
+def _fill(slot: Tensor, images: Images, index: Tensor, places: Tensor) -> None:
+    """Some images at a time: what they are copied from then stays in the processor's cache."""
+    some = max(1, AT_ONCE // (slot[0].nbytes or 1))
+    rows = zip(*(torch.split(t, some) for t in (slot, index, places)), strict=True)
+    for room, which, where in rows:
+        room.copy_(read(images, which, where))
+
+
+def _length(part: Mapping[str, Tensor]) -> int:
+    return len(next(iter(part.values())))
+
+
+def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A tensor that forked processes have in common, without a name in /dev/shm, which is small in
+    many containers.
+    """
+    memory = mmap(-1, max(1, prod(shape) * dtype.itemsize))
+    return torch.frombuffer(memory, dtype=dtype, count=prod(shape)).view(shape)
 
 
 @contextmanager

@@ -12,9 +12,20 @@ from ganlib.common.ahead import WORKERS, Ahead, read
 from ganlib.common.condition import Condition, check_condition, check_lengths
 from ganlib.common.crops import Jitter, centres, common_grid, in_memory, placed
 from ganlib.common.errors import UserError
+from ganlib.common.memory import Memory
 from ganlib.common.order import Order, Rows
 from ganlib.common.seeds import generator
-from ganlib.common.spec import POINTS, DataSet, DataSpec, Images, Mixture, Shape, Size, fit_spec
+from ganlib.common.spec import (
+    POINTS,
+    DataSet,
+    DataSpec,
+    Images,
+    Mixture,
+    Readable,
+    Shape,
+    Size,
+    fit_spec,
+)
 from ganlib.common.transfer import upload
 
 __all__ = [
@@ -42,11 +53,13 @@ class Batch(NamedTuple):
 
 
 class _At(NamedTuple):
-    """Where reading ahead has come to: which batch, of how many images if that matters, of what."""
+    """Where reading ahead has come to: which batch, of how many images if that matters, and whether
+    x is the images of some side by themselves.
+    """
 
     position: int
     batch_size: int
-    images: int
+    side: int | None
 
 
 class Loader(Iterator[Batch]):
@@ -95,10 +108,11 @@ class Loader(Iterator[Batch]):
         self._jitter, self._still = self._make_jitter(jitter), False
         self.size: Size | None = None
         self.position = 0
+        self._memory = Memory()
         self._orders: dict[str, Order] = {}
-        self._places: dict[tuple[int, torch.device], Images] = {}
+        self._places: dict[tuple[str, int | None], Images] = {}
         self._ahead: Ahead | None = None
-        self._ahead_at = _At(0, 0, 0)  # what _ahead gives next
+        self._ahead_at = _At(0, 0, None)  # what _ahead gives next
 
     def __next__(self) -> Batch:
         rows, lazy = self._draw(), self._read()
@@ -130,7 +144,8 @@ class Loader(Iterator[Batch]):
 
         Smaller images are means over areas, over whole blocks of pixels where the sides divide.
         `value` above is then such a mean: dequantizing adds U(0, 1) to it, as it does to a pixel.
-        Where the data hold images of that side, those are read instead. Sources keep their size.
+        Where the data hold images of that side, those are read instead, and those of the stage
+        before are let go. Sources keep their size.
         UserError if `size` is larger than the images, or a batch cannot be shared.
         """
         _check_share(batch_size, self.rank, self.ranks)
@@ -141,6 +156,8 @@ class Loader(Iterator[Batch]):
                 "within theirs."
             )
         self.batch_size, self.size = batch_size, None if size == whole else size
+        for key in [key for key in self._places if key[1] not in (None, self._side)]:
+            del self._places[key]
 
     def fork(self, stream: str) -> "Loader":
         """A loader over the same data in another order, with a position of its own."""
@@ -176,12 +193,20 @@ class Loader(Iterator[Batch]):
 
     def _images(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
         """x (n, C, H, W) of the stage's size, in 0..255."""
-        x, whole = self._pick("x", rows, lazy), self._smaller is None
-        x = self._moved(self.spec.to_image(x) if whole else x, rows)
-        if self.size is None or not whole:
-            return x.to(self.dtype)
+        x = self._pick("x", rows, lazy)
+        if self._side is not None:
+            return self._floats(self._moved(x, rows))
+        x = self._moved(self.spec.to_image(x), rows)
+        if self.size is None:
+            return self._floats(x)
         exact = torch.promote_types(self.dtype, torch.float32)
         return F.interpolate(x.to(exact), self.size, mode="area").to(self.dtype)
+
+    def _floats(self, x: Tensor) -> Tensor:
+        """x as floats, in memory of their own."""
+        if self.device.type == "cpu":
+            return self._memory.empty(x.shape, self.dtype).copy_(x)
+        return x.to(self.dtype)
 
     def _condition(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
         """y: the labels of these images, or these sources."""
@@ -189,9 +214,14 @@ class Loader(Iterator[Batch]):
             return None
         if self.condition == "labels":
             return self._pick("y", rows, lazy)
-        ids = self.spec.source_kind == "ids"
+        ids = self._source_kind == torch.int32
         y = self._moved(self.spec.to_source(self._pick("source", rows, lazy)), rows, ids)
-        return y.int() if ids else _centre(y.to(self.dtype))
+        # a copy, for the memory of what was read ahead will be used again
+        return y.to(torch.int32, copy=True) if ids else _centre(self._floats(y))
+
+    @property
+    def _source_kind(self) -> torch.dtype:
+        return torch.int32 if self.spec.source_kind == "ids" else torch.uint8
 
     def _moved(self, x: Tensor, rows: Rows, ids: bool = False) -> Tensor:
         """Images or sources of the networks' size, some of them mirrored, jittered."""
@@ -209,46 +239,48 @@ class Loader(Iterator[Batch]):
         return Jitter(more, image[1:], grid) if more else None
 
     @property
-    def _smaller(self) -> Images | None:
-        """The images of this stage's size, if they lie somewhere by themselves."""
-        if self.size is None or self.size[0] != self.size[1] or self.spec.fit != "none":
-            return None  # of padded or resized images, they would be other parts
-        if self._jitter is not None:
-            return None  # which knows whole images
-        return self.data.smaller.get(self.size[0])
+    def _side(self) -> int | None:
+        """The side of this stage's images, if they lie somewhere by themselves."""
+        height, width = self.size or self.spec.image[1:]
+        if height != width or height not in self.data.smaller:
+            return None
+        if self._jitter is not None or self.spec.fit == "pad":
+            return None  # it knows whole images; of padded ones, they would be other parts
+        return height if self.spec.image[1] == self.spec.image[2] else None
 
     def _pick(self, name: str, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
         """Rows of the data set's `name`, on the device; `lazy` holds those that are read."""
-        images = self._lying(name)
-        key = id(images), self.device
-        if key not in self._places:
-            self._places[key] = placed(images, self.device)
-        images = self._places[key]
+        images = self._placed(name)
         if isinstance(images, Tensor):  # index_select is ten times as fast as []
             index = rows.here if images.is_cpu else rows.there
             return upload(images.index_select(0, index), self.device)
         x = lazy[name] if name in lazy else read(images, rows.here, rows.crops)
         return upload(x, self.device)
 
-    def _lying(self, name: str) -> Images:
-        """The data set's `name`, of its images those of this stage."""
-        smaller = self._smaller if name == "x" else None
-        return getattr(self.data, name) if smaller is None else smaller
+    def _placed(self, name: str) -> Images:
+        """The data set's `name`, of its images those of this stage, where they are taken from."""
+        side = self._side if name == "x" else None
+        if (name, side) not in self._places:
+            images = getattr(self.data, name) if side is None else self.data.smaller[side]
+            if side is not None and isinstance(images, Readable):
+                images = images.at_once()
+            self._places[name, side] = placed(images, self.device)
+        return self._places[name, side]
 
     def _read(self) -> Mapping[str, Tensor]:
         """This batch's rows, by name, of what is no tensor; nothing if no worker reads them."""
         names = ("x", "source") if self.condition in ("images", "unpaired") else ("x",)
-        lazy = {name: self._lying(name) for name in names}
+        lazy = {name: self._placed(name) for name in names}
         lazy = {name: images for name, images in lazy.items() if not in_memory(images)}
         if not (lazy and self.workers):
             self.close()
             return {}
         # without shares, the same rows come one after the other, however many make a batch
-        at = _At(self.position, self.batch_size if self.ranks > 1 else 0, id(lazy.get("x")))
+        at = _At(self.position, self.batch_size if self.ranks > 1 else 0, self._side)
         if self._ahead is None or self._ahead_at != at:
             self.close()
-            pin = self.device.type == "cuda"
-            self._ahead = Ahead(lazy, _drawn(self._copy()), self.workers, pin)
+            kinds = {"x": torch.uint8, "source": self._source_kind}
+            self._ahead = Ahead(lazy, _drawn(self._copy()), self.workers, kinds)
         # kept only once it has read, so that a loader whose workers failed can start new ones
         ahead, self._ahead = self._ahead, None
         rows = ahead.take(self.batch_size // self.ranks)

@@ -2,14 +2,18 @@
 
 /train and /test hold `images` uint8 (N, C, H, W) and perhaps `labels` int64 (N,), `source` uint8
 (N, C', H', W'), the images that a translation starts from, and `classes`, strings. The attributes
-`version`, `name` and the group /provenance of attributes say more; a file may lack them.
+`version`, `name` and the group /provenance of attributes say more; a file may lack them. So it may
+`smaller/SIDE` beside `images`, these at a lower resolution as uint8 (N, C, SIDE, SIDE), which older
+programs pass over.
 
 Version 2 has what older programs would take for something else: the attribute `frames` of `images`
 or `source`, of which so many lie on the channels; `kind` "ids" of `source`, which is then uint16
 (N, 2, H', W'), class and instance; or a `source` of another length, whose images are no pairs.
+Version 3 has the attribute `count` of contiguous images that are fewer than there is room for.
 """
 
 import os
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -31,21 +35,20 @@ from ganlib.common.datasets._inside import (
     values,
     wrong,
 )
+from ganlib.common.datasets._layout import COUNT, IDS, SMALLER, Split, Storage, sides_of, sizes
+from ganlib.common.datasets._means import check_sides
 from ganlib.common.datasets._memory import GIB, available_memory
 from ganlib.common.datasets._progress import progress
-from ganlib.common.datasets._stream import Block, NoSuchSplit, Stream, as_stream, check_split
+from ganlib.common.datasets._stream import NoSuchSplit, Stream, as_stream, check_split
 from ganlib.common.errors import UserError
 from ganlib.common.files import atomic
 from ganlib.common.paths import reading
 from ganlib.common.spec import SourceKind
 
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 IN_MEMORY = 4 * GIB  # what takes less, and less than half of the memory, is read at once
-CHUNK_BYTES = 2**15  # small: to read one image, its whole chunk is decompressed
-GZIP = 6
 CHANNELS = (1, 3)  # of a picture
 MAX_FRAMES = 2**16
-IDS = "uint16"  # in a file
 MAX_CLASSES = 2**20  # that are called by number
 
 
@@ -67,6 +70,22 @@ class Hdf5Images:
         with sentences(self.path):
             return torch.from_numpy(self._read(index, self._open()))
 
+    def at_once(self) -> Images:
+        """All images as a tensor, unless they are too large for that."""
+        if not fits(self.nbytes):
+            return self
+        with sentences(self.path):
+            return self.read(self._open())
+
+    def read(self, images: Any) -> Tensor:
+        """All of the dataset of them."""
+        return torch.from_numpy(images[: len(self)].astype(self.dtype, copy=False))
+
+    @property
+    def nbytes(self) -> int:
+        """As a tensor."""
+        return int(prod(self.shape) * self.dtype.itemsize)
+
     @property
     def dtype(self) -> Any:
         """NumPy's type of what is read."""
@@ -82,27 +101,52 @@ class Hdf5Images:
                 result[place] = images[row]
         return result
 
+    def _is_in(self, images: Any) -> bool:
+        """Whether a dataset of a file can be the one that these were."""
+        if images is None or images.dtype != self.stored:
+            return False
+        return bool(images.shape[1:] == self.shape[1:] and len(images) >= len(self))
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_images": None, "_process": -1}
 
     def _open(self) -> Any:
         if self._process != os.getpid():
             images = find_dataset(h5py.File(self.path, "r", locking=False), self.key)
-            if images is None or images.shape != self.shape or images.dtype != self.stored:
+            if not self._is_in(images):
                 raise UserError(f"{self.path} is not the file any more that it was: start anew.")
             self._images = images
             self._process = os.getpid()
         return self._images
 
 
-def write_hdf5(path: Path, train: DataSet, test: DataSet | None = None) -> None:
+def write_hdf5(
+    path: Path, train: DataSet, test: DataSet | None = None, sides: Sequence[int] = ()
+) -> Storage:
     """Write data sets that are at hand; see write_streams."""
-    write_streams(path, as_stream(train), None if test is None else as_stream(test))
+    tests = None if test is None else as_stream(test)
+    return write_streams(path, as_stream(train), tests, sides=sides)
 
 
-def write_streams(path: Path, train: Stream, test: Stream | None = None) -> None:
-    """Write a file that is whole or not there; the same images give the same bytes."""
+def write_streams(
+    path: Path,
+    train: Stream,
+    test: Stream | None = None,
+    storage: Storage | None = None,
+    sides: Sequence[int] = (),
+) -> Storage:
+    """Write a file that is whole or not there; the same images give the same bytes.
+
+    storage: how the images lie in it, and what is returned; by default gzip what will be read at
+    once, into memory, and else contiguous. sides: from the largest down, further resolutions of
+    square images, each of which divides the one before: means over blocks, rounded.
+    """
     streams = {"train": train} if test is None else {"train": train, "test": test}
+    for stream in streams.values():
+        check_sides(sides, stream.shape)
+    if storage is None:
+        nbytes = (n for stream in streams.values() for n in sizes(stream, sides))
+        storage = "gzip" if all(map(fits, nbytes)) else "contiguous"
     try:
         if not path.parent.is_dir():
             raise UserError(
@@ -110,10 +154,11 @@ def write_streams(path: Path, train: Stream, test: Stream | None = None) -> None
             )
         with atomic(path) as temporary, hdf5_writer(temporary) as (file, call):
             call(_write_head, file, train, max(map(_version, streams.values())))
-            for split, stream in streams.items():
-                _write_split(file, split, stream, call)
+            for name, stream in streams.items():
+                _write_split(call, call(Split, file, name, stream, storage, sides), stream, name)
     except OSError as error:
         raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
+    return storage
 
 
 def _version(stream: Stream) -> int:
@@ -129,74 +174,17 @@ def _write_head(file: Any, stream: Stream, version: int) -> None:
     file.create_group("provenance").attrs.update(provenance)
 
 
-def _write_split(file: Any, split: str, stream: Stream, call: Call) -> None:
-    """Write the images as they come, and cut the datasets to what came."""
-    group, datasets = call(_create, file, split, stream)
-    labels, ends = [], [0 for _ in datasets]
-    with progress(f"writing {stream.name}, {split}", stream.total) as advance:
+def _write_split(call: Call, split: Split, stream: Stream, name: str) -> None:
+    with progress(f"writing {stream.name}, {name}", stream.total) as advance:
         for block in stream.blocks:
-            call(_write_block, datasets, ends, block)
-            if block.y is not None:
-                labels.append(block.y)
-            ends = [n + len(part) for n, part in zip(ends, block.images(), strict=True)]
+            call(split.write, block)
             advance(len(block.x))
-    call(_finish, group, datasets, ends, labels, stream.classes)
+    call(_finish, split)
 
 
-def _create(file: Any, split: str, stream: Stream) -> tuple[Any, list[Any]]:
-    """The group of a split and its datasets of images, with room for all that may come."""
-    group, datasets = file.create_group(split), []
-    for (key, n, shape, kind), frames in zip(
-        stream.parts, (stream.frames, stream.source_frames), strict=False
-    ):
-        dataset = _dataset(group, key, n, shape, IDS if kind == torch.int32 else "uint8")
-        if kind == torch.int32:
-            dataset.attrs["kind"] = "ids"
-        if frames != 1:
-            dataset.attrs["frames"] = frames
-        datasets.append(dataset)
-    return group, datasets
-
-
-def _write_block(datasets: list[Any], ends: list[int], block: Block) -> None:
-    for dataset, n, part in zip(datasets, ends, block.images(), strict=True):
-        values = part.numpy()
-        if values.dtype != dataset.dtype:
-            highest = np.iinfo(dataset.dtype).max
-            if values.size and not 0 <= values.min() <= values.max() <= highest:
-                raise UserError(f"The numbers in {dataset.name} must lie in 0..{highest}.")
-            values = values.astype(dataset.dtype)
-        dataset[n : n + len(part)] = values
-
-
-def _finish(
-    group: Any,
-    datasets: list[Any],
-    ends: list[int],
-    labels: list[Tensor],
-    classes: tuple[str, ...],
-) -> None:
-    for dataset, n in zip(datasets, ends, strict=True):
-        dataset.resize(n, axis=0)
-    if labels:
-        group.create_dataset("labels", data=torch.cat(labels).numpy())
-    if classes:
-        group.create_dataset("classes", data=list(map(text, classes)), dtype=h5py.string_dtype())
-
-
-def _dataset(group: Any, name: str, n: int, shape: tuple[int, int, int], dtype: str) -> Any:
-    nbytes = prod(shape) * np.dtype(dtype).itemsize
-    rows = max(1, min(256, n, CHUNK_BYTES // nbytes))
-    return group.create_dataset(
-        name,
-        (n, *shape),
-        dtype,
-        maxshape=(None, *shape),
-        chunks=(rows, *shape),
-        compression="gzip",
-        compression_opts=GZIP,
-        track_times=False,
-    )
+def _finish(split: Split) -> None:
+    if not split.finish():
+        split.group.file.attrs["version"] = max(VERSIONS)
 
 
 def read_hdf5(path: Path, split: str) -> DataSet:
@@ -213,8 +201,8 @@ def _read_split(path: Path, file: Any, split: str) -> DataSet:
     version = attribute(file, "version", file, max(VERSIONS))
     if version not in VERSIONS:
         raise UserError(
-            f"{path} has the format version {version} and this ganlib reads "
-            f"{' and '.join(map(str, VERSIONS))}: use the ganlib that wrote it, or write it anew."
+            f"{path} has the format version {version} and this ganlib reads up to "
+            f"{max(VERSIONS)}: use the ganlib that wrote it, or write it anew."
         )
     if find(file, split) is None and find(file, "train") is not None:
         raise NoSuchSplit(f"{path} has no {split} images: there is no /{split}/images in it.")
@@ -238,7 +226,22 @@ def _read_split(path: Path, file: Any, split: str) -> DataSet:
         source_kind=kind,
         frames=_frames(file, f"{split}/images"),
         source_frames=_frames(file, f"{split}/source"),
+        smaller=_smaller(path, file, split, images),
     )
+
+
+def _smaller(path: Path, file: Any, split: str, images: Hdf5Images) -> dict[int, Images]:
+    """The images at lower resolutions by their side, none of them read yet."""
+    group = find(file, f"{split}/{SMALLER}")
+    found: dict[int, Images] = {}
+    for side in sides_of(group) if isinstance(group, h5py.Group) else ():
+        key = f"{split}/{SMALLER}/{side}"
+        one = _images(path, file, key, "image")
+        wanted = (*images.shape[:2], side, side)
+        if one is None or one.shape != wanted or not side < images.shape[2] == images.shape[3]:
+            raise wrong(file, key, f"must be smaller square images, of the shape {wanted}")
+        found[side] = one
+    return dict(sorted(found.items()))
 
 
 def _kind(file: Any, key: str) -> SourceKind:
@@ -273,7 +276,15 @@ def _images(path: Path, file: Any, key: str, kind: SourceKind) -> Hdf5Images | N
         shape, or_ = tuple(map(int, images.shape)), " or ".join(map(str, allowed))
         of = f" as it has {frames} frames" if frames > 1 else ""
         raise wrong(file, key, f"must have the shape (N, {or_}, H, W){of} and has {shape}")
-    return Hdf5Images(path, key, images.shape, stored)
+    return Hdf5Images(path, key, (_count(file, key, images), *images.shape[1:]), stored)
+
+
+def _count(file: Any, key: str, images: Any) -> int:
+    """How many images there are."""
+    n = attribute(file, COUNT, images, len(images))
+    if not isinstance(n, int) or not 1 <= n <= len(images):
+        raise wrong(file, f"{key}@{COUNT}", f"must be an integer in 1..{len(images):,}")
+    return n
 
 
 def _labels(file: Any, split: str, n: int) -> tuple[Tensor | None, tuple[str, ...]]:
@@ -310,9 +321,11 @@ def _provenance(file: Any) -> dict[str, str]:
     return {key: str(attribute(file, key, group, "")) for key in group.attrs}
 
 
+def fits(nbytes: int) -> bool:
+    """Whether so much is read at once, into memory."""
+    return nbytes < min(IN_MEMORY, (available_memory() or 2 * IN_MEMORY) // 2)
+
+
 def _in_memory(file: Any, images: Hdf5Images) -> Images:
     """The images as a tensor, unless they are too large for that."""
-    available = available_memory() or 2 * IN_MEMORY
-    if prod(images.shape) * images.dtype.itemsize >= min(IN_MEMORY, available // 2):
-        return images
-    return torch.from_numpy(file[images.key][:].astype(images.dtype, copy=False))
+    return images.read(file[images.key]) if fits(images.nbytes) else images

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable
-from inspect import getmodule
+from inspect import getmodule, signature
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from ganlib.common.crops import cropped
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._resize import resized
+from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Stream, as_stream, check_split, collect
 from ganlib.common.errors import UserError
 from ganlib.common.paths import expand, reading
@@ -59,7 +60,7 @@ def brought_to(data: DataSet, size: int | None, crop: int | None = None) -> Data
     there.
     """
     wanted = resized(data, size)
-    if wanted is not data and isinstance(data.x, Tensor):
+    if isinstance(data.x, Tensor) and not isinstance(wanted.x, Tensor):
         wanted = collect(as_stream(wanted))
     return cropped(wanted, crop)
 
@@ -77,14 +78,24 @@ def check_dataset(name: str) -> None:
 
 
 def open_stream(
-    name: str, root: Path | None = None, split: str = "train", size: int | None = None
+    name: str,
+    root: Path | None = None,
+    split: str = "train",
+    size: int | None = None,
+    sizing: Sizing = CROPPED,
 ) -> Stream:
-    """What open_dataset gives, block by block and of any length."""
+    """What open_dataset gives, block by block and of any length. sizing: what becomes of images
+    that are not square or, among files of any sizes, smaller than `size`.
+    """
     load, place = _find(name, root, split, size)
     stream = getattr(getmodule(load), "stream", None)
-    if stream is not None:
-        return cast(Stream, stream(place, split, size))
-    return as_stream(resized(load(place, split, size), size))
+    if stream is None:
+        return as_stream(resized(load(place, split, size), size, sizing))
+    if "sizing" in signature(stream).parameters:
+        return cast(Stream, stream(place, split, size, sizing))
+    if sizing.fit != CROPPED.fit:
+        raise UserError(f"{name} has no other way to make its images square: leave --fit out.")
+    return cast(Stream, stream(place, split, size))
 
 
 def dataset_label(name: str) -> str:

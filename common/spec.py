@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,15 @@ class Images(Protocol):
     def shape(self) -> tuple[int, ...]: ...  # (N, C, H, W)
     def __len__(self) -> int: ...
     def __getitem__(self, index: Tensor) -> Tensor: ...  # int64 (n,) -> (n, C, H, W)
+
+
+@runtime_checkable
+class Readable(Images, Protocol):
+    """Images in a file."""
+
+    def at_once(self) -> Images:
+        """All of them as a tensor if they fit the memory, else as they are."""
+        ...
 
 
 class Mixture(NamedTuple):

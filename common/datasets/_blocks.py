@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -13,7 +14,16 @@ import numpy as np
 import torch
 
 from ganlib.common.data import Shape
-from ganlib.common.datasets._decode import SUFFIXES, Pixels, Source, Unusable, pixels
+from ganlib.common.datasets._decode import (
+    SMALLER,
+    SUFFIXES,
+    Pixels,
+    Source,
+    Unusable,
+    header,
+    pixels,
+)
+from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Block, block_length
 from ganlib.common.errors import UserError
 from ganlib.common.printable import printable
@@ -40,6 +50,7 @@ class Account:
     def __init__(self, name: str, place: Path) -> None:
         self.name, self.place, self.used = name, place, 0
         self.useless: dict[str, list[str]] = {}
+        self.changed: Counter[str] = Counter()
 
     def skip(self, name: str, reason: str) -> None:
         """Note that `name` was left out."""
@@ -53,17 +64,20 @@ class Account:
         colour = "grey" if shape[0] == 1 else "RGB"
         line = (
             f"{self.name}: {_count(self.used, 'image', 'images')}{kinds}, "
-            f"{what}{shape[2]}x{shape[1]} {colour}{self._skipped()}"
+            f"{what}{shape[2]}x{shape[1]} {colour}{self._changes()}{self._skipped()}"
         )
         print(printable(line), file=sys.stderr)
 
     def refuse(self) -> NoReturn:
         """UserError with the reasons why nothing could be used."""
-        kinds = " ".join(sorted(SUFFIXES))
-        raise UserError(
-            f"There is no usable image in {self.place}{self._skipped()}: "
-            f"images are files that end in one of {kinds}."
-        )
+        advice = f"images are files that end in one of {' '.join(sorted(SUFFIXES))}."
+        if self.useless and all(reason.startswith(SMALLER) for reason in self.useless):
+            advice = "ask for a smaller size; `ganlib data prepare --enlarge` takes them too."
+        raise UserError(f"There is no usable image in {self.place}{self._skipped()}: {advice}")
+
+    def _changes(self) -> str:
+        parts = (f"{n:,} {what}" for what, n in sorted(self.changed.items()))
+        return f"; {', '.join(parts)}" if self.changed else ""
 
     def _skipped(self) -> str:
         if not self.useless:
@@ -76,12 +90,23 @@ class Account:
 
 
 def decoded(
-    items: Iterable[Item], shape: Shape, classes: tuple[str, ...], account: Account
+    items: Iterable[Item],
+    shape: Shape,
+    classes: tuple[str, ...],
+    account: Account,
+    sizing: Sizing = CROPPED,
 ) -> Iterator[Block]:
     """The usable ones of `items` as blocks, in order; the account is closed at the end."""
 
-    def decode(item: Item) -> Pixels | Unusable:
-        return attempt(lambda: pixels(item.source, shape[0], shape[1]))
+    def decode(item: Item) -> tuple[Pixels, list[str]] | Unusable:
+        return attempt(lambda: (_pixels(item.source), _changed(item.source)))
+
+    def _pixels(source: Source) -> Pixels:
+        return pixels(source, shape[0], shape[1], sizing)
+
+    def _changed(source: Source) -> list[str]:
+        width, height, _ = header(source)
+        return sizing.words((width, height), shape[1])
 
     for group, results in in_threads(decode, items, block_length(shape)):
         arrays, labels = [], []
@@ -89,7 +114,8 @@ def decoded(
             if isinstance(result, Unusable):
                 account.skip(item.name, str(result))
             else:
-                arrays.append(result)
+                arrays.append(result[0])
+                account.changed.update(result[1])
                 labels.append(item.label)
         account.used += len(arrays)
         if arrays:

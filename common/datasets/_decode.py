@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ganlib.common.crops import corners
+from ganlib.common.datasets._sizing import CROPPED, Sizing
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = Path | bytes
@@ -24,6 +25,7 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP
 MAX_PIXELS = 2**30 // 12  # 256 MiB of RGB, PIL's own limit against decompression bombs
 GREY = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
 SLENDER = 4
+SMALLER = "smaller than"
 
 
 class Unusable(Exception):
@@ -45,13 +47,16 @@ def header(source: Source) -> Header:
         return Header(*image.size, grey)
 
 
-def pixels(source: Source, channels: int, size: int) -> Pixels:
-    """The image as uint8 (channels, size, size): first frame, upright, over white, cropped square.
+def pixels(source: Source, channels: int, size: int, sizing: Sizing = CROPPED) -> Pixels:
+    """The image as uint8 (channels, size, size): first frame, upright, over white, made square.
 
-    channels is 1 or 3. Unusable if the pixels cannot be read.
+    channels is 1 or 3. Unusable if the pixels cannot be read, or if the image is smaller and not to
+    be enlarged.
     """
     with _opened(source) as image:
-        return _array(_square(_usable(image, channels), size))
+        if not sizing.enlarge and sizing.grows(image.size, size):
+            raise Unusable(smaller(size))
+        return _array(_square(_usable(image, channels), size, sizing))
 
 
 def crop(source: Source, channels: int, size: int, place: Tensor) -> Pixels:
@@ -69,8 +74,8 @@ def crop(source: Source, channels: int, size: int, place: Tensor) -> Pixels:
 
 
 def smaller(size: int) -> str:
-    """Why an image is Unusable for crops of size x size."""
-    return f"smaller than {size}x{size}"
+    """Why an image is Unusable for size x size pixels."""
+    return f"{SMALLER} {size}x{size}"
 
 
 def _usable(image: Image.Image, channels: int) -> Image.Image:
@@ -157,18 +162,20 @@ def _to_byte(values: NDArray[Any]) -> Pixels:
     return np.clip(values / scale, 0, 255).astype(np.uint8)
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
-    """The shorter side brought to `size` (bicubic, antialiased), the middle of the longer one."""
-    short = min(image.size)
-    longest = SLENDER * short  # enlarging a line of a million pixels would take all memory
-    image = _middle(image, min(image.width, longest), min(image.height, longest))
-    if short != size:
-        width, height = (size * side // short for side in image.size)
+def _square(image: Image.Image, size: int, sizing: Sizing) -> Image.Image:
+    """The image at size x size, bicubic and antialiased."""
+    if sizing.fit == "crop":
+        # enlarging a line of a million pixels would take all memory
+        longest = SLENDER * min(image.size)
+        image = _middle(image, min(image.width, longest), min(image.height, longest))
+    width, height = sizing.scaled(image.size, image.size, size)
+    if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.BICUBIC)
     return _middle(image, size, size)
 
 
 def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
+    """So many pixels around the middle, black where there are none."""
     if image.size == (width, height):
         return image
     left, top = round((image.width - width) / 2), round((image.height - height) / 2)

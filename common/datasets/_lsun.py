@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
+from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split
 from ganlib.common.errors import UserError
 from ganlib.common.paths import reading
@@ -14,7 +15,9 @@ from ganlib.common.paths import reading
 URL = "http://dl.yf.io/lsun/scenes"
 
 
-def stream_lsun(category: str, root: Path, split: str, size: int | None) -> Stream:
+def stream_lsun(
+    category: str, root: Path, split: str, size: int | None, sizing: Sizing = CROPPED
+) -> Stream:
     """One split of a category, decoded block by block; its test split is LSUN's `val`."""
     check_split(split)
     name = f"{category}_{'train' if split == 'train' else 'val'}_lmdb"
@@ -27,7 +30,7 @@ def stream_lsun(category: str, root: Path, split: str, size: int | None) -> Stre
     shape = (3, size or DEFAULT_SIZE, size or DEFAULT_SIZE)
     account = Account(f"lsun_{category}", root / name)
     items = _items(lmdb, database, root / name)
-    blocks = decoded(items, shape, (), account)
+    blocks = decoded(items, shape, (), account, sizing)
     return Stream(account.name, shape, total, blocks, provenance={"source": f"{URL}/{name}.zip"})
 
 

@@ -2,21 +2,28 @@
 
 from dataclasses import replace
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images, Size
-from ganlib.common.spec import SourceKind, resize_ids, resize_pixels
+from ganlib.common.datasets._sizing import CROPPED, Sizing
+from ganlib.common.spec import Readable, SourceKind, resize_ids, resize_pixels
 
 
 class Resized:
     """Square images of side `size` out of images of any one size; or what belongs to them, out of
-    what belongs to images of the size `of` (H, W), cropped and resized as those are.
+    what belongs to images of the size `of` (H, W), brought to a square as those are.
     """
 
     def __init__(
-        self, images: Images, size: int, of: Size | None = None, kind: SourceKind = "image"
+        self,
+        images: Images,
+        size: int,
+        of: Size | None = None,
+        kind: SourceKind = "image",
+        sizing: Sizing = CROPPED,
     ) -> None:
-        self.images, self.size, self.kind = images, size, kind
+        self.images, self.size, self.kind, self.sizing = images, size, kind, sizing
         self.of: tuple[int, ...] = of or images.shape[2:]
 
     @property
@@ -30,30 +37,47 @@ class Resized:
 
     def __getitem__(self, index: Tensor) -> Tensor:
         x = self.images[index]
-        height, width = (max(1, self.size * n // min(self.of)) for n in x.shape[2:])
+        height, width = self.sizing.scaled(x.shape[2:], self.of, self.size)
         if (height, width) != x.shape[2:]:
             resize = resize_ids if self.kind == "ids" else resize_pixels
             x = resize(x, (height, width))
         return _middle(x, self.shape[2:])
 
 
-def resized(data: DataSet, size: int | None) -> DataSet:
+def resized(data: DataSet, size: int | None, sizing: Sizing = CROPPED) -> DataSet:
     """`data` with images (C, size, size); with size None, or if they are so already, as it is.
 
-    Sources keep their proportion to the images.
+    Images that are there in that size are taken as they are. Sources keep their proportion to the
+    images.
     """
     if size is None or data.shape[1:] == (size, size):
         return data
+    if size in data.smaller and data.source is None:
+        return _taken(data, size)
     note = f"{data.shape[2]}x{data.shape[1]} to {size}x{size}, bicubic"
+    note = ", ".join([note, *sizing.words(data.shape[1:], size)])
     source = data.source
     if source is not None:
-        source = Resized(source, size, data.shape[1:], data.source_kind)
+        source = Resized(source, size, data.shape[1:], data.source_kind, sizing)
     return replace(
         data,
-        x=Resized(data.x, size),
+        x=Resized(data.x, size, sizing=sizing),
         source=source,
         provenance={**data.provenance, "resized": note},
         smaller={},
+    )
+
+
+def _taken(data: DataSet, size: int) -> DataSet:
+    images = data.smaller[size]
+    if isinstance(data.x, Tensor) and isinstance(images, Readable):
+        images = images.at_once()
+    note = f"{data.shape[2]}x{data.shape[1]} to {size}x{size}, means over areas"
+    return replace(
+        data,
+        x=images,
+        provenance={**data.provenance, "resized": note},
+        smaller={side: less for side, less in data.smaller.items() if side < size},
     )
 
 
@@ -66,5 +90,11 @@ def square(x: Tensor, size: int) -> Tensor:
 
 
 def _middle(x: Tensor, size: tuple[int, ...]) -> Tensor:
-    top, left = (round((n - m) / 2) for n, m in zip(x.shape[2:], size, strict=True))
-    return x[:, :, top : top + size[0], left : left + size[1]]
+    """So many pixels around the middle, 0 where there are none."""
+    (top, bottom), (left, right) = (_ends(n, m) for n, m in zip(x.shape[2:], size, strict=True))
+    return F.pad(x, (-left, -right, -top, -bottom))
+
+
+def _ends(n: int, m: int) -> tuple[int, int]:
+    first = round((n - m) / 2)
+    return first, n - m - first

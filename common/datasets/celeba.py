@@ -8,6 +8,7 @@ from torchvision.datasets.utils import extract_archive
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
+from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Stream, check_split, collect
 from ganlib.common.datasets._torchvision import Origin, read
 from ganlib.common.paths import reading
@@ -27,7 +28,7 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
     return collect(stream(root, split, size))
 
 
-def stream(root: Path, split: str, size: int | None) -> Stream:
+def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -> Stream:
     """All faces of one split, decoded block by block."""
     check_split(split)
     with reading(root):
@@ -37,7 +38,7 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
     names = read(lambda: _open(folder, split), origin).filename
     shape = (3, size or DEFAULT_SIZE, size or DEFAULT_SIZE)
     items = (Item(name, folder / IMAGES / name) for name in names)
-    blocks = decoded(items, shape, (), Account("celeba", folder / IMAGES))
+    blocks = decoded(items, shape, (), Account("celeba", folder / IMAGES), sizing)
     return Stream("celeba", shape, len(names), blocks, provenance={"source": URL})
 
 

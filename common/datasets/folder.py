@@ -18,11 +18,13 @@ from ganlib.common.datasets._decode import SUFFIXES, Header, Unusable, header, s
 from ganlib.common.datasets._file_crops import FileCrops
 from ganlib.common.datasets._files import files, subfolders
 from ganlib.common.datasets._progress import progress
+from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split, collect
 from ganlib.common.errors import UserError
 from ganlib.common.paths import reading
 
 TESTS = ("test", "val", "valid")
+WAYS = {"crop": "cropped square", "pad": "padded square", "stretch": "stretched square"}
 HEADERS = 4096  # looked at between two updates of the progress bar
 
 
@@ -31,7 +33,7 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
     return collect(stream(root, split, size))
 
 
-def stream(root: Path, split: str, size: int | None) -> Stream:
+def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -> Stream:
     """The images of one split, decoded block by block."""
     found = _look(root, split)
     side = size or _common_side(found.headers)
@@ -41,11 +43,11 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
         found.name,
         shape,
         len(found.items),
-        decoded(found.items, shape, found.classes, found.account),
+        decoded(found.items, shape, found.classes, found.account, sizing),
         found.classes,
         provenance={
             "folder": str(found.folder.resolve()),
-            "size": "as in the files" if kept else f"cropped square, resized to {side}x{side}",
+            "size": "as in the files" if kept else f"{WAYS[sizing.fit]}, resized to {side}x{side}",
         },
     )
 

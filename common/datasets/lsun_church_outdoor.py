@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._lsun import stream_lsun
+from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Stream, collect
 
 
@@ -12,6 +13,6 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
     return collect(stream(root, split, size))
 
 
-def stream(root: Path, split: str, size: int | None) -> Stream:
+def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -> Stream:
     """All photographs of one split, decoded block by block."""
-    return stream_lsun("church_outdoor", root, split, size)
+    return stream_lsun("church_outdoor", root, split, size, sizing)

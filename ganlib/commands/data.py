@@ -2,11 +2,15 @@
 
 from math import prod
 from pathlib import Path
+from typing import get_args
 
 import click
 import torch
 
+from ganlib.commands._resolutions import resolutions as resolutions_of
 from ganlib.common.data import POINTS, DataSet, Images
+from ganlib.common.datasets._layout import Storage
+from ganlib.common.datasets._sizing import Fit, Sizing
 from ganlib.common.datasets._stream import NoSuchSplit, Stream
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_streams
@@ -14,6 +18,10 @@ from ganlib.common.paths import reading
 from ganlib.common.printable import printable
 from ganlib.common.sources import HDF5, datasets, open_dataset, open_stream
 
+REASONS = {
+    "gzip": "gzip, as all of it fits the memory",
+    "contiguous": "contiguous, as it is too large to be read into memory at once",
+}
 CLASSES = 20  # how many are listed
 SAMPLE = 1000  # images that the mean is taken of: enough, and quick to read out of any file
 SAMPLE_BYTES = 2**26  # of large images fewer: as floats they take eight times as much
@@ -71,18 +79,70 @@ def info(name: str, size: int | None, data_root: Path | None) -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @size_option
 @root_option
+@click.option(
+    "--resolutions",
+    metavar="4,8,...,N",
+    help="Write the images at N x N pixels and, as means over areas, at these lower resolutions "
+    "too: a method that grows reads them in place of resizing.",
+)
+@click.option(
+    "--fit",
+    type=click.Choice(get_args(Fit)),
+    default="crop",
+    help="How images that are not square become so: cropped at the centre, padded with black, or "
+    "stretched.  [default: crop]",
+)
+@click.option(
+    "--enlarge",
+    is_flag=True,
+    help="Of image files, enlarge those that are smaller than asked; they are left out otherwise.",
+)
+@click.option(
+    "--storage",
+    type=click.Choice(get_args(Storage)),
+    help="How images lie in OUT.  [default: gzip if they fit the memory, else contiguous]",
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
-def prepare(source: str, out: Path, size: int | None, data_root: Path | None, force: bool) -> None:
+def prepare(
+    source: str,
+    out: Path,
+    size: int | None,
+    data_root: Path | None,
+    resolutions: str | None,
+    fit: Fit,
+    enlarge: bool,
+    storage: Storage | None,
+    force: bool,
+) -> None:
     """Write SOURCE, a data set's name or a path, to the HDF5 file OUT, however large it is.
 
     Images are cropped, resized and decoded once and for all; use OUT as --dataset afterwards.
     """
     _check_out(out, force)
-    train = open_stream(source, data_root, "train", size)
+    size, sides = _sizes(size, resolutions)
+    sizing = Sizing(fit, enlarge or size is None)
+    train = open_stream(source, data_root, "train", size, sizing)
     if train.shape == POINTS:
         raise UserError(f"{source} holds points and no images: use it as --dataset as it is.")
-    write_streams(out, train, _test_stream(source, data_root, size))
-    click.echo(f"{out}: {out.stat().st_size / 2**20:,.1f} MiB; use it by --dataset {out}")
+    chosen = write_streams(
+        out, train, _test_stream(source, data_root, size, sizing), storage, sides
+    )
+    if "resized" in train.provenance:
+        click.echo(printable(f"{train.name}: {train.provenance['resized']}"), err=True)
+    how = REASONS[chosen] if storage is None else chosen
+    click.echo(f"{out}: {out.stat().st_size / 2**20:,.1f} MiB, {how}; use it by --dataset {out}")
+
+
+def _sizes(size: int | None, text: str | None) -> tuple[int | None, list[int]]:
+    """The side of the images, and those of the lower resolutions from the largest down."""
+    if text is None:
+        return size, []
+    largest, *sides = resolutions_of(text)
+    if size not in (None, largest):
+        raise UserError(
+            f"--size is {size} and the largest of --resolutions is {largest}: leave --size out."
+        )
+    return largest, sides
 
 
 def _check_out(out: Path, force: bool) -> None:
@@ -99,9 +159,11 @@ def _check_out(out: Path, force: bool) -> None:
             raise UserError(f"{out} exists already: give another name, or --force to replace it.")
 
 
-def _test_stream(source: str, data_root: Path | None, size: int | None) -> Stream | None:
+def _test_stream(
+    source: str, data_root: Path | None, size: int | None, sizing: Sizing
+) -> Stream | None:
     try:
-        return open_stream(source, data_root, "test", size)
+        return open_stream(source, data_root, "test", size, sizing)
     except NoSuchSplit:
         return None
 
@@ -126,6 +188,8 @@ def _describe(split: str, data: DataSet) -> None:
     click.echo(f"{split}: {len(data):,} {what}")
     if data.source is not None:
         click.echo(f"  {_sources(data, data.source)}")
+    if data.smaller:
+        click.echo(f"  also at {', '.join(f'{n}x{n}' for n in data.smaller)}")
     some = min(len(data), SAMPLE, max(1, SAMPLE_BYTES // prod(data.shape)))
     index = torch.linspace(0, len(data) - 1, some).long()
     pixels = data.x[index].double()

@@ -174,6 +174,64 @@ def test_smaller_images_are_read_ahead_from_where_they_lie(
     loader.close()
 
 
+class Numbered:
+    """Image i is i everywhere."""
+
+    shape = (N, 1, 2, 2)
+
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return index.to(torch.uint8)[:, None, None, None].expand(-1, *self.shape[1:])
+
+
+class Lazy:
+    """A tensor that is none."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x, self.shape = x, x.shape
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return self.x[index]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_was_taken_stays_until_the_next_is(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "AT_ONCE", 9)  # of four bytes each
+    order = [torch.arange(4 * k, 4 * k + 4) % N for k in range(60)]
+    parts = ({"x": (index, torch.zeros(4, 2))} for index in order)
+    reading = ahead.Ahead({"x": Numbered()}, parts, workers, {"x": torch.uint8})
+    wanted, start = torch.cat(order), 0
+    for n in (4, 4, 1, 3, 2, 9, 1, 20, 4, 3, 4, 4, 4, 4, 30, 4, 4):
+        x = reading.take(n)["x"]
+        time.sleep(0.02)  # for the processes to read what they can
+        expected = wanted[start : start + n].to(torch.uint8)
+        assert x.shape == (n, 1, 2, 2) and torch.equal(x.amax((1, 2, 3)), expected)
+        start += n
+    reading.close()
+
+
+def test_batches_that_are_kept_are_not_read_into(make: Make) -> None:
+    """Ids of the networks' size need no change on their way."""
+    ids = torch.arange(N, dtype=torch.int32)[:, None, None, None].expand(N, 2, 2, 2)
+    data = DataSet("ids", Numbered(), source=ids, source_kind="ids")
+    lazy = replace(data, source=Lazy(ids))
+    spec = fit_spec(data, (2, 2))
+    kept = []
+    for one, workers in ((data, 0), (lazy, 2)):
+        loader = Loader(one, spec, 4, 0, condition="images", workers=workers)
+        kept.append([next(loader) for _ in range(12)])
+        loader.close()
+    for a, b in zip(*kept, strict=True):
+        assert_same(a, b)
+
+
 def test_ids_and_unpaired_sources_are_read_ahead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Make
 ) -> None:

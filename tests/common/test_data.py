@@ -527,6 +527,44 @@ def test_smaller_images_that_are_there_are_read() -> None:
     assert values(next(padded).x).max() < 100
 
 
+class AtOnce:
+    """Images in a file, as a tensor when asked; and how often that was."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x, self.shape, self.asked = x, x.shape, 0
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        raise AssertionError("read one by one")
+
+    def at_once(self) -> Tensor:
+        self.asked += 1
+        return self.x
+
+
+def test_smaller_images_in_a_file_are_in_memory_while_their_stage_lasts() -> None:
+    files = {side: AtOnce(numbered(size=side).x) for side in (2, 4)}  # type: ignore[arg-type]
+    loader = stage(replace(numbered(size=8), smaller=files), 4, (2, 2))
+    fork = loader.fork("other")
+    for side in (2, 2, 4, None, 4, 2):
+        for one in (loader, fork):
+            one.resize(4, None if side is None else (side, side))
+        next(loader), next(fork)
+        held = {key[1] for key in loader._places if key[0] == "x"}
+        assert held - {None} == {side} - {None}
+    assert [files[side].asked for side in (2, 4)] == [2, 1 + 1]
+
+
+def test_a_smaller_network_reads_smaller_images() -> None:
+    data = replace(numbered(size=8), smaller={4: numbered(size=4).source})  # type: ignore[dict-item]
+    spec = fit_spec(data, (4, 4))
+    assert spec.fit == "resize" and values(next(Loader(data, spec, 4, 0)).x).min() >= 100
+    oblong = Loader(data, fit_spec(data, (4, 2)), 4, 0)
+    assert values(next(oblong).x).max() < 100
+
+
 @pytest.mark.parametrize("size", [(5, 4), (4, 8), (0, 4)])
 def test_no_stage_is_larger_than_the_images(size: tuple[int, int]) -> None:
     data = numbered()

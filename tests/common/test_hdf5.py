@@ -166,6 +166,134 @@ def test_fewer_images_than_announced(tmp_path: Path) -> None:
     assert_equal(read_hdf5(tmp_path / "set.h5", "train").x, TEST.x[:3])  # type: ignore[index]
 
 
+# How images lie in a file
+
+
+def write(path: Path, storage: Any, total: int = 300, sides: Any = (), n: int = 300) -> str:
+    x = TRAIN.x[:n, :, :, :8]  # type: ignore[index]
+    blocks = (Block(x[i : i + 100], torch.arange(len(x[i : i + 100]))) for i in range(0, n, 100))
+    return write_streams(path, Stream("x", (3, 8, 8), total, blocks), None, storage, sides)
+
+
+@pytest.mark.parametrize("storage", ["gzip", "lzf", "contiguous"])
+@pytest.mark.parametrize("memory", [0, 2**30])
+def test_all_storages_hold_the_same(
+    storage: Any, memory: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "set.h5"
+    assert write(path, storage, sides=(4, 2)) == storage
+    monkeypatch.setattr(hdf5, "IN_MEMORY", memory)
+    data, rows = read_hdf5(path, "train"), torch.tensor([250, 3, 4, 3])
+    assert_equal(data.x[rows], TRAIN.x[:, :, :, :8][rows])  # type: ignore[index]
+    with h5py.File(path, locking=False) as file:
+        for key in ("images", "smaller/4", "smaller/2"):
+            found = file["train"][key]
+            assert found.compression == (None if storage == "contiguous" else storage)
+            assert (found.chunks is None) == (storage == "contiguous")
+        assert file.attrs["version"] == 1
+
+
+def test_what_is_not_read_at_once_lies_contiguous(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nbytes = 300 * 3 * 8 * 8
+    for memory, storage in ((nbytes + 1, "gzip"), (nbytes, "contiguous")):
+        monkeypatch.setattr(hdf5, "IN_MEMORY", memory)
+        assert write(tmp_path / "set.h5", None, sides=(4,)) == storage
+        read = read_hdf5(tmp_path / "set.h5", "train").x
+        assert isinstance(read, torch.Tensor) == (storage == "gzip")
+    monkeypatch.setattr(hdf5, "available_memory", lambda: nbytes)
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 2**30)
+    assert write(tmp_path / "set.h5", None) == "contiguous"
+    assert write_hdf5(tmp_path / "pair.h5", TEST, TRAIN) == "contiguous"
+
+
+@pytest.mark.parametrize("memory", [0, 2**30])
+@pytest.mark.parametrize(("storage", "version"), [("gzip", 1), ("lzf", 1), ("contiguous", 3)])
+def test_fewer_images_than_there_is_room_for(
+    storage: Any, version: int, memory: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "set.h5"
+    write(path, storage, 305, (4,), 130)
+    monkeypatch.setattr(hdf5, "IN_MEMORY", memory)
+    data = read_hdf5(path, "train")
+    assert len(data) == len(data.smaller[4]) == 130
+    assert data.y is not None and len(data.y) == 130
+    rows = torch.tensor([129, 0])
+    assert_equal(data.x[rows], TRAIN.x[:, :, :, :8][rows])  # type: ignore[index]
+    assert isinstance(data.x, torch.Tensor) == (memory > 0)
+    with h5py.File(path, locking=False) as file:
+        assert file.attrs["version"] == version
+        assert file["train/images"].attrs.get("count", 130) == 130
+
+
+@pytest.mark.parametrize("count", [0, 301, 1.5, "2"])
+def test_a_wrong_count(count: Any, tmp_path: Path) -> None:
+    write(tmp_path / "set.h5", "contiguous")
+    with h5py.File(tmp_path / "set.h5", "r+") as file:
+        file["train/images"].attrs["count"] = count
+    with pytest.raises(UserError, match=r"/train/images@count must be an integer in 1\.\.300"):
+        read_hdf5(tmp_path / "set.h5", "train")
+
+
+# Lower resolutions
+
+
+@pytest.fixture
+def pyramid(tmp_path: Path) -> Path:
+    write(tmp_path / "set.h5", None, sides=(4, 2, 1))
+    return tmp_path / "set.h5"
+
+
+@pytest.mark.parametrize("memory", [0, 2**30])
+def test_lower_resolutions_are_means_of_blocks(
+    pyramid: Path, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hdf5, "IN_MEMORY", memory)
+    smaller = read_hdf5(pyramid, "train").smaller
+    assert list(smaller) == [1, 2, 4]
+    x = TRAIN.x[:, :, :, :8].numpy().astype(np.float64)  # type: ignore[index]
+    for side, images in smaller.items():
+        assert isinstance(images, Hdf5Images) and images.shape == (300, 3, side, side)
+        whole = images.at_once()
+        assert isinstance(whole, torch.Tensor) == (memory > 0)
+        k = 8 // side
+        exact = x.reshape(300, 3, side, k, side, k).mean((3, 5))
+        assert np.array_equal(whole[torch.arange(300)].numpy(), np.floor(exact + 0.5))
+
+
+def test_without_them_a_file_is_as_before(tmp_path: Path, path: Path) -> None:
+    assert read_hdf5(path, "train").smaller == {}
+    with h5py.File(path) as file:
+        assert sorted(file["train"]) == ["classes", "images", "labels", "source"]
+
+
+def test_frames_have_lower_resolutions_too(tmp_path: Path) -> None:
+    data = DataSet("frames", noise(9, 6, 4, 4), frames=2)
+    write_hdf5(tmp_path / "set.h5", data, sides=(2,))
+    read = read_hdf5(tmp_path / "set.h5", "train")
+    assert read.smaller[2].shape == (9, 6, 2, 2) and read.frames == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "sides", "words"),
+    [
+        ((8, 8), (3,), "Images of 8 pixels have no whole blocks for 3: of"),
+        ((12, 12), (6, 4), "Images of 6 pixels have no whole blocks for 4: of"),
+        ((8, 8), (8,), "8 pixels have no whole blocks for 8"),
+        ((8, 8), (4, 4), "4 pixels have no whole blocks for 4"),
+        ((8, 8), (0,), "have no whole blocks for 0"),
+        ((8, 10), (4,), "The images are 10x8, and lower resolutions are of square ones"),
+    ],
+)
+def test_resolutions_that_cannot_be(
+    shape: tuple[int, int], sides: tuple[int, ...], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=words):
+        write_hdf5(tmp_path / "set.h5", DataSet("x", noise(2, 1, *shape)), sides=sides)
+    assert not list(tmp_path.iterdir())
+
+
 # Files larger than memory
 
 
@@ -334,7 +462,7 @@ N = 300
         (replaced("train/labels", np.full(N, -1)), r"/train/labels must lie in 0\.\.2"),
         (replaced("train/source", np.zeros((5, 3, 8, 8), np.uint8)), "source must hold 300"),
         (replaced("train/source", np.zeros((N, 3, 8, 8))), "/train/source must be uint8"),
-        (of_version(3), "format version 3 and this ganlib reads 1 and 2"),
+        (of_version(4), "format version 4 and this ganlib reads up to 3"),
     ],
 )
 def test_wrong_contents(path: Path, change: Change, words: str) -> None:
@@ -396,6 +524,23 @@ def test_wrong_kinds_and_frames(path: Path, change: Change, words: str) -> None:
         change(file)
     with pytest.raises(UserError, match=words):
         read_hdf5(path, "train")
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((N, 3, 4, 5), np.uint8), np.zeros((5, 3, 4, 4), np.uint8), np.zeros(3)]
+)
+def test_wrong_lower_resolutions(pyramid: Path, images: Any) -> None:
+    with h5py.File(pyramid, "r+") as file:
+        replaced("train/smaller/4", images)(file)
+    with pytest.raises(UserError, match="/train/smaller/4 must be"):
+        read_hdf5(pyramid, "train")
+
+
+def test_lower_resolutions_that_are_none(pyramid: Path) -> None:
+    with h5py.File(pyramid, "r+") as file:
+        replaced("train/images", np.zeros((N, 3, 4, 4), np.uint8))(file)
+    with pytest.raises(UserError, match="must be smaller square images, of the shape .300, 3, 4"):
+        read_hdf5(pyramid, "train")
 
 
 def test_sources_of_another_length_need_the_version(path: Path) -> None:

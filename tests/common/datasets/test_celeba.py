@@ -63,7 +63,10 @@ def test_celeba(
         for image, number in zip(data.x, numbers, strict=True):
             colour = torch.tensor([40 * number, 255 - 40 * number, 7])[:, None, None]
             assert (image.int() - colour).abs().max() <= 3
-        assert f"celeba: {len(numbers)} images, 64x64 RGB\n" in capsys.readouterr().err
+        assert (
+            f"celeba: {len(numbers)} images, 64x64 RGB; {len(numbers)} cropped at the centre\n"
+            in capsys.readouterr().err
+        )
 
 
 def test_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

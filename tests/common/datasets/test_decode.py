@@ -14,8 +14,10 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, InterpolationMode, Resize
 
 from ganlib.common.datasets._decode import MAX_PIXELS, Unusable, header, pixels
+from ganlib.common.datasets._sizing import Sizing
 
 SIZE = 16
+BICUBIC = Image.Resampling.BICUBIC
 rng = np.random.default_rng(0)
 GREY = rng.integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
 RGB = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
@@ -158,6 +160,42 @@ def test_square_is_torchvisions_resize_and_centre_crop(shape: tuple[int, int], s
     expected = CenterCrop(size)(Resize(size, InterpolationMode.BICUBIC)(image))
     result = pixels(encoded(image, "PNG"), 3, size)
     assert np.array_equal(result.transpose(1, 2, 0), np.asarray(expected))
+
+
+@pytest.mark.parametrize("shape", [(40, 20), (20, 40), (20, 20), (5, 9), (64, 1)])
+@pytest.mark.parametrize("size", [8, 33])
+def test_padded_and_stretched(shape: tuple[int, int], size: int) -> None:
+    array = rng.integers(50, 256, (*shape, 3), dtype=np.uint8)
+    image = Image.fromarray(array)
+    stretched = pixels(png(array), 3, size, Sizing("stretch")).transpose(1, 2, 0)
+    assert np.array_equal(stretched, np.asarray(image.resize((size, size), BICUBIC)))
+    padded = pixels(png(array), 3, size, Sizing("pad")).transpose(1, 2, 0)
+    height, width = (max(1, size * n // max(shape)) for n in shape)
+    top, left = round((size - height) / 2), round((size - width) / 2)
+    inside = np.s_[top : top + height, left : left + width]
+    assert np.array_equal(padded[inside], np.asarray(image.resize((width, height), BICUBIC)))
+    padded[inside] = 0
+    assert padded.shape == (size, size, 3) and not padded.any()
+
+
+@pytest.mark.parametrize(
+    ("shape", "fit", "fits"),
+    [
+        ((8, 8), "crop", True),
+        ((7, 20), "crop", False),
+        ((7, 20), "pad", True),
+        ((7, 7), "pad", False),
+        ((7, 20), "stretch", False),
+    ],
+)
+def test_smaller_images_are_left_out(shape: tuple[int, int], fit: Any, fits: bool) -> None:
+    source = png(np.zeros(shape, np.uint8))
+    assert pixels(source, 1, 8, Sizing(fit)).shape == (1, 8, 8)
+    if fits:
+        assert pixels(source, 1, 8, Sizing(fit, enlarge=False)).shape == (1, 8, 8)
+        return
+    with pytest.raises(Unusable, match="^smaller than 8x8$"):
+        pixels(source, 1, 8, Sizing(fit, enlarge=False))
 
 
 def test_slender_image_takes_little_memory() -> None:

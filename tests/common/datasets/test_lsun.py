@@ -48,7 +48,7 @@ def test_lsun(
     assert (train.name, train.y, train.classes) == ("lsun_bedroom", None, ())
     church = lsun_church_outdoor.load(tmp_path, "train", 16)
     assert (church.x.shape, reds(church.x)) == ((1, 3, 16, 16), [50])
-    assert "lsun_bedroom: 3 images, 64x64 RGB\n" in capsys.readouterr().err
+    assert "lsun_bedroom: 3 images, 64x64 RGB; 3 cropped at the centre\n" in capsys.readouterr().err
     assert sorted(os.listdir()) == before  # torchvision's own class leaves a file here
 
 

@@ -1,6 +1,7 @@
 """Blocks out of data sets and back, and images resized on the way."""
 
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from torchvision.transforms import CenterCrop, InterpolationMode, Resize
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import _stream
+from ganlib.common.datasets._decode import pixels
 from ganlib.common.datasets._resize import Resized, resized, square
+from ganlib.common.datasets._sizing import Sizing
 from ganlib.common.datasets._stream import as_stream, block_length, collect
 
 generator = torch.Generator().manual_seed(0)
@@ -132,3 +135,26 @@ def test_sources_keep_their_proportion() -> None:
 def test_nothing_to_resize() -> None:
     assert resized(DATA, None) is DATA
     assert resized(DATA, 8) is DATA
+
+
+def test_a_size_that_is_there_is_taken() -> None:
+    smaller = {2: noise(11, 3, 2, 2), 4: noise(11, 3, 4, 4)}
+    plain = replace(DATA, source=None, smaller=smaller)
+    taken = resized(plain, 4)
+    assert taken.x is smaller[4] and list(taken.smaller) == [2]
+    assert taken.provenance["resized"] == "8x8 to 4x4, means over areas"
+    assert isinstance(resized(plain, 5).x, Resized) and not resized(plain, 5).smaller
+    assert isinstance(resized(replace(plain, source=DATA.source), 4).x, Resized)
+
+
+@pytest.mark.parametrize("shape", [(8, 12), (12, 8), (9, 9)])
+def test_tensors_are_padded_and_stretched_as_files_are(shape: tuple[int, int]) -> None:
+    x = noise(3, 1, *shape) // 4 + 96  # of which bicubic makes nothing beyond 0..255
+    files = [BytesIO() for _ in x]
+    for file, image in zip(files, x[:, 0].numpy(), strict=True):
+        Image.fromarray(image).save(file, "PNG")
+    for sizing in (Sizing("crop"), Sizing("pad"), Sizing("stretch")):
+        for size in (4, 24):
+            made = resized(DataSet("x", x), size, sizing).x[torch.arange(3)].int()
+            expected = [pixels(file.getvalue(), 1, size, sizing) for file in files]
+            assert (made - torch.from_numpy(np.stack(expected)).int()).abs().max() <= 1

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ganlib.commands import data as data_command
+from ganlib.commands._resolutions import resolutions
 from ganlib.commands.data import command
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import _memory
@@ -137,7 +138,8 @@ def test_info_of_nothing(tmp_path: Path) -> None:
 def test_prepare(pets: Path, tmp_path: Path) -> None:
     out = tmp_path / "pets.h5"
     text = done("prepare", pets, out, "--size", 8)
-    assert text.startswith(f"{out}: 0.0 MiB; use it by --dataset {out}")
+    how = "gzip, as all of it fits the memory"
+    assert text == f"{out}: 0.0 MiB, {how}; use it by --dataset {out}\n"
     train, test = read_hdf5(out, "train"), read_hdf5(out, "test")
     assert (train.name, train.classes, train.shape) == ("pets", ("cats", "dogs"), (3, 8, 8))
     assert isinstance(train.x, torch.Tensor) and isinstance(test.x, torch.Tensor)
@@ -155,8 +157,125 @@ def test_prepare_with_little_memory(
     assert len(read_hdf5(tmp_path / "pets.h5", "train")) == 4
 
 
+def test_prepare_what_exceeds_memory(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganlib.common.hdf5.IN_MEMORY", 10)
+    text = done("prepare", pets, tmp_path / "a.h5")
+    assert ", contiguous, as it is too large to be read into memory at once; use it" in text
+    assert ", lzf; use" in done("prepare", pets, tmp_path / "b.h5", "--storage", "lzf")
+    for name in ("a", "b"):
+        read = read_hdf5(tmp_path / f"{name}.h5", "train")
+        assert read.x[torch.arange(4)][:, 0, 4, 4].tolist() == [1, 3, 0, 2]
+
+
+def test_prepare_resolutions(pets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pets.h5"
+    done("prepare", pets, out, "--resolutions", "4,8,...,32", "--enlarge")
+    for split, n in (("train", 4), ("test", 2)):
+        data = read_hdf5(out, split)
+        assert data.shape == (3, 32, 32) and list(data.smaller) == [4, 8, 16]
+        assert all(images.shape == (n, 3, s, s) for s, images in data.smaller.items())
+    assert "train: 4 images, 32x32 RGB\n  also at 4x4, 8x8, 16x16\n" in done("info", out)
+    assert "8x8 RGB\n  also at 4x4\n" in done("info", out, "--size", 8)
+    words = refused("prepare", pets, tmp_path / "b.h5", "--size", 64, "--resolutions", "4,8")
+    assert words == "--size is 64 and the largest of --resolutions is 8: leave --size out."
+    assert "no whole blocks for 4" in refused(
+        "prepare", pets, tmp_path / "b.h5", "--resolutions", "4,6,12"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "column", "words"),
+    [
+        ([], 8, "2 images, 16x16 RGB; 2 cropped at the centre; skipped 1: 1 smaller than 16x16"),
+        (["--enlarge"], 8, "3 images, 16x16 RGB; 2 cropped at the centre, 1 enlarged"),
+        (["--fit", "pad"], 4, "2 images, 16x16 RGB; 2 padded with black; skipped 1: 1 smaller"),
+        (["--fit", "stretch"], 8, "2 images, 16x16 RGB; 2 stretched; skipped 1: 1 smaller"),
+    ],
+)
+def test_prepare_images_of_other_sizes(
+    options: list[str], column: int, words: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i, size in enumerate([(64, 32), (64, 32), (8, 8)]):
+        Image.new("RGB", size, (200, 0, 0)).save(folder / f"{i}.png")
+    result = run("prepare", folder, tmp_path / "a.h5", "--size", 16, *options)
+    assert words in result.stderr and result.stderr.count("\n") == 1
+    x = read_hdf5(tmp_path / "a.h5", "train").x[torch.tensor([0, 1])]
+    assert x[:, 0, 8].unique().tolist() == [200]
+    assert len({*x[:, 0, :, 8].flatten().tolist()}) == (2 if column == 4 else 1)
+    assert len(read_hdf5(tmp_path / "a.h5", "train")) == 2 + ("--enlarge" in options)
+    done("prepare", tmp_path / "a.h5", tmp_path / "b.h5", "--size", 32)
+    small = refused("prepare", folder, tmp_path / "c.h5", "--size", 128)
+    assert small.endswith("ask for a smaller size; `ganlib data prepare --enlarge` takes them too.")
+
+
+def test_prepare_an_oblong_set(tmp_path: Path) -> None:
+    x = torch.full((2, 1, 8, 16), 9, dtype=torch.uint8)
+    write_hdf5(tmp_path / "a.h5", DataSet("x", x, source=x[:, :, ::2, ::2]))
+    for fit, words in (("crop", "cropped at the centre"), ("pad", "enlarged, padded with black")):
+        size = 8 if fit == "crop" else 32
+        result = run(
+            "prepare", tmp_path / "a.h5", tmp_path / f"{fit}.h5", "--size", size, "--fit", fit
+        )
+        assert result.stderr == f"x: 16x8 to {size}x{size}, bicubic, {words}\n"
+    data = read_hdf5(tmp_path / "pad.h5", "train")
+    for images, side in ((data.x, 32), (data.source, 16)):
+        assert images is not None and images.shape == (2, 1, side, side)
+        rows = images[torch.tensor([1])][0, 0].float().mean(1).tolist()
+        assert rows == side // 4 * [0] + side // 2 * [9] + side // 4 * [0]
+
+
+def test_prepare_a_plugins_stream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def stream(root: Path, split: str, size: int | None) -> Stream:
+        return Stream("x", (1, 4, 4), 1, iter([Block(torch.zeros(1, 1, 4, 4, dtype=torch.uint8))]))
+
+    monkeypatch.setattr("ganlib.common.datasets.celeba.stream", stream)
+    done("prepare", "celeba", tmp_path / "a.h5")
+    words = refused("prepare", "celeba", tmp_path / "b.h5", "--fit", "pad")
+    assert words == "celeba has no other way to make its images square: leave --fit out."
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("4,8,...,32", [32, 16, 8, 4]),
+        ("4,...,16, 64", [64, 16, 8, 4]),
+        ("8,4,4", [8, 4]),
+        ("7", [7]),
+        ("16,...,16", [16]),
+    ],
+)
+def test_resolutions(text: str, sides: list[int]) -> None:
+    assert resolutions(text) == sides
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "must be numbers in 1..8192 with commas between"),
+        ("...,4", "must be numbers"),
+        ("4,...", "must be numbers"),
+        ("4,...,...,64", "must be numbers"),
+        ("4,x", "must be numbers"),
+        ("0,4", "must be numbers"),
+        ("9999", "must be numbers"),
+        ("4,...,63", "4 doubled never is 63"),
+        ("8,...,4", "8 doubled never is 4"),
+    ],
+)
+def test_no_resolutions(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        resolutions(text)
+
+
 def test_prepare_without_a_test_split(pets: Path, tmp_path: Path) -> None:
-    done("prepare", pets / "train", tmp_path / "a.h5")
+    text = run("prepare", pets / "train", tmp_path / "a.h5").stderr
+    assert text.endswith(
+        "train: 4 images of 2 classes, 64x64 RGB; 4 cropped at the centre, 4 enlarged\n"
+    )
     done("prepare", tmp_path / "a.h5", tmp_path / "b.h5", "--size", 16)
     assert read_hdf5(tmp_path / "b.h5", "train").shape == (3, 16, 16)
     with h5py.File(tmp_path / "b.h5") as file:

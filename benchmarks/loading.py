@@ -1,0 +1,120 @@
+"""How many images a second the loader gives, of a file that is larger than memory.
+
+The file is in the cache of the operating system, so that it is the program that is measured. Its
+images are noise, which lies in it as all others do: contiguous.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from math import prod
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from ganlib.common.ahead import readers
+from ganlib.common.data import DataSet, Loader, Shape, fit_spec
+from ganlib.common.datasets._stream import Block, Stream, block_length
+from ganlib.common.hdf5 import Hdf5Images, write_streams
+from ganlib.common.seeds import generator
+from ganlib.training import devices
+
+FILE_BYTES = 2**29
+WINDOW = 1.0  # seconds, of which a rate is taken
+WINDOWS = 10
+WARM_UP = 2.0  # seconds
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is loaded: images (C, H, W) in batches, to be floats or bytes. target: images/s."""
+
+    image: Shape
+    batch_size: int
+    target: float
+
+
+LOADS = (Load((3, 128, 128), 64, 10_000), Load((3, 1024, 1024), 8, 500))
+KINDS = ("floats", "bytes")
+"""Ready batches on the CPU; or what is read, where a GPU would fetch it and do the rest."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Of one load. rate: images a second, the median of the windows; low, high: its quartiles.
+    readers: processes. memory: MiB of all processes after the warm-up and at the end.
+    """
+
+    image: Shape
+    batch_size: int
+    kind: str
+    target: float
+    readers: int
+    rate: float
+    low: float
+    high: float
+    memory: tuple[float, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """In plain types."""
+        return asdict(self)
+
+
+def measure(loads: tuple[Load, ...] = LOADS, windows: int = WINDOWS) -> Iterator[Rate]:
+    """A Rate of every load as floats and as bytes, as they are done."""
+    with TemporaryDirectory() as folder:
+        for load in loads:
+            images = _written(Path(folder) / "images.h5", load.image)
+            for kind in KINDS:
+                yield _measured(images, load, kind, windows)
+
+
+def _written(path: Path, image: Shape) -> Hdf5Images:
+    """A file of random images."""
+    n = max(1, FILE_BYTES // prod(image))
+    random = generator(0, "loading")
+
+    def blocks() -> Iterator[Block]:
+        for start in range(0, n, step := block_length(image)):
+            shape = (min(step, n - start), *image)
+            yield Block(torch.randint(256, shape, dtype=torch.uint8, generator=random))
+
+    write_streams(path, Stream("noise", image, n, blocks()), storage="contiguous")
+    return Hdf5Images(path, "train/images", (n, *image))
+
+
+def _measured(images: Hdf5Images, load: Load, kind: str, windows: int) -> Rate:
+    data, workers = DataSet("noise", images), readers(None, devices.cores())
+    device = "cpu" if kind == "floats" else "meta"  # on which nothing is computed or kept
+    spec = fit_spec(data, load.image[1:])
+    loader = Loader(data, spec, load.batch_size, 0, device=device, workers=workers)
+    _window(loader, WARM_UP)
+    before = _memory()
+    rates = [_window(loader, WINDOW) for _ in range(windows)]
+    after = _memory()
+    loader.close()
+    low, _, high = quantiles(rates, n=4)
+    rate = median(rates)
+    return Rate(
+        load.image, load.batch_size, kind, load.target, workers, rate, low, high, (before, after)
+    )
+
+
+def _window(loader: Loader, seconds: float) -> float:
+    """Images a second."""
+    start, position = time.perf_counter(), loader.position
+    while (taken := time.perf_counter() - start) < seconds:
+        next(loader)
+    return (loader.position - position) / taken
+
+
+def _memory() -> float:
+    """MiB of this process and its readers, what they share counted once."""
+    ids = ["self", *(str(child.pid) for child in multiprocessing.active_children())]
+    texts = [Path(f"/proc/{id}/smaps_rollup").read_text() for id in ids]
+    lines = (line for text in texts for line in text.splitlines() if line.startswith("Pss:"))
+    return sum(int(line.split()[1]) for line in lines) / 1024
