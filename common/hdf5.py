@@ -16,6 +16,7 @@ import os
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, cast
 
 import h5py
@@ -144,14 +145,16 @@ def write_streams(
     streams = {"train": train} if test is None else {"train": train, "test": test}
     for stream in streams.values():
         check_sides(sides, stream.shape)
+    nbytes = [n for stream in streams.values() for n in sizes(stream, sides)]
     if storage is None:
-        nbytes = (n for stream in streams.values() for n in sizes(stream, sides))
         storage = "gzip" if all(map(fits, nbytes)) else "contiguous"
     try:
         if not path.parent.is_dir():
             raise UserError(
                 f"There is no folder {path.parent} to write {path.name} to: make it first."
             )
+        if storage == "contiguous":
+            _check_disk(path, sum(nbytes))
         with atomic(path) as temporary, hdf5_writer(temporary) as (file, call):
             call(_write_head, file, train, max(map(_version, streams.values())))
             for name, stream in streams.items():
@@ -159,6 +162,16 @@ def write_streams(
     except OSError as error:
         raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
     return storage
+
+
+def _check_disk(path: Path, nbytes: int) -> None:
+    """UserError if so much does not fit, before hours are spent on the first part of it."""
+    free = disk_usage(path.parent).free
+    if nbytes > free:
+        raise UserError(
+            f"{path} takes {nbytes / GIB:,.1f} GiB and {free / GIB:,.1f} GiB are free there: give "
+            "another place, a smaller size, or lzf as the storage."
+        )
 
 
 def _version(stream: Stream) -> int:

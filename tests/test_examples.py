@@ -11,8 +11,8 @@ from ganlib.runs.grid import plan
 from ganlib.runs.settings import read_yaml, resolve
 
 FOLDER = Path(__file__).parents[1] / "example_configs"
-GRID = FOLDER / "fashion_mnist_cpu.yaml"
-EXAMPLES = sorted(set(FOLDER.glob("*.yaml")) - {GRID})
+GRIDS = [FOLDER / "fashion_mnist_cpu.yaml", FOLDER / "emoji_cpu.yaml"]
+EXAMPLES = sorted(set(FOLDER.glob("*.yaml")) - set(GRIDS))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -26,8 +26,9 @@ def test_example(path: Path) -> None:
     assert "gen" in networks
 
 
-def test_the_comparison_has_settings_for_every_method() -> None:
+@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
+def test_a_comparison_has_settings_for_every_method(path: Path) -> None:
     names = algorithms.names()
-    planned = plan(",".join(names), None, {"config": GRID})
+    planned = plan(",".join(names), None, {"config": path})
     assert [settings.run.algorithm for settings in planned] == names
     assert all(settings.run.preset == "quick" for settings in planned)

@@ -10,6 +10,8 @@ from torch import Tensor
 from ganlib.common.data import Shape
 from ganlib.common.errors import UserError
 
+SHORT = 127  # pixels, whose sum is below 2^15, also with half of their number
+
 
 def check_sides(sides: Sequence[int], shape: Shape) -> None:
     """UserError unless images of `shape` are square and divide into blocks for each of `sides`."""
@@ -33,12 +35,12 @@ def means(x: Tensor, sides: Sequence[int]) -> Iterator[Tensor]:
     All are means of the pixels of x, not of each other, and rounded once, halves up: the sums that
     they are made of are whole numbers.
     """
-    sums, whole = x.int(), x.shape[2]
+    sums, whole = x, x.shape[2]
     for side in sides:
-        k = sums.shape[2] // side
+        k, n = sums.shape[2] // side, (whole // side) ** 2
+        sums = sums.to(torch.int16 if n <= SHORT else torch.int32)
         sums = _sums(_sums(sums, 2, k), 3, k)
-        n = (whole // side) ** 2
-        yield ((2 * sums + n) // (2 * n)).to(torch.uint8)
+        yield ((sums + n // 2) // n).to(torch.uint8)
 
 
 def _sums(x: Tensor, dim: int, k: int) -> Tensor:

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from ganlib.common import ahead, hdf5
 from ganlib.common.data import Batch, DataSet, Loader, fit_spec
+from ganlib.common.datasets._stream import Block, Stream, as_stream
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import Hdf5Images, read_hdf5, write_hdf5
+from ganlib.common.hdf5 import Hdf5Images, read_hdf5, write_hdf5, write_streams
 
 N = 30
 Make = Callable[..., Loader]
@@ -171,6 +172,90 @@ def test_smaller_images_are_read_ahead_from_where_they_lie(
             x, whole = next(loader).x, next(twin).x
             assert torch.equal(x, whole[..., :size, :size] if wanted is None else wanted)
         assert len(processes()) == (0 if size == 8 else 2)
+    loader.close()
+
+
+@pytest.mark.parametrize(
+    ("storage", "workers"), [("gzip", 1), ("lzf", 2), ("contiguous", 1), ("contiguous", 3)]
+)
+def test_stages_read_their_resolution_from_a_file(
+    storage: Any, workers: int, tmp_path: Path, small: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And go on from anywhere."""
+    path = tmp_path / "set.h5"
+    write_streams(path, as_stream(small), None, storage, (6, 3))
+    inside = read_hdf5(path, "train")
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    lazy = read_hdf5(path, "train")
+    settings = {"flip": True, "dequantize": True, "condition": "images"}
+    spec = fit_spec(inside, (12, 12))
+    straight = Loader(inside, spec, 8, 3, workers=0, **settings)  # type: ignore[arg-type]
+    ahead = Loader(lazy, spec, 8, 3, workers=workers, **settings)  # type: ignore[arg-type]
+    for batch_size, side in ((8, 3), (8, 6), (5, 6), (8, 12)):
+        for one in (straight, ahead):
+            one.resize(batch_size, (side, side))
+        for _ in range(3):
+            batch = next(straight)
+            assert batch.x.shape == (batch_size, 3, side, side)
+            assert_same(batch, next(ahead))
+        assert len(processes()) == workers
+    ahead.close()
+    ahead.position = straight.position = 21
+    for one in (straight, ahead):
+        one.resize(4, (6, 6))
+    assert_same(next(straight), next(ahead))
+    ahead.close()
+
+
+def test_no_stage_resizes_what_the_file_has(
+    tmp_path: Path, small: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_hdf5(tmp_path / "set.h5", small, sides=(6, 3))
+    data = read_hdf5(tmp_path / "set.h5", "train")
+    loader = Loader(data, fit_spec(data, (12, 12)), 8, 3)
+    wanted = Loader(small, fit_spec(small, (12, 12)), 8, 3)
+    means = []
+    for side in (3, 6):
+        wanted.resize(8, (side, side))
+        means.append(next(wanted).x)
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.nn.functional.interpolate", lambda *_, **__: pytest.fail("resized"))
+        for side, mean in zip((3, 6), means, strict=True):
+            loader.resize(8, (side, side))
+            assert (next(loader).x - mean).abs().max() <= 0.5001 / 127.5
+    loader.resize(8, (4, 4))  # of which the file has none
+    wanted.resize(8, (4, 4))
+    loader.position = wanted.position
+    assert_same(next(loader), next(wanted))
+
+
+def memory() -> int:
+    """KiB of this process and its readers, without the cache of the operating system."""
+    ids = ["self", *(str(p.pid) for p in processes())]
+    texts = (Path("/proc", i, "smaps_rollup").read_text() for i in ids)
+    lines = (line for text in texts for line in text.splitlines() if line.startswith("Pss:"))
+    return sum(int(line.split()[1]) for line in lines)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_memory_does_not_grow(workers: int, tmp_path: Path) -> None:
+    """A file of 48 MiB, in which every image is read, is nowhere kept."""
+    n, shape = 256, (3, 256, 256)
+
+    def blocks() -> Iterator[Block]:
+        for i in range(0, n, 8):
+            yield Block(torch.full((8, *shape), i % 256, dtype=torch.uint8))
+
+    stream = Stream("x", shape, n, blocks())
+    write_streams(tmp_path / "set.h5", stream, storage="contiguous")
+    data = DataSet("x", Hdf5Images(tmp_path / "set.h5", "train/images", (n, *shape)))
+    loader = Loader(data, fit_spec(data, shape[1:]), 4, 0, workers=workers)
+    for _ in range(8):
+        next(loader)
+    before = memory()
+    for _ in range(n // 4):
+        next(loader)
+    assert memory() - before < 4 * 1024
     loader.close()
 
 

@@ -392,6 +392,17 @@ def test_full_disk(path: Path, room: int) -> None:
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Usage:
+        free = 300 * 3 * 8 * 8 - 1
+
+    monkeypatch.setattr(hdf5, "disk_usage", lambda _: Usage)
+    with pytest.raises(UserError, match=r"set.h5 takes 0\.0 GiB and 0\.0 GiB are free there: give"):
+        write(tmp_path / "set.h5", "contiguous")
+    assert not list(tmp_path.iterdir())
+    write(tmp_path / "set.h5", "gzip")
+
+
 def test_a_folder_that_takes_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:  # root may write everywhere
         raise PermissionError(13, "Permission denied")

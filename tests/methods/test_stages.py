@@ -2,12 +2,16 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 import ganlib
+from ganlib.common import hdf5
+from ganlib.common.data import DataSet
+from ganlib.common.hdf5 import write_hdf5
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import record
 from ganlib.contract.test_contract import assert_same
@@ -147,3 +151,39 @@ def test_a_run_that_was_stopped_in_a_stage_goes_on(
     models = [ganlib.load(tmp_path / run) for run in ("straight", "parts")]
     assert torch.equal(*[model.sample(4, seed=0) for model in models])
     assert models[0].updater.current.number == 1
+
+
+def test_stages_out_of_a_large_file_go_on_whoever_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stage's resolution lies in the file; stopped within the first and the second one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    random = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 256, (30, 3, 16, 16), generator=random, dtype=torch.uint8)
+    assert write_hdf5(Path("large.h5"), DataSet("large", x), sides=(8, 4)) == "contiguous"
+    interpolate = torch.nn.functional.interpolate
+
+    def no_mean(*arguments: Any, mode: str = "nearest", **settings: Any) -> torch.Tensor:
+        assert mode != "area"  # the generator's own is another
+        return interpolate(*arguments, mode=mode, **settings)
+
+    monkeypatch.setattr("torch.nn.functional.interpolate", no_mean)
+    settings: dict[str, Any] = {
+        "algorithm": "growing",
+        "dataset": "large.h5",
+        "width": 0.05,
+        "batch_size": 4,
+        "stage_images": 16,
+        "gpu": -1,
+        "sample_interval": 0,
+        "evaluation_interval": 0,
+        "tensorboard": False,
+    }
+    ganlib.train(**settings, out="straight", max_iter=8, workers=0)
+    for end, resume, workers in ((1, None, 2), (4, "parts", 1), (8, "parts", 0)):
+        ganlib.train(**settings, out="parts", max_iter=end, resume=resume, workers=workers)
+    runs = [
+        read_snapshot(tmp_path / run / "snapshots/iter_0000008.pt") for run in ("straight", "parts")
+    ]
+    assert_same(*[run["updater"] for run in runs])

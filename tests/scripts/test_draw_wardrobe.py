@@ -1,0 +1,22 @@
+"""The picture of wardrobe shows canvases and their maps."""
+
+import numpy as np
+
+from ganlib.common.sources import open_dataset
+from scripts import draw_wardrobe
+
+
+def test_ids_have_colours_of_their_own() -> None:
+    ids = np.arange(60).reshape(6, 10)
+    colours = draw_wardrobe.coloured(ids)
+    assert colours.shape == (6, 10, 3) and colours[0, 0].tolist() == [48, 48, 48]
+    assert len(np.unique(colours.reshape(60, 3), axis=0)) == 60
+
+
+def test_the_picture() -> None:
+    picture = np.asarray(draw_wardrobe.draw())
+    size, step = draw_wardrobe.SIZE, draw_wardrobe.SIZE + draw_wardrobe.GAP
+    canvas = open_dataset("wardrobe", None, "test", size).x[draw_wardrobe.torch.tensor([1])][0]
+    assert np.array_equal(picture[:size, step : step + size], canvas.permute(1, 2, 0).numpy())
+    ground = (picture[step : step + size] == 48).all(-1)
+    assert np.array_equal(ground, (picture[2 * step : 2 * step + size] == 48).all(-1))
