@@ -26,8 +26,8 @@ from ganlib.training import devices
 
 FILE_BYTES = 2**29
 WINDOW = 1.0  # seconds, of which a rate is taken
-WINDOWS = 10
-BATCHES = 100  # of a warm-up
+WINDOWS = 20
+BATCHES = 50  # of a warm-up, after all images
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ KINDS = ("floats", "bytes")
 
 @dataclass(frozen=True)
 class Rate:
-    """Of one load. rate: images a second, the median of the windows; low, high: its quartiles.
-    readers: processes. core: seconds of a core that all processes took for an image, which other
+    """Of one load. rate: images a second, the median of the windows; low, high: its quartiles;
+    fastest: that of the best window. readers: processes. core: seconds of a core that all processes took for an image, which other
     programs beside them change less. memory: MiB of all processes after the warm-up and at the end.
     """
 
@@ -59,6 +59,7 @@ class Rate:
     rate: float
     low: float
     high: float
+    fastest: float
     core: float
     memory: tuple[float, float]
 
@@ -95,7 +96,7 @@ def _measured(images: Hdf5Images, load: Load, kind: str, windows: int) -> Rate:
     device = "cpu" if kind == "floats" else "meta"  # on which nothing is computed or kept
     spec = fit_spec(data, load.image[1:])
     loader = Loader(data, spec, load.batch_size, 0, device=device, workers=workers)
-    while loader.position < BATCHES * load.batch_size:
+    while loader.position < len(images) + BATCHES * load.batch_size:
         next(loader)
     before, cores, position = _memory(), _core_seconds(), loader.position
     rates = [_window(loader, WINDOW) for _ in range(windows)]
@@ -104,7 +105,7 @@ def _measured(images: Hdf5Images, load: Load, kind: str, windows: int) -> Rate:
     loader.close()
     low, rate, high = quantiles(rates, n=4)
     what = load.image, load.batch_size, kind, load.target
-    return Rate(*what, workers, rate, low, high, core, memory)
+    return Rate(*what, workers, rate, low, high, max(rates), core, memory)
 
 
 def _window(loader: Loader, seconds: float) -> float:
