@@ -47,8 +47,9 @@ KINDS = ("floats", "bytes")
 @dataclass(frozen=True)
 class Rate:
     """Of one load. rate: images a second, the median of the windows; low, high: its quartiles;
-    fastest: that of the best window. readers: processes. core: seconds of a core that all processes took for an image, which other
-    programs beside them change less. memory: MiB of all processes after the warm-up and at the end.
+    fastest: of the best window. readers: processes. core: seconds of a core that all processes took
+    for an image, which others beside them change less. memory: MiB of all of them after the warm-up
+    and at the end.
     """
 
     image: Shape
