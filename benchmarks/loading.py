@@ -5,12 +5,13 @@ images are noise, which lies in it as all others do: contiguous.
 """
 
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -25,8 +26,8 @@ from ganlib.training import devices
 
 FILE_BYTES = 2**29
 WINDOW = 1.0  # seconds, of which a rate is taken
-WINDOWS = 10
-WARM_UP = 2.0  # seconds
+WINDOWS = 20
+BATCHES = 50  # of a warm-up, after all images
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,10 @@ KINDS = ("floats", "bytes")
 
 @dataclass(frozen=True)
 class Rate:
-    """Of one load. rate: images a second, the median of the windows; low, high: its quartiles.
-    readers: processes. memory: MiB of all processes after the warm-up and at the end.
+    """Of one load. rate: images a second, the median of the windows; low, high: its quartiles;
+    fastest: of the best window. readers: processes. core: seconds of a core that all processes took
+    for an image, which others beside them change less. memory: MiB of all of them after the warm-up
+    and at the end.
     """
 
     image: Shape
@@ -57,6 +60,8 @@ class Rate:
     rate: float
     low: float
     high: float
+    fastest: float
+    core: float
     memory: tuple[float, float]
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,16 +97,16 @@ def _measured(images: Hdf5Images, load: Load, kind: str, windows: int) -> Rate:
     device = "cpu" if kind == "floats" else "meta"  # on which nothing is computed or kept
     spec = fit_spec(data, load.image[1:])
     loader = Loader(data, spec, load.batch_size, 0, device=device, workers=workers)
-    _window(loader, WARM_UP)
-    before = _memory()
+    while loader.position < len(images) + BATCHES * load.batch_size:
+        next(loader)
+    before, cores, position = _memory(), _core_seconds(), loader.position
     rates = [_window(loader, WINDOW) for _ in range(windows)]
-    after = _memory()
+    core = (_core_seconds() - cores) / (loader.position - position)
+    memory = before, _memory()
     loader.close()
-    low, _, high = quantiles(rates, n=4)
-    rate = median(rates)
-    return Rate(
-        load.image, load.batch_size, kind, load.target, workers, rate, low, high, (before, after)
-    )
+    low, rate, high = quantiles(rates, n=4)
+    what = load.image, load.batch_size, kind, load.target
+    return Rate(*what, workers, rate, low, high, max(rates), core, memory)
 
 
 def _window(loader: Loader, seconds: float) -> float:
@@ -114,7 +119,19 @@ def _window(loader: Loader, seconds: float) -> float:
 
 def _memory() -> float:
     """MiB of this process and its readers, what they share counted once."""
-    ids = ["self", *(str(child.pid) for child in multiprocessing.active_children())]
-    texts = [Path(f"/proc/{id}/smaps_rollup").read_text() for id in ids]
+    texts = _read("smaps_rollup")
     lines = (line for text in texts for line in text.splitlines() if line.startswith("Pss:"))
     return sum(int(line.split()[1]) for line in lines) / 1024
+
+
+def _core_seconds() -> float:
+    """That this process and its readers took since they began."""
+    fields = [text.rpartition(")")[2].split() for text in _read("stat")]
+    ticks = sum(int(field[11]) + int(field[12]) for field in fields)  # user and system
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _read(name: str) -> list[str]:
+    """What the system says of this process and of each reader."""
+    ids = ["self", *(str(child.pid) for child in multiprocessing.active_children())]
+    return [Path("/proc", number, name).read_text() for number in ids]

@@ -93,7 +93,10 @@ def alone(runs: Runs) -> str:
 
 def loading(rows: Sequence[Mapping[str, Any]]) -> str:
     """What the loader alone gives."""
-    headers = ("loader alone", "as", "readers", "images/s", "quartiles", "target", "memory, MiB")
+    headers = (
+        *("loader alone", "as", "readers", "images/s", "quartiles", "fastest"),
+        *("target", "ms of a core", "memory, MiB"),
+    )
     lines = [
         (
             f"{row['image'][2]}x{row['image'][1]}, batch {row['batch_size']}",
@@ -101,7 +104,9 @@ def loading(rows: Sequence[Mapping[str, Any]]) -> str:
             str(row["readers"]),
             f"{row['rate']:,.0f}",
             f"{row['low']:,.0f} - {row['high']:,.0f}",
+            f"{row['fastest']:,.0f}",
             f"{row['target']:,.0f}",
+            number(1000 * row["core"]),
             " to ".join(f"{mib:,.0f}" for mib in row["memory"]),
         )
         for row in rows

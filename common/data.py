@@ -42,6 +42,8 @@ __all__ = [
     "fit_spec",
 ]
 
+CACHED = 2**20  # bytes
+
 
 class Batch(NamedTuple):
     """x: float NCHW in [-1, 1]. y: None; int64 labels (N,); or sources (N, C', H', W'), images like
@@ -117,7 +119,7 @@ class Loader(Iterator[Batch]):
     def __next__(self) -> Batch:
         rows, lazy = self._draw(), self._read()
         x = self._images(rows["x"], lazy)
-        x = self._dequantize(x) if self.dequantize else _centre(x)
+        x = self._dequantize(x) if self.dequantize else self._centre(x)
         y = self._condition(rows["y"], lazy)
         self.position += self.batch_size
         return Batch(x, y)
@@ -192,21 +194,26 @@ class Loader(Iterator[Batch]):
         return other
 
     def _images(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
-        """x (n, C, H, W) of the stage's size, in 0..255."""
+        """x (n, C, H, W) of the stage's size, in 0..255: uint8, or means."""
         x = self._pick("x", rows, lazy)
         if self._side is not None:
-            return self._floats(self._moved(x, rows))
+            return self._moved(x, rows)
         x = self._moved(self.spec.to_image(x), rows)
         if self.size is None:
-            return self._floats(x)
+            return x
         exact = torch.promote_types(self.dtype, torch.float32)
         return F.interpolate(x.to(exact), self.size, mode="area").to(self.dtype)
 
-    def _floats(self, x: Tensor) -> Tensor:
-        """x as floats, in memory of their own."""
-        if self.device.type == "cpu":
-            return self._memory.empty(x.shape, self.dtype).copy_(x)
-        return x.to(self.dtype)
+    def _centre(self, x: Tensor) -> Tensor:
+        """0..255 to [-1, 1], in memory of its own, of which new takes longer than all else."""
+        if self.device.type != "cpu":
+            return x.to(self.dtype, copy=True).div_(127.5).sub_(1)
+        result = self._memory.empty(x.shape, self.dtype)
+        # some at a time, which stay in the cache from step to step
+        some = max(1, CACHED // (x[0].numel() * self.dtype.itemsize or 1))
+        for part, values in zip(torch.split(result, some), torch.split(x, some), strict=True):
+            part.copy_(values).div_(127.5).sub_(1)
+        return result
 
     def _condition(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
         """y: the labels of these images, or these sources."""
@@ -217,7 +224,7 @@ class Loader(Iterator[Batch]):
         ids = self._source_kind == torch.int32
         y = self._moved(self.spec.to_source(self._pick("source", rows, lazy)), rows, ids)
         # a copy, for the memory of what was read ahead will be used again
-        return y.to(torch.int32, copy=True) if ids else _centre(self._floats(y))
+        return y.to(torch.int32, copy=True) if ids else self._centre(y)
 
     @property
     def _source_kind(self) -> torch.dtype:
@@ -335,8 +342,3 @@ def _drawn(loader: Loader) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
         x, y = rows["x"], rows["y"]
         yield {"x": (x.here, x.crops), "source": (y.here, y.crops)}
         loader.position += loader.batch_size
-
-
-def _centre(x: Tensor) -> Tensor:
-    """0..255 to [-1, 1], in place: fresh memory for each step takes twenty times as long."""
-    return x.div_(127.5).sub_(1)
