@@ -81,7 +81,7 @@ FASTER: dict[str, dict[str, Any]] = {
         "n_kernels": 5,  # with 100 a seed of two or three never learns so soon: its README
     },
     "r3gan": {"adam_alpha": 1e-3},
-    "sagan": {"architecture": "quick", "adam_alpha": 1e-3, "adam_alpha_dis": 1e-3},
+    "sagan": {"architecture": "quick", "adam_alpha": 5e-4, "adam_alpha_dis": 2e-3},
     "vae": {"max_iter": 1200},
     "wgan": {"adam_alpha": 2e-4, "long_first": 0, "long_interval": 0},
 }

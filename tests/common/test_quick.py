@@ -12,14 +12,14 @@ from ganlib.common.spectral_norm import SNConv2d, SNLinear
 from ganlib.registry import algorithms
 
 
-def having_them() -> list[str]:
-    """The methods that have them and are not told of classes."""
+def having_them(condition: str | None = None) -> list[str]:
+    """The methods that have them and ask for these conditions."""
     configs = {name: algorithms[name].config for name in algorithms.names()}
     return [
         name
         for name, config in configs.items()
         if "quick" in get_args(config.model_fields["architecture"].annotation)
-        and config().condition is None
+        and config().condition == condition
     ]
 
 
@@ -61,5 +61,21 @@ def test_methods_train_on_colour_with_them(name: str, side: int) -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in dis.parameters())
 
 
+@pytest.mark.parametrize("side", [32, 64])
+@pytest.mark.parametrize("name", having_them("labels"))
+def test_methods_that_are_told_of_classes_too(name: str, side: int) -> None:
+    image, y = (3, side, side), torch.arange(4) % 3
+    config = algorithms[name].config(architecture="quick", width=0.05, batch_size=4)
+    networks = algorithms[name].networks(config, DataSpec(image, image, n_classes=3))
+    x = networks["gen"](networks["gen"].make_hidden(4), y)  # type: ignore[operator]
+    assert x.shape == (4, *image) and float(x.detach().abs().max()) <= 1
+    seen = networks["dis"](x, y)
+    sums = [logits.sum() for logits in (seen if isinstance(seen, tuple) else (seen,))]
+    torch.autograd.backward(sums)
+    for network in (networks["gen"], networks["dis"]):
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
 def test_there_are_such_methods() -> None:
     assert {"sngan", "dcgan", "wgan_gp", "cramer", "dfm", "alpha_gan"} <= set(having_them())
+    assert {"cgan", "acgan", "sngan_projection", "sagan"} <= set(having_them("labels"))
