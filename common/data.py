@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.ahead import WORKERS, Ahead, read
+from ganlib.common.centre import centre
 from ganlib.common.condition import Condition, check_condition, check_lengths
 from ganlib.common.crops import Jitter, centres, common_grid, in_memory, placed
 from ganlib.common.errors import UserError
@@ -41,8 +42,6 @@ __all__ = [
     "Size",
     "fit_spec",
 ]
-
-CACHED = 2**20  # bytes
 
 
 class Batch(NamedTuple):
@@ -208,12 +207,7 @@ class Loader(Iterator[Batch]):
         """0..255 to [-1, 1], in memory of its own, of which new takes longer than all else."""
         if self.device.type != "cpu":
             return x.to(self.dtype, copy=True).div_(127.5).sub_(1)
-        result = self._memory.empty(x.shape, self.dtype)
-        # some at a time, which stay in the cache from step to step
-        some = max(1, CACHED // (x[0].numel() * self.dtype.itemsize or 1))
-        for part, values in zip(torch.split(result, some), torch.split(x, some), strict=True):
-            part.copy_(values).div_(127.5).sub_(1)
-        return result
+        return centre(x, self._memory.empty(x.shape, self.dtype))
 
     def _condition(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
         """y: the labels of these images, or these sources."""
