@@ -57,7 +57,7 @@ def rms_move(layer: nn.Module, x: Tensor) -> float:
     optimizer = torch.optim.Adam(layer.parameters(), 1e-3, (0.0, 0.99))
     layer(x).square().mean().backward()
     optimizer.step()
-    moved = next(layer.parameters()) - before[0]
+    moved = next(layer.parameters()).detach() - before[0]
     return float(moved.square().mean().sqrt() / before[0].square().mean().sqrt())
 
 
