@@ -17,6 +17,7 @@ from ganlib.common.data import DataSpec
 from ganlib.common.equalized import HE, EqualizedConv2d, EqualizedLinear, EqualizedSeed
 from ganlib.common.layers import LEAK
 from ganlib.common.minibatch_deviation import minibatch_deviation
+from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.net import Architectures, Generator, NetConfig, scaled
 from ganlib.common.pixel_norm import pixel_norm
 
@@ -27,7 +28,7 @@ Function = Callable[[Tensor], Tensor]
 
 
 def level_of(side: int) -> int:
-    """How many doublings make images of 4 pixels this large."""
+    """How many doublings make images of 4 pixels this large; of points -1."""
     return (side // SMALLEST).bit_length() - 1
 
 
@@ -123,6 +124,19 @@ class ProgressiveGenerator(Generator):
         return x if alpha is None else fade(doubled(self.heads[level - 1](h)), x, alpha)
 
 
+class OneSizeGenerator(MLPGenerator):
+    """common/mlp.py's; of level and alpha there is nothing to know."""
+
+    def forward(
+        self,
+        z: Tensor,
+        y: Tensor | None = None,
+        level: int | None = None,
+        alpha: Tensor | None = None,
+    ) -> Tensor:
+        return super().forward(z)
+
+
 # --- Discriminator
 
 
@@ -206,9 +220,16 @@ def growing(sizes: Sizes, config: NetConfig, spec: DataSpec) -> dict[str, nn.Mod
     return {"gen": gen, "dis": ProgressiveDiscriminator(channels, widths, sizes.group, sizes.gain)}
 
 
+def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Networks of one size, for points."""
+    gen = OneSizeGenerator(spec.image, width=config.width)
+    return {"gen": gen, "dis": MLPDiscriminator(spec.image, config.width)}
+
+
 build = Architectures(
     chainer=partial(growing, Sizes(2048, 512, 512, norm_first, gain=HE, group=None)),
     paper=partial(growing, Sizes(4096, 512, 512, norm_last, gain=1, group=4)),
     cifar10=partial(growing, Sizes(2048, 128, 128, norm_last, gain=1, group=None)),
-    quick=partial(growing, Sizes(256, 64, 64, norm_last, gain=1, group=4)),
+    quick=partial(growing, Sizes(128, 64, 64, norm_last, gain=1, group=4)),
+    mlp=mlp,
 )

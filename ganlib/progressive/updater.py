@@ -40,9 +40,9 @@ class Config(config.AlgorithmConfig):
     progressive_celebahq1024.yaml are the paper's.
     """
 
-    architecture: Literal["chainer", "paper", "cifar10", "quick"] = "chainer"
+    architecture: Literal["chainer", "paper", "cifar10", "quick", "mlp"] = "chainer"
     """chainer: chainer-gan-lib's, for 32 pixels; paper: the paper's for up to 1024; cifar10: the
-    paper's for CIFAR-10; quick: small, for a CPU.
+    paper's for CIFAR-10; quick: small, for a CPU; mlp: small, of one size, for points.
     """
     batch_size: config.Count = 16
     """Images in a batch (of all GPUs together)."""
@@ -81,9 +81,9 @@ class Config(config.AlgorithmConfig):
     """Decay of the averaged generator that sampling prefers; 0 keeps none. Ramps up from 0.18."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """max_resolution, or 4 times a power of two."""
+        """max_resolution, or 4 times a power of two; points stay points."""
         if height == width == 1:
-            raise UserError("progressive grows images, and these data are points.")
+            return 1, 1
         side = self.max_resolution or SMALLEST
         while self.max_resolution is None and side < max(height, width):
             side *= 2
@@ -102,7 +102,8 @@ class Updater(updater.Updater):
     dis: nn.Module
 
     def setup(self) -> None:
-        c, first, last = self.config, self.config.start_resolution, self.spec.image[1]
+        c, last = self.config, self.spec.image[1]
+        first = last if c.architecture == "mlp" else c.start_resolution
         if first > last:
             raise UserError(
                 f"Training cannot begin with {first} pixels and end with {last}: give a smaller "

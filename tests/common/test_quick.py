@@ -13,13 +13,14 @@ from ganlib.registry import algorithms
 
 
 def having_them() -> list[str]:
-    """The methods that have them and are not told of classes."""
+    """The methods that have them and are not told of classes; progressive's are its own."""
     configs = {name: algorithms[name].config for name in algorithms.names()}
     return [
         name
         for name, config in configs.items()
         if "quick" in get_args(config.model_fields["architecture"].annotation)
         and config().condition is None
+        and name != "progressive"
     ]
 
 

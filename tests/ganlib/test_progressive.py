@@ -288,8 +288,15 @@ def test_the_size_of_the_networks() -> None:
     assert config.image_size(28, 28) == (32, 32)
     assert config.image_size(64, 48) == (64, 64) and config.image_size(65, 1) == (128, 128)
     assert ALGORITHM.config(max_resolution=8).image_size(28, 28) == (8, 8)
-    with pytest.raises(UserError, match="points"):
-        config.image_size(1, 1)
+    assert config.image_size(1, 1) == (1, 1)
+
+
+@pytest.mark.parametrize("shape", [(1, 28), (2, 1)])
+def test_networks_of_one_size_have_one_stage(shape: tuple[int, int]) -> None:
+    updater = small_updater("progressive", *shape, architecture="mlp")
+    updater.update()
+    assert updater.sides == [updater.spec.image[1]] and updater.alpha is None
+    assert updater.stage_name(0) == "" and next(updater.sample(3, 0)).shape == (3, *shape, shape[1])
 
 
 # --- Runs that stop
