@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import torch
 from parameters import count
+from peak import Peak
 from torch import Tensor
 
 import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.lines import read_lines
+from ganlib.common.losses import gradient_penalty
 from ganlib.config import RunConfig
 from ganlib.contract.fixtures import small_updater, toy
 from ganlib.contract.tape import record
@@ -157,6 +159,24 @@ def test_a_step_at_1024_pixels() -> None:
     assert updater.level == 8 and updater.alpha is not None
     touched = [float(s["exp_avg_sq"].sum()) for s in updater.optimizer["gen"].state.values()]
     assert len(touched) == len(list(updater.gen.parameters())) and any(touched)
+
+
+def test_the_memory_of_1024_pixels() -> None:
+    """What the README says of D's step and G's, of batches of 4, in GiB."""
+    with torch.device("meta"):
+        gen, dis = build("paper", 1024)
+        x, z, eps = torch.randn(4, 3, 1024, 1024), torch.randn(4, 512), torch.rand(4, 1, 1, 1)
+        with Peak() as of_dis:
+            with torch.no_grad():
+                x_fake = gen(z)
+            loss = dis(x_fake).mean() - dis(x).mean()
+            loss = loss + 10 * gradient_penalty(dis, torch.lerp(x_fake, x, eps))
+            torch.autograd.grad(loss, list(dis.parameters()), allow_unused=True)
+        with Peak() as of_gen:
+            loss = -dis(gen(z)).mean()
+            torch.autograd.grad(loss, list(gen.parameters()), allow_unused=True)
+    assert of_dis.most / 2**30 == pytest.approx(14.3, abs=0.3)
+    assert of_gen.most / 2**30 == pytest.approx(7.7, abs=0.3)
 
 
 # --- Losses
