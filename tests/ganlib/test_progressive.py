@@ -27,6 +27,7 @@ from ganlib.progressive.net import doubled, faded, halved
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.speed.accelerate import accelerate
+from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import Graphs
 
 ALGORITHM = algorithms["progressive"]
@@ -443,3 +444,21 @@ def test_bfloat16_is_near_float32() -> None:
         assert rounded[name].dtype == torch.float32
         torch.testing.assert_close(rounded[name], value, rtol=0.2, atol=0.2)
     assert any(not torch.equal(rounded[name], value) for name, value in exact.items())
+
+
+@pytest.mark.slow
+def test_compiled_losses_are_traced_once_in_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for every alpha, however many stages; and they compute what the eager ones do."""
+    from torch._dynamo.utils import counters
+
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 2)
+    torch._dynamo.reset()
+    counters.clear()
+    eager, compiled = small(), small()
+    compile_losses(compiled, pytest.fail, "aot_eager")
+    for _ in range(STARTS[2] + 2):
+        a, b = eager.update(), compiled.update()
+        for name in a:
+            torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=1e-4)
+    assert counters["stats"]["unique_graphs"] == 2 * 3  # two losses in three stages
+    torch._dynamo.reset()
