@@ -122,6 +122,16 @@ def test_lines_say_the_stage_where_there_are_several(make_updater: Any, tmp_path
     assert "  8x8  loss_dis " in text.getvalue()
 
 
+@pytest.mark.usefixtures("small_methods")
+def test_the_end_of_several_stages_is_not_foretold(make_updater: Any, tmp_path: Path) -> None:
+    text = io.StringIO()
+    trainer = Trainer(make_updater("growing", stage_images=800), tmp_path, 20)
+    trainer.extend(Announce(Console(file=text, width=200)))
+    trainer.run()
+    said = " iterations/s at 8x8; other stages have rates of their own. A snapshot weighs "
+    assert said in text.getvalue() and "done in" not in text.getvalue()
+
+
 def test_lines_say_no_stage_where_there_is_one(make_trainer: Make, tmp_path: Path) -> None:
     trainer = make_trainer(LogReport(1), max_iter=2)
     trainer.run()
