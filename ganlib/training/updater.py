@@ -75,14 +75,13 @@ class Updater(Iterating):
         return self.config.max_iter
 
     def stage_name(self, iteration: int) -> str:
-        """The stage of an iteration in a few words, for the lines of a run; "" where there is one
-        alone.
+        """The stage of an iteration in a few words, for the lines of a run; "" where all that there
+        is are whole images.
         """
-        stage = self.stage(iteration)
-        if stage == self.stage(0) == self.stage(max(0, self.length() - 1)):
-            return ""
-        height, width = stage.size or self.spec.image[1:]
-        return f"{height}x{width}"
+        stage, whole = self.stage(iteration), self.spec.image[1:]
+        height, width = size = stage.size or whole
+        alone = stage == self.stage(0) == self.stage(max(0, self.length() - 1))
+        return "" if alone and size == whole else f"{height}x{width}"
 
     def schedule(self, iteration: int) -> dict[str, float]:
         """Numbers that follow from the iteration alone; update_core() finds them as 0-dim tensors

@@ -26,6 +26,7 @@ from ganlib.contract.test_contract import assert_same, copied
 from ganlib.progressive.net import doubled, faded, halved
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
+from ganlib.sampling.export import CARD, WEIGHTS, load_export, write_card, write_weights
 from ganlib.speed.accelerate import accelerate
 from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import Graphs
@@ -417,6 +418,9 @@ def test_a_run_from_its_stages_alone(
     assert images.shape == (2, 1, 28, 28)
     assert early.updater.level == 1 and float(early.updater.now["alpha"]) == 0.5
     assert all(len(image.unique()) <= 64 for image in images)  # of 8x8 pixels
+    write_weights(early, tmp_path / WEIGHTS)
+    write_card(early, tmp_path / CARD, tmp_path / WEIGHTS)
+    assert torch.equal(load_export(tmp_path).sample(2), images)
 
 
 # --- Speed

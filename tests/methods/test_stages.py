@@ -111,6 +111,8 @@ def test_a_stage_has_a_name_where_there_are_several() -> None:
     names = [updater.stage_name(k) for k in (0, 7, 8, 23, 24, 1000)]
     assert names == ["8x8", "8x8", "16x16", "16x16", "32x32", "32x32"]
     assert small_updater("labelled").stage_name(5) == ""
+    first_alone = small_updater("growing", stage_images=64, max_iter=3)
+    assert first_alone.stage_name(0) == "8x8"
 
 
 def test_graphs_are_those_of_the_stage_that_runs() -> None:
