@@ -136,7 +136,8 @@ class Updater(updater.Updater):
         return {**numbers, "lr": numbers["lr"] * factor, "alpha": self._alpha(iteration)}
 
     def stage_name(self, iteration: int) -> str:
-        fades = f", fading in {self._alpha(iteration):.0%}" if self._fades(iteration) else ""
+        percent = int(100 * self._alpha(iteration))
+        fades = f", fading in {percent}%" if self._fades(iteration) else ""
         return f"{super().stage_name(iteration)}{fades}"
 
     def generate(self, gen: Generator, code: Tensor, y: Tensor | None) -> Tensor:
