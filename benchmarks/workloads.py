@@ -76,6 +76,24 @@ def _with_wide_generator(algorithm: "Algorithm") -> "Algorithm":
     return replace(algorithm, build=build)
 
 
+def growing(side: int, batch: int) -> "Callable[[str], Work]":
+    """Progressive growing's networks of the paper, where images of this side are trained alone."""
+
+    def make(name: str) -> "Work":
+        work = of("progressive", architecture="paper", gamma=1, batch_size=batch, stage_images=1)(
+            name
+        )
+        return replace(work, image=(3, side, side))
+
+    return make
+
+
+def growing_quick(name: str) -> "Work":
+    """The quick preset's networks at the size of Fashion-MNIST, once they are whole."""
+    work = of("progressive", architecture="quick", gamma=1, batch_size=32, stage_images=1)(name)
+    return replace(work, image=(1, 28, 28))
+
+
 def quickstart(name: str) -> "Work":
     """example_configs/quickstart.yaml, at the size of Fashion-MNIST."""
     from ganlib.registry import algorithms
@@ -123,11 +141,39 @@ WORKLOADS = (
         (Peer("ajbrock", 86.1, 46.3),),
         14,
     ),
-    Workload("pggan_4", "PGGAN 4x4, batch 16", (Peer("pytorch_GAN_zoo", 12.9, 2),)),
-    Workload("pggan_32", "PGGAN 32x32, batch 16", (Peer("pytorch_GAN_zoo", 40.0, 97),), 10),
-    Workload("pggan_128", "PGGAN 128x128, batch 16", (Peer("pytorch_GAN_zoo", 146.8, 87),), 40),
-    Workload("pggan_256", "PGGAN 256x256, batch 16", (Peer("pytorch_GAN_zoo", 319.9, 53),)),
-    Workload("pggan_1024", "PGGAN 1024x1024, batch 8", (Peer("pytorch_GAN_zoo", 1763.7, 7),), 250),
+    Workload(
+        "pggan_4",
+        "PGGAN 4x4, batch 16",
+        (Peer("pytorch_GAN_zoo", 12.9, 2),),
+        work=growing(4, 16),
+    ),
+    Workload(
+        "pggan_32",
+        "PGGAN 32x32, batch 16",
+        (Peer("pytorch_GAN_zoo", 40.0, 97),),
+        10,
+        growing(32, 16),
+    ),
+    Workload(
+        "pggan_128",
+        "PGGAN 128x128, batch 16",
+        (Peer("pytorch_GAN_zoo", 146.8, 87),),
+        40,
+        growing(128, 16),
+    ),
+    Workload(
+        "pggan_256",
+        "PGGAN 256x256, batch 16",
+        (Peer("pytorch_GAN_zoo", 319.9, 53),),
+        work=growing(256, 16),
+    ),
+    Workload(
+        "pggan_1024",
+        "PGGAN 1024x1024, batch 8",
+        (Peer("pytorch_GAN_zoo", 1763.7, 7),),
+        250,
+        growing(1024, 8),
+    ),
     Workload("pix2pix_1", "pix2pix 256x256, batch 1", (Peer("junyanz", 12.5, 7),), 3),
     Workload("pix2pix_16", "pix2pix 256x256, batch 16", (Peer("junyanz", 22.2, 63),), 8),
     Workload(
@@ -140,6 +186,12 @@ WORKLOADS = (
         "quickstart",
         "quickstart (small SNGAN), 1x28x28, batch 32",
         work=quickstart,
+        quick=True,
+    ),
+    Workload(
+        "pggan_quick",
+        "progressive growing (quick networks), 1x28x28, batch 32",
+        work=growing_quick,
         quick=True,
     ),
 )

@@ -57,6 +57,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "kernel_dim": 1,
         "max_iter": 4000,
     },
+    "progressive": {"lam": 0.1, "gamma": 1, "n_dis": 3},
     "r3gan": {
         "batch_size": 256,
         "adam_beta2": 0.9,

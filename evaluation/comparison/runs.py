@@ -89,6 +89,11 @@ class Run:
         """How far the log goes."""
         return int(self.log[-1]["iteration"]) if self.log else 0
 
+    def stage(self, iteration: int) -> str:
+        """The stage in words, as the last line of the log up to an iteration says it, or ""."""
+        lines = [line for line in self.log if line["iteration"] <= iteration]
+        return str(lines[-1].get("stage", "")) if lines else ""
+
     @property
     def images_per_second(self) -> float | None:
         """The median over the log's lines."""

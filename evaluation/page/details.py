@@ -69,7 +69,8 @@ def _run_table(table: Table) -> str:
 
 def _run_row(run: Run, scored: str) -> str:
     device = str(run.environment.get("device") or run.device)
-    cells = (str(run.seed), scored, f"{run.iteration:,}", short(run.hours), device)
+    log = ", ".join(filter(None, [f"{run.iteration:,}", run.stage(run.iteration)]))
+    cells = (str(run.seed), scored, log, short(run.hours), device)
     middle = "".join(f"<td>{e(cell)}</td>" for cell in cells)
     state = "done" if run.done else "unfinished"
     return f'<tr><th scope="row"><code>{e(run.path)}</code></th>{middle}<td>{state}</td></tr>'

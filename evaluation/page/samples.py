@@ -40,7 +40,8 @@ def _picture(row: Row, run: Run) -> str | None:
     source = _data_uri(path) if path is not None else None
     if path is None or source is None:
         return None
-    iteration = f"{int(path.stem):,}"
+    stage = run.stage(int(path.stem))
+    iteration = f"{int(path.stem):,}" + (f", {stage}" if stage else "")
     alt = f"Samples of {row.title}, seed {run.seed}, at iteration {iteration}"
     return (
         f'<figure><img src="{source}" alt="{e(alt)}" loading="lazy">'

@@ -99,7 +99,7 @@ def test_every_parameter_moves_by_its_own_loss_alone(
     for optimizer in updater.optimizer.values():
         optimizer.register_step_pre_hook(note_gradients)
     monkeypatch.setattr(updater, "step", watch)
-    for first in borders(updater.stage, updater.config.max_iter):
+    for first in borders(updater.stage, updater.length()):
         updater.iteration = first
         for _ in range(2):
             updater.update()

@@ -87,18 +87,17 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     check_names(settings)
     images, test = open_data(settings)
     settings = fitted(settings, images.shape, device)
-    s, max_iter = settings.run, settings.algorithm.max_iter
-    updater = build(settings, images, test, device)
+    s, updater = settings.run, build(settings, images, test, device)
     data = fingerprint(images)
     extensions = list_extensions(settings, updater, data, test, device, console)
     with _place(settings, data) as (out, snapshot):
-        trainer = Trainer(updater, out, max_iter, s.max_images, s.max_hours)
+        trainer = Trainer(updater, out, updater.length(), s.max_images, s.max_hours)
         trainer.extend(*extensions)
         if snapshot is not None:
             go_on(trainer, snapshot, settings, data, tell)
         elif s.init_from is not None:
             take_weights(updater, s.init_from, tell)
-        accelerate(updater, s, max_iter - updater.iteration, tell)
+        accelerate(updater, s, updater.length() - updater.iteration, tell)
         if ranks.rank() == 0:
             with writing(out):
                 now = environment.describe(device)

@@ -42,7 +42,7 @@ def list_extensions(
     print_of_data: the fingerprint of the updater's data. test: the test set, if there is one.
     """
     s, flat, data = settings.run, settings.flat(), updater.data.data
-    interval = min(s.display_interval, settings.algorithm.max_iter)
+    interval = min(s.display_interval, updater.length())
     evaluator = make_evaluator(settings, data, test, device, console)
     shared: list[Extension] = [
         FiniteGuard(every(interval)),

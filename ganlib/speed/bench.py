@@ -286,7 +286,7 @@ def steady(updater: Updater, work: Work) -> list[int]:
     """The iterations, of those from work.at on, that are in their commonest stage and phase:
     only such do equal work.
     """
-    start = updater.config.max_iter // 2 if work.at is None else work.at
+    start = updater.length() // 2 if work.at is None else work.at
     phases = {k: (updater.stage(k), updater.phase(k)) for k in range(start, start + WINDOW)}
     commonest, _ = Counter(phases.values()).most_common(1)[0]
     return [k for k, phase in phases.items() if phase == commonest]

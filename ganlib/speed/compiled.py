@@ -47,6 +47,7 @@ def compile_losses(updater: Updater, say: Say, backend: str = "inductor") -> Non
     A loss that cannot be compiled stays as it is, and `say` is told why in one line.
     """
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder()))
+    import torch._dynamo.config
     import torch._functorch.config
     import torch._inductor.config
 
@@ -59,6 +60,8 @@ def compile_losses(updater: Updater, say: Say, backend: str = "inductor") -> Non
         torch._functorch.config.force_non_lazy_backward_lowering = True
     # PyTorch bears so many versions of a loss, of which earlier stages and runs had some
     torch.compiler.reset()
+    limits, stages = torch._dynamo.config, len(borders(updater.stage, updater.length()))
+    limits.recompile_limit = max(limits.recompile_limit, stages)
     for name in losses(updater):
         setattr(updater, name, _Compiled(updater, name, say, backend))
 

@@ -39,6 +39,8 @@ class Iterating(Sampler):
     schedule: Callable[[int], dict[str, float]]
     stage: Callable[[int], Stage]
     begin: Callable[[Stage], None]
+    stage_name: Callable[[int], str]
+    length: Callable[[], int]
     shared: ClassVar[Mapping[str, Sharing]]
     clock: Tensor
     bad: Tensor
@@ -158,7 +160,7 @@ class Iterating(Sampler):
         self.passes.forget()
         self.streams.resize(self.stage(self.iteration))
         self.streams.split()
-        check(self.stage, self.config.max_iter, self.streams.get())
+        check(self.stage, self.length(), self.streams.get())
 
     @property
     def images(self) -> int:

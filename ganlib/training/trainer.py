@@ -104,6 +104,11 @@ class Trainer:
         return self.updater.iteration
 
     @property
+    def stage(self) -> str:
+        """The stage of the last iteration in words, "" where there is one alone."""
+        return self.updater.stage_name(max(0, self.iteration - 1))
+
+    @property
     def elapsed(self) -> float:
         """Seconds since this process began to train."""
         return time.monotonic() - self.started

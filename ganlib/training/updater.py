@@ -70,13 +70,26 @@ class Updater(Iterating):
     def begin(self, stage: Stage) -> None:
         """Before the first iteration of a stage: reset() optimizers."""
 
+    def length(self) -> int:
+        """How many iterations training takes."""
+        return self.config.max_iter
+
+    def stage_name(self, iteration: int) -> str:
+        """The stage of an iteration in a few words, for the lines of a run; "" where all that there
+        is are whole images.
+        """
+        stage, whole = self.stage(iteration), self.spec.image[1:]
+        height, width = size = stage.size or whole
+        alone = stage == self.stage(0) == self.stage(max(0, self.length() - 1))
+        return "" if alone and size == whole else f"{height}x{width}"
+
     def schedule(self, iteration: int) -> dict[str, float]:
         """Numbers that follow from the iteration alone; update_core() finds them as 0-dim tensors
         in self.now. "lr" is the factor on every learning rate; "ema_decay", if it is there, the
         moving average's decay, in place of the settings' with its ramp.
         """
         c = self.config
-        t = max(0.0, (iteration / c.max_iter - c.lr_decay_start) / (1 - c.lr_decay_start))
+        t = max(0.0, (iteration / self.length() - c.lr_decay_start) / (1 - c.lr_decay_start))
         return {"lr": max(0.0, 1 - t) if c.lr_decay == "linear" else 1.0}
 
     def rate(self) -> Tensor:

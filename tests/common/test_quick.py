@@ -13,13 +13,14 @@ from ganlib.registry import algorithms
 
 
 def having_them(condition: str | None = None) -> list[str]:
-    """The methods that have them and ask for these conditions."""
+    """The methods that have them and ask for these conditions; progressive's are its own."""
     configs = {name: algorithms[name].config for name in algorithms.names()}
     return [
         name
         for name, config in configs.items()
         if "quick" in get_args(config.model_fields["architecture"].annotation)
         and config().condition == condition
+        and name != "progressive"
     ]
 
 

@@ -110,6 +110,15 @@ def test_a_head_that_no_image_passes_stays_as_it_is() -> None:
     assert not torch.equal(next(average.parameters()), before[0])
 
 
+def test_a_stage_has_a_name_where_there_are_several() -> None:
+    updater = growing()
+    names = [updater.stage_name(k) for k in (0, 7, 8, 23, 24, 1000)]
+    assert names == ["8x8", "8x8", "16x16", "16x16", "32x32", "32x32"]
+    assert small_updater("labelled").stage_name(5) == ""
+    first_alone = small_updater("growing", stage_images=64, max_iter=3)
+    assert first_alone.stage_name(0) == "8x8"
+
+
 def test_graphs_are_those_of_the_stage_that_runs() -> None:
     eager, graphed = growing(), growing()
     graphed.perform = Graphs(graphed, record, pytest.fail)

@@ -21,7 +21,8 @@ LONG = 3 * 3600.0  # seconds that a run takes before another way is named
 
 
 class Announce(Extension):
-    """Say the rate, the time of the end and the size of a snapshot, once.
+    """Say the rate, the time of the end and the size of a snapshot, once; where there are several
+    stages, the first one's rate.
 
     hint: said too where the run will take very long.
     """
@@ -50,8 +51,11 @@ class Announce(Extension):
         rest = min(CENTURY, round(seconds * (trainer.max_iter - trainer.iteration)))
         left, hint = timedelta(seconds=rest), f" {self.hint}" if rest > LONG and self.hint else ""
         end = (datetime.now() + left).strftime("%Y-%m-%d %H:%M")
+        when = f": done in {left}, at {end}"
+        if trainer.stage:  # of which others take longer, or less long
+            when = f" at {trainer.stage}; other stages have rates of their own"
         return (
-            f"{1 / seconds:.3g} iterations/s: done in {left}, at {end}. "
+            f"{1 / seconds:.3g} iterations/s{when}. "
             f"A snapshot weighs {_bytes(trainer.state()) / 1e6:.3g} MB.{hint}"
         )
 

@@ -14,7 +14,7 @@ TIMES = ("seconds", "images_per_second")  # what differs between two equal runs
 
 class LogReport(Extension):
     """Adds observations up on the device; every `interval` iterations their means become a line of
-    log.jsonl.
+    log.jsonl, which says the stage too where there are several.
 
     The line is also `trainer.line`. Sums are part of the snapshot, so an interrupted interval goes
     on.
@@ -49,9 +49,11 @@ class LogReport(Extension):
         now, images = time.monotonic(), trainer.updater.images
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
         seconds = now - self._since[0]
+        stage = trainer.stage
         trainer.line = {
             "iteration": trainer.iteration,
             "images": images,
+            **({"stage": stage} if stage else {}),
             **means,
             "seconds": round(trainer.elapsed, 3),
             "images_per_second": round((images - self._since[1]) / seconds, 1),

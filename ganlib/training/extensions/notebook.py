@@ -47,7 +47,8 @@ class Notebook(Extension):
     def _html(self, trainer: Trainer) -> str:
         done, all_of_it = trainer.iteration, trainer.max_iter
         numbers = {k: v for k, v in trainer.line.items() if isinstance(v, float)}
-        words = ", ".join(f"{escape(name)} {value:.3g}" for name, value in numbers.items())
+        values = [f"{escape(name)} {value:.3g}" for name, value in numbers.items()]
+        words = ", ".join([*filter(None, [escape(trainer.stage)]), *values])
         pictures = sorted(trainer.out.glob("samples/[0-9]*.png"))
         picture = f"<br>{_image(pictures[-1])}" if pictures else ""
         return (

@@ -17,7 +17,7 @@ PAUSE = 10.0  # seconds between two lines where there is no terminal
 
 
 class ProgressBar(Extension):
-    """Iterations done and left, rate, time left, and the newest losses."""
+    """Iterations done and left, rate, time left, the stage, and the newest losses."""
 
     name = "progress_bar"
 
@@ -29,7 +29,7 @@ class ProgressBar(Extension):
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[losses]}"),
+            TextColumn("{task.fields[news]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -43,7 +43,7 @@ class ProgressBar(Extension):
             total=trainer.max_iter,
             completed=trainer.iteration,
             rate="",
-            losses="",
+            news="",
         )
 
     def __call__(self, trainer: Trainer) -> None:
@@ -52,13 +52,13 @@ class ProgressBar(Extension):
             self._task,
             completed=trainer.iteration,
             rate=f"{rate:.3g} it/s" if rate else "",
-            losses=_losses(trainer),
+            news=_news(trainer),
         )
         new = trainer.line.get("iteration") == trainer.iteration
         if new and not self.console.is_terminal and time.monotonic() - self._shown > PAUSE:
             self._shown = time.monotonic()
             line = (f"{trainer.iteration}/{trainer.max_iter}", _speed(trainer, rate))
-            say(self.console, "  ".join([*filter(None, line), _losses(trainer)]))
+            say(self.console, "  ".join([*filter(None, line), _news(trainer)]))
 
     def _rate(self, trainer: Trainer) -> float:
         """Iterations per second over the last WINDOW of them, 0 before there are two."""
@@ -78,6 +78,8 @@ def _speed(trainer: Trainer, rate: float) -> str:
     return f"{rate:.3g} it/s  {left} left"
 
 
-def _losses(trainer: Trainer) -> str:
+def _news(trainer: Trainer) -> str:
+    """The stage, where there are several, and the losses of the newest line."""
     names = [name for name in trainer.line if name.startswith("loss")]
-    return "  ".join(f"{name} {trainer.line[name]:.3g}" for name in names)
+    losses = [f"{name} {trainer.line[name]:.3g}" for name in names]
+    return "  ".join([*filter(None, [trainer.stage]), *losses])

@@ -31,11 +31,12 @@ class TensorBoard(Extension):
     def finalize(self, trainer: Trainer) -> None:
         self._write({}, trainer)
 
-    def _write(self, line: Mapping[str, float], trainer: Trainer) -> None:
+    def _write(self, line: Mapping[str, float | str], trainer: Trainer) -> None:
         if self._writer is None or not (line or trainer.pictures):
             return
         for name, value in line.items():
-            self._writer.add_scalar(name, value, trainer.iteration)
+            if not isinstance(value, str):
+                self._writer.add_scalar(name, value, trainer.iteration)
         for name, picture in trainer.pictures.items():
             pixels = np.asarray(picture.convert("RGB"))
             self._writer.add_image(name, pixels, trainer.iteration, dataformats="HWC")

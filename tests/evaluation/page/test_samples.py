@@ -22,3 +22,12 @@ def test_huge_grids_are_made_smaller_and_damaged_ones_left_out(make: Make, page:
     content = base64.b64decode((picture["src"] or "").partition(",")[2])
     with Image.open(io.BytesIO(content)) as image:
         assert image.format == "PNG" and image.size == (LARGEST, LARGEST)
+
+
+def test_a_grid_says_of_which_stage_it_is(make: Make, page: Parsed) -> None:
+    folder = make("growing", stage="16x16, fading in 35%")
+    with (folder / "log.jsonl").open("a") as file:
+        file.write('{"iteration": 99, "stage": "32x32"}\n')
+    text = "".join(page().texts)
+    assert "seed 0, iteration 40, 16x16, fading in 35%" in text
+    assert "99, 32x32" in text

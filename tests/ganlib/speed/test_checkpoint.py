@@ -1,18 +1,17 @@
 """Blocks that are computed twice: the same numbers to the last bit, and less that is kept."""
 
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from peak import Peak
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganlib.common.losses import slope_penalty
 from ganlib.common.resnet import GenBlock
 from ganlib.config import RunConfig
-from ganlib.contract.tape import prepare, record, tensors
+from ganlib.contract.tape import prepare, record
 from ganlib.contract.test_contract import assert_same, brief
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
@@ -81,34 +80,6 @@ def test_so_are_captured_updates(
 def test_so_are_updates_in_bfloat16(what: str, make_updater: Make) -> None:
     name, settings = RECIPES[what]
     assert_same_updates(*pair(lambda: make_updater(name, **settings), precision="bf16"))
-
-
-class Peak(TorchDispatchMode):
-    """The most bytes at a time of what operations in it made."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.alive: dict[int, weakref.ref[Any]] = {}
-        self.now = self.most = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        old = {t.untyped_storage()._cdata for t in tensors([args, kwargs])}
-        for storage in (t.untyped_storage() for t in tensors(result)):
-            if storage._cdata not in {*old, *self.alive}:
-                self.alive[storage._cdata] = weakref.ref(storage, self._free(storage))
-                self.now += storage.nbytes()
-        self.most = max(self.most, self.now)
-        return result
-
-    def _free(self, storage: Any) -> Callable[[Any], None]:
-        key, size = storage._cdata, storage.nbytes()
-
-        def free(_: Any) -> None:
-            del self.alive[key]
-            self.now -= size
-
-        return free
 
 
 def peak(loss: Callable[[nn.Module, Tensor], Tensor], twice: bool) -> float:

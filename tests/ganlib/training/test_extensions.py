@@ -26,6 +26,7 @@ from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
+from ganlib.training.extensions.tensorboard import TensorBoard
 from ganlib.training.extensions.unmoved import Unmoved
 from ganlib.training.guard import NonFiniteError
 from ganlib.training.stages import Stage
@@ -107,6 +108,34 @@ def test_progress_on_a_terminal_is_a_bar(make_trainer: Make) -> None:
     make_trainer(LogReport(1), ProgressBar(console), max_iter=3).run()
     text = said.getvalue()
     assert "3/3" in text and "it/s" in text and "loss_gen" in text
+
+
+@pytest.mark.usefixtures("small_methods")
+def test_lines_say_the_stage_where_there_are_several(make_updater: Any, tmp_path: Path) -> None:
+    updater = make_updater("growing", stage_images=8)  # a batch of 8, two of 4, then others of 4
+    text = io.StringIO()
+    trainer = Trainer(updater, tmp_path, 4)
+    trainer.extend(LogReport(1), TensorBoard(), ProgressBar(Console(file=text)))
+    trainer.run()
+    lines = read_lines(tmp_path / "log.jsonl")
+    assert [line["stage"] for line in lines] == ["8x8", "16x16", "16x16", "32x32"]
+    assert "  8x8  loss_dis " in text.getvalue()
+
+
+@pytest.mark.usefixtures("small_methods")
+def test_the_end_of_several_stages_is_not_foretold(make_updater: Any, tmp_path: Path) -> None:
+    text = io.StringIO()
+    trainer = Trainer(make_updater("growing", stage_images=800), tmp_path, 20)
+    trainer.extend(Announce(Console(file=text, width=200)))
+    trainer.run()
+    said = " iterations/s at 8x8; other stages have rates of their own. A snapshot weighs "
+    assert said in text.getvalue() and "done in" not in text.getvalue()
+
+
+def test_lines_say_no_stage_where_there_is_one(make_trainer: Make, tmp_path: Path) -> None:
+    trainer = make_trainer(LogReport(1), max_iter=2)
+    trainer.run()
+    assert trainer.stage == "" and "stage" not in read_lines(tmp_path / "log.jsonl")[0]
 
 
 def test_announce_says_rate_end_and_weight(make_trainer: Make) -> None:
