@@ -82,6 +82,13 @@ FASTER: dict[str, dict[str, Any]] = {
     },
     "r3gan": {"adam_alpha": 1e-3},
     "sagan": {"architecture": "quick", "adam_alpha": 5e-4, "adam_alpha_dis": 2e-3},
+    "sngan_projection": {
+        "architecture": "quick",
+        "adam_alpha": 1e-3,
+        "n_dis": 1,
+        "gen_batch_multiplier": 1,
+        "max_iter": UPDATES // 2,
+    },
     "vae": {"max_iter": 1200},
     "wgan": {"adam_alpha": 2e-4, "long_first": 0, "long_interval": 0},
 }
