@@ -91,6 +91,7 @@ LEARNS = {
     "gan",
     "lsgan",
     "minibatch_discrimination",
+    "progressive",
     "r3gan",
     "sngan",
     "wgan",
