@@ -63,6 +63,15 @@ FASTER: dict[str, dict[str, Any]] = {
         "lambda_k": 0.003,
         "max_iter": 4000,  # its balance starts at k = 0 and is slow
     },
+    "biggan": {
+        "architecture": "quick",
+        "adam_alpha": 1e-3,
+        "adam_alpha_dis": 1e-3,
+        "n_dis": 1,
+        "ema_start": 0,
+        "statistics": "running",
+        "max_iter": UPDATES // 2,
+    },
     "cgan": {
         "architecture": "quick",
         "optimizer": "adam",
@@ -80,6 +89,7 @@ FASTER: dict[str, dict[str, Any]] = {
         "adam_beta2": 0.999,
         "n_kernels": 5,  # with 100 a seed of two or three never learns so soon: its README
     },
+    "progressive": {"architecture": "quick", "width": 1.0, "gamma": 1.0, "stage_images": 1600},
     "r3gan": {"adam_alpha": 1e-3},
     "sagan": {"architecture": "quick", "adam_alpha": 5e-4, "adam_alpha_dis": 2e-3},
     "sngan_projection": {
