@@ -27,6 +27,7 @@ CALLERS = [
     *(
         "acgan",
         "alpha_gan",
+        "biggan",
         "cgan",
         "dcgan",
         "dfm",
@@ -35,7 +36,7 @@ CALLERS = [
         "lsgan",
         "minibatch_discrimination",
     ),
-    *("biggan", "sagan", "sngan", "sngan_projection"),
+    *("sagan", "sngan", "sngan_projection"),
 ]
 RESTLESS = {"ada_target": 0.01, "ada_images": 40, "diffaugment": "color,translation"}
 """p is moved by 0.4 a window of 4 minibatches of 4."""
