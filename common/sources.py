@@ -3,17 +3,20 @@
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from inspect import getmodule, signature
 from pathlib import Path
 from typing import cast
 
 from torch import Tensor
 
+from ganlib.common.asked_source import derivation
 from ganlib.common.crops import cropped
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._resize import resized
 from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Stream, as_stream, check_split, collect
+from ganlib.common.derived import stream_derived, with_derived
 from ganlib.common.errors import UserError
 from ganlib.common.paths import expand, reading
 from ganlib.common.registry import Registry, modules
@@ -39,6 +42,7 @@ def open_dataset(
     split: str = "train",
     size: int | None = None,
     crop: int | None = None,
+    source: str | None = None,
 ) -> DataSet:
     """One split ("train" or "test") of a registered data set, an image folder or an HDF5 file.
 
@@ -46,22 +50,30 @@ def open_dataset(
     of square images, None for the data's own. Of what is too large for memory only an HDF5 file's
     images are given, each read when asked for. crop: side of square crops out of such images, None
     for whole ones; with no size, a folder's files are cropped as they are and read when asked for.
+    source: what translations start from, see asked_source.py; None: what the data set has itself.
     UserError if there is no such thing.
     """
     load, place = _find(name, root, split, size)
     lazy = getattr(getmodule(load), "lazy", None)
     if lazy is not None and size is None and crop is not None:
-        return cast(DataSet, lazy(place, split, crop))
-    return brought_to(load(place, split, size), size, crop)
+        data = cast(DataSet, lazy(place, split, crop))
+        return data if source is None else with_derived(data, derivation(source))
+    return brought_to(load(place, split, size), size, crop, source)
 
 
-def brought_to(data: DataSet, size: int | None, crop: int | None = None) -> DataSet:
-    """`data` with images of this side, None for their own, then cropped; what is in memory stays
-    there.
+def brought_to(
+    data: DataSet, size: int | None, crop: int | None = None, source: str | None = None
+) -> DataSet:
+    """`data` with images of this side, None for their own, with sources made of these if `source`
+    says so, then cropped; what is in memory stays there.
     """
+    if source is not None:
+        data = replace(data, source=None)
     wanted = resized(data, size)
     if isinstance(data.x, Tensor) and not isinstance(wanted.x, Tensor):
         wanted = collect(as_stream(wanted))
+    if source is not None:
+        wanted = with_derived(wanted, derivation(source))
     return cropped(wanted, crop)
 
 
@@ -83,10 +95,14 @@ def open_stream(
     split: str = "train",
     size: int | None = None,
     sizing: Sizing = CROPPED,
+    source: str | None = None,
 ) -> Stream:
     """What open_dataset gives, block by block and of any length. sizing: what becomes of images
     that are not square or, among files of any sizes, smaller than `size`.
     """
+    if source is not None:
+        own = open_stream(name, root, split, size, sizing)
+        return stream_derived(own, derivation(source))
     load, place = _find(name, root, split, size)
     stream = getattr(getmodule(load), "stream", None)
     if stream is None:
@@ -98,10 +114,14 @@ def open_stream(
     return cast(Stream, stream(place, split, size))
 
 
-def dataset_label(name: str) -> str:
-    """A short name of a data set for files and folders."""
-    if name in datasets.names():
-        return name
+def dataset_label(name: str, source: str | None = None) -> str:
+    """A short name, for files and folders, of a data set and of what translations start from."""
+    if source is not None:
+        return f"{dataset_label(name)}_from_{_label(source)}"
+    return name if name in datasets.names() else _label(name)
+
+
+def _label(name: str) -> str:
     path = Path(os.path.realpath(expand(name.replace("\0", "_"))))
     label = path.stem if path.suffix.lower() in HDF5 else path.name
     label = re.sub(r"[^\w.-]+", "_", label).strip("._-")

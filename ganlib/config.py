@@ -132,6 +132,9 @@ class RunConfig(_Strict):
     some minutes of a CPU."""
     dataset: str = "fashion_mnist"
     """Name of a data set, a folder of images, or an .h5 file."""
+    source: str | None = None
+    """What translations start from, made of the images: edges, grey, masked[:SEED] or
+    low-resolution:FACTOR; by default what the data set has itself."""
     data_root: Path | None = None
     """Folder with the data set's files."""
     size: Annotated[int, Field(ge=8)] | None = None

@@ -47,7 +47,7 @@ def give_sources(
 
 
 def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> DataSet:
-    how = settings.get("size"), settings.get("crop")
+    how = settings.get("size"), settings.get("crop"), settings.get("source")
     try:
         test = open_dataset(dataset, root, "test", *how)
         if test.source is not None:

@@ -151,3 +151,19 @@ def test_a_label_maps_drawing_by_hand() -> None:
     classes = [[[1, 1, 0], [0, 0, 0]], [[0, 0, 0], [1, 1, 0]], [[0, 0, 1], [0, 0, 0]]]
     edges = [[0, 1, 1], [1, 1, 1]]
     assert torch.equal(drawn[0], torch.tensor([*classes, edges], dtype=torch.float32))
+
+
+def test_sources_that_are_made_of_the_images_train_and_sample() -> None:
+    more = {**SMALL, "algorithm": "superres", "source": "low-resolution:4", "max_iter": 2}
+    model = ganlib.train(dataset="fashion_mnist", **more)
+    assert model.spec.source == (1, 7, 7)
+    run = Path("result") / "superres_fashion_mnist_from_low-resolution_4" / "seed0"
+    drawn = ganlib.load(run).sample(2)
+    assert drawn.shape == (2, 1, 28, 28) and torch.equal(drawn, model.sample(2))
+    given = torch.randint(256, (8, 3, 16, 16)).byte()
+    assert ganlib.train(dataset=given, **more).spec.source == (3, 4, 4)
+
+
+def test_methods_that_start_from_no_images_take_no_source() -> None:
+    with pytest.raises(UserError, match=r"^dcgan starts from no images: leave --source out"):
+        ganlib.train(**SMALL, algorithm="dcgan", source="edges", dataset="fashion_mnist")
