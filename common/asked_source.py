@@ -1,31 +1,69 @@
-"""What --source says that a translation starts from: WORD or WORD:ARGUMENT.
+"""What --source says that a translation starts from: WORD, WORD:ARGUMENT, or the path of a folder.
 
-edges, grey, masked, masked:SEED, low-resolution:FACTOR    made of the images: see derived.py
+    edges, grey, masked, masked:SEED, low-resolution:FACTOR    made of the images: see derived.py
+    left, right            that half of each file, of which the other is the image
+    FOLDER                 the images there, each of the name of the one that it belongs to
+    label-maps:FOLDER      the same of files whose pixels are numbers of classes
+    unpaired:NAME          any other data set, whose images belong to none
+
+A word goes before a folder of that name, whose path can start with "./".
 """
 
+from typing import NamedTuple, TypeAlias
+
 from ganlib.common import derived
+from ganlib.common.datasets._pairs import Beside, SideBySide
 from ganlib.common.derived import Derivation
 from ganlib.common.errors import UserError, did_you_mean
+from ganlib.common.paths import expand, reading
 
-WORDS = ("edges", "grey", "masked", "low-resolution")
+ALONE = ("edges", "grey", "left", "right")
+WORDS = (*ALONE, "masked", "low-resolution", "label-maps", "unpaired")
 
 
-def derivation(text: str) -> Derivation:
-    """How the source that is called `text` is made of an image; UserError for what is none."""
+class Unpaired(NamedTuple):
+    """Sources that are the images of another data set."""
+
+    name: str
+
+
+AskedSource: TypeAlias = Derivation | SideBySide | Beside | Unpaired
+
+
+def asked_source(text: str) -> AskedSource:
+    """What `text` says; UserError if it is no source."""
     word, colon, argument = text.partition(":")
     if word not in WORDS:
-        raise UserError(f"There is no source '{text}'.{did_you_mean(word, WORDS)}")
-    if colon and word in ("edges", "grey"):
+        return _folder(text, text)
+    if colon and word in ALONE:
         raise UserError(f"The source '{word}' takes nothing after it, and this is '{text}'.")
     match word:
         case "edges":
             return derived.draw_edges()
         case "grey":
             return derived.leave_colours()
+        case "left" | "right":
+            return SideBySide(word)
         case "masked":
             return derived.mask(_number(text, argument) if colon else 0)
-        case _:
+        case "low-resolution":
             return derived.lower_resolution(_factor(text, argument))
+        case "label-maps":
+            return _folder(text, argument)._replace(kind="ids")
+    if not argument:
+        raise UserError(f"The source '{text}' should name a data set, as in unpaired:emoji.")
+    return Unpaired(argument)
+
+
+def _folder(text: str, path: str) -> Beside:
+    folder = expand(path)
+    with reading(folder):
+        if path and folder.is_dir():
+            return Beside(folder)
+    raise UserError(
+        f"There is no source '{text}'.{did_you_mean(text, WORDS)} The path of a folder of images "
+        "is possible too."
+    )
 
 
 def _number(text: str, argument: str) -> int:

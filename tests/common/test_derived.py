@@ -9,15 +9,22 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common import hdf5
-from ganlib.common.asked_source import derivation
+from ganlib.common.asked_source import asked_source
 from ganlib.common.data import DataSet, Loader, fit_spec
-from ganlib.common.derived import HOLE, with_derived
+from ganlib.common.derived import HOLE, Derivation, with_derived
 from ganlib.common.edges import edges
 from ganlib.common.errors import UserError
 from ganlib.common.fingerprint import changes, fingerprint
 from ganlib.common.grey import grey
 from ganlib.common.hdf5 import Hdf5Images, write_streams
 from ganlib.common.sources import brought_to, dataset_label, open_dataset, open_stream
+
+
+def derivation(text: str) -> Derivation:
+    found = asked_source(text)
+    assert isinstance(found, Derivation)
+    return found
+
 
 SOURCES = ("edges", "grey", "masked:3", "low-resolution:2", "low-resolution:4")
 

@@ -158,7 +158,7 @@ def test_sources_that_are_made_of_the_images_train_and_sample() -> None:
     model = ganlib.train(dataset="fashion_mnist", **more)
     assert model.spec.source == (1, 7, 7)
     run = Path("result") / "superres_fashion_mnist_from_low-resolution_4" / "seed0"
-    drawn = ganlib.load(run).sample(2)
+    drawn = ganlib.load(run, dataset="fashion_mnist").sample(2)
     assert drawn.shape == (2, 1, 28, 28) and torch.equal(drawn, model.sample(2))
     given = torch.randint(256, (8, 3, 16, 16)).byte()
     assert ganlib.train(dataset=given, **more).spec.source == (3, 4, 4)
