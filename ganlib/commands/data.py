@@ -41,8 +41,10 @@ root_option = click.option(
 source_option = click.option(
     "--source",
     metavar="SOURCE",
-    help="What translations start from, made of the images: edges, grey, masked[:SEED] or "
-    "low-resolution:FACTOR.  [default: what the data set has itself]",
+    help="What translations start from: edges, grey, masked[:SEED] or low-resolution:FACTOR, made "
+    "of the images; of a folder, left or right (a half of each file), a folder of images of the "
+    "same names, or label-maps:FOLDER; or unpaired:NAME, another data set.  [default: what the "
+    "data set has itself]",
 )
 
 
