@@ -5,6 +5,7 @@
     FOLDER                 the images there, each of the name of the one that it belongs to
     label-maps:FOLDER      the same of files whose pixels are numbers of classes
     unpaired:NAME          any other data set, whose images belong to none
+    own                    what the data set has itself
 
 A word goes before a folder of that name, whose path can start with "./".
 """
@@ -17,7 +18,7 @@ from ganlib.common.derived import Derivation
 from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.paths import expand, reading
 
-ALONE = ("edges", "grey", "left", "right")
+ALONE = ("own", "edges", "grey", "left", "right")
 WORDS = (*ALONE, "masked", "low-resolution", "label-maps", "unpaired")
 
 
@@ -30,14 +31,16 @@ class Unpaired(NamedTuple):
 AskedSource: TypeAlias = Derivation | SideBySide | Beside | Unpaired
 
 
-def asked_source(text: str) -> AskedSource:
-    """What `text` says; UserError if it is no source."""
+def asked_source(text: str) -> AskedSource | None:
+    """What `text` says, None for the data set's own sources; UserError if it is no source."""
     word, colon, argument = text.partition(":")
     if word not in WORDS:
         return _folder(text, text)
     if colon and word in ALONE:
         raise UserError(f"The source '{word}' takes nothing after it, and this is '{text}'.")
     match word:
+        case "own":
+            return None
         case "edges":
             return derived.draw_edges()
         case "grey":

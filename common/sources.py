@@ -117,8 +117,8 @@ def open_stream(
     """What open_dataset gives, block by block and of any length. sizing: what becomes of images
     that are not square or, among files of any sizes, smaller than `size`.
     """
-    if source is not None:
-        return _stream_with(asked_source(source), source, name, root, split, size, sizing)
+    if source is not None and (asked := asked_source(source)) is not None:
+        return _stream_with(asked, source, name, root, split, size, sizing)
     load, place = _find(name, root, split, size)
     stream = getattr(getmodule(load), "stream", None)
     if stream is None:

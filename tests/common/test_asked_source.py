@@ -38,6 +38,7 @@ def test_what_is_said_is_what_is_made() -> None:
     assert isinstance(again, Derivation) and isinstance(other, Derivation)
     assert first.words == again.words != other.words and "edges" in edges.words
     assert isinstance(low, Derivation) and low.shape((3, 8, 12)) == (3, 2, 3)
+    assert asked_source("own") is None
     assert asked_source("left") == SideBySide("left")
     assert asked_source("unpaired:emoji") == Unpaired("emoji")
 

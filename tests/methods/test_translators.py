@@ -162,6 +162,14 @@ def test_sources_that_are_made_of_the_images_train_and_sample() -> None:
     run = Path("result") / "superres_fashion_mnist_from_low-resolution_4" / "seed0"
     drawn = ganlib.load(run, dataset="fashion_mnist").sample(2)
     assert drawn.shape == (2, 1, 28, 28) and torch.equal(drawn, model.sample(2))
+    file = DataSet("file", torch.zeros(3, 1, 28, 28).byte(), source=torch.ones(3, 1, 7, 7).byte())
+    write_hdf5(Path("own.h5"), file)
+    made, own = (
+        ganlib.load(run, dataset="own.h5", source=source).updater.held_out
+        for source in (None, "own")
+    )
+    assert made is not None and not made.data.source[torch.arange(3)].any()
+    assert own is not None and own.data.source[torch.arange(3)].all()
     given = torch.randint(256, (8, 3, 16, 16)).byte()
     assert ganlib.train(dataset=given, **more).spec.source == (3, 4, 4)
 
