@@ -125,6 +125,7 @@ def with_derived(data: DataSet, by: Derivation) -> DataSet:
     return replace(
         data,
         source=_all(lazy, data.name) if isinstance(data.x, Tensor) else lazy,
+        classes=() if data.source_kind == "ids" else data.classes,  # they were those of the ids
         source_kind="image",
         source_frames=data.frames,
         provenance={**data.provenance, "sources": by.words},
@@ -144,6 +145,7 @@ def stream_derived(stream: Stream, by: Derivation) -> Stream:
     return replace(
         stream,
         blocks=blocks(),
+        classes=() if stream.source_kind == "ids" else stream.classes,
         source=by.shape(stream.shape, stream.frames),
         source_kind="image",
         source_frames=stream.frames,

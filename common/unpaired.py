@@ -16,6 +16,7 @@ def with_unpaired(data: DataSet, other: DataSet) -> DataSet:
     return replace(
         data,
         source=other.x,
+        classes=() if data.source_kind == "ids" else data.classes,  # they were those of the ids
         source_kind="image",
         source_frames=other.frames,
         provenance=_provenance(data.provenance, other),
@@ -36,6 +37,7 @@ def stream_unpaired(stream: Stream, other: Stream) -> Stream:
     return replace(
         stream,
         blocks=blocks(),
+        classes=() if stream.source_kind == "ids" else stream.classes,
         source=other.shape,
         source_kind="image",
         source_frames=other.frames,

@@ -1,5 +1,6 @@
 """Sources that are made of images: in memory, lazily, in crops, in files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ganlib.common import hdf5
 from ganlib.common.asked_source import asked_source
+from ganlib.common.crops import Crops
 from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.derived import HOLE, Derivation, with_derived
 from ganlib.common.edges import edges
@@ -147,3 +149,33 @@ def test_images_that_cannot_be_made_into_such_a_source() -> None:
         open_dataset("ring8", source="edges")
     with pytest.raises(UserError, match=r"^Images of 18x18 cannot be 4 times smaller"):
         with_derived(toy(side=18), derivation("low-resolution:4"))
+
+
+@pytest.mark.parametrize("source", ["edges", "masked", "low-resolution:2"])
+def test_batches_read_ahead_are_those_of_images_in_memory(
+    source: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, batches = tmp_path / "photos.h5", []
+    write_streams(file, open_stream(str(photos)))
+    for limit, workers in ((hdf5.IN_MEMORY, 0), (0, 0), (0, 1)):
+        monkeypatch.setattr(hdf5, "IN_MEMORY", limit)
+        data = open_dataset(str(file), crop=16, source=source)
+        assert isinstance(data.source, Crops)
+        assert isinstance(data.source.images, Tensor) is (limit > 0)
+        loader = Loader(
+            data, fit_spec(data, (16, 16)), 4, 0,
+            condition="images", flip=True, jitter=4, workers=workers,
+        )  # fmt: skip
+        batches.append([next(loader) for _ in range(3)])
+        loader.close()
+    for batch in zip(*batches, strict=True):
+        for x, y in batch[1:]:
+            assert torch.equal(x, batch[0].x) and torch.equal(y, batch[0].y)
+
+
+def test_where_ids_were_the_source_their_classes_go_with_them() -> None:
+    ids = torch.zeros(5, 2, 16, 16, dtype=torch.int32)
+    data = replace(toy(), source=ids, source_kind="ids", classes=("sky", "road"))
+    for source in ("edges", "unpaired:emoji"):
+        made = brought_to(data, None, None, source)
+        assert made.source_kind == "image" and made.classes == ()
