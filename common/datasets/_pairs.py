@@ -190,7 +190,7 @@ def _beside(found: Found, others: Found, sources: Beside) -> _Pairs:
     maps = sources.kind == "ids"
     channels = 2 if maps else 1 if all(of.grey for of in starts) else 3
     classes = _numbers(sources.folder) if maps else found.classes
-    words = f"{'maps of classes' if maps else 'images'} of the same names in {others.folder}"
+    words = f"{'maps of classes' if maps else 'images'} of the same names"
     return _Pairs(found, items, headers, channels, times, sources.kind, classes, words)
 
 

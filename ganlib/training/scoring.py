@@ -128,7 +128,10 @@ def origin_of(
     """Where the images of updater.sample() with these arguments come from."""
     weights = "ema" if updater.average is not None else "raw"
     classes = updater.spec.classes if updater.config.condition == "labels" else ()
-    return Origin(weights, statistics or updater.config.statistics, truncation, seed, classes)
+    held_out = updater.held_out
+    source = None if held_out is None else held_out.data.provenance.get("sources")
+    bn_mode = statistics or updater.config.statistics
+    return Origin(weights, bn_mode, truncation, seed, classes, source)
 
 
 def samples_to_score(
