@@ -15,12 +15,13 @@ def check_condition(data: DataSet, condition: Condition) -> None:
         check_labels(data)
     if condition == "images" and data.source is None:
         raise UserError(
-            f"This algorithm needs pairs of images and the data set '{data.name}' has none."
+            f"This algorithm needs pairs of images and the data set '{data.name}' has none: "
+            "say by --source what it starts from, as --source edges."
         )
     if condition == "unpaired" and data.source is None:
         raise UserError(
             "This algorithm needs two sets of images and the data set "
-            f"'{data.name}' has one: give an .h5 file with a source."
+            f"'{data.name}' has one: give the other by --source unpaired:NAME."
         )
     if len(data) == 0:
         raise UserError(f"The data set '{data.name}' has no images.")

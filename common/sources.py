@@ -3,20 +3,25 @@
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from inspect import getmodule, signature
 from pathlib import Path
 from typing import cast
 
 from torch import Tensor
 
+from ganlib.common.asked_source import AskedSource, Unpaired, asked_source
 from ganlib.common.crops import cropped
 from ganlib.common.data import DataSet
+from ganlib.common.datasets._pairs import Beside, SideBySide, lazy_pairs, stream_pairs
 from ganlib.common.datasets._resize import resized
 from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Stream, as_stream, check_split, collect
+from ganlib.common.derived import Derivation, stream_derived, with_derived
 from ganlib.common.errors import UserError
 from ganlib.common.paths import expand, reading
 from ganlib.common.registry import Registry, modules
+from ganlib.common.unpaired import stream_unpaired, with_unpaired
 
 Load = Callable[[Path, str, int | None], DataSet]
 HDF5 = (".h5", ".hdf5")
@@ -39,6 +44,7 @@ def open_dataset(
     split: str = "train",
     size: int | None = None,
     crop: int | None = None,
+    source: str | None = None,
 ) -> DataSet:
     """One split ("train" or "test") of a registered data set, an image folder or an HDF5 file.
 
@@ -46,23 +52,46 @@ def open_dataset(
     of square images, None for the data's own. Of what is too large for memory only an HDF5 file's
     images are given, each read when asked for. crop: side of square crops out of such images, None
     for whole ones; with no size, a folder's files are cropped as they are and read when asked for.
+    source: what translations start from, see asked_source.py; None: what the data set has itself.
     UserError if there is no such thing.
     """
+    asked = None if source is None else asked_source(source)
     load, place = _find(name, root, split, size)
+    if isinstance(asked, Unpaired):
+        images = open_dataset(name, root, split, size, crop)
+        return with_unpaired(images, open_dataset(asked.name, root, split, size, crop))
+    if isinstance(asked, SideBySide | Beside):
+        _check_folder(name, load, source)
+        if size is None and crop is not None:
+            return lazy_pairs(place, asked, split, crop)
+        return brought_to(collect(stream_pairs(place, asked, split, size)), size, crop)
     lazy = getattr(getmodule(load), "lazy", None)
     if lazy is not None and size is None and crop is not None:
-        return cast(DataSet, lazy(place, split, crop))
-    return brought_to(load(place, split, size), size, crop)
+        data = cast(DataSet, lazy(place, split, crop))
+        return data if asked is None else with_derived(data, asked)
+    return _sized(load(place, split, size), size, crop, asked)
 
 
-def brought_to(data: DataSet, size: int | None, crop: int | None = None) -> DataSet:
-    """`data` with images of this side, None for their own, then cropped; what is in memory stays
-    there.
+def brought_to(
+    data: DataSet, size: int | None, crop: int | None = None, source: str | None = None
+) -> DataSet:
+    """`data` with images of this side, None for their own, then cropped, with sources made of them
+    or unpaired if `source` says so; what is in memory stays there.
     """
-    wanted = resized(data, size)
+    asked = None if source is None else asked_source(source)
+    if isinstance(asked, SideBySide | Beside):
+        raise UserError(f"'{data.name}' is no folder of files, of which a source '{source}' is.")
+    if isinstance(asked, Unpaired):
+        other = open_dataset(asked.name, None, "train", size, crop)
+        return with_unpaired(_sized(data, size, crop, None), other)
+    return _sized(data, size, crop, asked)
+
+
+def _sized(data: DataSet, size: int | None, crop: int | None, by: Derivation | None) -> DataSet:
+    wanted = resized(data if by is None else replace(data, source=None), size)
     if isinstance(data.x, Tensor) and not isinstance(wanted.x, Tensor):
         wanted = collect(as_stream(wanted))
-    return cropped(wanted, crop)
+    return cropped(wanted if by is None else with_derived(wanted, by), crop)
 
 
 def license_of(name: str) -> str | None:
@@ -83,10 +112,13 @@ def open_stream(
     split: str = "train",
     size: int | None = None,
     sizing: Sizing = CROPPED,
+    source: str | None = None,
 ) -> Stream:
     """What open_dataset gives, block by block and of any length. sizing: what becomes of images
     that are not square or, among files of any sizes, smaller than `size`.
     """
+    if source is not None and (asked := asked_source(source)) is not None:
+        return _stream_with(asked, source, name, root, split, size, sizing)
     load, place = _find(name, root, split, size)
     stream = getattr(getmodule(load), "stream", None)
     if stream is None:
@@ -98,10 +130,42 @@ def open_stream(
     return cast(Stream, stream(place, split, size))
 
 
-def dataset_label(name: str) -> str:
-    """A short name of a data set for files and folders."""
-    if name in datasets.names():
-        return name
+def _stream_with(
+    asked: AskedSource,
+    source: str,
+    name: str,
+    root: Path | None,
+    split: str,
+    size: int | None,
+    sizing: Sizing,
+) -> Stream:
+    if isinstance(asked, SideBySide | Beside):
+        load, place = _find(name, root, split, size)
+        _check_folder(name, load, source)
+        return stream_pairs(place, asked, split, size, sizing)
+    own = open_stream(name, root, split, size, sizing)
+    if isinstance(asked, Unpaired):
+        return stream_unpaired(own, open_stream(asked.name, root, split, size, sizing))
+    return stream_derived(own, asked)
+
+
+def _check_folder(name: str, load: Load, source: str | None) -> None:
+    """UserError unless sources that belong to files belong to a folder of files."""
+    if load is not datasets["folder"]:
+        raise UserError(
+            f"The source '{source}' is for a folder of image files, and {name} is none: give "
+            "such a folder as --dataset, or another source."
+        )
+
+
+def dataset_label(name: str, source: str | None = None) -> str:
+    """A short name, for files and folders, of a data set and of what translations start from."""
+    if source is not None:
+        return f"{dataset_label(name)}_from_{_label(source)}"
+    return name if name in datasets.names() else _label(name)
+
+
+def _label(name: str) -> str:
     path = Path(os.path.realpath(expand(name.replace("\0", "_"))))
     label = path.stem if path.suffix.lower() in HDF5 else path.name
     label = re.sub(r"[^\w.-]+", "_", label).strip("._-")

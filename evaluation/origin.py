@@ -10,6 +10,8 @@ class Origin:
     weights: "ema", "raw", or "given" where images are all that is known; bn_mode: "running",
     "standing:N", "batch" or "given"; truncation: None for none; seed: of the samples. classes: what
     the classes are called that labels number, () if that is not known; no part of the protocol.
+    source: what translations started from, as its data set's provenance says it; None where it is
+    not known or there is none.
     """
 
     weights: str = "given"
@@ -17,3 +19,4 @@ class Origin:
     truncation: float | None = None
     seed: int | None = None
     classes: tuple[str, ...] = ()
+    source: str | None = None

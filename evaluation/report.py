@@ -12,6 +12,7 @@ from ganlib.common.errors import UserError
 from ganlib.evaluation.metric import METRICS, Metric, Seen, Value, find_metrics
 from ganlib.evaluation.moments import Moments, exact_device
 from ganlib.evaluation.onepass import OnePass
+from ganlib.evaluation.origin import Origin
 from ganlib.evaluation.proportions import proportions
 from ganlib.evaluation.protocol import Plain, Protocol, Score
 from ganlib.evaluation.real import Given
@@ -74,7 +75,7 @@ class Report:
             resize=facts.pop("resize"),
             precision=facts.pop("precision"),
             n_generated=done.n,
-            settings={**facts, **self.labels},
+            settings={**facts, **self.labels, **_source(origin)},
             rounding=done.rounding,
             weights=origin.weights,
             bn_mode=origin.bn_mode,
@@ -252,6 +253,11 @@ class Report:
                 "is marked rank_deficient.",
                 stacklevel=6,
             )
+
+
+def _source(origin: Origin) -> dict[str, Plain]:
+    """What translations started from, if it is known: a part of the protocol then."""
+    return {} if origin.source is None else {"source": origin.source}
 
 
 def label(n: int) -> str:

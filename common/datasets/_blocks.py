@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ganlib.common.data import Shape
 from ganlib.common.datasets._decode import (
@@ -37,11 +38,14 @@ S = TypeVar("S")
 
 
 class Item(NamedTuple):
-    """An image to be decoded: a name to call it by, its file or the bytes of it, its label."""
+    """An image to be decoded: a name to call it by, its file or the bytes of it, its label, and the
+    file of what a translation to it starts from.
+    """
 
     name: str
     source: Source
     label: int | None = None
+    start: Source | None = None
 
 
 class Account:
@@ -64,7 +68,7 @@ class Account:
         colour = "grey" if shape[0] == 1 else "RGB"
         line = (
             f"{self.name}: {_count(self.used, 'image', 'images')}{kinds}, "
-            f"{what}{shape[2]}x{shape[1]} {colour}{self._changes()}{self._skipped()}"
+            f"{what}{shape[2]}x{shape[1]} {colour}{self._changes()}{self.skipped()}"
         )
         print(printable(line), file=sys.stderr)
 
@@ -73,13 +77,14 @@ class Account:
         advice = f"images are files that end in one of {' '.join(sorted(SUFFIXES))}."
         if self.useless and all(reason.startswith(SMALLER) for reason in self.useless):
             advice = "ask for a smaller size; `ganlib data prepare --enlarge` takes them too."
-        raise UserError(f"There is no usable image in {self.place}{self._skipped()}: {advice}")
+        raise UserError(f"There is no usable image in {self.place}{self.skipped()}: {advice}")
 
     def _changes(self) -> str:
         parts = (f"{n:,} {what}" for what, n in sorted(self.changed.items()))
         return f"; {', '.join(parts)}" if self.changed else ""
 
-    def _skipped(self) -> str:
+    def skipped(self) -> str:
+        """What was left out and why, as the end of a sentence."""
         if not self.useless:
             return ""
         parts = []
@@ -95,11 +100,22 @@ def decoded(
     classes: tuple[str, ...],
     account: Account,
     sizing: Sizing = CROPPED,
+    start: Callable[[Source], NDArray[Any]] | None = None,
 ) -> Iterator[Block]:
-    """The usable ones of `items` as blocks, in order; the account is closed at the end."""
+    """The usable ones of `items` as blocks, in order; the account is closed at the end. start:
+    decodes what the items' translations start from, if they have that.
+    """
 
-    def decode(item: Item) -> tuple[Pixels, list[str]] | Unusable:
-        return attempt(lambda: (_pixels(item.source), _changed(item.source)))
+    def decode(item: Item) -> tuple[Pixels, list[str], NDArray[Any] | None] | Unusable:
+        return attempt(lambda: (_pixels(item.source), _changed(item.source), _start(item.start)))
+
+    def _start(source: Source | None) -> NDArray[Any] | None:
+        if source is None or start is None:
+            return None
+        try:
+            return start(source)
+        except Unusable as error:
+            raise Unusable(f"with sources {error}") from error
 
     def _pixels(source: Source) -> Pixels:
         return pixels(source, shape[0], shape[1], sizing)
@@ -109,7 +125,7 @@ def decoded(
         return sizing.words((width, height), shape[1])
 
     for group, results in in_threads(decode, items, block_length(shape)):
-        arrays, labels = [], []
+        arrays, starts, labels = [], [], []
         for item, result in zip(group, results, strict=True):
             if isinstance(result, Unusable):
                 account.skip(item.name, str(result))
@@ -117,10 +133,15 @@ def decoded(
                 arrays.append(result[0])
                 account.changed.update(result[1])
                 labels.append(item.label)
+                starts += [] if result[2] is None else [result[2]]
         account.used += len(arrays)
         if arrays:
             y = [label for label in labels if label is not None]
-            yield Block(torch.from_numpy(np.stack(arrays)), torch.tensor(y) if y else None)
+            yield Block(
+                torch.from_numpy(np.stack(arrays)),
+                torch.tensor(y) if y else None,
+                torch.from_numpy(np.stack(starts)) if starts else None,
+            )
     account.close(shape, classes)
 
 

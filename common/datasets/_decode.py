@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,16 @@ from ganlib.common.crops import corners
 from ganlib.common.datasets._sizing import CROPPED, Sizing
 
 Pixels: TypeAlias = NDArray[np.uint8]
-Source: TypeAlias = Path | bytes
+
+
+class Half(NamedTuple):
+    """The left or the right half of an image, of which the other is something else."""
+
+    whole: Path | bytes
+    side: Literal["left", "right"]
+
+
+Source: TypeAlias = Path | bytes | Half
 
 SUFFIXES = frozenset(
     ".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
@@ -24,6 +33,8 @@ SUFFIXES = frozenset(
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 2**30 // 12  # 256 MiB of RGB, PIL's own limit against decompression bombs
 GREY = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
+MAPS = frozenset(("P", "L", "I", "I;16", "I;16L", "I;16B", "I;16N"))
+HIGHEST = 2**16 - 1
 SLENDER = 4
 SMALLER = "smaller than"
 
@@ -42,6 +53,11 @@ class Header(NamedTuple):
 
 def header(source: Source) -> Header:
     """The header of an image; Unusable if there is none or the image is too large."""
+    if isinstance(source, Half):  # without cutting the pixels
+        whole = header(source.whole)
+        if whole.width % 2:
+            raise Unusable("of an odd width")
+        return whole._replace(width=whole.width // 2)
     with _opened(source) as image:
         grey = image.mode in GREY or (image.mode == "P" and _grey_palette(image))
         return Header(*image.size, grey)
@@ -73,6 +89,31 @@ def crop(source: Source, channels: int, size: int, place: Tensor) -> Pixels:
         return _array(image.crop((left, top, left + size, top + size)))
 
 
+def ids(source: Source, size: int, sizing: Sizing = CROPPED) -> NDArray[np.int32]:
+    """A map of classes as int32 (2, size, size), the instances all 0; a number stays what it is.
+
+    Unusable if the file has colours that are no numbers of a palette, too.
+    """
+    with _opened(source) as image:
+        if image.mode not in MAPS:
+            raise Unusable("without numbers of classes")
+        if not sizing.enlarge and sizing.grows(image.size, size):
+            raise Unusable(smaller(size))
+        numbers = Image.fromarray(np.asarray(_upright(image)).astype(np.int32))
+        classes = np.asarray(_square(numbers, size, sizing, Image.Resampling.NEAREST))
+        if classes.min() < 0 or classes.max() > HIGHEST:
+            raise Unusable(f"with numbers outside 0..{HIGHEST}")
+        return np.stack([classes, np.zeros_like(classes)])
+
+
+def highest(source: Source) -> int:
+    """The highest number in a map of classes; Unusable as for ids()."""
+    with _opened(source) as image:
+        if image.mode not in MAPS:
+            raise Unusable("without numbers of classes")
+        return int(np.asarray(image).max())
+
+
 def smaller(size: int) -> str:
     """Why an image is Unusable for size x size pixels."""
     return f"{SMALLER} {size}x{size}"
@@ -90,6 +131,10 @@ def _array(image: Image.Image) -> Pixels:
 @contextmanager
 def _opened(source: Source) -> Iterator[Image.Image]:
     """The image, read as far as its header; every error of reading it becomes Unusable."""
+    if isinstance(source, Half):
+        with _opened(source.whole) as image:
+            yield _half(_upright(image), source.side)
+        return
     try:
         if (len(source) if isinstance(source, bytes) else source.stat().st_size) == 0:
             raise Unusable("empty")
@@ -102,6 +147,12 @@ def _opened(source: Source) -> Iterator[Image.Image]:
         raise
     except Exception as error:  # decoders of damaged files raise whatever comes up
         raise Unusable(_reason(error)) from error
+
+
+def _half(image: Image.Image, side: str) -> Image.Image:
+    middle = image.width // 2
+    left, right = (0, middle) if side == "left" else (middle, image.width)
+    return image.crop((left, 0, right, image.height))
 
 
 def _reason(error: Exception) -> str:
@@ -162,15 +213,20 @@ def _to_byte(values: NDArray[Any]) -> Pixels:
     return np.clip(values / scale, 0, 255).astype(np.uint8)
 
 
-def _square(image: Image.Image, size: int, sizing: Sizing) -> Image.Image:
-    """The image at size x size, bicubic and antialiased."""
+def _square(
+    image: Image.Image,
+    size: int,
+    sizing: Sizing,
+    by: Image.Resampling = Image.Resampling.BICUBIC,
+) -> Image.Image:
+    """The image at size x size, bicubic and antialiased unless it is to be resized otherwise."""
     if sizing.fit == "crop":
         # enlarging a line of a million pixels would take all memory
         longest = SLENDER * min(image.size)
         image = _middle(image, min(image.width, longest), min(image.height, longest))
     width, height = sizing.scaled(image.size, image.size, size)
     if (width, height) != image.size:
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
+        image = image.resize((width, height), by)
     return _middle(image, size, size)
 
 

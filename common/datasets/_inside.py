@@ -18,7 +18,7 @@ from ganlib.common.errors import UserError, one_line
 
 MAX_CHUNK = 4 * GIB  # bytes; to read one image, its whole chunk is decompressed
 MAX_LINKS = 16  # that are followed to one thing
-ADVICE = "`python -m ganlib data prepare SOURCE OUT.h5` writes a right one."
+ADVICE = "`python -m ganlib data prepare NAME OUT.h5` writes a right one."
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def require_memory(name: str, nbytes: int) -> None:
         raise UserError(
             f"'{name}' takes {nbytes / GIB:,.1f} GiB of memory and half of what is available is "
             f"{available / 2 / GIB:,.1f} GiB: write it to a file once with "
-            "`python -m ganlib data prepare SOURCE OUT.h5 --size N`, which needs little memory, "
+            "`python -m ganlib data prepare NAME OUT.h5 --size N`, which needs little memory, "
             "and use OUT.h5 as the data set."
         )
 

@@ -35,8 +35,8 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
 
 def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -> Stream:
     """The images of one split, decoded block by block."""
-    found = _look(root, split)
-    side = size or _common_side(found.headers)
+    found = look(root, split)
+    side = size or common_side(found.headers)
     shape = (found.channels, side, side)
     kept = all((h.width, h.height) == (side, side) for h in found.headers)
     return Stream(
@@ -57,7 +57,7 @@ def lazy(root: Path, split: str, crop: int) -> DataSet:
 
     Images that are smaller are left out, and the line on stderr says how many.
     """
-    found, items = _look(root, split), []
+    found, items = look(root, split), []
     for item, (width, height, _) in zip(found.items, found.headers, strict=True):
         if min(width, height) < crop:
             found.account.skip(item.name, smaller(crop))
@@ -78,7 +78,7 @@ def lazy(root: Path, split: str, crop: int) -> DataSet:
     )
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What there is of a split: usable files, with a header for each."""
 
     name: str
@@ -93,7 +93,8 @@ class _Found(NamedTuple):
         return 1 if all(header.grey for header in self.headers) else 3
 
 
-def _look(root: Path, split: str) -> _Found:
+def look(root: Path, split: str) -> Found:
+    """What there is of a split of the folder `root`; UserError if nothing of it is usable."""
     check_split(split)
     with reading(root):
         if not root.is_dir():
@@ -102,7 +103,7 @@ def _look(root: Path, split: str) -> _Found:
     classes = _shared_classes(root, folder)
     account = Account(name if split == "train" else f"{name} ({split})", folder)
     items = list(_items(folder, classes, account))
-    return _Found(name, folder, classes, account, *_inspect(items, account))
+    return Found(name, folder, classes, account, *inspect(items, account))
 
 
 def _split_folder(root: Path, split: str) -> Path:
@@ -153,7 +154,7 @@ def _items(folder: Path, classes: tuple[str, ...], account: Account) -> Iterator
             yield Item(str(place), path, labels[place.parts[0]] if classes else None)
 
 
-def _inspect(items: list[Item], account: Account) -> tuple[list[Item], list[Header]]:
+def inspect(items: list[Item], account: Account) -> tuple[list[Item], list[Header]]:
     """Those of `items` whose headers can be read, with the headers; UserError if there is none."""
 
     def look(item: Item) -> Header | Unusable:
@@ -175,7 +176,7 @@ def _inspect(items: list[Item], account: Account) -> tuple[list[Item], list[Head
     return usable, headers
 
 
-def _common_side(headers: list[Header]) -> int:
+def common_side(headers: list[Header]) -> int:
     """The side of the images if all are squares of one size, else DEFAULT_SIZE."""
     sizes = {(h.width, h.height) for h in headers}
     width, height = sizes.pop()

@@ -71,6 +71,12 @@ dataset = click.option(
     help="Of a generator that translates: the data set, folder or .h5 file to start from, its test "
     "images if there are any.  [default: the run's]",
 )
+source = click.option(
+    "--source",
+    metavar="SOURCE",
+    help="Of a generator that translates: what it starts from, as in training; own: what the data "
+    "set has itself.  [default: the run's]",
+)
 data_root = click.option(
     "--data-root",
     type=click.Path(path_type=Path),

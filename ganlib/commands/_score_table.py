@@ -41,6 +41,8 @@ def describe(origin: Origin, extractor: Extractor) -> str:
         words.append(f"BatchNorm's {origin.bn_mode} statistics")
         words.append(f"truncation {origin.truncation or 'none'}")
         words.append(f"seed {origin.seed}")
+    if origin.source is not None:
+        words.append(f"sources: {origin.source}")
     return ", ".join(words)
 
 

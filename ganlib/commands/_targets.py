@@ -122,9 +122,10 @@ def open_target(
     dataset: str | None = None,
     data_root: Path | None = None,
     weights: Weights | None = None,
+    source: str | None = None,
 ) -> Target:
-    """What lies at `path`; of a run's folder the newest snapshot, or best.pt. dataset, data_root:
-    where the images are that a translator starts from, by default its run's.
+    """What lies at `path`; of a run's folder the newest snapshot, or best.pt. dataset, data_root,
+    source: where the images are that a translator starts from, by default its run's.
     """
     with reading(path):
         folder, run = path.is_dir(), is_run(path)
@@ -146,7 +147,7 @@ def open_target(
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
     model = load(snapshot, device)
     if translates(model.updater):
-        give_sources(model.updater, model.settings, dataset, data_root)
+        give_sources(model.updater, model.settings, dataset, data_root, source)
     return samples(snapshot, model, n, seed, batch_size, truncation, statistics, weights)
 
 

@@ -38,6 +38,14 @@ root_option = click.option(
     metavar="DIR",
     help="Where the data set's files are; by default $GANLIB_DATA or ~/.cache/ganlib/data.",
 )
+source_option = click.option(
+    "--source",
+    metavar="SOURCE",
+    help="What translations start from: edges, grey, masked[:SEED] or low-resolution:FACTOR, made "
+    "of the images; of a folder, left or right (a half of each file), a folder of images of the "
+    "same names, or label-maps:FOLDER; or unpaired:NAME, another data set.  [default: what the "
+    "data set has itself]",
+)
 
 
 @click.group("data")
@@ -59,11 +67,12 @@ def list_command() -> None:
 @click.argument("name")
 @size_option
 @root_option
-def info(name: str, size: int | None, data_root: Path | None) -> None:
+@source_option
+def info(name: str, size: int | None, data_root: Path | None, source: str | None) -> None:
     """What is in the data set NAME, or in a folder of images or an .h5 file."""
-    train = open_dataset(name, data_root, "train", size)
+    train = open_dataset(name, data_root, "train", size, source=source)
     try:
-        test = open_dataset(name, data_root, "test", size)
+        test = open_dataset(name, data_root, "test", size, source=source)
     except NoSuchSplit:
         test = None
     click.echo(printable(train.name))
@@ -75,10 +84,11 @@ def info(name: str, size: int | None, data_root: Path | None) -> None:
 
 
 @command.command()
-@click.argument("source")
+@click.argument("name")
 @click.argument("out", type=click.Path(path_type=Path))
 @size_option
 @root_option
+@source_option
 @click.option(
     "--resolutions",
     metavar="4,8,...,N",
@@ -104,29 +114,29 @@ def info(name: str, size: int | None, data_root: Path | None) -> None:
 )
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 def prepare(
-    source: str,
+    name: str,
     out: Path,
     size: int | None,
     data_root: Path | None,
+    source: str | None,
     resolutions: str | None,
     fit: Fit,
     enlarge: bool,
     storage: Storage | None,
     force: bool,
 ) -> None:
-    """Write SOURCE, a data set's name or a path, to the HDF5 file OUT, however large it is.
+    """Write NAME, a data set's name or a path, to the HDF5 file OUT, however large it is.
 
     Images are cropped, resized and decoded once and for all; use OUT as --dataset afterwards.
     """
     _check_out(out, force)
     size, sides = _sizes(size, resolutions)
     sizing = Sizing(fit, enlarge or size is None)
-    train = open_stream(source, data_root, "train", size, sizing)
+    train = open_stream(name, data_root, "train", size, sizing, source)
     if train.shape == POINTS:
-        raise UserError(f"{source} holds points and no images: use it as --dataset as it is.")
-    chosen = write_streams(
-        out, train, _test_stream(source, data_root, size, sizing), storage, sides
-    )
+        raise UserError(f"{name} holds points and no images: use it as --dataset as it is.")
+    test = _test_stream(name, data_root, size, sizing, source)
+    chosen = write_streams(out, train, test, storage, sides)
     if "resized" in train.provenance:
         click.echo(printable(f"{train.name}: {train.provenance['resized']}"), err=True)
     how = REASONS[chosen] if storage is None else chosen
@@ -160,10 +170,10 @@ def _check_out(out: Path, force: bool) -> None:
 
 
 def _test_stream(
-    source: str, data_root: Path | None, size: int | None, sizing: Sizing
+    name: str, data_root: Path | None, size: int | None, sizing: Sizing, source: str | None
 ) -> Stream | None:
     try:
-        return open_stream(source, data_root, "test", size, sizing)
+        return open_stream(name, data_root, "test", size, sizing, source)
     except NoSuchSplit:
         return None
 

@@ -49,6 +49,7 @@ class Asked:
     channels_last: bool
     out: Path | None
     duplicates_picture: Path | None
+    source: str | None
     data_root: Path | None
     gpu: int | None
     device: str | None
@@ -151,6 +152,7 @@ class Asked:
     metavar="FILE",
     help="A .png of the samples nearest to training images, each above that image.",
 )
+@_common_options.source
 @_common_options.data_root
 @_common_options.device("the first one if there is one")
 @_common_options.plugin_dir
@@ -225,6 +227,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
         asked.dataset,
         asked.data_root,
         asked.weights,
+        asked.source,
     )
     evaluator = _evaluator(target, asked, device)
     for file in (asked.out, asked.duplicates_picture):
@@ -294,7 +297,15 @@ def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
     dataset = asked.dataset or run.get("dataset")
     with reading(asked.reference or str(dataset)):
         return make_evaluator(
-            dataset, root, size, name, _options(asked), device, asked.reference, crop
+            dataset,
+            root,
+            size,
+            name,
+            _options(asked),
+            device,
+            asked.reference,
+            crop,
+            asked.source or target.settings.get("source"),
         )
 
 
@@ -383,6 +394,7 @@ def _is_trial(target: "Target", asked: Asked) -> bool:
         or replace(_options(asked), weights=None) != Options()
         or asked.reference not in (None, "train", "test")
         or dataset_label(asked.dataset or data) != dataset_label(data)
+        or asked.source not in (None, run.get("source"))
         or asked.size not in (None, run.get("size"))
         or asked.crop not in (None, run.get("crop"))
     )

@@ -59,6 +59,7 @@ FRAMES = {".png": 10, ".gif": 30}
     "[default: interpolation.png or arithmetic.png]",
 )
 @_common_options.dataset
+@_common_options.source
 @_common_options.data_root
 @_common_options.device("the CPU")
 @_common_options.plugin_dir
@@ -74,6 +75,7 @@ def command(
     frames: int | None,
     out: Path | None,
     dataset: str | None,
+    source: str | None,
     data_root: Path | None,
     gpu: int | None,
     device: str | None,
@@ -116,7 +118,7 @@ def command(
             f"{snapshot} has no latents to walk between: it translates images, and `ganlib sample` "
             "shows what becomes of them."
         )
-    give_sources(model.updater, model.settings, dataset, data_root)
+    give_sources(model.updater, model.settings, dataset, data_root, source)
     told = _one(called(model, snapshot, [word])) if word is not None else None
     if terms:
         _write_sum(model, terms, seed, out, told)

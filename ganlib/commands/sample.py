@@ -53,6 +53,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @_common_options.truncation
 @_common_options.statistics
 @_common_options.dataset
+@_common_options.source
 @_common_options.data_root
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
 @_common_options.device("the CPU")
@@ -67,6 +68,7 @@ def command(
     truncation: float | None,
     statistics: str | None,
     dataset: str | None,
+    source: str | None,
     data_root: Path | None,
     batch_size: int,
     gpu: int | None,
@@ -99,7 +101,7 @@ def command(
     for folder in plugin_dir:
         add_plugins(folder)
     model = load(snapshot, place)
-    give_sources(model.updater, model.settings, dataset, data_root)
+    give_sources(model.updater, model.settings, dataset, data_root, source)
     if model.spec.native == POINTS and not _kind(out):
         raise UserError(
             f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."

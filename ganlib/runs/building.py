@@ -22,6 +22,11 @@ from ganlib.training.updater import Updater
 
 def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
     """The training set, and the test set if there is one and it is needed."""
+    if settings.run.source is not None and not _translates(settings):
+        raise UserError(
+            f"{settings.run.algorithm} starts from no images: leave --source out, or choose a "
+            "method that translates."
+        )
     with ranks.first_alone():  # it downloads what is to be downloaded
         data = _training_set(settings)
         return data, _test_set(settings) if settings.evaluates or _translates(settings) else None
@@ -65,10 +70,10 @@ def _workers(s: RunConfig) -> int:
 def _training_set(settings: Settings) -> DataSet:
     s = settings.run
     if settings.data is not None:
-        return brought_to(settings.data, s.size, s.crop)
+        return brought_to(settings.data, s.size, s.crop, s.source)
     if s.dataset == GIVEN:
         raise UserError("This run was trained on data given in Python: give them again, dataset=.")
-    return open_dataset(s.dataset, s.data_root, "train", s.size, s.crop)
+    return open_dataset(s.dataset, s.data_root, "train", s.size, s.crop, s.source)
 
 
 def _test_set(settings: Settings) -> DataSet | None:
@@ -76,7 +81,7 @@ def _test_set(settings: Settings) -> DataSet | None:
     if settings.data is not None:
         return None
     try:
-        return open_dataset(s.dataset, s.data_root, "test", s.size, s.crop)
+        return open_dataset(s.dataset, s.data_root, "test", s.size, s.crop, s.source)
     except NoSuchSplit:
         return None
 

@@ -201,7 +201,10 @@ def _read_environment(path: Path) -> dict[str, Any]:
 
 
 def _candidates(settings: Settings) -> Iterator[Path]:
-    base = ROOT / f"{settings.run.algorithm}_{dataset_label(settings.run.dataset)}"
+    base = (
+        ROOT
+        / f"{settings.run.algorithm}_{dataset_label(settings.run.dataset, settings.run.source)}"
+    )
     yield base / f"seed{settings.run.seed}"
     k = 2
     while True:

@@ -108,7 +108,7 @@ def train_grid(planned: Sequence[Settings], console: Console | None = None) -> l
 def find_finished(settings: Settings) -> Path | None:
     """A run below result with these settings and as long as these that has reached its end."""
     s = settings.run
-    place = folders.ROOT / f"{s.algorithm}_{dataset_label(s.dataset)}"
+    place = folders.ROOT / f"{s.algorithm}_{dataset_label(s.dataset, s.source)}"
     for path in sorted([place / f"seed{s.seed}", *place.glob(f"seed{s.seed}-*")]):
         if (path / "DONE").exists() and (path / "config.yaml").exists():
             old = {**settings.defaults(), **folders.read_settings(path)}

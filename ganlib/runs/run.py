@@ -143,8 +143,9 @@ def _start(settings: Settings, updater: Updater, out: Path, device: torch.device
     )
     verb = f"Continuing at iteration {updater.iteration}" if updater.iteration else "Training"
     shape = "x".join(map(str, updater.spec.image))
+    data = dataset_label(settings.run.dataset, settings.run.source)
     return (
-        f"{verb} {settings.run.algorithm} on {dataset_label(settings.run.dataset)} "
+        f"{verb} {settings.run.algorithm} on {data} "
         f"({len(updater.data.data):,} images, {shape} for the networks), {device}; "
         f"parameters: {counts}. Results: {out}"
     )

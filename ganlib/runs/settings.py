@@ -36,6 +36,7 @@ COLOUR = "colour"
 _TRAJECTORY = (
     "algorithm",
     "dataset",
+    "source",
     "size",
     "crop",
     "flip",

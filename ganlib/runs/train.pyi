@@ -19,6 +19,7 @@ def train(
     algorithm: str = ...,
     preset: str | None = ...,
     dataset: str | Path | Images | tuple[Images, Any] | Dataset[Any] | DataSet = ...,
+    source: str | None = ...,
     data_root: str | Path | None = ...,
     size: int | None = ...,
     crop: int | None = ...,

@@ -114,9 +114,10 @@ def load_export(
     device: str | None = None,
     dataset: str | Path | None = None,
     data_root: str | Path | None = None,
+    source: str | None = None,
 ) -> Model:
     """The model that an export holds: its samples are those of the snapshot it was made from.
-    dataset, data_root: see ganlib.load.
+    dataset, data_root, source: see ganlib.load.
 
     Raises UserError if the folder holds no export, a damaged one, or one that does not fit this
     library.
@@ -139,7 +140,7 @@ def load_export(
         raise UserError(f"{folder} does not fit this ganlib: {one_line(error)}.") from error
     if dataset is not None:
         root = None if data_root is None else Path(data_root)
-        give_sources(updater, card["settings"], str(dataset), root)
+        give_sources(updater, card["settings"], str(dataset), root, source)
     return Model(updater, card["settings"], folder, card["images_seen"])
 
 

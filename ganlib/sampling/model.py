@@ -155,12 +155,14 @@ def load(
     dataset: str | Path | None = None,
     data_root: str | Path | None = None,
     plugin_dir: str | Path | Sequence[str | Path] = (),
+    source: str | None = None,
 ) -> Model:
     """The model in a snapshot file (or the newest in a run's folder), on the CPU unless told
     otherwise.
 
     dataset: of a translator, where the images that it samples from are (test images, if there are
-    some), a name or a path; data_root: the folder with its files. plugin_dir: a folder, or
+    some), a name or a path; data_root: the folder with its files; source: what of them it starts
+    from, as --source says it, by default what its run did. plugin_dir: a folder, or
     several, of methods of your own.
 
     Raises UserError if the file is damaged, from another version, or of an algorithm that is not
@@ -188,7 +190,7 @@ def load(
     updater.iteration = state["iteration"]
     if dataset is not None:
         give_sources(
-            updater, settings, str(dataset), None if data_root is None else Path(data_root)
+            updater, settings, str(dataset), None if data_root is None else Path(data_root), source
         )
     return Model(updater, settings, path.parent.parent, state["positions"].get(""))
 

@@ -45,7 +45,13 @@ def evaluate(
         return score_points(updater.sample(n, seed, truncation=truncation), mixture, origin)
     else:
         evaluator = make_evaluator(
-            name, root, how[0], extractor or settings.get("extractor"), device=device, crop=how[1]
+            name,
+            root,
+            how[0],
+            extractor or settings.get("extractor"),
+            device=device,
+            crop=how[1],
+            source=settings.get("source"),
         )
     samples = samples_to_score(updater, n, seed, truncation=truncation, statistics=statistics)
     if metrics is None:

@@ -21,17 +21,23 @@ def give_sources(
     settings: Mapping[str, Any],
     dataset: str | None = None,
     data_root: Path | None = None,
+    source: str | None = None,
 ) -> None:
     """Let a translator sample: from the test images of `dataset`, a name or a path, or from its
-    training images where there are no others; by default of its run's own data set.
+    training images where there are no others; by default of its run's own data set. source: what of
+    it, see common/asked_source.py; by default as in its run.
 
     UserError for a data set that is missing or has no such sources, or is given to a generator that
     needs none.
     """
     if not translates(updater):
-        if dataset is not None:
-            raise UserError("This generator needs no images to start from: leave --dataset out.")
+        for option, value in (("--dataset", dataset), ("--source", source)):
+            if value is not None:
+                raise UserError(
+                    f"This generator needs no images to start from: leave {option} out."
+                )
         return
+    settings = {**settings, "source": source or settings.get("source")}
     if dataset is not None:
         updater.held_out = _loader(updater, _opened(dataset, data_root, settings))
         return
@@ -47,7 +53,7 @@ def give_sources(
 
 
 def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> DataSet:
-    how = settings.get("size"), settings.get("crop")
+    how = settings.get("size"), settings.get("crop"), settings.get("source")
     try:
         test = open_dataset(dataset, root, "test", *how)
         if test.source is not None:

@@ -38,18 +38,19 @@ def make_evaluator(
     device: torch.device | str = "cpu",
     reference: str | None = None,
     crop: int | None = None,
+    source: str | None = None,
 ) -> Evaluator:
     """An Evaluator of images like those of `dataset`, brought to `size` if that is given, and of
     these the middle, `crop` pixels square, if that is.
 
-    extractor: by default the data set's own. reference: see open_references.
+    extractor: by default the data set's own. reference, source: see open_references.
     """
     check_references(dataset, reference)
     name = extractor or default_extractor(dataset or reference or "")
     check_weights(name, options)
     # first, since it is quick and has more that can be missing
     network = make_extractor(name, device, options)
-    return Evaluator(network, open_references(dataset, data_root, size, reference, crop))
+    return Evaluator(network, open_references(dataset, data_root, size, reference, crop, source))
 
 
 def check_weights(extractor: str, options: Options | None) -> None:
@@ -87,29 +88,35 @@ def open_references(
     size: int | None = None,
     reference: str | None = None,
     crop: int | None = None,
+    source: str | None = None,
 ) -> dict[str, DataSet]:
     """Real images by split, with their labels if there are some: those of `dataset` that
     `reference` ("train", "test", None for all that there are) chooses, or those of the folder or
     .h5 file that it names. See check_references().
 
     Such a folder or file without a test split is called "reference": who knows that it is what was
-    trained on gives it as `dataset`.
+    trained on gives it as `dataset`. source: of translations to `dataset`, what they start from: of
+    files that hold both, the images are a part.
     """
     if reference is not None and reference not in SPLITS:
         found = _splits(reference, data_root, size, crop)
         return found if "test" in found else {"reference": found["train"]}
     assert dataset is not None
     if reference is None:
-        return _splits(dataset, data_root, size, crop)
-    return {reference: open_dataset(dataset, data_root, reference, size, crop)}
+        return _splits(dataset, data_root, size, crop, source)
+    return {reference: open_dataset(dataset, data_root, reference, size, crop, source)}
 
 
 def _splits(
-    dataset: str, data_root: Path | None, size: int | None, crop: int | None
+    dataset: str,
+    data_root: Path | None,
+    size: int | None,
+    crop: int | None,
+    source: str | None = None,
 ) -> dict[str, DataSet]:
-    found = {"train": open_dataset(dataset, data_root, "train", size, crop)}
+    found = {"train": open_dataset(dataset, data_root, "train", size, crop, source)}
     try:
-        found["test"] = open_dataset(dataset, data_root, "test", size, crop)
+        found["test"] = open_dataset(dataset, data_root, "test", size, crop, source)
     except NoSuchSplit:
         pass
     return found
@@ -121,7 +128,10 @@ def origin_of(
     """Where the images of updater.sample() with these arguments come from."""
     weights = "ema" if updater.average is not None else "raw"
     classes = updater.spec.classes if updater.config.condition == "labels" else ()
-    return Origin(weights, statistics or updater.config.statistics, truncation, seed, classes)
+    held_out = updater.held_out
+    source = None if held_out is None else held_out.data.provenance.get("sources")
+    bn_mode = statistics or updater.config.statistics
+    return Origin(weights, bn_mode, truncation, seed, classes, source)
 
 
 def samples_to_score(

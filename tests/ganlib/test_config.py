@@ -13,8 +13,8 @@ def test_every_setting_is_explained() -> None:
 def test_the_command_line_is_frozen() -> None:
     """A new setting of every run is a decision: it is added here too."""
     assert list(RunConfig.model_fields) == [
-        "algorithm", "preset", "dataset", "data_root", "size", "crop", "flip", "seed", "out", "gpu",
-        "device", "deterministic", "precision", "graph", "compile", "accumulate",
+        "algorithm", "preset", "dataset", "source", "data_root", "size", "crop", "flip", "seed",
+        "out", "gpu", "device", "deterministic", "precision", "graph", "compile", "accumulate",
         "workers", "checkpoint_blocks", "sync_bn", "init_from", "resume", "max_images", "max_hours",
         "display_interval", "sample_interval",
         "snapshot_interval", "evaluation_interval", "evaluation_images", "metrics", "extractor",

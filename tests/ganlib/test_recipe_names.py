@@ -9,7 +9,16 @@ from ganlib.evaluation.comparison.recipes import ELSEWHERE, NO_RECIPE
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 
-TELL_APART = {"crop", "flip", "init_from", "max_images", "precision", "accumulate", "sync_bn"}
+TELL_APART = {
+    "source",
+    "crop",
+    "flip",
+    "init_from",
+    "max_images",
+    "precision",
+    "accumulate",
+    "sync_bn",
+}
 
 OF_SAMPLING = {"statistics"}
 """An algorithm's settings on which its training does not depend."""

@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from small_methods import FOLDER
 from torch import Tensor
 
@@ -151,3 +153,45 @@ def test_a_label_maps_drawing_by_hand() -> None:
     classes = [[[1, 1, 0], [0, 0, 0]], [[0, 0, 0], [1, 1, 0]], [[0, 0, 1], [0, 0, 0]]]
     edges = [[0, 1, 1], [1, 1, 1]]
     assert torch.equal(drawn[0], torch.tensor([*classes, edges], dtype=torch.float32))
+
+
+def test_sources_that_are_made_of_the_images_train_and_sample() -> None:
+    more = {**SMALL, "algorithm": "superres", "source": "low-resolution:4", "max_iter": 2}
+    model = ganlib.train(dataset="fashion_mnist", **more)
+    assert model.spec.source == (1, 7, 7)
+    run = Path("result") / "superres_fashion_mnist_from_low-resolution_4" / "seed0"
+    drawn = ganlib.load(run, dataset="fashion_mnist").sample(2)
+    assert drawn.shape == (2, 1, 28, 28) and torch.equal(drawn, model.sample(2))
+    file = DataSet("file", torch.zeros(3, 1, 28, 28).byte(), source=torch.ones(3, 1, 7, 7).byte())
+    write_hdf5(Path("own.h5"), file)
+    made, own = (
+        ganlib.load(run, dataset="own.h5", source=source).updater.held_out
+        for source in (None, "own")
+    )
+    assert made is not None and not made.data.source[torch.arange(3)].any()
+    assert own is not None and own.data.source[torch.arange(3)].all()
+    given = torch.randint(256, (8, 3, 16, 16)).byte()
+    assert ganlib.train(dataset=given, **more).spec.source == (3, 4, 4)
+
+
+def test_methods_that_start_from_no_images_take_no_source() -> None:
+    with pytest.raises(UserError, match=r"^dcgan starts from no images: leave --source out"):
+        ganlib.train(**SMALL, algorithm="dcgan", source="edges", dataset="fashion_mnist")
+
+
+def test_files_that_belong_together_train_and_sample(tmp_path: Path) -> None:
+    """Maps of classes beside photographs, and two sets."""
+    random = np.random.default_rng(0)
+    for i in range(6):
+        numbers = np.kron(random.integers(0, 3, (4, 4)), np.ones((4, 4))).astype(np.uint8)
+        photo = np.stack([80 * numbers, 255 - numbers, numbers], 2)
+        for name, image in (("photos", photo), ("maps", numbers), ("others", photo[::-1])):
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(np.ascontiguousarray(image)).save(tmp_path / name / f"{i}.png")
+    for name, source, shape in (
+        ("labelmap", "label-maps:maps", (2, 16, 16)),
+        ("unpaired", "unpaired:others", (3, 16, 16)),
+    ):
+        model = ganlib.train(**SMALL, algorithm=name, dataset="photos", source=source, max_iter=2)
+        assert model.spec.source == shape
+        assert torch.equal(ganlib.load(model.out, dataset="photos").sample(2), model.sample(2))

@@ -351,3 +351,16 @@ def test_data_root(pets: Path, tmp_path: Path) -> None:
 def test_info_of_points() -> None:
     output = done("info", "grid25")
     assert "train: 50,000 points" in output and "25 classes" in output and "RGB" not in output
+
+
+def test_sources_are_described_and_written(pets: Path, tmp_path: Path) -> None:
+    source = ("--size", 8, "--source", "low-resolution:4")
+    said = done("info", pets, *source)
+    assert "  sources: a resolution 4 times lower, bicubic\n" in said
+    assert said.count("  each with a source image, 2x2, 3 channels\n") == 2
+    done("prepare", pets, tmp_path / "low.h5", *source)
+    assert read_hdf5(tmp_path / "low.h5", "test").source.shape == (2, 3, 2, 2)  # type: ignore[union-attr]
+    assert refused("prepare", pets, tmp_path / "no.h5", "--source", "low").startswith(
+        "There is no source 'low'. Did you mean"
+    )
+    assert not (tmp_path / "no.h5").exists()

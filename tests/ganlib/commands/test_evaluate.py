@@ -151,6 +151,11 @@ def test_a_translator_is_scored_on_its_data(score: Any, small_snapshot: Make) ->
     Path("data.h5").rename("moved.h5")
     there = score(path, "--metrics", "fid", "--dataset", "moved.h5", n=40)["FD-tiny40-train"]
     assert there.value == own.value
+    masked = score(path, "--metrics", "fid", "--dataset", "moved.h5", "--source", "masked", n=40)
+    assert masked["FD-tiny40-train"].value != own.value
+    assert differences(masked["FD-tiny40-train"].protocol, own.protocol) == [
+        "source: masked, a hole of half the sides by seed 0 against None"
+    ]
 
 
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:

@@ -139,6 +139,23 @@ def test_a_translator_starts_from_its_run_s_images_or_from_others(
     assert not Path("c.npz").exists()
 
 
+def test_a_translator_starts_from_what_is_made_of_the_images(
+    run: Run, small_snapshot: Make
+) -> None:
+    path, results = small_snapshot("dropped"), []
+    for source in ("own", "masked", "masked:1"):
+        assert run("sample", path, "-n", 5, "-o", "a.npz", "--source", source).exit_code == 0
+        results.append(Path("a.npz").read_bytes())
+    assert len(set(results)) == 3
+    run("sample", path, "-n", 5, "-o", "a.npz")
+    assert Path("a.npz").read_bytes() == results[0]
+
+
+def test_no_source_for_what_starts_from_none(run: Run, snapshot: Path) -> None:
+    error = run("sample", snapshot, "--source", "edges").exception
+    assert str(error) == "This generator needs no images to start from: leave --source out."
+
+
 def test_statistics(run: Run, snapshot: Path) -> None:
     model = ganlib.load(snapshot)
     for statistics in ("standing:2", "batch"):

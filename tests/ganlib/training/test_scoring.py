@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from rich.console import Console
 from scipy.stats import chisquare
 from torch import Tensor
@@ -207,3 +208,12 @@ def test_what_cifar10_needs_is_looked_for_and_not_downloaded(
 def _all(images: Any) -> Tensor:
     x: Tensor = images[torch.arange(len(images))]
     return x
+
+
+def test_of_files_that_hold_both_the_images_are_what_sources_leave(tmp_path: Path) -> None:
+    both = np.zeros((8, 16, 3), np.uint8)
+    both[:, 8:] = 200
+    Image.fromarray(both).save(tmp_path / "0.png")
+    for source, value in (("left", 200), ("right", 0)):
+        x = open_references(str(tmp_path), source=source)["train"].x[torch.tensor([0])]
+        assert x.shape == (1, 3, 8, 8) and (x == value).all()
