@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from ganlib import config
 from ganlib.common.losses import loss_dis_hinge, orthogonal_penalty
-from ganlib.sngan_projection import updater
+from ganlib.sagan import updater
 
 
 class Config(config.AlgorithmConfig):
@@ -68,11 +68,11 @@ class Updater(updater.Updater):
     config: Config
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """Adam for both, D's with a rate of its own."""
+        """SAGAN's, with an epsilon by the settings."""
         optimizers = super().optimizers()
-        for name, rate in (("gen", self.config.adam_alpha), ("dis", self.config.adam_alpha_dis)):
-            for group in optimizers[name].param_groups:
-                group.update(lr=rate, eps=self.config.adam_epsilon)
+        for optimizer in optimizers.values():
+            for group in optimizer.param_groups:
+                group["eps"] = self.config.adam_epsilon
         return optimizers
 
     def schedule(self, iteration: int) -> dict[str, float]:
@@ -95,14 +95,7 @@ class Updater(updater.Updater):
         return self.config.orthogonal * penalty
 
     def update_core(self) -> dict[str, Tensor]:
-        for _ in range(self.config.n_dis):
-            x_real, y = next(self.data)
-            n = len(x_real)
-            z, y_fake = self.hidden(n), self.uniform_labels(n)
-            loss_dis, d_real = self.loss_dis(x_real, y, self.fake(z, y_fake), y_fake)
-            self.step(dis=loss_dis)
-            self.saw_real(d_real)
-
+        loss_dis, n = self.train_dis()
         loss_gen = self.loss_gen(self.hidden(n), self.uniform_labels(n))
         if not self.config.orthogonal:
             self.step(gen=loss_gen)

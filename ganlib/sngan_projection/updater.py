@@ -64,6 +64,14 @@ class Updater(updater.Updater):
         return loss_gen_hinge(self.dis(self.gen(z, y_fake), y_fake))
 
     def update_core(self) -> dict[str, Tensor]:
+        loss_dis, n = self.train_dis()
+        n *= self.config.gen_batch_multiplier
+        loss_gen = self.loss_gen(self.hidden(n), self.uniform_labels(n))
+        self.step(gen=loss_gen)
+        return {"loss_dis": loss_dis, "loss_gen": loss_gen}
+
+    def train_dis(self) -> tuple[Tensor, int]:
+        """The discriminator's steps: the last one's loss, and of how many real images it is."""
         for _ in range(self.config.n_dis):
             x_real, y = next(self.data)
             n = len(x_real)
@@ -71,11 +79,7 @@ class Updater(updater.Updater):
             loss_dis, d_real = self.loss_dis(x_real, y, self.fake(z, y_fake), y_fake)
             self.step(dis=loss_dis)
             self.saw_real(d_real)
-
-        n *= self.config.gen_batch_multiplier
-        loss_gen = self.loss_gen(self.hidden(n), self.uniform_labels(n))
-        self.step(gen=loss_gen)
-        return {"loss_dis": loss_dis, "loss_gen": loss_gen}
+        return loss_dis, n
 
     def uniform_labels(self, n: int) -> Tensor:
         """n labels, int64 (n,), all classes alike whatever their part of the data, as the authors
