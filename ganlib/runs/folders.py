@@ -13,6 +13,7 @@ from ganlib.common.files import atomic, remove_torn
 from ganlib.common.fingerprint import changes
 from ganlib.common.paths import writing
 from ganlib.common.sources import dataset_label
+from ganlib.config import RunConfig
 from ganlib.runs import lock
 from ganlib.runs.settings import Settings, read_yaml
 from ganlib.training.snapshot import list_snapshots, newest_snapshot, peek_snapshot, snapshot_at
@@ -200,11 +201,13 @@ def _read_environment(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def place_of(run: RunConfig) -> Path:
+    """The folder of the runs of this method on these data, each in a folder of its seed."""
+    return ROOT / f"{run.algorithm}_{dataset_label(run.dataset, run.source)}"
+
+
 def _candidates(settings: Settings) -> Iterator[Path]:
-    base = (
-        ROOT
-        / f"{settings.run.algorithm}_{dataset_label(settings.run.dataset, settings.run.source)}"
-    )
+    base = place_of(settings.run)
     yield base / f"seed{settings.run.seed}"
     k = 2
     while True:

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from ganlib.common.console import say, stderr_console
 from ganlib.common.errors import StoppedError, UnusableError, UserError
-from ganlib.common.sources import dataset_label
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs import folders
@@ -108,7 +107,7 @@ def train_grid(planned: Sequence[Settings], console: Console | None = None) -> l
 def find_finished(settings: Settings) -> Path | None:
     """A run below result with these settings and as long as these that has reached its end."""
     s = settings.run
-    place = folders.ROOT / f"{s.algorithm}_{dataset_label(s.dataset, s.source)}"
+    place = folders.place_of(s)
     for path in sorted([place / f"seed{s.seed}", *place.glob(f"seed{s.seed}-*")]):
         if (path / "DONE").exists() and (path / "config.yaml").exists():
             old = {**settings.defaults(), **folders.read_settings(path)}
