@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlib.common.crops import Croppable
 from ganlib.common.datasets._memory import require_memory
-from ganlib.common.datasets._stream import Block, Stream, block_length
+from ganlib.common.datasets._stream import Block, Stream, block_length, with_pictures
 from ganlib.common.edges import edges
 from ganlib.common.errors import UserError
 from ganlib.common.grey import grey
@@ -122,14 +122,8 @@ def with_derived(data: DataSet, by: Derivation) -> DataSet:
     """`data` with such sources, in memory where the images are."""
     kind = DerivedCrops if isinstance(data.x, Croppable) else Derived
     lazy = kind(data.x, by, data.frames)
-    return replace(
-        data,
-        source=_all(lazy, data.name) if isinstance(data.x, Tensor) else lazy,
-        classes=() if data.source_kind == "ids" else data.classes,  # they were those of the ids
-        source_kind="image",
-        source_frames=data.frames,
-        provenance={**data.provenance, "sources": by.words},
-    )
+    source = _all(lazy, data.name) if isinstance(data.x, Tensor) else lazy
+    return with_pictures(data, source, data.frames, {"sources": by.words})
 
 
 def stream_derived(stream: Stream, by: Derivation) -> Stream:
@@ -142,16 +136,9 @@ def stream_derived(stream: Stream, by: Derivation) -> Stream:
             yield block._replace(source=by.of(block.x, index, stream.frames))
             start += len(block.x)
 
-    return replace(
-        stream,
-        blocks=blocks(),
-        classes=() if stream.source_kind == "ids" else stream.classes,
-        source=by.shape(stream.shape, stream.frames),
-        source_kind="image",
-        source_frames=stream.frames,
-        sources=None,
-        provenance={**stream.provenance, "sources": by.words},
-    )
+    shape = by.shape(stream.shape, stream.frames)
+    told = with_pictures(stream, shape, stream.frames, {"sources": by.words})
+    return replace(told, blocks=blocks(), sources=None)
 
 
 def _all(images: Derived, name: str) -> Tensor:

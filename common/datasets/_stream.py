@@ -1,9 +1,9 @@
 """A split of a source, block by block, so that it may be larger than memory."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -77,6 +77,21 @@ def check_split(split: str) -> None:
 def block_length(shape: Shape) -> int:
     """How many images of `shape` go into a block."""
     return max(1, min(256, BLOCK_BYTES // prod(shape)))
+
+
+T = TypeVar("T", DataSet, Stream)
+
+
+def with_pictures(of: T, source: Any, frames: int, provenance: Mapping[str, str]) -> T:
+    """`of` with pictures as its sources, of so many frames, and this beside its provenance."""
+    return replace(
+        of,
+        source=source,
+        classes=() if of.source_kind == "ids" else of.classes,  # they were those of the ids
+        source_kind="image",
+        source_frames=frames,
+        provenance={**of.provenance, **provenance},
+    )
 
 
 def as_stream(data: DataSet) -> Stream:

@@ -103,7 +103,7 @@ def look(root: Path, split: str) -> Found:
     classes = _shared_classes(root, folder)
     account = Account(name if split == "train" else f"{name} ({split})", folder)
     items = list(_items(folder, classes, account))
-    return Found(name, folder, classes, account, *inspect(items, account))
+    return Found(name, folder, classes, account, *_inspect(items, account))
 
 
 def _split_folder(root: Path, split: str) -> Path:
@@ -154,7 +154,7 @@ def _items(folder: Path, classes: tuple[str, ...], account: Account) -> Iterator
             yield Item(str(place), path, labels[place.parts[0]] if classes else None)
 
 
-def inspect(items: list[Item], account: Account) -> tuple[list[Item], list[Header]]:
+def _inspect(items: list[Item], account: Account) -> tuple[list[Item], list[Header]]:
     """Those of `items` whose headers can be read, with the headers; UserError if there is none."""
 
     def look(item: Item) -> Header | Unusable:
