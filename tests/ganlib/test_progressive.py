@@ -1,9 +1,5 @@
 """Progressive growing: sizes, fades, the schedule, and runs that stop anywhere in it."""
 
-import json
-import os
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +9,7 @@ import torch
 from parameters import count
 from peak import Peak
 from torch import Tensor
+from two_ranks import two_ranks
 
 import ganlib
 from ganlib.common.data import DataSpec
@@ -362,22 +359,7 @@ def test_captured_updates_follow_alpha() -> None:
 def test_two_ranks_stop_and_go_on(tmp_path: Path) -> None:
     """Bitwise, from the middle and the border of a fade, also in two passes; see the worker."""
     worker = Path(__file__).with_name("progressive_rank_worker.py")
-    command = [sys.executable, str(worker), str(tmp_path / "meeting")]
-    path = os.pathsep.join([str(worker.parents[1]), os.environ.get("PYTHONPATH", "")])
-    base = {**os.environ, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-    processes = [
-        subprocess.Popen(
-            command,
-            env={**base, "RANK": str(r), "LOCAL_RANK": str(r)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for r in range(2)
-    ]
-    (out, errors), (_, others) = (p.communicate(timeout=240) for p in processes)
-    assert [p.returncode for p in processes] == [0, 0], errors + others
-    results = json.loads(out.splitlines()[-1])
+    results = two_ranks(worker, tmp_path / "meeting")
     assert results.pop("stops") == [4, 6]
     alphas = results.pop("alphas")  # of two passes as of one
     assert alphas == 2 * [pytest.approx([1, 1, 1, 0, 1 / 3, 2 / 3, 1, 1])]

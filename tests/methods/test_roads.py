@@ -2,10 +2,6 @@
 library's labelled ones on two ranks.
 """
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from small_methods import NAMES
+from two_ranks import two_ranks
 
 from ganlib.contract.fixtures import small_updater
 from ganlib.evaluation import Evaluator
@@ -32,24 +29,8 @@ TWO_RANKS = [*NAMES, *(name for name in LABELLED if name not in NAMES)]
 @pytest.fixture(scope="module")
 def of_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What rank_worker.py prints."""
-    tests = Path(__file__).parents[1]
-    paths = os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])
-    base = {**os.environ, "PYTHONPATH": paths, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     meeting = tmp_path_factory.mktemp("ranks") / "meeting"
-    command = [sys.executable, str(Path(__file__).with_name("rank_worker.py")), str(meeting)]
-    processes = [
-        subprocess.Popen(
-            [*command, *TWO_RANKS],
-            env={**base, "RANK": str(r), "LOCAL_RANK": str(r)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for r in range(2)
-    ]
-    (out, errors), (_, others) = (p.communicate(timeout=240) for p in processes)
-    assert [p.returncode for p in processes] == [0, 0], errors + others
-    return dict(json.loads(out.splitlines()[-1]))
+    return two_ranks(Path(__file__).with_name("rank_worker.py"), meeting, *TWO_RANKS)
 
 
 @pytest.mark.parametrize("algorithm", TWO_RANKS)

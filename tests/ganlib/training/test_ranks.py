@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from two_ranks import two_ranks
 
 import ganlib
 from ganlib.common.errors import StoppedError, UserError
@@ -25,22 +26,8 @@ SMALL = ["--width=0.1", "--batch-size=8", "--display-interval=2", "--sample-inte
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     """What rank_worker.py prints, run as two ranks."""
-    base = {**os.environ, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    meeting = tmp_path_factory.mktemp("ranks") / "meeting"  # a port could be taken meanwhile
-    command = [sys.executable, str(Path(__file__).with_name("rank_worker.py")), str(meeting)]
-    processes = [
-        subprocess.Popen(
-            command,
-            env={**base, "RANK": str(r), "LOCAL_RANK": str(r)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for r in range(2)
-    ]
-    (out, errors), (_, others) = (p.communicate(timeout=240) for p in processes)
-    assert [p.returncode for p in processes] == [0, 0], errors + others
-    return dict(json.loads(out.splitlines()[-1]))
+    meeting = tmp_path_factory.mktemp("ranks") / "meeting"
+    return two_ranks(Path(__file__).with_name("rank_worker.py"), meeting)
 
 
 @pytest.mark.parametrize(

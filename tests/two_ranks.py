@@ -1,0 +1,30 @@
+"""A job of two processes on the CPU (gloo), and what it prints."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def two_ranks(worker: Path, meeting: Path, *arguments: str) -> dict[str, Any]:
+    """The JSON in the last line that rank 0 of the script `worker` prints.
+
+    meeting: a file that is not there yet, by which the ranks meet; a port could be taken meanwhile.
+    """
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    base = {**os.environ, "PYTHONPATH": paths, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(worker), str(meeting), *arguments],
+            env={**base, "RANK": str(r), "LOCAL_RANK": str(r)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for r in range(2)
+    ]
+    (out, errors), (_, others) = (p.communicate(timeout=240) for p in processes)
+    assert [p.returncode for p in processes] == [0, 0], errors + others
+    return dict(json.loads(out.splitlines()[-1]))
