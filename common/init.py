@@ -65,6 +65,13 @@ def init_orthogonal(module: nn.Module) -> None:
             nn.init.orthogonal_(layer.weight)
 
 
+def init_gains(module: nn.Module, std: float) -> None:
+    """Batch normalisation's gains N(1, std^2), where it has some: DCGAN's 0.02."""
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.affine:
+            nn.init.normal_(layer.weight, 1.0, std)
+
+
 def _fill(module: nn.Module, draw: Callable[[Weighted], object]) -> None:
     for layer in module.modules():
         if isinstance(layer, Weighted):

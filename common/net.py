@@ -64,6 +64,10 @@ class Generator(nn.Module):
 
     n_hidden: int
     latent: Latent
+    multiple = 0
+    """Of a translator: it takes sources whose sides are multiples of this; 0: those alone that are
+    as large as in training.
+    """
 
     def __init__(self, n_hidden: int, latent: Latent) -> None:
         super().__init__()

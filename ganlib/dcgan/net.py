@@ -5,7 +5,7 @@ from functools import partial
 from torch import nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_normal
+from ganlib.common.init import init_gains, init_normal
 from ganlib.common.mlp import mlp
 from ganlib.common.net import (
     Architectures,
@@ -74,7 +74,5 @@ build = Architectures(dcgan=dcgan, radford=radford, torch=torch_, quick=quick, m
 def init_radford(net: nn.Module) -> nn.Module:
     """`net` with weights N(0, 0.02^2), gains of batch normalisation N(1, 0.02^2), biases 0."""
     init_normal(net, 0.02)
-    for layer in net.modules():
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 1.0, 0.02)
+    init_gains(net, 0.02)
     return net

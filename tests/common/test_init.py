@@ -9,6 +9,7 @@ from scipy.stats import kstest, truncnorm
 from torch import Tensor, nn
 
 from ganlib.common.init import (
+    init_gains,
     init_glorot_uniform,
     init_he_uniform,
     init_lecun_normal,
@@ -89,3 +90,12 @@ def test_orthogonal_vectors_of_classes() -> None:
     embedding = nn.Embedding(5, 8)
     init_orthogonal(embedding)
     torch.testing.assert_close(embedding.weight @ embedding.weight.T, torch.eye(5))
+
+
+def test_gains_are_around_one_and_biases_stay() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(4000), nn.BatchNorm1d(2, affine=False))
+    init_gains(net, 0.02)
+    gains = net[1].weight.detach()
+    assert kstest(gains.numpy(), "norm", (1, 0.02)).pvalue > 0.01
+    assert not net[1].bias.any()
