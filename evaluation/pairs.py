@@ -18,11 +18,9 @@ from ganlib.common.spec import resize_pixels
 from ganlib.evaluation.moments import exact_device
 from ganlib.evaluation.origin import Origin
 from ganlib.evaluation.pixels import Measure
-from ganlib.evaluation.protocol import Plain, Protocol, Score
+from ganlib.evaluation.protocol import BESIDE, Plain, Protocol, Score
 from ganlib.evaluation.versions import FEATURES, package_versions, versions
 
-BESIDE = "beside"
-"""Of Score.more: what trivial translations reach, by their names."""
 MEAN = "mean image"
 AT_ONCE = 32
 MOST = 10_000

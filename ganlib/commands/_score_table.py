@@ -11,7 +11,7 @@ from ganlib.commands._terminal import table_console
 from ganlib.common.printable import printable
 from ganlib.evaluation import Origin, Score
 from ganlib.evaluation.features import Extractor
-from ganlib.evaluation.pairs import BESIDE
+from ganlib.evaluation.protocol import BESIDE
 
 NOTHING = "–"
 

@@ -443,8 +443,14 @@ def _is_trial(target: "Target", asked: Asked) -> bool:
 
 def _data(target: "Target", asked: Asked) -> dict[str, Any]:
     """The data that the images are like, for `compare`."""
-    size = target.settings.get("size") if asked.size is None else asked.size
-    return {"dataset": asked.dataset or target.settings.get("dataset"), "size": size}
+    run = target.settings
+    size = run.get("size") if asked.size is None else asked.size
+    source = asked.source or run.get("source")
+    return {
+        "dataset": asked.dataset or run.get("dataset"),
+        "size": size,
+        **({} if source is None else {"source": source}),
+    }
 
 
 def _self_test(asked: Asked) -> int:

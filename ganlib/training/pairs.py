@@ -13,7 +13,6 @@ from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.blocks import BLOCK, Batch, as_block
 from ganlib.evaluation.moments import exact_device
 from ganlib.evaluation.pairs import (
-    BESIDE,
     MEAN,
     Sums,
     Truths,
@@ -26,6 +25,7 @@ from ganlib.evaluation.pairs import (
     shows_as,
 )
 from ganlib.evaluation.pixels import Measure, l1, measures
+from ganlib.evaluation.protocol import BESIDE
 from ganlib.evaluation.references import Progress, pixel_digest
 from ganlib.training.updater import Updater
 
