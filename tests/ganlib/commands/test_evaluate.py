@@ -176,8 +176,12 @@ def test_translations_stand_beside_what_costs_nothing(
     perceived = score(path, "--metrics", "fid", "--lpips-weights", weights, n=6)
     assert 0 < perceived["LPIPS"].value < 2
     assert perceived["LPIPS"].protocol.extractor == "alexnet"
-    of_none = run("evaluate", small_snapshot("dcgan"), "--lpips-weights", weights)
-    assert "translates sources to which images belong: leave it out" in refused(of_none)
+
+
+def test_lpips_is_for_translations(run: Run, snapshot: Path, plugin_dir: Path) -> None:
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5)
+    error = refused(run("evaluate", snapshot, *options, "--lpips-weights", "alexnet.pth"))
+    assert error.endswith("translates sources to which images belong: leave it out.")
 
 
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:
