@@ -11,6 +11,8 @@ from torch import Tensor
 Shape = tuple[int, int, int]
 Size = tuple[int, int]
 SourceKind = Literal["image", "ids"]
+UNPAIRED = "unpaired"
+"""How the provenance of sources begins that belong to no image."""
 POINTS: Shape = (2, 1, 1)
 """The shape of points in the plane, which are images of one pixel: x and y are its channels."""
 
@@ -77,6 +79,13 @@ class DataSet:
         """(C, H, W) of one image."""
         _, channels, height, width = self.x.shape
         return channels, height, width
+
+    @property
+    def paired(self) -> bool:
+        """Whether source i belongs to image i."""
+        if self.source is None or len(self.source) != len(self.x):
+            return False
+        return not self.provenance.get("sources", "").startswith(UNPAIRED)
 
     def __len__(self) -> int:
         return len(self.x)

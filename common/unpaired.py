@@ -7,7 +7,7 @@ from itertools import zip_longest
 import torch
 
 from ganlib.common.datasets._stream import Block, Stream, with_pictures
-from ganlib.common.spec import DataSet
+from ganlib.common.spec import UNPAIRED, DataSet
 
 
 def with_unpaired(data: DataSet, other: DataSet) -> DataSet:
@@ -32,4 +32,4 @@ def stream_unpaired(stream: Stream, other: Stream) -> Stream:
 
 def _provenance(other: DataSet | Stream) -> dict[str, str]:
     theirs = {f"sources' {key}": value for key, value in other.provenance.items()}
-    return {**theirs, "sources": f"unpaired, {other.name}"}
+    return {**theirs, "sources": f"{UNPAIRED}, {other.name}"}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ganlib.evaluation.comparison.beside import beside_notes
 from ganlib.evaluation.comparison.choice import check_choice
 from ganlib.evaluation.comparison.columns import make_columns
 from ganlib.evaluation.comparison.entries import counted, first_score, one_per_seed
@@ -61,6 +62,7 @@ def _table(
         for run, scored in entries
         if run.external and scored and not scored.iteration
     ]
+    notes += beside_notes(entries, columns)
     missing = choice and not columns
     caption = "No run has such scores." if missing else _caption(best, first, columns, rows)
     return Table(dataset, columns, rows, caption, notes)

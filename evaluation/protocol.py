@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 Plain: TypeAlias = str | int | float | bool | None
 
+BESIDE = "beside"
+"""Of Score.more: what trivial translations reach, by their names."""
 RECORDED_ONLY = ("seed", "versions")
 """Fields that two comparable scores may differ in: which samples, on which machine."""
 

@@ -6,11 +6,10 @@ Run `python -m scripts.draw_wardrobe PICTURE.png` at the top of the checkout.
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 
-from ganlib.common.datasets._canvas import hsv
+from ganlib.common.id_colours import coloured
 from ganlib.common.pictures import save
 from ganlib.common.sources import open_dataset
 
@@ -26,17 +25,10 @@ def draw() -> Image.Image:
     rows = torch.arange(CANVASES)
     picture = Image.new("RGB", (CANVASES * (SIZE + GAP) - GAP, 3 * (SIZE + GAP) - GAP), "white")
     for k, (x, ids) in enumerate(zip(data.x[rows], data.source[rows], strict=True)):
-        images = (x.permute(1, 2, 0).numpy(), *(coloured(number.numpy()) for number in ids))
-        for i, image in enumerate(images):
-            picture.paste(Image.fromarray(image), (k * (SIZE + GAP), i * (SIZE + GAP)))
+        for i, image in enumerate((x, *map(coloured, ids))):
+            pixels = image.permute(1, 2, 0).contiguous().numpy()
+            picture.paste(Image.fromarray(pixels), (k * (SIZE + GAP), i * (SIZE + GAP)))
     return picture
-
-
-def coloured(ids: np.ndarray) -> np.ndarray:
-    """(H, W) numbers as colours (H, W, 3), 0 as dark grey."""
-    golden = 0.618  # so that neighbours in number differ in hue
-    colours = [hsv(golden * i % 1, 0.55, 0.95) for i in range(1, int(ids.max()) + 1)]
-    return np.array([(48, 48, 48), *colours]).round().astype(np.uint8)[ids]
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ def _joined(other: Run, runs: Sequence[Run]) -> Run:
     digests = _digests(other)
     near = [run for run in runs if digests & _digests(run)]
     if near:
-        own = {name: near[0].settings.get(name) for name in ("dataset", "size")}
+        own = {name: near[0].settings.get(name) for name in ("dataset", "size", "source")}
         other = replace(other, settings={**other.settings, **own})
     scores = {name: _alike(name, score, near) for name, score in evaluation.scores.items()}
     return replace(other, evaluations=[replace(evaluation, scores=scores)])
@@ -93,10 +93,11 @@ def _digests(run: Run) -> set[str]:
 
 
 def _settings(path: Path, content: dict[str, Any]) -> dict[str, Any]:
-    dataset, size = content.get("dataset"), content.get("size")
+    dataset, size, source = (content.get(name) for name in ("dataset", "size", "source"))
     return {
         "algorithm": path.name,
         "dataset": dataset if isinstance(dataset, str) else UNKNOWN,
         "size": size if is_count(size) else None,
+        "source": source if isinstance(source, str) else None,
         "target": str(content.get("target")),
     }

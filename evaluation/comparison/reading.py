@@ -14,6 +14,7 @@ from ganlib.common.lines import EACH, is_count, read_lines
 from ganlib.common.paths import reading
 from ganlib.evaluation.comparison.runs import MEASURED, Evaluation, Recorded, Run
 from ganlib.evaluation.comparison.values import is_number, is_plain
+from ganlib.evaluation.protocol import BESIDE
 
 _OURS = {"algorithm", "dataset"}
 LONGEST = 2**16
@@ -186,7 +187,12 @@ def recorded(given: Any) -> Recorded | None:
     real = more.get("real") if isinstance(more, dict) else None
     protocol = given.get("protocol") or {}
     return Recorded(
-        float(given["value"]), protocol, given["hash"], _by_class(more), _by_class(real)
+        float(given["value"]),
+        protocol,
+        given["hash"],
+        _by_class(more),
+        _by_class(real),
+        _beside(more),
     )
 
 
@@ -198,6 +204,12 @@ def _by_class(more: Any) -> dict[str, float]:
         for name, row in (rows.items() if isinstance(rows, dict) else ())
         if isinstance(row, dict) and is_number(row.get("value"))
     }
+
+
+def _beside(more: Any) -> dict[str, float]:
+    rows = more.get(BESIDE) if isinstance(more, dict) else None
+    values = rows.items() if isinstance(rows, dict) else ()
+    return {name: float(value) for name, value in values if is_number(value)}
 
 
 def _is_mapping(value: Any) -> bool:

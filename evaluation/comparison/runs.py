@@ -19,7 +19,7 @@ class Recorded:
     """A score as a file has it; two may share a column only if their hashes are equal.
 
     by_class: its value for each class, if it has some. real: the same of real images, in their
-    place.
+    place. beside: what trivial translations reach, by their names.
     """
 
     value: float
@@ -27,6 +27,7 @@ class Recorded:
     hash: str
     by_class: Mapping[str, float] = field(default_factory=dict)
     real: Mapping[str, float] = field(default_factory=dict)
+    beside: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,14 @@ class Run:
 
     @property
     def dataset(self) -> str:
-        """The data set, with the size that its images were brought to."""
-        size = self.settings.get("size")
-        return f"{self.settings['dataset']}" + (f" at {size} pixels" if size else "")
+        """The data set, with the size that its images were brought to and what translations to them
+        start from.
+        """
+        size, source = self.settings.get("size"), self.settings.get("source")
+        words = [str(self.settings["dataset"])]
+        words += [f"at {size} pixels"] if size else []
+        words += [f"from {source}"] if source else []
+        return " ".join(words)
 
     @property
     def iteration(self) -> int:

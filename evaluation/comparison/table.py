@@ -9,11 +9,11 @@ from ganlib.evaluation.comparison.runs import Evaluation, Run
 
 _BETTER = {
     "lower": re.compile(
-        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl)(?![a-z])", re.IGNORECASE
+        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl|l1|lpips)(?![a-z])", re.IGNORECASE
     ),
     "higher": re.compile(
-        r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|modes|high_quality)"
-        r"(?![a-z])",
+        r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|modes|high_quality"
+        r"|psnr|ssim|diversity)(?![a-z])",
         re.IGNORECASE,
     ),
 }

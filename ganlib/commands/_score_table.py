@@ -1,6 +1,6 @@
 """Scores as a table to print."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -11,6 +11,7 @@ from ganlib.commands._terminal import table_console
 from ganlib.common.printable import printable
 from ganlib.evaluation import Origin, Score
 from ganlib.evaluation.features import Extractor
+from ganlib.evaluation.protocol import BESIDE
 
 NOTHING = "–"
 
@@ -18,14 +19,18 @@ NOTHING = "–"
 def show(
     scores: Mapping[str, Score], title: str, caption: str, console: Console | None = None
 ) -> None:
-    """Print a row per score: its value, of how many images, against which, under which protocol."""
+    """Print a row per score: its value, beside it those of trivial translations, if it has some, of
+    how many images, against which, under which protocol.
+    """
     # not the table's own title, which is folded to the table's width
     heading = Text(printable(title), style="bold")
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("score", "value", "n", "reference", "protocol"):
-        table.add_column(name, justify="right" if name in ("value", "n") else "left")
+    beside = list(dict.fromkeys(key for s in scores.values() for key in s.more.get(BESIDE, {})))
+    left = ("score", "reference", "protocol")
+    for name in ("score", "value", *beside, "n", "reference", "protocol"):
+        table.add_column(name, justify="left" if name in left else "right")
     for score in scores.values():
-        table.add_row(*(Text(printable(cell)) for cell in _cells(score)))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(score, beside)))
     console = table_console(table, console)
     console.print(heading, soft_wrap=True)
     console.print(table)
@@ -46,15 +51,16 @@ def describe(origin: Origin, extractor: Extractor) -> str:
     return ", ".join(words)
 
 
-def _cells(score: Score) -> tuple[str, ...]:
+def _cells(score: Score, beside: Sequence[str]) -> tuple[str, ...]:
     protocol = score.protocol
     spread = "" if score.std is None else f" ± {score.std:.2g}"
     against = NOTHING
     if protocol.n_reference is not None:
         against = f"{protocol.reference} ({protocol.n_reference:,})"
-    beside = score.more.get("real")
-    if beside is not None:
-        spread += f" (real images {beside['value']:.4g})"
+    real, trivial = score.more.get("real"), score.more.get(BESIDE, {})
+    if real is not None:
+        spread += f" (real images {real['value']:.4g})"
+    others = [f"{trivial[name]:.4g}" if name in trivial else NOTHING for name in beside]
     mark = " rank_deficient" if protocol.rank_deficient else ""
     value = f"{score.value:.4g}{spread}"
-    return score.name, value, f"{protocol.n_generated:,}", against, protocol.hash + mark
+    return score.name, value, *others, f"{protocol.n_generated:,}", against, protocol.hash + mark

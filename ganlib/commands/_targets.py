@@ -19,8 +19,10 @@ from ganlib.evaluation.images import ARRAYS, open_images
 from ganlib.sampling.model import Model, load
 from ganlib.sampling.sources import give_sources, translates
 from ganlib.training.memory import require
+from ganlib.training.pairs import scored
 from ganlib.training.scoring import origin_of, samples_to_score
 from ganlib.training.snapshot import list_snapshots, newest_snapshot
+from ganlib.training.updater import Updater
 
 Weights = Literal["ema", "raw"]
 KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
@@ -33,7 +35,8 @@ class Target:
     path: of the file or folder. batches(): all images from the first one, NCHW, uint8 or float in
     [-1, 1], with their labels if they were asked for any. pick(numbers): the images with these
     numbers, in that order. own: the origin of the images that the run itself scores. settings: of
-    the run, {} if there was none. iteration, images: how far training had come.
+    the run, {} if there was none. iteration, images: how far training had come. updater: of
+    samples, what makes them.
     """
 
     path: Path
@@ -44,6 +47,7 @@ class Target:
     settings: Mapping[str, Any] = field(default_factory=dict)
     iteration: int | None = None
     images: int | None = None
+    updater: Updater | None = None
 
 
 def samples(
@@ -56,8 +60,8 @@ def samples(
     statistics: str | None = None,
     weights: Weights | None = None,
 ) -> Target:
-    """n samples of a generator; UserError if they are points, which no extractor takes, and for
-    weights that it has not.
+    """n samples of a generator, of a translator one for each held-out source at most; UserError if
+    they are points, which no extractor takes, and for weights that it has not.
     """
     updater = model.updater
     own = origin_of(updater, model.settings.get("seed", 0))
@@ -74,15 +78,17 @@ def samples(
         )
 
     series = updater.series(seed, truncation, statistics=statistics)
+    most = scored(updater, n)
     return Target(
         path,
-        lambda: samples_to_score(updater, n, seed, batch_size, truncation, statistics),
+        lambda: samples_to_score(updater, most, seed, batch_size, truncation, statistics),
         series.images,
         origin_of(updater, seed, truncation, statistics),
         own,
         model.settings,
         updater.iteration,
         model.images,
+        updater,
     )
 
 

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ganlib.evaluation import Evaluation, Evaluator
     from ganlib.evaluation.features import Options, Precision
     from ganlib.evaluation.real import Given
+    from ganlib.training.pairs import PairScores
 
 RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0), "0,255": (0.0, 255.0)}
 
@@ -49,6 +50,7 @@ class Asked:
     channels_last: bool
     out: Path | None
     duplicates_picture: Path | None
+    lpips_weights: Path | None
     source: str | None
     data_root: Path | None
     gpu: int | None
@@ -152,6 +154,13 @@ class Asked:
     metavar="FILE",
     help="A .png of the samples nearest to training images, each above that image.",
 )
+@click.option(
+    "--lpips-weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="torchvision's weights of AlexNet (alexnet-owt-7be5be79.pth): compare translations by "
+    "LPIPS too.",
+)
 @_common_options.source
 @_common_options.data_root
 @_common_options.device("the first one if there is one")
@@ -168,6 +177,11 @@ def command(target: Path | None, self_test: bool, **options: Any) -> None:
     What is scored otherwise than the run scores itself while it trains (fewer images, another seed,
     truncation, other statistics, weights, features or real images) joins the run's trials.jsonl
     instead, for `compare --trials`.
+
+    A generator that translates starts from held-out sources, each once at most. Where images belong
+    to them it is compared with those: L1 (of levels 0 to 255), PSNR, SSIM, of enlarged images in
+    luma too, and diversity, the L1 between outputs for one source. Beside them stands what the
+    source itself (bicubic, where it is smaller) and the mean training image reach.
 
     Every score is stored with its protocol; only scores with the same hash can be compared.
     """
@@ -234,7 +248,10 @@ def _evaluate(path: Path, asked: Asked) -> None:
         if file is not None:
             with output(file):  # a wrong place shows before the work is done
                 pass
+    pairs = _pairs(target, evaluator, asked, device)
     given, images = _begun(target, evaluator)
+    if pairs is not None:
+        images = pairs.watch(images, asked.seed)
     metrics = wanted or _sensible(given, asked)
     check_needs(find_metrics(metrics), given)
     with _told_warnings(), progress_bar(stderr_console()) as progress:
@@ -242,6 +259,13 @@ def _evaluate(path: Path, asked: Asked) -> None:
         result = evaluator(
             images, metrics, asked.n, target.origin, progress, value_range=(-1.0, 1.0)
         )
+        if pairs is not None:
+            found = result.scores
+            if "fid" in metrics:
+                more = (evaluator, target.origin, asked.seed, progress)
+                found = pairs.with_distances(found, *more)
+            own = pairs.scores(target.origin, asked.seed, images)
+            result = replace(result, scores={**found, **own})
     if not result.scores:
         name = evaluator.extractor.name
         raise UserError(
@@ -307,6 +331,25 @@ def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
             crop,
             asked.source or target.settings.get("source"),
         )
+
+
+def _pairs(
+    target: "Target", evaluator: "Evaluator", asked: Asked, device: str
+) -> "PairScores | None":
+    """What compares translations with the images that belong to their sources, if there are any."""
+    from ganlib.evaluation.perceptual import lpips
+    from ganlib.training.pairs import PairScores, has_pairs
+
+    updater, file = target.updater, asked.lpips_weights
+    if updater is None or not has_pairs(updater):
+        if file is not None:
+            raise UserError(
+                "--lpips-weights is for a generator that translates sources to which images "
+                "belong: leave it out."
+            )
+        return None
+    measure = None if file is None else lpips(file, device)
+    return PairScores(updater, evaluator.images[evaluator.main], measure)
 
 
 def _options(asked: Asked) -> "Options":
@@ -377,8 +420,6 @@ def _write(
 
 def _is_trial(target: "Target", asked: Asked) -> bool:
     """Whether this is not how the run scores itself, so that the scores are none of its own."""
-    from dataclasses import replace
-
     from ganlib.common.sources import dataset_label
     from ganlib.config import RunConfig
     from ganlib.evaluation.features import Options, default_extractor
@@ -402,8 +443,14 @@ def _is_trial(target: "Target", asked: Asked) -> bool:
 
 def _data(target: "Target", asked: Asked) -> dict[str, Any]:
     """The data that the images are like, for `compare`."""
-    size = target.settings.get("size") if asked.size is None else asked.size
-    return {"dataset": asked.dataset or target.settings.get("dataset"), "size": size}
+    run = target.settings
+    size = run.get("size") if asked.size is None else asked.size
+    source = asked.source or run.get("source")
+    return {
+        "dataset": asked.dataset or run.get("dataset"),
+        "size": size,
+        **({} if source is None else {"source": source}),
+    }
 
 
 def _self_test(asked: Asked) -> int:

@@ -11,6 +11,7 @@ import click
 from ganlib.commands import _common_options
 from ganlib.commands._classes import NAMES, called
 from ganlib.commands._outputs import check_file, output
+from ganlib.common.console import stderr_console
 from ganlib.common.errors import UserError
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
     "-n",
     "n",
     type=int,
-    help=f"How many images.  [default: {N}, in a grid by class 8 of each]",
+    help=f"How many images.  [default: {N}, in a grid by class 8 of each, of translations 24]",
 )
 @click.option(
     "--class",
@@ -78,8 +79,9 @@ def command(
     """Draw images from a trained generator.
 
     SNAPSHOT is a snapshot file, or a run's folder for its newest one. A grid of a generator of
-    classes has a row for each, with its name. An .npz holds `images`, uint8 (n, H, W, C), and of
-    such a generator `labels`.
+    classes has a row for each, with its name; one of a generator that translates shows held-out
+    sources, what is made of them, and the truth where there is one. An .npz holds `images`, uint8
+    (n, H, W, C), and of a generator of classes `labels`.
     """
     _check_numbers(N if n is None else n, batch_size, truncation)
     _check_out(out, force)
@@ -91,12 +93,14 @@ def command(
     from ganlib.common.class_grid import class_grid
     from ganlib.common.data import POINTS
     from ganlib.common.pictures import save
+    from ganlib.common.translation_grid import translation_grid
     from ganlib.registry import add_plugins
     from ganlib.sampling.image_files import write_array, write_folder, write_grid
     from ganlib.sampling.model import load
     from ganlib.sampling.sources import give_sources
     from ganlib.training.class_rows import EACH, class_rows, shown_classes
     from ganlib.training.memory import require
+    from ganlib.training.translations import SHOWN, shows_translations, translations
 
     for folder in plugin_dir:
         add_plugins(folder)
@@ -110,7 +114,8 @@ def command(
     shown = shown_classes(model.updater)
     rows = (classes or shown) if shown and _kind(out) == ".png" else []
     if n is None:
-        n = EACH * len(rows) if rows else N
+        pairs = shows_translations(model.updater) and _kind(out) == ".png"
+        n = EACH * len(rows) if rows else SHOWN if pairs else N
         _check_grid(out, n)
     kept = n if _kind(out) else min(n, batch_size)
     require(
@@ -127,6 +132,10 @@ def command(
                 series = model.updater.series(seed, truncation, statistics=statistics)
                 drawn = _watched(class_rows(series, rows, n), n, lambda row: len(row[1]))
                 save(class_grid(drawn), out)
+            case ".png" if shows_translations(model.updater):
+                with stderr_console().status("translating"):
+                    found = translations(model.updater, seed, n, truncation, statistics)
+                save(translation_grid(found), out)
             case ".png":
                 write_grid(batches, n, out, model.spec.frames)
             case ".npz":

@@ -53,7 +53,9 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
     torch.manual_seed(mix(s.seed, "weights"))
     updater = assemble(algorithm, settings.algorithm, loader, spec, device)
     if _translates(settings):
-        updater.held_out = loader.over(data if test is None or test.source is None else test)
+        updater.held_out = loader.over(data)
+        if test is not None and test.source is not None:
+            updater.held_out, updater.held_out_split = loader.over(test), "test"
     return updater
 
 

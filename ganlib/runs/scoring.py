@@ -19,6 +19,7 @@ from ganlib.runs.settings import Settings
 from ganlib.training import ranks
 from ganlib.training.extensions.named_score import NamedScore
 from ganlib.training.extensions.snapshot import parse
+from ganlib.training.pairs import PairScores, has_pairs, scored
 from ganlib.training.scoring import check_weights
 from ganlib.training.trainer import every
 from ganlib.training.updater import Updater
@@ -62,6 +63,15 @@ def make_evaluator(
     return evaluator
 
 
+def make_pairs(settings: Settings, updater: Updater) -> PairScores | None:
+    """What scores this run's translations by the images that belong to held-out sources; None where
+    there are none, or the run is not evaluated.
+    """
+    if not settings.evaluates or not has_pairs(updater):
+        return None
+    return PairScores(updater, updater.data.data.x)
+
+
 def metrics_of(settings: Settings, evaluator: Evaluator | None) -> list[str]:
     """What this run's evaluations score: what it asks for, or of a method that is told labels by
     default what its classes and extractor allow of "intra" and "class_accuracy", too.
@@ -84,17 +94,17 @@ def _asked_for_scores(settings: Settings) -> bool:
     return any(flat[name] != defaults[name] for name in names)
 
 
-def best_by(settings: Settings, evaluator: Evaluator | None) -> str | None:
+def best_by(settings: Settings, updater: Updater, evaluator: Evaluator | None) -> str | None:
     """The score that marks the best snapshot: the one asked for, else the Frechet distance."""
     s = settings.run
     if s.best_by is not None or evaluator is None or "fid" not in settings.metrics:
         return s.best_by
-    n = label(s.evaluation_images)
+    n = label(scored(updater, s.evaluation_images))
     return f"min:{evaluator.extractor.score_name}{n}-train"
 
 
 def named_score(
-    settings: Settings, updater: Updater, evaluator: Evaluator | None
+    settings: Settings, updater: Updater, evaluator: Evaluator | None, pairs: PairScores | None
 ) -> list[NamedScore]:
     """What sees that the run has the score of best_by, if one is asked for; UserError for one that
     no evaluation will give. What extensions of one's own observe may come at any time.
@@ -103,7 +113,7 @@ def named_score(
     if s.best_by is None or s.extension or settings.extensions:
         return []
     _, name = parse(s.best_by)
-    known = _known_names(settings, updater, evaluator)
+    known = _known_names(settings, updater, evaluator, pairs)
     own = settings.evaluates and type(updater).scores is not Updater.scores
     more = own or (evaluator is not None and not set(settings.metrics) <= set(OWN))
     if name not in known and not more and Column(name, "", {}).better:
@@ -112,13 +122,17 @@ def named_score(
     return [NamedScore(every(s.evaluation_interval if more else 1), name, known)]
 
 
-def _known_names(settings: Settings, updater: Updater, evaluator: Evaluator | None) -> list[str]:
+def _known_names(
+    settings: Settings, updater: Updater, evaluator: Evaluator | None, pairs: PairScores | None
+) -> list[str]:
     """The scores that evaluations are known to give."""
     if not settings.evaluates:
         return []
     if updater.data.data.mixture is not None:
         return list(SCORES)
+    own = [] if pairs is None else pairs.names
     if evaluator is None:
-        return []
-    n, metrics = settings.run.evaluation_images, metrics_of(settings, evaluator)
-    return score_names(evaluator.extractor, evaluator.images, evaluator.main, n, metrics)
+        return own
+    n, metrics = scored(updater, settings.run.evaluation_images), metrics_of(settings, evaluator)
+    e = evaluator
+    return [*score_names(e.extractor, e.images, e.main, n, metrics), *own]

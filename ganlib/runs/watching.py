@@ -9,7 +9,7 @@ from rich.console import Console
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.registry import algorithms, extensions
-from ganlib.runs.scoring import best_by, make_evaluator, metrics_of, named_score
+from ganlib.runs.scoring import best_by, make_evaluator, make_pairs, metrics_of, named_score
 from ganlib.runs.settings import Settings
 from ganlib.training import ranks
 from ganlib.training.extensions.announce import Announce
@@ -44,6 +44,7 @@ def list_extensions(
     s, flat, data = settings.run, settings.flat(), updater.data.data
     interval = min(s.display_interval, updater.length())
     evaluator = make_evaluator(settings, data, test, device, console)
+    pairs = make_pairs(settings, updater)
     shared: list[Extension] = [
         FiniteGuard(every(interval)),
         Evaluate(
@@ -55,6 +56,7 @@ def list_extensions(
             s.evaluation_images,
             s.seed,
             at_end=settings.evaluates,
+            pairs=pairs,
         ),
     ]
     if ranks.rank() > 0:
@@ -67,14 +69,14 @@ def list_extensions(
         LogReport(interval),
         Announce(console, _hint(settings, device)),
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
-        *named_score(settings, updater, evaluator),
+        *named_score(settings, updater, evaluator, pairs),
         Notebook() if in_notebook() else ProgressBar(console),
         Snapshot(
             every(s.snapshot_interval),
             flat,
             print_of_data,
             s.keep_snapshots,
-            best_by(settings, evaluator),
+            best_by(settings, updater, evaluator),
         ),
     ]
     if s.tensorboard:

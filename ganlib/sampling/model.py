@@ -13,6 +13,7 @@ from ganlib.common.classes import class_names, find_class
 from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import apart, grid, scatter
+from ganlib.common.translation_grid import translation_grid
 from ganlib.config import RunConfig
 from ganlib.evaluation import Score
 from ganlib.registry import add_plugins, algorithms
@@ -23,6 +24,7 @@ from ganlib.training import assembly, devices
 from ganlib.training.asked import Asked
 from ganlib.training.class_rows import class_rows, shown_classes
 from ganlib.training.snapshot import read_snapshot, snapshot_at
+from ganlib.training.translations import SHOWN, shows_translations, translations
 from ganlib.training.updater import Updater
 
 
@@ -79,7 +81,9 @@ class Model:
 
         Of a generator that is told classes each class (of y, a class or a list of them, else the
         first 16) has a row with an equal share of n, by default 8, and its name; in a column all
-        have the same latents. A tensor y shows n images as sample() gives them.
+        have the same latents. Of a generator that translates, n held-out sources (by default 24)
+        are shown beside what is made of them and the truth. A tensor y shows n images as sample()
+        gives them.
         """
         if self.spec.native == POINTS:
             return scatter(self.sample(max(n or 0, 1000), seed, truncation=truncation, y=y))
@@ -89,6 +93,8 @@ class Model:
                 words, names = [y] if isinstance(y, int | str) else y, class_names(self.spec)
                 classes = [find_class(word, names) for word in words]
             return class_grid(class_rows(self.updater.series(seed, truncation), classes, n))
+        if shows_translations(self.updater) and y is None:
+            return translation_grid(translations(self.updater, seed, n or SHOWN, truncation))
         samples = self.sample(64 if n is None else n, seed, truncation=truncation, y=y)
         return grid(apart(samples, self.spec.frames))
 

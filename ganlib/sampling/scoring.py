@@ -13,6 +13,7 @@ from ganlib.evaluation.features import default_extractor, make_extractor
 from ganlib.evaluation.metric import default_metrics, find_metrics
 from ganlib.evaluation.modes import score_points
 from ganlib.evaluation.real import TO_COME
+from ganlib.training.pairs import PairScores, has_pairs, scored
 from ganlib.training.scoring import make_evaluator, origin_of, progress_bar, samples_to_score
 from ganlib.training.updater import Updater
 
@@ -53,9 +54,18 @@ def evaluate(
             crop=how[1],
             source=settings.get("source"),
         )
-    samples = samples_to_score(updater, n, seed, truncation=truncation, statistics=statistics)
+    pairs = PairScores(updater, evaluator.images[evaluator.main]) if has_pairs(updater) else None
+    n = scored(updater, n)
+    samples = samples_to_score(
+        updater, n, seed, truncation=truncation, statistics=statistics, pairs=pairs
+    )
     if metrics is None:
         labels = TO_COME if updater.config.condition == "labels" else None
         metrics = default_metrics(evaluator.given(origin, labels))
     with progress_bar(stderr_console()) as progress:
-        return evaluator(samples, metrics, n, origin, progress).scores
+        scores = evaluator(samples, metrics, n, origin, progress).scores
+        if pairs is None:
+            return scores
+        if "fid" in metrics:
+            scores = pairs.with_distances(scores, evaluator, origin, seed, progress)
+        return {**scores, **pairs.scores(origin, seed, samples)}

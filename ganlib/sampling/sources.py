@@ -39,31 +39,32 @@ def give_sources(
         return
     settings = {**settings, "source": source or settings.get("source")}
     if dataset is not None:
-        updater.held_out = _loader(updater, _opened(dataset, data_root, settings))
+        _hold_out(updater, *_opened(dataset, data_root, settings))
         return
     own = Path(settings["data_root"]) if settings.get("data_root") else None
     try:
-        data = _opened(settings["dataset"], data_root or own, settings)
+        split, data = _opened(settings["dataset"], data_root or own, settings)
     except (UserError, KeyError) as error:
         raise UserError(
             f"This generator translates images, and its run's cannot be opened ({error}): give "
             "--dataset."
         ) from None
-    updater.held_out = _loader(updater, data)
+    _hold_out(updater, split, data)
 
 
-def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> DataSet:
+def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> tuple[str, DataSet]:
+    """The split that is taken, and the data."""
     how = settings.get("size"), settings.get("crop"), settings.get("source")
     try:
         test = open_dataset(dataset, root, "test", *how)
         if test.source is not None:
-            return test
+            return "test", test
     except NoSuchSplit:
         pass
-    return open_dataset(dataset, root, "train", *how)
+    return "train", open_dataset(dataset, root, "train", *how)
 
 
-def _loader(updater: Updater, data: DataSet) -> Loader:
+def _hold_out(updater: Updater, split: str, data: DataSet) -> None:
     spec, config = updater.spec, updater.config
     assert spec.source is not None
     if data.source is not None:
@@ -74,7 +75,10 @@ def _loader(updater: Updater, data: DataSet) -> Loader:
                 f"from {_words(*wanted)}."
             )
     device = updater.clock.device
-    return Loader(data, spec, config.batch_size, 0, condition=config.condition, device=device)
+    updater.held_out_split = split
+    updater.held_out = Loader(
+        data, spec, config.batch_size, 0, condition=config.condition, device=device
+    )
 
 
 def _words(kind: str, channels: int) -> str:

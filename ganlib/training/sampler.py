@@ -16,7 +16,7 @@ class Sampler(nn.Module):
     """An algorithm's networks, under their names, and what they show.
 
     average: the moving average of the network that is called `averaged`, or None. held_out: sources
-    for samples, where the condition is an image.
+    for samples, where the condition is an image; held_out_split: of which split of the data.
     """
 
     gen: Generator
@@ -32,6 +32,7 @@ class Sampler(nn.Module):
             setattr(self, name, network)
         self.average: nn.Module | None = None
         self.held_out: Loader | None = None
+        self.held_out_split = "train"
 
     @property
     def shown(self) -> Generator:

@@ -19,6 +19,7 @@ from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.blocks import Batch
 from ganlib.evaluation.features import Options, default_extractor, make_extractor
 from ganlib.evaluation.references import Progress
+from ganlib.training.pairs import PairScores
 from ganlib.training.series import BLOCK
 from ganlib.training.updater import Updater
 
@@ -143,14 +144,17 @@ def samples_to_score(
     statistics: str | None = None,
     rank: int = 0,
     world: int = 1,
+    pairs: PairScores | None = None,
 ) -> Iterator[Batch]:
     """The batches of updater.sample(...), each with the labels that were asked for, each class as
     often as among the training images, None if none were; of several ranks those batches that fall
-    to this one.
+    to this one. pairs: what compares translations on their way.
     """
     series = updater.series(seed, truncation, statistics=statistics)
-    for start in range(batch_size * rank, n, batch_size * world):
-        yield series.labelled(range(start, min(start + batch_size, n)))
+    starts = range(batch_size * rank, n, batch_size * world)
+    parts = [range(start, min(start + batch_size, n)) for start in starts]
+    batches = map(series.labelled, parts)
+    return batches if pairs is None else pairs.watch(batches, seed, parts)
 
 
 def scores_line(

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.labels import one_hot
 from ganlib.common.layers import evaluating
@@ -75,6 +76,17 @@ class Series:
         z = torch.stack([blocks[i // BLOCK][i % BLOCK] for i in numbers])
         y = self._told(numbers)
         return z, None if y is None else y.to(z.device)
+
+    def held(self, numbers: Sequence[int]) -> Tensor:
+        """Which held-out sources these samples start from where they are told nothing, int64 (n,):
+        in an order that the seed chooses, all of them before one comes again.
+        """
+        n = self._held_out.n_sources
+        orders = {
+            k: torch.randperm(n, generator=generator(self.seed, "source", k))
+            for k in {i // n for i in numbers}
+        }
+        return torch.stack([orders[i // n][i % n] for i in numbers])
 
     def told(self, y: Asked) -> "Series":
         """The same latents, told something else."""
@@ -164,7 +176,9 @@ class Series:
         """What these samples are told where nothing was asked for."""
         if self.config.condition is None:
             return None
-        return self._classes(numbers) if self.config.condition == "labels" else self._held(numbers)
+        if self.config.condition == "labels":
+            return self._classes(numbers)
+        return self._held_out.condition_at(self.held(numbers))
 
     def _classes(self, numbers: Sequence[int]) -> Tensor:
         n = self.spec.n_classes
@@ -175,19 +189,12 @@ class Series:
         }
         return torch.stack([blocks[i // BLOCK][i % BLOCK] for i in numbers])
 
-    def _held(self, numbers: Sequence[int]) -> Tensor | None:
-        """Held-out sources in an order that the seed chooses, all of them before one comes again:
-        only those of these numbers are read.
-        """
+    @property
+    def _held_out(self) -> Loader:
         held_out = self.sampler.held_out
         if held_out is None:
             raise UserError("This generator translates images: give the data set that holds them.")
-        n = held_out.n_sources
-        orders = {
-            k: torch.randperm(n, generator=generator(self.seed, "source", k))
-            for k in {i // n for i in numbers}
-        }
-        return held_out.condition_at(torch.stack([orders[i // n][i % n] for i in numbers]))
+        return held_out
 
     def _whole_groups(self, y: int | Tensor | None) -> int | Tensor | None:
         """y, and what the rest of its last group is told where groups are normalised together."""

@@ -9,6 +9,7 @@ from ganlib.common.lines import append_line, cut_lines
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.modes import score_points
 from ganlib.training import ranks
+from ganlib.training.pairs import PairScores, scored
 from ganlib.training.scoring import (
     SCORES,
     TRIALS,
@@ -23,9 +24,10 @@ from ganlib.training.trainer import Extension, Trainer, Trigger
 class Evaluate(Extension):
     """Score `n` samples, and let the algorithm score itself on the test set.
 
-    Points of a known mixture are scored by its modes, everything else by `evaluator`. The numbers
-    join the observation, and so the log; with their protocols they become a line of scores.jsonl.
-    at_end: also once the run has reached its end.
+    Points of a known mixture are scored by its modes, everything else by `evaluator`; translations
+    by `pairs`, too, each held-out source at most once. The numbers join the observation, and so the
+    log; with their protocols they become a line of scores.jsonl. at_end: also once the run has
+    reached its end.
     """
 
     name = "evaluate"
@@ -40,10 +42,11 @@ class Evaluate(Extension):
         n: int = 10_000,
         seed: int = 0,
         at_end: bool = False,
+        pairs: PairScores | None = None,
     ) -> None:
         self.trigger, self.evaluator, self.test = trigger, evaluator, test
         self.console, self.metrics, self.n, self.seed = console, metrics, n, seed
-        self.at_end = at_end
+        self.at_end, self.pairs = at_end, pairs
 
     def initialize(self, trainer: Trainer) -> None:
         if ranks.rank() == 0:
@@ -66,16 +69,20 @@ class Evaluate(Extension):
         origin = origin_of(updater, self.seed)
         if mixture is not None:
             return score_points(updater.sample(self.n, self.seed), mixture, origin)
-        if self.evaluator is None:
-            return {}
         rank, world = ranks.rank(), ranks.count()
+        n = scored(updater, self.n)
+        samples = samples_to_score(updater, n, self.seed, rank=rank, world=world, pairs=self.pairs)
+        scores: dict[str, Score] = {}
         with progress_bar(self.console) as progress:
-            with ranks.first_alone():  # it computes the references and keeps them
-                for name in self.evaluator.images:
-                    self.evaluator.reference(name, progress)
-            samples = samples_to_score(updater, self.n, self.seed, rank=rank, world=world)
-            args = (samples, self.metrics, self.n, origin, progress, rank, world)
-            return self.evaluator(*args).scores
+            if self.evaluator is not None:
+                with ranks.first_alone():  # it computes the references and keeps them
+                    for name in self.evaluator.images:
+                        self.evaluator.reference(name, progress)
+                args = (samples, self.metrics, n, origin, progress, rank, world)
+                scores = self.evaluator(*args).scores
+            if self.pairs is not None:
+                scores |= self.pairs.scores(origin, self.seed, samples, world)
+        return scores
 
     def _note(self, scores: Mapping[str, Score], trainer: Trainer) -> None:
         trainer.observation.update({name: score.value for name, score in scores.items()})

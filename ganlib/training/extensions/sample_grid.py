@@ -12,8 +12,10 @@ from ganlib.common.classes import class_names
 from ganlib.common.data import POINTS
 from ganlib.common.pictures import apart, grid, moving_grid, save, save_animation, scatter
 from ganlib.common.seeds import generator
+from ganlib.common.translation_grid import translation_grid
 from ganlib.training.class_rows import EACH, class_rows, shown_classes
 from ganlib.training.trainer import Extension, Trainer, Trigger
+from ganlib.training.translations import shows_translations, translations
 from ganlib.training.updater import Updater
 
 DOTS = 2000  # samples, and real points, in a scatter plot
@@ -25,7 +27,8 @@ class SampleGrid(Extension):
     as many images of the data.
 
     n: how many samples; of a generator that is told classes there is a row for each instead, see
-    class_rows.py.
+    class_rows.py, and of one that translates each is beside its source and the truth, see
+    translations.py.
     """
 
     name = "sample_grid"
@@ -54,6 +57,9 @@ class SampleGrid(Extension):
             save(picture, path)
         elif classes := shown_classes(updater):
             picture = class_grid(class_rows(updater.series(self.seed), classes))
+            save(picture, path)
+        elif shows_translations(updater):
+            picture = translation_grid(translations(updater, self.seed))
             save(picture, path)
         else:
             samples = torch.cat(list(updater.sample(self.n, self.seed)))

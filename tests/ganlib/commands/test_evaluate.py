@@ -15,6 +15,7 @@ import pytest
 import torch
 from click.testing import Result
 from PIL import Image
+from torchvision.models import alexnet
 
 import ganlib
 import ganlib.evaluation.extractors
@@ -146,16 +147,41 @@ def test_the_protocol_says_by_which_statistics(run: Run, score: Any, snapshot: P
 
 def test_a_translator_is_scored_on_its_data(score: Any, small_snapshot: Make) -> None:
     path = small_snapshot("dropped")
-    own = score(path, "--metrics", "fid", n=40)["FD-tiny40-train"]
+    own = score(path, "--metrics", "fid", n=32)["FD-tiny32-train"]
     assert own.protocol.bn_mode == "batch"  # the method's own
     Path("data.h5").rename("moved.h5")
-    there = score(path, "--metrics", "fid", "--dataset", "moved.h5", n=40)["FD-tiny40-train"]
+    there = score(path, "--metrics", "fid", "--dataset", "moved.h5", n=32)["FD-tiny32-train"]
     assert there.value == own.value
-    masked = score(path, "--metrics", "fid", "--dataset", "moved.h5", "--source", "masked", n=40)
-    assert masked["FD-tiny40-train"].value != own.value
-    assert differences(masked["FD-tiny40-train"].protocol, own.protocol) == [
+    masked = score(path, "--metrics", "fid", "--dataset", "moved.h5", "--source", "masked", n=32)
+    assert masked["FD-tiny32-train"].value != own.value
+    assert differences(masked["FD-tiny32-train"].protocol, own.protocol) == [
         "source: masked, a hole of half the sides by seed 0 against None"
     ]
+
+
+def test_translations_stand_beside_what_costs_nothing(
+    score: Any, small_snapshot: Make, run: Run, plugin_dir: Path, tmp_path: Path
+) -> None:
+    path = small_snapshot("superres")
+    found = score(path, "--metrics", "fid")
+    assert {"FD-tiny32-train", "L1", "PSNR", "SSIM", "PSNR-Y"} <= found.keys()
+    for name in ("FD-tiny32-train", "L1", "PSNR"):
+        assert list(found[name].more["beside"]) == ["bicubic", "mean image"]
+    assert found["L1"].protocol.n_generated == 32  # each source once, of however many asked for
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, "--no-save")
+    table = run("evaluate", path, "--metrics", "fid", *options).output
+    assert "bicubic" in table and "mean image" in table
+    weights = tmp_path / "alexnet.pth"
+    torch.save({f"features.{k}": t for k, t in alexnet().features.state_dict().items()}, weights)
+    perceived = score(path, "--metrics", "fid", "--lpips-weights", weights, n=6)
+    assert 0 < perceived["LPIPS"].value < 2
+    assert perceived["LPIPS"].protocol.extractor == "alexnet"
+
+
+def test_lpips_is_for_translations(run: Run, snapshot: Path, plugin_dir: Path) -> None:
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5)
+    error = refused(run("evaluate", snapshot, *options, "--lpips-weights", "alexnet.pth"))
+    assert error.endswith("translates sources to which images belong: leave it out.")
 
 
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:

@@ -1,0 +1,114 @@
+"""How far images are from those that they should be, pixel by pixel.
+
+PSNR and SSIM (Wang et al. 2004) are torchmetrics'. Images are uint8 (n, C, H, W); a measure gives a
+number for each of them, float64 (n,).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ganlib.evaluation.protocol import Plain
+
+WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
+"""Of SSIM: the side in pixels and the deviation of its Gaussian, and its constants."""
+HIGHEST = 100.0
+"""The PSNR, in dB, that equal images are given, whose own is infinite."""
+LUMA = (65.481, 128.553, 24.966)
+"""Of red, green and blue in [0, 1]: BT.601's Y', from 16 to 235, as super-resolution has it."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """compute(output, truth): float64 (n,) of uint8 (n, C, H, W) each. settings: what decides about
+    it, for the protocol; as are the network that it is measured by, if there is one, and how images
+    come to its size.
+    """
+
+    name: str
+    compute: Callable[[Tensor, Tensor], Tensor]
+    settings: Mapping[str, Plain] = field(default_factory=dict)
+    extractor: str = "pixels"
+    digest: str = ""
+    resize: str = "none"
+
+
+def l1(output: Tensor, truth: Tensor) -> Tensor:
+    """The mean absolute difference, in levels of 255."""
+    return (output.double() - truth.double()).abs().flatten(1).mean(1)
+
+
+def psnr(output: Tensor, truth: Tensor) -> Tensor:
+    """The peak signal-to-noise ratio of levels 0..255 in dB, at most HIGHEST."""
+    # a slow import that only translations want
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    found: Tensor = peak_signal_noise_ratio(
+        output.double(), truth.double(), data_range=255.0, reduction="none", dim=(1, 2, 3)
+    )
+    return found.double().clamp(max=HIGHEST)
+
+
+def ssim(output: Tensor, truth: Tensor) -> Tensor:
+    """The structural similarity, of windows that lie inside of the images; the mean of channels."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    _, everywhere = structural_similarity_index_measure(
+        output.double(),
+        truth.double(),
+        sigma=SIGMA,
+        data_range=255.0,
+        k1=K1,
+        k2=K2,
+        reduction="none",
+        return_full_image=True,
+    )
+    edge = WINDOW // 2
+    return everywhere[..., edge:-edge, edge:-edge].flatten(1).mean(1)
+
+
+def luma(x: Tensor) -> Tensor:
+    """(n, 3, H, W) to their luma (n, 1, H, W), not rounded; images of one channel as they are."""
+    if x.shape[1] == 1:
+        return x.double()
+    weights = torch.tensor(LUMA, dtype=torch.float64, device=x.device)[:, None, None]
+    return 16 + (weights * x.double() / 255).sum(1, keepdim=True)
+
+
+def measures(side: int, factor: int = 1) -> list[Measure]:
+    """What images whose shorter side is `side` are measured by.
+
+    factor: how many times larger than their sources they are. Of enlarged images luma is measured
+    too, without as many pixels at the border, as the papers on super-resolution do.
+    """
+    found = [Measure("L1", l1, {"levels": 255}), Measure("PSNR", psnr, _psnr_settings())]
+    if side >= WINDOW:
+        found.append(Measure("SSIM", ssim, _ssim_settings()))
+    if factor > 1:
+        of_luma: dict[str, Plain] = {"channels": "luma, BT.601", "border": factor}
+        found.append(
+            Measure("PSNR-Y", _on_luma(psnr, factor), {**_psnr_settings(), **of_luma}),
+        )
+        if side - 2 * factor >= WINDOW:
+            ssim_y = _on_luma(ssim, factor)
+            found.append(Measure("SSIM-Y", ssim_y, {**_ssim_settings(), **of_luma}))
+    return found
+
+
+def _psnr_settings() -> dict[str, Plain]:
+    return {"data_range": 255, "highest": HIGHEST, "mean": "of images"}
+
+
+def _ssim_settings() -> dict[str, Plain]:
+    return {"data_range": 255, "window": WINDOW, "sigma": SIGMA, "k1": K1, "k2": K2, "edge": "left"}
+
+
+def _on_luma(
+    compute: Callable[[Tensor, Tensor], Tensor], border: int
+) -> Callable[[Tensor, Tensor], Tensor]:
+    def inner(x: Tensor) -> Tensor:
+        return luma(x)[..., border:-border, border:-border]
+
+    return lambda output, truth: compute(inner(output), inner(truth))

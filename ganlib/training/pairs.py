@@ -1,0 +1,204 @@
+"""What a translator makes of held-out sources, scored against the images that belong to them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ganlib.common.data import Images
+from ganlib.common.net import Generator
+from ganlib.common.noise import Dropout
+from ganlib.evaluation import Evaluator, Origin, Score
+from ganlib.evaluation.blocks import BLOCK, Batch, as_block
+from ganlib.evaluation.moments import exact_device
+from ganlib.evaluation.pairs import (
+    MEAN,
+    Sums,
+    Truths,
+    as_it_is,
+    exact,
+    mean_image,
+    pair_scores,
+    pairwise,
+    protocol_of,
+    shows_as,
+)
+from ganlib.evaluation.pixels import Measure, l1, measures
+from ganlib.evaluation.protocol import BESIDE
+from ganlib.evaluation.references import Progress, pixel_digest
+from ganlib.training.updater import Updater
+
+OWN = ""
+"""The translator's own sums, beside those of what has a name."""
+OUTPUTS, SOURCES, AT_ONCE = 4, 100, 16
+"""Of how many outputs for each of how many sources the diversity is, and of so many at once."""
+
+
+def has_noise(gen: Generator) -> bool:
+    """Whether it makes different images of one source."""
+    return gen.n_hidden > 0 or any(isinstance(m, Dropout) and m.p > 0 for m in gen.modules())
+
+
+def scored(updater: Updater, n: int) -> int:
+    """Of how many of n samples scores are: of a translator at most one for each held-out source."""
+    held_out = updater.held_out
+    return n if held_out is None else min(n, held_out.n_sources)
+
+
+def has_pairs(updater: Updater) -> bool:
+    """Whether it translates sources to which images belong."""
+    return updater.held_out is not None and updater.held_out.data.paired
+
+
+class PairScores:
+    """The scores of one translator on its held-out pairs, and of what costs nothing.
+
+    train: the images whose mean is to be beaten. lpips: a further measure, see
+    evaluation/perceptual.py.
+    """
+
+    def __init__(self, updater: Updater, train: Images, lpips: Measure | None = None) -> None:
+        assert updater.held_out is not None
+        self.updater, self.lpips = updater, lpips
+        self.data = data = updater.held_out.data
+        self.truths = Truths(updater.held_out_split, len(data), pixel_digest(data.x))
+        found = measures(min(data.shape[1:]), self.factor)
+        self.measures = found if lpips is None else [*found, lpips]
+        self.mean = mean_image(train)
+        self.beside: dict[str, dict[str, float]] = {}
+        self._sums: dict[str, Sums] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Of the scores."""
+        diversity = ["diversity"] if has_noise(self.updater.shown) else []
+        return [*(measure.name for measure in self.measures), *diversity]
+
+    @property
+    def factor(self) -> int:
+        """How many times larger images are than their sources, 1 where they are not."""
+        assert self.data.source is not None
+        return max(1, self.data.shape[2] // self.data.source.shape[3])
+
+    def watch(
+        self,
+        batches: Iterable[Batch],
+        seed: int,
+        numbers: Iterable[Sequence[int]] | None = None,
+    ) -> Iterator[Batch]:
+        """Batches of the samples of a seed as they are, compared on their way; numbers: those of
+        the samples of each, by default 0, 1, 2, ... Once all have passed, scores() has them.
+        """
+        series = self.updater.series(seed)
+        trivial = {} if self.beside else self._trivial
+        self._sums = {name: Sums(self.measures) for name in (OWN, *trivial)}
+        for part, batch in _numbered(batches, numbers):
+            output = exact(as_block(batch).images)
+            index = series.held(part).cpu()
+            truth = self.data.x[index].to(output.device)
+            for name, sums in self._sums.items():
+                images = output if name == OWN else trivial[name](index).to(output.device)
+                sums.add(images, truth)
+            yield batch
+
+    def with_distances(
+        self,
+        scores: Mapping[str, Score],
+        evaluator: Evaluator,
+        origin: Origin,
+        seed: int,
+        progress: Progress,
+    ) -> dict[str, Score]:
+        """`scores` with the Frechet distances of what costs nothing beside those of the outputs."""
+        series, found = self.updater.series(seed), dict(scores)
+        n = max(score.protocol.n_generated for score in scores.values())
+        for name, translate in self._trivial.items():
+            index = series.held(range(n)).cpu()
+            images = (translate(rows) for rows in torch.split(index, BLOCK))
+            theirs = evaluator(images, ["fid"], n, origin, progress).scores
+            for key in theirs.keys() & scores.keys():
+                more = found[key].more
+                beside = {**more.get(BESIDE, {}), name: theirs[key].value}
+                found[key] = replace(found[key], more={**more, BESIDE: beside})
+        return found
+
+    @property
+    def _trivial(self) -> dict[str, Callable[[Tensor], Tensor]]:
+        """What costs nothing, by name: the images of so many sources, by their numbers."""
+        data, source = self.data, self.data.source
+        assert source is not None
+        found = {MEAN: lambda index: self.mean.expand(len(index), -1, -1, -1)}
+        if data.source_kind == "image" and shows_as(source.shape, data.shape):
+            name = "bicubic" if self.factor > 1 else "source"
+            found = {name: lambda index: as_it_is(source[index], data.shape), **found}
+        return found
+
+    def scores(
+        self, origin: Origin, seed: int, left: Iterator[Batch], world: int = 1
+    ) -> dict[str, Score]:
+        """Of all samples that the ranks had, those that are `left` of watch() too, and how much
+        outputs for one source differ, by name.
+        """
+        for _ in left:
+            pass
+        device = exact_device(self.updater.clock.device)
+        for sums in self._sums.values():
+            sums.finish(world, device)
+        self.beside = self.beside or {
+            name: sums.means() for name, sums in self._sums.items() if name != OWN
+        }
+        found = pair_scores(self._sums[OWN], self.beside, self.truths, origin)
+        return {**found, **self._diversity(origin, seed)}
+
+    def _diversity(self, origin: Origin, seed: int) -> dict[str, Score]:
+        if not has_noise(self.updater.shown):
+            return {}
+        outputs = exact(several(self.updater, seed, min(SOURCES, len(self.data)), OUTPUTS))
+        known = [Measure("diversity", l1, {"levels": 255})]
+        if self.lpips is not None:
+            known.append(replace(self.lpips, name="diversity-LPIPS"))
+        counts = {"outputs": OUTPUTS, "sources": len(outputs)}
+        scores = {}
+        for measure in known:
+            how = replace(measure, settings={**measure.settings, **counts})
+            protocol = protocol_of(how, len(outputs) * OUTPUTS, None, origin)
+            value = pairwise(outputs, measure.compute)
+            scores[measure.name] = Score(measure.name, value, None, protocol)
+        return scores
+
+
+def several(
+    updater: Updater,
+    seed: int,
+    n: int,
+    k: int,
+    truncation: float | None = None,
+    statistics: str | None = None,
+) -> Tensor:
+    """k outputs for each of the first n held-out sources of a seed, float (n, k, C, H, W).
+    truncation, statistics: see Series.
+    """
+    held_out, first = updater.held_out, updater.series(seed)
+    assert held_out is not None
+    found = []
+    for start in range(0, n, AT_ONCE):
+        y = held_out.condition_at(first.held(range(start, min(start + AT_ONCE, n))))
+        assert y is not None
+        series = updater.series(seed, truncation, y.repeat_interleave(k, 0), statistics)
+        images = series.images(range(len(y) * k))
+        found.append(images.reshape(len(y), k, *images.shape[1:]))
+    return torch.cat(found)
+
+
+def _numbered(
+    batches: Iterable[Batch], numbers: Iterable[Sequence[int]] | None
+) -> Iterator[tuple[Sequence[int], Batch]]:
+    if numbers is not None:
+        yield from zip(numbers, batches, strict=True)
+        return
+    start = 0
+    for batch in batches:
+        end = start + len(as_block(batch).images)
+        yield range(start, end), batch
+        start = end

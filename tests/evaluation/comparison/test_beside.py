@@ -1,0 +1,26 @@
+"""evaluation/comparison/beside.py, by runs on disk."""
+
+import json
+from pathlib import Path
+
+from ganlib.evaluation import Origin
+from ganlib.evaluation.compare import compare
+from ganlib.evaluation.pairs import Truths, protocol_of
+from ganlib.evaluation.pixels import measures
+from ganlib.evaluation.protocol import BESIDE, Score
+
+
+def test_a_sentence_for_each_and_a_value_for_each_score(tmp_path: Path) -> None:
+    scores = {}
+    for k, measure in enumerate(measures(28)):
+        protocol = protocol_of(measure, 10, Truths("test", 10, "ab"), Origin("raw", seed=0))
+        more = {BESIDE: {"source": k + 0.5, "mean image": 2 * k + 0.25}}
+        scores[measure.name] = Score(measure.name, 1.0, None, protocol, more).to_dict()
+    path = tmp_path / "scores.json"
+    path.write_text(json.dumps({"dataset": "emoji", "source": "edges", "scores": scores}))
+    (table,) = compare([path])
+    assert table.dataset == "emoji from edges"
+    assert [note for note in table.notes if "reaches" in note] == [
+        "What the source itself reaches: L1 0.5, PSNR 1.5, SSIM 2.5.",
+        "What the mean image itself reaches: L1 0.25, PSNR 2.25, SSIM 4.25.",
+    ]
