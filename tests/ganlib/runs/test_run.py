@@ -62,7 +62,9 @@ def plugins() -> Iterator[Callable[[Path], None]]:
 
 
 def train(algorithm: str, data: Path, **settings: Any) -> ganlib.Model:
-    return ganlib.train(**{**SMALL, "algorithm": algorithm, "dataset": str(data), **settings})
+    translates = algorithms[algorithm].config().condition == "images"
+    common = {**SMALL, "source": "edges"} if translates else SMALL
+    return ganlib.train(**{**common, "algorithm": algorithm, "dataset": str(data), **settings})
 
 
 def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
