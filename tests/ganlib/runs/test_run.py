@@ -17,6 +17,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from starting import source_for
 
 import ganlib
 from ganlib.common.data import Loader
@@ -62,9 +63,8 @@ def plugins() -> Iterator[Callable[[Path], None]]:
 
 
 def train(algorithm: str, data: Path, **settings: Any) -> ganlib.Model:
-    translates = algorithms[algorithm].config().condition == "images"
-    common = {**SMALL, "source": "edges"} if translates else SMALL
-    return ganlib.train(**{**common, "algorithm": algorithm, "dataset": str(data), **settings})
+    named = {"algorithm": algorithm, "dataset": str(data), "source": source_for(algorithm)}
+    return ganlib.train(**{**SMALL, **named, **settings})
 
 
 def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
