@@ -42,6 +42,23 @@ def halvings_of(downs: int, size: Size) -> int:
 # --- Generator
 
 
+def conv(n_in: int, n_out: int) -> nn.Conv2d:
+    return nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False)
+
+
+def halving(n_in: int, n_out: int, norm: bool) -> nn.Sequential:
+    """(N, n_in, 2 H, 2 W) -> (N, n_out, H, W)."""
+    norms = [nn.BatchNorm2d(n_out)] if norm else []
+    return nn.Sequential(nn.LeakyReLU(LEAK), conv(n_in, n_out), *norms)
+
+
+def doubling(n_in: int, n_out: int, noise: bool) -> nn.Sequential:
+    """(N, n_in, H, W) -> (N, n_out, 2 H, 2 W)."""
+    deconv = nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)
+    noises = [Dropout()] if noise else []
+    return nn.Sequential(nn.ReLU(), deconv, nn.BatchNorm2d(n_out), *noises)
+
+
 class UNet(Generator):
     """Sources (N, C', H, W) to images (N, channels, H, W): convolutions 4x4 that halve them as
     often as there are `widths`, their output channels, and as many that double them again.
@@ -56,20 +73,12 @@ class UNet(Generator):
         self.multiple = 2 ** len(widths)
         self.shown, self.skips = shown, skips
         first, *others = pairwise([shown.channels, *widths])
-        downs = [nn.Sequential(_halving(*first))]
-        for k, (n_in, n_out) in enumerate(others, 2):
-            norm = [nn.BatchNorm2d(n_out)] if k < len(widths) else []
-            downs.append(nn.Sequential(nn.LeakyReLU(LEAK), _halving(n_in, n_out), *norm))
-        self.downs = nn.ModuleList(downs)
-
-        times = 2 if skips else 1
+        downs = [halving(*pair, norm=k < len(others)) for k, pair in enumerate(others, 1)]
+        self.downs = nn.ModuleList([conv(*first), *downs])
         narrow, *wider = reversed(widths)
-        entering = [narrow, *(times * width for width in wider)]
-        ups = []
-        for k, (n_in, n_out) in enumerate(zip(entering, wider, strict=False)):
-            noise = [Dropout()] if k < NOISY else []
-            deconv = nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)
-            ups.append(nn.Sequential(nn.ReLU(), deconv, nn.BatchNorm2d(n_out), *noise))
+        entering = [narrow, *((2 if skips else 1) * width for width in wider)]
+        pairs = zip(entering, wider, strict=False)
+        ups = [doubling(*pair, noise=k < NOISY) for k, pair in enumerate(pairs)]
         last = nn.ConvTranspose2d(entering[-1], channels, 4, 2, 1)
         self.ups = nn.ModuleList([*ups, nn.Sequential(nn.ReLU(), last, nn.Tanh())])
         init_normal(self, 0.02)
@@ -99,10 +108,6 @@ class UNet(Generator):
                 f"A source of {width}x{height} pixels cannot be halved {len(self.downs)} times: "
                 f"sides that are multiples of {self.multiple} can, such as {near[0]}x{near[1]}."
             )
-
-
-def _halving(n_in: int, n_out: int) -> nn.Conv2d:
-    return nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False)
 
 
 # --- Discriminator

@@ -72,7 +72,7 @@ def test_the_layers_of_256_pixels() -> None:
     assert [m.in_channels for m in deconvs] == [512] + [1024] * 4 + [512, 256, 128]
     assert [m.out_channels for m in deconvs] == [512] * 4 + [256, 128, 64, 3]
     assert [m.bias is not None for m in (*convs, *deconvs)] == [False] * 15 + [True]
-    norms = [[isinstance(m, nn.BatchNorm2d) for m in layer] for layer in (*gen.downs, *gen.ups)]
+    norms = [[isinstance(m, nn.BatchNorm2d) for m in up.modules()] for up in (*gen.downs, *gen.ups)]
     assert [any(layer) for layer in norms] == [0, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 0]
 
 
@@ -334,7 +334,7 @@ def test_jitter_keeps_pairs_together(flip: bool) -> None:
 def test_maps_of_classes_are_planes_in_both_networks() -> None:
     spec = spec_of(32, 32, n_classes=5, source=(2, 32, 32), source_kind="ids")
     networks = build(spec, width=0.1)
-    assert networks["gen"].downs[0][0].in_channels == 5
+    assert networks["gen"].downs[0].in_channels == 5
     assert networks["dis"].patches.layers[0].in_channels == 5 + 3
     ids = torch.randint(5, (2, 2, 32, 32), dtype=torch.int32)
     x = networks["gen"](torch.empty(2, 0), ids)
