@@ -380,6 +380,16 @@ def test_data_of_the_library(
     assert model.spec.image == (3, 64, 64) and model.sample(2).shape == (2, 3, 64, 64)
 
 
+def test_pictures_that_are_not_square(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Padded to the next multiples of 8, and back; a translator of files is told of 8."""
+    monkeypatch.chdir(tmp_path)
+    given = torch.randint(256, (8, 3, 36, 72)).byte()
+    more = {"downs": 3, "n_layers": 2, "jitter": 4}
+    model = ganlib.train(**SMALL, **more, dataset=given, source="edges")
+    assert model.spec.image == (3, 40, 72) and model.sample(2).shape == (2, 3, 36, 72)
+    assert model.updater.gen.multiple == 8
+
+
 def test_its_iterations_are_timed_on_pairs() -> None:
     work = bench.Work("pix2pix", ALGORITHM, ALGORITHM.config(width=0.05, jitter=0), (3, 64, 64))
     updater: Any = bench.assemble(work, torch.device("cpu"))
