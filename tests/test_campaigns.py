@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from starting import source_for
 
 import ganlib
 from ganlib.__main__ import main
@@ -66,6 +67,7 @@ def test_kill_9_at_any_moment_loses_nothing(
     settings |= {"batch_size": 8, "gpu": -1, "max_iter": 100_000, "display_interval": 3}
     settings |= {"snapshot_interval": 2, "sample_interval": 5, "tensorboard": False}
     settings |= {"evaluation_interval": 0, "ema_decay": 0.9, "lr_decay": "none"}
+    settings |= {"source": source_for(name)}
     dice, out, torn, reached = Random(name), Path("parts"), 0, 0
 
     def kill(pid: int) -> int:

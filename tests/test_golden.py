@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from starting import source_for
 
 import ganlib
 from ganlib.common.sources import open_dataset
@@ -22,7 +23,7 @@ def test_golden_losses(
     algorithm: str, make_updater: Callable[..., Any], pytestconfig: pytest.Config
 ) -> None:
     path = GOLDEN / f"{algorithm}.json"
-    data = open_dataset("fashion_mnist")
+    data = open_dataset("fashion_mnist", source=source_for(algorithm))
     updater = make_updater(algorithm, data=data, dtype=torch.float64, width=0.25)
     losses = [{k: float(v) for k, v in updater.update().items()} for _ in range(5)]
     if pytestconfig.getoption("--update-golden"):

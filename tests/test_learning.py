@@ -89,6 +89,13 @@ FASTER: dict[str, dict[str, Any]] = {
         "adam_beta2": 0.999,
         "n_kernels": 5,  # with 100 a seed of two or three never learns so soon: its README
     },
+    "pix2pix": {
+        "source": "edges",
+        "architecture": "quick",
+        "adam_alpha": 5e-4,
+        "jitter": 4,
+        "statistics": "running",
+    },
     "progressive": {"architecture": "quick", "width": 1.0, "gamma": 1.0, "stage_images": 1600},
     "r3gan": {"adam_alpha": 1e-3},
     "sagan": {"architecture": "quick", "adam_alpha": 5e-4, "adam_alpha_dis": 2e-3},

@@ -95,14 +95,17 @@ def test_every_discriminator_augments_an_image_once(
         return
     updater = make_updater(algorithm, diffaugment="color")
     seen: list[Tensor] = []
-    original = augment.augment
 
-    def count(x: Tensor, *more: Any) -> Tensor:
-        seen.append(x)
-        return original(x, *more)
+    def counted(original: Any) -> Any:
+        def count(x: Tensor, *more: Any) -> Any:
+            seen.append(x)
+            return original(x, *more)
+
+        return count
 
     updater.update()
-    monkeypatch.setattr(augment, "augment", count)
+    for name in ("augment", "augment_pair"):
+        monkeypatch.setattr(augment, name, counted(getattr(augment, name)))
     updater.update_core()
     assert seen and all(x.dim() == 4 for x in seen)
     x = torch.rand(4, *updater.spec.image)

@@ -17,6 +17,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from starting import source_for
 
 import ganlib
 from ganlib.common.data import Loader
@@ -62,7 +63,8 @@ def plugins() -> Iterator[Callable[[Path], None]]:
 
 
 def train(algorithm: str, data: Path, **settings: Any) -> ganlib.Model:
-    return ganlib.train(**{**SMALL, "algorithm": algorithm, "dataset": str(data), **settings})
+    named = {"algorithm": algorithm, "dataset": str(data), "source": source_for(algorithm)}
+    return ganlib.train(**{**SMALL, **named, **settings})
 
 
 def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:

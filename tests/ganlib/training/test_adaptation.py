@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ CALLERS = [
         "gan",
         "lsgan",
         "minibatch_discrimination",
+        "pix2pix",
     ),
     *("sagan", "sngan", "sngan_projection"),
 ]
@@ -143,7 +145,9 @@ def test_d_sees_each_image_augmented_with_probability_p(adaptive: str, make_upda
 def test_the_methods_say_what_d_thinks_of_their_real_images(
     algorithm: str, make_updater: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One logit of each, above 0 where D takes it for real: D learns to say so."""
+    """One logit of each, or one of each patch, above 0 where D takes it for real: D learns to say
+    so.
+    """
     seen: list[Tensor] = []
     plain = make_updater(algorithm)
     monkeypatch.setattr(
@@ -151,7 +155,9 @@ def test_the_methods_say_what_d_thinks_of_their_real_images(
     )
     updater = make_updater(algorithm, ada_target=0.6)
     updater.update()
-    assert all(len(logits) == logits.numel() == 4 for logits in seen)
+    patches = (2, 2) if algorithm == "pix2pix" else ()
+    assert all(len(logits) == 4 and logits.shape[2:] == patches for logits in seen)
+    assert all(logits.numel() == 4 * prod(patches) for logits in seen)
     assert len(seen) == getattr(updater.config, "n_dis", 1)
     extra = set(updater.state_dict()) - set(plain.state_dict())
     assert len(extra) == 2 and all(adaptation.is_of_adaptation(name) for name in extra)

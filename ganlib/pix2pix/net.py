@@ -1,0 +1,174 @@
+"""The paper's networks: a U-Net, the same without its skips, and a discriminator of patches."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ganlib.common.data import DataSpec, Size
+from ganlib.common.errors import UserError
+from ganlib.common.init import init_gains, init_normal
+from ganlib.common.label_maps import Shown
+from ganlib.common.layers import LEAK
+from ganlib.common.net import Architectures, Generator, NetConfig, scaled
+from ganlib.common.noise import Dropout
+from ganlib.common.patchgan import PatchDiscriminator
+
+MOST = 8
+"""Halvings of the U-Net for 256 pixels."""
+NOISY = 3
+"""Layers with dropout, from the bottleneck on."""
+
+
+class PairConfig(NetConfig, Protocol):
+    """What `build` reads of the settings."""
+
+    @property
+    def downs(self) -> int: ...
+    @property
+    def n_layers(self) -> int: ...
+    @property
+    def conditional(self) -> bool: ...
+
+
+def halvings_of(downs: int, size: Size) -> int:
+    """`downs`, or for 0 as many halvings as bring the shorter side to a pixel, at most MOST."""
+    return downs or min(MOST, max(1, (min(size) - 1).bit_length()))
+
+
+# --- Generator
+
+
+def conv(n_in: int, n_out: int) -> nn.Conv2d:
+    return nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False)
+
+
+def halving(n_in: int, n_out: int, norm: bool) -> nn.Sequential:
+    """(N, n_in, 2 H, 2 W) -> (N, n_out, H, W)."""
+    norms = [nn.BatchNorm2d(n_out)] if norm else []
+    return nn.Sequential(nn.LeakyReLU(LEAK), conv(n_in, n_out), *norms)
+
+
+def doubling(n_in: int, n_out: int, noise: bool) -> nn.Sequential:
+    """(N, n_in, H, W) -> (N, n_out, 2 H, 2 W)."""
+    deconv = nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)
+    noises = [Dropout()] if noise else []
+    return nn.Sequential(nn.ReLU(), deconv, nn.BatchNorm2d(n_out), *noises)
+
+
+class UNet(Generator):
+    """Sources (N, C', H, W) to images (N, channels, H, W): convolutions 4x4 that halve them as
+    often as there are `widths`, their output channels, and as many that double them again.
+
+    Batch normalisation in all but the first, the narrowest and the last; dropout is the only noise.
+    skips: each doubling but the first is given, beside what the one before it made, what the
+    halving to that size made; without them it is the paper's encoder-decoder.
+    """
+
+    def __init__(self, shown: Shown, channels: int, widths: Sequence[int], skips: bool) -> None:
+        super().__init__(n_hidden=0, latent="normal")
+        self.multiple = 2 ** len(widths)
+        self.shown, self.skips = shown, skips
+        first, *others = pairwise([shown.channels, *widths])
+        downs = [halving(*pair, norm=k < len(others)) for k, pair in enumerate(others, 1)]
+        self.downs = nn.ModuleList([conv(*first), *downs])
+        narrow, *wider = reversed(widths)
+        entering = [narrow, *((2 if skips else 1) * width for width in wider)]
+        pairs = zip(entering, wider, strict=False)
+        ups = [doubling(*pair, noise=k < NOISY) for k, pair in enumerate(pairs)]
+        last = nn.ConvTranspose2d(entering[-1], channels, 4, 2, 1)
+        self.ups = nn.ModuleList([*ups, nn.Sequential(nn.ReLU(), last, nn.Tanh())])
+        init_normal(self, 0.02)
+        init_gains(self, 0.02)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 0) and sources, images or maps, of any sides that are multiples of `multiple`."""
+        assert y is not None
+        self._check(y)
+        h = self.shown(y, next(self.parameters()))
+        kept: list[Tensor] = []
+        for down in self.downs:
+            h = down(h)
+            kept.append(h)
+        kept.pop()
+        for up in self.ups:
+            h = up(h)
+            if self.skips and kept:
+                h = torch.cat([kept.pop(), h], 1)
+        return h
+
+    def _check(self, y: Tensor) -> None:
+        height, width = y.shape[2:]
+        if height % self.multiple or width % self.multiple:
+            near = [-(-side // self.multiple) * self.multiple for side in (width, height)]
+            raise UserError(
+                f"A source of {width}x{height} pixels cannot be halved {len(self.downs)} times: "
+                f"sides that are multiples of {self.multiple} can, such as {near[0]}x{near[1]}."
+            )
+
+
+# --- Discriminator
+
+
+class PairDiscriminator(nn.Module):
+    """A PatchGAN of the source and the image; without `sees_source` of the image alone."""
+
+    def __init__(
+        self, shown: Shown, channels: int, ch: int, n_layers: int, sees_source: bool
+    ) -> None:
+        super().__init__()
+        self.shown, self.sees_source = shown, sees_source
+        both = channels + (shown.channels if sees_source else 0)
+        self.patches = PatchDiscriminator(both, nn.BatchNorm2d, ch, n_layers)
+        init_normal(self, 0.02)
+        init_gains(self, 0.02)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Images (N, C, H, W) and their sources to logits (N, 1, h, w)."""
+        logits: Tensor = self.patches(x, self.shown(y, x) if self.sees_source else None)
+        return logits
+
+
+# --- Sizes
+
+
+def translator(
+    gen_ch: int, dis_ch: int, skips: bool, config: PairConfig, spec: DataSpec
+) -> dict[str, nn.Module]:
+    """gen_ch, dis_ch: channels after the first halving, which later ones double up to 8 times."""
+    _check(config, spec)
+    ch = scaled(gen_ch, config.width)
+    n = halvings_of(config.downs, spec.image[1:])
+    widths = [scaled(ch, min(2**k, 8)) for k in range(n)]
+    channels = spec.image[0]
+    gen = UNet(Shown(spec), channels, widths, skips)
+    dis_ch = scaled(dis_ch, config.width)
+    dis = PairDiscriminator(Shown(spec), channels, dis_ch, config.n_layers, config.conditional)
+    return {"gen": gen, "dis": dis}
+
+
+def _check(config: PairConfig, spec: DataSpec) -> None:
+    """UserError for pairs that differ in size, or are too small for the discriminator."""
+    height, width = size = spec.image[1:]
+    if spec.source is not None and spec.source[1:] != size:
+        high, wide = spec.source[1:]
+        raise UserError(
+            f"pix2pix makes images as large as their sources, and these are {width}x{height} and "
+            f"{wide}x{high} pixels: give another --source."
+        )
+    least = 3 << config.n_layers if config.n_layers else 1
+    if min(size) < least:
+        raise UserError(
+            f"A discriminator of {config.n_layers} layers needs images of {least} pixels at least, "
+            f"and these are {width}x{height}: give a smaller --n-layers."
+        )
+
+
+build = Architectures(
+    unet=partial(translator, 64, 64, True),
+    encoder_decoder=partial(translator, 64, 64, False),
+    quick=partial(translator, 32, 32, True),
+)

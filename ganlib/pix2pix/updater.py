@@ -1,0 +1,93 @@
+"""pix2pix's recipe and training."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from ganlib import config, updater
+from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
+from ganlib.common.net import Generator
+
+from .net import halvings_of
+
+
+class Config(config.AlgorithmConfig):
+    """The paper's recipe, for photographs of 256 pixels, with the PyTorch code's learning rate.
+
+    example_configs/pix2pix_facades.yaml and pix2pix_edges2shoes.yaml are whole ones.
+    """
+
+    condition = "images"
+
+    architecture: Literal["unet", "encoder_decoder", "quick"] = "unet"
+    """unet: the paper's; encoder_decoder: the same without skips; quick: a small U-Net, for a CPU.
+    """
+    downs: config.Interval = 0
+    """How often the generator halves its source, whose sides are brought to multiples of 2^downs;
+    0: until the shorter side is a pixel, 8 times at most, as the paper does with 256 pixels.
+    """
+    n_layers: Annotated[config.Interval, Field(le=5)] = 3
+    """Layers of the discriminator, whose logits see squares of 1, 16, 34, 70, 142 or 286 pixels: 0
+    to 5.
+    """
+    conditional: bool = True
+    """Show the discriminator the source too."""
+    lam: config.NonNegative = 100.0
+    """Weight of the L1 distance to the image of the pair; 0 leaves it out."""
+    lam_gan: config.NonNegative = 1.0
+    """Weight of what the discriminator says; 0 leaves L1 alone."""
+    batch_size: config.Count = 1
+    """Images in a batch (of all GPUs together)."""
+    adam_beta1: config.Rate = 0.5
+    """Adam's decay of the first moment."""
+    adam_beta2: config.Rate = 0.999
+    """Adam's decay of the second moment."""
+    lr_decay: Literal["none", "linear"] = "linear"
+    """linear: the learning rate falls to 0 at max_iter."""
+    lr_decay_start: config.Rate = 0.5
+    """The part of max_iter after which linear begins to fall."""
+    jitter: config.Interval = 30
+    """Resize training images to this many pixels more in height and in width, and cut their size
+    out of them at a random place: 256 to 286 and back.
+    """
+    statistics: config.Statistics = "batch"
+    """By which means and variances batch normalisation normalises samples: batch (of the samples'
+    own, in groups of batch_size: the paper's), running (training's averages) or standing:N.
+    """
+
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """The next multiples of 2^downs; they need not be square."""
+        multiple = 2 ** halvings_of(self.downs, (height, width))
+        return -(-height // multiple) * multiple, -(-width // multiple) * multiple
+
+
+class Updater(updater.Updater):
+    """One pass of the generator, a step of the discriminator, and the generator's against it."""
+
+    config: Config
+    gen: Generator
+    dis: nn.Module
+
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Half of -log s(D(y, x)) - log(1 - s(D(y, G(y)))), which slows D down (section 3.3), and
+        D(y, x).
+        """
+        y_real = self.dis(x_real, y)
+        return loss_dis_softplus(y_real, self.dis(x_fake, y)) / 2, y_real
+
+    def loss_gen(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """-log s(D(y, G(y))), and |x - G(y)| (equation 3), means over patches and pixels."""
+        return loss_gen_softplus(self.dis(x_fake, y)), (x_fake - x_real).abs().mean()
+
+    def update_core(self) -> dict[str, Tensor]:
+        x_real, y = next(self.data)
+        assert y is not None
+        x_fake = self.gen(self.hidden(len(x_real)), y)
+        loss_dis, y_real = self.loss_dis(x_real, x_fake.detach(), y)
+        self.step(dis=loss_dis)
+        self.saw_real(y_real)
+
+        loss_gan, loss_l1 = self.loss_gen(x_real, x_fake, y)
+        self.step(gen=self.config.lam_gan * loss_gan + self.config.lam * loss_l1)
+        return {"loss_dis": loss_dis, "loss_gen": loss_gan, "loss_l1": loss_l1}

@@ -1,0 +1,42 @@
+"""common/label_maps.py against loops in NumPy."""
+
+import numpy as np
+import pytest
+import torch
+
+from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
+from ganlib.common.label_maps import Shown, class_planes
+
+IMAGE = (3, 8, 8)
+
+
+def test_a_pixel_is_1_in_the_plane_of_its_class() -> None:
+    random = np.random.default_rng(0)
+    ids = random.integers(0, 5, (3, 2, 4, 6)).astype(np.int32)
+    expected = np.zeros((3, 4, 4, 6))
+    for n in range(3):
+        for i in range(4):
+            for j in range(6):
+                if ids[n, 0, i, j] < 4:  # the fifth class has no plane
+                    expected[n, ids[n, 0, i, j], i, j] = 1
+    found = class_planes(torch.from_numpy(ids), 4, torch.zeros(1, dtype=torch.float64))
+    assert found.dtype == torch.float64 and np.array_equal(found.numpy(), expected)
+
+
+def test_pictures_are_shown_as_they_are_and_maps_by_their_classes() -> None:
+    y = torch.rand(2, 1, 8, 8)
+    shown = Shown(DataSpec(IMAGE, IMAGE, source=(1, 8, 8)))
+    assert shown.channels == 1 and shown(y, torch.zeros(1)) is y
+    maps = Shown(DataSpec(IMAGE, IMAGE, n_classes=3, source=(2, 8, 8), source_kind="ids"))
+    ids = torch.randint(3, (2, 2, 8, 8), dtype=torch.int32)
+    planes = maps(ids, torch.zeros(1, dtype=torch.bfloat16))
+    assert planes.dtype == torch.bfloat16 and planes.shape == (2, maps.channels, 8, 8)
+    assert torch.equal(planes.argmax(1), ids[:, 0].long()) and planes.sum(1).eq(1).all()
+
+
+def test_what_cannot_be_shown() -> None:
+    with pytest.raises(UserError, match="translates images: give a --source"):
+        Shown(DataSpec(IMAGE, IMAGE))
+    with pytest.raises(UserError, match="no names of classes"):
+        Shown(DataSpec(IMAGE, IMAGE, source=(2, 8, 8), source_kind="ids"))
