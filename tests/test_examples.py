@@ -21,7 +21,7 @@ def test_example(path: Path) -> None:
     size = settings.algorithm.image_size(32, 32)
     with torch.device("meta"):
         networks = algorithms[settings.run.algorithm].build(
-            settings.algorithm, DataSpec((3, *size), (3, *size), n_classes=10)
+            settings.algorithm, DataSpec((3, *size), (3, *size), n_classes=10, source=(3, 8, 8))
         )
     assert "gen" in networks
 

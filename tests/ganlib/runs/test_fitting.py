@@ -30,8 +30,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", algorithms.names())
 def test_points_take_their_own_architecture_unless_another_is_given(name: str) -> None:
     settings = resolve({"algorithm": name})
-    usual = settings.algorithm.architecture
-    for shape, expected in ((POINTS, "mlp"), ((1, 28, 28), usual), ((2, 16, 16), usual)):
+    usual, images = settings.algorithm.architecture, settings.algorithm.condition == "images"
+    of_points = usual if images else "mlp"
+    for shape, expected in ((POINTS, of_points), ((1, 28, 28), usual), ((2, 16, 16), usual)):
         assert fitted(settings, shape, CPU).algorithm.architecture == expected
     given = resolve({"algorithm": name, "architecture": usual})
     assert fitted(given, POINTS, CPU) is given

@@ -62,6 +62,8 @@ def plugins() -> Iterator[Callable[[Path], None]]:
 
 
 def train(algorithm: str, data: Path, **settings: Any) -> ganlib.Model:
+    if algorithms[algorithm].config.condition == "images":
+        settings = {"source": "low-resolution:4", **settings}
     return ganlib.train(**{**SMALL, "algorithm": algorithm, "dataset": str(data), **settings})
 
 

@@ -13,7 +13,7 @@ from ganlib.registry import algorithms
 from ganlib.training import memory
 from ganlib.training.assembly import assemble
 
-SPEC = DataSpec((3, 32, 32), (3, 32, 32), n_classes=10)
+SPEC = DataSpec((3, 32, 32), (3, 32, 32), n_classes=10, source=(3, 8, 8))
 
 
 def test_the_size_is_that_of_the_networks_and_no_random_number_is_drawn(algorithm: str) -> None:
