@@ -76,6 +76,7 @@ class Updater(updater.Updater):
     gen: Generator
     dis: nn.Module
     vgg: VGG19
+    later = ("dis",)
 
     def start_from(self, data: Loader) -> None:
         c, (channels, *size) = self.config, self.spec.image
@@ -140,11 +141,11 @@ class Updater(updater.Updater):
         if not self.current.number:
             content = self.loss_pixels(x_real, x_fake)
             self.step(gen=content)
-            return {"content": content}
+            return {"loss_content": content}
 
         loss_dis = self.loss_dis(x_real, x_fake.detach())
         self.step(dis=loss_dis)
 
         content, loss_gen = self.loss_gen(x_real, x_fake)
         self.step(gen=content + self.config.lam * loss_gen)
-        return {"content": content, "loss_dis": loss_dis, "loss_gen": loss_gen}
+        return {"loss_content": content, "loss_dis": loss_dis, "loss_gen": loss_gen}

@@ -188,7 +188,7 @@ def test_both_terms_reach_the_generator_with_their_weights() -> None:
 
     updater.step = watch
     seen = {name: float(value) for name, value in updater.update().items()}
-    assert taken["gen"] == pytest.approx(seen["content"] + 0.5 * seen["loss_gen"])
+    assert taken["gen"] == pytest.approx(seen["loss_content"] + 0.5 * seen["loss_gen"])
     assert list(taken) == ["dis", "gen"] and taken["dis"] == seen["loss_dis"]
 
 
@@ -221,7 +221,7 @@ def test_the_discriminator_waits_for_its_training() -> None:
         values = updater.update()
         now = weights_of(updater.dis)
         moved.append(not all(torch.equal(a, b) for a, b in zip(before, now, strict=True)))
-        assert set(values) == {"content"} | ({"loss_dis", "loss_gen"} if k >= 3 else set())
+        assert set(values) == {"loss_content"} | ({"loss_dis", "loss_gen"} if k >= 3 else set())
     assert moved == 3 * [False] + 3 * [True]
     assert names == 3 * ["content alone"] + 3 * ["adversarial"]
     steps = {n: {int(s["step"]) for s in o.state.values()} for n, o in updater.optimizer.items()}
@@ -234,7 +234,7 @@ def test_the_first_training_compares_pixels_always(tmp_path: Path) -> None:
     pixels, features = small(), small(**settings)
     for _ in range(3):
         assert_same(pixels.update(), features.update())
-    assert float(pixels.update()["content"]) != float(features.update()["content"])
+    assert float(pixels.update()["loss_content"]) != float(features.update()["loss_content"])
 
 
 @pytest.mark.parametrize(
