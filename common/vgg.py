@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from ganlib.common.errors import UserError
 from ganlib.common.paths import expand, reading
 
-FILE = "vgg19-dcbb9e9d.pth"
-"""torchvision's file of the weights."""
+URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+"""torchvision's file of the weights, 548 MB."""
+FILE = URL.rpartition("/")[2]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's images in [0, 1]: what torchvision's weights were trained with."""
 

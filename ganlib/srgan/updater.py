@@ -11,7 +11,7 @@ from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 from ganlib.common.net import Generator
-from ganlib.common.vgg import VGG19
+from ganlib.common.vgg import URL, VGG19
 from ganlib.training.stages import Stage
 
 LAYERS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
@@ -86,9 +86,8 @@ class Updater(updater.Updater):
             return
         if c.vgg_weights is None:
             raise UserError(
-                f"--content {c.content} needs --vgg-weights FILE, torchvision's "
-                "vgg19-dcbb9e9d.pth, which lies at "
-                "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth."
+                f"--content {c.content} needs --vgg-weights FILE, the weights of VGG19 that "
+                f"torchvision has: {URL}."
             )
         if channels not in (1, 3) or min(size) < SMALLEST:
             raise UserError(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vgg_weights import write_vgg
 
 from ganlib.common.errors import UserError
-from ganlib.common.vgg import VGG19
+from ganlib.common.vgg import FILE, URL, VGG19
 
 ALL = ["relu1_1", "relu2_1", "relu2_2", "relu3_1", "relu4_1", "relu5_1", "relu5_4"]
 
@@ -65,6 +65,12 @@ def test_the_first_layers_by_hand(whole: tuple[Path, dict[str, Tensor]]) -> None
     network = VGG19(["relu2_2"], path)
     assert len(network.features) == 9
     torch.testing.assert_close(network(x)["relu2_2"], h)
+
+
+def test_the_file_is_torchvisions() -> None:
+    from torchvision.models import VGG19_Weights
+
+    assert VGG19_Weights.IMAGENET1K_V1.url == URL and FILE == "vgg19-dcbb9e9d.pth"
 
 
 def test_grey_images_are_three_equal_channels(whole: tuple[Path, dict[str, Tensor]]) -> None:
