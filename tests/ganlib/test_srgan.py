@@ -22,6 +22,7 @@ from ganlib.contract.test_contract import assert_same, copied
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling.export import CARD, WEIGHTS, load_export, write_card, write_weights
+from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import Graphs
 from ganlib.srgan.net import doubling
 
@@ -371,3 +372,17 @@ def test_where_a_file_lies_is_of_no_trajectory() -> None:
     settings = resolve({"algorithm": "srgan", "vgg_weights": "a.pth"})
     assert "vgg_weights" not in settings.trajectory() and settings.flat()["vgg_weights"] == "a.pth"
     assert {"content", "max_iter", "pretrain_iter"} <= settings.trajectory().keys()
+
+
+@pytest.mark.slow
+def test_compiled_losses_are_those_of_both_trainings(tmp_path: Path) -> None:
+    write_vgg(tmp_path / "vgg.pth", 4)
+    settings = {"content": "vgg22", "vgg_weights": tmp_path / "vgg.pth", "pretrain_iter": 2}
+    torch._dynamo.reset()
+    eager, compiled = small(**settings), small(**settings)
+    compile_losses(compiled, pytest.fail, "aot_eager")
+    for _ in range(4):
+        a, b = eager.update(), compiled.update()
+        for name in a:
+            torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=1e-4)
+    torch._dynamo.reset()
