@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from ganlib import config, updater
-from ganlib.common.data import Loader
+from ganlib.common.data import Loader, Shape
 from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 from ganlib.common.net import Generator
@@ -66,6 +66,28 @@ class Config(config.AlgorithmConfig):
         return height, width
 
 
+def file_of(config: Config, image: Shape) -> Path | None:
+    """The file of VGG's weights for the content loss of such images, None where it is of pixels;
+    UserError where the settings do not go together.
+    """
+    c, (channels, *size) = config, image
+    if c.content == "pixels":
+        if c.vgg_weights is not None:
+            raise UserError("--vgg-weights is for --content vgg22 or vgg54: give one of them.")
+        return None
+    if c.vgg_weights is None:
+        raise UserError(
+            f"--content {c.content} needs --vgg-weights FILE, the weights of VGG19 that "
+            f"torchvision has: {URL}."
+        )
+    if channels not in (1, 3) or min(size) < SMALLEST:
+        raise UserError(
+            f"--content {c.content} is for images of 1 or 3 channels from {SMALLEST} pixels on: "
+            "give --content pixels."
+        )
+    return c.vgg_weights
+
+
 class Updater(updater.Updater):
     """In stage 0 G descends the distance of pixels; in stage 1 D steps, then G, by the same fakes.
 
@@ -79,22 +101,9 @@ class Updater(updater.Updater):
     later = ("dis",)
 
     def start_from(self, data: Loader) -> None:
-        c, (channels, *size) = self.config, self.spec.image
-        if c.content == "pixels":
-            if c.vgg_weights is not None:
-                raise UserError("--vgg-weights is for --content vgg22 or vgg54: give one of them.")
-            return
-        if c.vgg_weights is None:
-            raise UserError(
-                f"--content {c.content} needs --vgg-weights FILE, the weights of VGG19 that "
-                f"torchvision has: {URL}."
-            )
-        if channels not in (1, 3) or min(size) < SMALLEST:
-            raise UserError(
-                f"--content {c.content} is for images of 1 or 3 channels from {SMALLEST} pixels "
-                "on: give --content pixels."
-            )
-        self.freeze("vgg", VGG19([LAYERS[c.content]], c.vgg_weights))
+        weights = file_of(self.config, self.spec.image)
+        if weights is not None:
+            self.freeze("vgg", VGG19([LAYERS[self.config.content]], weights))
 
     def stage(self, iteration: int) -> Stage:
         adversarial = iteration >= self.config.pretrain_iter
