@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -120,6 +120,14 @@ class AlgorithmConfig(_Strict):
             return 1, 1
         side = max(16, -(-max(height, width) // 8) * 8)
         return side, side
+
+    @classmethod
+    def places(cls) -> list[str]:
+        """The settings that say where a file lies, by name. Numbers depend on what is in it, so
+        that a run goes on where it has moved, and they are of this machine alone.
+        """
+        fields = cls.model_fields.items()
+        return [n for n, f in fields if Path in (f.annotation, *get_args(f.annotation))]
 
 
 class RunConfig(_Strict):

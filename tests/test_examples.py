@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from starting import source_shape
 
 from ganlib.common.data import DataSpec
 from ganlib.registry import algorithms
@@ -18,10 +19,11 @@ EXAMPLES = sorted(set(FOLDER.glob("*.yaml")) - set(GRIDS))
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example(path: Path) -> None:
     settings = resolve(read_yaml(path))
-    size = settings.algorithm.image_size(32, 32)
+    image = (3, *settings.algorithm.image_size(32, 32))
+    source = source_shape(settings.run.algorithm, image)
     with torch.device("meta"):
         networks = algorithms[settings.run.algorithm].build(
-            settings.algorithm, DataSpec((3, *size), (3, *size), n_classes=10, source=(3, *size))
+            settings.algorithm, DataSpec(image, image, n_classes=10, source=source)
         )
     assert "gen" in networks
 

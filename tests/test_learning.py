@@ -106,6 +106,14 @@ FASTER: dict[str, dict[str, Any]] = {
         "gen_batch_multiplier": 1,
         "max_iter": UPDATES // 2,
     },
+    "srgan": {
+        "source": "low-resolution:4",
+        "architecture": "quick",
+        "width": 1.0,
+        "blocks": 2,
+        "adam_alpha": 1e-3,
+        "pretrain_iter": UPDATES // 4,
+    },
     "vae": {"max_iter": 1200},
     "wgan": {"adam_alpha": 2e-4, "long_first": 0, "long_interval": 0},
 }

@@ -35,6 +35,7 @@ NO_RECIPE = {
     "extension",
     "plugin_dir",
     "statistics",
+    "vgg_weights",
 }
 """Settings on which no number depends, or only those of scores, whose protocols have them."""
 

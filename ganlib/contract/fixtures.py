@@ -13,7 +13,7 @@ from ganlib.common.seeds import generator
 from ganlib.registry import add_plugins, algorithms
 
 CLASSES = ("a", "b", "c")
-QUICK = {"wgan": {"n_dis_long": 7}}
+QUICK = {"srgan": {"blocks": 2, "pretrain_iter": 1}, "wgan": {"n_dis_long": 7}}
 """Settings with which every test of every algorithm is short enough."""
 
 

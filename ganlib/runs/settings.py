@@ -97,11 +97,11 @@ class Settings:
         rate knows it.
         """
         flat = self.flat()
-        names = [*_TRAJECTORY, *type(self.algorithm).model_fields]
-        names.remove("statistics")  # of sampling alone
+        left_out = {"statistics", *self.algorithm.places()}  # of sampling alone; moved
         if self.algorithm.lr_decay == "none":
-            names.remove("max_iter")
-        return {name: flat[name] for name in names}
+            left_out.add("max_iter")
+        names = [*_TRAJECTORY, *type(self.algorithm).model_fields]
+        return {name: flat[name] for name in names if name not in left_out}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

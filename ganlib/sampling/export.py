@@ -85,7 +85,7 @@ def write_card(
 def model_card(model: Model) -> dict[str, Any]:
     """What somebody else must know of the generator, as plain types; enough for load_export."""
     updater, spec, name = model.updater, model.spec, model.settings["algorithm"]
-    gen = updater.shown
+    gen, private = updater.shown, {*PRIVATE, *updater.config.places()}
     idea, _, paper = algorithms.describe(name).partition("\n\n")
     return {
         "ganlib": ganlib.__version__,
@@ -104,7 +104,7 @@ def model_card(model: Model) -> dict[str, Any]:
         "images_seen": model.images,
         "data_license": license_of(model.settings.get("dataset", "")) or UNKNOWN,
         "data": asdict(spec),
-        "settings": {k: v for k, v in model.settings.items() if k not in PRIVATE},
+        "settings": {k: v for k, v in model.settings.items() if k not in private},
         "python": _snippet(updater),
     }
 

@@ -4,7 +4,7 @@ This page is what an algorithm writes and uses. How an iteration runs is in iter
 samples are in sampler.py.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import ClassVar
 
 import torch
@@ -34,6 +34,8 @@ class Updater(Iterating):
     """Name of the network that the moving average follows and that sample() uses."""
     shared: ClassVar[Mapping[str, Sharing]] = {}
     """How buffers are shared where a batch is, by name: {"pool": "equal"}; see sharing.py."""
+    later: ClassVar[Collection[str]] = ()
+    """Names of networks that wait for a stage or a phase that is to come."""
 
     # ---- what an algorithm writes ------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from parameters import count
+from starting import source_shape
 from torch import nn
 
 from ganlib.common.data import DataSpec
@@ -55,13 +56,12 @@ def test_the_settings_have_all_architectures_and_no_other(name: str) -> None:
     for architecture in choices:
         config = algorithm.config(architecture=architecture)
         image = (3, *config.image_size(32, 32))
-        labelled, translates = config.condition == "labels", config.condition == "images"
+        labelled, source = config.condition == "labels", source_shape(name, image)
         with torch.device("meta"):
-            source = image if translates else None
             spec = DataSpec(image, image, n_classes=3 if labelled else 0, source=source)
             gen: Any = algorithm.build(config, spec)["gen"]
             y = torch.zeros(2, dtype=torch.int64) if labelled else None
-            y = torch.zeros(2, *image) if translates else y
+            y = y if source is None else torch.zeros(2, *source)
             assert gen(gen.make_hidden(2), y).shape == (2, *image)
 
 

@@ -20,13 +20,13 @@ TELL_APART = {
     "sync_bn",
 }
 
-OF_SAMPLING = {"statistics"}
-"""An algorithm's settings on which its training does not depend."""
+OF_ALGORITHMS = {"statistics", "vgg_weights"}
+"""An algorithm's settings on which its training does not depend, and where its files lie."""
 
 
 def test_a_new_setting_of_every_run_is_a_decision() -> None:
     """Add it here if runs with different values of it are no seeds of one recipe, else there."""
-    assert sorted([*TELL_APART, *ELSEWHERE, *NO_RECIPE - OF_SAMPLING]) == sorted(
+    assert sorted([*TELL_APART, *ELSEWHERE, *NO_RECIPE - OF_ALGORITHMS]) == sorted(
         RunConfig.model_fields
     )
 
@@ -38,4 +38,4 @@ def test_what_the_trajectory_depends_on_is_never_left_out() -> None:
 
 @pytest.mark.parametrize("name", algorithms.names())
 def test_all_settings_of_an_algorithm_tell_apart(name: str) -> None:
-    assert not (ELSEWHERE | NO_RECIPE - OF_SAMPLING) & set(algorithms[name].config.model_fields)
+    assert not (ELSEWHERE | NO_RECIPE - OF_ALGORITHMS) & set(algorithms[name].config.model_fields)

@@ -32,14 +32,15 @@ class Unmoved(Extension):
 
     def _found(self, trainer: Trainer) -> Iterator[str]:
         updater = trainer.updater
-        # a part of a network may wait for a phase or a stage that is to come
+        # a part of a network may wait for a phase or a stage that is to come, a whole one if that
+        # was said
         now, last = trainer.iteration - 1, trainer.max_iter - 1
         waits = updater.phase(last) != updater.phase(now) or updater.stage(last) != updater.current
         for network, module in updater.named_children():
             named = {f"{network}.{name}": p for name, p in module.named_parameters()}
             meant = [n for n, p in named.items() if p.requires_grad and n not in self.explained]
             still = [name for name in meant if id(named[name]) not in updater.steps.reached]
-            if network == "average" or not still:
+            if network == "average" or not still or (waits and network in updater.later):
                 continue
             if len(still) == len(meant):
                 yield network

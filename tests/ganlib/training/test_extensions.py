@@ -217,15 +217,16 @@ def test_what_no_step_moves_is_said_once(
     updater.stage = lambda iteration: Stage(4, None, int(later == "stage" and iteration > 6))
     for name in ("spare", "known"):
         updater.gen.register_parameter(name, torch.nn.Parameter(torch.ones(1)))
-    updater.judge = torch.nn.Linear(2, 2)
+    updater.judge, updater.waiting = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    updater.later = ("waiting",)
     updater.fixed = torch.nn.Linear(2, 2).requires_grad_(False)
     updater.optimizer.update(updater.optimizers())  # which know of all this
     lines = []
     trainer.extend(Counted(lambda: lines.append(said.getvalue())))
     trainer.run()
-    part = "" if later else "gen.spare, "
+    names = "judge" if later else "gen.spare, judge, waiting"
     assert [line != "" for line in lines] == 3 * [False] + 6 * [True]
-    assert said.getvalue() == f"No step has moved {part}judge so far.\n"
+    assert said.getvalue() == f"No step has moved {names} so far.\n"
 
 
 def test_nothing_is_said_of_networks_that_move(make_trainer: Make) -> None:

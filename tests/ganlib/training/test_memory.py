@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from starting import source_shape
 from torch import nn
 
 from ganlib.common.data import DataSpec
@@ -13,25 +14,26 @@ from ganlib.registry import algorithms
 from ganlib.training import memory
 from ganlib.training.assembly import assemble
 
-SPEC = DataSpec((3, 32, 32), (3, 32, 32), n_classes=10, source=(3, 32, 32))
+IMAGE = (3, 32, 32)
 
 
 def test_the_size_is_that_of_the_networks_and_no_random_number_is_drawn(algorithm: str) -> None:
     one = algorithms[algorithm]
+    spec = DataSpec(IMAGE, IMAGE, n_classes=10, source=source_shape(algorithm, IMAGE))
     config = one.config(width=0.1)
     before = torch.get_rng_state()
-    size = memory.size_of(lambda: one.networks(config, SPEC))
+    size = memory.size_of(lambda: one.networks(config, spec))
     assert torch.equal(before, torch.get_rng_state())
-    built = one.networks(config, SPEC)
+    built = one.networks(config, spec)
     tensors = [t for net in built.values() for t in (*net.parameters(), *net.buffers())]
     assert size == sum(t.numel() * t.element_size() for t in tensors) > 10_000
 
 
 @pytest.mark.parametrize("width", [1e5, 1e9, 1e18])
 def test_networks_of_any_width_are_refused(width: float) -> None:
-    one = algorithms["dcgan"]
+    one, spec = algorithms["dcgan"], DataSpec(IMAGE, IMAGE)
     with pytest.raises(UserError, match="Networks of .* GiB do not fit .*: give a smaller --width"):
-        assemble(one, one.config(width=width), None, SPEC, torch.device("cpu"))
+        assemble(one, one.config(width=width), None, spec, torch.device("cpu"))
 
 
 def test_networks_that_cannot_be_measured_are_let_through() -> None:
