@@ -46,8 +46,8 @@ class TranslatedFiles:
             )
             if n
         ]
-        lines = [f"Of {_count(self.done)} {', '.join(parts)}."] if parts else []
-        return lines + [f"{self._left_out()}."] * bool(self.useless)
+        changed = [f"Of {_count(self.done)} {', '.join(parts)}."] if parts else []
+        return changed + ([f"{self._left_out()}."] if self.useless else [])
 
     def _make(self, job: Job) -> None:
         try:
