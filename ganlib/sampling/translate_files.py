@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ganlib.common.datasets._decode import Unusable
@@ -64,15 +65,15 @@ class TranslatedFiles:
         self._write(job, y, first)
 
     def _write(self, job: Job, y: Tensor, first: Tensor) -> None:
-        shown = self.shown and len(self.rows) < MOST
+        shown, frames = self.shown and len(self.rows) < MOST, self.translator.spec.frames
         row = [source_cell(y, self.translator.spec.n_classes)] if shown else []
         for number, target in enumerate(job.targets):
             x = self.translator(y, number) if number else first
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                write_image(x, target, self.translator.spec.frames)
+                write_image(x, target, frames)
             if shown:
-                row.append(cell(x))
+                row.append(cell(torch.cat(x.chunk(frames), 1)))
         if shown:
             self.rows.append(row)
 

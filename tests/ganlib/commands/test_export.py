@@ -20,6 +20,7 @@ import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.noise import Dropout
+from ganlib.common.seeds import generator
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling.export import load_export, model_card
@@ -166,7 +167,7 @@ def test_onnx_of_a_translator_is_what_translate_gives(
         if isinstance(layer, Dropout):
             layer.p = 0.0  # noise, which the file is without
     for height, width in ((8, 8), (32, 32), (48, 20), (29, 31), (3, 5)):
-        x = torch.randint(256, (1, 1, height, width), dtype=torch.uint8)
+        x = torch.randint(256, (1, 1, height, width), generator=generator(0)).byte()
         y = padded(x.float() / 127.5 - 1, multiple)
         images = _onnx(Path("out/generator.onnx"), y=y)[..., : times * height, : times * width]
         found = model.translate(x)
@@ -182,6 +183,16 @@ def test_snippet_of_a_translator_runs(run: Run, small_snapshot: Make) -> None:
     names: dict[str, Any] = {}
     exec(snippet.replace("THIS FOLDER", "out").replace("A FILE", "photo.png"), names)
     assert names["images"].shape == (1, 1, 20, 36)
+
+
+def test_snippet_of_what_starts_from_sequences_runs(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("frames")
+    assert run("export", path, "--out", "out", "--format", "safetensors").exit_code == 0
+    snippet = json.loads(Path("out/model_card.json").read_text("utf-8"))["python"]
+    names: dict[str, Any] = {}
+    ours = snippet.replace("THIS FOLDER", "out").replace("AN .h5 FILE OF PAIRS", "data.h5")
+    exec(ours, names)
+    assert names["images"].shape == (2, 1, 28, 28)
 
 
 def test_sizes_are_fixed_of_a_network_that_says_so(

@@ -261,6 +261,7 @@ def test_grid(run: Run, small_snapshot: Make) -> None:
         (["a.png", "--source", "empty"], "is not made of the files themselves: give its files as"),
         (["a.png", "--source", "unpaired:emoji"], "is not made of the files themselves"),
         (["a.png", "--device", "cuda:99"], "cuda:99"),
+        (["a.png", "--device", "cpu", "-g", 0], "Give --gpu or --device, not both."),
         (["a.png", "--plugin-dir", "none"], "none"),
     ],
 )
