@@ -46,7 +46,7 @@ def test_frames_lie_below_each_other(make_updater: Make, tmp_path: Path) -> None
     files = TranslatedFiles(Translator(updater), Reader(updater.spec), shown=True)
     files.make(jobs([tmp_path / "a.png"], tmp_path / "out", 1, False))
     with Image.open(tmp_path / "out/a.png") as picture:
-        film = np.asarray(picture)
+        film = np.array(picture)
     assert np.array_equal(film, np.concatenate([x, 255 - x]))
     [[source, output]] = files.rows
     assert torch.equal(to_uint8(source), to_uint8(cell(torch.from_numpy(x)[None] / 127.5 - 1)))
