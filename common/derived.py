@@ -26,11 +26,13 @@ class Derivation(NamedTuple):
     """How a source is made of its image.
 
     words: what it is, for the provenance. make: of uint8 pictures (n, C, H, W) and their numbers
-    (n,), uint8 (n, C', H', W'), each a function of its own picture and number alone.
+    (n,), uint8 (n, C', H', W'), each a function of its own picture and number alone. multiple: what
+    the sides of a picture must be multiples of.
     """
 
     words: str
     make: Callable[[Tensor, Tensor], Tensor]
+    multiple: int = 1
 
     def of(self, x: Tensor, index: Tensor, frames: int = 1) -> Tensor:
         """The same of images (n, frames * C, H, W), picture by picture."""
@@ -90,7 +92,7 @@ def lower_resolution(factor: int) -> Derivation:
             )
         return resize_pixels(x, (height // factor, width // factor))
 
-    return Derivation(f"a resolution {factor} times lower, bicubic", make)
+    return Derivation(f"a resolution {factor} times lower, bicubic", make, factor)
 
 
 class Derived:

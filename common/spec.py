@@ -113,6 +113,18 @@ class DataSpec:
     frames: int = 1
     source_frames: int = 1
 
+    @property
+    def native_source(self) -> Size:
+        """(h', w') of the data's own sources, which to_source() brings to the networks' size."""
+        assert self.source is not None
+        height, width = self.source[1:]
+        if self.fit == "pad":
+            left, right, top, bottom = self._margins(self.source[1:])
+            return height - top - bottom, width - left - right
+        sides = zip((height, width), self.native[1:], self.image[1:], strict=True)
+        height, width = (max(1, round(n * own / to)) for n, own, to in sides)
+        return height, width
+
     def to_image(self, x: Tensor) -> Tensor:
         """uint8 images (N, C, h, w) at the networks' size (N, C, H, W), still uint8.
 

@@ -89,34 +89,57 @@ def crop(source: Source, channels: int, size: int, place: Tensor) -> Pixels:
         return _array(image.crop((left, top, left + size, top + size)))
 
 
+def whole(source: Source | Image.Image, channels: int) -> Pixels:
+    """All of the image as uint8 (channels, H, W), otherwise as pixels() has it."""
+    with _opened(source) as image:
+        return _array(_usable(image, channels))
+
+
 def ids(source: Source, size: int, sizing: Sizing = CROPPED) -> NDArray[np.int32]:
     """A map of classes as int32 (2, size, size), the instances all 0; a number stays what it is.
 
     Unusable if the file has colours that are no numbers of a palette, too.
     """
     with _opened(source) as image:
-        if image.mode not in MAPS:
-            raise Unusable("without numbers of classes")
+        _check_map(image)
         if not sizing.enlarge and sizing.grows(image.size, size):
             raise Unusable(smaller(size))
-        numbers = Image.fromarray(np.asarray(_upright(image)).astype(np.int32))
-        classes = np.asarray(_square(numbers, size, sizing, Image.Resampling.NEAREST))
-        if classes.min() < 0 or classes.max() > HIGHEST:
-            raise Unusable(f"with numbers outside 0..{HIGHEST}")
-        return np.stack([classes, np.zeros_like(classes)])
+        return _ids(_square(_numbers(image), size, sizing, Image.Resampling.NEAREST))
+
+
+def whole_ids(source: Source | Image.Image) -> NDArray[np.int32]:
+    """All of a map of classes as int32 (2, H, W), otherwise as ids() has it."""
+    with _opened(source) as image:
+        _check_map(image)
+        return _ids(_numbers(image))
 
 
 def highest(source: Source) -> int:
     """The highest number in a map of classes; Unusable as for ids()."""
     with _opened(source) as image:
-        if image.mode not in MAPS:
-            raise Unusable("without numbers of classes")
+        _check_map(image)
         return int(np.asarray(image).max())
 
 
 def smaller(size: int) -> str:
     """Why an image is Unusable for size x size pixels."""
     return f"{SMALLER} {size}x{size}"
+
+
+def _check_map(image: Image.Image) -> None:
+    if image.mode not in MAPS:
+        raise Unusable("without numbers of classes")
+
+
+def _numbers(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(_upright(image)).astype(np.int32))
+
+
+def _ids(numbers: Image.Image) -> NDArray[np.int32]:
+    classes = np.asarray(numbers)
+    if classes.min() < 0 or classes.max() > HIGHEST:
+        raise Unusable(f"with numbers outside 0..{HIGHEST}")
+    return np.stack([classes, np.zeros_like(classes)])
 
 
 def _usable(image: Image.Image, channels: int) -> Image.Image:
@@ -129,13 +152,16 @@ def _array(image: Image.Image) -> Pixels:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[Image.Image]:
+def _opened(source: Source | Image.Image) -> Iterator[Image.Image]:
     """The image, read as far as its header; every error of reading it becomes Unusable."""
     if isinstance(source, Half):
         with _opened(source.whole) as image:
             yield _half(_upright(image), source.side)
         return
     try:
+        if isinstance(source, Image.Image):
+            yield source
+            return
         if (len(source) if isinstance(source, bytes) else source.stat().st_size) == 0:
             raise Unusable("empty")
         file = BytesIO(source) if isinstance(source, bytes) else source

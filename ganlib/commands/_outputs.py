@@ -8,12 +8,12 @@ from ganlib.common.errors import UserError
 from ganlib.common.paths import writing
 
 
-def check_file(path: Path, suffixes: tuple[str, ...], kinds: str) -> None:
+def check_file(path: Path, suffixes: tuple[str, ...], kinds: str, option: str = "--out") -> None:
     """UserError unless `path` ends in one of the suffixes (in lower case) and is no folder."""
     if path.suffix.lower() not in suffixes:
-        raise UserError(f"--out {path} cannot be written: give {kinds}.")
+        raise UserError(f"{option} {path} cannot be written: give {kinds}.")
     if path.is_dir():
-        raise UserError(f"--out {path} is a folder that is there already; give another name.")
+        raise UserError(f"{option} {path} is a folder that is there already; give another name.")
 
 
 @contextmanager

@@ -14,6 +14,9 @@ from ganlib.common.layers import evaluating
 from ganlib.contract.explained import lacks
 from ganlib.contract.tape import prepare, record
 from ganlib.registry import algorithms
+from ganlib.sampling.padding import grown
+from ganlib.sampling.sources import translates
+from ganlib.sampling.translate import Translator
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.descent import parameters_of
 from ganlib.training.guard import NonFiniteError
@@ -271,6 +274,23 @@ def test_labels_matter_to_a_method_that_asks_for_them(algorithm: str, make_updat
     second.update()
     moved = second.state()["modules"]
     assert any(not torch.equal(t, moved[k]) for k, t in first.state()["modules"].items())
+
+
+def test_a_translator_takes_sources_of_the_sizes_that_it_says(
+    algorithm: str, make_updater: Make
+) -> None:
+    """`multiple` of the generator: images of other sources come out in proportion to them."""
+    updater = make_updater(algorithm)
+    if not translates(updater) or not updater.shown.multiple:
+        return
+    translator, data = Translator(updater), updater.held_out.data
+    source = data.source[torch.tensor([0])]
+    height, width = source.shape[2:]
+    multiple = updater.shown.multiple
+    y = grown(source, (height + multiple, width + 2 * multiple))[0]
+    x = translator(y)
+    sides = [-(-n * by // 1) for n, by in zip(y.shape[1:], translator.scale, strict=True)]
+    assert x.shape == (updater.spec.image[0], *sides) and bool(x.isfinite().all())
 
 
 def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> None:

@@ -47,9 +47,17 @@ images = model.sample(64, seed=0)  # classes as often as in the data
 model.grid(seed=0).save("samples.png")  # a row for each class
 """
 TRANSLATING = """\
+from PIL import Image
+
 from ganlib.sampling.export import load_export
 
-model = load_export("THIS FOLDER", dataset="A FOLDER OR .h5 FILE OF PAIRS")
+model = load_export("THIS FOLDER")
+images = model.translate(Image.open("A FILE"))  # float (1, C, H, W) in [-1, 1], of any size
+"""
+SEQUENCES = """\
+from ganlib.sampling.export import load_export
+
+model = load_export("THIS FOLDER", dataset="AN .h5 FILE OF PAIRS")
 images = model.sample(64, seed=0)  # float (64, C, H, W) in [-1, 1]
 z, y = model.latents([0, 1])  # y: the sources of samples 0 and 1
 images = model.decode(z, y)  # or of sources of your own
@@ -97,7 +105,7 @@ def model_card(model: Model) -> dict[str, Any]:
         "latent": {"distribution": LATENTS[gen.latent], "size": gen.n_hidden}
         if gen.n_hidden
         else None,
-        "condition": _condition(updater.config.condition, spec),
+        "condition": _condition(updater.config.condition, spec, gen.multiple),
         "statistics": updater.config.statistics,
         "images": {"shape": list(spec.native), "range": [-1, 1], "fit": _fit(spec)},
         "iteration": updater.iteration,
@@ -149,18 +157,27 @@ def _snippet(updater: Updater) -> str:
     if updater.config.condition == "labels":
         first = class_names(updater.spec)[0]
         return LABELLED.replace("CLASS", json.dumps(first, ensure_ascii=False))
-    return TRANSLATING if translates(updater) else SNIPPET
+    if translates(updater):
+        return TRANSLATING if updater.spec.source_frames == 1 else SEQUENCES
+    return SNIPPET
 
 
-def _condition(condition: str | None, spec: DataSpec) -> Any:
-    """What the generator is told, for the card; class i is classes[i]."""
+def _condition(condition: str | None, spec: DataSpec, multiple: int) -> Any:
+    """What the generator is told, for the card; class i is classes[i], and the sides of a source
+    are as in `shape` or, unless `multiple` is 0, multiples of it.
+    """
     if condition is None:
         return None
     if condition == "labels":
         return {"kind": "labels", "classes": list(class_names(spec))}
     assert spec.source is not None
     values = {"image": "[-1, 1]", "ids": "int32: class and instance of each pixel"}
-    return {"kind": condition, "shape": list(spec.source), "values": values[spec.source_kind]}
+    return {
+        "kind": condition,
+        "shape": list(spec.source),
+        "multiple": multiple,
+        "values": values[spec.source_kind],
+    }
 
 
 def _fit(spec: DataSpec) -> str:

@@ -42,10 +42,15 @@ def write_folder(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1)
     path.mkdir(exist_ok=True)
     digits, number = max(5, len(str(n - 1))), 0
     for batch in batches:
-        for pixels in _pixels(apart(batch, frames)):
-            picture = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-            save(Image.fromarray(picture), path / f"{number:0{digits}}.png")
+        for image in batch:
+            write_image(image, path / f"{number:0{digits}}.png", frames)
             number += 1
+
+
+def write_image(image: Tensor, path: Path, frames: int = 1) -> None:
+    """One float (C, H, W) in [-1, 1] as a PNG, a sequence's frames below each other."""
+    pixels = _pixels(apart(image[None], frames))[0]
+    save(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), path)
 
 
 def _gathered(batches: Iterator[Tensor], n: int) -> np.ndarray[Any, Any]:

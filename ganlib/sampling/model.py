@@ -19,7 +19,9 @@ from ganlib.evaluation import Score
 from ganlib.registry import add_plugins, algorithms
 from ganlib.sampling.card import as_html, newest_scores
 from ganlib.sampling.scoring import evaluate
+from ganlib.sampling.source_images import Given
 from ganlib.sampling.sources import give_sources
+from ganlib.sampling.translate import translate
 from ganlib.training import assembly, devices
 from ganlib.training.asked import Asked
 from ganlib.training.class_rows import class_rows, shown_classes
@@ -30,7 +32,7 @@ from ganlib.training.updater import Updater
 
 class Model:
     """What a run leaves behind: sample(), grid(), latents() and decode(), or in two steps code()
-    and draw().
+    and draw(); of a translator translate().
 
     settings: every setting of the run by name. out: the run's folder. images: how many real images
     training saw, None if that is not known.
@@ -97,6 +99,26 @@ class Model:
             return translation_grid(translations(self.updater, seed, n or SHOWN, truncation))
         samples = self.sample(64 if n is None else n, seed, truncation=truncation, y=y)
         return grid(apart(samples, self.spec.frames))
+
+    def translate(
+        self,
+        images: Given,
+        seed: int = 0,
+        tile: int | None = None,
+        statistics: str | None = None,
+    ) -> Tensor | list[Tensor]:
+        """What a translator makes of images of any size, float (n, C, H, W) in [-1, 1] on the CPU;
+        where sizes differ, a list of (C, H, W). Each depends on (image, seed) alone.
+
+        images: a PIL image, a list of them, or a tensor (C', H', W') or (n, C', H', W'), uint8 or
+        float in [-1, 1] (rounded to 0..255); of maps of classes int32 (n, 2, H', W'). Colour and
+        grey become what the generator starts from. tile: of large images, the side of the squares
+        that are made at a time, in pixels; see sampling/translate.py. statistics: as of sample(),
+        but with "batch" each image is normalised by itself.
+
+        UserError for a generator that starts from no images, and for what is no such image.
+        """
+        return translate(self.updater, images, seed, tile, statistics)
 
     def evaluate(
         self,

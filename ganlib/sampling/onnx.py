@@ -36,13 +36,14 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
 
     y: int64 (n,), whose classes are the file's metadata `classes`, a JSON list of their names in
     order; or source images. n is free and images have the data's own size; where a generator
-    translates sources of any size, height and width are free too. Dropout that is noise is off.
+    translates sources of other sizes (its `multiple`), height and width are free too. Dropout that
+    is noise is off.
     UserError if onnx or onnxscript is missing, or an operation of the generator is not in ONNX.
     """
     if missing := missing_packages():
         raise UserError(f"ONNX needs {' and '.join(missing)}: {INSTALL}")
     series, inputs = model.updater.series(0), _examples(model)
-    if translates(model.updater) and model.spec.fit == "none":
+    if translates(model.updater) and series.gen.multiple and model.spec.fit == "none":
         axes = {0: "n", 2: "height", 3: "width"}
         try:
             return _written(_Drawing(series, sized=False), inputs, axes, path)

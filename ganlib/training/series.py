@@ -72,9 +72,7 @@ class Series:
 
     def latents(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """z (len(numbers), n_hidden) of these samples, and what they are told."""
-        blocks = {k: self._block(k) for k in {i // BLOCK for i in numbers}}
-        z = torch.stack([blocks[i // BLOCK][i % BLOCK] for i in numbers])
-        y = self._told(numbers)
+        z, y = self.hidden(numbers), self._told(numbers)
         return z, None if y is None else y.to(z.device)
 
     def held(self, numbers: Sequence[int]) -> Tensor:
@@ -87,6 +85,17 @@ class Series:
             for k in {i // n for i in numbers}
         }
         return torch.stack([orders[i // n][i % n] for i in numbers])
+
+    def hidden(self, numbers: Sequence[int]) -> Tensor:
+        """z (len(numbers), n_hidden) of these samples."""
+        blocks = {k: self._block(k) for k in {i // BLOCK for i in numbers}}
+        return torch.stack([blocks[i // BLOCK][i % BLOCK] for i in numbers])
+
+    @contextmanager
+    def noise(self, numbers: Sequence[int]) -> Iterator[None]:
+        """The noise inside of the network is that of these samples, which are a batch."""
+        with masks_by(self.gen, [mix(self.seed, "mask", i) for i in numbers]):
+            yield
 
     def told(self, y: Asked) -> "Series":
         """The same latents, told something else."""
@@ -106,12 +115,18 @@ class Series:
             return code if self.truncation is None else self.gen.truncate(code, self.truncation)
 
     @torch.no_grad()
+    def made(self, code: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images of codes as the network makes them, float NCHW: not at the data's own size, and
+        perhaps a little outside of [-1, 1].
+        """
+        with self.ready():
+            return self.sampler.generate(self.gen, code, y).float()
+
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Images of codes, float NCHW in [-1, 1] at the data's own size, or as large as they come
         of sources of another size than the data's.
         """
-        with self.ready():
-            x = self.sampler.generate(self.gen, code, y).float()
+        x = self.made(code, y)
         source = self.spec.source
         if source is None or y is None or y.dim() != 4 or y.shape[2:] == source[1:]:
             x = self.spec.to_native(full_size(x, self.spec.image))
@@ -141,7 +156,7 @@ class Series:
 
     def _images(self, numbers: Sequence[int]) -> Tensor:
         z, y = self.latents(numbers)
-        with masks_by(self.gen, [mix(self.seed, "mask", i) for i in numbers]):
+        with self.noise(numbers):
             return self.decode(z, y)
 
     def _of_group(self, k: int) -> Tensor:

@@ -385,6 +385,14 @@ def test_where_padding_would_tear_pairs_apart_both_are_resized() -> None:
     assert found == sides
 
 
+@pytest.mark.parametrize("side", [28, 14, 7, 56])
+@pytest.mark.parametrize("size", [(28, 28), (32, 32), (35, 35), (64, 48), (20, 20)])
+def test_the_data_s_own_size_of_sources(side: int, size: tuple[int, int]) -> None:
+    x = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+    source = torch.zeros(2, 3, side, side, dtype=torch.uint8)
+    assert fit_spec(DataSet("x", x, source=source), size).native_source == (side, side)
+
+
 # Unpaired sets
 
 

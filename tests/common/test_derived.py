@@ -179,3 +179,14 @@ def test_where_ids_were_the_source_their_classes_go_with_them() -> None:
     for source in ("edges", "unpaired:emoji"):
         made = brought_to(data, None, None, source)
         assert made.source_kind == "image" and made.classes == ()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_sides_that_a_source_can_be_made_of(source: str) -> None:
+    by = derivation(source)
+    side = 3 * by.multiple
+    assert len(by.make(toy(2, side).x, torch.arange(2))) == 2
+    assert by.multiple == int(source.partition("low-resolution:")[2] or 1)
+    if by.multiple > 1:
+        with pytest.raises(UserError, match="multiple of"):
+            by.make(toy(2, side + 1).x, torch.arange(2))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from click.testing import Result
 from PIL import Image
 from safetensors.torch import load_file
@@ -18,6 +19,8 @@ from torch import Tensor
 import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
+from ganlib.common.noise import Dropout
+from ganlib.common.seeds import generator
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling.export import load_export, model_card
@@ -127,9 +130,13 @@ def test_onnx_of_a_translator_takes_images_of_any_size(run: Run, small_snapshot:
     assert run("export", path, "--out", "out").exit_code == 0
     card = json.loads(Path("out/model_card.json").read_text())
     assert card["onnx"] == {"y": ["n", 1, "height", "width"]}
-    assert card["condition"] == {"kind": "images", "shape": [1, 32, 32], "values": "[-1, 1]"}
-    assert card["latent"] is None
-    assert card["statistics"] == "batch" and "dataset=" in card["python"]
+    assert card["condition"] == {
+        "kind": "images",
+        "shape": [1, 32, 32],
+        "multiple": 2,
+        "values": "[-1, 1]",
+    }
+    assert card["latent"] is None and card["statistics"] == "batch"
     model = ganlib.load(path)
     for shape in ((1, 1, 32, 32), (3, 1, 48, 64)):
         y = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -140,6 +147,60 @@ def test_onnx_of_a_translator_takes_images_of_any_size(run: Run, small_snapshot:
     exported = load_export("out", dataset="data.h5")
     ours = ganlib.load(path, dataset="data.h5")
     torch.testing.assert_close(exported.sample(3), ours.sample(3))
+
+
+def padded(y: Tensor, multiple: int) -> Tensor:
+    """y (n, C, H, W) with its border repeated at the right and at the bottom."""
+    high, wide = (-side % multiple for side in y.shape[2:])
+    return F.pad(y, (0, wide, 0, high), mode="replicate")
+
+
+@pytest.mark.parametrize(("name", "times"), [("superres", 4), ("dropped", 1)])
+def test_onnx_of_a_translator_is_what_translate_gives(
+    run: Run, small_snapshot: Make, name: str, times: int
+) -> None:
+    path = small_snapshot(name, side=32)
+    assert run("export", path, "--out", "out").exit_code == 0
+    model = load_export("out")
+    multiple = json.loads(Path("out/model_card.json").read_text())["condition"]["multiple"]
+    for layer in model.updater.gen.modules():
+        if isinstance(layer, Dropout):
+            layer.p = 0.0  # noise, which the file is without
+    for height, width in ((8, 8), (32, 32), (48, 20), (29, 31), (3, 5)):
+        x = torch.randint(256, (1, 1, height, width), generator=generator(0)).byte()
+        y = padded(x.float() / 127.5 - 1, multiple)
+        images = _onnx(Path("out/generator.onnx"), y=y)[..., : times * height, : times * width]
+        found = model.translate(x)
+        assert isinstance(found, Tensor) and found.shape == images.shape
+        torch.testing.assert_close(found, images, atol=1e-4, rtol=0)
+
+
+def test_snippet_of_a_translator_runs(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("superres")
+    assert run("export", path, "--out", "out", "--format", "safetensors").exit_code == 0
+    snippet = json.loads(Path("out/model_card.json").read_text("utf-8"))["python"]
+    Image.new("RGB", (9, 5), "red").save("photo.png")
+    names: dict[str, Any] = {}
+    exec(snippet.replace("THIS FOLDER", "out").replace("A FILE", "photo.png"), names)
+    assert names["images"].shape == (1, 1, 20, 36)
+
+
+def test_snippet_of_what_starts_from_sequences_runs(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("frames")
+    assert run("export", path, "--out", "out", "--format", "safetensors").exit_code == 0
+    snippet = json.loads(Path("out/model_card.json").read_text("utf-8"))["python"]
+    names: dict[str, Any] = {}
+    ours = snippet.replace("THIS FOLDER", "out").replace("AN .h5 FILE OF PAIRS", "data.h5")
+    exec(ours, names)
+    assert names["images"].shape == (2, 1, 28, 28)
+
+
+def test_sizes_are_fixed_of_a_network_that_says_so(
+    small_snapshot: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ganlib.load(small_snapshot("dropped", side=32))
+    monkeypatch.setattr(type(model.updater.gen), "multiple", 0)
+    assert write_onnx(model, tmp_path / "g.onnx") == {"y": ["n", 1, 32, 32]}
 
 
 def test_sizes_are_fixed_where_the_network_has_but_one(

@@ -57,6 +57,18 @@ def test_dropout_is_the_noise_of_a_sample(make_updater: Make) -> None:
     assert torch.equal(twice, samples(updater, 2, y=y, statistics="running"))
 
 
+def test_a_sample_in_steps(make_updater: Make) -> None:
+    updater = make_updater("dropped", statistics="running")
+    y = updater.held_out.condition_at(torch.arange(3))
+    series = updater.series(4, y=y)
+    z, _ = series.latents([2, 0])
+    assert torch.equal(series.hidden([2, 0]), z)
+    with series.noise([2, 0]):
+        made = series.made(series.code(z, y[[2, 0]]), y[[2, 0]])
+    assert made.shape == (2, *updater.spec.image) and updater.spec.fit == "pad"
+    assert torch.equal(updater.spec.to_native(made), series.images([2, 0]))
+
+
 def test_classes_come_as_often_as_in_the_data(make_updater: Make) -> None:
     updater = make_updater("labelled")
     updater.spec = replace(updater.spec, marginal=(0.7, 0.3, 0.0))

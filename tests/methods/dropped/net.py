@@ -15,6 +15,8 @@ from ganlib.common.noise import Dropout
 
 
 class DroppedGenerator(Generator):
+    multiple = 2
+
     def __init__(self, sources: int, channels: int, ch: int) -> None:
         super().__init__(n_hidden=0, latent="normal")
         self.layers = nn.Sequential(

@@ -10,6 +10,8 @@ from ganlib.common.data import DataSpec
 
 
 class NextFrame(Generator):
+    multiple = 1
+
     def __init__(self, spec: DataSpec, ch: int) -> None:
         super().__init__(n_hidden=0, latent="normal")
         self.frames = spec.source_frames

@@ -22,6 +22,8 @@ def drawing(ids: Tensor, n_classes: int, like: Tensor) -> Tensor:
 
 
 class Painter(Generator):
+    multiple = 1
+
     def __init__(self, spec: DataSpec, ch: int) -> None:
         super().__init__(n_hidden=0, latent="normal")
         self.n_classes = spec.n_classes

@@ -11,6 +11,8 @@ TIMES = 4
 
 
 class Upscaler(Generator):
+    multiple = 1
+
     def __init__(self, spec: DataSpec, ch: int) -> None:
         super().__init__(n_hidden=0, latent="normal")
         self.layers = nn.Sequential(

@@ -15,6 +15,8 @@ def translator(n_in: int, n_out: int, ch: int) -> nn.Sequential:
 
 
 class Translator(Generator):
+    multiple = 1
+
     def __init__(self, n_in: int, n_out: int, ch: int) -> None:
         super().__init__(n_hidden=0, latent="normal")
         self.layers = translator(n_in, n_out, ch)

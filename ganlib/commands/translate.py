@@ -1,0 +1,133 @@
+"""Apply a trained translator to image files."""
+
+from pathlib import Path
+
+import click
+
+from ganlib.commands import _common_options
+from ganlib.commands._outputs import check_file, output
+from ganlib.common.errors import UserError
+from ganlib.sampling.jobs import jobs
+
+
+@click.command()
+@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument(
+    "inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Where to: a PNG of the same name for each file, in the same subfolders; made if missing.",
+)
+@click.option("--force", is_flag=True, help="Write in place of files that are there already.")
+@click.option(
+    "--source",
+    metavar="SOURCE",
+    help="What is made of the files first, as in training: edges, grey, masked, low-resolution:4, "
+    "or left or right, one half of each.  [default: nothing, they are what the generator starts "
+    "from]",
+)
+@click.option(
+    "-k",
+    "--outputs",
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many of each file, as NAME_0.png and so on, where the generator has noise.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Of that noise: output k depends on the file's content and on (seed, k) alone.",
+)
+@click.option(
+    "--tile",
+    type=int,
+    metavar="N",
+    help="Make large images in tiles of N pixels, which overlap and are blended: less memory.",
+)
+@click.option(
+    "--grid",
+    "picture",
+    metavar="FILE.png",
+    type=click.Path(path_type=Path),
+    help="One picture, too, of the first 64 files, each beside its outputs.",
+)
+@_common_options.statistics
+@_common_options.device("the CPU")
+@_common_options.plugin_dir
+def command(
+    snapshot: Path,
+    inputs: tuple[Path, ...],
+    out: Path,
+    force: bool,
+    source: str | None,
+    outputs: int,
+    seed: int,
+    tile: int | None,
+    picture: Path | None,
+    statistics: str | None,
+    gpu: int | None,
+    device: str | None,
+    plugin_dir: tuple[Path, ...],
+) -> None:
+    """Apply a trained translator to image files.
+
+    SNAPSHOT is a snapshot file, or a run's folder for its newest one. INPUT is an image file, or a
+    folder of such. Files of training's size are treated as in training. Others are padded by
+    repeating the border, and the output is cut back; a generator of one size makes them in tiles.
+    Files that cannot be read are left out. With statistics of the batch every file, and every tile
+    of one, is normalised by itself.
+    """
+    _check(out, outputs, tile, picture, force)
+    work = jobs(inputs, out, outputs, force)
+    place = _common_options.chosen(gpu, device, "cpu")
+
+    from ganlib.common.console import say, stderr_console
+    from ganlib.common.pictures import save
+    from ganlib.registry import add_plugins
+    from ganlib.sampling.model import load
+    from ganlib.sampling.side_by_side import side_by_side
+    from ganlib.sampling.source_images import Reader
+    from ganlib.sampling.sources import give_sources
+    from ganlib.sampling.translate import Translator
+    from ganlib.sampling.translate_files import TranslatedFiles
+
+    for folder in plugin_dir:
+        add_plugins(folder)
+    model = load(snapshot, place)
+    if (statistics or model.updater.config.statistics).startswith("standing"):
+        give_sources(model.updater, model.settings)  # of which the statistics are
+    translator = Translator(model.updater, seed, tile, statistics)
+    if outputs > 1 and not translator.draws:
+        raise UserError(
+            "This generator has no noise, and all outputs of a file would be the same: leave "
+            "--outputs out."
+        )
+    files = TranslatedFiles(translator, Reader(model.spec, source), picture is not None)
+    files.make(work)
+    if picture is not None:
+        with output(picture):
+            save(side_by_side(files.rows), picture)
+    for line in files.told():
+        say(stderr_console(), line)
+    click.echo(out)
+
+
+def _check(out: Path, outputs: int, tile: int | None, picture: Path | None, force: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; give a folder.")
+    if outputs < 1:
+        raise UserError(f"--outputs is {outputs}; give at least 1.")
+    if tile is not None and tile < 1:
+        raise UserError(f"--tile is {tile}; give the side of a tile in pixels, such as 256.")
+    if picture is None:
+        return
+    check_file(picture, (".png",), "a .png", "--grid")
+    if picture.exists() and not force:
+        raise UserError(f"--grid {picture} is there already: give --force, or another name.")

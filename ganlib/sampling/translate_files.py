@@ -1,0 +1,88 @@
+"""A translator applied to files, one after the other, and what became of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganlib.common.datasets._decode import Unusable
+from ganlib.common.datasets._progress import progress
+from ganlib.common.errors import UserError
+from ganlib.common.paths import writing
+from ganlib.sampling.image_files import write_image
+from ganlib.sampling.jobs import Job
+from ganlib.sampling.side_by_side import MOST, cell, source_cell
+from ganlib.sampling.source_images import Reader
+from ganlib.sampling.translate import Translator
+
+
+class TranslatedFiles:
+    """Counts of files, and the cells of a picture of the first ones if that is `shown`."""
+
+    def __init__(self, translator: Translator, reader: Reader, shown: bool) -> None:
+        self.translator, self.reader, self.shown = translator, reader, shown
+        self.done = self.padded = self.cut = 0
+        self.useless: list[tuple[Path, str]] = []
+        self.rows: list[list[Tensor]] = []
+
+    def make(self, work: Sequence[Job]) -> None:
+        """Write what is to be made. What cannot be read, or is nothing for the network, is left
+        out; UserError if that is all, or if something cannot be written.
+        """
+        with progress("translating", len(work)) as advance:
+            for job in work:
+                self._make(job)
+                advance(1)
+        if not self.done:
+            raise UserError(f"Nothing was translated: {self._left_out()}.")
+
+    def told(self) -> list[str]:
+        """What is worth saying of all files, in a line for each thing."""
+        parts = [
+            f"{n:,} {'was' if n == 1 else 'were'} {what}"
+            for n, what in (
+                (self.padded, "padded by repeating the border"),
+                (self.cut, "made in tiles that are blended"),
+            )
+            if n
+        ]
+        changed = [f"Of {_count(self.done)} {', '.join(parts)}."] if parts else []
+        return changed + ([f"{self._left_out()}."] if self.useless else [])
+
+    def _make(self, job: Job) -> None:
+        try:
+            y, padded = self.reader.read(job.source)
+            first = self.translator(y)
+        except (Unusable, UserError) as error:
+            self.useless.append((job.source, str(error).rstrip(".")))
+            return
+        height, width = y.shape[1:]
+        way = self.translator.way((height, width))
+        self.done += 1
+        self.padded += padded or way.pads
+        self.cut += way.cuts
+        self._write(job, y, first)
+
+    def _write(self, job: Job, y: Tensor, first: Tensor) -> None:
+        shown, frames = self.shown and len(self.rows) < MOST, self.translator.spec.frames
+        row = [source_cell(y, self.translator.spec.n_classes)] if shown else []
+        for number, target in enumerate(job.targets):
+            x = self.translator(y, number) if number else first
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_image(x, target, frames)
+            if shown:
+                row.append(cell(torch.cat(x.chunk(frames), 1)))
+        if shown:
+            self.rows.append(row)
+
+    def _left_out(self) -> str:
+        path, reason = self.useless[0]
+        n = len(self.useless)
+        first = f", the first {path} ({reason})" if n > 1 else f": {path} ({reason})"
+        return f"{_count(n)} {'was' if n == 1 else 'were'} left out{first}"
+
+
+def _count(n: int) -> str:
+    return f"{n:,} {'file' if n == 1 else 'files'}"
