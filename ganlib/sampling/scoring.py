@@ -37,6 +37,7 @@ def evaluate(
     device, origin = updater.clock.device, origin_of(updater, seed, truncation, statistics)
     if given:
         data = brought_to(as_dataset(dataset), *how)
+        data = data.turned() if updater.turned else data
         network = make_extractor(extractor or default_extractor(GIVEN), device)
         evaluator = Evaluator(network, {"train": data})
     elif name == GIVEN:
@@ -52,6 +53,7 @@ def evaluate(
             device=device,
             crop=how[1],
             source=settings.get("source"),
+            back=updater.turned,
         )
     samples = samples_to_score(updater, n, seed, truncation=truncation, statistics=statistics)
     if metrics is None:

@@ -65,6 +65,7 @@ def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> Dat
 
 def _loader(updater: Updater, data: DataSet) -> Loader:
     spec, config = updater.spec, updater.config
+    data = data.turned() if updater.turned else data
     assert spec.source is not None
     if data.source is not None:
         found, wanted = (data.source_kind, data.source.shape[1]), (spec.source_kind, spec.source[0])
