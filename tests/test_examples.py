@@ -19,9 +19,11 @@ EXAMPLES = sorted(set(FOLDER.glob("*.yaml")) - set(GRIDS))
 def test_example(path: Path) -> None:
     settings = resolve(read_yaml(path))
     size = settings.algorithm.image_size(32, 32)
+    image = (3, *size)
+    source = image if settings.algorithm.condition in ("images", "unpaired") else None
     with torch.device("meta"):
         networks = algorithms[settings.run.algorithm].build(
-            settings.algorithm, DataSpec((3, *size), (3, *size), n_classes=10)
+            settings.algorithm, DataSpec(image, image, n_classes=10, source=source)
         )
     assert "gen" in networks
 

@@ -31,14 +31,14 @@ class Settings(NetConfig, Protocol):
     def lam_idt(self) -> float: ...
 
 
-def conv(n_in: int, n_out: int, side: int, relu: bool = True) -> list[nn.Module]:
+def conv(n_in: int, n_out: int, side: int) -> list[nn.Module]:
     """A convolution that keeps the size, by reflection at the edges, and its norm."""
-    layers = [
-        nn.ReflectionPad2d(side // 2),
-        nn.Conv2d(n_in, n_out, side),
-        InstanceNorm(n_out),
-    ]
-    return [*layers, nn.ReLU()] if relu else layers
+    return [nn.ReflectionPad2d(side // 2), nn.Conv2d(n_in, n_out, side), InstanceNorm(n_out)]
+
+
+def resized(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
+    """A convolution of stride 2 or 1/2, its norm and a ReLU."""
+    return nn.Sequential(layer, InstanceNorm(layer.out_channels), nn.ReLU())
 
 
 class Block(nn.Module):
@@ -46,7 +46,7 @@ class Block(nn.Module):
 
     def __init__(self, ch: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*conv(ch, ch, 3), *conv(ch, ch, 3, relu=False))
+        self.layers = nn.Sequential(*conv(ch, ch, 3), nn.ReLU(), *conv(ch, ch, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, ch, H, W) -> the same."""
@@ -65,23 +65,13 @@ class Translator(Generator):
         super().__init__(n_hidden=0, latent="normal")
         down = [(ch, 2 * ch), (2 * ch, 4 * ch)]
         self.layers = nn.Sequential(
-            *conv(n_in, ch, 7),
-            *(layer for a, b in down for layer in self._resized(nn.Conv2d(a, b, 3, 2, 1))),
+            nn.Sequential(*conv(n_in, ch, 7), nn.ReLU()),
+            *(resized(nn.Conv2d(a, b, 3, 2, 1)) for a, b in down),
             *(Block(4 * ch) for _ in range(blocks)),
-            *(
-                layer
-                for a, b in reversed(down)
-                for layer in self._resized(nn.ConvTranspose2d(b, a, 3, 2, 1, output_padding=1))
-            ),
-            nn.ReflectionPad2d(3),
-            nn.Conv2d(ch, n_out, 7),
-            nn.Tanh(),
+            *(resized(nn.ConvTranspose2d(b, a, 3, 2, 1, output_padding=1)) for a, b in down[::-1]),
+            nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(ch, n_out, 7), nn.Tanh()),
         )
         init_normal(self, STD)
-
-    @staticmethod
-    def _resized(layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
-        return [layer, InstanceNorm(layer.out_channels), nn.ReLU()]
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (n, 0) and what to translate (n, C', H, W), in [-1, 1] -> (n, C, H, W); H and W:

@@ -167,6 +167,7 @@ class Updater(updater.Updater):
         given = held_out.condition_at(order[:SHOWN])
         assert given is not None
         none = self.gen.make_hidden(len(given))
+        given = given.to(none)
         made = first(none, given)
         rows = [self.spec.to_native(x.float()) for x in (given, made, second(none, made))]
         channels = max(x.shape[1] for x in rows)

@@ -56,10 +56,12 @@ def test_the_settings_have_all_architectures_and_no_other(name: str) -> None:
         config = algorithm.config(architecture=architecture)
         image = (3, *config.image_size(32, 32))
         labelled = config.condition == "labels"
+        source = image if config.condition in ("images", "unpaired") else None
         with torch.device("meta"):
-            spec = DataSpec(image, image, n_classes=3 if labelled else 0)
+            spec = DataSpec(image, image, n_classes=3 if labelled else 0, source=source)
             gen: Any = algorithm.build(config, spec)["gen"]
             y = torch.zeros(2, dtype=torch.int64) if labelled else None
+            y = y if source is None else torch.zeros(2, *source)
             assert gen(gen.make_hidden(2), y).shape == (2, *image)
 
 

@@ -62,7 +62,10 @@ def plugins() -> Iterator[Callable[[Path], None]]:
 
 
 def train(algorithm: str, data: Path, **settings: Any) -> ganlib.Model:
-    return ganlib.train(**{**SMALL, "algorithm": algorithm, "dataset": str(data), **settings})
+    translates = algorithms[algorithm].config().condition in ("images", "unpaired")
+    source = {"source": "edges"} if translates else {}
+    settings = {**SMALL, "algorithm": algorithm, "dataset": str(data), **source, **settings}
+    return ganlib.train(**settings)
 
 
 def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
