@@ -192,7 +192,7 @@ def _check_turns(kind: SourceKind, image: Size, source: tuple[int, ...] | None) 
         (height, width), (high, wide) = image, source[1:]
         raise UserError(
             f"Images of {height}x{width} and sources of {high}x{wide} must be of one size for a "
-            "way back."
+            "way back, as --size makes them."
         )
 
 

@@ -163,8 +163,9 @@ class Updater(updater.Updater):
 
     def _rows(self, held_out: Loader, first: nn.Module, second: nn.Module, seed: int) -> Tensor:
         """(3 SHOWN, C, H, W), grey rows in equal channels beside coloured ones."""
-        order = torch.randperm(held_out.n_sources, generator=generator(seed, "pictures"))
-        given = held_out.condition_at(order[:SHOWN])
+        n = held_out.n_sources
+        order = torch.randperm(n, generator=generator(seed, "pictures"))
+        given = held_out.condition_at(order[torch.arange(SHOWN) % n])
         assert given is not None
         none = self.gen.make_hidden(len(given))
         given = given.to(none)

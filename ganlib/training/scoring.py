@@ -54,7 +54,9 @@ def make_evaluator(
     network = make_extractor(name, device, options)
     references = open_references(dataset, data_root, size, reference, crop, source)
     if back and reference in (None, *SPLITS):
-        references = {name: data.turned() for name, data in references.items()}
+        # a test split may hold images alone
+        found = {name: data for name, data in references.items() if data.source is not None}
+        references = {name: data.turned() for name, data in found.items()}
     return Evaluator(network, references)
 
 

@@ -15,7 +15,7 @@ import ganlib.evaluation.extractors
 from ganlib import evaluation
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.common.pictures import grid
 from ganlib.evaluation import differences
@@ -231,3 +231,12 @@ def test_a_run_may_start_from_weights_without_averages(out: Path) -> None:
             moved = getattr(first.updater, network).get_parameter(name)
             found = getattr(first.updater, average).get_parameter(name)
             torch.testing.assert_close(found, p + (moved - p) * 9 / 11)
+
+
+def test_a_test_split_of_images_alone_has_no_part_in_it(run: Run, out: Path) -> None:
+    data = read_hdf5(Path("set.h5"), "train")
+    write_hdf5(Path("alone.h5"), data, DataSet("set", data.x[torch.arange(4)]))
+    arguments = ["--dataset", "alone.h5", "--extractor", "tiny", "--metrics", "fid", "-n", 8]
+    result = run("evaluate", out, *arguments, "--plugin-dir", "plugins", "--back", "-o", "s.json")
+    assert result.exit_code == 0, result.exception
+    assert list(json.loads(Path("s.json").read_text())["scores"]) == ["FD-tiny8-train"]
