@@ -135,6 +135,12 @@ class Loader(Iterator[Batch]):
         other.flip, other._jitter, other._still = False, None, True
         return other
 
+    def turned(self) -> "Loader":
+        """A loader of the way back, with images and sources exchanged: see DataSet.turned()."""
+        other = self.fork(self.stream)
+        other.data, other.spec, other._places = self.data.turned(), self.spec.turned(), {}
+        return other
+
     @property
     def n_sources(self) -> int:
         """How many sources there are, 0 without any."""

@@ -10,7 +10,8 @@ from ganlib.common.data import Shape
 
 
 class Pool(nn.Module):
-    """The last images that were put into it, at most `size`, as buffers: (size, C, H, W).
+    """The last images that were put into it, at most `size`, as buffers: (size, C, H, W); with a
+    size of 0 none, and all images pass through.
 
     Every share of a batch keeps the same pool if it is given the whole batch's images.
     """
@@ -31,6 +32,8 @@ class Pool(nn.Module):
         Until the pool is full x itself; then, with probability 1/2, one that leaves the pool for
         it. u: (N, 2), U(0, 1), which of the two, and in place of which image.
         """
+        if not self.size:
+            return x
         shown = [self._swap(x[i : i + 1], u[i, 0], u[i, 1]) for i in range(len(x))]
         return torch.cat(shown)
 

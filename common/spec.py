@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganlib.common.errors import UserError
+
 Shape = tuple[int, int, int]
 Size = tuple[int, int]
 SourceKind = Literal["image", "ids"]
@@ -90,6 +92,26 @@ class DataSet:
     def __len__(self) -> int:
         return len(self.x)
 
+    def turned(self) -> "DataSet":
+        """The way back: the sources as images, without labels, and the images as their sources.
+        UserError for sources that are no images of the same size.
+        """
+        source = None if self.source is None else self.source.shape[1:]
+        _check_turns(self.source_kind, self.shape[1:], source)
+        assert self.source is not None
+        sources = f"back from {self.name} to {self.provenance.get('sources', 'the sources')}"
+        return DataSet(
+            self.name,
+            self.source,
+            source=self.x,
+            provenance={
+                **self.provenance,
+                "sources": sources if self.paired else f"{UNPAIRED}, {sources}",
+            },
+            frames=self.source_frames,
+            source_frames=self.frames,
+        )
+
 
 @dataclass(frozen=True)
 class DataSpec:
@@ -124,6 +146,21 @@ class DataSpec:
         sides = zip((height, width), self.native[1:], self.image[1:], strict=True)
         height, width = (max(1, round(n * own / to)) for n, own, to in sides)
         return height, width
+
+    def turned(self) -> "DataSpec":
+        """Of the way back: images and sources exchanged, without labels. UserError for sources that
+        are no images of the same size.
+        """
+        _check_turns(self.source_kind, self.image[1:], self.source)
+        assert self.source is not None
+        return DataSpec(
+            self.source,
+            (self.source[0], *self.native[1:]),
+            self.fit,
+            source=self.image,
+            frames=self.source_frames,
+            source_frames=self.frames,
+        )
 
     def to_image(self, x: Tensor) -> Tensor:
         """uint8 images (N, C, h, w) at the networks' size (N, C, H, W), still uint8.
@@ -167,6 +204,20 @@ class DataSpec:
         top, bottom = _halves(self.image[1] - self.native[1])
         horizontal = (left * wide // self.image[2], right * wide // self.image[2])
         return *horizontal, top * high // self.image[1], bottom * high // self.image[1]
+
+
+def _check_turns(kind: SourceKind, image: Size, source: tuple[int, ...] | None) -> None:
+    """UserError unless there is a way back from images of this size to sources (C', H', W')."""
+    if source is None:
+        raise UserError("There is no way back where there are no sources.")
+    if kind != "image":
+        raise UserError("There is no way back to maps of classes, which are no images.")
+    if tuple(source[1:]) != tuple(image):
+        (height, width), (high, wide) = image, source[1:]
+        raise UserError(
+            f"Images of {height}x{width} and sources of {high}x{wide} must be of one size for a "
+            "way back, as --size makes them."
+        )
 
 
 def _halves(margin: int) -> tuple[int, int]:

@@ -35,7 +35,7 @@ class Algorithm:
     example: "Callable[[int, int], DataSet] | None" = None
 
     def networks(self, config: "AlgorithmConfig", spec: "DataSpec") -> "dict[str, nn.Module]":
-        """build()'s networks, the discriminator's input augmented if the settings say so.
+        """build()'s networks, the discriminators' input augmented if the settings say so.
 
         Raises UserError where there is nothing to augment.
         """
@@ -51,7 +51,8 @@ class Algorithm:
                 raise UserError("diffaugment is for images, and these data are points.")
             wrap = augment_inputs if config.condition == "images" else augment_input
             p = torch.zeros(()) if config.ada_target else None
-            networks["dis"] = wrap(networks["dis"], config.diffaugment or tuple(POLICIES), p)
+            for name in [name for name in ("dis", "dis_back") if name in networks]:
+                networks[name] = wrap(networks[name], config.diffaugment or tuple(POLICIES), p)
         return networks
 
 

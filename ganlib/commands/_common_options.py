@@ -77,6 +77,11 @@ source = click.option(
     help="Of a generator that translates: what it starts from, as in training; own: what the data "
     "set has itself.  [default: the run's]",
 )
+back = click.option(
+    "--back",
+    is_flag=True,
+    help="Of a generator that translates both ways: the way back, from images to sources.",
+)
 data_root = click.option(
     "--data-root",
     type=click.Path(path_type=Path),

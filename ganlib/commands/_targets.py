@@ -129,9 +129,11 @@ def open_target(
     data_root: Path | None = None,
     weights: Weights | None = None,
     source: str | None = None,
+    back: bool = False,
 ) -> Target:
     """What lies at `path`; of a run's folder the newest snapshot, or best.pt. dataset, data_root,
-    source: where the images are that a translator starts from, by default its run's.
+    source: where the images are that a translator starts from, by default its run's. back: of one
+    that goes both ways, the way back.
     """
     with reading(path):
         folder, run = path.is_dir(), is_run(path)
@@ -144,6 +146,7 @@ def open_target(
             ("--truncation", truncation),
             ("--statistics", statistics),
             ("--weights", weights),
+            ("--back", back or None),
         ):
             if value is not None:
                 raise UserError(f"{option} is for a generator, and {path} holds images.")
@@ -151,7 +154,7 @@ def open_target(
     snapshot = _of_run(path, best) if run else _existing(path)
     if not run and snapshot.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
-    model = load(snapshot, device)
+    model = load(snapshot, device, back=back)
     if translates(model.updater):
         give_sources(model.updater, model.settings, dataset, data_root, source)
     return samples(snapshot, model, n, seed, batch_size, truncation, statistics, weights)

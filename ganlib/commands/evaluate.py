@@ -58,6 +58,7 @@ class Asked:
     plugin_dir: tuple[Path, ...]
     weights: "Weights | None"
     no_save: bool
+    back: bool
 
 
 @click.command()
@@ -162,6 +163,7 @@ class Asked:
     "LPIPS too.",
 )
 @_common_options.source
+@_common_options.back
 @_common_options.data_root
 @_common_options.device("the first one if there is one")
 @_common_options.plugin_dir
@@ -175,8 +177,8 @@ def command(target: Path | None, self_test: bool, **options: Any) -> None:
     file, subfolders, an .h5 file's) and generators that are told some are scored by class too.
 
     What is scored otherwise than the run scores itself while it trains (fewer images, another seed,
-    truncation, other statistics, weights, features or real images) joins the run's trials.jsonl
-    instead, for `compare --trials`.
+    truncation, other statistics, weights, features or real images, the way back) joins the run's
+    trials.jsonl instead, for `compare --trials`.
 
     A generator that translates starts from held-out sources, each once at most. Where images belong
     to them it is compared with those: L1 (of levels 0 to 255), PSNR, SSIM, of enlarged images in
@@ -242,6 +244,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
         asked.data_root,
         asked.weights,
         asked.source,
+        asked.back,
     )
     evaluator = _evaluator(target, asked, device)
     for file in (asked.out, asked.duplicates_picture):
@@ -330,6 +333,7 @@ def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
             asked.reference,
             crop,
             asked.source or target.settings.get("source"),
+            asked.back,
         )
 
 
@@ -428,7 +432,8 @@ def _is_trial(target: "Target", asked: Asked) -> bool:
     usual = run.get("evaluation_images", RunConfig.model_fields["evaluation_images"].default)
     data, name = str(run.get("dataset")), run.get("extractor")
     return (
-        replace(target.origin, seed=None) != replace(own, seed=None)
+        asked.back
+        or replace(target.origin, seed=None) != replace(own, seed=None)
         or asked.seed not in (0, own.seed)
         or asked.n < usual
         or asked.extractor not in (None, name or default_extractor(data))

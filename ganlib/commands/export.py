@@ -32,8 +32,11 @@ Format = Literal["safetensors", "onnx", "all"]
     show_default=True,
     help="safetensors: weights, to load in Python; onnx: the network itself, for any runtime.",
 )
+@_common_options.back
 @_common_options.plugin_dir
-def command(snapshot: Path, out: Path, wanted: Format, plugin_dir: tuple[Path, ...]) -> None:
+def command(
+    snapshot: Path, out: Path, wanted: Format, back: bool, plugin_dir: tuple[Path, ...]
+) -> None:
     """Write a trained generator for others to use.
 
     SNAPSHOT is a snapshot file, or a run's folder for its newest one. The folder gets
@@ -52,7 +55,7 @@ def command(snapshot: Path, out: Path, wanted: Format, plugin_dir: tuple[Path, .
     missing = onnx.missing_packages() if wanted != "safetensors" else []
     if missing and wanted == "onnx":
         raise UserError(f"ONNX needs {' and '.join(missing)}: {onnx.INSTALL}")
-    model = load(snapshot)
+    model = load(snapshot, back=back)
     with output(out / export.CARD), staged(out) as folder:
         weights = folder / export.WEIGHTS if wanted != "onnx" else None
         if weights is not None:

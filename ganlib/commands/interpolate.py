@@ -60,6 +60,7 @@ FRAMES = {".png": 10, ".gif": 30}
 )
 @_common_options.dataset
 @_common_options.source
+@_common_options.back
 @_common_options.data_root
 @_common_options.device("the CPU")
 @_common_options.plugin_dir
@@ -76,6 +77,7 @@ def command(
     out: Path | None,
     dataset: str | None,
     source: str | None,
+    back: bool,
     data_root: Path | None,
     gpu: int | None,
     device: str | None,
@@ -112,7 +114,7 @@ def command(
 
     for folder in plugin_dir:
         add_plugins(folder)
-    model = load(snapshot, place)
+    model = load(snapshot, place, back=back)
     if not model.updater.shown.n_hidden:
         raise UserError(
             f"{snapshot} has no latents to walk between: it translates images, and `ganlib sample` "

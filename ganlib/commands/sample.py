@@ -55,6 +55,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @_common_options.statistics
 @_common_options.dataset
 @_common_options.source
+@_common_options.back
 @_common_options.data_root
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
 @_common_options.device("the CPU")
@@ -70,6 +71,7 @@ def command(
     statistics: str | None,
     dataset: str | None,
     source: str | None,
+    back: bool,
     data_root: Path | None,
     batch_size: int,
     gpu: int | None,
@@ -104,7 +106,7 @@ def command(
 
     for folder in plugin_dir:
         add_plugins(folder)
-    model = load(snapshot, place)
+    model = load(snapshot, place, back=back)
     give_sources(model.updater, model.settings, dataset, data_root, source)
     if model.spec.native == POINTS and not _kind(out):
         raise UserError(
@@ -119,7 +121,7 @@ def command(
         _check_grid(out, n)
     kept = n if _kind(out) else min(n, batch_size)
     require(
-        kept * (4 * prod(model.spec.image) + 4 * model.updater.gen.n_hidden),
+        kept * (4 * prod(model.spec.image) + 4 * model.updater.shown.n_hidden),
         "Images",
         f"give a smaller -n{'' if _kind(out) else ' or --batch-size'}",
         place,

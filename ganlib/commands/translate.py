@@ -59,6 +59,7 @@ from ganlib.sampling.jobs import jobs
     help="One picture, too, of the first 64 files, each beside its outputs.",
 )
 @_common_options.statistics
+@_common_options.back
 @_common_options.device("the CPU")
 @_common_options.plugin_dir
 def command(
@@ -72,6 +73,7 @@ def command(
     tile: int | None,
     picture: Path | None,
     statistics: str | None,
+    back: bool,
     gpu: int | None,
     device: str | None,
     plugin_dir: tuple[Path, ...],
@@ -100,7 +102,7 @@ def command(
 
     for folder in plugin_dir:
         add_plugins(folder)
-    model = load(snapshot, place)
+    model = load(snapshot, place, back=back)
     if (statistics or model.updater.config.statistics).startswith("standing"):
         give_sources(model.updater, model.settings)  # of which the statistics are
     translator = Translator(model.updater, seed, tile, statistics)

@@ -20,6 +20,7 @@ from ganlib.sampling.translate import Translator
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.descent import parameters_of
 from ganlib.training.guard import NonFiniteError
+from ganlib.training.sampler import AVERAGES
 from ganlib.training.stages import borders
 
 Make = Callable[..., Any]
@@ -110,7 +111,8 @@ def test_every_parameter_moves_by_its_own_loss_alone(
     for name, reason in unmoved.items():
         assert reason
         assert all(g is None or not g.any() for g in gradients[name]), name
-    everything = {n for n, p in updater.named_parameters() if not n.startswith("average.")}
+    networks = {n: n.partition(".")[0] for n, _ in updater.named_parameters()}
+    everything = {n for n, network in networks.items() if network not in AVERAGES}
     assert stepped == everything
 
 

@@ -12,12 +12,11 @@ from ganlib.common.errors import UserError, one_line
 from ganlib.runs.folders import difference
 from ganlib.runs.settings import Settings
 from ganlib.training.adaptation import is_of_adaptation
+from ganlib.training.sampler import AVERAGES
 from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
 
-AVERAGE = "average."
-"""Before the names of the moving average's tensors."""
 SHOWN = 6
 
 
@@ -79,13 +78,14 @@ def take_weights(updater: Updater, path: Path, tell: Callable[[str], None]) -> N
     """
     path = snapshot_at(path)
     old, new = read_snapshot(path)["updater"]["modules"], updater.state_dict()
-    given = {name: _source(name, old, updater.averaged) for name in new}
+    averaged = dict(zip(AVERAGES, (updater.averaged, updater.backward), strict=True))
+    given = {name: _source(name, old, averaged) for name in new}
     wanted = [name for name in new if not is_of_adaptation(name)]
     taken = {n: t for n in wanted if (t := given[n]) is not None and t.shape == new[n].shape}
     if not any(name in taken for name, p in updater.named_parameters() if p.dim() > 1):
         raise UserError(f"The networks of {path} are not these: none of its weights fits.")
     updater.load_state_dict({**new, **taken})
-    left = [n for n in wanted if n not in taken and not n.startswith(AVERAGE)]
+    left = [n for n in wanted if n not in taken and n.partition(".")[0] not in AVERAGES]
     if left:
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
         tell(
@@ -94,10 +94,11 @@ def take_weights(updater: Updater, path: Path, tell: Callable[[str], None]) -> N
         )
 
 
-def _source(name: str, old: Mapping[str, Tensor], averaged: str) -> Tensor | None:
+def _source(
+    name: str, old: Mapping[str, Tensor], averaged: Mapping[str, str | None]
+) -> Tensor | None:
     """What a tensor of this name starts from; one of the average from its network, where the
     snapshot has no average.
     """
-    if name not in old and name.startswith(AVERAGE):
-        name = f"{averaged}.{name.removeprefix(AVERAGE)}"
-    return old.get(name)
+    network, _, rest = name.partition(".")
+    return old.get(name, old.get(f"{averaged.get(network)}.{rest}"))

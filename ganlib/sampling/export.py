@@ -94,12 +94,14 @@ def model_card(model: Model) -> dict[str, Any]:
     """What somebody else must know of the generator, as plain types; enough for load_export."""
     updater, spec, name = model.updater, model.spec, model.settings["algorithm"]
     gen, private = updater.shown, {*PRIVATE, *updater.config.places()}
+    way = {"direction": _direction(updater.turned)} if updater.backward is not None else {}
     idea, _, paper = algorithms.describe(name).partition("\n\n")
     return {
         "ganlib": ganlib.__version__,
         "algorithm": name,
         "idea": " ".join(idea.split()),
         "paper": " ".join(paper.split()),
+        **way,
         "weights": "moving average" if updater.average is not None else "as trained last",
         "parameters": sum(p.numel() for p in gen.parameters()),
         "latent": {"distribution": LATENTS[gen.latent], "size": gen.n_hidden}
@@ -111,7 +113,7 @@ def model_card(model: Model) -> dict[str, Any]:
         "iteration": updater.iteration,
         "images_seen": model.images,
         "data_license": license_of(model.settings.get("dataset", "")) or UNKNOWN,
-        "data": asdict(spec),
+        "data": asdict(spec.turned() if updater.turned else spec),
         "settings": {k: v for k, v in model.settings.items() if k not in private},
         "python": _snippet(updater),
     }
@@ -123,12 +125,14 @@ def load_export(
     dataset: str | Path | None = None,
     data_root: str | Path | None = None,
     source: str | None = None,
+    back: bool = False,
 ) -> Model:
-    """The model that an export holds: its samples are those of the snapshot it was made from.
+    """The model that an export holds: its samples are those of the snapshot it was made from. It
+    holds one direction, of which its card says which; back: no other than the way back will do.
     dataset, data_root, source: see ganlib.load.
 
-    Raises UserError if the folder holds no export, a damaged one, or one that does not fit this
-    library.
+    Raises UserError if the folder holds no export, a damaged one, one that does not fit this
+    library, or the way there where the way back is asked for.
     """
     folder = Path(folder)
     try:
@@ -142,10 +146,14 @@ def load_export(
         if card.get("sha256", digest) != digest:
             raise UserError(f"{folder / WEIGHTS} is damaged, or not that of its {CARD}.")
         updater = assemble(card["settings"], _spec(card["data"]), device)
+        if card.get("direction") == _direction(turned=True):
+            updater.turn()
         updater.shown.load_state_dict(weights)
         updater.iteration = card["iteration"]
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder} does not fit this ganlib: {one_line(error)}.") from error
+    if back and not updater.turned:
+        raise UserError(f"{folder} does not hold the way back: export the run with --back.")
     if dataset is not None:
         root = None if data_root is None else Path(data_root)
         give_sources(updater, card["settings"], str(dataset), root, source)
@@ -160,6 +168,11 @@ def _snippet(updater: Updater) -> str:
     if translates(updater):
         return TRANSLATING if updater.spec.source_frames == 1 else SEQUENCES
     return SNIPPET
+
+
+def _direction(turned: bool) -> str:
+    """Which way a translator of both ways goes here, for the card."""
+    return "back, from images to sources" if turned else "from sources to images"
 
 
 def _condition(condition: str | None, spec: DataSpec, multiple: int) -> Any:

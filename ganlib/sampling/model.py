@@ -143,9 +143,13 @@ class Model:
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.spec.native))
         return (
-            f"<{self.settings['algorithm']}, {shape}, iteration {self.updater.iteration}: "
-            f"{self.out}>"
+            f"<{self.settings['algorithm']}{self._way}, {shape}, "
+            f"iteration {self.updater.iteration}: {self.out}>"
         )
+
+    @property
+    def _way(self) -> str:
+        return " (back)" if self.updater.turned else ""
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it."""
@@ -154,7 +158,9 @@ class Model:
         except UserError:  # a translator without its sources
             picture = None
         name, iteration = self.settings["algorithm"], f"{self.updater.iteration:,}"
-        return as_html(f"{name}, iteration {iteration}", picture, newest_scores(self.out))
+        # a run scores the way there
+        scores = {} if self.updater.turned else newest_scores(self.out)
+        return as_html(f"{name}{self._way}, iteration {iteration}", picture, scores)
 
     def latents(
         self, numbers: list[int], seed: int = 0, y: Asked | None = None
@@ -184,6 +190,7 @@ def load(
     data_root: str | Path | None = None,
     plugin_dir: str | Path | Sequence[str | Path] = (),
     source: str | None = None,
+    back: bool = False,
 ) -> Model:
     """The model in a snapshot file (or the newest in a run's folder), on the CPU unless told
     otherwise.
@@ -191,10 +198,11 @@ def load(
     dataset: of a translator, where the images that it samples from are (test images, if there are
     some), a name or a path; data_root: the folder with its files; source: what of them it starts
     from, as --source says it, by default what its run did. plugin_dir: a folder, or
-    several, of methods of your own.
+    several, of methods of your own. back: of a translator that goes both ways, the way back, from
+    images to sources.
 
     Raises UserError if the file is damaged, from another version, or of an algorithm that is not
-    registered, and for a data set that does not fit.
+    registered, for a data set that does not fit, and for a way back where there is none.
     """
     several = [plugin_dir] if isinstance(plugin_dir, str | Path) else plugin_dir
     for folder in several:
@@ -216,6 +224,8 @@ def load(
             "its settings or its networks have changed since."
         ) from error
     updater.iteration = state["iteration"]
+    if back:
+        updater.turn()
     if dataset is not None:
         give_sources(
             updater, settings, str(dataset), None if data_root is None else Path(data_root), source

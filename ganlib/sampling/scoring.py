@@ -38,6 +38,7 @@ def evaluate(
     device, origin = updater.clock.device, origin_of(updater, seed, truncation, statistics)
     if given:
         data = brought_to(as_dataset(dataset), *how)
+        data = data.turned() if updater.turned else data
         network = make_extractor(extractor or default_extractor(GIVEN), device)
         evaluator = Evaluator(network, {"train": data})
     elif name == GIVEN:
@@ -53,6 +54,7 @@ def evaluate(
             device=device,
             crop=how[1],
             source=settings.get("source"),
+            back=updater.turned,
         )
     pairs = PairScores(updater, evaluator.images[evaluator.main]) if has_pairs(updater) else None
     n = scored(updater, n)

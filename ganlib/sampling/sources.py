@@ -66,6 +66,7 @@ def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> tup
 
 def _hold_out(updater: Updater, split: str, data: DataSet) -> None:
     spec, config = updater.spec, updater.config
+    data = data.turned() if updater.turned else data
     assert spec.source is not None
     if data.source is not None:
         found, wanted = (data.source_kind, data.source.shape[1]), (spec.source_kind, spec.source[0])

@@ -19,7 +19,7 @@ from ganlib.training.frozen import Frozen
 from ganlib.training.guard import Guard
 from ganlib.training.observation import checked
 from ganlib.training.passes import Passes
-from ganlib.training.sampler import Sampler
+from ganlib.training.sampler import AVERAGES, Sampler
 from ganlib.training.sharing import Shared, Sharing, sort
 from ganlib.training.stages import Stage, check
 from ganlib.training.steps import Steps
@@ -71,6 +71,8 @@ class Iterating(Sampler):
             self.start_from(data)
         if config.ema_decay:
             self.average = average_of(getattr(self, self.averaged))
+            if self.backward is not None:
+                self.average_back = average_of(getattr(self, self.backward))
         self.optimizer = self.optimizers()
         self.steps = Steps(self.optimizer, self.passes)
         self._shared()  # a mistake in it is told now
@@ -97,7 +99,7 @@ class Iterating(Sampler):
         return {
             name: child
             for name, child in self.named_children()
-            if name != "average" and any(True for _ in child.parameters())
+            if name not in AVERAGES and any(True for _ in child.parameters())
         }
 
     @property
@@ -148,6 +150,8 @@ class Iterating(Sampler):
             # nothing follows once a loss was not finite, as nothing moves
             part = self.now["ema"].masked_fill(~self.guard.ok, 0)
             follow(self.average, getattr(self, self.averaged), part)
+            if self.average_back is not None and self.backward is not None:
+                follow(self.average_back, getattr(self, self.backward), part)
         return values
 
     def split(self, passes: int) -> None:
@@ -205,8 +209,8 @@ class Iterating(Sampler):
         """What a share of the batch changes on its own: running statistics, spectral-norm vectors,
         an algorithm's state. Not the moving average's, which follow.
         """
-        buffers = {name: b for name, b in self.named_buffers() if not name.startswith("average.")}
-        own = {name: b for name, b in buffers.items() if name not in ("clock", "bad")}
+        left_out = ("clock", "bad", *AVERAGES)
+        own = {n: b for n, b in self.named_buffers() if n.partition(".")[0] not in left_out}
         return sort(own, self.shared)
 
     def _set_now(self) -> None:

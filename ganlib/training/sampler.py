@@ -11,16 +11,22 @@ from ganlib.config import AlgorithmConfig
 from ganlib.training.asked import Asked
 from ganlib.training.series import BLOCK, Series
 
+AVERAGES = ("average", "average_back")
+"""Attributes, and before the names of tensors, that are moving averages."""
+
 
 class Sampler(nn.Module):
     """An algorithm's networks, under their names, and what they show.
 
-    average: the moving average of the network that is called `averaged`, or None. held_out: sources
-    for samples, where the condition is an image; held_out_split: of which split of the data.
+    average: the moving average of the network that is called `averaged`, or None; average_back: of
+    the one called `backward`, if there is one. held_out: sources for samples, where the condition
+    is an image; held_out_split: of which split of the data. turned: whether samples go the way
+    back.
     """
 
     gen: Generator
     averaged: str
+    backward: str | None
     generate: Callable[[Generator, Tensor, Tensor | None], Tensor]
 
     def __init__(
@@ -31,6 +37,8 @@ class Sampler(nn.Module):
         for name, network in networks.items():
             setattr(self, name, network)
         self.average: nn.Module | None = None
+        self.average_back: nn.Module | None = None
+        self.turned = False
         self.held_out: Loader | None = None
         self.held_out_split = "train"
 
@@ -40,6 +48,19 @@ class Sampler(nn.Module):
         gen = self.average if self.average is not None else getattr(self, self.averaged)
         assert isinstance(gen, Generator)
         return gen
+
+    def turn(self) -> None:
+        """From now on sample the way back, from images to sources: spec and held_out are turned,
+        and the networks' parts exchanged. For what does not train any more. UserError for an
+        algorithm that has no way back.
+        """
+        if self.backward is None:
+            raise UserError("This generator has no way back: leave --back out.")
+        self.spec = self.spec.turned()
+        self.averaged, self.backward = self.backward, self.averaged
+        self.average, self.average_back = self.average_back, self.average
+        self.held_out = None if self.held_out is None else self.held_out.turned()
+        self.turned = not self.turned
 
     def sample(
         self,

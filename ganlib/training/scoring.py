@@ -40,18 +40,25 @@ def make_evaluator(
     reference: str | None = None,
     crop: int | None = None,
     source: str | None = None,
+    back: bool = False,
 ) -> Evaluator:
     """An Evaluator of images like those of `dataset`, brought to `size` if that is given, and of
     these the middle, `crop` pixels square, if that is.
 
-    extractor: by default the data set's own. reference, source: see open_references.
+    extractor: by default the data set's own. reference, source: see open_references. back: the way
+    back is scored, so that the data set's sources are what samples are compared with.
     """
     check_references(dataset, reference)
     name = extractor or default_extractor(dataset or reference or "")
     check_weights(name, options)
     # first, since it is quick and has more that can be missing
     network = make_extractor(name, device, options)
-    return Evaluator(network, open_references(dataset, data_root, size, reference, crop, source))
+    references = open_references(dataset, data_root, size, reference, crop, source)
+    if back and reference in (None, *SPLITS):
+        # a test split may hold images alone
+        found = {name: data for name, data in references.items() if data.source is not None}
+        references = {name: data.turned() for name, data in found.items()}
+    return Evaluator(network, references)
 
 
 def check_weights(extractor: str, options: Options | None) -> None:

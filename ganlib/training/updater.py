@@ -32,6 +32,10 @@ class Updater(Iterating):
 
     averaged = "gen"
     """Name of the network that the moving average follows and that sample() uses."""
+    backward: str | None = None
+    """Name of a network that goes back, from images to sources: a Generator too, with a moving
+    average of its own, by which a model that is turned samples (`--back`).
+    """
     shared: ClassVar[Mapping[str, Sharing]] = {}
     """How buffers are shared where a batch is, by name: {"pool": "equal"}; see sharing.py."""
     later: ClassVar[Collection[str]] = ()

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from rich.console import Console
 
 from ganlib.common.console import say
+from ganlib.training.sampler import AVERAGES
 from ganlib.training.trainer import Extension, Trainer
 
 AFTER = 100  # iterations: what is done in every 16th or so had its turn
@@ -40,7 +41,7 @@ class Unmoved(Extension):
             named = {f"{network}.{name}": p for name, p in module.named_parameters()}
             meant = [n for n, p in named.items() if p.requires_grad and n not in self.explained]
             still = [name for name in meant if id(named[name]) not in updater.steps.reached]
-            if network == "average" or not still or (waits and network in updater.later):
+            if network in AVERAGES or not still or (waits and network in updater.later):
                 continue
             if len(still) == len(meant):
                 yield network
