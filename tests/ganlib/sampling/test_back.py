@@ -17,7 +17,6 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.lines import read_lines
-from ganlib.common.pictures import grid
 from ganlib.evaluation import differences
 from ganlib.evaluation.features import extractors
 from ganlib.evaluation.protocol import Protocol
@@ -139,13 +138,13 @@ def test_no_files_go_back(run: Run) -> None:
 
 def test_sampling_the_way_back(run: Run, out: Path) -> None:
     assert run("sample", out, "--back", "-n", 4, "-o", "back.png").exit_code == 0
-    expected = grid(ganlib.load(out, dataset="set.h5", back=True).sample(4))
+    expected = ganlib.load(out, dataset="set.h5", back=True).grid(4)
     with Image.open("back.png") as picture:
         assert picture.convert(expected.mode).tobytes() == expected.tobytes()
 
 
 def test_scores_of_the_two_ways_never_share_a_column(run: Run, out: Path) -> None:
-    more = ["--extractor", "tiny", "--metrics", "fid,kid", "-n", 20, "--plugin-dir", "plugins"]
+    more = ["--extractor", "tiny", "--metrics", "fid,kid", "-n", 4, "--plugin-dir", "plugins"]
     for back in ([], ["--back"]):
         result = run("evaluate", out, *more, *back)
         assert result.exit_code == 0, result.exception
@@ -160,9 +159,9 @@ def test_scores_of_the_two_ways_never_share_a_column(run: Run, out: Path) -> Non
         assert "source: None against back from set to the sources" in differences(one, other)
     model = ganlib.load(out, dataset="set.h5", back=True)
     model.settings = {**model.settings, "extractor": "tiny"}
-    scores = model.evaluate(20, ["fid"])
-    assert scores["FD-tiny20-train"].value == pytest.approx(
-        back["scores"]["FD-tiny20-train"]["value"]
+    scores = model.evaluate(4, ["fid"])
+    assert scores["FD-tiny4-train"].value == pytest.approx(
+        back["scores"]["FD-tiny4-train"]["value"]
     )
 
 
@@ -188,7 +187,7 @@ def test_an_export_holds_one_way(run: Run, out: Path) -> None:
         "from sources to images",
         "back, from images to sources",
     ]
-    assert cards[1]["condition"] == {"kind": "unpaired", "shape": [3, 16, 16], "values": "[-1, 1]"}
+    assert cards[1]["condition"]["shape"] == [3, 16, 16]
     assert cards[1]["images"]["shape"] == [1, 14, 14]
     ours = ganlib.load(out, dataset="set.h5", back=True).sample(3)
     for back in (False, True):
