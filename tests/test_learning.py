@@ -92,8 +92,10 @@ FASTER: dict[str, dict[str, Any]] = {
     "pix2pix": {
         "source": "edges",
         "architecture": "quick",
-        "adam_alpha": 5e-4,
-        "jitter": 4,
+        "width": 1.0,
+        "n_layers": 2,
+        "adam_alpha": 1e-3,
+        "jitter": 0,
         "statistics": "running",
     },
     "progressive": {"architecture": "quick", "width": 1.0, "gamma": 1.0, "stage_images": 1600},

@@ -170,5 +170,5 @@ def _check(config: PairConfig, spec: DataSpec) -> None:
 build = Architectures(
     unet=partial(translator, 64, 64, True),
     encoder_decoder=partial(translator, 64, 64, False),
-    quick=partial(translator, 32, 32, True),
+    quick=partial(translator, 16, 16, True),
 )

@@ -63,6 +63,20 @@ def test_the_papers_networks(architecture: str, gen_count: int) -> None:
     assert 54_413_955 - 39_075_459 == 16 * sum(n_in * n_out for n_in, n_out in brought)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "side", "counts"),
+    [
+        ("unet", 128, (41_828_995, 2_768_705)),
+        ("quick", 32, (1_043_619, 176_081)),
+        ("quick", 64, (1_830_563, 176_081)),
+    ],
+)
+def test_the_sizes_in_the_readme(architecture: str, side: int, counts: tuple[int, int]) -> None:
+    with torch.device("meta"):
+        networks = build(spec_of(side, side), architecture=architecture)
+    assert (count(networks["gen"]), count(networks["dis"])) == counts
+
+
 def test_the_layers_of_256_pixels() -> None:
     with torch.device("meta"):
         gen = build(spec_of(256, 256))["gen"]
