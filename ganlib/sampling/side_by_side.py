@@ -7,18 +7,16 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from ganlib.common.id_colours import coloured
 from ganlib.common.pictures import grid, to_uint8
 
 CELL = 128  # pixels of a side, in which the whole of each picture is shown
 MOST = 64  # sources; more are too small to see
 
 
-def source_cell(y: Tensor, n_classes: int = 0) -> Tensor:
-    """A source, uint8 (C', H', W'), for side_by_side(); of int32 ids its classes in tones of grey,
-    the first black.
-    """
-    if y.dtype == torch.int32:
-        return cell(y[:1].float() / max(1, n_classes - 1) * 2 - 1)
+def source_cell(y: Tensor) -> Tensor:
+    """A source, uint8 (C', H', W'), for side_by_side(); of int32 ids its classes in colours."""
+    y = coloured(y[0]) if y.dtype == torch.int32 else y
     return cell(y.float() / 127.5 - 1)
 
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError, one_line
-from ganlib.common.noise import Dropout
 from ganlib.common.spec import Size
 from ganlib.sampling.padding import grown, up_to
 from ganlib.sampling.source_images import Given, as_sources
 from ganlib.sampling.sources import translates
 from ganlib.sampling.tiles import tiled
+from ganlib.training.pairs import has_noise
 from ganlib.training.series import full_size
 from ganlib.training.updater import Updater
 
@@ -80,8 +80,7 @@ class Translator:
     @property
     def draws(self) -> bool:
         """Whether images of one source differ by their numbers."""
-        layers = self.series.gen.modules()
-        return self.series.gen.n_hidden > 0 or any(isinstance(layer, Dropout) for layer in layers)
+        return has_noise(self.series.gen)
 
     def way(self, size: Size) -> Way:
         """How sources of `size` go through the network."""

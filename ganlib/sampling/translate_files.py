@@ -66,7 +66,7 @@ class TranslatedFiles:
 
     def _write(self, job: Job, y: Tensor, first: Tensor) -> None:
         shown, frames = self.shown and len(self.rows) < MOST, self.translator.spec.frames
-        row = [source_cell(y, self.translator.spec.n_classes)] if shown else []
+        row = [source_cell(y)] if shown else []
         for number, target in enumerate(job.targets):
             x = self.translator(y, number) if number else first
             with writing(target):

@@ -2,6 +2,7 @@
 
 import torch
 
+from ganlib.common.id_colours import coloured
 from ganlib.common.pictures import to_uint8
 from ganlib.sampling.side_by_side import CELL, cell, side_by_side, source_cell
 
@@ -18,12 +19,12 @@ def test_cells_show_the_whole_picture_on_white() -> None:
     assert bool((outside == 255).all())
 
 
-def test_sources_are_shown_as_they_are_and_classes_in_tones() -> None:
+def test_sources_are_shown_as_they_are_and_classes_in_colours() -> None:
     y = torch.randint(256, (3, CELL, CELL), dtype=torch.uint8)
     assert torch.equal(to_uint8(source_cell(y)), y)
     ids = torch.arange(3, dtype=torch.int32).reshape(1, 3, 1).repeat(2, 1, 3)
-    tones = to_uint8(source_cell(ids, 3))[0, [10, 64, 118], 64]
-    assert tones.tolist() == [0, 128, 255]
+    colours = to_uint8(source_cell(ids))[:, [10, 64, 118], 64]
+    assert torch.equal(colours, coloured(torch.arange(3)))
 
 
 def test_as_many_rows_beside_each_other_as_make_a_square() -> None:
