@@ -80,6 +80,15 @@ FASTER: dict[str, dict[str, Any]] = {
         "adam_beta2": 0.999,
         "lr_divisor": 1.0,
     },
+    "cyclegan": {
+        "source": "edges",
+        "blocks": 2,
+        "n_layers": 2,
+        "lam_idt": 0,
+        "batch_size": 4,
+        "adam_alpha": 5e-4,
+        "max_iter": 600,
+    },
     "dfm": {"adam_alpha": 5e-4},
     "gan": {"max_iter": 3000},  # its authors' gradient descent is slower than Adam
     "improved_gan": {"adam_alpha": 1e-3, "lr_decay": "none", "max_iter": 1200},
