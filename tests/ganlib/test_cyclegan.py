@@ -1,6 +1,5 @@
 """CycleGAN: networks, losses by hand, the order of its steps, pools, and rates."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 import torch
 from parameters import count
 from torch import Tensor, nn
-from two_ranks import two_ranks
 
 from ganlib.common.augment import POLICIES
 from ganlib.common.data import DataSet, DataSpec
@@ -307,12 +305,6 @@ def test_passes_keep_the_pools_of_one_process() -> None:
         two.update()
     for name, buffer in one.state_dict().items():
         torch.testing.assert_close(two.state_dict()[name], buffer, rtol=0, atol=1e-9)
-
-
-def test_two_ranks_keep_the_pools_of_one_process(tmp_path: Path) -> None:
-    worker = Path(__file__).parents[1] / "methods" / "rank_worker.py"
-    found = two_ranks(worker, tmp_path / "meeting", "cyclegan")["cyclegan"]
-    assert not found["ranks differ"] and found["from one process"] < 1e-9
 
 
 # --- The way back

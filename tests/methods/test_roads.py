@@ -1,5 +1,5 @@
 """The small methods on the machine's other roads: two ranks, bfloat16, export, evaluation; and the
-library's labelled ones on two ranks.
+library's that are told something on two ranks.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,11 @@ from ganlib.training.scoring import origin_of
 
 Make = Callable[..., Any]
 
-LABELLED = [n for n in algorithms.names() if algorithms[n].config.condition == "labels"]
-TWO_RANKS = [*NAMES, *(name for name in LABELLED if name not in NAMES)]
+CONDITIONS = ("labels", "images", "unpaired")
+TOLD = [n for n in algorithms.names() if algorithms[n].config.condition in CONDITIONS]
+ROUNDING = {"cyclegan": 1e-8}
+"""A bias before its norms has a gradient of rounding errors alone, by whose size Adam divides."""
+TWO_RANKS = [*NAMES, *(name for name in TOLD if name not in NAMES)]
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +41,13 @@ def test_two_ranks_agree_and_are_one_process(algorithm: str, of_two_ranks: dict[
     """To the last bit with one another, to rounding with one process."""
     found = of_two_ranks[algorithm]
     assert not found["ranks differ"]
-    assert found.get("from one process", 0) < 1e-10
+    assert found.get("from one process", 0) < ROUNDING.get(algorithm, 1e-10)
 
 
 def test_two_ranks_with_labels_are_compared_with_one_process(
     of_two_ranks: dict[str, Any],
 ) -> None:
-    assert {"labelled", "cgan"} <= {
+    assert {"labelled", "cgan", "cyclegan"} <= {
         n for n in of_two_ranks if "from one process" in of_two_ranks[n]
     }
 
