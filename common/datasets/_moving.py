@@ -4,7 +4,7 @@ A simulator of the true dynamics, of which data sets show frames and which a pla
 against. Positions and speeds are in pixels and pixels a frame, down and to the right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,11 +44,14 @@ class State(NamedTuple):
 class Slide:
     """The square of side `size` with its items, from the lowest up.
 
-    friction: the part of its speed that an item loses in each frame.
+    friction: the part of its speed that an item loses in each frame. impulse: the speed that an
+    action of 1 adds.
     """
 
-    def __init__(self, items: Sequence[Item], size: int, friction: float = 0.0) -> None:
-        self.items, self.size, self.friction = items, size, friction
+    def __init__(
+        self, items: Sequence[Item], size: int, friction: float = 0.0, impulse: float = 0.0
+    ) -> None:
+        self.items, self.size, self.friction, self.impulse = items, size, friction, impulse
         self.low = np.stack([item.low for item in items])
         self.high = np.stack([item.high for item in items])
 
@@ -56,19 +59,26 @@ class Slide:
         """Items at `where` (n, 2) in [0, 1], from border to border."""
         return State(self.low + where * (self.high - self.low), speed)
 
-    def step(self, state: State, push: Floats | None = None) -> State:
-        """The next frame's state: friction, then `push` (n, 2), which is added to the speeds, then
+    def step(self, state: State, action: Floats | None = None) -> State:
+        """The next frame's state: friction, then the impulse of an action (n, 2) in [-1, 1], then
         the way of one frame. Bounces are elastic.
         """
         speed = (1 - self.friction) * state.speed
-        if push is not None:
-            speed = speed + push
+        if action is not None:
+            speed = speed + self.impulse * action
         free = self.high - self.low
         # a way with bounces is a straight one through squares that mirror each other
         straight = (state.at + speed - self.low) % (2 * free)
         back = straight > free
         at = self.low + np.where(back, 2 * free - straight, straight)
         return State(at, np.where(back, -speed, speed))
+
+    def states(self, state: State, actions: Iterable[Floats | None]) -> Iterator[State]:
+        """`state`, and the one after each action."""
+        yield state
+        for action in actions:
+            state = self.step(state, action)
+            yield state
 
     def render(self, state: State) -> Pixels:
         """The frame, (1, size, size): positions between pixels are bilinear, what lies higher hides

@@ -40,3 +40,12 @@ class Windows:
     def __getitem__(self, index: Tensor) -> Tensor:
         made = [self.make(*divmod(number, WINDOWS)) for number in index.tolist()]
         return torch.from_numpy(np.stack(made))
+
+
+def provenance(n: int, m: int) -> dict[str, str]:
+    """What is said of pairs of n past frames and the next m."""
+    return {
+        "sequences": f"each of {WINDOWS} pairs, which begin one frame after the other",
+        "sources": f"{n} past frames",
+        "images": f"the next {m} frames" if m > 1 else "the next frame",
+    }

@@ -11,7 +11,6 @@ number); the splits have other clothes and other motions.
 from functools import cache
 from math import pi
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.datasets import fashion_mnist
 from ganlib.common.datasets._moving import Item, Pixels, Slide, State, make_item
 from ganlib.common.datasets._stream import check_split
-from ganlib.common.datasets._windows import PAST, WINDOWS, Windows
+from ganlib.common.datasets._windows import PAST, Windows, provenance
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
 
@@ -53,12 +52,8 @@ class Moving:
     def frames(self, number: int, first: int, n: int) -> NDArray[np.uint8]:
         """(n, size, size): n frames of a sequence, from the number `first` on."""
         slide, state = self.start(number)
-        frames = []
-        for at in range(first + n):
-            if at >= first:
-                frames.append(slide.render(state))
-            state = slide.step(state)
-        return np.concatenate(frames)
+        states = list(slide.states(state, [None] * (first + n - 1)))
+        return np.concatenate([slide.render(state) for state in states[first:]])
 
     def _item(self, u: float) -> Item:
         return make_item(self.pictures[int(u * len(self.pictures))], self.size)
@@ -71,29 +66,29 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
 
 def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
     """One split of pairs of n frames and the next m. UserError for frames that are too small."""
-    check_split(split)
-    side = size or SIDE
-    if side < SMALLEST:
-        raise UserError(f"Frames of clothes that move have {SMALLEST} pixels a side or more.")
+    side = checked(split, size)
     moving = Moving(clothes(split), list(SEQUENCES).index(split), side)
     sequences = SEQUENCES[split]
     return DataSet(
         "moving",
         Windows(lambda number, at: moving.frames(number, at + n, m), sequences, m, side),
         source=Windows(lambda number, at: moving.frames(number, at, n), sequences, n, side),
-        provenance=_provenance(n, m),
+        provenance={
+            "source": "made: Fashion-MNIST's clothes, which move and bounce",
+            **provenance(n, m),
+        },
         frames=m,
         source_frames=n,
     )
 
 
-def _provenance(n: int, m: int) -> dict[str, Any]:
-    return {
-        "source": "made: Fashion-MNIST's clothes, which move and bounce",
-        "sequences": f"each of {WINDOWS} pairs, which begin one frame after the other",
-        "sources": f"{n} past frames",
-        "images": f"the next {m} frames" if m > 1 else "the next frame",
-    }
+def checked(split: str, size: int | None) -> int:
+    """The side of the frames; UserError for a split that there is not, or frames too small."""
+    check_split(split)
+    side = size or SIDE
+    if side < SMALLEST:
+        raise UserError(f"Frames of clothes that move have {SMALLEST} pixels a side or more.")
+    return side
 
 
 @cache
