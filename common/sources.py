@@ -14,6 +14,7 @@ from ganlib.common.asked_source import AskedSource, Unpaired, asked_source
 from ganlib.common.crops import cropped
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._pairs import Beside, SideBySide, lazy_pairs, stream_pairs
+from ganlib.common.datasets._past import Past, stream_past
 from ganlib.common.datasets._resize import resized
 from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Stream, as_stream, check_split, collect
@@ -49,11 +50,11 @@ def open_dataset(
     """One split ("train" or "test") of a registered data set, an image folder or an HDF5 file.
 
     root: where a registered data set's files lie, there or in a subfolder of its name. size: side
-    of square images, None for the data's own. Of what is too large for memory only an HDF5 file's
-    images are given, each read when asked for. crop: side of square crops out of such images, None
-    for whole ones; with no size, a folder's files are cropped as they are and read when asked for.
-    source: what translations start from, see asked_source.py; None: what the data set has itself.
-    UserError if there is no such thing.
+    of square images, None for the data's own; of a data set with ASPECT, the height. Of what is too
+    large for memory only an HDF5 file's images are given, each read when asked for. crop: side of
+    square crops out of such images, None for whole ones; with no size, a folder's files are cropped
+    as they are and read when asked for. source: what translations start from, see asked_source.py;
+    None: what the data set has itself. UserError if there is no such thing.
     """
     asked = None if source is None else asked_source(source)
     load, place = _find(name, root, split, size)
@@ -65,11 +66,14 @@ def open_dataset(
         if size is None and crop is not None:
             return lazy_pairs(place, asked, split, crop)
         return brought_to(collect(stream_pairs(place, asked, split, size)), size, crop)
+    if isinstance(asked, Past):
+        return brought_to(_with_past(asked, source, name, load, place, split, size), size, crop)
     lazy = getattr(getmodule(load), "lazy", None)
     if lazy is not None and size is None and crop is not None:
         data = cast(DataSet, lazy(place, split, crop))
         return data if asked is None else with_derived(data, asked)
-    return _sized(load(place, split, size), size, crop, asked)
+    data = load(place, split, size)
+    return _sized(data, None if _aspect(load) != 1 else size, crop, asked)
 
 
 def brought_to(
@@ -79,7 +83,7 @@ def brought_to(
     or unpaired if `source` says so; what is in memory stays there.
     """
     asked = None if source is None else asked_source(source)
-    if isinstance(asked, SideBySide | Beside):
+    if isinstance(asked, SideBySide | Beside | Past):
         raise UserError(f"'{data.name}' is no folder of files, of which a source '{source}' is.")
     if isinstance(asked, Unpaired):
         other = open_dataset(asked.name, None, "train", size, crop)
@@ -122,7 +126,8 @@ def open_stream(
     load, place = _find(name, root, split, size)
     stream = getattr(getmodule(load), "stream", None)
     if stream is None:
-        return as_stream(resized(load(place, split, size), size, sizing))
+        data = load(place, split, size)
+        return as_stream(data if _aspect(load) != 1 else resized(data, size, sizing))
     if "sizing" in signature(stream).parameters:
         return cast(Stream, stream(place, split, size, sizing))
     if sizing.fit != CROPPED.fit:
@@ -143,10 +148,36 @@ def _stream_with(
         load, place = _find(name, root, split, size)
         _check_folder(name, load, source)
         return stream_pairs(place, asked, split, size, sizing)
+    if isinstance(asked, Past):
+        load, place = _find(name, root, split, size)
+        if load is datasets["folder"]:
+            return stream_past(place, asked, split, size, sizing)
+        return as_stream(_with_past(asked, source, name, load, place, split, size))
     own = open_stream(name, root, split, size, sizing)
     if isinstance(asked, Unpaired):
         return stream_unpaired(own, open_stream(asked.name, root, split, size, sizing))
     return stream_derived(own, asked)
+
+
+def _with_past(
+    asked: Past,
+    source: str | None,
+    name: str,
+    load: Load,
+    place: Path,
+    split: str,
+    size: int | None,
+) -> DataSet:
+    """The pairs of past and next frames of a folder of videos, or of made sequences."""
+    if load is datasets["folder"]:
+        return collect(stream_past(place, asked, split, size))
+    past = getattr(getmodule(load), "past", None)
+    if past is None:
+        raise UserError(
+            f"The source '{source}' is for a folder of videos or for sequences like those of "
+            f"moving, and {name} is none: give another source."
+        )
+    return cast(DataSet, past(split, size, *asked))
 
 
 def _check_folder(name: str, load: Load, source: str | None) -> None:
@@ -194,6 +225,11 @@ def _find(name: str, root: Path | None, split: str, size: int | None) -> tuple[L
             f"{error} The path of a folder of images or of an .h5 file is possible too."
         ) from None
     raise AssertionError(f"{name} is registered")
+
+
+def _aspect(load: Load) -> int:
+    """How many times wider than high images are that a data set gives for a size."""
+    return cast(int, getattr(getmodule(load), "ASPECT", 1))
 
 
 def _place(name: str, root: Path | None) -> Path:

@@ -41,10 +41,10 @@ def make_evaluator(
     settings: Settings, data: DataSet, test: DataSet | None, device: torch.device, console: Console
 ) -> Evaluator | None:
     """What scores this run's images; None where it asks for none, where they are points of a known
-    mixture, or where its extractor cannot be had.
+    mixture or sequences, of which no extractor has features, or where its extractor cannot be had.
     """
     s = settings.run
-    if not settings.evaluates or data.mixture is not None:
+    if not settings.evaluates or data.mixture is not None or data.frames > 1:
         return None
     references = {"train": data} if test is None else {"train": data, "test": test}
     name = s.extractor or default_extractor(s.dataset)
