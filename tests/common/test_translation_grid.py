@@ -40,4 +40,4 @@ def test_numbers_have_colours_of_their_own() -> None:
     assert colours.shape == (3, 2, 3) and colours.dtype == torch.uint8
     assert tuple(colours[:, 0, 0].tolist()) == GROUND == tuple(colours[:, 1, 2].tolist())
     assert torch.equal(colours[:, 0, 1], colours[:, 1, 1])
-    assert len({tuple(c) for c in colours.flatten(1).T.tolist()}) == 4
+    assert len({tuple(c) for c in coloured(torch.arange(60)).T.tolist()}) == 60

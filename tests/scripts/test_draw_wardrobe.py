@@ -6,13 +6,6 @@ from ganlib.common.sources import open_dataset
 from scripts import draw_wardrobe
 
 
-def test_ids_have_colours_of_their_own() -> None:
-    ids = np.arange(60).reshape(6, 10)
-    colours = draw_wardrobe.coloured(ids)
-    assert colours.shape == (6, 10, 3) and colours[0, 0].tolist() == [48, 48, 48]
-    assert len(np.unique(colours.reshape(60, 3), axis=0)) == 60
-
-
 def test_the_picture() -> None:
     picture = np.asarray(draw_wardrobe.draw())
     size, step = draw_wardrobe.SIZE, draw_wardrobe.SIZE + draw_wardrobe.GAP
