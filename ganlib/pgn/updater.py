@@ -1,0 +1,70 @@
+"""PGN's recipe and training."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from ganlib import config, updater
+from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
+
+from .net import PredictiveGenerator
+
+
+class Config(config.AlgorithmConfig):
+    """The paper's losses; their weights and the optimizer's numbers are this project's."""
+
+    condition = "images"
+
+    architecture: Literal["pgn", "quick"] = "pgn"
+    """pgn: of the paper's kinds of layers; quick: the same, small, for a CPU."""
+    lam_adv: config.NonNegative = 1e-3
+    """Weight of the adversarial loss beside the mean square error of values in [-1, 1]; 0: the
+    error alone, the paper's baseline, without a discriminator."""
+    predicted: config.Interval = 1
+    """How many of the next frames training predicts, each after its own predictions; 0: all."""
+    batch_size: config.Count = 16
+    """Sequences in a batch (of all GPUs together)."""
+    adam_alpha: config.Positive = 1e-3
+    """Adam's learning rate."""
+    adam_beta1: config.Rate = 0.5
+    """Adam's decay of the first moment."""
+    adam_beta2: config.Rate = 0.999
+    """Adam's decay of the second moment."""
+
+
+class Updater(updater.Updater):
+    """One roll-out of the generator, a step of the discriminator, and the generator's."""
+
+    config: Config
+    gen: PredictiveGenerator
+    dis: nn.Module
+
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """-log s(D(y, x)) - log(1 - s(D(y, G(y)))), means over frames; and D(y, x)."""
+        y_real = self.dis(x_real, y)
+        return loss_dis_softplus(y_real, self.dis(x_fake, y)), y_real
+
+    def loss_gen(self, x_fake: Tensor, y: Tensor) -> Tensor:
+        """-log s(D(y, G(y)))."""
+        return loss_gen_softplus(self.dis(x_fake, y))
+
+    def update_core(self) -> dict[str, Tensor]:
+        x_real, y = next(self.data)
+        assert y is not None
+        frames, n = self.spec.frames, self.config.predicted
+        n = min(n, frames) or frames
+        x_real = x_real.unflatten(1, (frames, -1))[:, :n].flatten(1, 2)
+        x_fake = self.gen.roll_out(y, n)
+        if not self.config.lam_adv:
+            loss_mse = mse_loss(x_fake, x_real)
+            self.step(gen=loss_mse)
+            return {"loss_mse": loss_mse}
+
+        loss_dis, y_real = self.loss_dis(x_real, x_fake.detach(), y)
+        self.step(dis=loss_dis)
+        self.saw_real(y_real)
+
+        loss_mse, loss_gen = mse_loss(x_fake, x_real), self.loss_gen(x_fake, y)
+        self.step(gen=loss_mse + self.config.lam_adv * loss_gen)
+        return {"loss_mse": loss_mse, "loss_dis": loss_dis, "loss_gen": loss_gen}
