@@ -23,7 +23,7 @@ HALVINGS = 3
 """How often the encoder halves a frame; its sides are multiples of 2^3."""
 
 GAIN = 2**0.5
-"""Of the first weights of convolutions and linear layers: what goes through a ReLU keeps its size.
+"""Of the first weights of convolutions and linear layers: what goes through them keeps its size.
 """
 State = tuple[Tensor, Tensor]
 """h and c of an LSTM, (N, units) each."""
@@ -57,11 +57,12 @@ def decoder(frame: Shape, ch: int, units: int) -> nn.Sequential:
     widths = [ch << k for k in reversed(range(HALVINGS))]
     layers: list[nn.Module] = [
         nn.Linear(units, prod(bottom)),
-        nn.ReLU(),
+        nn.LeakyReLU(LEAK),
         nn.Unflatten(1, bottom),
     ]
     for n_in, n_out in pairwise([*widths, ch]):
-        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU()]
+        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(n_in, n_out, 3, padding=1)]
+        layers.append(nn.LeakyReLU(LEAK))
     return nn.Sequential(*layers, nn.Conv2d(ch, frame[0], 3, padding=1), nn.Tanh())
 
 
