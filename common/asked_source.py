@@ -4,22 +4,25 @@
     left, right            that half of each file, of which the other is the image
     FOLDER                 the images there, each of the name of the one that it belongs to
     label-maps:FOLDER      the same of files whose pixels are numbers of classes
+    past:N, past:N:M       the N frames before the next one, or before the next M, of videos
     unpaired:NAME          any other data set, whose images belong to none
     own                    what the data set has itself
 
 A word goes before a folder of that name, whose path can start with "./".
 """
 
+import re
 from typing import NamedTuple, TypeAlias
 
 from ganlib.common import derived
 from ganlib.common.datasets._pairs import Beside, SideBySide
+from ganlib.common.datasets._past import Past
 from ganlib.common.derived import Derivation
 from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.paths import expand, reading
 
 ALONE = ("own", "edges", "grey", "left", "right")
-WORDS = (*ALONE, "masked", "low-resolution", "label-maps", "unpaired")
+WORDS = (*ALONE, "masked", "low-resolution", "label-maps", "past", "unpaired")
 
 
 class Unpaired(NamedTuple):
@@ -28,7 +31,7 @@ class Unpaired(NamedTuple):
     name: str
 
 
-AskedSource: TypeAlias = Derivation | SideBySide | Beside | Unpaired
+AskedSource: TypeAlias = Derivation | SideBySide | Beside | Past | Unpaired
 
 
 def asked_source(text: str) -> AskedSource | None:
@@ -53,6 +56,8 @@ def asked_source(text: str) -> AskedSource | None:
             return derived.lower_resolution(_factor(text, argument))
         case "label-maps":
             return _folder(text, argument)._replace(kind="ids")
+        case "past":
+            return _past(text, argument)
     if not argument:
         raise UserError(f"The source '{text}' should name a data set, as in unpaired:emoji.")
     return Unpaired(argument)
@@ -83,3 +88,12 @@ def _factor(text: str, argument: str) -> int:
             "low-resolution:4."
         )
     return int(argument)
+
+
+def _past(text: str, argument: str) -> Past:
+    if not re.fullmatch("[1-9][0-9]{0,3}(:[1-9][0-9]{0,3})?", argument):
+        raise UserError(
+            f"The source '{text}' should say how many frames are past, as in past:4, and perhaps "
+            "how many are next, as in past:4:10."
+        )
+    return Past(*map(int, argument.split(":")))

@@ -14,6 +14,7 @@ from ganlib.common.asked_source import AskedSource, Unpaired, asked_source
 from ganlib.common.crops import cropped
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._pairs import Beside, SideBySide, lazy_pairs, stream_pairs
+from ganlib.common.datasets._past import Past, stream_past
 from ganlib.common.datasets._resize import resized
 from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Stream, as_stream, check_split, collect
@@ -65,6 +66,8 @@ def open_dataset(
         if size is None and crop is not None:
             return lazy_pairs(place, asked, split, crop)
         return brought_to(collect(stream_pairs(place, asked, split, size)), size, crop)
+    if isinstance(asked, Past):
+        return brought_to(_with_past(asked, source, name, load, place, split, size), size, crop)
     lazy = getattr(getmodule(load), "lazy", None)
     if lazy is not None and size is None and crop is not None:
         data = cast(DataSet, lazy(place, split, crop))
@@ -79,7 +82,7 @@ def brought_to(
     or unpaired if `source` says so; what is in memory stays there.
     """
     asked = None if source is None else asked_source(source)
-    if isinstance(asked, SideBySide | Beside):
+    if isinstance(asked, SideBySide | Beside | Past):
         raise UserError(f"'{data.name}' is no folder of files, of which a source '{source}' is.")
     if isinstance(asked, Unpaired):
         other = open_dataset(asked.name, None, "train", size, crop)
@@ -143,10 +146,36 @@ def _stream_with(
         load, place = _find(name, root, split, size)
         _check_folder(name, load, source)
         return stream_pairs(place, asked, split, size, sizing)
+    if isinstance(asked, Past):
+        load, place = _find(name, root, split, size)
+        if load is datasets["folder"]:
+            return stream_past(place, asked, split, size, sizing)
+        return as_stream(_with_past(asked, source, name, load, place, split, size))
     own = open_stream(name, root, split, size, sizing)
     if isinstance(asked, Unpaired):
         return stream_unpaired(own, open_stream(asked.name, root, split, size, sizing))
     return stream_derived(own, asked)
+
+
+def _with_past(
+    asked: Past,
+    source: str | None,
+    name: str,
+    load: Load,
+    place: Path,
+    split: str,
+    size: int | None,
+) -> DataSet:
+    """The pairs of past and next frames of a folder of videos, or of made sequences."""
+    if load is datasets["folder"]:
+        return collect(stream_past(place, asked, split, size))
+    past = getattr(getmodule(load), "past", None)
+    if past is None:
+        raise UserError(
+            f"The source '{source}' is for a folder of videos or for sequences like those of "
+            f"moving, and {name} is none: give another source."
+        )
+    return cast(DataSet, past(split, size, *asked))
 
 
 def _check_folder(name: str, load: Load, source: str | None) -> None:

@@ -143,8 +143,9 @@ class RunConfig(_Strict):
     source: str | None = None
     """What translations start from. Made of the images: edges, grey, masked[:SEED],
     low-resolution:FACTOR. With a folder as the data set: left or right, a half of each file; a
-    folder of images of the same names; label-maps:FOLDER. unpaired:NAME: another data set. own,
-    the default: what the data set has itself."""
+    folder of images of the same names; label-maps:FOLDER. Of a folder of videos, moving or pushed:
+    past:N[:M], N frames before the next, or before M next ones. unpaired:NAME: another data set.
+    own, the default: what the data set has itself."""
     data_root: Path | None = None
     """Folder with the data set's files."""
     size: Annotated[int, Field(ge=8)] | None = None

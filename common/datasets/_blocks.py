@@ -64,10 +64,10 @@ class Account:
         """Print the line, with `what` the shape is of; UserError if nothing could be used."""
         if not self.used:
             self.refuse()
-        kinds = f" of {_count(len(classes), 'class', 'classes')}" if classes else ""
+        kinds = f" of {count(len(classes), 'class', 'classes')}" if classes else ""
         colour = "grey" if shape[0] == 1 else "RGB"
         line = (
-            f"{self.name}: {_count(self.used, 'image', 'images')}{kinds}, "
+            f"{self.name}: {count(self.used, 'image', 'images')}{kinds}, "
             f"{what}{shape[2]}x{shape[1]} {colour}{self._changes()}{self.skipped()}"
         )
         print(printable(line), file=sys.stderr)
@@ -166,5 +166,6 @@ def in_threads(
             yield group, results
 
 
-def _count(n: int, one: str, many: str) -> str:
+def count(n: int, one: str, many: str) -> str:
+    """A number with its word."""
     return f"{n:,} {one if n == 1 else many}"

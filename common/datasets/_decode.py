@@ -58,18 +58,20 @@ def header(source: Source) -> Header:
         if whole.width % 2:
             raise Unusable("of an odd width")
         return whole._replace(width=whole.width // 2)
-    with _opened(source) as image:
+    with opened(source) as image:
         grey = image.mode in GREY or (image.mode == "P" and _grey_palette(image))
         return Header(*image.size, grey)
 
 
-def pixels(source: Source, channels: int, size: int, sizing: Sizing = CROPPED) -> Pixels:
+def pixels(
+    source: Source | Image.Image, channels: int, size: int, sizing: Sizing = CROPPED
+) -> Pixels:
     """The image as uint8 (channels, size, size): first frame, upright, over white, made square.
 
     channels is 1 or 3. Unusable if the pixels cannot be read, or if the image is smaller and not to
     be enlarged.
     """
-    with _opened(source) as image:
+    with opened(source) as image:
         if not sizing.enlarge and sizing.grows(image.size, size):
             raise Unusable(smaller(size))
         return _array(_square(_usable(image, channels), size, sizing))
@@ -80,7 +82,7 @@ def crop(source: Source, channels: int, size: int, place: Tensor) -> Pixels:
 
     Like pixels() but for size. Unusable if the image is smaller.
     """
-    with _opened(source) as image:
+    with opened(source) as image:
         image = _usable(image, channels)
         free = image.height - size, image.width - size
         if min(free) < 0:
@@ -91,7 +93,7 @@ def crop(source: Source, channels: int, size: int, place: Tensor) -> Pixels:
 
 def whole(source: Source | Image.Image, channels: int) -> Pixels:
     """All of the image as uint8 (channels, H, W), otherwise as pixels() has it."""
-    with _opened(source) as image:
+    with opened(source) as image:
         return _array(_usable(image, channels))
 
 
@@ -100,7 +102,7 @@ def ids(source: Source, size: int, sizing: Sizing = CROPPED) -> NDArray[np.int32
 
     Unusable if the file has colours that are no numbers of a palette, too.
     """
-    with _opened(source) as image:
+    with opened(source) as image:
         _check_map(image)
         if not sizing.enlarge and sizing.grows(image.size, size):
             raise Unusable(smaller(size))
@@ -109,14 +111,14 @@ def ids(source: Source, size: int, sizing: Sizing = CROPPED) -> NDArray[np.int32
 
 def whole_ids(source: Source | Image.Image) -> NDArray[np.int32]:
     """All of a map of classes as int32 (2, H, W), otherwise as ids() has it."""
-    with _opened(source) as image:
+    with opened(source) as image:
         _check_map(image)
         return _ids(_numbers(image))
 
 
 def highest(source: Source) -> int:
     """The highest number in a map of classes; Unusable as for ids()."""
-    with _opened(source) as image:
+    with opened(source) as image:
         _check_map(image)
         return int(np.asarray(image).max())
 
@@ -152,10 +154,10 @@ def _array(image: Image.Image) -> Pixels:
 
 
 @contextmanager
-def _opened(source: Source | Image.Image) -> Iterator[Image.Image]:
+def opened(source: Source | Image.Image) -> Iterator[Image.Image]:
     """The image, read as far as its header; every error of reading it becomes Unusable."""
     if isinstance(source, Half):
-        with _opened(source.whole) as image:
+        with opened(source.whole) as image:
             yield _half(_upright(image), source.side)
         return
     try:

@@ -99,14 +99,14 @@ def look(root: Path, split: str) -> Found:
     with reading(root):
         if not root.is_dir():
             raise UserError(f"There is no folder {root}: give the path of a folder of images.")
-    name, folder = root.resolve().name, _split_folder(root, split)
+    name, folder = root.resolve().name, split_folder(root, split)
     classes = _shared_classes(root, folder)
     account = Account(name if split == "train" else f"{name} ({split})", folder)
     items = list(_items(folder, classes, account))
     return Found(name, folder, classes, account, *_inspect(items, account))
 
 
-def _split_folder(root: Path, split: str) -> Path:
+def split_folder(root: Path, split: str) -> Path:
     """Where the images of `split` lie."""
     found = {path.name.lower(): path for path in subfolders(root)}
     tests = [found[name] for name in TESTS if name in found]
@@ -122,7 +122,7 @@ def _split_folder(root: Path, split: str) -> Path:
 
 def _shared_classes(root: Path, folder: Path) -> tuple[str, ...]:
     """The classes of `folder` as the training images have them: a label means one thing."""
-    classes, own = _classes(_split_folder(root, "train")), _classes(folder)
+    classes, own = _classes(split_folder(root, "train")), _classes(folder)
     strange = sorted(set(own) - set(classes))
     if strange:
         raise UserError(

@@ -43,8 +43,8 @@ source_option = click.option(
     metavar="SOURCE",
     help="What translations start from: edges, grey, masked[:SEED] or low-resolution:FACTOR, made "
     "of the images; of a folder, left or right (a half of each file), a folder of images of the "
-    "same names, or label-maps:FOLDER; or unpaired:NAME, another data set.  [default: what the "
-    "data set has itself]",
+    "same names, or label-maps:FOLDER; of a folder of videos, past:N[:M]; or unpaired:NAME, "
+    "another data set.  [default: what the data set has itself]",
 )
 
 

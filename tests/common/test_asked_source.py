@@ -6,6 +6,7 @@ import pytest
 
 from ganlib.common.asked_source import Unpaired, asked_source
 from ganlib.common.datasets._pairs import Beside, SideBySide
+from ganlib.common.datasets._past import Past
 from ganlib.common.derived import Derivation
 from ganlib.common.errors import UserError
 
@@ -21,6 +22,13 @@ from ganlib.common.errors import UserError
         ("low-resolution", "The source 'low-resolution' should say how many times smaller it is, "),
         ("low-resolution:5", "The source 'low-resolution:5' should say how many times smaller it"),
         ("unpaired", "The source 'unpaired' should name a data set, as in unpaired:emoji."),
+        (
+            "past",
+            "The source 'past' should say how many frames are past, as in past:4, and perhaps",
+        ),
+        ("past:0", "The source 'past:0' should say how many frames are past, as in past:4"),
+        ("past:4:", "The source 'past:4:' should say how many frames are past, as in past:4"),
+        ("past:4:1:2", "The source 'past:4:1:2' should say how many frames are past, as in past:4"),
         ("label-maps:", "There is no source 'label-maps:'. Did you mean 'label-maps'?"),
     ],
 )
@@ -41,6 +49,7 @@ def test_what_is_said_is_what_is_made() -> None:
     assert asked_source("own") is None
     assert asked_source("left") == SideBySide("left")
     assert asked_source("unpaired:emoji") == Unpaired("emoji")
+    assert asked_source("past:4") == Past(4, 1) and asked_source("past:12:10") == Past(12, 10)
 
 
 def test_a_folder_is_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
