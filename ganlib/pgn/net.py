@@ -139,12 +139,11 @@ class PredictiveDiscriminator(nn.Module):
         before the second next frame is the first one, real or not, and so on.
         """
         state = self.memory(self.memory.codes(y))
-        logits: list[Tensor] = []
-        for code in self.memory.codes(x):
-            if logits:
-                state = self.memory.cell(before, state)
+        first, *others = codes = self.memory.codes(x)
+        logits: list[Tensor] = [self.verdict(torch.cat([state[0], first], 1))]
+        for before, code in zip(codes, others, strict=False):
+            state = self.memory.cell(before, state)
             logits.append(self.verdict(torch.cat([state[0], code], 1)))
-            before = code
         return torch.cat(logits, 1)
 
 

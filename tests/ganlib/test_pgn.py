@@ -1,4 +1,4 @@
-"""PGN: networks layer by layer, the unrolled LSTM, roll-outs, losses by hand, scores and pictures."""
+"""PGN: networks layer by layer, the LSTM, roll-outs, losses by hand, scores and pictures."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from parameters import count
 from PIL import Image
 from torch import Tensor, nn
 
 import ganlib
+from ganlib.__main__ import cli
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
@@ -45,9 +47,7 @@ def sliding(frames: int = 1, channels: int = 1, side: int = 16, videos: int = 3)
             source.append(video[t : t + PAST].flatten(0, 1))
             x.append(video[t + PAST : t + PAST + frames].flatten(0, 1))
     sources = torch.stack(source)
-    return DataSet(
-        "sliding", torch.stack(x), source=sources, frames=frames, source_frames=PAST
-    )
+    return DataSet("sliding", torch.stack(x), source=sources, frames=frames, source_frames=PAST)
 
 
 def small(data: DataSet | None = None, **settings: Any) -> Any:
@@ -163,7 +163,7 @@ def test_a_later_frame_is_judged_after_the_earlier_ones() -> None:
 
 def test_frames_that_differ_are_a_sentence() -> None:
     spec = spec_of(3, 32, source=(PAST, 32, 32))
-    with pytest.raises(UserError, match="of 32x32 pixels and 3 channels, .* 32x32 pixels and 1 cha"):
+    with pytest.raises(UserError, match="of 32x32 pixels and 3 channels, .* 32x32 pixels and 1"):
         build(spec)
     with pytest.raises(UserError, match="their sources of 16x16 pixels"):
         build(spec_of(1, 32, source=(PAST, 16, 16)))
@@ -269,9 +269,7 @@ def test_qualities_by_hand() -> None:
         return [np.abs(np.diff(v, axis=3)), np.abs(np.diff(v, axis=2))]
 
     assert np.allclose(sharpness(x), sum(d.mean((1, 2, 3)) for d in steps(a)))
-    expected = sum(
-        np.abs(d - e).mean((1, 2, 3)) for d, e in zip(steps(a), steps(b), strict=True)
-    )
+    expected = sum(np.abs(d - e).mean((1, 2, 3)) for d, e in zip(steps(a), steps(b), strict=True))
     assert np.allclose(gradient_difference(x, y), expected)
     found = qualities(x, y)
     assert found["mse"] == pytest.approx(((a - b) ** 2).mean())
@@ -289,7 +287,10 @@ def test_what_is_blurred_is_less_sharp_though_its_squares_are_fewer() -> None:
     assert sharp["sharpness"] == 1
     truth_itself = qualities(truth, truth)
     assert truth_itself == {
-        "mse": 0, "sharpness": 1, "gradient_difference": 0, "ssim": pytest.approx(1)
+        "mse": 0,
+        "sharpness": 1,
+        "gradient_difference": 0,
+        "ssim": pytest.approx(1),
     }
     grain = torch.randint(256, truth.shape, generator=torch.Generator().manual_seed(0)).byte()
     box = torch.nn.functional.avg_pool2d(grain.float(), 5, 1, 2).byte()
@@ -315,7 +316,7 @@ def test_scores_of_the_updater_by_hand(frames: int) -> None:
             newest = y[0, -1]
             with torch.no_grad():
                 x = updater.average.roll_out(y / 127.5 - 1, step)[0, -1]
-            truth = newest.roll(step, 0).numpy() / 255
+            truth = newest.roll(step, 1).numpy() / 255
             output = np.rint((x.numpy() + 1) * 127.5) / 255
             errors.append(((output - truth) ** 2).mean())
             copies.append(((newest.numpy() / 255 - truth) ** 2).mean())
@@ -342,7 +343,7 @@ def test_pictures_are_predictions_beside_what_came() -> None:
     predicted, true = picture[::2], picture[1::2]
     assert torch.equal(predicted[:, :PAST], true[:, :PAST])
     inside = true[..., 1:-1, 1:-1]
-    assert all(torch.equal(inside[:, t], inside[:, 0].roll(t, 2)) for t in range(PAST + 10))
+    assert all(torch.equal(inside[:, t], inside[:, 0].roll(t, 3)) for t in range(PAST + 10))
     assert (predicted[:, PAST:, :, 0] > 0).all() and (predicted[:, :PAST, :, 0] == -1).all()
     y = (predicted[:, :PAST, :, 1:-1, 1:-1] + 0).flatten(1, 2)
     with torch.no_grad():
@@ -369,10 +370,12 @@ SMALL: dict[str, Any] = {
 def test_a_run_on_sequences(
     lam_adv: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """Three next frames of three channels: grids that move, scores of pairs and the method's own."""
+    """Three next frames of three channels: moving grids, scores of pairs and its own."""
     monkeypatch.chdir(tmp_path)
     write_hdf5(tmp_path / "s.h5", sliding(3, 3, videos=4), sliding(3, 3, videos=1))
-    settings = {"evaluation_interval": 2, "evaluation_images": 8, "extractor": "emoji"}
+    settings = {"evaluation_interval": 2, "evaluation_images": 8}
+    with pytest.raises(UserError, match="sequences of 3 frames, and features are of single pict"):
+        ganlib.train(**SMALL, **settings, dataset="s.h5", metrics="fid")
     model = ganlib.train(**SMALL, **settings, dataset="s.h5", lam_adv=lam_adv, ema_decay=0.5)
     assert model.sample(2).shape == (2, 9, 16, 16)
     (line,) = read_lines(model.out / "scores.jsonl")
@@ -383,4 +386,7 @@ def test_a_run_on_sequences(
         with Image.open(model.out / "samples" / f"{name}.gif") as film:
             assert getattr(film, "n_frames", 1) == frames
         assert (model.out / "samples" / f"{name}.png").is_file()
+    answer = CliRunner().invoke(cli, ["evaluate", str(model.out)])
+    assert isinstance(answer.exception, UserError)
+    assert "sequences of 3 frames" in str(answer.exception)
     assert "No step has moved" not in capsys.readouterr().out
