@@ -32,7 +32,7 @@ class Config(config.AlgorithmConfig):
 
     architecture: Literal["pgn", "quick"] = "pgn"
     """pgn: of the paper's kinds of layers; quick: the same, small, for a CPU."""
-    lam_adv: config.NonNegative = 1e-3
+    lam_adv: config.NonNegative = 0.02
     """Weight of the adversarial loss beside the mean square error of values in [-1, 1]; 0: the
     error alone, the paper's baseline, without a discriminator."""
     predicted: config.Interval = 1
