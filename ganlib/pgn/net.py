@@ -34,6 +34,8 @@ class PgnConfig(NetConfig, Protocol):
 
     @property
     def lam_adv(self) -> float: ...
+    @property
+    def actions(self) -> int: ...
 
 
 def encoder(frame: Shape, ch: int) -> nn.Sequential:
@@ -51,17 +53,17 @@ def bottom_of(frame: Shape, ch: int) -> Shape:
     return ch << (HALVINGS - 1), height >> HALVINGS, width >> HALVINGS
 
 
-def decoder(frame: Shape, ch: int, units: int) -> nn.Sequential:
-    """States (N, units) -> frames (N, C, H, W) in [-1, 1]."""
+def decoder(frame: Shape, ch: int, n_in: int) -> nn.Sequential:
+    """States (N, n_in) -> frames (N, C, H, W) in [-1, 1]."""
     bottom = bottom_of(frame, ch)
     widths = [ch << k for k in reversed(range(HALVINGS))]
     layers: list[nn.Module] = [
-        nn.Linear(units, prod(bottom)),
+        nn.Linear(n_in, prod(bottom)),
         nn.LeakyReLU(LEAK),
         nn.Unflatten(1, bottom),
     ]
-    for n_in, n_out in pairwise([*widths, ch]):
-        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(n_in, n_out, 3, padding=1)]
+    for wide, n_out in pairwise([*widths, ch]):
+        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(wide, n_out, 3, padding=1)]
         layers.append(nn.LeakyReLU(LEAK))
     return nn.Sequential(*layers, nn.Conv2d(ch, frame[0], 3, padding=1), nn.Tanh())
 
@@ -90,43 +92,68 @@ class Memory(nn.Module):
         return state
 
 
-class PredictiveGenerator(Generator):
-    """Past frames (N, k C, H, W) to the next ones. No noise, and as many past ones as there are."""
+class Sequences(NamedTuple):
+    """What lies on the channels of sources: frames of shape `frame` = (C, H, W), then for each of
+    the `ahead` next frames the `actions` numbers of the action that it follows from.
+    """
 
-    def __init__(self, frame: Shape, frames: int, ch: int, units: int) -> None:
+    frame: Shape
+    ahead: int
+    actions: int
+
+    def past(self, y: Tensor) -> Tensor:
+        """Of sources (N, k C + ahead * actions, H, W) the frames (N, k C, H, W)."""
+        return y[:, : y.shape[1] - self.ahead * self.actions]
+
+    def action(self, y: Tensor, step: int) -> Tensor:
+        """That before the next frame number `step`, (N, actions); the last one is repeated."""
+        actions = y[:, y.shape[1] - self.ahead * self.actions :, 0, 0]
+        first = min(step, self.ahead - 1) * self.actions
+        return actions[:, first : first + self.actions]
+
+
+class PredictiveGenerator(Generator):
+    """Past frames, of which there may be any number, to the next ones; there is no noise."""
+
+    def __init__(self, sequences: Sequences, ch: int, units: int) -> None:
         super().__init__(n_hidden=0, latent="normal")
-        self.frames = frames
-        self.memory = Memory(frame, ch, units)
-        self.decoder = decoder(frame, ch, units)
+        self.sequences = sequences
+        self.memory = Memory(sequences.frame, ch, units)
+        self.decoder = decoder(sequences.frame, ch, units + sequences.actions)
         init_glorot_uniform(self, GAIN)
 
     def roll_out(self, y: Tensor, steps: int) -> Tensor:
         """The next `steps` frames, (N, steps * C, H, W): each prediction is the newest past frame
         of the following one.
         """
-        state = self.memory(self.memory.codes(y))
-        frames: list[Tensor] = [self.decoder(state[0])]
-        while len(frames) < steps:
+        state = self.memory(self.memory.codes(self.sequences.past(y)))
+        frames = [self._next(state, y, 0)]
+        for step in range(1, steps):
             (code,) = self.memory.codes(frames[-1])
             state = self.memory.cell(code, state)
-            frames.append(self.decoder(state[0]))
+            frames.append(self._next(state, y, step))
         return torch.cat(frames, 1)
+
+    def _next(self, state: State, y: Tensor, step: int) -> Tensor:
+        frame: Tensor = self.decoder(torch.cat([state[0], self.sequences.action(y, step)], 1))
+        return frame
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """As many of the next frames as an image of the data holds; z is (N, 0)."""
         assert y is not None
-        return self.roll_out(y, self.frames)
+        return self.roll_out(y, self.sequences.ahead)
 
 
 class PredictiveDiscriminator(nn.Module):
     """Judges each frame by the state that the frames before it left, and by its own code."""
 
-    def __init__(self, frame: Shape, ch: int, units: int) -> None:
+    def __init__(self, sequences: Sequences, ch: int, units: int) -> None:
         super().__init__()
-        self.memory = Memory(frame, ch, units)
-        code = prod(bottom_of(frame, ch))
+        self.sequences = sequences
+        self.memory = Memory(sequences.frame, ch, units)
+        code = prod(bottom_of(sequences.frame, ch))
         self.verdict = nn.Sequential(
-            nn.Linear(units + code, units),
+            nn.Linear(units + sequences.actions + code, units),
             nn.LeakyReLU(LEAK),
             nn.Linear(units, units),
             nn.LeakyReLU(LEAK),
@@ -135,15 +162,16 @@ class PredictiveDiscriminator(nn.Module):
         init_glorot_uniform(self, GAIN)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Next frames (N, n C, H, W) after past ones (N, k C, H, W) to logits (N, n). What lies
-        before the second next frame is the first one, real or not, and so on.
+        """Next frames (N, n C, H, W) after past ones to logits (N, n). What lies before the second
+        next frame is the first one, real or not, and so on.
         """
-        state = self.memory(self.memory.codes(y))
-        first, *others = codes = self.memory.codes(x)
-        logits: list[Tensor] = [self.verdict(torch.cat([state[0], first], 1))]
-        for before, code in zip(codes, others, strict=False):
-            state = self.memory.cell(before, state)
-            logits.append(self.verdict(torch.cat([state[0], code], 1)))
+        state = self.memory(self.memory.codes(self.sequences.past(y)))
+        codes, logits = self.memory.codes(x), list[Tensor]()
+        for step, code in enumerate(codes):
+            if step:
+                state = self.memory.cell(codes[step - 1], state)
+            seen = [state[0], self.sequences.action(y, step), code]
+            logits.append(self.verdict(torch.cat(seen, 1)))
         return torch.cat(logits, 1)
 
 
@@ -158,27 +186,29 @@ def networks(sizes: Sizes, config: PgnConfig, spec: DataSpec) -> dict[str, nn.Mo
     """Networks of these sizes, times the settings' width; without a weight of its verdict there is
     no D.
     """
-    frame = frame_of(spec)
+    sequences = sequences_of(config, spec)
     ch, units = (scaled(n, config.width) for n in sizes)
-    found: dict[str, nn.Module] = {"gen": PredictiveGenerator(frame, spec.frames, ch, units)}
+    found: dict[str, nn.Module] = {"gen": PredictiveGenerator(sequences, ch, units)}
     if config.lam_adv:
-        found["dis"] = PredictiveDiscriminator(frame, ch, units)
+        found["dis"] = PredictiveDiscriminator(sequences, ch, units)
     return found
 
 
-def frame_of(spec: DataSpec) -> Shape:
-    """(C, H, W) of one frame; UserError where past and next ones are not alike."""
-    channels, height, width = spec.image
+def sequences_of(config: PgnConfig, spec: DataSpec) -> Sequences:
+    """What the channels are; UserError where past and next frames are not alike."""
+    channels, *size = spec.image
+    frame = (channels // spec.frames, size[0], size[1])
     assert spec.source is not None
-    past = (spec.source[0] // spec.source_frames, *spec.source[1:])
-    frame = (channels // spec.frames, height, width)
-    if spec.source_kind != "image" or past != frame:
+    past = spec.source[0] - config.actions * spec.frames
+    alike = tuple(spec.source[1:]) == frame[1:] and past > 0 and past % frame[0] == 0
+    counted = config.actions or past == spec.source_frames * frame[0]
+    if spec.source_kind != "image" or not alike or not counted:
         raise UserError(
-            "pgn predicts the frames that follow others, and these are of "
-            f"{_words(frame)}, their sources of {_words(past)}: give sequences, such as --dataset "
-            "moving."
+            f"pgn predicts the frames that follow others, and these are of {_words(frame)}, and "
+            f"their sources {spec.source_frames} frames in {_words(spec.source)}: give sequences, "
+            "such as --dataset moving."
         )
-    return frame
+    return Sequences(frame, spec.frames, config.actions)
 
 
 def _words(frame: Shape) -> str:

@@ -37,6 +37,9 @@ class Config(config.AlgorithmConfig):
     error alone, the paper's baseline, without a discriminator."""
     predicted: config.Interval = 1
     """How many of the next frames training predicts, each after its own predictions; 0: all."""
+    actions: config.Interval = 0
+    """Numbers of an action: sources hold, after the past frames, one for each next frame that
+    follows from it, as constant channels; 2 for --dataset pushed."""
     batch_size: config.Count = 16
     """Sequences in a batch (of all GPUs together)."""
     adam_alpha: config.Positive = 1e-3
@@ -98,7 +101,8 @@ class Updater(updater.Updater):
         """What the network that samples predicts after the past of the pairs `index` (n,): uint8
         (n, steps, C, H, W) at the data's own size, on the CPU.
         """
-        loader, found = self.data.over(data).share(0, 1), []
+        assert self.held_out is not None
+        loader, found = self.held_out.over(data).share(0, 1), []
         with evaluating(self.shown):
             for rows in index.split(AT_ONCE):
                 y = loader.condition_at(rows)
@@ -127,7 +131,7 @@ class Updater(updater.Updater):
         """rollout: held-out sequences that `seed` chooses, each twice: as predicted and as they
         are. Predicted frames have a grey border.
         """
-        if self.held_out is None or not self.streams:
+        if self.held_out is None:
             return {}
         data = self.held_out.data
         index = torch.randperm(len(data), generator=generator(seed, "rollout"))[: 20 * SHOWN]
@@ -135,7 +139,7 @@ class Updater(updater.Updater):
         if not whole.any():
             truth, whole = future(data, index, data.frames)
         index, truth = index[whole][:SHOWN], truth[whole][:SHOWN]
-        past = data.source[index].reshape(len(index), -1, *truth.shape[2:])
+        past = self._past(data, index).reshape(len(index), -1, *truth.shape[2:])
         predicted = self.rolled_out(data, index, truth.shape[1])
         rows = [
             torch.cat([_framed(past, 0), _framed(next_ones, border)], 1)
@@ -143,10 +147,14 @@ class Updater(updater.Updater):
         ]
         return {"rollout": torch.stack(rows, 1).flatten(0, 1) / 127.5 - 1}
 
-    def _last(self, data: DataSet, index: Tensor) -> Tensor:
-        """The last past frames, uint8 (n, C, H, W)."""
+    def _past(self, data: DataSet, index: Tensor) -> Tensor:
+        """The past frames, uint8 (n, k C, H, W)."""
         assert data.source is not None
-        return data.source[index][:, -data.shape[0] // data.frames :]
+        return self.gen.sequences.past(data.source[index])
+
+    def _last(self, data: DataSet, index: Tensor) -> Tensor:
+        """The last of them, uint8 (n, C, H, W)."""
+        return self._past(data, index)[:, -data.shape[0] // data.frames :]
 
 
 def _framed(x: Tensor, value: int) -> Tensor:

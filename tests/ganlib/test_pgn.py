@@ -163,12 +163,60 @@ def test_a_later_frame_is_judged_after_the_earlier_ones() -> None:
 
 def test_frames_that_differ_are_a_sentence() -> None:
     spec = spec_of(3, 32, source=(PAST, 32, 32))
-    with pytest.raises(UserError, match="of 32x32 pixels and 3 channels, .* 32x32 pixels and 1"):
+    with pytest.raises(UserError, match="of 32x32 pixels and 3 channels, .* 3 frames in 32x"):
         build(spec)
-    with pytest.raises(UserError, match="their sources of 16x16 pixels"):
+    with pytest.raises(UserError, match="sources 3 frames in 16x16 pixels"):
         build(spec_of(1, 32, source=(PAST, 16, 16)))
     with pytest.raises(UserError, match="predicts the frames that follow others"):
         build(spec_of(1, 32, source=(2, 32, 32), source_frames=1, source_kind="ids"))
+
+
+# --- Actions
+
+
+def pushed(frames: int = 2) -> DataSet:
+    """Sliding pictures whose sources hold two constant channels for each next frame."""
+    data = sliding(frames)
+    actions = torch.arange(2 * frames).byte()[None, :, None, None].expand(len(data), -1, 16, 16)
+    source = torch.cat([data.source[torch.arange(len(data))], 50 * actions], 1)  # type: ignore
+    return replace(data, source=source, source_frames=PAST + 2 * frames)
+
+
+def test_each_next_frame_follows_from_its_own_action() -> None:
+    updater = small(pushed(), actions=2, lam_adv=0.1, predicted=0)
+    _, y = next(updater.data)
+    assert y.shape == (4, PAST + 4, 16, 16)
+    with torch.no_grad():
+        first, second = updater.gen.roll_out(y, 2).unbind(1)
+        third = updater.gen.roll_out(y, 3)[:, 2]
+        later, now = y.clone(), y.clone()
+        later[:, PAST + 2] = now[:, PAST] = 0.7
+        again, other = updater.gen.roll_out(later, 2).unbind(1)
+        assert torch.equal(again, first) and not torch.equal(other, second)
+        assert not torch.equal(updater.gen.roll_out(now, 1)[:, 0], first)
+        # after the last action it is repeated
+        grown = torch.cat([y[:, :PAST], first[:, None], second[:, None], *2 * [y[:, -2:]]], 1)
+        torch.testing.assert_close(updater.gen.roll_out(grown, 1)[:, 0], third)
+        x = torch.stack([first, second], 1)
+        judged, changed = updater.dis(x, y), updater.dis(x, later)
+    assert torch.equal(judged[:, 0], changed[:, 0])
+    assert not torch.equal(judged[:, 1], changed[:, 1])
+
+
+def test_actions_are_no_frames() -> None:
+    data = pushed()
+    updater = small(data, actions=2)
+    updater.update()
+    picture = updater.pictures(0)["rollout"]
+    assert picture.shape[1] == PAST + 2
+    found = updater.scores(data)
+    every = torch.arange(len(data))
+    assert data.source is not None
+    last, came = data.source[every][:, PAST - 1] / 255, data.x[every][:, 0] / 255
+    copied = float((last - came).double().square().mean())
+    assert found["copy_mse_1"] == pytest.approx(copied, rel=1e-4)
+    with pytest.raises(UserError, match="predicts the frames that follow others"):
+        small(data, actions=4)
 
 
 # --- Losses and steps
