@@ -107,7 +107,9 @@ class Sequences(NamedTuple):
 
     def action(self, y: Tensor, step: int) -> Tensor:
         """That before the next frame number `step`, (N, actions); the last one is repeated."""
-        actions = y[:, y.shape[1] - self.ahead * self.actions :, 0, 0]
+        # the middle, because borders may be padded
+        middle = y[..., y.shape[2] // 2, y.shape[3] // 2]
+        actions = middle[:, y.shape[1] - self.ahead * self.actions :]
         first = min(step, self.ahead - 1) * self.actions
         return actions[:, first : first + self.actions]
 
