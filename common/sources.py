@@ -50,11 +50,11 @@ def open_dataset(
     """One split ("train" or "test") of a registered data set, an image folder or an HDF5 file.
 
     root: where a registered data set's files lie, there or in a subfolder of its name. size: side
-    of square images, None for the data's own. Of what is too large for memory only an HDF5 file's
-    images are given, each read when asked for. crop: side of square crops out of such images, None
-    for whole ones; with no size, a folder's files are cropped as they are and read when asked for.
-    source: what translations start from, see asked_source.py; None: what the data set has itself.
-    UserError if there is no such thing.
+    of square images, None for the data's own; of a data set with ASPECT, the height. Of what is too
+    large for memory only an HDF5 file's images are given, each read when asked for. crop: side of
+    square crops out of such images, None for whole ones; with no size, a folder's files are cropped
+    as they are and read when asked for. source: what translations start from, see asked_source.py;
+    None: what the data set has itself. UserError if there is no such thing.
     """
     asked = None if source is None else asked_source(source)
     load, place = _find(name, root, split, size)
@@ -72,7 +72,8 @@ def open_dataset(
     if lazy is not None and size is None and crop is not None:
         data = cast(DataSet, lazy(place, split, crop))
         return data if asked is None else with_derived(data, asked)
-    return _sized(load(place, split, size), size, crop, asked)
+    data = load(place, split, size)
+    return _sized(data, None if _aspect(load) != 1 else size, crop, asked)
 
 
 def brought_to(
@@ -125,7 +126,8 @@ def open_stream(
     load, place = _find(name, root, split, size)
     stream = getattr(getmodule(load), "stream", None)
     if stream is None:
-        return as_stream(resized(load(place, split, size), size, sizing))
+        data = load(place, split, size)
+        return as_stream(data if _aspect(load) != 1 else resized(data, size, sizing))
     if "sizing" in signature(stream).parameters:
         return cast(Stream, stream(place, split, size, sizing))
     if sizing.fit != CROPPED.fit:
@@ -223,6 +225,11 @@ def _find(name: str, root: Path | None, split: str, size: int | None) -> tuple[L
             f"{error} The path of a folder of images or of an .h5 file is possible too."
         ) from None
     raise AssertionError(f"{name} is registered")
+
+
+def _aspect(load: Load) -> int:
+    """How many times wider than high images are that a data set gives for a size."""
+    return cast(int, getattr(getmodule(load), "ASPECT", 1))
 
 
 def _place(name: str, root: Path | None) -> Path:

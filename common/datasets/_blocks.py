@@ -4,7 +4,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -46,6 +46,14 @@ class Item(NamedTuple):
     source: Source
     label: int | None = None
     start: Source | None = None
+
+
+class Decoded(NamedTuple):
+    """An image, what its translation starts from, and what was changed, in words."""
+
+    x: Pixels
+    start: NDArray[Any] | None = None
+    changes: Sequence[str] = ()
 
 
 class Account:
@@ -106,8 +114,8 @@ def decoded(
     decodes what the items' translations start from, if they have that.
     """
 
-    def decode(item: Item) -> tuple[Pixels, list[str], NDArray[Any] | None] | Unusable:
-        return attempt(lambda: (_pixels(item.source), _changed(item.source), _start(item.start)))
+    def decode(item: Item) -> Decoded:
+        return Decoded(_pixels(item.source), _start(item.start), _changed(item.source))
 
     def _start(source: Source | None) -> NDArray[Any] | None:
         if source is None or start is None:
@@ -124,16 +132,33 @@ def decoded(
         width, height, _ = header(source)
         return sizing.words((width, height), shape[1])
 
-    for group, results in in_threads(decode, items, block_length(shape)):
+    return gathered(decode, items, shape, classes, account)
+
+
+def gathered(
+    decode: Callable[[Item], Decoded],
+    items: Iterable[Item],
+    shape: Shape,
+    classes: tuple[str, ...],
+    account: Account,
+) -> Iterator[Block]:
+    """What `decode` makes of items, images of `shape`, as decoded() gives it; an item of which it
+    raises Unusable is left out.
+    """
+
+    def tried(item: Item) -> Decoded | Unusable:
+        return attempt(lambda: decode(item))
+
+    for group, results in in_threads(tried, items, block_length(shape)):
         arrays, starts, labels = [], [], []
         for item, result in zip(group, results, strict=True):
             if isinstance(result, Unusable):
                 account.skip(item.name, str(result))
             else:
-                arrays.append(result[0])
-                account.changed.update(result[1])
+                arrays.append(result.x)
+                account.changed.update(result.changes)
                 labels.append(item.label)
-                starts += [] if result[2] is None else [result[2]]
+                starts += [] if result.start is None else [result.start]
         account.used += len(arrays)
         if arrays:
             y = [label for label in labels if label is not None]

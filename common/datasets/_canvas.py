@@ -36,35 +36,41 @@ class Placed(NamedTuple):
 
 
 class Wardrobe:
-    """Items of clothing, grey and square on black, uint8 (N, S, S), and their classes (N,)."""
+    """Items of clothing, grey and square on black, uint8 (N, S, S), and their classes (N,), for
+    canvases `size` high and `aspect` times as wide.
+    """
 
-    def __init__(self, items: Pixels, labels: Sequence[int], seed: int) -> None:
-        self.items, self.labels, self.seed = items, labels, seed
+    def __init__(self, items: Pixels, labels: Sequence[int], seed: int, aspect: int = 1) -> None:
+        self.items, self.labels, self.seed, self.aspect = items, labels, seed, aspect
         self.masks, self.tints = masks(items), tints()
 
     def placed(self, size: int, index: int) -> list[Placed]:
-        """What lies on a canvas of size x size, from the lowest up: as many as its area is worth,
-        give or take a quarter.
+        """What lies on a canvas, from the lowest up: as many as its area is worth, give or take a
+        quarter.
         """
         random = generator("wardrobe", self.seed, index)
         spread = 0.75 + 0.5 * torch.rand((), generator=random).item()
-        n = max(1, round(size * size / AREA * spread))
-        cells = ceil(n**0.5)  # on a side; in no cell there are two, so that no corner stays empty
-        where = torch.randperm(cells**2, generator=random)[:n].tolist()
+        width = self.aspect * size
+        n = max(1, round(size * width / AREA * spread))
+        # in no cell there are two, so that no corner stays empty
+        rows, columns = ceil((n / self.aspect) ** 0.5), ceil((n * self.aspect) ** 0.5)
+        where = torch.randperm(rows * columns, generator=random)[:n].tolist()
         numbers = torch.rand(n, 5, generator=random).tolist()
-        return [
-            self._placed(size / cells, *divmod(cell, cells), *row)
-            for cell, row in zip(where, numbers, strict=True)
-        ]
+        found = []
+        for cell, u in zip(where, numbers, strict=True):
+            row, column = divmod(cell, columns)
+            middle = size / rows * (row + u[4]), width / columns * (column + u[3])
+            found.append(self._placed(middle, u))
+        return found
 
-    def _placed(self, step: float, row: int, column: int, *u: float) -> Placed:
-        """An item with its middle in a cell `step` pixels wide, by numbers from U(0, 1)."""
+    def _placed(self, middle: tuple[float, float], u: Sequence[float]) -> Placed:
+        """An item around a place, downwards and across, by numbers from U(0, 1)."""
         side = round(self.items.shape[1] * 2 ** (2 * u[2] - 1))
-        left, top = (round(step * (at + v) - side / 2) for at, v in ((column, u[3]), (row, u[4])))
+        top, left = (round(at - side / 2) for at in middle)
         return Placed(int(u[0] * len(self.items)), int(u[1] * TINTS), side, left, top)
 
     def image(self, size: int, index: int) -> Pixels:
-        """(3, size, size)."""
+        """(3, size, aspect * size)."""
         canvas = self._ground(size, index)
         for one in self.placed(size, index):
             cover, down = self._sized(self.masks, one), round(OFFSET * one.side)
@@ -75,10 +81,10 @@ class Wardrobe:
         return np.ascontiguousarray(np.asarray(canvas).transpose(2, 0, 1))
 
     def ids(self, size: int, index: int) -> NDArray[np.int32]:
-        """(2, size, size): the class of what lies uppermost, 0 for the ground, and its number from
-        the lowest up, from 1.
+        """(2, size, aspect * size): the class of what lies uppermost, 0 for the ground, and its
+        number from the lowest up, from 1.
         """
-        canvas = Image.new("I", (size, size))
+        canvas = Image.new("I", (self.aspect * size, size))
         placed = self.placed(size, index)
         for number, one in enumerate(placed, 1):
             inside = INSIDE.take(self._sized(self.masks, one))
@@ -96,7 +102,8 @@ class Wardrobe:
         u = torch.rand(4, generator=generator("ground", self.seed, index)).tolist()
         ends = [hsv(u[0], 0.1 + 0.15 * u[1], 0.95), hsv(u[2], 0.1 + 0.15 * u[3], 0.8)]
         rows = np.linspace(np.array(ends[0]), np.array(ends[1]), size).round().astype(np.uint8)
-        return Image.fromarray(rows[:, None]).resize((size, size), Image.Resampling.NEAREST)
+        whole = self.aspect * size, size
+        return Image.fromarray(rows[:, None]).resize(whole, Image.Resampling.NEAREST)
 
 
 def masks(items: Pixels) -> Pixels:

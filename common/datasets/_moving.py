@@ -54,6 +54,8 @@ class Slide:
         self.items, self.size, self.friction, self.impulse = items, size, friction, impulse
         self.low = np.stack([item.low for item in items])
         self.high = np.stack([item.high for item in items])
+        looks = (np.stack([item.cover, item.light]) for item in items)
+        self._looks = [np.pad(look, ((0, 0), (1, 1), (1, 1))) for look in looks]
 
     def state(self, where: Floats, speed: Floats) -> State:
         """Items at `where` (n, 2) in [0, 1], from border to border."""
@@ -84,15 +86,15 @@ class Slide:
         """The frame, (1, size, size): positions between pixels are bilinear, what lies higher hides
         what lies below.
         """
-        margin = max(len(item.cover) for item in self.items) + 1
+        margin = max(look.shape[1] for look in self._looks) - 1
         canvas = np.zeros((self.size + 2 * margin, self.size + 2 * margin))
-        for item, at in zip(self.items, state.at, strict=True):
+        for look, at in zip(self._looks, state.at, strict=True):
             corner = np.floor(at).astype(int)
             top, left = corner + margin
-            side = len(item.cover) + 1
-            under = canvas[top : top + side, left : left + side]
-            under *= 1 - _shifted(item.cover, at - corner)
-            under += _shifted(item.light, at - corner)
+            cover, light = _shifted(look, at - corner)
+            under = canvas[top : top + len(cover), left : left + len(cover)]
+            under *= 1 - cover
+            under += light
         inside = canvas[margin : margin + self.size, margin : margin + self.size]
         return np.rint(inside).astype(np.uint8)[None]
 
@@ -113,9 +115,11 @@ def _sized(image: Pixels, side: int) -> Pixels:
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
 
 
-def _shifted(x: Floats, by: Floats) -> Floats:
-    """(s, s) moved down and right by parts of a pixel (2,), (s + 1, s + 1)."""
-    (down, right), padded = by, np.pad(x, 1)
-    rows: Floats = (1 - down) * padded[1:] + down * padded[:-1]
-    result: Floats = (1 - right) * rows[:, 1:] + right * rows[:, :-1]
+def _shifted(looks: Floats, by: Floats) -> Floats:
+    """(2, s + 2, s + 2), 0 at the border, moved down and right by parts of a pixel (2,), without
+    the first row and column: (2, s + 1, s + 1).
+    """
+    down, right = by
+    rows: Floats = (1 - down) * looks[:, 1:] + down * looks[:, :-1]
+    result: Floats = (1 - right) * rows[..., 1:] + right * rows[..., :-1]
     return result

@@ -8,7 +8,7 @@ gives N frames and, as x, the M next ones on the channels. Everything is a funct
 number); the splits have other clothes and other motions.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from math import pi
 from pathlib import Path
 
@@ -29,6 +29,8 @@ SEQUENCES = {"train": 5_000, "test": 1_000}
 ITEMS = 2
 SIDE = 32
 SMALLEST = 8
+KEPT = 256
+"""Starts of sequences, whose past and next frames are asked for one soon after the other."""
 SPEEDS = (1 / 32, 3 / 32)
 """Between which they lie, in sides of the square a frame."""
 LICENSE = f"The clothes are Fashion-MNIST's: {fashion_mnist.LICENSE}"
@@ -39,8 +41,9 @@ class Moving:
 
     def __init__(self, pictures: Pixels, seed: int, size: int) -> None:
         self.pictures, self.seed, self.size = pictures, seed, size
+        self.start = lru_cache(KEPT)(self._start)
 
-    def start(self, number: int) -> tuple[Slide, State]:
+    def _start(self, number: int) -> tuple[Slide, State]:
         """A sequence's items and their first state."""
         u = torch.rand(ITEMS, 5, generator=generator("moving", self.seed, number)).double().numpy()
         slide = Slide([self._item(row[0]) for row in u], self.size)

@@ -10,6 +10,7 @@ moving. `--flip` would mirror the pictures and not their pushes. Pushed.start() 
 acts on: a state, and the Slide with step(state, action) and render(state).
 """
 
+from functools import lru_cache
 from math import pi
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.datasets import fashion_mnist
 from ganlib.common.datasets._moving import Pixels, Slide, State, make_item
 from ganlib.common.datasets._windows import PAST, Windows, provenance
-from ganlib.common.datasets.moving import SEQUENCES, SPEEDS, checked, clothes
+from ganlib.common.datasets.moving import KEPT, SEQUENCES, SPEEDS, checked, clothes
 from ganlib.common.seeds import generator
 
 FRICTION = 0.25
@@ -37,8 +38,9 @@ class Pushed:
 
     def __init__(self, pictures: Pixels, seed: int, size: int) -> None:
         self.pictures, self.seed, self.size = pictures, seed, size
+        self.start = lru_cache(KEPT)(self._start)
 
-    def start(self, number: int) -> tuple[Slide, State]:
+    def _start(self, number: int) -> tuple[Slide, State]:
         """A sequence's simulator and first state: at rest in half of them."""
         u = torch.rand(6, generator=generator("pushed", self.seed, number)).double().numpy()
         item = make_item(self.pictures[int(u[0] * len(self.pictures))], self.size)

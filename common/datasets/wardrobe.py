@@ -20,13 +20,20 @@ LICENSE = f"The clothes are Fashion-MNIST's: {fashion_mnist.LICENSE}"
 
 
 class Canvases:
-    """Images or ids (N, C, size, size), each made of its number by `make` when it is asked for."""
+    """Images or ids (N, C, size, aspect * size), each made of its number by `make` when it is asked
+    for.
+    """
 
     def __init__(
-        self, make: Callable[[int, int], NDArray[Any]], n: int, channels: int, size: int
+        self,
+        make: Callable[[int, int], NDArray[Any]],
+        n: int,
+        channels: int,
+        size: int,
+        aspect: int = 1,
     ) -> None:
         self.make, self.size = make, size
-        self.shape = n, channels, size, size
+        self.shape = n, channels, size, aspect * size
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -40,12 +47,17 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
     """One split of canvases of the bundled clothes of that split, with the class and the number of
     what lies on each pixel as the source; root is not looked at.
     """
-    wardrobe, names = _wardrobe(split)
-    n, side = LENGTH[split], size or DEFAULT_SIZE
+    return canvases("wardrobe", split, size or DEFAULT_SIZE)
+
+
+def canvases(name: str, split: str, size: int, aspect: int = 1) -> DataSet:
+    """The same, `size` high and `aspect` times as wide."""
+    wardrobe, names = _wardrobe(split, aspect)
+    n = LENGTH[split]
     return DataSet(
-        "wardrobe",
-        Canvases(wardrobe.image, n, 3, side),
-        source=Canvases(wardrobe.ids, n, 2, side),
+        name,
+        Canvases(wardrobe.image, n, 3, size, aspect),
+        source=Canvases(wardrobe.ids, n, 2, size, aspect),
         classes=("ground", *names),
         provenance={"source": "made: Fashion-MNIST's clothes in colour, on canvases"},
         source_kind="ids",
@@ -53,9 +65,9 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
 
 
 @cache
-def _wardrobe(split: str) -> tuple[Wardrobe, tuple[str, ...]]:
+def _wardrobe(split: str, aspect: int) -> tuple[Wardrobe, tuple[str, ...]]:
     """The clothes of a split, which are as good as read-only, and the names of their classes."""
     clothes = fashion_mnist.load(Path(), split, None)
     assert isinstance(clothes.x, Tensor) and clothes.y is not None
     seed = list(LENGTH).index(split)
-    return Wardrobe(clothes.x[:, 0].numpy(), clothes.y.tolist(), seed), clothes.classes
+    return Wardrobe(clothes.x[:, 0].numpy(), clothes.y.tolist(), seed, aspect), clothes.classes

@@ -41,12 +41,12 @@ def make_evaluator(
     settings: Settings, data: DataSet, test: DataSet | None, device: torch.device, console: Console
 ) -> Evaluator | None:
     """What scores this run's images; None where it asks for none, where they are points of a known
-    mixture or sequences, or where its extractor cannot be had.
+    mixture or sequences, of which no extractor has features, or where its extractor cannot be had.
     """
     s = settings.run
     if not settings.evaluates or data.mixture is not None:
         return None
-    if data.frames > 1:  # an extractor takes single pictures
+    if data.frames > 1:
         if s.metrics is not None or s.extractor is not None:
             raise UserError(no_features(data.frames))
         return None

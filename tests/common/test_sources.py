@@ -18,6 +18,7 @@ from ganlib.common.sources import dataset_label, datasets, default_root, open_da
 
 NAMES = {
     "celeba",
+    "cityscapes",
     "cifar10",
     "cifar100",
     "emoji",
@@ -27,8 +28,12 @@ NAMES = {
     "lsun_bedroom",
     "lsun_church_outdoor",
     "mnist",
+    "moving",
+    "pushed",
     "stl10",
     "svhn",
+    "wardrobe",
+    "wardrobe_wide",
 }
 
 

@@ -1,5 +1,6 @@
 """The small translators: what they learn, and files on which a user trains them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,34 @@ def test_files_that_belong_together_train_and_sample(tmp_path: Path) -> None:
         model = ganlib.train(**SMALL, algorithm=name, dataset="photos", source=source, max_iter=2)
         assert model.spec.source == shape
         assert torch.equal(ganlib.load(model.out, dataset="photos").sample(2), model.sample(2))
+
+
+def test_videos_train_and_sample_and_are_scored_as_pairs(tmp_path: Path) -> None:
+    """Two next frames, whose features no extractor has: the evaluation is of pairs alone."""
+    random = np.random.default_rng(0)
+    for split, length in (("train", 8), ("test", 7)):
+        folder = tmp_path / "clips" / split / "a"
+        folder.mkdir(parents=True)
+        for i in range(length):
+            pixels = random.integers(0, 256, (16, 16), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{i}.png")
+    settings = {**SMALL, "evaluation_interval": 1, "evaluation_images": 3, "extractor": "fashion"}
+    model = ganlib.train(
+        **settings, algorithm="frames", dataset="clips", source="past:3:2", max_iter=1
+    )
+    assert (model.spec.image, model.spec.source) == ((2, 16, 16), (3, 16, 16))
+    assert (model.spec.frames, model.spec.source_frames) == (2, 3)
+    assert model.sample(2).shape == (2, 2, 16, 16)
+    assert model.out is not None
+    (line,) = (model.out / "scores.jsonl").read_text().splitlines()
+    assert {"L1", "PSNR"} <= json.loads(line)["scores"].keys()
+    assert "fashion" not in line
+
+
+def test_scenes_twice_as_wide_as_high_train_and_sample() -> None:
+    """Squared for a method whose image_size() is the default, and brought back."""
+    model = ganlib.train(
+        **SMALL, algorithm="labelmap", dataset="wardrobe_wide", size=32, max_iter=1
+    )
+    assert (model.spec.native, model.spec.image) == ((3, 32, 64), (3, 64, 64))
+    assert model.sample(2).shape == (2, 3, 32, 64)

@@ -1,0 +1,122 @@
+"""Cityscapes: 3,475 colour photographs of streets with maps, twice as wide as high, 256x128.
+
+Sources are the finely annotated maps: the class is `labelIds`, the instance `instanceIds`. Of the
+latter, numbers from 1000 on are instances; what is no instance of its own keeps the number of its
+class, so that borders between such regions are borders of instances, too, as in pix2pixHD. The test
+split is Cityscapes' val, whose own test maps are withheld. size is the height; 512 and 1024 are the
+sizes of pix2pixHD (Wang et al. 2018, https://arxiv.org/abs/1711.11585).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganlib.common.data import DataSet
+from ganlib.common.datasets._blocks import Account, Decoded, Item, gathered
+from ganlib.common.datasets._decode import MAPS, Pixels, Unusable, opened
+from ganlib.common.datasets._files import files
+from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split, collect
+from ganlib.common.errors import UserError
+from ganlib.common.paths import reading
+
+URL = "https://www.cityscapes-dataset.com"
+LICENSE = f"Cityscapes' own terms: {URL}/license"
+ASPECT = 2
+HEIGHT = 128
+SPLITS = {"train": "train", "test": "val"}
+ARCHIVES = "leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip"
+CLASSES = (
+    *("unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic"),
+    *("ground", "road", "sidewalk", "parking", "rail track", "building", "wall", "fence"),
+    *("guard rail", "bridge", "tunnel", "pole", "polegroup", "traffic light", "traffic sign"),
+    *("vegetation", "terrain", "sky", "person", "rider", "car", "truck", "bus", "caravan"),
+    *("trailer", "train", "motorcycle", "bicycle", "license plate"),
+)
+PLATE = 255
+"""How a byte has -1, the number of license plates, which is the last class here."""
+PHOTO, LABELS, INSTANCES = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_instanceIds.png"
+
+
+def load(root: Path, split: str, size: int | None) -> DataSet:
+    """The photographs and maps of one split in memory."""
+    return collect(stream(root, split, size))
+
+
+def stream(root: Path, split: str, size: int | None) -> Stream:
+    """The photographs and maps of one split, decoded block by block. Photographs without maps, or
+    that cannot be read, are left out, and the line on stderr says how many.
+    """
+    check_split(split)
+    place = root / "leftImg8bit" / SPLITS[split]
+    _require(root, place, NoSuchSplit if split == "test" else UserError)
+    height = size or HEIGHT
+    width = ASPECT * height
+    account = Account("cityscapes" if split == "train" else "cityscapes (test)", place)
+    items = list(_items(place, root / "gtFine" / SPLITS[split], account))
+    if not items:
+        account.refuse()
+    shape = (3, height, width)
+    return Stream(
+        "cityscapes",
+        shape,
+        len(items),
+        gathered(lambda item: _decode(item, (width, height)), items, shape, CLASSES, account),
+        CLASSES,
+        (2, height, width),
+        {"source": URL, "folder": str(place.resolve()), "size": f"resized to {width}x{height}"},
+        "ids",
+    )
+
+
+def _require(root: Path, place: Path, kind: type[UserError]) -> None:
+    with reading(root):
+        if place.is_dir():
+            return
+    raise kind(
+        f"There is no folder {place}: download {ARCHIVES} from {URL}, which asks for a login, and "
+        f"unpack both in {root}, or use the data set wardrobe_wide, which needs no download."
+    )
+
+
+def _items(photos: Path, maps: Path, account: Account) -> Iterator[Item]:
+    for path in files(photos):
+        name = str(path.relative_to(photos))
+        start = maps / name.removesuffix(PHOTO)
+        if not name.endswith(PHOTO):
+            account.skip(name, "not photographs")
+        elif not all(Path(f"{start}{end}").is_file() for end in (LABELS, INSTANCES)):
+            account.skip(name, "without maps")
+        else:
+            yield Item(name, path, start=start)
+
+
+def _decode(item: Item, size: tuple[int, int]) -> Decoded:
+    assert isinstance(item.source, Path) and isinstance(item.start, Path)
+    with opened(item.source) as image:
+        if image.width != ASPECT * image.height:
+            raise Unusable("not twice as wide as high")
+        whole = image.size
+        x = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
+    labels, instances = (_map(f"{item.start}{end}", whole, size) for end in (LABELS, INSTANCES))
+    labels[labels == PLATE] = len(CLASSES) - 1
+    if labels.max() >= len(CLASSES):
+        raise Unusable(f"with classes other than 0 to {len(CLASSES) - 1}")
+    pixels: Pixels = np.ascontiguousarray(x.transpose(2, 0, 1))
+    return Decoded(pixels, np.stack([labels, instances]))
+
+
+def _map(path: str, whole: tuple[int, int], size: tuple[int, int]) -> NDArray[np.int32]:
+    """A map at `size`, which is of the size `whole` in its file."""
+    try:
+        with opened(Path(path)) as image:
+            if image.mode not in MAPS:
+                raise Unusable("without numbers")
+            if image.size != whole:
+                raise Unusable("of another size")
+            numbers = Image.fromarray(np.asarray(image).astype(np.int32))
+            return np.array(numbers.resize(size, Image.Resampling.NEAREST))
+    except Unusable as error:
+        raise Unusable(f"with maps {error}") from error
