@@ -1,10 +1,28 @@
 """What the methods that translate start from in tests that try every method."""
 
-from ganlib.common.data import Shape
+from dataclasses import replace
+
+import torch
+
+from ganlib.common.data import DataSet, Shape
+from ganlib.common.sources import open_dataset
 from ganlib.registry import algorithms
 
 TIMES = {"srgan": 4}
 """How many times larger than its sources a method's images are, where they are."""
+
+
+SEQUENCES = ("pgn",)
+"""Methods for sequences, to which a single picture and its source are one of two frames."""
+
+
+def bundled(algorithm: str) -> DataSet:
+    """Bundled images, from what the method translates."""
+    if algorithm not in SEQUENCES:
+        return open_dataset("fashion_mnist", source=source_for(algorithm))
+    data, first = open_dataset("moving"), torch.arange(64)
+    assert data.source is not None
+    return replace(data, x=data.x[first], source=data.source[first])
 
 
 def source_for(algorithm: str) -> str | None:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from starting import source_for
+from starting import bundled
 
 import ganlib
-from ganlib.common.sources import open_dataset
 from ganlib.registry import algorithms
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -23,8 +22,7 @@ def test_golden_losses(
     algorithm: str, make_updater: Callable[..., Any], pytestconfig: pytest.Config
 ) -> None:
     path = GOLDEN / f"{algorithm}.json"
-    data = open_dataset("fashion_mnist", source=source_for(algorithm))
-    updater = make_updater(algorithm, data=data, dtype=torch.float64, width=0.25)
+    updater = make_updater(algorithm, data=bundled(algorithm), dtype=torch.float64, width=0.25)
     losses = [{k: float(v) for k, v in updater.update().items()} for _ in range(5)]
     if pytestconfig.getoption("--update-golden"):
         content = {"torch": torch.__version__, "width": 0.25, "losses": losses}

@@ -226,7 +226,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
     from ganlib.commands._score_table import describe, show
     from ganlib.commands._targets import is_run, open_target
     from ganlib.evaluation.metric import check_needs, find_metrics
-    from ganlib.training.scoring import progress_bar
+    from ganlib.training.scoring import no_features, progress_bar
 
     wanted, device = _metrics(asked), _prepare(asked)
     find_metrics(wanted or ())
@@ -246,6 +246,8 @@ def _evaluate(path: Path, asked: Asked) -> None:
         asked.source,
         asked.back,
     )
+    if target.updater is not None and target.updater.spec.frames > 1:
+        raise UserError(no_features(target.updater.spec.frames))
     evaluator = _evaluator(target, asked, device)
     for file in (asked.out, asked.duplicates_picture):
         if file is not None:

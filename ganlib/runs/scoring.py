@@ -20,7 +20,7 @@ from ganlib.training import ranks
 from ganlib.training.extensions.named_score import NamedScore
 from ganlib.training.extensions.snapshot import parse
 from ganlib.training.pairs import PairScores, has_pairs, scored
-from ganlib.training.scoring import check_weights
+from ganlib.training.scoring import check_weights, no_features
 from ganlib.training.trainer import every
 from ganlib.training.updater import Updater
 
@@ -44,7 +44,11 @@ def make_evaluator(
     mixture or sequences, of which no extractor has features, or where its extractor cannot be had.
     """
     s = settings.run
-    if not settings.evaluates or data.mixture is not None or data.frames > 1:
+    if not settings.evaluates or data.mixture is not None:
+        return None
+    if data.frames > 1:
+        if s.metrics is not None or s.extractor is not None:
+            raise UserError(no_features(data.frames))
         return None
     references = {"train": data} if test is None else {"train": data, "test": test}
     name = s.extractor or default_extractor(s.dataset)

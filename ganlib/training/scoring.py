@@ -70,6 +70,15 @@ def check_weights(extractor: str, options: Options | None) -> None:
         )
 
 
+def no_features(frames: int) -> str:
+    """Why sequences of so many frames have no scores in features."""
+    return (
+        f"Samples here are sequences of {frames} frames, and features are of single pictures: "
+        "leave --metrics and --extractor out; evaluations while training compare such samples "
+        "with the frames that came."
+    )
+
+
 def check_references(dataset: str | None, reference: str | None = None) -> None:
     """UserError if it is not said what the real images are, or there is no such thing; nothing is
     downloaded or read.

@@ -36,6 +36,7 @@ CALLERS = [
         "gan",
         "lsgan",
         "minibatch_discrimination",
+        "pgn",
         "pix2pix",
     ),
     *("sagan", "sngan", "sngan_projection"),
