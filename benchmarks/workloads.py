@@ -105,6 +105,11 @@ def pairs(batch: int) -> "Callable[[str], Work]":
     return make
 
 
+def pix2pixhd(name: str) -> "Work":
+    """The global generator on maps of 1024x512 pixels."""
+    return replace(of("pix2pixhd", architecture="global")(name), image=(3, 512, 1024))
+
+
 def quickstart(name: str) -> "Work":
     """example_configs/quickstart.yaml, at the size of Fashion-MNIST."""
     from ganlib.registry import algorithms
@@ -213,6 +218,8 @@ WORKLOADS = (
         "pix2pixHD 1024x512, batch 1, no VGG",
         (Peer("NVIDIA (69 GB)", 51.9, 68),),
         18,
+        pix2pixhd,
+        later=True,
     ),
     Workload(
         "quickstart",

@@ -72,7 +72,7 @@ def test_the_quickstart_is_the_examples() -> None:
 
 
 def test_unknown_workloads() -> None:
-    for name in ("sngan_resnt", "pix2pixhd"):  # the second is not here yet
+    for name in ("sngan_resnt", "pix2pixuhd"):
         with pytest.raises(UserError, match="There is no workload"):
             choose((name,))
 
