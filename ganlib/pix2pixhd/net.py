@@ -132,8 +132,9 @@ class GlobalGenerator(LabelGenerator):
 
 
 class LocalEnhancer(LabelGenerator):
-    """A global generator's layers of 2 ch channels at half of the size, to which `into` adds what
-    it sees at the whole one; residual blocks, a doubling and c7s1 follow. ch: of `into`'s first.
+    """A global generator's layers at half of the size, to which `into` adds what it sees at the
+    whole one; residual blocks, a doubling and c7s1 follow. ch: of the global generator's first
+    layer; at the whole size there are half as many.
 
     The coarse part has its own c7s1, by which it is trained in the stage COARSE, where there is
     one.
@@ -142,15 +143,16 @@ class LocalEnhancer(LabelGenerator):
     def __init__(self, spec: DataSpec, config: Settings, ch: int) -> None:
         super().__init__(spec, config)
         self.multiple = 2 ** (config.downs + 1)
-        layers = translating(self.channels, 2 * ch, config.downs, config.blocks)
+        fine = max(1, ch // 2)
+        layers = translating(self.channels, ch, config.downs, config.blocks)
         self.coarse = nn.Sequential(*layers)
         if config.coarse_images:
-            self.image = to_image(2 * ch, spec.image[0])
-        self.into = nn.Sequential(first(self.channels, ch), halving(ch, 2 * ch))
+            self.image = to_image(ch, spec.image[0])
+        self.into = nn.Sequential(first(self.channels, fine), halving(fine, ch))
         self.out = nn.Sequential(
-            *(Block(2 * ch) for _ in range(config.enhancer_blocks)),
-            doubling(2 * ch, ch),
-            to_image(ch, spec.image[0]),
+            *(Block(ch) for _ in range(config.enhancer_blocks)),
+            doubling(ch, fine),
+            to_image(fine, spec.image[0]),
         )
         init_normal(self, STD)
 
@@ -230,7 +232,7 @@ class MultiScaleDiscriminator(nn.Module):
 
 
 class Widths(NamedTuple):
-    """Channels of the first layers: of the generator, of D, of the encoder."""
+    """Channels of the first layers: of the global generator, of D, of the encoder."""
 
     gen: int
     dis: int
@@ -263,7 +265,7 @@ def networks(
 build = Architectures(
     **{
         "global": partial(networks, GlobalGenerator, Widths(gen=64, dis=64, enc=16)),
-        "enhancer": partial(networks, LocalEnhancer, Widths(gen=32, dis=64, enc=16)),
-        "quick": partial(networks, LocalEnhancer, Widths(gen=8, dis=16, enc=8)),
+        "enhancer": partial(networks, LocalEnhancer, Widths(gen=64, dis=64, enc=16)),
+        "quick": partial(networks, LocalEnhancer, Widths(gen=16, dis=16, enc=8)),
     }
 )

@@ -164,7 +164,9 @@ class Updater(updater.Updater):
     def stage_name(self, iteration: int) -> str:
         if not self.config.grows:
             return super().stage_name(iteration)
-        return f"{super().stage_name(iteration)}, {NAMES[self.stage(iteration).number]}"
+        stage = self.stage(iteration)
+        height, width = stage.size or self.spec.image[1:]
+        return f"{height}x{width}, {NAMES[stage.number]}"
 
     def schedule(self, iteration: int) -> dict[str, float]:
         """Both trainings, the global generator's and what follows, have a decay of their own."""
