@@ -40,8 +40,8 @@ def row(name: str, mode: Any, precision: Any, ms: float) -> Row:
     return Row(name, {}, (3, 32, 32), mode, precision, 400e12, Cost(320, 28 * 10**11), timing)
 
 
-COSTLY = ("pggan_128", "pggan_256", "pggan_1024")
-"""Whose two images take a core a minute."""
+COSTLY = ("pggan_128", "pggan_256", "pggan_1024", "pix2pixhd")
+"""Whose two images take a core a minute or more."""
 
 
 @pytest.mark.parametrize(

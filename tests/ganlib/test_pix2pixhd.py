@@ -153,13 +153,11 @@ def test_the_memory_of_training(stage: int, settings: dict[str, Any], gigabytes:
             )
             x_real = torch.zeros_like(x_fake)
             real, fake, judged = dis(x_real, y), dis(x_fake.detach(), y), dis(x_fake, y)
-            loss_dis = sum(
-                a[-1].square().mean() + b[-1].square().mean() for a, b in zip(real, fake, strict=True)
-            )
+            of_dis = [layers[-1].square().mean() for layers in (*real, *fake)]
             loss_gen = sum(a[-1].square().mean() for a in judged) + feature_matching(real, judged)
             found = torch.autograd.grad(loss_gen, list(gen.parameters()), allow_unused=True)
             del found, judged, x_fake, loss_gen
-            torch.autograd.grad(loss_dis, list(dis.parameters()), allow_unused=True)
+            torch.autograd.grad(sum(of_dis), list(dis.parameters()), allow_unused=True)
     assert peak.most / 2**30 == pytest.approx(gigabytes, rel=0.02)
 
 
