@@ -688,7 +688,8 @@ def test_features_keep_what_every_method_promises(
     promise: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make(name: str, *shape: int, **settings: Any) -> Any:
-        return small_updater(name, *shape, **{**settings, "features": True, "cluster_every": 1})
+        more = {"features": True, "cluster_every": 1, "cluster_images": 8}
+        return small_updater(name, *shape, **{**settings, **more})
 
     given = {"shape": (3, 16), "monkeypatch": monkeypatch}
     names = promise.__code__.co_varnames[: promise.__code__.co_argcount]
