@@ -373,8 +373,13 @@ def _segmenter(evaluator: "Evaluator", asked: Asked, device: str) -> "Segmenter 
     from ganlib.evaluation.segmenter import load_segmenter
     from ganlib.training.scoring import progress_bar
 
+    if "train" not in evaluator.real:
+        raise UserError(
+            "--segmentation trains on real training images, and these are left out: leave "
+            "--reference out too."
+        )
     with progress_bar(stderr_console()) as progress:
-        return load_segmenter(evaluator.real[evaluator.main], device, progress)
+        return load_segmenter(evaluator.real["train"], device, progress)
 
 
 def _options(asked: Asked) -> "Options":

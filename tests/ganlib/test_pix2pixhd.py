@@ -129,7 +129,6 @@ def test_one_pass_at_2048_by_1024_pixels() -> None:
     assert x.shape == (1, 3, 1024, 2048) and bool(x.isfinite().all())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "settings", "gigabytes"),
     [

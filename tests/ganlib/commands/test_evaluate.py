@@ -215,6 +215,14 @@ def test_segmentation_is_for_maps(run: Run, small_snapshot: Make, plugin_dir: Pa
     assert error.endswith("these data have none: leave --segmentation out.")
 
 
+def test_segmentation_is_learned_from_training_images(
+    run: Run, small_snapshot: Make, plugin_dir: Path
+) -> None:
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, "--segmentation")
+    error = refused(run("evaluate", small_snapshot("labelmap"), *options, "--reference", "data.h5"))
+    assert error.endswith("leave --reference out too.")
+
+
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:
     one, other = (score(snapshot, "--batch-size", size) for size in (300, 100))
     assert one.keys() == other.keys()
