@@ -10,7 +10,7 @@ from ganlib.common.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganlib.common.data import DataSpec
+    from ganlib.common.data import DataSet, DataSpec
     from ganlib.registry import Algorithm
     from ganlib.speed.bench import Work
 
@@ -103,6 +103,25 @@ def pairs(batch: int) -> "Callable[[str], Work]":
         return replace(work, image=(3, 256, 256))
 
     return make
+
+
+def pix2pixhd(name: str) -> "Work":
+    """The global generator on noise of 1024x512 pixels, with maps of 35 classes."""
+    work = of("pix2pixhd", architecture="global")(name)
+    return replace(work, algorithm=replace(work.algorithm, example=_streets), image=(3, 512, 1024))
+
+
+def _streets(channels: int, height: int) -> "DataSet":
+    """Noise twice as wide as high, of 35 classes in every picture."""
+    import torch
+
+    from ganlib.common.data import DataSet
+
+    random = torch.Generator().manual_seed(0)
+    shape = (2, channels, height, 2 * height)
+    x = torch.randint(256, shape, dtype=torch.uint8, generator=random)
+    ids = torch.randint(35, (2, 2, *shape[2:]), dtype=torch.int32, generator=random)
+    return DataSet("noise", x, source=ids, classes=tuple(map(str, range(35))), source_kind="ids")
 
 
 def quickstart(name: str) -> "Work":
@@ -213,6 +232,8 @@ WORKLOADS = (
         "pix2pixHD 1024x512, batch 1, no VGG",
         (Peer("NVIDIA (69 GB)", 51.9, 68),),
         18,
+        pix2pixhd,
+        later=True,
     ),
     Workload(
         "quickstart",

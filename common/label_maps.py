@@ -1,6 +1,7 @@
 """What networks are shown of a source: pictures as they are, maps of classes as planes."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
@@ -13,6 +14,17 @@ def class_planes(ids: Tensor, n_classes: int, like: Tensor) -> Tensor:
     """
     numbers = torch.arange(n_classes, device=ids.device)[:, None, None]
     return (ids[:, :1] == numbers).to(like.dtype)
+
+
+def instance_edges(ids: Tensor, like: Tensor) -> Tensor:
+    """Ids (N, 2, H, W) to (N, 1, H, W) of the dtype of `like`: 1 where the instance of one of a
+    pixel's four neighbours is another, on both sides of such a border.
+    """
+    instances = ids[:, 1:]
+    across = instances[..., 1:] != instances[..., :-1]
+    down = instances[..., 1:, :] != instances[..., :-1, :]
+    beside = F.pad(across, (1, 0)) | F.pad(across, (0, 1))
+    return (beside | F.pad(down, (0, 0, 1, 0)) | F.pad(down, (0, 0, 0, 1))).to(like.dtype)
 
 
 class Shown(nn.Module):
@@ -33,3 +45,29 @@ class Shown(nn.Module):
     def forward(self, y: Tensor, like: Tensor) -> Tensor:
         """(N, channels, H, W), of maps in the dtype of `like`."""
         return class_planes(y, self.channels, like) if self.maps else y
+
+
+class ShownWithEdges(Shown):
+    """The same, of maps with one plane more, behind the others: the borders of instances."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        self.n_classes = spec.n_classes
+        self.channels += self.maps
+
+    def forward(self, y: Tensor, like: Tensor) -> Tensor:
+        """(N, channels, H, W), of maps in the dtype of `like`."""
+        if not self.maps:
+            return y
+        return torch.cat([class_planes(y, self.n_classes, like), instance_edges(y, like)], 1)
+
+
+def check_sizes(spec: DataSpec, algorithm: str) -> None:
+    """UserError for an algorithm of that name unless images are as large as their sources."""
+    height, width = size = spec.image[1:]
+    if spec.source is not None and spec.source[1:] != size:
+        high, wide = spec.source[1:]
+        raise UserError(
+            f"{algorithm} makes images as large as their sources, and these are {width}x{height} "
+            f"and {wide}x{high} pixels: give another --source."
+        )

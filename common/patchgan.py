@@ -13,7 +13,7 @@ KERNEL = 4
 
 
 class PatchDiscriminator(nn.Module):
-    """Convolutions 4x4 with padding 1: ch channels (without norm), then as many of 2 ch, 4 ch, 8 ch
+    """Convolutions 4x4 with padding: ch channels (without norm), then as many of 2 ch, 4 ch, 8 ch
     and no more as n_layers says, of which the last has stride 1, as that to the logit has. Or, with
     n_layers 0, 1x1 convolutions: every pixel is judged alone, the paper's PixelGAN.
 
@@ -22,11 +22,17 @@ class PatchDiscriminator(nn.Module):
     """
 
     def __init__(
-        self, channels: int, norm: Factory, ch: int = 64, n_layers: int = 3, bias: bool = False
+        self,
+        channels: int,
+        norm: Factory,
+        ch: int = 64,
+        n_layers: int = 3,
+        bias: bool = False,
+        padding: int = 1,
     ) -> None:
         super().__init__()
         widths = [scaled(ch, 2 ** min(i, 3)) for i in range(max(1, n_layers) + 1)]
-        kernel, padding, stride = (KERNEL, 1, 2) if n_layers else (1, 0, 1)
+        kernel, padding, stride = (KERNEL, padding, 2) if n_layers else (1, 0, 1)
         layers: list[nn.Module] = [
             nn.Conv2d(channels, ch, kernel, stride, padding),
             nn.LeakyReLU(LEAK),
@@ -45,8 +51,16 @@ class PatchDiscriminator(nn.Module):
         """Images (N, C, H, W), and behind the source y (N, C', H, W) if there is one, to logits
         (N, 1, h, w).
         """
-        logits: Tensor = self.layers(x if y is None else torch.cat([y, x], 1))
-        return logits
+        return self.activations(x, y)[-1]
+
+    def activations(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
+        """What each leaky ReLU gives, from the first on, and behind them the logits."""
+        h, found = x if y is None else torch.cat([y, x], 1), []
+        for layer in self.layers:
+            h = layer(h)
+            if isinstance(layer, nn.LeakyReLU):
+                found.append(h)
+        return [*found, h]
 
 
 def receptive_field(n_layers: int) -> int:

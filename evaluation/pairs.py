@@ -15,9 +15,10 @@ from ganlib.common.grey import grey
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
 from ganlib.common.spec import resize_pixels
+from ganlib.evaluation.confusion import Confusion
 from ganlib.evaluation.moments import exact_device
 from ganlib.evaluation.origin import Origin
-from ganlib.evaluation.pixels import Measure
+from ganlib.evaluation.pixels import Measure, Measured
 from ganlib.evaluation.protocol import BESIDE, Plain, Protocol, Score
 from ganlib.evaluation.versions import FEATURES, package_versions, versions
 
@@ -83,7 +84,20 @@ def pair_scores(
     return scores
 
 
-def protocol_of(measure: Measure, n: int, truths: Truths | None, origin: Origin) -> Protocol:
+def segmentation_scores(
+    found: Confusion, real: Confusion, truths: Truths, origin: Origin
+) -> dict[str, Score]:
+    """How well a segmenter finds in outputs the maps that they were made of, and in real images
+    theirs, by name.
+    """
+    protocol, reached = protocol_of(found.segmenter, found.n, truths, origin), real.scores()
+    return {
+        name: Score(name, value, None, protocol, {"real": {"value": reached[name]}})
+        for name, value in found.scores().items()
+    }
+
+
+def protocol_of(measure: Measured, n: int, truths: Truths | None, origin: Origin) -> Protocol:
     """How a measure of n outputs is obtained."""
     settings: dict[str, Plain] = dict(measure.settings)
     if origin.source is not None:

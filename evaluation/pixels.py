@@ -6,6 +6,7 @@ number for each of them, float64 (n,).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +19,19 @@ HIGHEST = 100.0
 """The PSNR, in dB, that equal images are given, whose own is infinite."""
 LUMA = (65.481, 128.553, 24.966)
 """Of red, green and blue in [0, 1]: BT.601's Y', from 16 to 235, as super-resolution has it."""
+
+
+class Measured(Protocol):
+    """What a protocol says of how something is measured: see Measure."""
+
+    @property
+    def settings(self) -> Mapping[str, Plain]: ...
+    @property
+    def extractor(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def resize(self) -> str: ...
 
 
 @dataclass(frozen=True)

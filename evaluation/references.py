@@ -4,20 +4,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ganlib.common.data import Images
 from ganlib.common.errors import UserError
-from ganlib.common.files import atomic
 from ganlib.common.seeds import generator
 from ganlib.evaluation.blocks import BLOCK
 from ganlib.evaluation.cache import cache_folder, locked
 from ganlib.evaluation.features import Extractor
+from ganlib.evaluation.kept import read_kept, write_kept
 from ganlib.evaluation.moments import Moments
 from ganlib.evaluation.versions import FEATURES, package_versions
 
@@ -61,10 +58,10 @@ def load_reference(
     digest = pixel_digest(images)
     path = cache_folder() / "references" / f"{_key(digest, extractor)}.safetensors"
     with locked(path):
-        tensors = _read(path)
+        tensors = read_kept(path)
         if tensors is None:
             tensors = _compute(name, images, extractor, progress)
-            _write(path, tensors)
+            write_kept(path, tensors)
     moments = Moments(extractor.n_features)
     moments.n, moments.total, moments.outer = len(images), tensors["total"], tensors["outer"]
     return Reference(name, digest, moments, tensors["features"], tensors["which"])
@@ -127,30 +124,3 @@ def _compute(
         "features": features,
         "which": order[:kept].clone(),
     }
-
-
-def _read(path: Path) -> dict[str, Tensor] | None:
-    """The tensors of a cache file, or None if it is not there, damaged or not what it says."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            said = (file.metadata() or {}).get("sha256")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (OSError, SafetensorError):
-        return None
-    return tensors if said == _digest(tensors) else None
-
-
-def _write(path: Path, tensors: dict[str, Tensor]) -> None:
-    try:
-        with atomic(path) as temporary:
-            save_file(tensors, temporary, {"sha256": _digest(tensors)})
-    except (OSError, SafetensorError):  # a full disk or a read-only folder costs time, no scores
-        pass
-
-
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = sha256()
-    for name in sorted(tensors):
-        digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].numpy().data)
-    return digest.hexdigest()

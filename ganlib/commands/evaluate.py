@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ganlib.evaluation import Evaluation, Evaluator
     from ganlib.evaluation.features import Options, Precision
     from ganlib.evaluation.real import Given
+    from ganlib.evaluation.segmenter import Segmenter
     from ganlib.training.pairs import PairScores
 
 RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0), "0,255": (0.0, 255.0)}
@@ -51,6 +52,7 @@ class Asked:
     out: Path | None
     duplicates_picture: Path | None
     lpips_weights: Path | None
+    segmentation: bool
     source: str | None
     data_root: Path | None
     gpu: int | None
@@ -161,6 +163,12 @@ class Asked:
     metavar="FILE",
     help="torchvision's weights of AlexNet (alexnet-owt-7be5be79.pth): compare translations by "
     "LPIPS too.",
+)
+@click.option(
+    "--segmentation",
+    is_flag=True,
+    help="Of images that are made of maps: let a small network, which is trained on real ones, "
+    "once, in minutes of a CPU, find the classes, and compare them with the maps.",
 )
 @_common_options.source
 @_common_options.back
@@ -348,14 +356,32 @@ def _pairs(
 
     updater, file = target.updater, asked.lpips_weights
     if updater is None or not has_pairs(updater):
-        if file is not None:
+        flag = "--lpips-weights" if file is not None else "--segmentation"
+        if file is not None or asked.segmentation:
             raise UserError(
-                "--lpips-weights is for a generator that translates sources to which images "
-                "belong: leave it out."
+                f"{flag} is for a generator that translates sources to which images belong: leave "
+                "it out."
             )
         return None
     measure = None if file is None else lpips(file, device)
-    return PairScores(updater, evaluator.images[evaluator.main], measure)
+    return PairScores(
+        updater, evaluator.images[evaluator.main], measure, _segmenter(evaluator, asked, device)
+    )
+
+
+def _segmenter(evaluator: "Evaluator", asked: Asked, device: str) -> "Segmenter | None":
+    if not asked.segmentation:
+        return None
+    from ganlib.evaluation.segmenter import load_segmenter
+    from ganlib.training.scoring import progress_bar
+
+    if "train" not in evaluator.real:
+        raise UserError(
+            "--segmentation trains on real training images, and these are left out: leave "
+            "--reference out too."
+        )
+    with progress_bar(stderr_console()) as progress:
+        return load_segmenter(evaluator.real["train"], device, progress)
 
 
 def _options(asked: Asked) -> "Options":

@@ -13,7 +13,19 @@ from ganlib.common.seeds import generator
 from ganlib.registry import add_plugins, algorithms
 
 CLASSES = ("a", "b", "c")
-QUICK = {"srgan": {"blocks": 2, "pretrain_iter": 1}, "wgan": {"n_dis_long": 7}}
+QUICK = {
+    "pix2pixhd": {
+        "architecture": "quick",
+        "downs": 1,
+        "blocks": 1,
+        "enhancer_blocks": 1,
+        "n_layers": 2,
+        "coarse_images": 4,
+        "fixed_images": 4,
+    },
+    "srgan": {"blocks": 2, "pretrain_iter": 1},
+    "wgan": {"n_dis_long": 7},
+}
 """Settings with which every test of every algorithm is short enough."""
 
 

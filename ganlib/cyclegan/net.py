@@ -3,7 +3,6 @@
 Zhu et al. 2017, section 7.2; weights N(0, 0.02^2), biases 0.
 """
 
-from functools import partial
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -13,11 +12,10 @@ from ganlib.common.errors import UserError
 from ganlib.common.init import init_normal
 from ganlib.common.net import Architectures, Generator, NetConfig, scaled
 from ganlib.common.patchgan import PatchDiscriminator
+from ganlib.common.translator import InstanceNorm, check_sides, to_image, translating
 
 CH = 64
 STD = 0.02
-InstanceNorm = partial(nn.InstanceNorm2d, eps=1e-5)
-"""Of each image alone, in sampling too: without running statistics, gain or bias."""
 
 
 class Settings(NetConfig, Protocol):
@@ -31,29 +29,6 @@ class Settings(NetConfig, Protocol):
     def lam_idt(self) -> float: ...
 
 
-def conv(n_in: int, n_out: int, side: int) -> list[nn.Module]:
-    """A convolution that keeps the size, by reflection at the edges, and its norm."""
-    return [nn.ReflectionPad2d(side // 2), nn.Conv2d(n_in, n_out, side), InstanceNorm(n_out)]
-
-
-def resized(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
-    """A convolution of stride 2 or 1/2, its norm and a ReLU."""
-    return nn.Sequential(layer, InstanceNorm(layer.out_channels), nn.ReLU())
-
-
-class Block(nn.Module):
-    """x + f(x), without a ReLU behind the sum."""
-
-    def __init__(self, ch: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*conv(ch, ch, 3), nn.ReLU(), *conv(ch, ch, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, ch, H, W) -> the same."""
-        y: Tensor = x + self.layers(x)
-        return y
-
-
 class Translator(Generator):
     """c7s1-64, d128, d256, R256 as often as `blocks` says, u128, u64, c7s1: images to images of
     n_out channels, in [-1, 1]. ch: of the first layer.
@@ -63,14 +38,7 @@ class Translator(Generator):
 
     def __init__(self, n_in: int, n_out: int, blocks: int, ch: int = CH) -> None:
         super().__init__(n_hidden=0, latent="normal")
-        down = [(ch, 2 * ch), (2 * ch, 4 * ch)]
-        self.layers = nn.Sequential(
-            nn.Sequential(*conv(n_in, ch, 7), nn.ReLU()),
-            *(resized(nn.Conv2d(a, b, 3, 2, 1)) for a, b in down),
-            *(Block(4 * ch) for _ in range(blocks)),
-            *(resized(nn.ConvTranspose2d(b, a, 3, 2, 1, output_padding=1)) for a, b in down[::-1]),
-            nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(ch, n_out, 7), nn.Tanh()),
-        )
+        self.layers = nn.Sequential(*translating(n_in, ch, 2, blocks), to_image(ch, n_out))
         init_normal(self, STD)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -78,12 +46,7 @@ class Translator(Generator):
         multiples of 4, else UserError.
         """
         assert y is not None
-        if y.shape[2] % self.multiple or y.shape[3] % self.multiple:
-            height, width = y.shape[2:]
-            raise UserError(
-                f"Images of {height}x{width} cannot be translated: give sides that are multiples "
-                f"of {self.multiple}."
-            )
+        check_sides(y, self.multiple)
         x: Tensor = self.layers(y)
         return x
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec, Size
 from ganlib.common.errors import UserError
 from ganlib.common.init import init_gains, init_normal
-from ganlib.common.label_maps import Shown
+from ganlib.common.label_maps import Shown, check_sizes
 from ganlib.common.layers import LEAK
 from ganlib.common.net import Architectures, Generator, NetConfig, scaled
 from ganlib.common.noise import Dropout
@@ -152,13 +152,8 @@ def translator(
 
 def _check(config: PairConfig, spec: DataSpec) -> None:
     """UserError for pairs that differ in size, or are too small for the discriminator."""
+    check_sizes(spec, "pix2pix")
     height, width = size = spec.image[1:]
-    if spec.source is not None and spec.source[1:] != size:
-        high, wide = spec.source[1:]
-        raise UserError(
-            f"pix2pix makes images as large as their sources, and these are {width}x{height} and "
-            f"{wide}x{high} pixels: give another --source."
-        )
     least = 3 << config.n_layers if config.n_layers else 1
     if min(size) < least:
         raise UserError(

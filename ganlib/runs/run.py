@@ -102,7 +102,8 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
             with writing(out):
                 now = environment.describe(device)
                 folders.write_start(out, settings, now, updater.iteration)
-        tell(_start(settings, updater, out, device))
+        for line in [_start(settings, updater, out, device), *updater.remarks()]:
+            tell(line)
         with failures.told(trainer, settings.algorithm.batch_size):
             _run(trainer)
     if trainer.stopped != "done":

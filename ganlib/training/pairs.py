@@ -11,6 +11,7 @@ from ganlib.common.net import Generator
 from ganlib.common.noise import Dropout
 from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.blocks import BLOCK, Batch, as_block
+from ganlib.evaluation.confusion import Confusion
 from ganlib.evaluation.moments import exact_device
 from ganlib.evaluation.pairs import (
     MEAN,
@@ -22,11 +23,13 @@ from ganlib.evaluation.pairs import (
     pair_scores,
     pairwise,
     protocol_of,
+    segmentation_scores,
     shows_as,
 )
 from ganlib.evaluation.pixels import Measure, l1, measures
 from ganlib.evaluation.protocol import BESIDE
 from ganlib.evaluation.references import Progress, pixel_digest
+from ganlib.evaluation.segmenter import Segmenter
 from ganlib.training.updater import Updater
 
 OWN = ""
@@ -55,10 +58,17 @@ class PairScores:
     """The scores of one translator on its held-out pairs, and of what costs nothing.
 
     train: the images whose mean is to be beaten. lpips: a further measure, see
-    evaluation/perceptual.py.
+    evaluation/perceptual.py. segmenter: tells the classes of an image's pixels, to be compared with
+    the map that it was made of.
     """
 
-    def __init__(self, updater: Updater, train: Images, lpips: Measure | None = None) -> None:
+    def __init__(
+        self,
+        updater: Updater,
+        train: Images,
+        lpips: Measure | None = None,
+        segmenter: Segmenter | None = None,
+    ) -> None:
         assert updater.held_out is not None
         self.updater, self.lpips = updater, lpips
         self.data = data = updater.held_out.data
@@ -68,6 +78,8 @@ class PairScores:
         self.mean = mean_image(train)
         self.beside: dict[str, dict[str, float]] = {}
         self._sums: dict[str, Sums] = {}
+        self.segmenter = segmenter
+        self._confusion = Confusion(segmenter) if segmenter is not None else None
 
     @property
     def names(self) -> list[str]:
@@ -93,6 +105,8 @@ class PairScores:
         series = self.updater.series(seed)
         trivial = {} if self.beside else self._trivial
         self._sums = {name: Sums(self.measures) for name in (OWN, *trivial)}
+        if self.segmenter is not None:
+            self._confusion = Confusion(self.segmenter)
         for part, batch in _numbered(batches, numbers):
             output = exact(as_block(batch).images)
             index = series.held(part).cpu()
@@ -100,6 +114,8 @@ class PairScores:
             for name, sums in self._sums.items():
                 images = output if name == OWN else trivial[name](index).to(output.device)
                 sums.add(images, truth)
+            if self._confusion is not None:
+                self._confusion.add(output, self._maps(index))
             yield batch
 
     def with_distances(
@@ -149,7 +165,24 @@ class PairScores:
             name: sums.means() for name, sums in self._sums.items() if name != OWN
         }
         found = pair_scores(self._sums[OWN], self.beside, self.truths, origin)
-        return {**found, **self._diversity(origin, seed)}
+        found |= self._diversity(origin, seed)
+        if self._confusion is not None:
+            self._confusion.finish(world, device)
+            found |= segmentation_scores(self._confusion, self._real_labels(), self.truths, origin)
+        return found
+
+    def _maps(self, index: Tensor) -> Tensor:
+        """The classes (n, H, W) of these sources."""
+        assert self.data.source is not None
+        return self.data.source[index][:, 0]
+
+    def _real_labels(self) -> Confusion:
+        """The same of as many held-out images as were scored."""
+        assert self.segmenter is not None and self._confusion is not None
+        real = Confusion(self.segmenter)
+        for index in torch.split(torch.arange(min(self._confusion.n, len(self.data))), BLOCK):
+            real.add(self.data.x[index], self._maps(index))
+        return real
 
     def _diversity(self, origin: Origin, seed: int) -> dict[str, Score]:
         if not has_noise(self.updater.shown):

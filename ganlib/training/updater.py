@@ -57,6 +57,10 @@ class Updater(Iterating):
         weights start from a batch, make streams over other data, freeze() networks.
         """
 
+    def remarks(self) -> list[str]:
+        """Lines that a run says once, at its start."""
+        return []
+
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam per network, under its name."""
         return {name: self.adam(network) for name, network in self.trained.items()}

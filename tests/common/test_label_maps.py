@@ -6,7 +6,7 @@ import torch
 
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.label_maps import Shown, class_planes
+from ganlib.common.label_maps import Shown, ShownWithEdges, class_planes, instance_edges
 
 IMAGE = (3, 8, 8)
 
@@ -40,3 +40,30 @@ def test_what_cannot_be_shown() -> None:
         Shown(DataSpec(IMAGE, IMAGE))
     with pytest.raises(UserError, match="no names of classes"):
         Shown(DataSpec(IMAGE, IMAGE, source=(2, 8, 8), source_kind="ids"))
+
+
+def test_edges_are_both_sides_of_a_border_between_instances() -> None:
+    random = np.random.default_rng(0)
+    ids = random.integers(0, 3, (2, 2, 5, 7)).astype(np.int32)
+    expected = np.zeros((2, 1, 5, 7))
+    for n in range(2):
+        for i in range(5):
+            for j in range(7):
+                for a, b in ((i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)):
+                    inside = 0 <= a < 5 and 0 <= b < 7
+                    if inside and ids[n, 1, a, b] != ids[n, 1, i, j]:
+                        expected[n, 0, i, j] = 1
+    found = instance_edges(torch.from_numpy(ids), torch.zeros(1))
+    assert 0 < expected.mean() < 1 and np.array_equal(found.numpy(), expected)
+
+
+def test_maps_are_shown_with_edges_and_pictures_without() -> None:
+    y = torch.rand(2, 1, 8, 8)
+    shown = ShownWithEdges(DataSpec(IMAGE, IMAGE, source=(1, 8, 8)))
+    assert shown.channels == 1 and shown(y, torch.zeros(1)) is y
+    maps = ShownWithEdges(DataSpec(IMAGE, IMAGE, n_classes=3, source=(2, 8, 8), source_kind="ids"))
+    ids = torch.randint(3, (2, 2, 8, 8), dtype=torch.int32)
+    planes = maps(ids, torch.zeros(1, dtype=torch.bfloat16))
+    assert planes.dtype == torch.bfloat16 and planes.shape == (2, maps.channels, 8, 8)
+    assert torch.equal(planes[:, :3], class_planes(ids, 3, planes)) and maps.channels == 4
+    assert torch.equal(planes[:, 3:], instance_edges(ids, planes))

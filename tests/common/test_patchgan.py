@@ -48,3 +48,22 @@ def test_a_logit_depends_on_a_square_of_so_many_pixels(n_layers: int, side: int)
     inside[..., rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = 1
     changed = dis(torch.where(inside.bool(), x, torch.rand_like(x)))
     assert torch.equal(changed[0, 0, row, column], logits[0, 0, row, column])
+
+
+def test_pix2pixhd_pads_by_2() -> None:
+    dis = PatchDiscriminator(39, INSTANCE, ch=64, bias=True, padding=2)
+    assert count(dis) == 2_801_601  # half of its two scales
+    small = PatchDiscriminator(1, INSTANCE, ch=2, padding=2)
+    assert small(torch.rand(1, 1, 256, 256)).shape == (1, 1, 35, 35)
+
+
+@pytest.mark.parametrize("n_layers", [0, 1, 3])
+def test_activations_are_those_on_the_way_to_the_logits(n_layers: int) -> None:
+    torch.manual_seed(0)
+    dis = PatchDiscriminator(1, INSTANCE, ch=2, n_layers=n_layers)
+    x = torch.rand(2, 1, 32, 32)
+    *found, logits = dis.activations(x)
+    assert len(found) == max(1, n_layers) + 1 and torch.equal(logits, dis(x))
+    leaks = [k for k, layer in enumerate(dis.layers) if isinstance(layer, nn.LeakyReLU)]
+    for k, h in zip(leaks, found, strict=True):
+        assert torch.equal(dis.layers[: k + 1](x), h)

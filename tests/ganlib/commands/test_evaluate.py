@@ -27,7 +27,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.common.sources import open_dataset
-from ganlib.evaluation import Score, differences
+from ganlib.evaluation import Score, differences, segmenter
 from ganlib.evaluation.features import extractors, make_extractor
 from ganlib.evaluation.metrics import _cas_classifier
 
@@ -182,6 +182,45 @@ def test_lpips_is_for_translations(run: Run, snapshot: Path, plugin_dir: Path) -
     options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5)
     error = refused(run("evaluate", snapshot, *options, "--lpips-weights", "alexnet.pth"))
     assert error.endswith("translates sources to which images belong: leave it out.")
+
+
+def test_maps_are_found_again_in_what_was_made_of_them(
+    score: Any, small_snapshot: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a network that is trained on real images, which are scored beside."""
+    real = segmenter.trained
+    monkeypatch.setattr(segmenter, "trained", lambda *args: real(*args, steps=5))
+    path = small_snapshot("labelmap")
+    found = score(path, "--metrics", "fid", "--segmentation")
+    for name in ("pixel_accuracy", "mean_iou"):
+        protocol = found[name].protocol
+        assert 0 <= found[name].value <= 1 and 0 < found[name].more["real"]["value"] <= 1
+        assert protocol.extractor == "segmenter" and len(protocol.extractor_digest) == 64
+        assert protocol.n_generated == 32 and protocol.settings["classes"] == 3
+    again = score(path, "--metrics", "fid", "--segmentation")
+    assert again["mean_iou"].value == found["mean_iou"].value
+    assert again["mean_iou"].protocol.hash == found["mean_iou"].protocol.hash
+    assert "mean_iou" not in score(path, "--metrics", "fid")
+
+
+def test_segmentation_is_for_pairs(run: Run, snapshot: Path, plugin_dir: Path) -> None:
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, "--segmentation")
+    error = refused(run("evaluate", snapshot, *options))
+    assert error.startswith("--segmentation is for a generator that translates sources to which")
+
+
+def test_segmentation_is_for_maps(run: Run, small_snapshot: Make, plugin_dir: Path) -> None:
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, "--segmentation")
+    error = refused(run("evaluate", small_snapshot("superres"), *options))
+    assert error.endswith("these data have none: leave --segmentation out.")
+
+
+def test_segmentation_is_learned_from_training_images(
+    run: Run, small_snapshot: Make, plugin_dir: Path
+) -> None:
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, "--segmentation")
+    error = refused(run("evaluate", small_snapshot("labelmap"), *options, "--reference", "data.h5"))
+    assert error.endswith("leave --reference out too.")
 
 
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:

@@ -1,0 +1,80 @@
+"""Residual translators: convolutions that halve, residual blocks, convolutions that double.
+
+Johnson et al. 2016, as CycleGAN has them: Zhu et al. 2017, section 7.2; norms are of each image
+alone.
+"""
+
+from functools import partial
+
+from torch import Tensor, nn
+
+from ganlib.common.errors import UserError
+
+InstanceNorm = partial(nn.InstanceNorm2d, eps=1e-5)
+"""Of each image alone, in sampling too: without running statistics, gain or bias."""
+
+
+def conv(n_in: int, n_out: int, side: int) -> list[nn.Module]:
+    """A convolution that keeps the size, by reflection at the edges, and its norm."""
+    return [nn.ReflectionPad2d(side // 2), nn.Conv2d(n_in, n_out, side), InstanceNorm(n_out)]
+
+
+def first(n_in: int, ch: int) -> nn.Sequential:
+    """c7s1: (N, n_in, H, W) -> (N, ch, H, W)."""
+    return nn.Sequential(*conv(n_in, ch, 7), nn.ReLU())
+
+
+def halving(n_in: int, n_out: int) -> nn.Sequential:
+    """(N, n_in, 2 H, 2 W) -> (N, n_out, H, W)."""
+    return _resized(nn.Conv2d(n_in, n_out, 3, 2, 1))
+
+
+def doubling(n_in: int, n_out: int) -> nn.Sequential:
+    """(N, n_in, H, W) -> (N, n_out, 2 H, 2 W)."""
+    return _resized(nn.ConvTranspose2d(n_in, n_out, 3, 2, 1, output_padding=1))
+
+
+def _resized(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
+    return nn.Sequential(layer, InstanceNorm(layer.out_channels), nn.ReLU())
+
+
+class Block(nn.Module):
+    """x + f(x), without a ReLU behind the sum."""
+
+    def __init__(self, ch: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*conv(ch, ch, 3), nn.ReLU(), *conv(ch, ch, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, ch, H, W) -> the same."""
+        y: Tensor = x + self.layers(x)
+        return y
+
+
+def to_image(ch: int, n_out: int) -> nn.Sequential:
+    """c7s1 without a norm: (N, ch, H, W) -> (N, n_out, H, W) in [-1, 1]."""
+    return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(ch, n_out, 7), nn.Tanh())
+
+
+def translating(n_in: int, ch: int, downs: int, blocks: int) -> list[nn.Module]:
+    """All layers but to_image(): (N, n_in, H, W) -> (N, ch, H, W), by way of 2^downs ch channels
+    at a 2^downs-th of both sides.
+    """
+    widths = [ch << k for k in range(downs + 1)]
+    pairs = list(zip(widths, widths[1:], strict=False))
+    return [
+        first(n_in, ch),
+        *(halving(a, b) for a, b in pairs),
+        *(Block(widths[-1]) for _ in range(blocks)),
+        *(doubling(b, a) for a, b in reversed(pairs)),
+    ]
+
+
+def check_sides(y: Tensor, multiple: int) -> None:
+    """UserError for sources (N, C, H, W) whose sides are no multiples of it."""
+    height, width = y.shape[2:]
+    if height % multiple or width % multiple:
+        raise UserError(
+            f"Images of {height}x{width} cannot be translated: give sides that are multiples "
+            f"of {multiple}."
+        )

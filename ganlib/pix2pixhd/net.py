@@ -1,0 +1,271 @@
+"""The paper's networks: the global generator, the local enhancer around it, the encoder of
+instances, and discriminators of several scales.
+
+Wang et al. 2018, sections 3.2 and 3.4; weights N(0, 0.02^2), biases 0, norms of each image alone.
+"""
+
+from functools import partial
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from ganlib.common.data import DataSpec, Size
+from ganlib.common.errors import UserError
+from ganlib.common.init import init_normal
+from ganlib.common.label_maps import ShownWithEdges, check_sizes, class_planes
+from ganlib.common.net import Architectures, Generator, NetConfig, scaled
+from ganlib.common.patchgan import PatchDiscriminator
+from ganlib.common.translator import (
+    Block,
+    InstanceNorm,
+    check_sides,
+    doubling,
+    first,
+    halving,
+    to_image,
+    translating,
+)
+
+from .instances import pooled
+
+STD = 0.02
+N_FEATURES = 3
+"""What the encoder says of an instance."""
+COARSE, FIXED, JOINT = 0, 1, 2
+"""Stages of a generator that grows: its coarse part alone, at half of the size; what enhances it
+alone; both."""
+
+
+class Settings(NetConfig, Protocol):
+    """What these networks read of the settings."""
+
+    @property
+    def downs(self) -> int: ...
+    @property
+    def blocks(self) -> int: ...
+    @property
+    def enhancer_blocks(self) -> int: ...
+    @property
+    def n_scales(self) -> int: ...
+    @property
+    def n_layers(self) -> int: ...
+    @property
+    def features(self) -> bool: ...
+    @property
+    def clusters(self) -> int: ...
+    @property
+    def coarse_images(self) -> int: ...
+
+
+def halved(h: Tensor) -> Tensor:
+    """(N, C, 2 H, 2 W) -> (N, C, H, W): means of 3x3 pixels, of fewer at the border."""
+    return avg_pool2d(h, 3, 2, 1, count_include_pad=False)
+
+
+def sizes_of(downs: int, size: Size) -> Size:
+    """The next sides that can be halved by both generators, with two pixels left at least."""
+    multiple = 2 ** (downs + 1)
+    height, width = (max(2, -(-side // multiple)) * multiple for side in size)
+    return height, width
+
+
+# --- Generators
+
+
+class LabelGenerator(Generator):
+    """What both generators start from: a source, and what is known of its instances.
+
+    With `features`, clusters (n_classes, k, N_FEATURES) are what the encoder said of each class's
+    instances in training: z (N, n_classes) in [-1, 1] picks one for each class of an image.
+    """
+
+    clusters: Tensor
+
+    def __init__(self, spec: DataSpec, config: Settings) -> None:
+        self.features = config.features
+        super().__init__(spec.n_classes if config.features else 0, "uniform")
+        self.n_classes = spec.n_classes
+        self.shown = ShownWithEdges(spec)
+        self.channels = self.shown.channels
+        if config.features:
+            self.channels += N_FEATURES
+            empty = torch.zeros(spec.n_classes, config.clusters, N_FEATURES)
+            self.register_buffer("clusters", empty)
+
+    def planes(self, z: Tensor, y: Tensor, f: Tensor | None) -> Tensor:
+        """(N, channels, H, W) of sources y; f: features (N, N_FEATURES, H, W) of their instances,
+        by default those that z picks.
+        """
+        check_sides(y, self.multiple)
+        planes: Tensor = self.shown(y, next(self.parameters()))
+        if not self.features:
+            return planes
+        return torch.cat([planes, self.picked(z, y) if f is None else f.to(planes.dtype)], 1)
+
+    def picked(self, z: Tensor, y: Tensor) -> Tensor:
+        """Features (N, N_FEATURES, H, W): in each class the cluster that z picks, each as often."""
+        k = self.clusters.shape[1]
+        index = ((z + 1) / 2 * k).long().clamp(0, k - 1)
+        rows = self.clusters[torch.arange(self.n_classes, device=z.device), index]
+        planes = class_planes(y, self.n_classes, next(self.parameters()))
+        return torch.einsum("nchw,ncf->nfhw", planes, rows.to(planes.dtype))
+
+
+class GlobalGenerator(LabelGenerator):
+    """c7s1, `downs` halvings, residual blocks, as many doublings, c7s1; ch: of the first layer."""
+
+    def __init__(self, spec: DataSpec, config: Settings, ch: int) -> None:
+        super().__init__(spec, config)
+        self.multiple = 2**config.downs
+        layers = translating(self.channels, ch, config.downs, config.blocks)
+        self.coarse = nn.Sequential(*layers)
+        self.image = to_image(ch, spec.image[0])
+        init_normal(self, STD)
+
+    def forward(self, z: Tensor, y: Tensor | None = None, f: Tensor | None = None) -> Tensor:
+        """Sources (N, C', H, W) -> images (N, C, H, W) in [-1, 1]; z, f: see planes()."""
+        assert y is not None
+        x: Tensor = self.image(self.coarse(self.planes(z, y, f)))
+        return x
+
+
+class LocalEnhancer(LabelGenerator):
+    """A global generator's layers at half of the size, to which `into` adds what it sees at the
+    whole one; residual blocks, a doubling and c7s1 follow. ch: of the global generator's first
+    layer; at the whole size there are half as many.
+
+    The coarse part has its own c7s1, by which it is trained in the stage COARSE, where there is
+    one.
+    """
+
+    def __init__(self, spec: DataSpec, config: Settings, ch: int) -> None:
+        super().__init__(spec, config)
+        self.multiple = 2 ** (config.downs + 1)
+        fine = max(1, ch // 2)
+        layers = translating(self.channels, ch, config.downs, config.blocks)
+        self.coarse = nn.Sequential(*layers)
+        if config.coarse_images:
+            self.image = to_image(ch, spec.image[0])
+        self.into = nn.Sequential(first(self.channels, fine), halving(fine, ch))
+        self.out = nn.Sequential(
+            *(Block(ch) for _ in range(config.enhancer_blocks)),
+            doubling(ch, fine),
+            to_image(fine, spec.image[0]),
+        )
+        init_normal(self, STD)
+
+    def forward(
+        self, z: Tensor, y: Tensor | None = None, f: Tensor | None = None, stage: int = JOINT
+    ) -> Tensor:
+        """Sources (N, C', H, W) -> images (N, C, H, W) in [-1, 1], in the stage COARSE of half the
+        sides. Nothing descends into the coarse part in the stage FIXED. z, f: see planes().
+        """
+        assert y is not None
+        planes = self.planes(z, y, f)
+        h = self.coarse(halved(planes))
+        if stage == COARSE:
+            x: Tensor = self.image(h)
+            return x
+        x = self.out(self.into(planes) + (h.detach() if stage == FIXED else h))
+        return x
+
+
+# --- Encoder
+
+
+class Encoder(nn.Module):
+    """Images and their maps to features in [-1, 1] that are alike in all pixels of an instance."""
+
+    def __init__(self, channels: int, ch: int, downs: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*translating(channels, ch, downs, 0), to_image(ch, N_FEATURES))
+        init_normal(self, STD)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """x (N, C, h, w) and ids (N, 2, H, W), as large or larger -> (N, N_FEATURES, H, W)."""
+        h = self.layers(x)
+        h = h.to(torch.promote_types(h.dtype, torch.float32))  # means need more than 8 bits
+        if h.shape[2:] != y.shape[2:]:
+            h = interpolate(h, y.shape[2:], mode="nearest-exact")
+        return pooled(h, y)
+
+
+# --- Discriminators
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """Discriminators of patches that are alike but for the size of what they see: the whole image,
+    half of it, a quarter, ...
+
+    An image of half the sides of its source, as the coarse part makes them, is judged by all but
+    the first.
+    """
+
+    def __init__(self, spec: DataSpec, config: Settings, ch: int) -> None:
+        super().__init__()
+        self.shown = ShownWithEdges(spec)
+        both = self.shown.channels + spec.image[0]
+        self.scales = nn.ModuleList(
+            PatchDiscriminator(both, InstanceNorm, ch, config.n_layers, bias=True, padding=2)
+            for _ in range(config.n_scales)
+        )
+        init_normal(self, STD)
+
+    def forward(self, x: Tensor, y: Tensor) -> list[list[Tensor]]:
+        """Images and their sources to what each discriminator's layers give, the logits last."""
+        planes: Tensor = self.shown(y, x)
+        used = list(self.scales)
+        while planes.shape[-1] > x.shape[-1]:
+            planes = halved(planes)
+            used = used[1:] or used
+        h, found = torch.cat([planes, x], 1), []
+        for k, dis in enumerate(used):
+            h = halved(h) if k else h
+            assert isinstance(dis, PatchDiscriminator)
+            found.append(dis.activations(h))
+        return found
+
+
+# --- Sizes
+
+
+class Widths(NamedTuple):
+    """Channels of the first layers: of the global generator, of D, of the encoder."""
+
+    gen: int
+    dis: int
+    enc: int
+
+
+def networks(
+    generator: type[GlobalGenerator] | type[LocalEnhancer],
+    widths: Widths,
+    config: Settings,
+    spec: DataSpec,
+) -> dict[str, nn.Module]:
+    """Networks of these widths, times the settings' width."""
+    check_sizes(spec, "pix2pixhd")
+    if config.features and spec.source_kind != "ids":
+        raise UserError(
+            "Features are of the instances in a map, and these sources are pictures: leave "
+            "--features out, or give maps of classes, as --dataset wardrobe has them."
+        )
+    gen, dis, enc = (scaled(ch, config.width) for ch in widths)
+    found: dict[str, nn.Module] = {
+        "gen": generator(spec, config, gen),
+        "dis": MultiScaleDiscriminator(spec, config, dis),
+    }
+    if config.features:
+        found["enc"] = Encoder(spec.image[0], enc, config.downs)
+    return found
+
+
+build = Architectures(
+    **{
+        "global": partial(networks, GlobalGenerator, Widths(gen=64, dis=64, enc=16)),
+        "enhancer": partial(networks, LocalEnhancer, Widths(gen=64, dis=64, enc=16)),
+        "quick": partial(networks, LocalEnhancer, Widths(gen=16, dis=16, enc=8)),
+    }
+)
