@@ -14,16 +14,17 @@ LETTERS = 14
 INK = "#000000"
 
 
-def translation_grid(columns: Mapping[str, Tensor]) -> Image.Image:
+def translation_grid(columns: Mapping[str, Tensor], across: int | None = None) -> Image.Image:
     """columns: by the titles above them, images (N, C, H, W) in [-1, 1], or (N, k, C, H, W), k next
-    to each other; row i of all is a group. The picture is about as wide as high.
+    to each other; row i of all is a group. across: groups in a row, by default so many that the
+    picture is about as wide as high.
     """
     stacks = {name: x if x.dim() == 5 else x[:, None] for name, x in columns.items()}
     tiles = {name: [frames(row) for row in x.cpu()] for name, x in stacks.items()}
     n, first = next((len(rows), rows[0][0]) for rows in tiles.values())
     wide, high = first.width + BETWEEN, first.height + BETWEEN
     width = wide * sum(x.shape[1] for x in stacks.values()) + GAP
-    across = min(n, max(1, round(math.sqrt(n * high / width))))
+    across = min(n, across or max(1, round(math.sqrt(n * high / width))))
     whole = (across * width - GAP - BETWEEN, 2 * LETTERS + -(-n // across) * high - BETWEEN)
     picture, left = Image.new("RGB", whole, "white"), 0
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(LETTERS)

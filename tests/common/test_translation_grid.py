@@ -32,6 +32,8 @@ def test_groups_fill_rows() -> None:
         left, top = i % 2 * wide, 28 + i // 2 * high
         assert picture.getpixel((left + 48, top + 48)) == 3 * (level,)
         assert picture.getpixel((left + 98 + 48, top + 48)) == 3 * (255 - level,)
+    one = translation_grid({"source": flat(LEVELS, 6)}, across=6)
+    assert one.size == (6 * 114 - 18, 28 + 96)
 
 
 def test_numbers_have_colours_of_their_own() -> None:
