@@ -17,7 +17,7 @@ class LogReport(Extension):
     log.jsonl, which says the stage too where there are several.
 
     The line is also `trainer.line`. Sums are part of the snapshot, so an interrupted interval goes
-    on.
+    on. What is observed once the run has reached its end joins the last line.
     """
 
     name = "log_report"
@@ -27,6 +27,7 @@ class LogReport(Extension):
         self._sums: dict[str, Tensor | float] = {}
         self._counts: dict[str, int] = {}
         self._since = (0.0, 0)
+        self._seen: set[str] = set()
 
     def initialize(self, trainer: Trainer) -> None:
         cut_lines(trainer.out / "log.jsonl", trainer.iteration)
@@ -36,8 +37,22 @@ class LogReport(Extension):
         for name, value in trainer.observation.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
+        self._seen = set(trainer.observation)
         if self._due(trainer):
             self._write(trainer)
+
+    def finalize(self, trainer: Trainer) -> None:
+        late = trainer.observation.keys() - self._seen
+        if not late:
+            return
+        path, line = trainer.out / "log.jsonl", trainer.line
+        if line.get("iteration") == trainer.iteration:
+            cut_lines(path, trainer.iteration - 1)
+        else:
+            line = {"iteration": trainer.iteration, "images": trainer.updater.images}
+        more = {name: float(trainer.observation[name]) for name in sorted(late)}
+        trainer.line = {**line, **more}
+        append_line(path, trainer.line)
 
     def state(self) -> dict[str, Any]:
         return {"sums": dict(self._sums), "counts": dict(self._counts)}

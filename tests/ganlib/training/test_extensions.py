@@ -64,6 +64,28 @@ def test_the_log_holds_means_of_what_was_observed(make_trainer: Make, tmp_path: 
     assert [line["rare"] for line in lines] == [20, 50]
 
 
+class Late(Extension):
+    """Observes something once the run is over."""
+
+    name = "late"
+
+    def finalize(self, trainer: Trainer) -> None:
+        trainer.observation["late"] = torch.tensor(2.5)
+
+
+@pytest.mark.parametrize(("max_iter", "lines"), [(6, [3, 6]), (7, [3, 6, 7])])
+def test_what_is_observed_at_the_end_is_in_the_last_line(
+    make_trainer: Any, max_iter: int, lines: list[int]
+) -> None:
+    trainer = make_trainer(Late(), LogReport(3), max_iter=max_iter)
+    trainer.run()
+    found = read_lines(trainer.out / "log.jsonl")
+    assert [line["iteration"] for line in found] == lines
+    assert [line.get("late") for line in found] == [*[None] * (len(lines) - 1), 2.5]
+    assert ("loss_gen" in found[-1]) == (max_iter == 6)
+    assert trainer.line == found[-1]
+
+
 def test_the_log_is_cut_back_on_resume_and_a_torn_line_dropped(
     make_trainer: Make, tmp_path: Path
 ) -> None:
