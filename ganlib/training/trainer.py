@@ -58,6 +58,9 @@ class Extension:
     def __call__(self, trainer: "Trainer") -> None:
         """After an iteration for which the trigger was true."""
 
+    def ended(self, trainer: "Trainer") -> None:
+        """After the last iteration and before anybody's finalize(), which may take long."""
+
     def finalize(self, trainer: "Trainer") -> None:
         """After the last iteration, unless an exception ended the run."""
 
@@ -135,6 +138,8 @@ class Trainer:
             with _signals(self):
                 while not self._ended():
                     self._iterate()
+            for extension in self.extensions.values():
+                extension.ended(self)
             for extension in self.extensions.values():
                 extension.finalize(self)
         finally:

@@ -38,8 +38,12 @@ class Snapshot(Extension):
         if better or self._due(trainer):
             self._save(trainer, better)
 
+    def ended(self, trainer: Trainer) -> None:
+        self.save(trainer)  # before the last evaluation, in which a run may be killed
+
     def finalize(self, trainer: Trainer) -> None:
-        self._save(trainer, self._is_better(trainer))
+        if self._is_better(trainer):
+            self._save(trainer, better=True)
 
     def save(self, trainer: Trainer) -> Path:
         """Write this iteration's snapshot, unless a loss was not finite, and drop the oldest."""

@@ -64,6 +64,21 @@ def test_the_log_holds_means_of_what_was_observed(make_trainer: Make, tmp_path: 
     assert [line["rare"] for line in lines] == [20, 50]
 
 
+def test_the_last_snapshot_is_there_before_the_last_evaluation(
+    make_trainer: Make, tmp_path: Path
+) -> None:
+    class Killed(Extension):
+        name = "killed"
+
+        def finalize(self, trainer: Trainer) -> None:
+            raise KeyboardInterrupt
+
+    trainer = make_trainer(Killed(), Snapshot(every(0), {}, {}), max_iter=2)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    assert (tmp_path / "snapshots" / "iter_0000002.pt").is_file()
+
+
 class Late(Extension):
     """Observes something once the run is over."""
 
