@@ -1,12 +1,12 @@
-"""Put an item on a target place by pushes, planned with what a run of pgn has learned.
+"""Put an item on a target place by pushes that are planned with what runs of pgn have learned.
 
 Run `python -m scripts.push_to_target RUN...` at the top of the checkout, where RUN is the folder of
-a run such as example_configs/pgn_pushed.yaml says. The starts are of the test split of `pushed`,
-the target places are drawn; the planner sees frames alone: the last ones, and one of the item on
-its target. Beside the model's plans stand those with the simulator, random pushes and none. A row
-says how far from the target the item is after PUSHES pushes, mean and standard deviation over the
-starts, and how often that is NEAR pixels or less; with several runs means and standard deviations
-over the runs.
+a run such as that of example_configs/pgn_pushed.yaml. Starts are of the test split of `pushed`, the
+places are drawn. The planner sees frames alone: the last ones, and one of the item on its target.
+Beside the model's plans stand those with the simulator, random pushes, and none. A row says how far
+from the target the item is after 8 pushes, mean and standard deviation over the starts, and how
+often that is 3 pixels or less; with several runs each figure is a mean over them +- its standard
+deviation.
 """
 
 import sys
@@ -32,6 +32,7 @@ from scripts.planning import Planner, Search, as_frames, by_model, by_simulator
 
 PUSHES = 8
 NEAR = 3.0
+"""Pixels."""
 SHOWN = 4
 """Starts in a picture."""
 

@@ -1,5 +1,6 @@
 """scripts/push_to_target.py: plans with the true dynamics arrive, and what is said of ways."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,19 @@ def test_a_picture_has_the_target_in_blue(run: Path) -> None:
     assert torch.equal(x[1, 0, 2], torch.maximum(start, target))
 
 
-def test_a_run_without_actions_is_refused(tmp_path: Path, capsys: Any) -> None:
-    ganlib.train(**{**RUN, "actions": 0, "dataset": "moving"}, out=tmp_path)
+def test_a_run_without_actions_is_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ganlib.load(run)
+    model.updater.shown.sequences = model.updater.shown.sequences._replace(actions=0)
+    monkeypatch.setattr(ganlib, "load", lambda path: model)
     with pytest.raises(UserError, match="has not learned what pushes do"):
-        learned(tmp_path)
-    result = CliRunner().invoke(main, [str(tmp_path)])
+        learned(run)
+    result = CliRunner().invoke(main, [str(run)])
     assert result.exit_code == 2 and "--actions 2" in result.output
+
+
+def test_frames_with_borders_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ganlib.load(run)
+    model.updater.spec = replace(model.spec, image=(2, 24, 24))
+    monkeypatch.setattr(ganlib, "load", lambda path: model)
+    with pytest.raises(UserError, match="have borders: train with a --size"):
+        learned(run)
