@@ -60,7 +60,8 @@ class Planner:
         """Of predictions (n, T, S, S), how far the light is from the goal's, in pixels and in the
         mean over the frames: (n,).
         """
-        return (centre(frames) - self.goal).norm(dim=-1).mean(1)
+        far: Tensor = (centre(frames) - self.goal).norm(dim=-1)
+        return far.mean(1)
 
 
 def centre(frames: Tensor) -> Tensor:
