@@ -21,6 +21,8 @@ def test_example(path: Path) -> None:
     settings = resolve(read_yaml(path))
     image = (3, *settings.algorithm.image_size(32, 32))
     source = source_shape(settings.run.algorithm, image)
+    if source is not None:  # actions lie on more channels
+        source = (source[0] + getattr(settings.algorithm, "actions", 0), *source[1:])
     with torch.device("meta"):
         networks = algorithms[settings.run.algorithm].build(
             settings.algorithm, DataSpec(image, image, n_classes=10, source=source)

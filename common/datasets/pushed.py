@@ -82,6 +82,12 @@ def planes(pushes: Pixels, size: int) -> Pixels:
     return np.broadcast_to(pushes.reshape(-1, 1, 1), (pushes.size, size, size))
 
 
+def of_split(split: str, size: int | None) -> Pushed:
+    """The sequences of one split. UserError for frames that are too small."""
+    side = checked(split, size)
+    return Pushed(clothes(split), list(SEQUENCES).index(split), side)
+
+
 def load(root: Path, split: str, size: int | None) -> DataSet:
     """One split of pairs of PAST frames, a push and the next frame; root is not looked at."""
     return past(split, size, PAST)
@@ -91,9 +97,8 @@ def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
     """One split of pairs of n frames with m pushes, and the next m frames. UserError for frames
     that are too small.
     """
-    side = checked(split, size)
-    pushed = Pushed(clothes(split), list(SEQUENCES).index(split), side)
-    sequences, told = SEQUENCES[split], provenance(n, m)
+    pushed = of_split(split, size)
+    side, sequences, told = pushed.size, SEQUENCES[split], provenance(n, m)
 
     def source(number: int, at: int) -> Pixels:
         return pushed.source(number, at, n, m)

@@ -129,15 +129,21 @@ class PredictiveGenerator(Generator):
         of the following one.
         """
         state = self.memory(self.memory.codes(self.sequences.past(y)))
-        frames = [self._next(state, y, 0)]
-        for step in range(1, steps):
+        return self.follow(state, [self.sequences.action(y, step) for step in range(steps)])
+
+    def follow(self, state: State, actions: Sequence[Tensor]) -> Tensor:
+        """The frames that follow from the state that the past left and from actions (N, actions),
+        one for each: (N, len(actions) * C, H, W), each from the predictions before it.
+        """
+        frames = [self._next(state, actions[0])]
+        for action in actions[1:]:
             (code,) = self.memory.codes(frames[-1])
             state = self.memory.cell(code, state)
-            frames.append(self._next(state, y, step))
+            frames.append(self._next(state, action))
         return torch.cat(frames, 1)
 
-    def _next(self, state: State, y: Tensor, step: int) -> Tensor:
-        frame: Tensor = self.decoder(torch.cat([state[0], self.sequences.action(y, step)], 1))
+    def _next(self, state: State, action: Tensor) -> Tensor:
+        frame: Tensor = self.decoder(torch.cat([state[0], action], 1))
         return frame
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
