@@ -51,12 +51,12 @@ class Lengths:
     pix2pixHD; updates: of a segmenter.
     """
 
-    real: int = 100
+    real: int = 50
     others: int = 1000
-    test: int = 500
-    size: int = 64
+    test: int = 1000
+    size: int = 32
     iterations: int = 1600
-    updates: int = 400
+    updates: int = 800
 
 
 class Pairs(NamedTuple):
