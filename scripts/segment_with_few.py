@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import torch
@@ -26,6 +26,7 @@ from torch import Tensor
 import ganlib
 from ganlib.common.console import stderr_console
 from ganlib.common.data import DataSet
+from ganlib.common.datasets.wardrobe import LENGTH
 from ganlib.common.errors import UserError
 from ganlib.common.id_colours import coloured
 from ganlib.common.pictures import save, to_uint8
@@ -67,7 +68,9 @@ class Pairs(NamedTuple):
 
 
 def rows(lengths: Lengths, n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Numbers, of n canvases, of the few and of the others."""
+    """Numbers, of n canvases, of the few and of the others; UserError if there are not so many."""
+    if lengths.real + lengths.others > n:
+        raise UserError(f"There are {n} training canvases: give a smaller --real or --others.")
     chosen = torch.randperm(n, generator=generator(seed, "few"))
     return chosen[: lengths.real], chosen[lengths.real :][: lengths.others]
 
@@ -112,7 +115,7 @@ def lesson(parts: Sequence[Pairs], updates: int, seed: int) -> Pairs:
         mirrored = torch.rand(len(index), generator=random) < 0.5
         images, maps = part.x[index], part.maps[index]
         images[mirrored], maps[mirrored] = images[mirrored].flip(3), maps[mirrored].flip(2)
-        found.append((images.unflatten(0, (updates, share)), maps.unflatten(0, (updates, share))))
+        found.append([one.reshape(updates, share, *one.shape[1:]) for one in (images, maps)])
     x, maps = (torch.cat(one, 1).flatten(0, 1) for one in zip(*found, strict=True))
     return Pairs(x, maps)
 
@@ -136,7 +139,7 @@ def score(
     network = SegmentingNet(test.shape[0], n_classes)
     network.load_state_dict(weights)
     confusion = Confusion(Segmenter(network.eval(), n_classes, ""))
-    for index in torch.arange(lengths.test).split(100):
+    for index in torch.split(torch.arange(lengths.test), 100):
         confusion.add(test.x[index], classes_of(maps_of(test, index)))
     return confusion.scores()
 
@@ -211,14 +214,20 @@ def table(found: Sequence[dict[str, dict[str, float]]]) -> str:
     return "\n".join(lines)
 
 
-@click.command(help=__doc__.split("\n")[0])
+def number(name: str, least: int, text: str, most: int | None = None) -> Callable[..., Any]:
+    """An option for one of Lengths."""
+    kind, default = click.IntRange(least, most), getattr(Lengths, name)
+    return click.option(f"--{name}", type=kind, default=default, show_default=True, help=text)
+
+
+@click.command(help=(__doc__ or "").split("\n")[0])
 @click.option("--seeds", default="0,1,2", show_default=True)
-@click.option("--real", default=Lengths.real, show_default=True, help="Pairs that all see.")
-@click.option("--others", default=Lengths.others, show_default=True, help="Maps besides.")
-@click.option("--test", default=Lengths.test, show_default=True, help="Canvases to score.")
-@click.option("--size", default=Lengths.size, show_default=True, help="Their side in pixels.")
-@click.option("--iterations", default=Lengths.iterations, show_default=True, help="Of pix2pixHD.")
-@click.option("--updates", default=Lengths.updates, show_default=True, help="Of a segmenter.")
+@number("real", 1, "Pairs that all see.")
+@number("others", 1, "Maps besides.")
+@number("test", 1, "Canvases to score.", LENGTH["test"])
+@number("size", 16, "Their side in pixels.")
+@number("iterations", 8, "Of pix2pixHD.")
+@number("updates", 1, "Of a segmenter.")
 @click.option("--out", default="result/segment_with_few", type=Path, show_default=True)
 def main(seeds: str, out: Path, **lengths: int) -> None:
     print(table([compare(Lengths(**lengths), seed, out) for seed in parse_seeds(seeds)]))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import ganlib
 from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
 from ganlib.evaluation.segmenter import BATCH
 from ganlib.pix2pixhd.example import CLASSES, blocks
 from scripts import segment_with_few
@@ -84,6 +85,11 @@ def test_no_other_real_image_is_seen_before_the_last() -> None:
     _, (more,) = next(found)
     assert torch.equal(more.x, x.x[torch.cat([few, others])])
     assert torch.equal(more.maps.int(), data.source[torch.cat([few, others])][:, 0])
+
+
+def test_more_than_there_are_is_a_sentence() -> None:
+    with pytest.raises(UserError, match="There are 15 training canvases: give a smaller --real"):
+        rows(SMALL, 15, 0)
 
 
 def numbered(n: int, first: int) -> Pairs:
