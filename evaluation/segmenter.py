@@ -138,7 +138,7 @@ def trained(
 ) -> dict[str, Tensor]:
     """The weights after `steps` over uint8 images (N, C, H, W) and their maps (N, H, W), batch by
     batch in their order and from the start again: the same for the same arguments, whatever else
-    draws random numbers.
+    draws random numbers. seed: of the weights at the start.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(mix(seed, "segmenter"))
