@@ -134,13 +134,14 @@ def trained(
     device: torch.device | str = "cpu",
     progress: Told | None = None,
     steps: int = STEPS,
+    seed: int = SEED,
 ) -> dict[str, Tensor]:
     """The weights after `steps` over uint8 images (N, C, H, W) and their maps (N, H, W), batch by
     batch in their order and from the start again: the same for the same arguments, whatever else
-    draws random numbers.
+    draws random numbers. seed: of the weights at the start.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(mix(SEED, "segmenter"))
+        torch.manual_seed(mix(seed, "segmenter"))
         network = SegmentingNet(x.shape[1], n_classes).to(device)
         optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)

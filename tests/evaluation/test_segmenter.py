@@ -118,6 +118,8 @@ def test_a_training_is_a_function_of_its_arguments() -> None:
     second = trained(x, maps, 3, steps=2)
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(t, second[name]) for name, t in first.items())
+    other = trained(x, maps, 3, steps=2, seed=1)
+    assert not torch.equal(first["last.weight"], other["last.weight"])
 
 
 def test_data_without_maps_are_a_sentence() -> None:
