@@ -99,15 +99,17 @@ class Updater(updater.Updater):
     @torch.no_grad()
     def rolled_out(self, data: DataSet, index: Tensor, steps: int) -> Tensor:
         """What the network that samples predicts after the past of the pairs `index` (n,): uint8
-        (n, steps, C, H, W) at the data's own size, on the CPU.
+        (n, steps, C, H, W) at the data's own size, on the network's device.
         """
         assert self.held_out is not None
         loader, found = self.held_out.over(data).share(0, 1), []
         with evaluating(self.shown):
             for rows in index.split(AT_ONCE):
                 y = loader.condition_at(rows)
+                assert y is not None
+                y = y.to(self.clock.device)
                 x = self.spec.to_native(self.shown.roll_out(y, steps).float())
-                found.append(to_uint8(x.clamp(-1, 1)).cpu())
+                found.append(to_uint8(x.clamp(-1, 1)))
         return torch.cat(found).unflatten(1, (steps, -1))
 
     def scores(self, test: DataSet) -> dict[str, float]:
@@ -120,7 +122,7 @@ class Updater(updater.Updater):
         for step in STEPS:
             truth, whole = future(test, index, step)
             if whole.any():
-                outputs = self.rolled_out(test, index[whole], step)[:, -1]
+                outputs = self.rolled_out(test, index[whole], step)[:, -1].cpu()
                 pairs = {"": outputs, "copy_": self._last(test, index[whole])}
                 for prefix, output in pairs.items():
                     for name, value in qualities(output, truth[whole, -1]).items():
@@ -141,9 +143,10 @@ class Updater(updater.Updater):
         index, truth = index[whole][:SHOWN], truth[whole][:SHOWN]
         past = self._past(data, index).reshape(len(index), -1, *truth.shape[2:])
         predicted = self.rolled_out(data, index, truth.shape[1])
+        past = past.to(predicted.device)
         rows = [
             torch.cat([_framed(past, 0), _framed(next_ones, border)], 1)
-            for next_ones, border in ((predicted, 128), (truth, 0))
+            for next_ones, border in ((predicted, 128), (truth.to(predicted.device), 0))
         ]
         return {"rollout": torch.stack(rows, 1).flatten(0, 1) / 127.5 - 1}
 

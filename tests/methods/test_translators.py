@@ -207,7 +207,7 @@ def test_videos_train_and_sample_and_are_scored_as_pairs(tmp_path: Path) -> None
         for i in range(length):
             pixels = random.integers(0, 256, (16, 16), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{i}.png")
-    settings = {**SMALL, "evaluation_interval": 1, "evaluation_images": 3, "extractor": "fashion"}
+    settings = {**SMALL, "evaluation_interval": 1, "evaluation_images": 3}
     model = ganlib.train(
         **settings, algorithm="frames", dataset="clips", source="past:3:2", max_iter=1
     )
