@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from parameters import count
 from peak import Peak
 from scipy.cluster.vq import kmeans2
+from straight_run import assert_goes_on, steps_of, straight_run
 from torch import Tensor, nn
 from vgg_weights import write_vgg
 
@@ -23,7 +24,7 @@ from ganlib.common.lines import read_lines
 from ganlib.contract import test_contract as contract
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import prepare, record
-from ganlib.contract.test_contract import assert_same, copied
+from ganlib.contract.test_contract import assert_same
 from ganlib.pix2pixhd.instances import _spread, clusters, largest, numbered, pooled
 from ganlib.pix2pixhd.losses import feature_matching, vgg_distance
 from ganlib.pix2pixhd.net import COARSE, FIXED, JOINT, Encoder, halved
@@ -301,14 +302,7 @@ def test_vggs_layers_have_the_authors_weights() -> None:
 def test_vgg_is_there_with_its_file(tmp_path: Path) -> None:
     write_vgg(tmp_path / "vgg.pth", 13)
     updater = small_updater("pix2pixhd", 3, 32, vgg_weights=tmp_path / "vgg.pth", lam_vgg=3)
-    taken: dict[str, float] = {}
-    step = updater.step
-
-    def watch(**losses: Tensor) -> None:
-        taken.update({name: float(loss.detach()) for name, loss in losses.items()})
-        step(**losses)
-
-    updater.step = watch
+    taken = steps_of(updater)
     seen = {name: float(value) for name, value in updater.update().items()}
     expected = seen["loss_gen"] + 10 * seen["loss_feat"] + 3 * seen["loss_vgg"]
     assert taken["gen"] == pytest.approx(expected, rel=1e-5) and seen["loss_vgg"] > 0
@@ -456,11 +450,7 @@ def test_the_authors_numbers() -> None:
 @cache
 def straight(passes: int, features: bool) -> list[tuple[Any, Tensor]]:
     """After each iteration of a run the state, and samples."""
-    updater, kept = small(passes, features=features), []
-    for _ in range(10):
-        kept.append((copied(updater.state()), next(updater.sample(2, seed=0))))
-        updater.update()
-    return kept
+    return straight_run(small(passes, features=features), 10)
 
 
 @pytest.mark.parametrize(("passes", "features"), [(1, False), (1, True), (2, True)])
@@ -468,11 +458,7 @@ def straight(passes: int, features: bool) -> list[tuple[Any, Tensor]]:
 def test_a_run_that_goes_on_is_the_straight_one(stop: int, passes: int, features: bool) -> None:
     """Bitwise, from the middle of each stage and from both borders."""
     updater, kept = small(passes, features=features), straight(passes, features)
-    updater.load_state(kept[stop][0])
-    for state, samples in kept[stop : stop + 3]:
-        assert torch.equal(next(updater.sample(2, seed=0)), samples)
-        assert_same(updater.state(), state)
-        updater.update()
+    assert_goes_on(updater, kept, stop)
 
 
 def test_captured_updates_follow_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from parameters import count
 from peak import Peak
+from straight_run import assert_goes_on, straight_run
 from torch import Tensor
 from two_ranks import two_ranks
 
@@ -19,7 +20,7 @@ from ganlib.common.losses import gradient_penalty
 from ganlib.config import RunConfig
 from ganlib.contract.fixtures import small_updater, toy
 from ganlib.contract.tape import record
-from ganlib.contract.test_contract import assert_same, copied
+from ganlib.contract.test_contract import assert_same
 from ganlib.progressive.net import doubled, faded, halved
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
@@ -324,11 +325,7 @@ def test_networks_of_one_size_have_one_stage(shape: tuple[int, int]) -> None:
 @cache
 def straight(passes: int) -> list[tuple[Any, Tensor]]:
     """After each iteration of a run the state, and samples."""
-    updater, kept = small(passes), []
-    for _ in range(19):
-        kept.append((copied(updater.state()), next(updater.sample(2, seed=0))))
-        updater.update()
-    return kept
+    return straight_run(small(passes), 19)
 
 
 @pytest.mark.parametrize("passes", [1, 2])
@@ -336,11 +333,7 @@ def straight(passes: int) -> list[tuple[Any, Tensor]]:
 def test_a_run_that_goes_on_is_the_straight_one(stop: int, passes: int) -> None:
     """Bitwise, from the middle of a fade, from both its borders, and between fades."""
     updater, kept = small(passes), straight(passes)
-    updater.load_state(kept[stop][0])
-    for state, samples in kept[stop : stop + 4]:
-        assert torch.equal(next(updater.sample(2, seed=0)), samples)
-        assert_same(updater.state(), state)
-        updater.update()
+    assert_goes_on(updater, kept, stop)
 
 
 def test_captured_updates_follow_alpha() -> None:

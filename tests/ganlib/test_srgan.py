@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from parameters import count
+from straight_run import assert_goes_on, steps_of, straight_run
 from torch import Tensor
 from vgg_weights import write_vgg
 
@@ -18,7 +19,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.lines import read_lines
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import prepare, record
-from ganlib.contract.test_contract import assert_same, copied
+from ganlib.contract.test_contract import assert_same
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling.export import CARD, WEIGHTS, load_export, write_card, write_weights
@@ -180,14 +181,8 @@ def test_the_content_of_vgg_by_hand(channels: int, tmp_path: Path) -> None:
 
 
 def test_both_terms_reach_the_generator_with_their_weights() -> None:
-    updater, taken = small(pretrain_iter=0, lam=0.5), {}
-    step = updater.step
-
-    def watch(**losses: Tensor) -> None:
-        taken.update({name: float(loss.detach()) for name, loss in losses.items()})
-        step(**losses)
-
-    updater.step = watch
+    updater = small(pretrain_iter=0, lam=0.5)
+    taken = steps_of(updater)
     seen = {name: float(value) for name, value in updater.update().items()}
     assert taken["gen"] == pytest.approx(seen["loss_content"] + 0.5 * seen["loss_gen"])
     assert list(taken) == ["dis", "gen"] and taken["dis"] == seen["loss_dis"]
@@ -273,11 +268,7 @@ def test_the_papers_numbers() -> None:
 @cache
 def straight(passes: int) -> list[tuple[Any, Tensor]]:
     """After each iteration of a run the state, and samples."""
-    updater, kept = small(passes), []
-    for _ in range(8):
-        kept.append((copied(updater.state()), next(updater.sample(2, seed=0))))
-        updater.update()
-    return kept
+    return straight_run(small(passes), 8)
 
 
 @pytest.mark.parametrize("passes", [1, 2])
@@ -285,11 +276,7 @@ def straight(passes: int) -> list[tuple[Any, Tensor]]:
 def test_a_run_that_goes_on_is_the_straight_one(stop: int, passes: int) -> None:
     """Bitwise, from the middle of each training and from the border between them."""
     updater, kept = small(passes), straight(passes)
-    updater.load_state(kept[stop][0])
-    for state, samples in kept[stop : stop + 4]:
-        assert torch.equal(next(updater.sample(2, seed=0)), samples)
-        assert_same(updater.state(), state)
-        updater.update()
+    assert_goes_on(updater, kept, stop)
 
 
 def test_captured_updates_follow_the_trainings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,11 @@ import pytest
 import torch
 from click.testing import Result
 from PIL import Image
+from tiny_extractor import tiny_extractor
 from torchvision.models import alexnet
 
 import ganlib
 import ganlib.evaluation.extractors
-from ganlib import evaluation
 from ganlib.commands import _self_test as self_test
 from ganlib.commands import _targets as targets
 from ganlib.common.data import DataSet
@@ -28,43 +28,18 @@ from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.common.sources import open_dataset
 from ganlib.evaluation import Score, differences, segmenter
-from ganlib.evaluation.features import extractors, make_extractor
+from ganlib.evaluation.features import make_extractor
 from ganlib.evaluation.metrics import _cas_classifier
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
 
-PLUGIN = '''"""Four numbers of an image, as features and as logits."""
-import torch
-from ganlib.evaluation.features import Extractor, Features
-
-class Tiny(Extractor):
-    name, digest, n_features, n_classes = "tiny", "0" * 64, 4, 4
-
-    def __init__(self, device, options):
-        self.device, self.options = device, options
-
-    def __call__(self, x):
-        x = x.to(self.device).float().mean(1) / 255
-        x = torch.stack([x.mean((1, 2)), x.std((1, 2)), x[:, 9, 9], x[:, 14, 20]], 1)
-        return Features(x, x)
-
-make = Tiny
-'''
-
 
 @pytest.fixture(autouse=True)
 def plugin_dir(tmp_path: Path) -> Iterator[Path]:
     """A folder with the extractor `tiny`, forgotten after the test."""
-    entries, places = dict(extractors.entries), list(evaluation.extractors.__path__)
-    folder = tmp_path / "plugins" / "extractors"
-    folder.mkdir(parents=True)
-    (folder / "tiny.py").write_text(PLUGIN)
-    yield folder.parent
-    extractors.entries.clear()
-    extractors.entries.update(entries)
-    evaluation.extractors.__path__[:] = places
-    sys.modules.pop("ganlib.evaluation.extractors.tiny", None)
+    with tiny_extractor(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture

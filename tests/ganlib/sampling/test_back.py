@@ -9,39 +9,20 @@ import pytest
 import torch
 from click.testing import Result
 from PIL import Image
+from tiny_extractor import tiny_extractor
 
 import ganlib
-import ganlib.evaluation.extractors
-from ganlib import evaluation
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.evaluation import differences
-from ganlib.evaluation.features import extractors
 from ganlib.evaluation.protocol import Protocol
 from ganlib.sampling.export import load_export
 from ganlib.training.scoring import origin_of
 
 Run = Callable[..., Result]
 
-TINY = '''"""Four numbers of an image, as features."""
-import torch
-from ganlib.evaluation.features import Extractor, Features
-
-class Tiny(Extractor):
-    name, digest, n_features, n_classes = "tiny", "0" * 64, 4, 4
-
-    def __init__(self, device, options):
-        self.device, self.options = device, options
-
-    def __call__(self, x):
-        x = x.to(self.device).float().mean(1) / 255
-        x = torch.stack([x.mean((1, 2)), x.std((1, 2)), x[:, 9, 9], x[:, 3, 11]], 1)
-        return Features(x, x)
-
-make = Tiny
-'''
 SETTINGS: dict[str, Any] = {
     "algorithm": "cyclegan",
     "width": 0.05,
@@ -62,14 +43,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* images are too few")
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """In a folder with an extractor `tiny`, which is forgotten after the test."""
     monkeypatch.chdir(tmp_path)
-    entries, places = dict(extractors.entries), list(evaluation.extractors.__path__)
-    folder = tmp_path / "plugins" / "extractors"
-    folder.mkdir(parents=True)
-    (folder / "tiny.py").write_text(TINY)
-    yield
-    extractors.entries.clear()
-    extractors.entries.update(entries)
-    evaluation.extractors.__path__[:] = places
+    with tiny_extractor(tmp_path):
+        yield
 
 
 @pytest.fixture
