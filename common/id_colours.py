@@ -1,9 +1,9 @@
 """Maps of numbers, of classes for example, as pictures."""
 
-from colorsys import hsv_to_rgb
-
 import torch
 from torch import Tensor
+
+from ganlib.common.datasets._canvas import hsv
 
 GROUND = (48, 48, 48)
 """The colour of number 0."""
@@ -12,6 +12,6 @@ GOLDEN = 0.618  # of the circle of hues, so that neighbours in number differ
 
 def coloured(ids: Tensor) -> Tensor:
     """Whole numbers from 0 on (...) as colours, uint8 (3, ...)."""
-    hues = [hsv_to_rgb(GOLDEN * i % 1, 0.55, 0.95) for i in range(1, int(ids.max()) + 1)]
-    palette = torch.tensor([GROUND, *((255 * r, 255 * g, 255 * b) for r, g, b in hues)])
+    hues = [hsv(GOLDEN * i % 1, 0.55, 0.95) for i in range(1, int(ids.max()) + 1)]
+    palette = torch.tensor([GROUND, *hues])
     return palette.round().to(torch.uint8)[ids.long()].movedim(-1, 0)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from ganlib.common.net import Generator
 from ganlib.common.seeds import generator
 
 
@@ -46,6 +47,11 @@ def masks_by(network: nn.Module, seeds: Sequence[int]) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.seeds = ()
+
+
+def has_noise(gen: Generator) -> bool:
+    """Whether it makes different images of one source."""
+    return gen.n_hidden > 0 or any(isinstance(m, Dropout) and m.p > 0 for m in gen.modules())
 
 
 class PixelNoise(nn.Module):

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ganlib.common.data import Images
-from ganlib.common.grey import grey
+from ganlib.common.grey import in_channels
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
 from ganlib.common.spec import resize_pixels
@@ -140,8 +140,7 @@ def shows_as(source: tuple[int, ...], image: tuple[int, ...]) -> bool:
 def as_it_is(source: Tensor, image: tuple[int, int, int]) -> Tensor:
     """Sources, uint8 (n, C', H', W'), as images (n, *image), enlarged bicubic if need be."""
     channels, height, width = image
-    if source.shape[1] != channels:
-        source = grey(source) if channels == 1 else source.expand(-1, channels, -1, -1)
+    source = in_channels(source, channels)
     fits = source.shape[2:] == (height, width)
     return source if fits else resize_pixels(source, (height, width))
 

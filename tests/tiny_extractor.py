@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import ganlib.evaluation.extractors
-from ganlib import evaluation
+from ganlib.evaluation import extractors as place_of_extractors
 from ganlib.evaluation.features import extractors
 
 TINY = '''"""Four numbers of an image, as features and as logits."""
@@ -32,7 +31,7 @@ make = Tiny
 @contextmanager
 def tiny_extractor(place: Path) -> Iterator[Path]:
     """The folder `place`/plugins with the extractor `tiny`, which is forgotten afterwards."""
-    entries, places = dict(extractors.entries), list(evaluation.extractors.__path__)
+    entries, places = dict(extractors.entries), list(place_of_extractors.__path__)
     folder = place / "plugins" / "extractors"
     folder.mkdir(parents=True)
     (folder / "tiny.py").write_text(TINY)
@@ -41,5 +40,5 @@ def tiny_extractor(place: Path) -> Iterator[Path]:
     finally:
         extractors.entries.clear()
         extractors.entries.update(entries)
-        ganlib.evaluation.extractors.__path__[:] = places
+        place_of_extractors.__path__[:] = places
         sys.modules.pop("ganlib.evaluation.extractors.tiny", None)

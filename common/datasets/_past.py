@@ -19,6 +19,7 @@ from ganlib.common.datasets._progress import progress
 from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Block, Stream, block_length, check_split
 from ganlib.common.datasets._video import CODED, GIF, Frame, Look, Video, frames, look, videos
+from ganlib.common.datasets._windows import frames_told
 from ganlib.common.datasets.folder import WAYS, common_side, split_folder
 from ganlib.common.errors import UserError
 from ganlib.common.paths import reading
@@ -88,8 +89,7 @@ def stream_past(
         provenance={
             "folder": str(place.resolve()),
             "size": "as in the files" if kept else f"{WAYS[sizing.fit]}, resized to {side}x{side}",
-            "sources": f"{asked.n} past frames",
-            "images": f"the next {asked.m} frames" if asked.m > 1 else "the next frame",
+            **frames_told(*asked),
         },
         frames=asked.m,
         source_frames=asked.n,

@@ -44,8 +44,13 @@ class Windows:
 
 def provenance(n: int, m: int) -> dict[str, str]:
     """What is said of pairs of n past frames and the next m."""
+    one_by_one = f"each of {WINDOWS} pairs, which begin one frame after the other"
+    return {"sequences": one_by_one, **frames_told(n, m)}
+
+
+def frames_told(n: int, m: int) -> dict[str, str]:
+    """The same of any pairs: what is the source and what the image."""
     return {
-        "sequences": f"each of {WINDOWS} pairs, which begin one frame after the other",
         "sources": f"{n} past frames",
         "images": f"the next {m} frames" if m > 1 else "the next frame",
     }

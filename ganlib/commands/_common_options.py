@@ -51,6 +51,20 @@ def _known(context: click.Context, parameter: click.Parameter, value: str | None
 plugin_dir = click.option(
     "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
 )
+
+
+def out_folder(what: str) -> Callable[[Command], Command]:
+    """--out, a folder that is made if missing; `what` says what comes there."""
+    return click.option(
+        "-o",
+        "--out",
+        required=True,
+        metavar="FOLDER",
+        type=click.Path(path_type=Path),
+        help=f"Where to{what}; made if missing.",
+    )
+
+
 truncation = click.option(
     "--truncation",
     type=float,

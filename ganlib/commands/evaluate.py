@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ganlib.evaluation import Evaluation, Evaluator
     from ganlib.evaluation.features import Options, Precision
     from ganlib.evaluation.real import Given
-    from ganlib.evaluation.segmenter import Segmenter
-    from ganlib.training.pairs import PairScores
 
 RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0), "0,255": (0.0, 255.0)}
 
@@ -231,6 +229,7 @@ def _check(asked: Asked) -> None:
 def _evaluate(path: Path, asked: Asked) -> None:
     """Everything in its order: load, look at the first images, score, print, write."""
 
+    from ganlib.commands._pair_scores import pair_scores
     from ganlib.commands._score_table import describe, show
     from ganlib.commands._targets import is_run, open_target
     from ganlib.evaluation.metric import check_needs, find_metrics
@@ -261,7 +260,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
         if file is not None:
             with output(file):  # a wrong place shows before the work is done
                 pass
-    pairs = _pairs(target, evaluator, asked, device)
+    pairs = pair_scores(target.updater, evaluator, asked.lpips_weights, asked.segmentation, device)
     given, images = _begun(target, evaluator)
     if pairs is not None:
         images = pairs.watch(images, asked.seed)
@@ -273,12 +272,8 @@ def _evaluate(path: Path, asked: Asked) -> None:
             images, metrics, asked.n, target.origin, progress, value_range=(-1.0, 1.0)
         )
         if pairs is not None:
-            found = result.scores
-            if "fid" in metrics:
-                more = (evaluator, target.origin, asked.seed, progress)
-                found = pairs.with_distances(found, *more)
-            own = pairs.scores(target.origin, asked.seed, images)
-            result = replace(result, scores={**found, **own})
+            how = (evaluator, metrics, target.origin, asked.seed, images, progress)
+            result = replace(result, scores=pairs.joined(result.scores, *how))
     if not result.scores:
         name = evaluator.extractor.name
         raise UserError(
@@ -345,43 +340,6 @@ def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
             asked.source or target.settings.get("source"),
             asked.back,
         )
-
-
-def _pairs(
-    target: "Target", evaluator: "Evaluator", asked: Asked, device: str
-) -> "PairScores | None":
-    """What compares translations with the images that belong to their sources, if there are any."""
-    from ganlib.evaluation.perceptual import lpips
-    from ganlib.training.pairs import PairScores, has_pairs
-
-    updater, file = target.updater, asked.lpips_weights
-    if updater is None or not has_pairs(updater):
-        flag = "--lpips-weights" if file is not None else "--segmentation"
-        if file is not None or asked.segmentation:
-            raise UserError(
-                f"{flag} is for a generator that translates sources to which images belong: leave "
-                "it out."
-            )
-        return None
-    measure = None if file is None else lpips(file, device)
-    return PairScores(
-        updater, evaluator.images[evaluator.main], measure, _segmenter(evaluator, asked, device)
-    )
-
-
-def _segmenter(evaluator: "Evaluator", asked: Asked, device: str) -> "Segmenter | None":
-    if not asked.segmentation:
-        return None
-    from ganlib.evaluation.segmenter import load_segmenter
-    from ganlib.training.scoring import progress_bar
-
-    if "train" not in evaluator.real:
-        raise UserError(
-            "--segmentation trains on real training images, and these are left out: leave "
-            "--reference out too."
-        )
-    with progress_bar(stderr_console()) as progress:
-        return load_segmenter(evaluator.real["train"], device, progress)
 
 
 def _options(asked: Asked) -> "Options":

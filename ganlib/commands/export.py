@@ -16,14 +16,7 @@ Format = Literal["safetensors", "onnx", "all"]
 
 @click.command()
 @click.argument("snapshot", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    metavar="FOLDER",
-    type=click.Path(path_type=Path),
-    help="Where to; made if missing.",
-)
+@_common_options.out_folder("")
 @click.option(
     "--format",
     "wanted",

@@ -15,14 +15,7 @@ from ganlib.sampling.jobs import jobs
 @click.argument(
     "inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)
 )
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    metavar="FOLDER",
-    type=click.Path(path_type=Path),
-    help="Where to: a PNG of the same name for each file, in the same subfolders; made if missing.",
-)
+@_common_options.out_folder(": a PNG of the same name for each file, in the same subfolders")
 @click.option("--force", is_flag=True, help="Write in place of files that are there already.")
 @click.option(
     "--source",

@@ -61,11 +61,10 @@ class Updater(updater.Updater):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam per network, each with its own learning rate."""
-        optimizers = super().optimizers()
-        if "dis" in optimizers:
-            for group in optimizers["dis"].param_groups:
-                group["lr"] = self.config.adam_alpha_dis
-        return optimizers
+        found: dict[str, Optimizer] = {"gen": self.adam(self.gen)}
+        if self.config.lam_adv:
+            found["dis"] = self.adam(self.dis, alpha=self.config.adam_alpha_dis)
+        return found
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """-log s(D(y, x)) - log(1 - s(D(y, G(y)))), means over frames; and D(y, x)."""

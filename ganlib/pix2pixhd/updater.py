@@ -170,14 +170,10 @@ class Updater(updater.Updater):
 
     def schedule(self, iteration: int) -> dict[str, float]:
         """Both trainings, the global generator's and what follows, have a decay of their own."""
-        numbers, c = super().schedule(iteration), self.config
-        if c.lr_decay != "linear":
-            return numbers
-        border = self.stages.starts[1] if c.grows else 0
+        border = self.stages.starts[1] if self.config.grows else 0
         start, end = (border, self.length()) if iteration >= border else (0, border)
         part = (iteration - start) / max(1, end - start)
-        t = max(0.0, (part - c.lr_decay_start) / (1 - c.lr_decay_start))
-        return {**numbers, "lr": max(0.0, 1 - t)}
+        return {**super().schedule(iteration), "lr": self.decayed(part)}
 
     def phase(self, iteration: int) -> Hashable:
         """Whether clusters are found after it."""

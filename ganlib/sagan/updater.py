@@ -44,7 +44,5 @@ class Updater(updater.Updater):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam for both, D's with its own rate: the two-timescale rule (Heusel et al. 2017)."""
-        optimizers = super().optimizers()
-        for group in optimizers["dis"].param_groups:
-            group["lr"] = self.config.adam_alpha_dis
-        return optimizers
+        dis = self.adam(self.dis, alpha=self.config.adam_alpha_dis)
+        return {"gen": self.adam(self.gen), "dis": dis}

@@ -68,6 +68,4 @@ def evaluate(
         scores = evaluator(samples, metrics, n, origin, progress).scores
         if pairs is None:
             return scores
-        if "fid" in metrics:
-            scores = pairs.with_distances(scores, evaluator, origin, seed, progress)
-        return {**scores, **pairs.scores(origin, seed, samples)}
+        return pairs.joined(scores, evaluator, metrics, origin, seed, samples, progress)

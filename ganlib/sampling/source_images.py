@@ -17,7 +17,7 @@ from ganlib.common.datasets._decode import Half, Source, Unusable, header, whole
 from ganlib.common.datasets._pairs import SideBySide
 from ganlib.common.derived import Derivation
 from ganlib.common.errors import UserError
-from ganlib.common.grey import grey
+from ganlib.common.grey import in_channels
 from ganlib.common.pictures import to_uint8
 from ganlib.common.spec import DataSpec
 from ganlib.sampling.padding import grown, up_to
@@ -147,12 +147,8 @@ def _bytes(image: Tensor) -> Tensor:
 
 def _coloured(y: Tensor, channels: int) -> Tensor:
     """uint8 (n, C, H, W) with so many channels; UserError if that is more than colour or grey."""
-    if y.shape[1] == channels:
-        return y
-    if y.shape[1] == 3 and channels == 1:
-        return grey(y)
-    if y.shape[1] == 1 and channels == 3:
-        return y.expand(-1, 3, -1, -1).contiguous()
+    if y.shape[1] == channels or {y.shape[1], channels} == {1, 3}:
+        return in_channels(y, channels).contiguous()
     raise UserError(
         f"A source has {y.shape[1]} channels, and this generator starts from {channels}."
     )

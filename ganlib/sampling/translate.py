@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError, one_line
+from ganlib.common.noise import has_noise
 from ganlib.common.spec import Size
 from ganlib.sampling.padding import grown, up_to
 from ganlib.sampling.source_images import Given, as_sources
 from ganlib.sampling.sources import translates
 from ganlib.sampling.tiles import tiled
-from ganlib.training.pairs import has_noise
 from ganlib.training.series import full_size
 from ganlib.training.updater import Updater
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ganlib.common.data import Images
-from ganlib.common.net import Generator
-from ganlib.common.noise import Dropout
+from ganlib.common.noise import has_noise
 from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.blocks import BLOCK, Batch, as_block
 from ganlib.evaluation.confusion import Confusion
@@ -38,11 +38,6 @@ OUTPUTS, SOURCES, AT_ONCE = 4, 100, 16
 """Of how many outputs for each of how many sources the diversity is, and of so many at once."""
 
 
-def has_noise(gen: Generator) -> bool:
-    """Whether it makes different images of one source."""
-    return gen.n_hidden > 0 or any(isinstance(m, Dropout) and m.p > 0 for m in gen.modules())
-
-
 def scored(updater: Updater, n: int) -> int:
     """Of how many of n samples scores are: of a translator at most one for each held-out source."""
     held_out = updater.held_out
@@ -70,16 +65,24 @@ class PairScores:
         segmenter: Segmenter | None = None,
     ) -> None:
         assert updater.held_out is not None
-        self.updater, self.lpips = updater, lpips
-        self.data = data = updater.held_out.data
-        self.truths = Truths(updater.held_out_split, len(data), pixel_digest(data.x))
-        found = measures(min(data.shape[1:]), self.factor)
+        self.updater, self.train, self.lpips, self.segmenter = updater, train, lpips, segmenter
+        self.data = updater.held_out.data
+        found = measures(min(self.data.shape[1:]), self.factor)
         self.measures = found if lpips is None else [*found, lpips]
-        self.mean = mean_image(train)
         self.beside: dict[str, dict[str, float]] = {}
         self._sums: dict[str, Sums] = {}
-        self.segmenter = segmenter
-        self._confusion = Confusion(segmenter) if segmenter is not None else None
+        self._confusion: Confusion | None = None
+
+    @cached_property
+    def truths(self) -> Truths:
+        """What outputs are compared with; all of it is read, once there is something to score."""
+        data = self.data
+        return Truths(self.updater.held_out_split, len(data), pixel_digest(data.x))
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """The mean training image."""
+        return mean_image(self.train)
 
     @property
     def names(self) -> list[str]:
@@ -105,8 +108,7 @@ class PairScores:
         series = self.updater.series(seed)
         trivial = {} if self.beside else self._trivial
         self._sums = {name: Sums(self.measures) for name in (OWN, *trivial)}
-        if self.segmenter is not None:
-            self._confusion = Confusion(self.segmenter)
+        self._confusion = None if self.segmenter is None else Confusion(self.segmenter)
         for part, batch in _numbered(batches, numbers):
             output = exact(as_block(batch).images)
             index = series.held(part).cpu()
@@ -118,7 +120,24 @@ class PairScores:
                 self._confusion.add(output, self._maps(index))
             yield batch
 
-    def with_distances(
+    def joined(
+        self,
+        scores: Mapping[str, Score],
+        evaluator: Evaluator,
+        metrics: Sequence[str],
+        origin: Origin,
+        seed: int,
+        left: Iterator[Batch],
+        progress: Progress,
+    ) -> dict[str, Score]:
+        """`scores` of these metrics, Frechet distances with those of what costs nothing beside
+        them, and behind them scores(origin, seed, left).
+        """
+        if "fid" in metrics:
+            scores = self._with_distances(scores, evaluator, origin, seed, progress)
+        return {**scores, **self.scores(origin, seed, left)}
+
+    def _with_distances(
         self,
         scores: Mapping[str, Score],
         evaluator: Evaluator,
@@ -126,7 +145,6 @@ class PairScores:
         seed: int,
         progress: Progress,
     ) -> dict[str, Score]:
-        """`scores` with the Frechet distances of what costs nothing beside those of the outputs."""
         series, found = self.updater.series(seed), dict(scores)
         n = max(score.protocol.n_generated for score in scores.values())
         for name, translate in self._trivial.items():

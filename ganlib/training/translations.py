@@ -5,7 +5,8 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.id_colours import coloured
-from ganlib.training.pairs import has_noise, several
+from ganlib.common.noise import has_noise
+from ganlib.training.pairs import several
 from ganlib.training.updater import Updater
 
 SHOWN = 24

@@ -98,9 +98,13 @@ class Updater(Iterating):
         in self.now. "lr" is the factor on every learning rate; "ema_decay", if it is there, the
         moving average's decay, in place of the settings' with its ramp.
         """
+        return {"lr": self.decayed(iteration / self.length())}
+
+    def decayed(self, part: float) -> float:
+        """What lr_decay makes of a learning rate of 1 once this part of a training is done."""
         c = self.config
-        t = max(0.0, (iteration / self.length() - c.lr_decay_start) / (1 - c.lr_decay_start))
-        return {"lr": max(0.0, 1 - t) if c.lr_decay == "linear" else 1.0}
+        t = max(0.0, (part - c.lr_decay_start) / (1 - c.lr_decay_start))
+        return max(0.0, 1 - t) if c.lr_decay == "linear" else 1.0
 
     def rate(self) -> Tensor:
         """The factor on every learning rate in this step, 0-dim."""
@@ -129,11 +133,12 @@ class Updater(Iterating):
         """
         return self.streams.get(name, like)
 
-    def adam(self, *networks: nn.Module) -> Adam:
-        """Adam over the parameters of `networks`, with the settings' rate and betas."""
+    def adam(self, *networks: nn.Module, alpha: float | None = None) -> Adam:
+        """Adam over the parameters of `networks`, with the settings' betas and rate, or `alpha`."""
         parameters = [p for network in networks for p in network.parameters()]
         c = self.config
-        return Adam(parameters, c.adam_alpha, (c.adam_beta1, c.adam_beta2), eps=1e-8, fused=True)
+        rate = c.adam_alpha if alpha is None else alpha
+        return Adam(parameters, rate, (c.adam_beta1, c.adam_beta2), eps=1e-8, fused=True)
 
     def hidden(self, n: int) -> Tensor:
         """n latents, (n, n_hidden)."""

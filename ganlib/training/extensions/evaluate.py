@@ -69,6 +69,8 @@ class Evaluate(Extension):
         origin = origin_of(updater, self.seed)
         if mixture is not None:
             return score_points(updater.sample(self.n, self.seed), mixture, origin)
+        if self.evaluator is None and self.pairs is None:
+            return {}
         rank, world = ranks.rank(), ranks.count()
         n = scored(updater, self.n)
         samples = samples_to_score(updater, n, self.seed, rank=rank, world=world, pairs=self.pairs)

@@ -32,6 +32,7 @@ class Snapshot(Extension):
         self._due, self.settings, self.data, self.keep = trigger, settings, data, keep
         self._sign, self._score = parse(best_by)
         self._best: float | None = None
+        self._newest: int | None = None  # the iteration whose snapshot was written last
 
     def __call__(self, trainer: Trainer) -> None:
         better = self._is_better(trainer)
@@ -39,7 +40,8 @@ class Snapshot(Extension):
             self._save(trainer, better)
 
     def ended(self, trainer: Trainer) -> None:
-        self.save(trainer)  # before the last evaluation, in which a run may be killed
+        if self._newest != trainer.iteration:
+            self.save(trainer)  # before the last evaluation, in which a run may be killed
 
     def finalize(self, trainer: Trainer) -> None:
         if self._is_better(trainer):
@@ -51,6 +53,7 @@ class Snapshot(Extension):
         path = trainer.out / "snapshots" / f"iter_{trainer.iteration:07d}.pt"
         path.parent.mkdir(exist_ok=True)
         write_snapshot(path, self.settings, trainer.updater.spec, trainer.state(), self.data)
+        self._newest = trainer.iteration
         for old in list_snapshots(path.parent)[: -self.keep]:
             old.unlink()
         return path

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganlib.common.noise import has_noise
 from ganlib.common.spec import DataSet, resize_pixels
 from ganlib.common.unpaired import with_unpaired
 from ganlib.evaluation import Origin
 from ganlib.evaluation.pairs import exact
 from ganlib.evaluation.protocol import BESIDE
-from ganlib.training.pairs import PairScores, has_noise, has_pairs, scored, several
+from ganlib.training.pairs import PairScores, has_pairs, scored, several
 from ganlib.training.scoring import samples_to_score
 from ganlib.training.translations import shows_translations, translations
 
