@@ -4,12 +4,18 @@ Johnson et al. 2016, as CycleGAN has them: Zhu et al. 2017, section 7.2; norms a
 alone.
 """
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Literal
 
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
 
+Upsampling = Literal["transposed", "nearest"]
+"""How sides are doubled: transposed: by a transposed convolution, the papers'; nearest: every pixel
+four times, then a convolution, which leaves no net of pixels on even surfaces (Odena et al. 2016,
+https://distill.pub/2016/deconv-checkerboard). Both have the same parameters."""
 InstanceNorm = partial(nn.InstanceNorm2d, eps=1e-5)
 """Of each image alone, in sampling too: without running statistics, gain or bias."""
 
@@ -26,16 +32,28 @@ def first(n_in: int, ch: int) -> nn.Sequential:
 
 def halving(n_in: int, n_out: int) -> nn.Sequential:
     """(N, n_in, 2 H, 2 W) -> (N, n_out, H, W)."""
-    return _resized(nn.Conv2d(n_in, n_out, 3, 2, 1))
+    return nn.Sequential(nn.Conv2d(n_in, n_out, 3, 2, 1), InstanceNorm(n_out), nn.ReLU())
 
 
-def doubling(n_in: int, n_out: int) -> nn.Sequential:
+def doubling(n_in: int, n_out: int, upsampling: Upsampling) -> nn.Sequential:
     """(N, n_in, H, W) -> (N, n_out, 2 H, 2 W)."""
-    return _resized(nn.ConvTranspose2d(n_in, n_out, 3, 2, 1, output_padding=1))
+    return nn.Sequential(*UPSAMPLINGS[upsampling](n_in, n_out), nn.ReLU())
 
 
-def _resized(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
-    return nn.Sequential(layer, InstanceNorm(layer.out_channels), nn.ReLU())
+def transposed(n_in: int, n_out: int) -> list[nn.Module]:
+    """A transposed convolution and its norm."""
+    return [nn.ConvTranspose2d(n_in, n_out, 3, 2, 1, output_padding=1), InstanceNorm(n_out)]
+
+
+def nearest(n_in: int, n_out: int) -> list[nn.Module]:
+    """Every pixel four times, a convolution and its norm."""
+    return [nn.Upsample(scale_factor=2), *conv(n_in, n_out, 3)]
+
+
+UPSAMPLINGS: Mapping[Upsampling, Callable[[int, int], list[nn.Module]]] = {
+    "transposed": transposed,
+    "nearest": nearest,
+}
 
 
 class Block(nn.Module):
@@ -56,7 +74,9 @@ def to_image(ch: int, n_out: int) -> nn.Sequential:
     return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(ch, n_out, 7), nn.Tanh())
 
 
-def translating(n_in: int, ch: int, downs: int, blocks: int) -> list[nn.Module]:
+def translating(
+    n_in: int, ch: int, downs: int, blocks: int, upsampling: Upsampling
+) -> list[nn.Module]:
     """All layers but to_image(): (N, n_in, H, W) -> (N, ch, H, W), by way of 2^downs ch channels
     at a 2^downs-th of both sides.
     """
@@ -66,7 +86,7 @@ def translating(n_in: int, ch: int, downs: int, blocks: int) -> list[nn.Module]:
         first(n_in, ch),
         *(halving(a, b) for a, b in pairs),
         *(Block(widths[-1]) for _ in range(blocks)),
-        *(doubling(b, a) for a, b in reversed(pairs)),
+        *(doubling(b, a, upsampling) for a, b in reversed(pairs)),
     ]
 
 

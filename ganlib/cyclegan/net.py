@@ -12,7 +12,13 @@ from ganlib.common.errors import UserError
 from ganlib.common.init import init_normal
 from ganlib.common.net import Architectures, Generator, NetConfig, scaled
 from ganlib.common.patchgan import PatchDiscriminator
-from ganlib.common.translator import InstanceNorm, check_sides, to_image, translating
+from ganlib.common.translator import (
+    InstanceNorm,
+    Upsampling,
+    check_sides,
+    to_image,
+    translating,
+)
 
 CH = 64
 STD = 0.02
@@ -26,6 +32,8 @@ class Settings(NetConfig, Protocol):
     @property
     def n_layers(self) -> int: ...
     @property
+    def upsampling(self) -> Upsampling: ...
+    @property
     def lam_idt(self) -> float: ...
 
 
@@ -36,9 +44,10 @@ class Translator(Generator):
 
     multiple = 4
 
-    def __init__(self, n_in: int, n_out: int, blocks: int, ch: int = CH) -> None:
+    def __init__(self, n_in: int, n_out: int, blocks: int, ch: int, upsampling: Upsampling) -> None:
         super().__init__(n_hidden=0, latent="normal")
-        self.layers = nn.Sequential(*translating(n_in, ch, 2, blocks), to_image(ch, n_out))
+        layers = translating(n_in, ch, 2, blocks, upsampling)
+        self.layers = nn.Sequential(*layers, to_image(ch, n_out))
         init_normal(self, STD)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -68,10 +77,10 @@ def resnet(config: Settings, spec: DataSpec) -> dict[str, nn.Module]:
     check(config, spec)
     assert spec.source is not None
     images, sources, ch = spec.image[0], spec.source[0], scaled(CH, config.width)
-    blocks = n_blocks(config.blocks, spec.image)
+    how = n_blocks(config.blocks, spec.image), ch, config.upsampling
     networks: dict[str, nn.Module] = {
-        "gen": Translator(sources, images, blocks, ch),
-        "back": Translator(images, sources, blocks, ch),
+        "gen": Translator(sources, images, *how),
+        "back": Translator(images, sources, *how),
     }
     for name, channels in (("dis", images), ("dis_back", sources)):
         networks[name] = PatchDiscriminator(channels, InstanceNorm, ch, config.n_layers, bias=True)

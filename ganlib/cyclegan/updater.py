@@ -12,6 +12,7 @@ from ganlib.common.losses import loss_dis_least_squares
 from ganlib.common.net import Generator
 from ganlib.common.pool import Pool
 from ganlib.common.seeds import generator
+from ganlib.common.translator import Upsampling
 
 from .net import smallest
 
@@ -30,6 +31,9 @@ class Config(config.AlgorithmConfig):
     """Which networks: the paper's residual generators and discriminators of patches."""
     blocks: config.Interval = 0
     """Residual blocks of a generator; 0: 9 for images of 256 pixels or more, 6 below."""
+    upsampling: Upsampling = "transposed"
+    """How a generator doubles sides: transposed: by transposed convolutions, the paper's; nearest:
+    every pixel four times, then a convolution, which leaves no net of pixels."""
     n_layers: config.Interval = 3
     """Layers of stride 2 of a discriminator: with 3 each logit is of a patch of 70 pixels, with 2
     of 34, with 1 of 16, with 0 of one pixel.

@@ -20,6 +20,7 @@ from ganlib.common.patchgan import PatchDiscriminator
 from ganlib.common.translator import (
     Block,
     InstanceNorm,
+    Upsampling,
     check_sides,
     doubling,
     first,
@@ -47,6 +48,8 @@ class Settings(NetConfig, Protocol):
     def blocks(self) -> int: ...
     @property
     def enhancer_blocks(self) -> int: ...
+    @property
+    def upsampling(self) -> Upsampling: ...
     @property
     def n_scales(self) -> int: ...
     @property
@@ -119,7 +122,7 @@ class GlobalGenerator(LabelGenerator):
     def __init__(self, spec: DataSpec, config: Settings, ch: int) -> None:
         super().__init__(spec, config)
         self.multiple = 2**config.downs
-        layers = translating(self.channels, ch, config.downs, config.blocks)
+        layers = translating(self.channels, ch, config.downs, config.blocks, config.upsampling)
         self.coarse = nn.Sequential(*layers)
         self.image = to_image(ch, spec.image[0])
         init_normal(self, STD)
@@ -144,14 +147,14 @@ class LocalEnhancer(LabelGenerator):
         super().__init__(spec, config)
         self.multiple = 2 ** (config.downs + 1)
         fine = max(1, ch // 2)
-        layers = translating(self.channels, ch, config.downs, config.blocks)
+        layers = translating(self.channels, ch, config.downs, config.blocks, config.upsampling)
         self.coarse = nn.Sequential(*layers)
         if config.coarse_images:
             self.image = to_image(ch, spec.image[0])
         self.into = nn.Sequential(first(self.channels, fine), halving(fine, ch))
         self.out = nn.Sequential(
             *(Block(ch) for _ in range(config.enhancer_blocks)),
-            doubling(ch, fine),
+            doubling(ch, fine, config.upsampling),
             to_image(fine, spec.image[0]),
         )
         init_normal(self, STD)
@@ -178,9 +181,10 @@ class LocalEnhancer(LabelGenerator):
 class Encoder(nn.Module):
     """Images and their maps to features in [-1, 1] that are alike in all pixels of an instance."""
 
-    def __init__(self, channels: int, ch: int, downs: int) -> None:
+    def __init__(self, channels: int, ch: int, downs: int, upsampling: Upsampling) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*translating(channels, ch, downs, 0), to_image(ch, N_FEATURES))
+        layers = translating(channels, ch, downs, 0, upsampling)
+        self.layers = nn.Sequential(*layers, to_image(ch, N_FEATURES))
         init_normal(self, STD)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -258,7 +262,7 @@ def networks(
         "dis": MultiScaleDiscriminator(spec, config, dis),
     }
     if config.features:
-        found["enc"] = Encoder(spec.image[0], enc, config.downs)
+        found["enc"] = Encoder(spec.image[0], enc, config.downs, config.upsampling)
     return found
 
 

@@ -14,6 +14,7 @@ from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_least_squares
 from ganlib.common.net import Generator
+from ganlib.common.translator import Upsampling
 from ganlib.common.vgg import FILE, VGG19
 from ganlib.training.stages import Stage, Stages
 
@@ -49,6 +50,9 @@ class Config(config.AlgorithmConfig):
     """Residual blocks of the global generator."""
     enhancer_blocks: config.Count = 3
     """Residual blocks of the local enhancer."""
+    upsampling: Upsampling = "transposed"
+    """How generators double sides: transposed: by transposed convolutions, the paper's; nearest:
+    every pixel four times, then a convolution, which leaves no net of pixels."""
     n_scales: config.Count = 2
     """Discriminators, each of which sees images of half of the sides of the one before it; 3 for
     2048x1024."""

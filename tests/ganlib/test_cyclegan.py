@@ -45,7 +45,7 @@ def test_the_papers_networks(side: int, blocks: int, of_gen: int) -> None:
 
 
 def test_the_layers_of_a_generator() -> None:
-    gen = Translator(3, 1, blocks=2, ch=8)
+    gen = Translator(3, 1, blocks=2, ch=8, upsampling="transposed")
     layers = [m for m in gen.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     found = [(m.in_channels, m.out_channels, m.kernel_size[0], m.stride[0]) for m in layers]
     blocks = 4 * [(32, 32, 3, 1)]
@@ -65,7 +65,7 @@ def test_the_layers_of_a_generator() -> None:
 def test_a_generator_by_hand() -> None:
     """In NumPy's padding and sums: its first layer, and what a block adds to."""
     torch.manual_seed(0)
-    gen = Translator(1, 1, blocks=1, ch=2).double()
+    gen = Translator(1, 1, blocks=1, ch=2, upsampling="transposed").double()
     for p in gen.parameters():
         nn.init.normal_(p, 0, 0.3)
     y = torch.rand(1, 1, 8, 12, dtype=torch.float64)
@@ -85,14 +85,14 @@ def test_a_generator_by_hand() -> None:
 
 @pytest.mark.parametrize("size", [(8, 8), (12, 20), (32, 16)])
 def test_sides_that_are_multiples_of_four_stay(size: tuple[int, int]) -> None:
-    gen = Translator(3, 1, blocks=1, ch=2)
+    gen = Translator(3, 1, blocks=1, ch=2, upsampling="transposed")
     x = gen(gen.make_hidden(2), torch.rand(2, 3, *size))
     assert x.shape == (2, 1, *size) and float(x.detach().abs().max()) <= 1
     assert gen.multiple == 4 and gen.n_hidden == 0
 
 
 def test_an_image_is_normalised_alone() -> None:
-    gen = Translator(1, 1, blocks=1, ch=4)
+    gen = Translator(1, 1, blocks=1, ch=4, upsampling="transposed")
     y = torch.rand(3, 1, 8, 8)
     with torch.no_grad():
         whole, alone = gen(gen.make_hidden(3), y), gen.eval()(gen.make_hidden(1), y[1:2])
@@ -101,7 +101,7 @@ def test_an_image_is_normalised_alone() -> None:
 
 @pytest.mark.parametrize("size", [(10, 12), (12, 14)])
 def test_other_sides_are_a_sentence(size: tuple[int, int]) -> None:
-    gen = Translator(1, 1, blocks=1, ch=2)
+    gen = Translator(1, 1, blocks=1, ch=2, upsampling="transposed")
     with pytest.raises(UserError, match=f"{size[0]}x{size[1]} .* multiples of 4"):
         gen(gen.make_hidden(1), torch.rand(1, 1, *size))
 

@@ -566,7 +566,7 @@ def test_gradients_go_through_pooling() -> None:
 
 def test_the_encoder_says_one_thing_of_an_instance() -> None:
     torch.manual_seed(0)
-    enc = Encoder(3, 2, 1)
+    enc = Encoder(3, 2, 1, "transposed")
     ids = draw(2, 16, 16, classes=2, instances=2)
     with torch.no_grad():
         whole, half = enc(torch.rand(2, 3, 16, 16), ids), enc(torch.rand(2, 3, 8, 8), ids)
