@@ -437,4 +437,4 @@ def test_a_run_on_sequences(
     answer = CliRunner().invoke(cli, ["evaluate", str(model.out)])
     assert isinstance(answer.exception, UserError)
     assert "sequences of 3 frames" in str(answer.exception)
-    assert "No step has moved" not in capsys.readouterr().out
+    assert "No step has moved" not in capsys.readouterr().err
