@@ -8,8 +8,6 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ganlib.common.errors import UserError
-
 InstanceNorm = partial(nn.InstanceNorm2d, eps=1e-5)
 """Of each image alone, in sampling too: without running statistics, gain or bias."""
 
@@ -68,13 +66,3 @@ def translating(n_in: int, ch: int, downs: int, blocks: int) -> list[nn.Module]:
         *(Block(widths[-1]) for _ in range(blocks)),
         *(doubling(b, a) for a, b in reversed(pairs)),
     ]
-
-
-def check_sides(y: Tensor, multiple: int) -> None:
-    """UserError for sources (N, C, H, W) whose sides are no multiples of it."""
-    height, width = y.shape[2:]
-    if height % multiple or width % multiple:
-        raise UserError(
-            f"Images of {height}x{width} cannot be translated: give sides that are multiples "
-            f"of {multiple}."
-        )

@@ -7,8 +7,7 @@ import torch
 from parameters import count
 from torch import nn
 
-from ganlib.common.errors import UserError
-from ganlib.common.translator import Block, check_sides, doubling, halving, to_image, translating
+from ganlib.common.translator import Block, doubling, halving, to_image, translating
 
 
 @pytest.mark.parametrize(("downs", "blocks"), [(1, 0), (2, 3), (4, 1)])
@@ -31,9 +30,3 @@ def test_halving_and_doubling_are_of_each_other() -> None:
     assert halving(3, 5)(x).shape == (2, 5, 4, 6)
     assert doubling(3, 5)(x).shape == (2, 5, 16, 24)
     assert Block(3)(x).shape == x.shape and float(to_image(3, 1)(x).detach().abs().max()) <= 1
-
-
-def test_other_sides_are_a_sentence() -> None:
-    check_sides(torch.zeros(1, 1, 8, 16), 8)
-    with pytest.raises(UserError, match="Images of 8x12 cannot .* multiples of 8"):
-        check_sides(torch.zeros(1, 1, 8, 12), 8)

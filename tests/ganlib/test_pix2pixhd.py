@@ -240,7 +240,7 @@ def test_the_sides_of_sources(architecture: str, multiple: int) -> None:
     assert gen.multiple == multiple
     with torch.no_grad():
         assert gen(gen.make_hidden(1), draw(1, 16, 40)).shape == (1, 3, 16, 40)
-        with pytest.raises(UserError, match=f"18x16 .* multiples of {multiple}"):
+        with pytest.raises(UserError, match=f"16x18 .* multiples of {multiple}"):
             gen(gen.make_hidden(1), draw(1, 18, 16))
 
 
