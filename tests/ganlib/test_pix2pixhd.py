@@ -500,19 +500,24 @@ RUN: dict[str, Any] = {
 def test_a_run_through_all_stages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its log, what it says, a snapshot of the first stage as a model, an export of the last."""
+    """Its log, what it says, a snapshot of the first stage as a model, an export of the last; by
+    way of files it is the unbroken run to the last bit.
+    """
     monkeypatch.chdir(tmp_path)
     ganlib.train(**RUN, out="run", features=True, max_images=8)
     early = ganlib.load("run", dataset="wardrobe")
     assert early.sample(2).shape == (2, 3, 16, 16)
     squares = early.sample(1)[0].unfold(1, 2, 2).unfold(2, 2, 2).flatten(3)
     assert torch.equal(squares.amin(3), squares.amax(3))  # of half of the size
-    for images in (24, 40):  # the latter from the last stage on, where gen.image stands still
+    # from inside of every stage, of which gen.image moves in the first alone
+    for images in (16, 24, 40):
         model = ganlib.train(**RUN, out="run", features=True, max_images=images, resume="run")
     stages = [line["stage"] for line in read_lines(tmp_path / "run" / "log.jsonl")]
     assert stages == 3 * ["8x8, coarse"] + 2 * ["16x16, enhancer alone"] + 5 * ["16x16, both"]
     said = capsys.readouterr().err
-    assert said.count("VGG19's distance is left out") == 3 and "No step has moved" not in said
+    assert said.count("VGG19's distance is left out") == 4 and "No step has moved" not in said
+    whole = ganlib.train(**RUN, out="whole", features=True, max_images=40)
+    assert_same(whole.updater.state(), model.updater.state())
     images = model.sample(2)
     write_weights(model, tmp_path / WEIGHTS)
     write_card(model, tmp_path / CARD, tmp_path / WEIGHTS)
@@ -649,6 +654,7 @@ def test_clusters_are_those_of_the_encoder() -> None:
             rows.append(largest(updater.enc(x, ids), ids, LARGEST))
     expected = clusters(torch.cat(rows), 3, 10, ROUNDS)
     assert torch.equal(updater.gen.clusters, expected) and bool(expected.any())
+    assert torch.equal(updater.average.clusters, expected)  # of a moving average, too, and at once
     a, b = (next(updater.sample(2, seed, y=y)) for seed in (0, 1))
     assert not torch.equal(a, b)
     assert torch.equal(a, next(updater.sample(2, 0, y=y)))
