@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from onnxruntime import InferenceSession
 from parameters import count
 from peak import Peak
 from scipy.cluster.vq import kmeans2
@@ -32,6 +33,7 @@ from ganlib.pix2pixhd.updater import LARGEST, ROUNDS, Config
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling.export import CARD, WEIGHTS, load_export, write_card, write_weights
+from ganlib.sampling.onnx import write_onnx
 from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import Graphs
 
@@ -121,13 +123,15 @@ def test_256_pixels_are_judged_by_35_times_35_logits() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_one_pass_at_2048_by_1024_pixels() -> None:
-    """With real numbers, of a twentieth of the width."""
-    gen = build(spec_of(1024, 2048), architecture="enhancer", width=0.05)["gen"]
+    """With real numbers, of the paper's width: some minutes of one thread."""
+    gen = build(spec_of(1024, 2048), architecture="enhancer", coarse_images=0)["gen"]
     y = draw(1, 1024, 2048, classes=35)
     with torch.no_grad():
         x = gen(gen.make_hidden(1), y)
     assert x.shape == (1, 3, 1024, 2048) and bool(x.isfinite().all())
+    assert float(x.std()) > 0.1
 
 
 @pytest.mark.parametrize(
@@ -522,6 +526,25 @@ def test_a_run_through_all_stages(
     write_weights(model, tmp_path / WEIGHTS)
     write_card(model, tmp_path / CARD, tmp_path / WEIGHTS)
     assert torch.equal(load_export(tmp_path, dataset="wardrobe").sample(2), images)
+
+
+@pytest.mark.slow
+def test_onnx_picks_clusters_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = {**RUN, "coarse_images": 0, "cluster_every": 1, "max_iter": 1}
+    model = ganlib.train(**run, out="run", features=True)
+    assert bool(model.updater.gen.clusters.any())
+    inputs = write_onnx(model, tmp_path / "g.onnx")
+    assert inputs == {"z": ["n", 11], "y": ["n", 2, "height", "width"]}
+    session = InferenceSession(tmp_path / "g.onnx", providers=["CPUExecutionProvider"])
+    z, y = model.latents([0, 1, 2])
+    assert y is not None
+    for codes in (z, -z):
+        (images,) = session.run(["images"], {"z": codes.numpy(), "y": y.numpy()})
+        torch.testing.assert_close(
+            torch.from_numpy(images), model.decode(codes, y), atol=1e-4, rtol=0
+        )
+    assert not torch.allclose(model.decode(z, y), model.decode(-z, y), atol=1e-3)
 
 
 def test_an_enhancer_of_a_trained_global_generator(
