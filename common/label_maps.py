@@ -71,3 +71,14 @@ def check_sizes(spec: DataSpec, algorithm: str) -> None:
             f"{algorithm} makes images as large as their sources, and these are {width}x{height} "
             f"and {wide}x{high} pixels: give another --source."
         )
+
+
+def check_sides(y: Tensor, multiple: int) -> None:
+    """UserError for sources (N, C, H, W) whose sides are no multiples of it."""
+    height, width = y.shape[2:]
+    if height % multiple or width % multiple:
+        near = [-(-side // multiple) * multiple for side in (width, height)]
+        raise UserError(
+            f"A source of {width}x{height} pixels cannot be translated: sides that are multiples "
+            f"of {multiple} can, such as {near[0]}x{near[1]}."
+        )

@@ -10,8 +10,6 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from ganlib.common.errors import UserError
-
 Upsampling = Literal["transposed", "nearest"]
 """How sides are doubled: transposed: by a transposed convolution, the papers'; nearest: every pixel
 four times, then a convolution, which leaves no net of pixels on even surfaces (Odena et al. 2016,
@@ -88,13 +86,3 @@ def translating(
         *(Block(widths[-1]) for _ in range(blocks)),
         *(doubling(b, a, upsampling) for a, b in reversed(pairs)),
     ]
-
-
-def check_sides(y: Tensor, multiple: int) -> None:
-    """UserError for sources (N, C, H, W) whose sides are no multiples of it."""
-    height, width = y.shape[2:]
-    if height % multiple or width % multiple:
-        raise UserError(
-            f"Images of {height}x{width} cannot be translated: give sides that are multiples "
-            f"of {multiple}."
-        )

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from starting import source_shape
 
 from ganlib.common.data import DataSpec
+from ganlib.common.sources import open_dataset
 from ganlib.registry import algorithms
 from ganlib.runs.grid import plan
 from ganlib.runs.settings import read_yaml, resolve
@@ -28,6 +30,24 @@ def test_example(path: Path) -> None:
             settings.algorithm, DataSpec(image, image, n_classes=10, source=source)
         )
     assert "gen" in networks
+
+
+@pytest.mark.parametrize("size", ["1024x512", "2048x1024"])
+def test_cityscapes_is_read_at_the_size_of_the_name(size: str, tmp_path: Path) -> None:
+    """A photograph and its maps, in small, as the run opens them."""
+    run = resolve(read_yaml(FOLDER / f"pix2pixhd_cityscapes_{size}.yaml")).run
+    for kind, end in (
+        ("leftImg8bit", "leftImg8bit"),
+        ("gtFine", "gtFine_labelIds"),
+        ("gtFine", "gtFine_instanceIds"),
+    ):
+        place = tmp_path / kind / "train" / "ulm"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (32, 16), 7).save(place / f"ulm_0_{end}.png")
+    data = open_dataset(run.dataset, tmp_path, "train", run.size, run.crop, run.source)
+    width, height = map(int, size.split("x"))
+    assert data.shape == (3, height, width)
+    assert data.source is not None and data.source.shape == (1, 2, height, width)
 
 
 @pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._blocks import Account, Decoded, Item, gathered
-from ganlib.common.datasets._decode import MAPS, Pixels, Unusable, opened
+from ganlib.common.datasets._decode import HIGHEST, MAPS, Pixels, Unusable, opened
 from ganlib.common.datasets._files import files
 from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split, collect
 from ganlib.common.errors import UserError
@@ -55,9 +55,13 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
     height = size or HEIGHT
     width = ASPECT * height
     account = Account("cityscapes" if split == "train" else "cityscapes (test)", place)
-    items = list(_items(place, root / "gtFine" / SPLITS[split], account))
+    maps = root / "gtFine" / SPLITS[split]
+    items = list(_items(place, maps, account))
     if not items:
-        account.refuse()
+        raise UserError(
+            f"There is no photograph with maps in {place}{account.skipped()}: to each "
+            f"CITY/NAME{PHOTO} belong CITY/NAME{LABELS} and CITY/NAME{INSTANCES} in {maps}."
+        )
     shape = (3, height, width)
     return Stream(
         "cityscapes",
@@ -102,8 +106,8 @@ def _decode(item: Item, size: tuple[int, int]) -> Decoded:
         x = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
     labels, instances = (_map(f"{item.start}{end}", whole, size) for end in (LABELS, INSTANCES))
     labels[labels == PLATE] = len(CLASSES) - 1
-    if labels.max() >= len(CLASSES):
-        raise Unusable(f"with classes other than 0 to {len(CLASSES) - 1}")
+    _check(labels, len(CLASSES) - 1, "classes")
+    _check(instances, HIGHEST, "instances")
     pixels: Pixels = np.ascontiguousarray(x.transpose(2, 0, 1))
     return Decoded(pixels, np.stack([labels, instances]))
 
@@ -120,3 +124,8 @@ def _map(path: str, whole: tuple[int, int], size: tuple[int, int]) -> NDArray[np
             return np.array(numbers.resize(size, Image.Resampling.NEAREST))
     except Unusable as error:
         raise Unusable(f"with maps {error}") from error
+
+
+def _check(numbers: NDArray[np.int32], highest: int, what: str) -> None:
+    if numbers.min() < 0 or numbers.max() > highest:
+        raise Unusable(f"with {what} other than 0 to {highest}")

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from ganlib.common.data import POINTS, DataSpec, Shape
 from ganlib.common.errors import UserError
 from ganlib.common.init import init_normal
+from ganlib.common.label_maps import check_sides
 from ganlib.common.net import Architectures, Generator, NetConfig, scaled
 from ganlib.common.patchgan import PatchDiscriminator
 from ganlib.common.translator import (
     InstanceNorm,
     Upsampling,
-    check_sides,
     to_image,
     translating,
 )

@@ -211,17 +211,23 @@ def sequences_of(config: PgnConfig, spec: DataSpec) -> Sequences:
     alike = tuple(spec.source[1:]) == frame[1:] and past > 0 and past % frame[0] == 0
     counted = config.actions or past == spec.source_frames * frame[0]
     if spec.source_kind != "image" or not alike or not counted:
+        many = _many(spec.source_frames, "frame")
+        told = f", the last {config.actions * spec.frames} for actions" if config.actions else ""
         raise UserError(
             f"pgn predicts the frames that follow others, and these are of {_words(frame)}, and "
-            f"their sources {spec.source_frames} frames in {_words(spec.source)}: give sequences, "
-            "such as --dataset moving."
+            f"their sources {many} in {_words(spec.source)}{told}: give sequences, such as "
+            "--dataset moving, or pushed with --actions 2."
         )
     return Sequences(frame, spec.frames, config.actions)
 
 
 def _words(frame: Shape) -> str:
     channels, height, width = frame
-    return f"{width}x{height} pixels and {channels} channel{'s' if channels > 1 else ''}"
+    return f"{width}x{height} pixels and {_many(channels, 'channel')}"
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 build = Architectures(

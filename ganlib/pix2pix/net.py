@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec, Size
 from ganlib.common.errors import UserError
 from ganlib.common.init import init_gains, init_normal
-from ganlib.common.label_maps import Shown, check_sizes
+from ganlib.common.label_maps import Shown, check_sides, check_sizes
 from ganlib.common.layers import LEAK
 from ganlib.common.net import Architectures, Generator, NetConfig, scaled
 from ganlib.common.noise import Dropout
@@ -87,7 +87,7 @@ class UNet(Generator):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, 0) and sources, images or maps, of any sides that are multiples of `multiple`."""
         assert y is not None
-        self._check(y)
+        check_sides(y, self.multiple)
         h = self.shown(y, next(self.parameters()))
         kept: list[Tensor] = []
         for down in self.downs:
@@ -99,15 +99,6 @@ class UNet(Generator):
             if self.skips and kept:
                 h = torch.cat([kept.pop(), h], 1)
         return h
-
-    def _check(self, y: Tensor) -> None:
-        height, width = y.shape[2:]
-        if height % self.multiple or width % self.multiple:
-            near = [-(-side // self.multiple) * self.multiple for side in (width, height)]
-            raise UserError(
-                f"A source of {width}x{height} pixels cannot be halved {len(self.downs)} times: "
-                f"sides that are multiples of {self.multiple} can, such as {near[0]}x{near[1]}."
-            )
 
 
 # --- Discriminator

@@ -214,7 +214,7 @@ class Updater(updater.Updater):
         x_fake = self._made(self.gen, self.hidden(len(x_real)), y, f)
 
         loss_dis, real = self.loss_dis(x_real, x_fake.detach(), y)
-        loss_gan, loss_feat = self.loss_gen(x_fake, y, [[h.detach() for h in d] for d in real])
+        loss_gan, loss_feat = self.loss_gen(x_fake, y, real)
         loss_gen, seen = loss_gan + self.config.lam_feat * loss_feat, {"loss_feat": loss_feat}
         if "vgg" in self.frozen.networks:
             seen["loss_vgg"] = loss_vgg = self.loss_vgg(x_real, x_fake)

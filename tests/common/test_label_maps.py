@@ -6,7 +6,13 @@ import torch
 
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.label_maps import Shown, ShownWithEdges, class_planes, instance_edges
+from ganlib.common.label_maps import (
+    Shown,
+    ShownWithEdges,
+    check_sides,
+    class_planes,
+    instance_edges,
+)
 
 IMAGE = (3, 8, 8)
 
@@ -67,3 +73,10 @@ def test_maps_are_shown_with_edges_and_pictures_without() -> None:
     assert planes.dtype == torch.bfloat16 and planes.shape == (2, maps.channels, 8, 8)
     assert torch.equal(planes[:, :3], class_planes(ids, 3, planes)) and maps.channels == 4
     assert torch.equal(planes[:, 3:], instance_edges(ids, planes))
+
+
+def test_sides_that_do_not_divide_are_a_sentence() -> None:
+    check_sides(torch.zeros(1, 1, 8, 16), 8)
+    words = "A source of 12x9 pixels cannot be translated: sides that are multiples of 8 can"
+    with pytest.raises(UserError, match=f"^{words}, such as 16x16.$"):
+        check_sides(torch.zeros(1, 1, 9, 12), 8)

@@ -8,12 +8,10 @@ import torch
 from parameters import count
 from torch import nn
 
-from ganlib.common.errors import UserError
 from ganlib.common.translator import (
     UPSAMPLINGS,
     Block,
     Upsampling,
-    check_sides,
     doubling,
     halving,
     to_image,
@@ -64,9 +62,3 @@ def test_nearest_is_a_convolution_of_pixels_repeated() -> None:
     expected = np.einsum("nchwij,ocij->nohw", windows, weight) + bias[:, None, None]
     found = nn.Sequential(*layers[:-1])(x).detach().numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_other_sides_are_a_sentence() -> None:
-    check_sides(torch.zeros(1, 1, 8, 16), 8)
-    with pytest.raises(UserError, match="Images of 8x12 cannot .* multiples of 8"):
-        check_sides(torch.zeros(1, 1, 8, 12), 8)

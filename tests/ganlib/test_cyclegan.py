@@ -102,7 +102,7 @@ def test_an_image_is_normalised_alone() -> None:
 @pytest.mark.parametrize("size", [(10, 12), (12, 14)])
 def test_other_sides_are_a_sentence(size: tuple[int, int]) -> None:
     gen = Translator(1, 1, blocks=1, ch=2, upsampling="transposed")
-    with pytest.raises(UserError, match=f"{size[0]}x{size[1]} .* multiples of 4"):
+    with pytest.raises(UserError, match=f"{size[1]}x{size[0]} .* multiples of 4"):
         gen(gen.make_hidden(1), torch.rand(1, 1, *size))
 
 

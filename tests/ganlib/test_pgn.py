@@ -167,7 +167,7 @@ def test_frames_that_differ_are_a_sentence() -> None:
         build(spec)
     with pytest.raises(UserError, match="sources 3 frames in 16x16 pixels"):
         build(spec_of(1, 32, source=(PAST, 16, 16)))
-    with pytest.raises(UserError, match="predicts the frames that follow others"):
+    with pytest.raises(UserError, match="their sources 1 frame in 32x32 pixels and 2 channels: gi"):
         build(spec_of(1, 32, source=(2, 32, 32), source_frames=1, source_kind="ids"))
 
 
@@ -215,7 +215,7 @@ def test_actions_are_no_frames() -> None:
     last, came = data.source[every][:, PAST - 1] / 255, data.x[every][:, 0] / 255
     copied = float((last - came).double().square().mean())
     assert found["copy_mse_1"] == pytest.approx(copied, rel=1e-4)
-    with pytest.raises(UserError, match="predicts the frames that follow others"):
+    with pytest.raises(UserError, match="and 7 channels, the last 8 for actions: give sequences"):
         small(data, actions=4)
 
 
@@ -437,4 +437,4 @@ def test_a_run_on_sequences(
     answer = CliRunner().invoke(cli, ["evaluate", str(model.out)])
     assert isinstance(answer.exception, UserError)
     assert "sequences of 3 frames" in str(answer.exception)
-    assert "No step has moved" not in capsys.readouterr().out
+    assert "No step has moved" not in capsys.readouterr().err

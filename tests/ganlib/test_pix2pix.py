@@ -120,7 +120,7 @@ def test_a_u_net_of_other_halvings_and_sizes() -> None:
         y = torch.rand(1, 3, height, width)
         with torch.no_grad():
             assert gen(gen.make_hidden(1), y).shape == y.shape
-    words = "A source of 100x96 pixels cannot be halved 5 times: sides that are multiples of 32 can"
+    words = "A source of 100x96 pixels cannot be translated: sides that are multiples of 32 can"
     with pytest.raises(UserError, match=f"^{words}, such as 128x96.$"):
         gen(gen.make_hidden(1), torch.rand(1, 3, 96, 100))
 

@@ -34,9 +34,10 @@ class Unmoved(Extension):
     def _found(self, trainer: Trainer) -> Iterator[str]:
         updater = trainer.updater
         # a part of a network may wait for a phase or a stage that is to come, a whole one if that
-        # was said
+        # was said; of a run that goes on a part may have moved in an earlier stage
         now, last = trainer.iteration - 1, trainer.max_iter - 1
         waits = updater.phase(last) != updater.phase(now) or updater.stage(last) != updater.current
+        moved = updater.stage(0) != updater.stage(trainer.first_iteration)
         for network, module in updater.named_children():
             named = {f"{network}.{name}": p for name, p in module.named_parameters()}
             meant = [n for n, p in named.items() if p.requires_grad and n not in self.explained]
@@ -45,7 +46,7 @@ class Unmoved(Extension):
                 continue
             if len(still) == len(meant):
                 yield network
-            elif not waits:
+            elif not waits and not moved:
                 yield _some(still)
 
 

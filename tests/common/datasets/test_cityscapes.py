@@ -124,26 +124,42 @@ def test_what_is_of_no_use_is_counted_in_one_line(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos, maps = root / "leftImg8bit" / "train", root / "gtFine" / "train"
-    for name, seed in (("2", 4), ("3", 5), ("4", 6), ("5", 7), ("6", 8)):
+    for name, seed in (("2", 4), ("3", 5), ("4", 6), ("5", 7), ("6", 8), ("7", 9)):
         write(root, "train", "bremen", name, seed)
     (maps / "bremen" / "bremen_2_gtFine_labelIds.png").unlink()
     Image.new("L", (9, 8)).save(maps / "bremen" / "bremen_3_gtFine_instanceIds.png")
     Image.new("RGB", (16, 8)).save(maps / "bremen" / "bremen_4_gtFine_labelIds.png")
     Image.new("L", (16, 8), 77).save(maps / "bremen" / "bremen_5_gtFine_labelIds.png")
     Image.new("RGB", (15, 8)).save(photos / "bremen" / "bremen_6_leftImg8bit.png")
+    too_high = Image.fromarray(scene(0)[2].astype(np.int32) * 3)  # PNG has no such numbers
+    too_high.save(maps / "bremen" / "bremen_7_gtFine_instanceIds.png", format="TIFF")
     (photos / "ulm" / "notes.txt").write_text("")
     assert len(open_dataset("cityscapes", root, size=HEIGHT)) == 3
     line = capsys.readouterr().err
-    assert line.startswith("cityscapes: 3 images of 35 classes, 16x8 RGB; skipped 6: ")
+    assert line.startswith("cityscapes: 3 images of 35 classes, 16x8 RGB; skipped 7: ")
     for reason in (
         "1 not photographs (ulm/notes.txt)",
         "1 not twice as wide as high (bremen/bremen_6_leftImg8bit.png)",
         "1 with classes other than 0 to 34 (bremen/bremen_5_leftImg8bit.png)",
+        "1 with instances other than 0 to 65535 (bremen/bremen_7_leftImg8bit.png)",
         "1 with maps of another size (bremen/bremen_3_leftImg8bit.png)",
         "1 with maps without numbers (bremen/bremen_4_leftImg8bit.png)",
         "1 without maps (bremen/bremen_2_leftImg8bit.png)",
     ):
         assert reason in line
+
+
+def test_photographs_without_any_maps_are_a_sentence(root: Path) -> None:
+    (root / "gtFine").rename(root / "elsewhere")
+    with pytest.raises(UserError) as error:
+        open_dataset("cityscapes", root, size=HEIGHT)
+    assert str(error.value) == (
+        f"There is no photograph with maps in {root / 'leftImg8bit' / 'train'}; skipped 3: 3 "
+        "without maps (aachen/aachen_0_leftImg8bit.png, aachen/aachen_1_leftImg8bit.png, "
+        "ulm/ulm_0_leftImg8bit.png): to each CITY/NAME_leftImg8bit.png belong "
+        "CITY/NAME_gtFine_labelIds.png and CITY/NAME_gtFine_instanceIds.png in "
+        f"{root / 'gtFine' / 'train'}."
+    )
 
 
 def test_it_becomes_a_file_and_is_loaded(root: Path, tmp_path: Path) -> None:

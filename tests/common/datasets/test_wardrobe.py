@@ -10,6 +10,7 @@ import torch
 from ganlib.common import ahead
 from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.datasets._canvas import AREA, Wardrobe, masks
+from ganlib.common.datasets.wardrobe import _wardrobe
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.sources import open_dataset
@@ -144,6 +145,11 @@ def test_the_real_ones(real: dict[str, DataSet]) -> None:
     assert open_dataset("wardrobe", None, "test", 40).x[torch.tensor([9_999])].shape[2:] == (40, 40)
     with pytest.raises(UserError, match="no split 'valid'"):
         open_dataset("wardrobe", None, "valid")
+
+
+def test_splits_have_no_item_in_common() -> None:
+    items = [{one.tobytes() for one in _wardrobe(s, 1)[0].items} for s in ("train", "test")]
+    assert len(items[0]) == 60_000 and len(items[1]) == 10_000 and not items[0] & items[1]
 
 
 @pytest.mark.skipif(ahead.WORKERS == 0, reason="no safe forks here")

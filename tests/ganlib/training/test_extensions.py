@@ -266,6 +266,25 @@ def test_what_no_step_moves_is_said_once(
     assert said.getvalue() == f"No step has moved {names} so far.\n"
 
 
+@pytest.mark.parametrize(("border", "still"), [(2, "judge"), (4, "gen.spare, judge")])
+def test_what_moved_in_a_stage_before_a_run_goes_on_is_not_said(
+    border: int, still: str, make_trainer: Make
+) -> None:
+    """A stage that began where the run goes on, or before, may have left parts behind."""
+    said = io.StringIO()
+    trainer = make_trainer(max_iter=3)
+    trainer.run()
+    updater = trainer.updater
+    updater.stage = lambda iteration: Stage(4, None, int(iteration >= border))
+    updater.gen.register_parameter("spare", torch.nn.Parameter(torch.ones(1)))
+    updater.judge = torch.nn.Linear(2, 2)
+    updater.optimizer.update(updater.optimizers())
+    trainer.extend(Unmoved(Console(file=said, width=200)))
+    trainer.max_iter = 8
+    trainer.run()
+    assert said.getvalue() == f"No step has moved {still} so far.\n"
+
+
 def test_nothing_is_said_of_networks_that_move(make_trainer: Make) -> None:
     said = io.StringIO()
     make_trainer(Unmoved(Console(file=said)), max_iter=2, ema_decay=0.9).run()
