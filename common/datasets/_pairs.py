@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet, Shape
 from ganlib.common.datasets._blocks import Item, attempt, decoded, in_threads
+from ganlib.common.datasets._class_table import TABLE, check_numbers, class_table
 from ganlib.common.datasets._decode import (
     SUFFIXES,
     Half,
@@ -78,7 +79,9 @@ def stream_pairs(
 
     def start(source: Source) -> NDArray[Any]:
         if found.kind == "ids":
-            return ids(source, whole, sizing)
+            numbers = ids(source, whole, sizing)
+            check_numbers(numbers[0], len(found.classes) - 1, "classes")
+            return numbers
         return pixels(source, found.channels, whole, sizing)
 
     kept = all((h.width, h.height) == (side, side) for h in found.headers)
@@ -163,7 +166,8 @@ def _beside(found: Found, others: Found, sources: Beside) -> _Pairs:
     theirs = _by_name(others)
     for reason, names in others.account.useless.items():
         for name in names:
-            found.account.skip(f"{others.folder.name}/{name}", reason)
+            if name != TABLE:
+                found.account.skip(f"{others.folder.name}/{name}", reason)
     pairs = []
     for key, (item, header) in _by_name(found).items():
         if key in theirs:
@@ -189,7 +193,7 @@ def _beside(found: Found, others: Found, sources: Beside) -> _Pairs:
         )
     maps = sources.kind == "ids"
     channels = 2 if maps else 1 if all(of.grey for of in starts) else 3
-    classes = _numbers(sources.folder) if maps else found.classes
+    classes = _classes(sources.folder) if maps else found.classes
     words = f"{'maps of classes' if maps else 'images'} of the same names"
     return _Pairs(found, items, headers, channels, times, sources.kind, classes, words)
 
@@ -218,8 +222,13 @@ def _usual(times: Iterable[Fraction | None]) -> Fraction | None:
     return min(counts, key=lambda one: (-counts[one], one), default=None)
 
 
-def _numbers(folder: Path) -> tuple[str, ...]:
-    """The classes of all maps in a folder, of any split, called by number from 0 on."""
+def _classes(folder: Path) -> tuple[str, ...]:
+    """The classes of all maps in a folder, of any split: as its table names them, else called by
+    number from 0 to the highest that is in one.
+    """
+    table = class_table(folder)
+    if table is not None:
+        return table
     paths, top = [path for path in files(folder) if path.suffix.lower() in SUFFIXES], 0
 
     def look_into(path: Path) -> int | Unusable:

@@ -5,6 +5,9 @@ latter, numbers from 1000 on are instances; what is no instance of its own keeps
 class, so that borders between such regions are borders of instances, too, as in pix2pixHD. The test
 split is Cityscapes' val, whose own test maps are withheld. size is the height; 512 and 1024 are the
 sizes of pix2pixHD (Wang et al. 2018, https://arxiv.org/abs/1711.11585).
+
+Other photographs in such folders may have classes of their own: classes.txt beside leftImg8bit and
+gtFine names them.
 """
 
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from PIL import Image
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._blocks import Account, Decoded, Item, gathered
+from ganlib.common.datasets._class_table import check_numbers, class_table
 from ganlib.common.datasets._decode import HIGHEST, MAPS, Pixels, Unusable, opened
 from ganlib.common.datasets._files import files
 from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split, collect
@@ -62,13 +66,19 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
             f"There is no photograph with maps in {place}{account.skipped()}: to each "
             f"CITY/NAME{PHOTO} belong CITY/NAME{LABELS} and CITY/NAME{INSTANCES} in {maps}."
         )
-    shape = (3, height, width)
+    shape, classes = (3, height, width), class_table(root) or CLASSES
+
+    def decode(item: Item) -> Decoded:
+        return _decode(item, (width, height), classes)
+
     return Stream(
         "cityscapes",
         shape,
         len(items),
-        gathered(lambda item: _decode(item, (width, height)), items, shape, CLASSES, account),
-        CLASSES,
+        gathered(
+            lambda item: _decode(item, (width, height), classes), items, shape, classes, account
+        ),
+        classes,
         (2, height, width),
         {"source": URL, "folder": str(place.resolve()), "size": f"resized to {width}x{height}"},
         "ids",
@@ -97,7 +107,7 @@ def _items(photos: Path, maps: Path, account: Account) -> Iterator[Item]:
             yield Item(name, path, start=start)
 
 
-def _decode(item: Item, size: tuple[int, int]) -> Decoded:
+def _decode(item: Item, size: tuple[int, int], classes: tuple[str, ...]) -> Decoded:
     assert isinstance(item.source, Path) and isinstance(item.start, Path)
     with opened(item.source) as image:
         if image.width != ASPECT * image.height:
@@ -105,9 +115,10 @@ def _decode(item: Item, size: tuple[int, int]) -> Decoded:
         whole = image.size
         x = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
     labels, instances = (_map(f"{item.start}{end}", whole, size) for end in (LABELS, INSTANCES))
-    labels[labels == PLATE] = len(CLASSES) - 1
-    _check(labels, len(CLASSES) - 1, "classes")
-    _check(instances, HIGHEST, "instances")
+    if classes == CLASSES:
+        labels[labels == PLATE] = len(CLASSES) - 1
+    check_numbers(labels, len(classes) - 1, "classes")
+    check_numbers(instances, HIGHEST, "instances")
     pixels: Pixels = np.ascontiguousarray(x.transpose(2, 0, 1))
     return Decoded(pixels, np.stack([labels, instances]))
 
@@ -124,8 +135,3 @@ def _map(path: str, whole: tuple[int, int], size: tuple[int, int]) -> NDArray[np
             return np.array(numbers.resize(size, Image.Resampling.NEAREST))
     except Unusable as error:
         raise Unusable(f"with maps {error}") from error
-
-
-def _check(numbers: NDArray[np.int32], highest: int, what: str) -> None:
-    if numbers.min() < 0 or numbers.max() > highest:
-        raise Unusable(f"with {what} other than 0 to {highest}")

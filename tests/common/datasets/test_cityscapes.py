@@ -120,6 +120,18 @@ def test_a_license_plate_is_the_last_class(root: Path) -> None:
     assert data.classes[sources(data)[2, 0, 0, 0]] == "license plate"
 
 
+def test_folders_of_the_same_kind_name_their_own_classes(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"class {k}" for k in range(CAR + 1)]
+    (root / "classes.txt").write_text("\n".join(names) + "\n")
+    data = open_dataset("cityscapes", root, size=HEIGHT)
+    assert data.classes == tuple(names) and set(sources(data)[:, 0].unique().tolist()) == {7, CAR}
+    (root / "classes.txt").write_text("\n".join(names[:-1]))
+    with pytest.raises(UserError, match="3 with classes other than 0 to 25"):
+        open_dataset("cityscapes", root, size=HEIGHT)
+
+
 def test_what_is_of_no_use_is_counted_in_one_line(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

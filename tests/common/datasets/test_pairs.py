@@ -171,6 +171,23 @@ def test_label_maps_keep_their_numbers(mode: str, two: tuple[Path, Path]) -> Non
         assert torch.equal(doubled[:, :, k::2, k::2], found)
 
 
+def test_a_table_names_the_classes_of_label_maps(
+    two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, maps = two
+    for path in maps.iterdir():
+        path.unlink()
+    for i, number in enumerate((0, 1, 2, 200)):
+        Image.fromarray(np.full((16, 16), number, np.uint8)).save(maps / f"{i}.png")
+    (maps / "classes.txt").write_text("sky\nroad\ncar\ntree\n")
+    data = open_dataset(str(photos), source=f"label-maps:{maps}")
+    assert data.classes == ("sky", "road", "car", "tree")
+    assert sources(data)[:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert capsys.readouterr().err.endswith(
+        "skipped 1: 1 with sources with classes other than 0 to 3 (3.png)\n"
+    )
+
+
 def test_label_maps_in_colour_are_left_out(
     two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
