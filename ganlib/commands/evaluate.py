@@ -18,6 +18,8 @@ from ganlib.common.paths import reading
 from ganlib.common.printable import printable
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
     from ganlib.commands._targets import Target, Weights
     from ganlib.evaluation import Evaluation, Evaluator
     from ganlib.evaluation.features import Options, Precision
@@ -51,6 +53,7 @@ class Asked:
     duplicates_picture: Path | None
     lpips_weights: Path | None
     segmentation: bool
+    segmentation_picture: Path | None
     source: str | None
     data_root: Path | None
     gpu: int | None
@@ -59,6 +62,11 @@ class Asked:
     weights: "Weights | None"
     no_save: bool
     back: bool
+
+    @property
+    def segments(self) -> bool:
+        """Whether a segmenter is asked for."""
+        return self.segmentation or self.segmentation_picture is not None
 
 
 @click.command()
@@ -168,6 +176,13 @@ class Asked:
     help="Of images that are made of maps: let a small network, which is trained on real ones, "
     "once, in minutes of a CPU, find the classes, and compare them with the maps.",
 )
+@click.option(
+    "--segmentation-picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A .png of maps, what is made of them and real images, each beside the classes that the "
+    "network finds in it.",
+)
 @_common_options.source
 @_common_options.back
 @_common_options.data_root
@@ -217,6 +232,7 @@ def _check(asked: Asked) -> None:
     for option, path, suffix in (
         ("--out", asked.out, ".json"),
         ("--duplicates-picture", asked.duplicates_picture, ".png"),
+        ("--segmentation-picture", asked.segmentation_picture, ".png"),
     ):
         if path is None:
             continue
@@ -231,6 +247,7 @@ def _evaluate(path: Path, asked: Asked) -> None:
 
     from ganlib.commands._pair_scores import pair_scores
     from ganlib.commands._score_table import describe, show
+    from ganlib.commands._segmented import segmented
     from ganlib.commands._targets import is_run, open_target
     from ganlib.evaluation.metric import check_needs, find_metrics
     from ganlib.training.scoring import no_features, progress_bar
@@ -256,17 +273,19 @@ def _evaluate(path: Path, asked: Asked) -> None:
     if target.updater is not None and target.updater.spec.frames > 1:
         raise UserError(no_features(target.updater.spec.frames))
     evaluator = _evaluator(target, asked, device)
-    for file in (asked.out, asked.duplicates_picture):
+    for file in (asked.out, asked.duplicates_picture, asked.segmentation_picture):
         if file is not None:
             with output(file):  # a wrong place shows before the work is done
                 pass
-    pairs = pair_scores(target.updater, evaluator, asked.lpips_weights, asked.segmentation, device)
+    pairs = pair_scores(target.updater, evaluator, asked.lpips_weights, asked.segments, device)
     given, images = _begun(target, evaluator)
     if pairs is not None:
         images = pairs.watch(images, asked.seed)
     metrics = wanted or _sensible(given, asked)
     check_needs(find_metrics(metrics), given)
     with _told_warnings(), progress_bar(stderr_console()) as progress:
+        if pairs is not None:
+            pairs.prepare(progress)
         # what a file holds was looked at when it was opened
         result = evaluator(
             images, metrics, asked.n, target.origin, progress, value_range=(-1.0, 1.0)
@@ -282,6 +301,8 @@ def _evaluate(path: Path, asked: Asked) -> None:
         )
     show(result.scores, str(target.path), describe(target.origin, evaluator.extractor))
     _write(target, evaluator, result, path if is_run(path) and not asked.no_save else None, asked)
+    if asked.segmentation_picture is not None and pairs is not None:
+        _draw(asked.segmentation_picture, segmented(target, pairs, asked.seed))
 
 
 def _prepare(asked: Asked) -> str:
@@ -386,7 +407,6 @@ def _write(
     from ganlib.commands._neighbours import neighbours
     from ganlib.common.files import atomic
     from ganlib.common.lines import append_line
-    from ganlib.common.pictures import save
     from ganlib.training.scoring import SCORES, TRIALS, scores_line
 
     line = scores_line(result.scores, target.iteration, target.images)
@@ -402,10 +422,15 @@ def _write(
             temporary.write_text(text + "\n", "utf-8")
         click.echo(printable(asked.out))
     if asked.duplicates_picture is not None and result.nearest is not None:
-        picture = neighbours(target, evaluator, result.nearest)
-        with output(asked.duplicates_picture):
-            save(picture, asked.duplicates_picture)
-        click.echo(printable(asked.duplicates_picture))
+        _draw(asked.duplicates_picture, neighbours(target, evaluator, result.nearest))
+
+
+def _draw(path: Path, picture: "Picture") -> None:
+    from ganlib.common.pictures import save
+
+    with output(path):
+        save(picture, path)
+    click.echo(printable(path))
 
 
 def _is_trial(target: "Target", asked: Asked) -> bool:
