@@ -72,11 +72,12 @@ def make_pairs(settings: Settings, updater: Updater) -> PairScores | None:
     there are none, or the run is not evaluated. UserError for a segmentation of what has no maps.
     """
     data, segmentation = updater.data.data, settings.run.segmentation
-    if segmentation and not has_pairs(updater):
-        raise UserError(for_pairs("--segmentation"))
-    if not settings.evaluates or not has_pairs(updater):
+    if not has_pairs(updater):
+        if segmentation:
+            raise UserError(for_pairs("--segmentation"))
         return None
-    return PairScores(updater, data.x, lessons=data if segmentation else None)
+    pairs = PairScores(updater, data.x, lessons=data if segmentation else None)
+    return pairs if settings.evaluates else None
 
 
 def metrics_of(settings: Settings, evaluator: Evaluator | None) -> list[str]:
