@@ -15,7 +15,13 @@ from ganlib.evaluation.modes import score_points
 from ganlib.evaluation.real import TO_COME
 from ganlib.sampling.sources import give_sources, translates
 from ganlib.training.pairs import PairScores, for_pairs, has_pairs, scored
-from ganlib.training.scoring import make_evaluator, origin_of, progress_bar, samples_to_score
+from ganlib.training.scoring import (
+    RealImages,
+    make_evaluator,
+    origin_of,
+    progress_bar,
+    samples_to_score,
+)
 from ganlib.training.updater import Updater
 
 
@@ -52,16 +58,8 @@ def evaluate(
     else:
         if translates(updater) and updater.held_out is None:
             give_sources(updater, settings, None if dataset is None else name)
-        evaluator = make_evaluator(
-            name,
-            root,
-            how[0],
-            extractor or settings.get("extractor"),
-            device=device,
-            crop=how[1],
-            source=settings.get("source"),
-            back=updater.turned,
-        )
+        real = RealImages(name, root, *how, settings.get("source"), back=updater.turned)
+        evaluator = make_evaluator(real, extractor or settings.get("extractor"), device=device)
     pairs = _pairs(updater, evaluator, segmentation)
     n = scored(updater, n)
     samples = samples_to_score(
