@@ -5,6 +5,7 @@ Beside each stands what costs nothing: the source as it is, and the mean of the 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -87,12 +88,17 @@ def pair_scores(
 def segmentation_scores(
     found: Confusion, real: Confusion, truths: Truths, origin: Origin
 ) -> dict[str, Score]:
-    """How well a segmenter finds in outputs the maps that they were made of, and in real images
-    theirs, by name.
+    """How well a segmenter finds in outputs the maps that they were made of, and the same maps in
+    the real images, by name; of the mean IoU with that of each class.
     """
     protocol, reached = protocol_of(found.segmenter, found.n, truths, origin), real.scores()
+    more: dict[str, dict[str, Any]] = {
+        name: {"real": {"value": value}} for name, value in reached.items()
+    }
+    more["mean_iou"]["by_class"] = found.by_class()
+    more["mean_iou"]["real"]["by_class"] = real.by_class()
     return {
-        name: Score(name, value, None, protocol, {"real": {"value": reached[name]}})
+        name: Score(name, value, None, protocol, more[name])
         for name, value in found.scores().items()
     }
 

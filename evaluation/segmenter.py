@@ -75,10 +75,10 @@ def _conv(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
 
 @dataclass(frozen=True)
 class Segmenter:
-    """A trained network for n_classes; digest: of its weights."""
+    """A trained network for classes of these names; digest: of its weights."""
 
     network: SegmentingNet
-    n_classes: int
+    classes: tuple[str, ...]
     digest: str
     extractor: str = "segmenter"
     resize: str = "none"
@@ -86,7 +86,7 @@ class Segmenter:
     @property
     def settings(self) -> Mapping[str, Plain]:
         """What decides about scores by it, but for its weights."""
-        return {"network": NETWORK, "training": OPTIMIZER, "classes": self.n_classes}
+        return {"network": NETWORK, "training": OPTIMIZER, "classes": len(self.classes)}
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
@@ -96,12 +96,8 @@ class Segmenter:
         return torch.cat(parts)
 
 
-def load_segmenter(
-    data: DataSet, device: torch.device | str = "cpu", progress: Told | None = None
-) -> Segmenter:
-    """From the cache if it is there, else trained on images of `data` and kept. UserError for data
-    without maps of named classes as large as the images.
-    """
+def check_maps(data: DataSet) -> None:
+    """UserError for data without maps of named classes as large as the images."""
     source = data.source
     if source is None or data.source_kind != "ids" or not data.classes:
         raise UserError(
@@ -113,6 +109,17 @@ def load_segmenter(
             "Maps must be as large as their images to tell pixels apart by them: leave "
             "--segmentation out."
         )
+
+
+def load_segmenter(
+    data: DataSet, device: torch.device | str = "cpu", progress: Told | None = None
+) -> Segmenter:
+    """From the cache if it is there, else trained on images of `data` and kept. UserError as of
+    check_maps().
+    """
+    check_maps(data)
+    source = data.source
+    assert source is not None
     which = torch.randperm(len(data), generator=generator(SEED, "segmenter"))[: STEPS * BATCH]
     n_classes, path = len(data.classes), cache_folder() / "segmenters"
     network = SegmentingNet(data.shape[0], n_classes)
@@ -124,7 +131,7 @@ def load_segmenter(
             weights = trained(x, maps, n_classes, device, progress)
             write_kept(path, weights)
     network.load_state_dict(weights)
-    return Segmenter(network.to(device).eval(), n_classes, digest_of(weights))
+    return Segmenter(network.to(device).eval(), data.classes, digest_of(weights))
 
 
 def trained(

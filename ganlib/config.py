@@ -212,6 +212,9 @@ class RunConfig(_Strict):
     """What to score while training, of is, fid, kid, prdc, duplicates, by class intra, class_pr,
     class_accuracy and cas, and a plugin's own; default is,fid and of a method that is told labels
     intra,class_accuracy too."""
+    segmentation: bool = False
+    """Of images that are made of maps: score by a small network too, trained once, in minutes of a
+    CPU, on real images and their maps, that finds the classes in them."""
     extractor: str | None = None
     """The features to score in; default the bundled data's own (fashion, emoji), else inception."""
     inception_weights: Path | None = None

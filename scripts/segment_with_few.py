@@ -138,7 +138,7 @@ def score(
     weights = trained(*taught, n_classes, "cpu", progress, lengths.updates, seed)
     network = SegmentingNet(test.shape[0], n_classes)
     network.load_state_dict(weights)
-    confusion = Confusion(Segmenter(network.eval(), n_classes, ""))
+    confusion = Confusion(Segmenter(network.eval(), test.classes, ""))
     for index in torch.split(torch.arange(lengths.test), 100):
         confusion.add(test.x[index], classes_of(maps_of(test, index)))
     return confusion.scores()

@@ -1,7 +1,8 @@
-"""What trivial translations reach, in a sentence each below the table of learned ones."""
+"""What real images and trivial translations reach, in a sentence each below the table."""
 
 from collections.abc import Sequence
 
+from ganlib.evaluation.comparison.runs import REAL
 from ganlib.evaluation.comparison.table import Column, Entry
 
 
@@ -14,4 +15,8 @@ def beside_notes(entries: Sequence[Entry], columns: Sequence[Column]) -> list[st
         first = next((score.beside for score in scores if score and score.beside), {})
         for name, value in first.items():
             found.setdefault(name, []).append(f"{column.title} {value:.4g}")
-    return [f"What the {name} itself reaches: {', '.join(of)}." for name, of in found.items()]
+    return [f"What {_called(name)}: {', '.join(of)}." for name, of in found.items()]
+
+
+def _called(name: str) -> str:
+    return f"{name} reach" if name == REAL else f"the {name} itself reaches"

@@ -12,7 +12,7 @@ import yaml
 from ganlib.common.errors import UserError
 from ganlib.common.lines import EACH, is_count, read_lines
 from ganlib.common.paths import reading
-from ganlib.evaluation.comparison.runs import MEASURED, Evaluation, Recorded, Run
+from ganlib.evaluation.comparison.runs import MEASURED, REAL, Evaluation, Recorded, Run
 from ganlib.evaluation.comparison.values import is_number, is_plain
 from ganlib.evaluation.protocol import BESIDE
 
@@ -192,7 +192,7 @@ def recorded(given: Any) -> Recorded | None:
         given["hash"],
         _by_class(more),
         _by_class(real),
-        _beside(more),
+        _beside(more, real),
     )
 
 
@@ -206,10 +206,11 @@ def _by_class(more: Any) -> dict[str, float]:
     }
 
 
-def _beside(more: Any) -> dict[str, float]:
+def _beside(more: Any, real: Any) -> dict[str, float]:
     rows = more.get(BESIDE) if isinstance(more, dict) else None
-    values = rows.items() if isinstance(rows, dict) else ()
-    return {name: float(value) for name, value in values if is_number(value)}
+    values = {**(rows if isinstance(rows, dict) else {})}
+    values[REAL] = real.get("value") if isinstance(real, dict) else None
+    return {name: float(value) for name, value in values.items() if is_number(value)}
 
 
 def _is_mapping(value: Any) -> bool:

@@ -27,6 +27,7 @@ NO_RECIPE = {
     "evaluation_interval",
     "evaluation_images",
     "metrics",
+    "segmentation",
     "extractor",
     "inception_weights",
     "keep_snapshots",

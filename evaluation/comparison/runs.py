@@ -10,6 +10,7 @@ from typing import Any
 
 _PROCESSOR = re.compile(r"cpu|x86|amd64|i\d86|intel64|aarch64|arm|ppc|riscv|s390|$", re.IGNORECASE)
 
+REAL = "real images"
 MEASURED = ("images", "seconds", "images_per_second")
 """What the lines of a log may have besides the iteration and what was observed."""
 
@@ -19,7 +20,7 @@ class Recorded:
     """A score as a file has it; two may share a column only if their hashes are equal.
 
     by_class: its value for each class, if it has some. real: the same of real images, in their
-    place. beside: what trivial translations reach, by their names.
+    place. beside: what trivial translations reach, and REAL images, by their names.
     """
 
     value: float

@@ -13,7 +13,7 @@ _BETTER = {
     ),
     "higher": re.compile(
         r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|modes|high_quality"
-        r"|psnr|ssim|diversity)(?![a-z])",
+        r"|psnr|ssim|diversity|pixel_accuracy|mean_iou)(?![a-z])",
         re.IGNORECASE,
     ),
 }

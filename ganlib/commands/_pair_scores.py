@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from ganlib.common.console import stderr_console
+from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.segmenter import Segmenter, load_segmenter
-from ganlib.training.pairs import PairScores, has_pairs
-from ganlib.training.scoring import progress_bar
+from ganlib.training.pairs import PairScores, for_pairs, has_pairs
 from ganlib.training.updater import Updater
 
 
@@ -22,27 +20,23 @@ def pair_scores(
     and by a segmenter too, if that is asked for. UserError if it cannot be.
     """
     if updater is None or not has_pairs(updater):
-        flag = "--lpips-weights" if lpips_weights is not None else "--segmentation"
         if lpips_weights is not None or segmentation:
-            raise UserError(
-                f"{flag} is for a generator that translates sources to which images belong: leave "
-                "it out."
-            )
+            flag = "--lpips-weights" if lpips_weights is not None else "--segmentation"
+            raise UserError(for_pairs(flag))
         return None
     measure = None
     if lpips_weights is not None:
         from ganlib.evaluation.perceptual import lpips  # a slow import that few ask for
 
         measure = lpips(lpips_weights, device)
-    segmenter = _segmenter(evaluator, device) if segmentation else None
-    return PairScores(updater, evaluator.images[evaluator.main], measure, segmenter)
+    lessons = _lessons(evaluator) if segmentation else None
+    return PairScores(updater, evaluator.images[evaluator.main], measure, lessons)
 
 
-def _segmenter(evaluator: Evaluator, device: str) -> Segmenter:
+def _lessons(evaluator: Evaluator) -> DataSet:
     if "train" not in evaluator.real:
         raise UserError(
             "--segmentation trains on real training images, and these are left out: leave "
             "--reference out too."
         )
-    with progress_bar(stderr_console()) as progress:
-        return load_segmenter(evaluator.real["train"], device, progress)
+    return evaluator.real["train"]

@@ -14,13 +14,14 @@ from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.protocol import BESIDE
 
 NOTHING = "–"
+MEAN_IOU = "mean_iou"
 
 
 def show(
     scores: Mapping[str, Score], title: str, caption: str, console: Console | None = None
 ) -> None:
     """Print a row per score: its value, beside it those of trivial translations, if it has some, of
-    how many images, against which, under which protocol.
+    how many images, against which, under which protocol. Below them the mean IoU of each class.
     """
     # not the table's own title, which is folded to the table's width
     heading = Text(printable(title), style="bold")
@@ -34,6 +35,8 @@ def show(
     console = table_console(table, console)
     console.print(heading, soft_wrap=True)
     console.print(table)
+    if MEAN_IOU in scores:
+        console.print(Text(printable(_by_class(scores[MEAN_IOU]))), soft_wrap=True)
     console.print(Text(printable(caption), style="dim"), soft_wrap=True)
 
 
@@ -49,6 +52,17 @@ def describe(origin: Origin, extractor: Extractor) -> str:
     if origin.source is not None:
         words.append(f"sources: {origin.source}")
     return ", ".join(words)
+
+
+def _by_class(score: Score) -> str:
+    """In a line the score of each class, and that of real images."""
+    theirs = score.more["real"]["by_class"]
+    reached = {name: f" ({row['value']:.2f})" for name, row in theirs.items()}
+    words = [
+        f"{name} {row['value']:.2f}{reached.get(name, '')}"
+        for name, row in score.more["by_class"].items()
+    ]
+    return f"{score.name} by class (real images): {', '.join(words)}"
 
 
 def _cells(score: Score, beside: Sequence[str]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from ganlib.evaluation.blocks import BLOCK
 from ganlib.evaluation.cache import cache_folder
 from ganlib.evaluation.classifier import FOLDER
 from ganlib.evaluation.features import OWN, Extractor, Options, default_extractor
-from ganlib.training.scoring import make_evaluator, progress_bar
+from ganlib.training.scoring import RealImages, make_evaluator, progress_bar
 
 RECORDS = FOLDER
 """The folder of NAME.json, which says how the weights of a bundled extractor were made."""
@@ -74,7 +74,7 @@ def answers(
     for name, wanted in pairs:
         network = wanted or default_extractor(name)
         own = options if network == "inception" else replace(options, weights=None)
-        evaluator = make_evaluator(name, data_root, None, network, own, device)
+        evaluator = make_evaluator(RealImages(name, data_root), network, own, device)
         yield from _answers(name, evaluator, console)
     if missing:
         yield Answer(f"cifar10 in the features of 'inception': {missing}", None)

@@ -20,11 +20,12 @@ from ganlib.sampling.model import Model, load
 from ganlib.sampling.sources import give_sources, translates
 from ganlib.training.memory import require
 from ganlib.training.pairs import scored
-from ganlib.training.scoring import origin_of, samples_to_score
+from ganlib.training.scoring import RealImages, origin_of, samples_to_score
 from ganlib.training.snapshot import list_snapshots, newest_snapshot
 from ganlib.training.updater import Updater
 
 Weights = Literal["ema", "raw"]
+ANY = RealImages()
 KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
 
 
@@ -50,26 +51,31 @@ class Target:
     updater: Updater | None = None
 
 
-def samples(
-    path: Path,
-    model: Model,
-    n: int,
-    seed: int = 0,
-    batch_size: int = 256,
-    truncation: float | None = None,
-    statistics: str | None = None,
-    weights: Weights | None = None,
-) -> Target:
-    """n samples of a generator, of a translator one for each held-out source at most; UserError if
+@dataclass(frozen=True)
+class Drawing:
+    """How a generator's samples are drawn: as of Model.sample(), and by which weights, by default
+    the moving average if there is one.
+    """
+
+    n: int
+    seed: int = 0
+    batch_size: int = 256
+    truncation: float | None = None
+    statistics: str | None = None
+    weights: Weights | None = None
+
+
+def samples(path: Path, model: Model, how: Drawing) -> Target:
+    """Of a generator so many, of a translator one for each held-out source at most; UserError if
     they are points, which no extractor takes, and for weights that it has not.
     """
     updater = model.updater
     own = origin_of(updater, model.settings.get("seed", 0))
-    if weights == "ema" and updater.average is None:
+    if how.weights == "ema" and updater.average is None:
         raise UserError(f"{path} holds no moving average: leave --weights out.")
-    if weights == "raw":
+    if how.weights == "raw":
         updater.average = None
-    pixels = 4 * min(n, batch_size) * prod(updater.spec.image)
+    pixels = 4 * min(how.n, how.batch_size) * prod(updater.spec.image)
     require(pixels, "Batches", "give a smaller --batch-size", updater.clock.device)
     if updater.spec.native == POINTS:
         raise UserError(
@@ -77,13 +83,13 @@ def samples(
             "scores.jsonl, and --evaluation-interval."
         )
 
-    series = updater.series(seed, truncation, statistics=statistics)
-    most = scored(updater, n)
+    which = (how.truncation, how.statistics)
+    most = scored(updater, how.n)
     return Target(
         path,
-        lambda: samples_to_score(updater, most, seed, batch_size, truncation, statistics),
-        series.images,
-        origin_of(updater, seed, truncation, statistics),
+        lambda: samples_to_score(updater, most, how.seed, how.batch_size, *which),
+        updater.series(how.seed, how.truncation, statistics=how.statistics).images,
+        origin_of(updater, how.seed, *which),
         own,
         model.settings,
         updater.iteration,
@@ -118,22 +124,14 @@ def files(path: Path, value_range: Range | None = None) -> Target:
 def open_target(
     path: Path,
     device: str,
-    n: int,
-    seed: int = 0,
-    batch_size: int = 256,
-    truncation: float | None = None,
+    how: Drawing,
+    real: RealImages = ANY,
     best: bool = False,
     value_range: Range | None = None,
-    statistics: str | None = None,
-    dataset: str | None = None,
-    data_root: Path | None = None,
-    weights: Weights | None = None,
-    source: str | None = None,
-    back: bool = False,
 ) -> Target:
-    """What lies at `path`; of a run's folder the newest snapshot, or best.pt. dataset, data_root,
-    source: where the images are that a translator starts from, by default its run's. back: of one
-    that goes both ways, the way back.
+    """What lies at `path`; of a run's folder the newest snapshot, or best.pt. real: where the
+    images are that a translator starts from, by default its run's, and of one that goes both ways
+    whether it goes back.
     """
     with reading(path):
         folder, run = path.is_dir(), is_run(path)
@@ -143,10 +141,10 @@ def open_target(
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if not run and (folder or path.suffix.lower() in (*ARRAYS, *HDF5)):
         for option, value in (
-            ("--truncation", truncation),
-            ("--statistics", statistics),
-            ("--weights", weights),
-            ("--back", back or None),
+            ("--truncation", how.truncation),
+            ("--statistics", how.statistics),
+            ("--weights", how.weights),
+            ("--back", real.back or None),
         ):
             if value is not None:
                 raise UserError(f"{option} is for a generator, and {path} holds images.")
@@ -154,10 +152,10 @@ def open_target(
     snapshot = _of_run(path, best) if run else _existing(path)
     if not run and snapshot.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
-    model = load(snapshot, device, back=back)
+    model = load(snapshot, device, back=real.back)
     if translates(model.updater):
-        give_sources(model.updater, model.settings, dataset, data_root, source)
-    return samples(snapshot, model, n, seed, batch_size, truncation, statistics, weights)
+        give_sources(model.updater, model.settings, real.dataset, real.data_root, real.source)
+    return samples(snapshot, model, how)
 
 
 def is_run(path: Path) -> bool:

@@ -19,7 +19,7 @@ from ganlib.runs.settings import Settings
 from ganlib.training import ranks
 from ganlib.training.extensions.named_score import NamedScore
 from ganlib.training.extensions.snapshot import parse
-from ganlib.training.pairs import PairScores, has_pairs, scored
+from ganlib.training.pairs import PairScores, for_pairs, has_pairs, scored
 from ganlib.training.scoring import check_weights, no_features
 from ganlib.training.trainer import every
 from ganlib.training.updater import Updater
@@ -69,11 +69,15 @@ def make_evaluator(
 
 def make_pairs(settings: Settings, updater: Updater) -> PairScores | None:
     """What scores this run's translations by the images that belong to held-out sources; None where
-    there are none, or the run is not evaluated.
+    there are none, or the run is not evaluated. UserError for a segmentation of what has no maps.
     """
-    if not settings.evaluates or not has_pairs(updater):
+    data, segmentation = updater.data.data, settings.run.segmentation
+    if not has_pairs(updater):
+        if segmentation:
+            raise UserError(for_pairs("--segmentation"))
         return None
-    return PairScores(updater, updater.data.data.x)
+    pairs = PairScores(updater, data.x, lessons=data if segmentation else None)
+    return pairs if settings.evaluates else None
 
 
 def metrics_of(settings: Settings, evaluator: Evaluator | None) -> list[str]:

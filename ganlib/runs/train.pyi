@@ -46,6 +46,7 @@ def train(
     evaluation_interval: int = ...,
     evaluation_images: int = ...,
     metrics: str | None = ...,
+    segmentation: bool = ...,
     extractor: str | None = ...,
     inception_weights: str | Path | None = ...,
     keep_snapshots: int = ...,

@@ -129,15 +129,17 @@ class Model:
         seed: int = 0,
         truncation: float | None = None,
         statistics: str | None = None,
+        segmentation: bool = False,
     ) -> Mapping[str, Score]:
         """Scores of n samples by name, each with its protocol, as `ganlib evaluate` has them.
 
         metrics: by default "is" and "fid", and of a generator that is told labels what its classes
         and extractor allow of "intra" and "class_accuracy". dataset: the real images, by default
         those of the run: a name, a path, or what train() takes. extractor: by default the run's, or
-        the data set's own. UserError for what is missing.
+        the data set's own. segmentation: by a network too that finds the classes of maps in what
+        was made of them. UserError for what is missing.
         """
-        more = (extractor, seed, truncation, statistics)
+        more = (extractor, seed, truncation, statistics, segmentation)
         return evaluate(self.updater, self.settings, n, metrics, dataset, *more)
 
     def __repr__(self) -> str:

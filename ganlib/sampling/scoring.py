@@ -13,8 +13,15 @@ from ganlib.evaluation.features import default_extractor, make_extractor
 from ganlib.evaluation.metric import default_metrics, find_metrics
 from ganlib.evaluation.modes import score_points
 from ganlib.evaluation.real import TO_COME
-from ganlib.training.pairs import PairScores, has_pairs, scored
-from ganlib.training.scoring import make_evaluator, origin_of, progress_bar, samples_to_score
+from ganlib.sampling.sources import give_sources, translates
+from ganlib.training.pairs import PairScores, for_pairs, has_pairs, scored
+from ganlib.training.scoring import (
+    RealImages,
+    make_evaluator,
+    origin_of,
+    progress_bar,
+    samples_to_score,
+)
 from ganlib.training.updater import Updater
 
 
@@ -28,9 +35,12 @@ def evaluate(
     seed: int,
     truncation: float | None,
     statistics: str | None,
+    segmentation: bool,
 ) -> Mapping[str, Score]:
     """See Model.evaluate."""
     find_metrics(metrics or ())
+    if segmentation and not translates(updater):
+        raise UserError(for_pairs("--segmentation"))
     root = Path(settings["data_root"]) if settings.get("data_root") else None
     how = settings.get("size"), settings.get("crop")
     given = dataset is not None and not isinstance(dataset, str | Path)
@@ -46,17 +56,11 @@ def evaluate(
     elif (mixture := open_dataset(name, root, "train", *how).mixture) is not None:
         return score_points(updater.sample(n, seed, truncation=truncation), mixture, origin)
     else:
-        evaluator = make_evaluator(
-            name,
-            root,
-            how[0],
-            extractor or settings.get("extractor"),
-            device=device,
-            crop=how[1],
-            source=settings.get("source"),
-            back=updater.turned,
-        )
-    pairs = PairScores(updater, evaluator.images[evaluator.main]) if has_pairs(updater) else None
+        if translates(updater) and updater.held_out is None:
+            give_sources(updater, settings, None if dataset is None else name)
+        real = RealImages(name, root, *how, settings.get("source"), back=updater.turned)
+        evaluator = make_evaluator(real, extractor or settings.get("extractor"), device=device)
+    pairs = _pairs(updater, evaluator, segmentation)
     n = scored(updater, n)
     samples = samples_to_score(
         updater, n, seed, truncation=truncation, statistics=statistics, pairs=pairs
@@ -65,7 +69,19 @@ def evaluate(
         labels = TO_COME if updater.config.condition == "labels" else None
         metrics = default_metrics(evaluator.given(origin, labels))
     with progress_bar(stderr_console()) as progress:
+        if pairs is not None:
+            pairs.prepare(progress)
         scores = evaluator(samples, metrics, n, origin, progress).scores
         if pairs is None:
             return scores
         return pairs.joined(scores, evaluator, metrics, origin, seed, samples, progress)
+
+
+def _pairs(updater: Updater, evaluator: Evaluator, segmentation: bool) -> PairScores | None:
+    """What compares with the images that belong to the sources, None where there are none."""
+    if has_pairs(updater):
+        lessons = evaluator.real["train"] if segmentation else None
+        return PairScores(updater, evaluator.images[evaluator.main], lessons=lessons)
+    if segmentation and updater.held_out is not None:
+        raise UserError(for_pairs("--segmentation"))
+    return None

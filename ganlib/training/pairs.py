@@ -7,11 +7,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ganlib.common.data import Images
+from ganlib.common.data import DataSet, Images
 from ganlib.common.noise import has_noise
 from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.blocks import BLOCK, Batch, as_block
-from ganlib.evaluation.confusion import Confusion
+from ganlib.evaluation.confusion import SCORES, Confusion
 from ganlib.evaluation.moments import exact_device
 from ganlib.evaluation.pairs import (
     MEAN,
@@ -29,11 +29,14 @@ from ganlib.evaluation.pairs import (
 from ganlib.evaluation.pixels import Measure, l1, measures
 from ganlib.evaluation.protocol import BESIDE
 from ganlib.evaluation.references import Progress, pixel_digest
-from ganlib.evaluation.segmenter import Segmenter
+from ganlib.evaluation.segmenter import Segmenter, check_maps, load_segmenter
+from ganlib.training import ranks
 from ganlib.training.updater import Updater
 
-OWN = ""
-"""The translator's own sums, beside those of what has a name."""
+OWN, REAL = "", "real"
+"""The translator's own sums, beside those of what has a name: of the images that belong to the
+sources, and of what costs nothing.
+"""
 OUTPUTS, SOURCES, AT_ONCE = 4, 100, 16
 """Of how many outputs for each of how many sources the diversity is, and of so many at once."""
 
@@ -49,12 +52,20 @@ def has_pairs(updater: Updater) -> bool:
     return updater.held_out is not None and updater.held_out.data.paired
 
 
+def for_pairs(flag: str) -> str:
+    """Why a generator that has no pairs cannot be scored by what a flag asks for."""
+    return (
+        f"{flag} is for a generator that translates sources to which images belong: leave it out."
+    )
+
+
 class PairScores:
     """The scores of one translator on its held-out pairs, and of what costs nothing.
 
     train: the images whose mean is to be beaten. lpips: a further measure, see
-    evaluation/perceptual.py. segmenter: tells the classes of an image's pixels, to be compared with
-    the map that it was made of.
+    evaluation/perceptual.py. lessons: real images with their maps, by which a segmenter learns to
+    tell the classes of an image's pixels, to be compared with the map that it was made of;
+    UserError for data without such maps. It is there once prepare() was called.
     """
 
     def __init__(
@@ -62,16 +73,20 @@ class PairScores:
         updater: Updater,
         train: Images,
         lpips: Measure | None = None,
-        segmenter: Segmenter | None = None,
+        lessons: DataSet | None = None,
     ) -> None:
         assert updater.held_out is not None
-        self.updater, self.train, self.lpips, self.segmenter = updater, train, lpips, segmenter
+        if lessons is not None:
+            check_maps(lessons)
+        self.updater, self.train, self.lpips, self.lessons = updater, train, lpips, lessons
         self.data = updater.held_out.data
+        self.segmenter: Segmenter | None = None
         found = measures(min(self.data.shape[1:]), self.factor)
         self.measures = found if lpips is None else [*found, lpips]
         self.beside: dict[str, dict[str, float]] = {}
         self._sums: dict[str, Sums] = {}
-        self._confusion: Confusion | None = None
+        self._found: dict[str, Confusion] = {}
+        self._real: Confusion | None = None
 
     @cached_property
     def truths(self) -> Truths:
@@ -88,13 +103,22 @@ class PairScores:
     def names(self) -> list[str]:
         """Of the scores."""
         diversity = ["diversity"] if has_noise(self.updater.shown) else []
-        return [*(measure.name for measure in self.measures), *diversity]
+        found = [] if self.lessons is None else SCORES
+        return [*(measure.name for measure in self.measures), *diversity, *found]
 
     @property
     def factor(self) -> int:
         """How many times larger images are than their sources, 1 where they are not."""
         assert self.data.source is not None
         return max(1, self.data.shape[2] // self.data.source.shape[3])
+
+    def prepare(self, progress: Progress | None = None) -> None:
+        """Load the segmenter, or train it, if there are lessons; all ranks have the first one's."""
+        if self.lessons is None or self.segmenter is not None:
+            return
+        with ranks.first_alone():
+            self.segmenter = load_segmenter(self.lessons, self.updater.clock.device, progress)
+        ranks.broadcast_(list(self.segmenter.network.state_dict().values()))
 
     def watch(
         self,
@@ -108,7 +132,9 @@ class PairScores:
         series = self.updater.series(seed)
         trivial = {} if self.beside else self._trivial
         self._sums = {name: Sums(self.measures) for name in (OWN, *trivial)}
-        self._confusion = None if self.segmenter is None else Confusion(self.segmenter)
+        if self.segmenter is not None:
+            whose = (OWN, REAL) if self._real is None else (OWN,)
+            self._found = {name: Confusion(self.segmenter) for name in whose}
         for part, batch in _numbered(batches, numbers):
             output = exact(as_block(batch).images)
             index = series.held(part).cpu()
@@ -116,8 +142,8 @@ class PairScores:
             for name, sums in self._sums.items():
                 images = output if name == OWN else trivial[name](index).to(output.device)
                 sums.add(images, truth)
-            if self._confusion is not None:
-                self._confusion.add(output, self._maps(index))
+            for name, confusion in self._found.items():
+                confusion.add(output if name == OWN else truth, self._maps(index))
             yield batch
 
     def joined(
@@ -184,23 +210,17 @@ class PairScores:
         }
         found = pair_scores(self._sums[OWN], self.beside, self.truths, origin)
         found |= self._diversity(origin, seed)
-        if self._confusion is not None:
-            self._confusion.finish(world, device)
-            found |= segmentation_scores(self._confusion, self._real_labels(), self.truths, origin)
+        for confusion in self._found.values():
+            confusion.finish(world, device)
+        if self._found:
+            self._real = self._real or self._found[REAL]
+            found |= segmentation_scores(self._found[OWN], self._real, self.truths, origin)
         return found
 
     def _maps(self, index: Tensor) -> Tensor:
         """The classes (n, H, W) of these sources."""
         assert self.data.source is not None
         return self.data.source[index][:, 0]
-
-    def _real_labels(self) -> Confusion:
-        """The same of as many held-out images as were scored."""
-        assert self.segmenter is not None and self._confusion is not None
-        real = Confusion(self.segmenter)
-        for index in torch.split(torch.arange(min(self._confusion.n, len(self.data))), BLOCK):
-            real.add(self.data.x[index], self._maps(index))
-        return real
 
     def _diversity(self, origin: Origin, seed: int) -> dict[str, Score]:
         if not has_noise(self.updater.shown):

@@ -1,7 +1,8 @@
 """Scores of a generator: real images by name, where samples come from, and the line to keep."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,35 +31,39 @@ TRIALS = "trials.jsonl"
 """The same of what `ganlib evaluate` scored otherwise than the run itself."""
 
 
+@dataclass(frozen=True)
+class RealImages:
+    """What names real images: those of `dataset`, in `data_root`, that `reference` ("train",
+    "test", None for all that there are) chooses, or those of the folder or .h5 file that it names.
+
+    They are brought to `size` if that is given, and of these the middle, `crop` pixels square, is
+    taken, if that is. source: of translations to `dataset`, what they start from: of files that
+    hold both, the images are a part. back: the data set's sources take the place of its images, as
+    what the way back is compared with.
+    """
+
+    dataset: str | None = None
+    data_root: Path | None = None
+    size: int | None = None
+    crop: int | None = None
+    source: str | None = None
+    reference: str | None = None
+    back: bool = False
+
+
 def make_evaluator(
-    dataset: str | None,
-    data_root: Path | None = None,
-    size: int | None = None,
+    real: RealImages,
     extractor: str | None = None,
     options: Options | None = None,
     device: torch.device | str = "cpu",
-    reference: str | None = None,
-    crop: int | None = None,
-    source: str | None = None,
-    back: bool = False,
 ) -> Evaluator:
-    """An Evaluator of images like those of `dataset`, brought to `size` if that is given, and of
-    these the middle, `crop` pixels square, if that is.
-
-    extractor: by default the data set's own. reference, source: see open_references. back: the way
-    back is scored, so that the data set's sources are what samples are compared with.
-    """
-    check_references(dataset, reference)
-    name = extractor or default_extractor(dataset or reference or "")
+    """An Evaluator by these images; extractor: by default the data set's own."""
+    check_references(real)
+    name = extractor or default_extractor(real.dataset or real.reference or "")
     check_weights(name, options)
     # first, since it is quick and has more that can be missing
     network = make_extractor(name, device, options)
-    references = open_references(dataset, data_root, size, reference, crop, source)
-    if back and reference in (None, *SPLITS):
-        # a test split may hold images alone
-        found = {name: data for name, data in references.items() if data.source is not None}
-        references = {name: data.turned() for name, data in found.items()}
-    return Evaluator(network, references)
+    return Evaluator(network, open_references(real))
 
 
 def check_weights(extractor: str, options: Options | None) -> None:
@@ -79,63 +84,54 @@ def no_features(frames: int) -> str:
     )
 
 
-def check_references(dataset: str | None, reference: str | None = None) -> None:
+def check_references(real: RealImages) -> None:
     """UserError if it is not said what the real images are, or there is no such thing; nothing is
     downloaded or read.
     """
-    if reference is not None and reference not in SPLITS:
-        check_dataset(reference)
-    elif dataset is None:
+    if real.reference is not None and real.reference not in SPLITS:
+        check_dataset(real.reference)
+    elif real.dataset is None:
         raise UserError(
             "There is nothing to compare these images with: give --dataset NAME, or --reference "
             "with a folder or an .h5 file of real images."
         )
-    elif dataset == GIVEN:
+    elif real.dataset == GIVEN:
         raise UserError(
             "This run was trained on data given in Python: give --dataset, or --reference with a "
             "folder or an .h5 file of real images."
         )
     else:
-        check_dataset(dataset)
+        check_dataset(real.dataset)
 
 
-def open_references(
-    dataset: str | None,
-    data_root: Path | None = None,
-    size: int | None = None,
-    reference: str | None = None,
-    crop: int | None = None,
-    source: str | None = None,
-) -> dict[str, DataSet]:
-    """Real images by split, with their labels if there are some: those of `dataset` that
-    `reference` ("train", "test", None for all that there are) chooses, or those of the folder or
-    .h5 file that it names. See check_references().
+def open_references(real: RealImages) -> dict[str, DataSet]:
+    """Real images by split, with their labels if there are some. See check_references().
 
-    Such a folder or file without a test split is called "reference": who knows that it is what was
-    trained on gives it as `dataset`. source: of translations to `dataset`, what they start from: of
-    files that hold both, the images are a part.
+    Those of a folder or file of `reference` that has no test split are called "reference": who
+    knows that it is what was trained on gives it as `dataset`.
     """
-    if reference is not None and reference not in SPLITS:
-        found = _splits(reference, data_root, size, crop)
+    if real.reference is not None and real.reference not in SPLITS:
+        elsewhere = replace(real, dataset=real.reference, source=None)
+        found = _splits(elsewhere, SPLITS)
         return found if "test" in found else {"reference": found["train"]}
-    assert dataset is not None
-    if reference is None:
-        return _splits(dataset, data_root, size, crop, source)
-    return {reference: open_dataset(dataset, data_root, reference, size, crop, source)}
+    found = _splits(real, SPLITS if real.reference is None else (real.reference,))
+    if not real.back:
+        return found
+    # a test split may hold images alone
+    return {name: data.turned() for name, data in found.items() if data.source is not None}
 
 
-def _splits(
-    dataset: str,
-    data_root: Path | None,
-    size: int | None,
-    crop: int | None,
-    source: str | None = None,
-) -> dict[str, DataSet]:
-    found = {"train": open_dataset(dataset, data_root, "train", size, crop, source)}
-    try:
-        found["test"] = open_dataset(dataset, data_root, "test", size, crop, source)
-    except NoSuchSplit:
-        pass
+def _splits(real: RealImages, names: Sequence[str]) -> dict[str, DataSet]:
+    """Those of these splits that there are; UserError if the first one is not."""
+    assert real.dataset is not None
+    found = {}
+    for name in names:
+        how = (real.data_root, name, real.size, real.crop, real.source)
+        try:
+            found[name] = open_dataset(real.dataset, *how)
+        except NoSuchSplit:
+            if name == names[0]:
+                raise
     return found
 
 

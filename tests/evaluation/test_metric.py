@@ -25,14 +25,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* too few")
 @pytest.fixture(autouse=True)
 def plugins() -> Iterator[None]:
     """asked_accuracy, and what a test registers, are forgotten after it."""
-    entries, places = dict(metrics.entries), list(package.__path__)
+    entries, places, loaded = dict(metrics.entries), list(package.__path__), set(sys.modules)
     metrics.add_folder(METHODS / "metrics")
     yield
     metrics.entries.clear()
     metrics.entries.update(entries)
     package.__path__[:] = places
-    for name in [name for name in sys.modules if name.startswith(f"{package.__name__}.")]:
-        del sys.modules[name]
+    # ganlib's own stay, which other tests hold in their hands
+    for name in sys.modules.keys() - loaded:
+        if name.startswith(f"{package.__name__}."):
+            del sys.modules[name]
 
 
 def write(folder: Path, **sources: str) -> None:

@@ -33,8 +33,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class Known(Segmenter):
     """Finds what it was told to."""
 
-    def __init__(self, n_classes: int, answers: Tensor) -> None:
-        super().__init__(SegmentingNet(1, n_classes), n_classes, "")
+    def __init__(self, classes: str, answers: Tensor) -> None:
+        super().__init__(SegmentingNet(1, len(classes)), tuple(classes), "")
         self.__dict__["answers"] = answers
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def test_the_scores_by_a_loop() -> None:
     random = np.random.default_rng(0)
     truth = random.choice([0, 1, 3, 7], (5, 6, 4))  # 7 has no name, 2 never comes
     found = random.choice([0, 1, 3], (5, 6, 4))
-    confusion = Confusion(Known(4, torch.from_numpy(found)))
+    confusion = Confusion(Known("abcd", torch.from_numpy(found)))
     confusion.add(torch.zeros(5, 1, 6, 4, dtype=torch.uint8), torch.from_numpy(truth).int())
     right = total = 0
     both, either = np.zeros(4), np.zeros(4)
@@ -59,9 +59,12 @@ def test_the_scores_by_a_loop() -> None:
             both[c] += t == c and f == c
             either[c] += t == c or f == c
     assert confusion.n == 5 and confusion.pixel_accuracy == pytest.approx(right / total)
-    expected = np.mean([both[c] / either[c] for c in (0, 1, 3)])
-    assert confusion.mean_iou == pytest.approx(expected)
+    expected = {"abcd"[c]: both[c] / either[c] for c in (0, 1, 3)}
+    assert confusion.mean_iou == pytest.approx(np.mean(list(expected.values())))
     assert list(confusion.scores()) == ["pixel_accuracy", "mean_iou"]
+    by_class = confusion.by_class()
+    assert {name: row["value"] for name, row in by_class.items()} == pytest.approx(expected)
+    assert [row["n"] for row in by_class.values()] == [int((truth == c).sum()) for c in (0, 1, 3)]
 
 
 def test_classes_without_a_name() -> None:
@@ -84,7 +87,7 @@ def test_it_learns_and_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = trained(data.x[torch.arange(32)], maps_of(data), 3, steps=30)
     network = SegmentingNet(3, 3)
     network.load_state_dict(whole)
-    found = Segmenter(network.eval(), 3, "")(data.x[torch.arange(32)])
+    found = Segmenter(network.eval(), CLASSES, "")(data.x[torch.arange(32)])
     assert float((found == maps_of(data)).double().mean()) > 0.8
 
     calls: list[Any] = []

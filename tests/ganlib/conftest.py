@@ -15,6 +15,8 @@ from ganlib.__main__ import cli
 from ganlib.common.data import DataSpec
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.contract.fixtures import small_updater, toy
+from ganlib.evaluation import metrics as place_of_metrics
+from ganlib.evaluation.metric import metrics
 from ganlib.registry import add_plugins, algorithms
 from ganlib.runs.settings import resolve
 from ganlib.training.snapshot import write_snapshot
@@ -91,8 +93,10 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def small_methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The methods of tests/methods are registered."""
-    monkeypatch.setattr(algorithms, "entries", dict(algorithms.entries))
+    """The methods of tests/methods are registered, and the metrics there."""
+    for registry in (algorithms, metrics):
+        monkeypatch.setattr(registry, "entries", dict(registry.entries))
+    monkeypatch.setattr(place_of_metrics, "__path__", list(place_of_metrics.__path__))
     add_plugins(FOLDER)
 
 

@@ -76,6 +76,8 @@ class Evaluate(Extension):
         samples = samples_to_score(updater, n, self.seed, rank=rank, world=world, pairs=self.pairs)
         scores: dict[str, Score] = {}
         with progress_bar(self.console) as progress:
+            if self.pairs is not None:
+                self.pairs.prepare(progress)
             if self.evaluator is not None:
                 with ranks.first_alone():  # it computes the references and keeps them
                     for name in self.evaluator.images:

@@ -176,6 +176,37 @@ def test_maps_are_found_again_in_what_was_made_of_them(
     assert again["mean_iou"].value == found["mean_iou"].value
     assert again["mean_iou"].protocol.hash == found["mean_iou"].protocol.hash
     assert "mean_iou" not in score(path, "--metrics", "fid")
+    more = found["mean_iou"].more
+    assert list(more["by_class"]) == list(more["real"]["by_class"]) == ["sky", "road", "car"]
+
+
+def test_a_picture_of_what_is_found(
+    run: Run, small_snapshot: Make, plugin_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first group's map and real image, and the classes that it is of in the map's colours."""
+    real = segmenter.trained
+    monkeypatch.setattr(segmenter, "trained", lambda *args: real(*args, steps=5))
+    path = small_snapshot("labelmap")
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 8, "--metrics", "fid")
+    told = run("evaluate", path, *options, "--segmentation-picture", "found.png")
+    assert told.exit_code == 0, told.exception
+    assert "mean_iou by class (real images): sky 0." in told.output
+    picture = np.array(Image.open("found.png"))
+    model = ganlib.load(path, dataset="data.h5")
+    index, data = model.updater.series(0).held(range(1)), model.updater.held_out.data
+    ids = data.source[index][0, 0].numpy()
+    tile, top = 3 * 28, 2 * 14  # enlarged, below the titles
+    parts = [picture[top : top + tile, k * (tile + 2) :][:, :tile] for k in range(5)]
+    drawn, output, found, truth, found_there = (part[1::3, 1::3] for part in parts)
+    grey = np.repeat(data.x[index][0, 0].numpy()[..., None], 3, 2)
+    assert (truth == grey).all() and not (output == grey).all()
+    colours = {int(k): tuple(drawn[ids == k][0]) for k in np.unique(ids)}
+    assert all((drawn[ids == k] == colour).all() for k, colour in colours.items())
+    assert len(set(colours.values())) == 3
+    for part in (found, found_there):
+        assert {tuple(c) for c in part.reshape(-1, 3)} <= set(colours.values())
+    wrong = run("evaluate", path, *options, "--segmentation-picture", "found.jpg")
+    assert refused(wrong).endswith("give the name of a .png file.")
 
 
 def test_segmentation_is_for_pairs(run: Run, snapshot: Path, plugin_dir: Path) -> None:

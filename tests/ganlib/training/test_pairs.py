@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from two_ranks import two_ranks
 
 from ganlib.common.noise import has_noise
 from ganlib.common.spec import DataSet, resize_pixels
 from ganlib.common.unpaired import with_unpaired
-from ganlib.evaluation import Origin
+from ganlib.evaluation import Origin, segmenter
 from ganlib.evaluation.pairs import exact
 from ganlib.evaluation.protocol import BESIDE
 from ganlib.training.pairs import PairScores, has_pairs, scored, several
@@ -73,6 +75,64 @@ def test_ranks_together_score_what_one_does(
         {name: score.value for name, score in alone.items()}
     )
     assert together["L1"].more[BESIDE] == pytest.approx(alone["L1"].more[BESIDE])
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Segmenters learn for five steps, and are kept for one test."""
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
+    real = segmenter.trained
+    monkeypatch.setattr(segmenter, "trained", lambda *args: real(*args, steps=5))
+
+
+def by_hand(found: Tensor, maps: Tensor, classes: tuple[str, ...]) -> dict[str, float]:
+    """The IoU of each class by sets of pixels."""
+    values = {}
+    for k, name in enumerate(classes):
+        here, there = (set(np.flatnonzero(x.numpy() == k)) for x in (found, maps))
+        if here | there:
+            values[name] = len(here & there) / len(here | there)
+    return values
+
+
+@pytest.mark.usefixtures("short")
+def test_a_segmenter_is_asked_about_outputs_and_the_images_of_the_same_maps(
+    make_updater: Make,
+) -> None:
+    updater = make_updater("labelmap", 1, 16)
+    data = updater.held_out.data
+    pairs = PairScores(updater, data.x, lessons=data)
+    assert pairs.names[-2:] == ["pixel_accuracy", "mean_iou"] and pairs.segmenter is None
+    pairs.prepare()
+    for n in (9, 9):  # the second time, real images are not counted again
+        scored = pairs.scores(Origin("raw"), 3, samples_to_score(updater, n, 3, 4, pairs=pairs))
+    assert list(scored) == pairs.names
+    series, find = updater.series(3), pairs.segmenter
+    index = series.held(range(9))
+    assert find is not None and index.tolist() != list(range(9))
+    maps, output = data.source[index][:, 0], exact(series.images(range(9)))
+    for more, x in (
+        (scored["mean_iou"].more, output),
+        (scored["mean_iou"].more["real"], data.x[index]),
+    ):
+        values = {name: row["value"] for name, row in more["by_class"].items()}
+        assert values == pytest.approx(by_hand(find(x), maps, data.classes))
+        pixels = {name: row["n"] for name, row in more["by_class"].items()}
+        assert pixels == {name: int((maps == k).sum()) for k, name in enumerate(data.classes)}
+    assert scored["mean_iou"].value == pytest.approx(
+        np.mean(list(by_hand(find(output), maps, data.classes).values()))
+    )
+    right = (find(data.x[index]) == maps).double().mean()
+    assert scored["pixel_accuracy"].more == {"real": {"value": pytest.approx(float(right))}}
+
+
+@pytest.mark.usefixtures("short")
+def test_two_ranks_train_one_segmenter_and_find_what_one_does(tmp_path: Path) -> None:
+    worker = Path(__file__).with_name("pairs_worker.py")
+    found = two_ranks(worker, tmp_path / "meeting")
+    assert found["trainings"] == [1, 0]
+    assert found["together"] == found["alone"]
+    assert found["together"]["mean_iou"]["protocol"]["n_generated"] == 30
 
 
 def test_diversity_is_of_generators_with_noise(make_updater: Make) -> None:

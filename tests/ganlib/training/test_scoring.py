@@ -24,6 +24,7 @@ from ganlib.evaluation import Score
 from ganlib.evaluation.features import Options
 from ganlib.evaluation.proportions import proportions
 from ganlib.training.scoring import (
+    RealImages,
     make_evaluator,
     open_references,
     origin_of,
@@ -37,13 +38,13 @@ Make = Callable[..., Path]
 
 def test_references_by_name(toy_file: Path, toy_data: Callable[..., DataSet]) -> None:
     name = str(toy_file)
-    both = open_references(name)
+    both = open_references(RealImages(name))
     assert list(both) == ["train", "test"]
     assert torch.equal(_all(both["train"].x), _all(toy_data().x))
     assert torch.equal(both["train"].y, toy_data().y)  # type: ignore[arg-type]
-    assert list(open_references(name, reference="test")) == ["test"]
-    assert open_references(name, size=16)["train"].x.shape == (32, 1, 16, 16)
-    assert list(open_references(None, reference=name)) == ["train", "test"]
+    assert list(open_references(RealImages(name, reference="test"))) == ["test"]
+    assert open_references(RealImages(name, size=16))["train"].x.shape == (32, 1, 16, 16)
+    assert list(open_references(RealImages(reference=name))) == ["train", "test"]
 
 
 def test_a_reference_of_one_split_is_not_called_train_unless_it_is_the_data_set(
@@ -51,29 +52,29 @@ def test_a_reference_of_one_split_is_not_called_train_unless_it_is_the_data_set(
 ) -> None:
     path = tmp_path / "one.h5"
     write_hdf5(path, toy_data())
-    assert list(open_references(None, reference=str(path))) == ["reference"]
-    assert list(open_references("fashion_mnist", reference=str(path))) == ["reference"]
-    assert list(open_references(str(path))) == ["train"]
+    assert list(open_references(RealImages(reference=str(path)))) == ["reference"]
+    assert list(open_references(RealImages("fashion_mnist", reference=str(path)))) == ["reference"]
+    assert list(open_references(RealImages(str(path)))) == ["train"]
 
 
 def test_an_evaluator_from_names(toy_file: Path) -> None:
-    evaluator = make_evaluator(str(toy_file), extractor="fashion", reference="train")
+    evaluator = make_evaluator(RealImages(str(toy_file), reference="train"), "fashion")
     assert evaluator.extractor.name == "fashion" and evaluator.main == "train"
-    assert make_evaluator("fashion_mnist", reference="test").extractor.name == "fashion"
-    assert make_evaluator("emoji", reference="test").extractor.name == "emoji"
+    assert make_evaluator(RealImages("fashion_mnist", reference="test")).extractor.name == "fashion"
+    assert make_evaluator(RealImages("emoji", reference="test")).extractor.name == "emoji"
 
 
 def test_what_cannot_be_an_evaluator(toy_file: Path) -> None:
     with pytest.raises(UserError, match="give --dataset NAME, or --reference"):
-        make_evaluator(None, extractor="fashion")
+        make_evaluator(RealImages(), "fashion")
     with pytest.raises(UserError, match="--dataset NAME, or --reference"):
-        make_evaluator(None, extractor="fashion", reference="test")
+        make_evaluator(RealImages(reference="test"), "fashion")
     with pytest.raises(UserError, match="Did you mean 'fashion'"):
-        make_evaluator(str(toy_file), extractor="fasion")
+        make_evaluator(RealImages(str(toy_file)), "fasion")
     with pytest.raises(UserError, match="give --extractor inception"):
-        make_evaluator("fashion_mnist", options=Options(weights=toy_file))
+        make_evaluator(RealImages("fashion_mnist"), options=Options(weights=toy_file))
     with pytest.raises(UserError, match="nowhere"):
-        make_evaluator(None, extractor="fashion", reference="nowhere")
+        make_evaluator(RealImages(reference="nowhere"), "fashion")
 
 
 @pytest.mark.parametrize(("decay", "weights"), [(0.0, "raw"), (0.9, "ema")])
@@ -116,7 +117,7 @@ def test_each_label_is_asked_for_as_often_as_it_is_among_the_data(
 
 
 def test_a_line_of_scores_holds_all_of_them(toy_file: Path) -> None:
-    evaluator = make_evaluator(str(toy_file), extractor="fashion")
+    evaluator = make_evaluator(RealImages(str(toy_file)), "fashion")
     scores = evaluator([_all(evaluator.images["train"])], ["is"]).scores
     line = json.loads(json.dumps(scores_line(scores, 7, 100)))
     assert (line["iteration"], line["images"], line["seconds"]) == (7, 100, None)
@@ -177,7 +178,7 @@ def test_the_recorded_distance_must_be_found(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    extractor = make_evaluator(dataset, reference="test").extractor
+    extractor = make_evaluator(RealImages(dataset, reference="test")).extractor
     record = {"sha256": extractor.digest, self_test.KEY: 0.5, **change}
     kept = {key: value for key, value in record.items() if value is not None}
     (tmp_path / f"{extractor.name}.json").write_text(json.dumps(kept))
@@ -215,5 +216,5 @@ def test_of_files_that_hold_both_the_images_are_what_sources_leave(tmp_path: Pat
     both[:, 8:] = 200
     Image.fromarray(both).save(tmp_path / "0.png")
     for source, value in (("left", 200), ("right", 0)):
-        x = open_references(str(tmp_path), source=source)["train"].x[torch.tensor([0])]
+        x = open_references(RealImages(str(tmp_path), source=source))["train"].x[torch.tensor([0])]
         assert x.shape == (1, 3, 8, 8) and (x == value).all()

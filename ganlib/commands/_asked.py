@@ -1,0 +1,113 @@
+"""What the command line asks `ganlib evaluate` for."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganlib.commands._targets import Drawing, Weights
+from ganlib.common.errors import UserError
+from ganlib.common.paths import reading
+from ganlib.evaluation.blocks import Range
+from ganlib.evaluation.features import Options, Precision
+from ganlib.training.scoring import RealImages
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of the command line."""
+
+    metrics: str | None
+    cas: bool
+    reference: str | None
+    dataset: str | None
+    size: int | None
+    crop: int | None
+    n: int
+    best: bool
+    seed: int
+    truncation: float | None
+    statistics: str | None
+    batch_size: int
+    range: str | None
+    extractor: str | None
+    inception_weights: Path | None
+    precision: Precision
+    channels_last: bool
+    out: Path | None
+    duplicates_picture: Path | None
+    lpips_weights: Path | None
+    segmentation: bool
+    segmentation_picture: Path | None
+    source: str | None
+    data_root: Path | None
+    gpu: int | None
+    device: str | None
+    plugin_dir: tuple[Path, ...]
+    weights: Weights | None
+    no_save: bool
+    back: bool
+
+    @property
+    def segments(self) -> bool:
+        """Whether a segmenter is asked for."""
+        return self.segmentation or self.segmentation_picture is not None
+
+    @property
+    def real(self) -> RealImages:
+        """What it names of the real images."""
+        return RealImages(
+            self.dataset,
+            self.data_root,
+            self.size,
+            self.crop,
+            self.source,
+            self.reference,
+            self.back,
+        )
+
+    @property
+    def drawing(self) -> Drawing:
+        """How samples are drawn."""
+        return Drawing(
+            self.n, self.seed, self.batch_size, self.truncation, self.statistics, self.weights
+        )
+
+    @property
+    def options(self) -> Options:
+        """Of the extractor."""
+        return Options(self.inception_weights, self.precision, self.channels_last)
+
+    @property
+    def value_range(self) -> Range | None:
+        """Black and white in an array of floats."""
+        if self.range is None:
+            return None
+        black, white = map(float, self.range.split(","))
+        return black, white
+
+    @property
+    def files(self) -> list[tuple[str, Path, str]]:
+        """What is to be written: by which option, where, and how its name ends."""
+        named = (
+            ("--out", self.out, ".json"),
+            ("--duplicates-picture", self.duplicates_picture, ".png"),
+            ("--segmentation-picture", self.segmentation_picture, ".png"),
+        )
+        return [(option, path, suffix) for option, path, suffix in named if path is not None]
+
+
+def check(asked: Asked) -> None:
+    """Refuse what is wrong on its own, before anything is loaded."""
+    if asked.n < 2:
+        raise UserError(f"-n is {asked.n}, but no score is made of less than 2 images.")
+    if asked.batch_size < 1:
+        raise UserError(f"--batch-size is {asked.batch_size}; give at least 1.")
+    if asked.truncation is not None and not 0 < asked.truncation < math.inf:
+        raise UserError(f"--truncation is {asked.truncation:g}; give a number above 0.")
+    if asked.dataset is not None and asked.reference not in (None, "train", "test"):
+        raise UserError("Give --dataset or the path of a --reference, not both.")
+    for option, path, suffix in asked.files:
+        with reading(path):
+            right = path.suffix.lower() == suffix and not path.is_dir()
+        if not right:
+            raise UserError(f"{option} {path} cannot be written: give the name of a {suffix} file.")
