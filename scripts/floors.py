@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.seeds import generator
+from ganlib.evaluation import Evaluator
 from ganlib.evaluation.blocks import BLOCK
 from ganlib.training.scoring import make_evaluator
 
@@ -53,11 +54,11 @@ def main(names: tuple[str, ...], extractor: str | None) -> None:
     """Print a line per data set and change."""
     for name in names:
         evaluator = make_evaluator(name, extractor=extractor)
+        only_train = Evaluator(evaluator.extractor, {"train": evaluator.images["train"]})
         test = evaluator.images["test"]
-        only_train = type(evaluator)(evaluator.extractor, {"train": evaluator.images["train"]})
+        blocks = [test[rows] for rows in torch.split(torch.arange(len(test)), BLOCK)]
         for label, change in CHANGES.items():
-            blocks = (change(test[rows]) for rows in torch.split(torch.arange(len(test)), BLOCK))
-            (score,) = only_train(blocks, ["fid"]).scores.values()
+            (score,) = only_train(map(change, blocks), ["fid"]).scores.values()
             print(f"{name}: {score.name}, test images {label}: {score.value:.4g}", flush=True)
 
 
