@@ -213,7 +213,8 @@ class RunConfig(_Strict):
     class_accuracy and cas, and a plugin's own; default is,fid and of a method that is told labels
     intra,class_accuracy too."""
     extractor: str | None = None
-    """The features to score in; default the bundled data's own (fashion, emoji), else inception."""
+    """The features to score in; default the bundled data's own (fashion, emoji, wardrobe), else
+    inception."""
     inception_weights: Path | None = None
     """File of Inception's weights; default GANLIB_INCEPTION, else downloaded once."""
     keep_snapshots: Count = 2
