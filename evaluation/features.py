@@ -20,7 +20,9 @@ Network = TypeVar("Network", bound=nn.Module)
 Value = TypeVar("Value")
 Precision = Literal["float32", "tf32", "bf16"]
 
-OWN = {"fashion_mnist": "fashion", "emoji": "emoji"}
+TRAINED = {"fashion_mnist": "fashion", "emoji": "emoji", "wardrobe": "wardrobe"}
+"""The extractors that come with ganlib, by the data sets that they were trained on."""
+OWN = {**TRAINED, "wardrobe_wide": "wardrobe", "moving": "fashion", "pushed": "fashion"}
 """The extractors of the data sets that come with ganlib."""
 
 

@@ -216,7 +216,8 @@ class RunConfig(_Strict):
     """Of images that are made of maps: score by a small network too, trained once, in minutes of a
     CPU, on real images and their maps, that finds the classes in them."""
     extractor: str | None = None
-    """The features to score in; default the bundled data's own (fashion, emoji), else inception."""
+    """The features to score in; default the bundled data's own (fashion, emoji, wardrobe), else
+    inception."""
     inception_weights: Path | None = None
     """File of Inception's weights; default GANLIB_INCEPTION, else downloaded once."""
     keep_snapshots: Count = 2

@@ -22,11 +22,15 @@ from ganlib.common.files import atomic
 from ganlib.common.seeds import generator, mix
 from ganlib.common.sources import open_dataset
 from ganlib.evaluation import Evaluator
+from ganlib.evaluation.blocks import BLOCK
 from ganlib.evaluation.classifier import Classifier, Kind, accuracy, load_classifier
 from ganlib.evaluation.features import Options, make_extractor
 
 BATCH = 128
 LR = 4e-3
+
+Labelled = Callable[[Kind, str], tuple[Tensor, Tensor]]
+"""From the name of a split to its uint8 images (N, C, H, W) and their labels (N,)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,16 @@ class Recipe:
     decay: float
 
 
-def command(kind: Kind, recipe: Recipe, script: str) -> Callable[[], None]:
+def data_own(kind: Kind, split: str) -> tuple[Tensor, Tensor]:
+    """Images with the labels that the data set has."""
+    data = open_dataset(kind.dataset, split=split)
+    assert isinstance(data.x, Tensor) and data.y is not None
+    return data.x, data.y
+
+
+def command(
+    kind: Kind, recipe: Recipe, script: str, labelled: Labelled = data_own
+) -> Callable[[], None]:
     """The program of `script`: train, test and write the weights and their record."""
 
     @click.command()
@@ -52,10 +65,10 @@ def command(kind: Kind, recipe: Recipe, script: str) -> Callable[[], None]:
     @click.option("--out", default=kind.weights, type=Path, show_default=True)
     def main(epochs: int, seed: int, device: str, out: Path) -> None:
         """Train, test and write OUT (safetensors, float16) and its record (JSON)."""
-        x, y = _split(kind, "train")
+        x, y = labelled(kind, "train")
         network = train(kind, replace(recipe, epochs=epochs), x.to(device), y.to(device), seed)
         content = packed(network)
-        score = accuracy(load_classifier(kind, content), *_split(kind, "test"))
+        score = accuracy(load_classifier(kind, content), *labelled(kind, "test"))
         print(f"test accuracy: {score:.2%}")
         _write(out, content)
         record = {
@@ -125,15 +138,11 @@ def packed(network: Classifier) -> bytes:
 def distance(kind: Kind, weights: Path) -> float:
     """The Frechet distance of test images and training images: what real images reach."""
     extractor = make_extractor(kind.name, "cpu", Options(weights=weights))
-    evaluator = Evaluator(extractor, {"train": _split(kind, "train")[0]})
-    scores = evaluator([_split(kind, "test")[0]], ["fid"]).scores
+    evaluator = Evaluator(extractor, {"train": open_dataset(kind.dataset, split="train").x})
+    test = open_dataset(kind.dataset, split="test").x
+    blocks = (test[rows] for rows in torch.split(torch.arange(len(test)), BLOCK))
+    scores = evaluator(blocks, ["fid"]).scores
     return next(iter(scores.values())).value
-
-
-def _split(kind: Kind, name: str) -> tuple[Tensor, Tensor]:
-    data = open_dataset(kind.dataset, split=name)
-    assert isinstance(data.x, Tensor) and data.y is not None
-    return data.x, data.y
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -25,7 +25,15 @@ from ganlib.common.errors import UserError
 from ganlib.common.files import atomic
 from ganlib.common.paths import expand
 from ganlib.evaluation.cache import cache_folder, locked
-from ganlib.evaluation.features import Extractor, Features, Options, arithmetic, place, read_weights
+from ganlib.evaluation.features import (
+    TRAINED,
+    Extractor,
+    Features,
+    Options,
+    arithmetic,
+    place,
+    read_weights,
+)
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 VARIABLE = "GANLIB_INCEPTION"
@@ -134,8 +142,8 @@ def _download(url: str, path: Path) -> None:
     except (OSError, HTTPException) as error:
         raise UserError(
             f"Inception's weights could not be downloaded from {url} ({error}): put that file at "
-            f"{path} or name it in the environment variable {VARIABLE}; the extractors 'fashion' "
-            "and 'emoji', for the bundled data, need no download."
+            f"{path} or name it in the environment variable {VARIABLE}; the extractors "
+            f"{', '.join(TRAINED.values())}, for the bundled data, need no download."
         ) from error
 
 

@@ -18,7 +18,7 @@ from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.blocks import BLOCK
 from ganlib.evaluation.cache import cache_folder
 from ganlib.evaluation.classifier import FOLDER
-from ganlib.evaluation.features import OWN, Extractor, Options, default_extractor
+from ganlib.evaluation.features import TRAINED, Extractor, Options, default_extractor
 from ganlib.training.scoring import RealImages, make_evaluator, progress_bar
 
 RECORDS = FOLDER
@@ -63,10 +63,10 @@ def answers(
 ) -> Iterator[Answer]:
     """Those of one data set, one by one as they are found.
 
-    By default those of the bundled ones, and of CIFAR-10 where it and Inception's weights are
-    there.
+    By default those of the bundled ones that an extractor was trained on, and of CIFAR-10 where it
+    and Inception's weights are there.
     """
-    names, missing = [dataset] if dataset else list(OWN), ""
+    names, missing = [dataset] if dataset else list(TRAINED), ""
     pairs = [(name, extractor) for name in names]
     if dataset is None and extractor is None:
         missing = _missing(data_root, options.weights)
@@ -114,8 +114,8 @@ def _scores(
 
 
 def _train_test(what: str, found: float, dataset: str, extractor: Extractor) -> Answer:
-    """The bundled data in their own features as the record has it; of others nothing is known."""
-    if OWN.get(dataset) != extractor.name:
+    """Data in the features that were trained on them as the record has it; nothing of others."""
+    if TRAINED.get(dataset) != extractor.name:
         return Answer(f"{what}: {found:.6g}; the right value is not known", None)
     path = RECORDS / f"{extractor.name}.json"
     record = json.loads(path.read_text("utf-8"))

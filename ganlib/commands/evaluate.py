@@ -73,7 +73,8 @@ from ganlib.common.errors import UserError
 @click.option(
     "--extractor",
     metavar="NAME",
-    help="The features: inception, fashion, emoji, or one of your own.  [default: the data set's]",
+    help="The features: inception, fashion, emoji, wardrobe, or one of your own.  [default: the "
+    "data set's]",
 )
 @click.option(
     "--inception-weights",

@@ -60,8 +60,9 @@ def make_evaluator(
     except UserError as error:
         if _asked_for_scores(settings):
             raise
-        # nobody asked for scores by name, so the lack of a download stops nothing
-        say(console, f"This run is not evaluated. {error}", "yellow")
+        # nobody asked for scores by name, so the lack of a download stops nothing; translations
+        # are compared with what belongs to them all the same
+        say(console, f"Nothing is scored in features. {error}", "yellow")
         return None
     check_needs(find_metrics(settings.metrics), _given(settings, evaluator))
     return evaluator

@@ -4,6 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,7 +15,9 @@ from ganlib.common.sources import open_dataset
 from ganlib.evaluation.classifier import Kind, accuracy, load_classifier
 from ganlib.evaluation.extractors.emoji import EMOJI
 from ganlib.evaluation.extractors.fashion import FASHION
+from ganlib.evaluation.extractors.wardrobe import WARDROBE
 from ganlib.evaluation.features import (
+    TRAINED,
     Options,
     arithmetic,
     default_extractor,
@@ -22,12 +25,13 @@ from ganlib.evaluation.features import (
     make_extractor,
 )
 from ganlib.speed.precision import set_float32
+from scripts.floors import blurred
 
 CPU = torch.device("cpu")
 
 
 def test_all_are_listed() -> None:
-    assert {"emoji", "fashion", "inception"} <= set(extractors.names())
+    assert {"emoji", "fashion", "inception", "wardrobe"} <= set(extractors.names())
     with pytest.raises(UserError, match="Did you mean 'inception'"):
         make_extractor("inceptoin")
 
@@ -55,21 +59,51 @@ def test_a_plugin_brings_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_data_set_has_its_extractor() -> None:
     assert default_extractor("fashion_mnist") == "fashion"
     assert default_extractor("emoji") == "emoji"
+    assert default_extractor("wardrobe") == default_extractor("wardrobe_wide") == "wardrobe"
+    assert default_extractor("moving") == default_extractor("pushed") == "fashion"
     assert default_extractor("cifar10") == "inception"
+
+
+@pytest.mark.parametrize("kind", [FASHION, EMOJI, WARDROBE])
+def test_weights_are_those_of_the_record(kind: Kind) -> None:
+    record, content = json.loads(kind.record.read_text()), kind.weights.read_bytes()
+    assert len(content) < 400_000
+    assert sha256(content).hexdigest() == record["sha256"] == make_extractor(kind.name).digest
+    assert default_extractor(kind.dataset) == TRAINED[kind.dataset] == kind.name
 
 
 @pytest.mark.parametrize(("kind", "least"), [(FASHION, 0.92), (EMOJI, 0.67)])
 def test_a_classifier_is_what_its_record_says(kind: Kind, least: float) -> None:
     record = json.loads(kind.record.read_text())
-    content = kind.weights.read_bytes()
-    assert len(content) < 600_000
-    assert sha256(content).hexdigest() == record["sha256"] == make_extractor(kind.name).digest
     test = open_dataset(kind.dataset, split="test")
     assert isinstance(test.x, Tensor) and test.y is not None
-    assert len(test.classes) == kind.n_classes and default_extractor(kind.dataset) == kind.name
-    found = accuracy(load_classifier(kind, content), test.x, test.y)
+    assert len(test.classes) == kind.n_classes
+    found = accuracy(load_classifier(kind, kind.weights.read_bytes()), test.x, test.y)
     assert found == pytest.approx(record["accuracy"], abs=3e-3)
     assert found >= least
+
+
+def test_wardrobes_classifier_tells_what_covers_most() -> None:
+    """On the first of the test canvases, a hundredth of all."""
+    record, rows = json.loads(WARDROBE.record.read_text()), torch.arange(400)
+    test = open_dataset("wardrobe", split="test")
+    assert test.source is not None and test.classes == ("ground", *WARDROBE.classes)
+    counts = [np.bincount(map_.flatten(), minlength=11)[1:] for map_ in test.source[rows][:, 0]]
+    y = torch.tensor([int(count.argmax()) for count in counts])
+    network = load_classifier(WARDROBE, WARDROBE.weights.read_bytes())
+    found = accuracy(network, test.x[rows], y)
+    assert found == pytest.approx(record["accuracy"], abs=0.07)  # three standard deviations
+
+
+def test_distances_of_canvases_grow_with_blur() -> None:
+    extractor = make_extractor("wardrobe")
+    train, test = (open_dataset("wardrobe", split=split).x for split in ("train", "test"))
+    evaluator = evaluation.Evaluator(extractor, {"train": train[torch.arange(400)]})
+    x = test[torch.arange(300)]
+    changed = [x, *(blurred(x, side) for side in (3, 7)), torch.zeros_like(x)]
+    scores = [evaluator([images], ["fid"]).scores for images in changed]
+    values = [score["FD-wardrobe300-train"].value for score in scores]
+    assert values == sorted(values) and values[2] > 1.5 * values[0]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +111,7 @@ def test_a_classifier_is_what_its_record_says(kind: Kind, least: float) -> None:
     [
         (FASHION, "220e2a03c99c02a0d58a202355ceeb3778528ba803ddc65c713885203c76201c", 28),
         (EMOJI, "4845275e07acf1ea267781ee30b18b607eb77ee891012b176d59ad1aa71f9f78", 64),
+        (WARDROBE, "b7f6581985edb3428d347e633d9191e4787666d521407b33da417fd86f9408b1", 64),
     ],
 )
 def test_what_protocols_say_of_a_classifier_never_changes(
@@ -113,18 +148,22 @@ def test_fashion_takes_other_channels_and_sizes(clothes: Tensor) -> None:
     assert (fashion(larger).pool - pool).norm() / pool.norm() < 0.2
 
 
-def test_emoji_takes_other_channels_and_sizes() -> None:
-    emoji, x = make_extractor("emoji"), open_dataset("emoji", split="test").x[torch.arange(4)]
-    pool, logits = emoji(x)
-    assert pool.shape == (4, 128) and logits is not None and logits.shape == (4, 9)
+@pytest.mark.parametrize("kind", [EMOJI, WARDROBE])
+def test_those_of_colours_take_other_channels_and_sizes(kind: Kind) -> None:
+    extractor = make_extractor(kind.name)
+    x = open_dataset(kind.dataset, split="test").x[torch.arange(4)]
+    pool, logits = extractor(x)
+    assert pool.shape == (4, 128) and logits is not None and logits.shape == (4, kind.n_classes)
     grey = x.float().mean(1, keepdim=True).to(torch.uint8)
-    assert torch.equal(emoji(grey).pool, emoji(grey.repeat(1, 3, 1, 1)).pool)
-    assert (emoji(grey).pool - pool).norm() / pool.norm() > 0.1, "colour must matter"
+    assert torch.equal(extractor(grey).pool, extractor(grey.repeat(1, 3, 1, 1)).pool)
+    assert (extractor(grey).pool - pool).norm() / pool.norm() > 0.1, "colour must matter"
     larger = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    assert (emoji(larger).pool - pool).norm() / pool.norm() < 0.2
+    assert (extractor(larger).pool - pool).norm() / pool.norm() < 0.2
 
 
-@pytest.mark.parametrize(("name", "other"), [("fashion", EMOJI), ("emoji", FASHION)])
+@pytest.mark.parametrize(
+    ("name", "other"), [("fashion", EMOJI), ("emoji", WARDROBE), ("wardrobe", EMOJI)]
+)
 def test_other_weights_are_refused(name: str, other: Kind, tmp_path: Path) -> None:
     file = tmp_path / "other.safetensors"
     file.write_bytes(b"something else")

@@ -17,7 +17,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.extractors import inception
-from ganlib.evaluation.features import Options, make_extractor
+from ganlib.evaluation.features import TRAINED, Options, make_extractor
 
 CPU = torch.device("cpu")
 FEATURES = ["2048", "logits_unbiased"]
@@ -150,7 +150,7 @@ def test_a_failed_download_says_what_to_do(cache: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     with pytest.raises(UserError, match="no route") as error:
         make_extractor("inception", CPU)
-    for word in ("https://github.com/toshas", str(cache), "GANLIB_INCEPTION", "'fashion'"):
+    for word in ("https://github.com/toshas", str(cache), "GANLIB_INCEPTION", *TRAINED.values()):
         assert word in str(error.value)
 
 

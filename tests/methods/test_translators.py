@@ -17,6 +17,7 @@ from ganlib.common import hdf5
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
+from ganlib.config import RunConfig
 from ganlib.contract.fixtures import small_updater
 from ganlib.registry import algorithms
 from ganlib.speed import bench
@@ -218,6 +219,19 @@ def test_videos_train_and_sample_and_are_scored_as_pairs(tmp_path: Path) -> None
     (line,) = (model.out / "scores.jsonl").read_text().splitlines()
     assert {"L1", "PSNR"} <= json.loads(line)["scores"].keys()
     assert "fashion" not in line
+
+
+def test_pairs_are_scored_without_an_extractor_that_nobody_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    usual = RunConfig.model_fields["evaluation_interval"].default
+    settings = {**SMALL, "evaluation_interval": usual, "algorithm": "superres", "max_iter": 1}
+    given = torch.randint(256, (8, 3, 16, 16)).byte()
+    model = ganlib.train(**settings, dataset=given, source="low-resolution:4")
+    assert "Nothing is scored in features. " in capsys.readouterr().err
+    assert model.out is not None
+    (line,) = (model.out / "scores.jsonl").read_text().splitlines()
+    assert list(json.loads(line)["scores"]) == ["L1", "PSNR", "SSIM", "PSNR-Y"]
 
 
 def test_scenes_twice_as_wide_as_high_train_and_sample() -> None:

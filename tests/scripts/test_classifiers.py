@@ -3,14 +3,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from scipy.linalg import sqrtm
 from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator
+from ganlib.common.sources import open_dataset
 from ganlib.evaluation.classifier import Kind, Layer, accuracy, load_classifier
+from ganlib.evaluation.extractors.fashion import FASHION
 from scripts import classifiers
 from scripts.classifiers import Recipe, augment, command, packed, train
 
@@ -75,3 +79,42 @@ def test_weights_and_record_are_written(tmp_path: Path, monkeypatch: pytest.Monk
     assert record["accuracy"] == found and record["fd_train_test"] == 0.25
     assert (record["script"], record["epochs"], record["seed"]) == ("scripts/it.py", 6, 0)
     assert given == [(KIND, out.read_bytes())]
+
+
+def test_labels_may_be_other_than_the_data_sets_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def swapped(kind: Kind, split: str) -> tuple[Tensor, Tensor]:
+        asked.append((kind, split))
+        x, y = stripes({"train": 1024, "test": 200}[split])
+        return x, 1 - y
+
+    monkeypatch.setattr(classifiers, "distance", lambda kind, weights: 0.25)
+    out = tmp_path / "small.safetensors"
+    main = command(KIND, RECIPE, "scripts/it.py", swapped)
+    CliRunner().invoke(main, ["--out", str(out)], catch_exceptions=False)
+    assert asked == [(KIND, "train"), (KIND, "test")]
+    x, y = stripes(200)
+    assert accuracy(load_classifier(KIND, out.read_bytes()), x, y) < 0.05
+    assert json.loads((tmp_path / "small.json").read_text())["accuracy"] > 0.95
+
+
+def test_the_distance_is_of_all_test_images_to_all_training_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a formula has it, of features of the weights that are given."""
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path))
+    data = {
+        split: DataSet("clothes", open_dataset("fashion_mnist", split=split).x[torch.arange(n)])
+        for split, n in (("train", 600), ("test", 300))
+    }
+    monkeypatch.setattr(classifiers, "open_dataset", lambda name, split: data[split])
+    found = classifiers.distance(FASHION, FASHION.weights)
+    network = load_classifier(FASHION, FASHION.weights.read_bytes())
+    both = [network(data[split].x[torch.arange(len(data[split]))])[0].double() for split in data]
+    (mean, cov), (other, cov2) = ((f.mean(0).numpy(), np.cov(f.numpy().T)) for f in both)
+    root = 2 * np.trace(sqrtm(cov @ cov2).real)
+    expected = ((mean - other) ** 2).sum() + np.trace(cov) + np.trace(cov2) - root
+    assert found == pytest.approx(expected, rel=1e-3)

@@ -191,9 +191,9 @@ def test_a_run_goes_on_without_an_extractor_that_nobody_asked_for(
     monkeypatch.setenv("GANLIB_INCEPTION", "missing.pth")
     usual = RunConfig.model_fields["evaluation_interval"].default
     first = train("dcgan", toy_file, max_iter=2, evaluation_interval=usual)
-    assert "This run is not evaluated" in capsys.readouterr().err
+    assert "Nothing is scored in features. " in capsys.readouterr().err
     ganlib.train(resume=str(first.out), max_iter=3)
-    assert "This run is not evaluated" in capsys.readouterr().err
+    assert "Nothing is scored in features. " in capsys.readouterr().err
     with pytest.raises(UserError, match="missing.pth"):
         train("dcgan", toy_file, max_iter=2, evaluation_interval=1, out="other")
     assert not Path("other").exists()

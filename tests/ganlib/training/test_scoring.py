@@ -20,7 +20,7 @@ from ganlib.commands import _self_test as self_test
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
-from ganlib.evaluation import Score
+from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.features import Options
 from ganlib.evaluation.proportions import proportions
 from ganlib.training.scoring import (
@@ -169,7 +169,7 @@ def _answers(dataset: str, extractor: str) -> list[self_test.Answer]:
         (0.5, {self_test.KEY: None}, None),
     ],
 )
-@pytest.mark.parametrize("dataset", ["fashion_mnist", "emoji"])
+@pytest.mark.parametrize("dataset", ["fashion_mnist", "emoji", "wardrobe"])
 def test_the_recorded_distance_must_be_found(
     dataset: str,
     found: float,
@@ -184,6 +184,29 @@ def test_the_recorded_distance_must_be_found(
     (tmp_path / f"{extractor.name}.json").write_text(json.dumps(kept))
     monkeypatch.setattr(self_test, "RECORDS", tmp_path)
     assert self_test._train_test("x", found, dataset, extractor).right is right
+
+
+@pytest.mark.parametrize("dataset", ["moving", "wardrobe_wide"])
+def test_of_data_in_features_of_others_nothing_is_known(dataset: str) -> None:
+    """They have an extractor of their own, whose record is of other data."""
+    extractor = make_evaluator(dataset, reference="test").extractor
+    answer = self_test._train_test("x", 0.5, dataset, extractor)
+    assert answer.right is None and "not known" in answer.text
+
+
+def test_by_default_data_that_an_extractor_was_trained_on_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def no_answers(dataset: str, evaluator: Evaluator, console: Console) -> list[Any]:
+        asked.append((dataset, evaluator.extractor.name))
+        return []
+
+    monkeypatch.setattr(self_test, "_answers", no_answers)
+    (left,) = self_test.answers(None, tmp_path, None, Options(), "cpu", Console(file=io.StringIO()))
+    assert left.right is None and "cifar10" in left.text
+    assert asked == [("fashion_mnist", "fashion"), ("emoji", "emoji"), ("wardrobe", "wardrobe")]
 
 
 def test_known_answers_of_emoji() -> None:

@@ -1,0 +1,66 @@
+"""What Frechet distances the test images of bundled data reach, as they are and made worse.
+
+Run `python -m scripts.floors NAME... [--extractor NAME]` at the top of the checkout: each line is a
+distance to all training images, by default in the features of the data set's own extractor.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import click
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganlib.common.seeds import generator
+from ganlib.evaluation import Evaluator
+from ganlib.evaluation.blocks import BLOCK
+from ganlib.training.scoring import make_evaluator
+
+LEVELS = 16
+
+
+def blurred(x: Tensor, side: int) -> Tensor:
+    """The mean of the side x side pixels around each, where borders are repeated outwards."""
+    padded = F.pad(x.float(), (side // 2,) * 4, mode="replicate")
+    return F.avg_pool2d(padded, side, 1).round().to(torch.uint8)
+
+
+def noisy(x: Tensor) -> Tensor:
+    """With Gaussian noise of LEVELS levels in each value."""
+    noise = LEVELS * torch.randn(x.shape, generator=generator(0, "floors"))
+    return (x + noise).round().clamp(0, 255).to(torch.uint8)
+
+
+def grey(x: Tensor) -> Tensor:
+    """The mean of the channels in each of them."""
+    return x.float().mean(1, keepdim=True).round().to(torch.uint8).expand_as(x)
+
+
+CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
+    "as they are": lambda x: x,
+    "blurred by a 3x3 mean": partial(blurred, side=3),
+    "blurred by a 7x7 mean": partial(blurred, side=7),
+    f"with noise of {LEVELS} levels": noisy,
+    "in grey": grey,
+    "black": torch.zeros_like,
+}
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("--extractor", help="The features.  [default: the data set's own]")
+def main(names: tuple[str, ...], extractor: str | None) -> None:
+    """Print a line per data set and change."""
+    for name in names:
+        evaluator = make_evaluator(name, extractor=extractor)
+        only_train = Evaluator(evaluator.extractor, {"train": evaluator.images["train"]})
+        test = evaluator.images["test"]
+        blocks = [test[rows] for rows in torch.split(torch.arange(len(test)), BLOCK)]
+        for label, change in CHANGES.items():
+            (score,) = only_train(map(change, blocks), ["fid"]).scores.values()
+            print(f"{name}: {score.name}, test images {label}: {score.value:.4g}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
