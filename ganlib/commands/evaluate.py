@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -191,6 +191,10 @@ def command(target: Path | None, self_test: bool, **options: Any) -> None:
     luma too, and diversity, the L1 between outputs for one source. Beside them stands what the
     source itself (bicubic, where it is smaller) and the mean training image reach.
 
+    What a generator predicts of sequences is scored 1, 3 and 10 frames ahead: MSE, SSIM, sharpness
+    as a part of the true frames', and GDL, the difference of gradients. Beside them stands what the
+    last frame reaches that it saw. Sequences of several frames are not scored in features.
+
     Every score is stored with its protocol; only scores with the same hash can be compared.
     """
     asked = Asked(**options)
@@ -233,7 +237,8 @@ def _evaluate(path: Path, asked: Asked) -> None:
     from ganlib.commands._score_table import describe, show
     from ganlib.commands._targets import is_run, open_target
     from ganlib.evaluation.metric import check_needs, find_metrics
-    from ganlib.training.scoring import no_features, progress_bar
+    from ganlib.training.frames import frame_scores
+    from ganlib.training.scoring import progress_bar
 
     wanted, device = _metrics(asked), _prepare(asked)
     find_metrics(wanted or ())
@@ -253,13 +258,14 @@ def _evaluate(path: Path, asked: Asked) -> None:
         asked.source,
         asked.back,
     )
-    if target.updater is not None and target.updater.spec.frames > 1:
-        raise UserError(no_features(target.updater.spec.frames))
-    evaluator = _evaluator(target, asked, device)
-    for file in (asked.out, asked.duplicates_picture):
-        if file is not None:
-            with output(file):  # a wrong place shows before the work is done
-                pass
+    run = path if is_run(path) and not asked.no_save else None
+    evaluator = _evaluator_if_any(target, asked, device)
+    _check_outputs(asked)
+    if evaluator is None:
+        found = _featureless(target, asked)
+        show(found.scores, str(target.path), describe(target.origin, None))
+        _write(target, None, found, run, asked)
+        return
     pairs = pair_scores(target.updater, evaluator, asked.lpips_weights, asked.segmentation, device)
     given, images = _begun(target, evaluator)
     if pairs is not None:
@@ -274,6 +280,9 @@ def _evaluate(path: Path, asked: Asked) -> None:
         if pairs is not None:
             how = (evaluator, metrics, target.origin, asked.seed, images, progress)
             result = replace(result, scores=pairs.joined(result.scores, *how))
+        if target.updater is not None:
+            frames = frame_scores(target.updater, target.origin, progress)
+            result = replace(result, scores=result.scores | frames)
     if not result.scores:
         name = evaluator.extractor.name
         raise UserError(
@@ -281,7 +290,67 @@ def _evaluate(path: Path, asked: Asked) -> None:
             f"'{name}': give other --metrics or more images."
         )
     show(result.scores, str(target.path), describe(target.origin, evaluator.extractor))
-    _write(target, evaluator, result, path if is_run(path) and not asked.no_save else None, asked)
+    _write(target, evaluator, result, run, asked)
+
+
+def _check_outputs(asked: Asked) -> None:
+    """UserError for files that cannot be written, before the work is done."""
+    for file in (asked.out, asked.duplicates_picture):
+        if file is not None:
+            with output(file):
+                pass
+
+
+def _evaluator_if_any(target: "Target", asked: Asked, device: str) -> "Evaluator | None":
+    """None for sequences, of which no extractor has features, and where it cannot be had, but there
+    is something to compare with. UserError if features are asked for then.
+    """
+    from ganlib.training.pairs import has_pairs
+    from ganlib.training.scoring import no_features
+
+    updater = target.updater
+    if updater is not None and updater.spec.frames > 1:
+        if _asks_for_features(asked):
+            raise UserError(no_features(updater.spec.frames))
+        return None
+    try:
+        return _evaluator(target, asked, device)
+    except UserError as error:
+        if _asks_for_features(asked) or updater is None or not has_pairs(updater):
+            raise
+        click.echo(f"Warning: Nothing is scored in features. {printable(error)}", err=True)
+        return None
+
+
+def _asks_for_features(asked: Asked) -> bool:
+    options = (
+        asked.metrics,
+        asked.extractor,
+        asked.inception_weights,
+        asked.reference,
+        asked.duplicates_picture,
+        asked.lpips_weights,
+    )
+    switches = asked.cas, asked.channels_last, asked.segmentation, asked.precision != "float32"
+    return any(switches) or any(option is not None for option in options)
+
+
+def _featureless(target: "Target", asked: Asked) -> "Evaluation":
+    """Comparisons with the images that belong to sources, and with the frames that came."""
+    from ganlib.evaluation import Evaluation
+    from ganlib.training.pairs import scored
+    from ganlib.training.scoring import featureless_scores, open_references, progress_bar
+
+    real, updater = _real(target, asked), target.updater
+    assert updater is not None
+    with reading(str(real.dataset)):
+        where = real.dataset, real.root, real.size, "train", real.crop, real.source
+        (train,) = open_references(*where).values()
+    train = train.turned() if updater.turned else train
+    n, origin = scored(updater, asked.n), target.origin
+    with _told_warnings(), progress_bar(stderr_console()) as progress:
+        more = target.batches(), n, origin, asked.seed, progress
+        return Evaluation(featureless_scores(updater, train.x, *more))
 
 
 def _prepare(asked: Asked) -> str:
@@ -317,27 +386,45 @@ def _sensible(given: "Given", asked: Asked) -> tuple[str, ...]:
     return (*names, *labelled_metrics(given), *(("cas",) if asked.cas else ()))
 
 
-def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
+class _Real(NamedTuple):
+    """Where the real images are, and what of them."""
+
+    dataset: str | None
+    root: Path | None
+    size: int | None
+    crop: int | None
+    source: str | None
+
+
+def _real(target: "Target", asked: Asked) -> _Real:
     """By the options first, then by the settings of the target's run."""
+    settings = target.settings
+    run = {} if asked.dataset is not None else settings
+    return _Real(
+        asked.dataset or run.get("dataset"),
+        asked.data_root or (Path(run["data_root"]) if run.get("data_root") else None),
+        settings.get("size") if asked.size is None else asked.size,
+        settings.get("crop") if asked.crop is None else asked.crop,
+        asked.source or settings.get("source"),
+    )
+
+
+def _evaluator(target: "Target", asked: Asked, device: str) -> "Evaluator":
+    """Of the real images, in the features that the options ask for, else the run's."""
     from ganlib.training.scoring import make_evaluator
 
-    run = {} if asked.dataset is not None else target.settings
-    root = asked.data_root or (Path(run["data_root"]) if run.get("data_root") else None)
-    size = target.settings.get("size") if asked.size is None else asked.size
-    crop = target.settings.get("crop") if asked.crop is None else asked.crop
-    name = asked.extractor or run.get("extractor")
-    dataset = asked.dataset or run.get("dataset")
-    with reading(asked.reference or str(dataset)):
+    real, run = _real(target, asked), {} if asked.dataset is not None else target.settings
+    with reading(asked.reference or str(real.dataset)):
         return make_evaluator(
-            dataset,
-            root,
-            size,
-            name,
+            real.dataset,
+            real.root,
+            real.size,
+            asked.extractor or run.get("extractor"),
             _options(asked),
             device,
             asked.reference,
-            crop,
-            asked.source or target.settings.get("source"),
+            real.crop,
+            real.source,
             asked.back,
         )
 
@@ -378,7 +465,11 @@ def _told_warnings() -> Iterator[None]:
 
 
 def _write(
-    target: "Target", evaluator: "Evaluator", result: "Evaluation", run: Path | None, asked: Asked
+    target: "Target",
+    evaluator: "Evaluator | None",
+    result: "Evaluation",
+    run: Path | None,
+    asked: Asked,
 ) -> None:
     """The files that are asked for, and the line in the run's folder."""
     import json
@@ -402,6 +493,7 @@ def _write(
             temporary.write_text(text + "\n", "utf-8")
         click.echo(printable(asked.out))
     if asked.duplicates_picture is not None and result.nearest is not None:
+        assert evaluator is not None
         picture = neighbours(target, evaluator, result.nearest)
         with output(asked.duplicates_picture):
             save(picture, asked.duplicates_picture)

@@ -5,16 +5,26 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.common.console import stderr_console
+from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.given import GIVEN, as_dataset
 from ganlib.common.sources import brought_to, open_dataset
-from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.features import default_extractor, make_extractor
 from ganlib.evaluation.metric import default_metrics, find_metrics
 from ganlib.evaluation.modes import score_points
 from ganlib.evaluation.real import TO_COME
+from ganlib.training.frames import frame_scores
 from ganlib.training.pairs import PairScores, has_pairs, scored
-from ganlib.training.scoring import make_evaluator, origin_of, progress_bar, samples_to_score
+from ganlib.training.scoring import (
+    featureless_scores,
+    make_evaluator,
+    no_features,
+    open_references,
+    origin_of,
+    progress_bar,
+    samples_to_score,
+)
 from ganlib.training.updater import Updater
 
 
@@ -31,6 +41,8 @@ def evaluate(
 ) -> Mapping[str, Score]:
     """See Model.evaluate."""
     find_metrics(metrics or ())
+    if updater.spec.frames > 1 and (metrics is not None or extractor is not None):
+        raise UserError(no_features(updater.spec.frames))
     root = Path(settings["data_root"]) if settings.get("data_root") else None
     how = settings.get("size"), settings.get("crop")
     given = dataset is not None and not isinstance(dataset, str | Path)
@@ -39,12 +51,18 @@ def evaluate(
     if given:
         data = brought_to(as_dataset(dataset), *how)
         data = data.turned() if updater.turned else data
+        if updater.spec.frames > 1:
+            return _of_sequences(updater, data, n, origin)
         network = make_extractor(extractor or default_extractor(GIVEN), device)
         evaluator = Evaluator(network, {"train": data})
     elif name == GIVEN:
         raise UserError("This run was trained on data given in Python: give them, dataset=.")
     elif (mixture := open_dataset(name, root, "train", *how).mixture) is not None:
         return score_points(updater.sample(n, seed, truncation=truncation), mixture, origin)
+    elif updater.spec.frames > 1:
+        more = how[0], "train", how[1], settings.get("source")
+        (data,) = open_references(name, root, *more).values()
+        return _of_sequences(updater, data.turned() if updater.turned else data, n, origin)
     else:
         evaluator = make_evaluator(
             name,
@@ -68,4 +86,14 @@ def evaluate(
         scores = evaluator(samples, metrics, n, origin, progress).scores
         if pairs is None:
             return scores
-        return pairs.joined(scores, evaluator, metrics, origin, seed, samples, progress)
+        scores = pairs.joined(scores, evaluator, metrics, origin, seed, samples, progress)
+        return scores | frame_scores(updater, origin, progress)
+
+
+def _of_sequences(updater: Updater, train: DataSet, n: int, origin: Origin) -> Mapping[str, Score]:
+    seed, n = origin.seed or 0, scored(updater, n)
+    samples = samples_to_score(
+        updater, n, seed, truncation=origin.truncation, statistics=origin.bn_mode
+    )
+    with progress_bar(stderr_console()) as progress:
+        return featureless_scores(updater, train.x, samples, n, origin, seed, progress)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from ganlib.pgn.quality import gradient_difference, mse, qualities, sharpness
 from parameters import count
 from PIL import Image
 from torch import Tensor, nn
@@ -20,7 +21,6 @@ from ganlib.common.hdf5 import write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.contract.fixtures import small_updater
 from ganlib.pgn import ALGORITHM
-from ganlib.pgn.quality import gradient_difference, mse, qualities, sharpness
 
 PAST = 3
 
