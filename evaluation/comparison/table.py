@@ -9,7 +9,8 @@ from ganlib.evaluation.comparison.runs import Evaluation, Run
 
 _BETTER = {
     "lower": re.compile(
-        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl|l1|lpips|mse|gdl)(?![a-z])", re.IGNORECASE
+        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl|l1|lpips|mse|gdl)(?![a-z])",
+        re.IGNORECASE,
     ),
     "higher": re.compile(
         r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|modes|high_quality"
