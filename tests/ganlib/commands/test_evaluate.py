@@ -154,11 +154,12 @@ def test_translations_stand_beside_what_costs_nothing(
 
 
 def test_predicted_frames_stand_beside_the_last_one(score: Any, small_snapshot: Make) -> None:
-    found = score(small_snapshot("frames"), "--metrics", "fid")
+    path = small_snapshot("frames")
+    found = score(path, "--metrics", "fid")
     assert list(found)[-4:] == ["MSE-1", "SSIM-1", "sharpness-1", "GDL-1"] and "L1" in found
     assert found["MSE-1"].more["beside"].keys() == {"last frame"}
     # of all sequences, however many samples there are
-    few = score(small_snapshot("frames"), "--metrics", "fid", n=5)
+    few = score(path, "--metrics", "fid", n=5)
     assert few["L1"].protocol.hash != found["L1"].protocol.hash
     assert few["MSE-1"] == found["MSE-1"]
 
