@@ -165,7 +165,7 @@ def test_predicted_frames_stand_beside_the_last_one(score: Any, small_snapshot: 
 
 
 def test_without_an_extractor_pairs_are_compared_all_the_same(
-    run: Run, snapshot: Path, small_snapshot: Make, monkeypatch: pytest.MonkeyPatch
+    run: Run, small_snapshot: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(*_: object) -> None:
         raise UserError("There are no weights.")
@@ -179,7 +179,8 @@ def test_without_an_extractor_pairs_are_compared_all_the_same(
     assert {"L1", "PSNR", "MSE-1"} <= record["scores"].keys()
     for more in (["--metrics", "fid"], ["--reference", "train"], ["--lpips-weights", "a.pth"]):
         assert refused(run("evaluate", path, "-n", 5, *more)) == "There are no weights."
-    assert refused(run("evaluate", snapshot, "-n", 5)) == "There are no weights."
+    images = run("evaluate", "data.h5", "--dataset", "data.h5", "-n", 5)
+    assert refused(images) == "There are no weights."
 
 
 def test_lpips_is_for_translations(run: Run, snapshot: Path, plugin_dir: Path) -> None:
