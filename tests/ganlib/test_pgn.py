@@ -349,11 +349,12 @@ def test_a_run_on_sequences(
     """
     monkeypatch.chdir(tmp_path)
     write_hdf5(tmp_path / "s.h5", sliding(3, 3, videos=4), sliding(3, 3, videos=1))
-    settings = {"evaluation_interval": 2, "evaluation_images": 8}
+    settings = {"evaluation_interval": 2, "evaluation_images": 8, "best_by": "max:SSIM-10"}
     with pytest.raises(UserError, match="sequences of 3 frames, and features are of single pict"):
         ganlib.train(**SMALL, **settings, dataset="s.h5", metrics="fid")
     model = ganlib.train(**SMALL, **settings, dataset="s.h5", lam_adv=lam_adv, ema_decay=0.5)
     assert model.sample(2).shape == (2, 9, 16, 16)
+    assert (model.out / "snapshots/best.pt").is_file()
     for name, frames in (("0000002", 3), ("rollout_0000002", PAST + 10)):
         with Image.open(model.out / "samples" / f"{name}.gif") as film:
             assert getattr(film, "n_frames", 1) == frames
