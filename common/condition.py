@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 from ganlib.common.errors import UserError, did_you_mean
-from ganlib.common.spec import DataSet
+from ganlib.common.spec import AS_THEY_ARE, DataSet
 
 Condition = Literal["labels", "images", "unpaired"] | None
 
@@ -49,6 +49,15 @@ def check_lengths(data: DataSet, condition: Condition) -> None:
         raise UserError(
             f"This algorithm needs pairs of images, and the data set '{data.name}' has "
             f"{len(data):,} images and {len(data.source):,} sources, which are no pairs."
+        )
+
+
+def check_flip(data: DataSet, condition: Condition) -> None:
+    """UserError where a mirrored pair would be a wrong one."""
+    if condition == "images" and AS_THEY_ARE in data.provenance:
+        raise UserError(
+            f"--flip would mirror the pictures of '{data.name}' and not what is pushed where, so "
+            "that they belong together no more: leave it out."
         )
 
 

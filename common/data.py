@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlib.common.ahead import WORKERS, Ahead, read
 from ganlib.common.centre import centre
-from ganlib.common.condition import Condition, check_condition, check_lengths
+from ganlib.common.condition import Condition, check_condition, check_flip, check_lengths
 from ganlib.common.crops import Jitter, centres, common_grid, in_memory, placed
 from ganlib.common.errors import UserError
 from ganlib.common.memory import Memory
@@ -101,6 +101,8 @@ class Loader(Iterator[Batch]):
         workers: int = WORKERS,
     ) -> None:
         check_condition(data, condition)
+        if flip:
+            check_flip(data, condition)
         _check_share(batch_size, rank, ranks)
         self.data, self.spec, self.batch_size, self.seed = data, spec, batch_size, seed
         self.condition, self.device, self.dtype = condition, torch.device(device), dtype

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganlib.evaluation.comparison.beside import beside_notes
-from ganlib.evaluation.comparison.choice import check_choice
+from ganlib.evaluation.comparison.choice import check_choice, further
 from ganlib.evaluation.comparison.columns import make_columns
 from ganlib.evaluation.comparison.entries import counted, first_score, one_per_seed
 from ganlib.evaluation.comparison.others import is_other, join, read_other
@@ -50,7 +50,7 @@ def _table(
     columns = make_columns(entries, split, choice)
     rows = make_rows(entries, columns)
     for place, column in enumerate(columns):
-        mark_best(rows, place, column.better)
+        mark_best(rows, place, column)
     rows.sort(key=lambda row: rank(row, columns))
     notes += [
         f"{column.title}: of fewer images than features, which biases it."
@@ -63,6 +63,8 @@ def _table(
         if run.external and scored and not scored.iteration
     ]
     notes += beside_notes(entries, columns)
+    more = further(name for _, scored in entries if scored for name, _ in scored.every())
+    notes += [f"--columns shows further scores: {', '.join(more)}."] if more and not choice else []
     missing = choice and not columns
     caption = "No run has such scores." if missing else _caption(best, first, columns, rows)
     return Table(dataset, columns, rows, caption, notes)

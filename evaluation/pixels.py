@@ -99,7 +99,7 @@ def measures(side: int, factor: int = 1) -> list[Measure]:
     """
     found = [Measure("L1", l1, {"levels": 255}), Measure("PSNR", psnr, _psnr_settings())]
     if side >= WINDOW:
-        found.append(Measure("SSIM", ssim, _ssim_settings()))
+        found.append(Measure("SSIM", ssim, ssim_settings()))
     if factor > 1:
         of_luma: dict[str, Plain] = {"channels": "luma, BT.601", "border": factor}
         found.append(
@@ -107,7 +107,7 @@ def measures(side: int, factor: int = 1) -> list[Measure]:
         )
         if side - 2 * factor >= WINDOW:
             ssim_y = _on_luma(ssim, factor)
-            found.append(Measure("SSIM-Y", ssim_y, {**_ssim_settings(), **of_luma}))
+            found.append(Measure("SSIM-Y", ssim_y, {**ssim_settings(), **of_luma}))
     return found
 
 
@@ -115,7 +115,7 @@ def _psnr_settings() -> dict[str, Plain]:
     return {"data_range": 255, "highest": HIGHEST, "mean": "of images"}
 
 
-def _ssim_settings() -> dict[str, Plain]:
+def ssim_settings() -> dict[str, Plain]:
     return {"data_range": 255, "window": WINDOW, "sigma": SIGMA, "k1": K1, "k2": K2, "edge": "left"}
 
 

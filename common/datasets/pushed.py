@@ -6,8 +6,8 @@ A pair is x, the next frame, and its source: PAST frames on the channels, the ol
 the action that the next frame follows from, as two constant channels (`source_frames` counts them
 as frames). Before half of the frames there is no push, which is 128, next to 0. For sequences, and
 for past:N:M (N frames, then the M actions of two channels that the M next frames follow from), see
-moving. `--flip` would mirror the pictures and not their pushes. Pushed.start() gives what a planner
-acts on: a state, and the Slide with step(state, action) and render(state).
+moving. `--flip`, which would mirror the pictures and not their pushes, is refused. Pushed.start()
+gives what a planner acts on: a state, and the Slide with step(state, action) and render(state).
 """
 
 from functools import lru_cache
@@ -24,6 +24,7 @@ from ganlib.common.datasets._moving import Pixels, Slide, State, make_item
 from ganlib.common.datasets._windows import PAST, Windows, provenance
 from ganlib.common.datasets.moving import KEPT, SEQUENCES, SPEEDS, checked, clothes
 from ganlib.common.seeds import generator
+from ganlib.common.spec import AS_THEY_ARE
 
 FRICTION = 0.25
 IMPULSE = 3 / 32
@@ -110,6 +111,7 @@ def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
         provenance={
             "source": "made: one of Fashion-MNIST's clothes, which is pushed",
             **told,
+            AS_THEY_ARE: "never: pushes would stay as they are",
             "sources": f"{told['sources']}, then each push as two constant channels",
         },
         frames=m,

@@ -16,14 +16,24 @@ _METRICS = {
 }
 """The beginnings of what a metric's scores are called, where it is not the metric's own name."""
 
+_FURTHER = re.compile(r"(ssim|gdl)-\d+|(mse|sharpness)-3", re.IGNORECASE)
+"""Scores of predicted frames that are shown if they are asked for: they say little more than those
+of the first and of the last frame.
+"""
+
+
+def further(names: Iterable[str]) -> list[str]:
+    """The names of scores that no table shows without a choice, each once."""
+    return [name for name in dict.fromkeys(names) if _FURTHER.fullmatch(name)]
+
 
 def in_order(names: Iterable[str], choice: Sequence[str] = ()) -> list[str]:
     """Names of scores, each once: those that the words of `choice` mean, in its order; without a
-    choice all, first Frechet distances, by which methods are ranked.
+    choice all but further ones, first Frechet distances, by which methods are ranked.
     """
     names = sorted(dict.fromkeys(names), key=lambda name: _FRECHET.match(name) is None)
     if not choice:
-        return names
+        return [name for name in names if not _FURTHER.fullmatch(name)]
     return list(dict.fromkeys(name for word in choice for name in names if _means(word, name)))
 
 

@@ -1,7 +1,7 @@
 """Which evaluation of which runs counts."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from ganlib.evaluation.comparison.choice import in_order, is_chosen
 from ganlib.evaluation.comparison.recipes import recipe
@@ -26,8 +26,7 @@ def counted(run: Run, by: Column | None, choice: Sequence[str] = ()) -> Evaluati
         return next(reversed(shown or run.evaluations), None)
     name, key = by.name, having[-1].scores[by.name].hash
     alike = [e for e in having if e.scores[name].hash == key]
-    choose: Callable[..., Evaluation] = min if by.better == "lower" else max
-    return choose(alike, key=lambda e: e.scores[name].value)
+    return min(alike, key=lambda e: by.badness(e.scores[name].value))
 
 
 def one_per_seed(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:

@@ -43,12 +43,12 @@ def _cell(entries: Iterable[Entry], column: Column) -> Cell | None:
     return Cell(fmean(numbers), stdev(numbers) if len(numbers) > 1 else None, values)
 
 
-def mark_best(rows: Sequence[Row], place: int, better: str) -> None:
+def mark_best(rows: Sequence[Row], place: int, column: Column) -> None:
     """Mark the best mean of a column, if there are several and it is known which is better."""
     means = [cell.mean for row in rows if (cell := row.cells[place])]
-    if not better or len(means) < 2:
+    if not column.better or len(means) < 2:
         return
-    best = min(means) if better == "lower" else max(means)
+    best = min(means, key=column.badness)
     for row in rows:
         cell = row.cells[place]
         if cell is not None and math.isclose(cell.mean, best, rel_tol=1e-9):
@@ -61,5 +61,5 @@ def rank(row: Row, columns: Sequence[Column]) -> tuple[Any, ...]:
         if column.better:
             if cell is None:
                 break
-            return 0, cell.mean if column.better == "lower" else -cell.mean, row.title
+            return 0, column.badness(cell.mean), row.title
     return 1, 0.0, row.title

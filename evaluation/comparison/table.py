@@ -9,15 +9,17 @@ from ganlib.evaluation.comparison.runs import Evaluation, Run
 
 _BETTER = {
     "lower": re.compile(
-        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl|l1|lpips)(?![a-z])", re.IGNORECASE
+        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl|l1|lpips|mse|gdl)(?![a-z])",
+        re.IGNORECASE,
     ),
     "higher": re.compile(
         r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|modes|high_quality"
         r"|psnr|ssim|diversity|pixel_accuracy|mean_iou)(?![a-z])",
         re.IGNORECASE,
     ),
+    "nearer to 1": re.compile(r"sharpness(?![a-z])", re.IGNORECASE),
 }
-_ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
+_ARROWS = {"lower": " ↓", "higher": " ↑", "nearer to 1": " →1", "": ""}
 
 Entry = tuple[Run, Evaluation | None]
 """A run and the evaluation of it that counts, None if it was not scored."""
@@ -34,8 +36,14 @@ class Column:
 
     @property
     def better(self) -> str:
-        """ "lower", "higher", or "" where the name does not tell."""
+        """ "lower", "higher", "nearer to 1", or "" where the name does not tell."""
         return next((way for way, name in _BETTER.items() if name.match(self.name)), "")
+
+    def badness(self, value: float) -> float:
+        """A number that is the lower the better the score is. Of a column with a `better`."""
+        if self.better == "nearer to 1":
+            return abs(value - 1)
+        return value if self.better == "lower" else -value
 
     @property
     def title(self) -> str:

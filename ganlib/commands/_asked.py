@@ -53,6 +53,20 @@ class Asked:
         return self.segmentation or self.segmentation_picture is not None
 
     @property
+    def features(self) -> bool:
+        """Whether an option asks for scores that need an extractor or its real images."""
+        options = (
+            self.metrics,
+            self.extractor,
+            self.inception_weights,
+            self.reference,
+            self.duplicates_picture,
+            self.lpips_weights,
+        )
+        switches = self.cas, self.channels_last, self.segments, self.precision != "float32"
+        return any(switches) or any(option is not None for option in options)
+
+    @property
     def real(self) -> RealImages:
         """What it names of the real images."""
         return RealImages(

@@ -30,7 +30,7 @@ class Scored:
     """A target with its scores, and by what they were made."""
 
     target: Target
-    evaluator: Evaluator
+    evaluator: Evaluator | None
     result: Evaluation
     pairs: PairScores | None
 
@@ -51,6 +51,7 @@ def write_scores(scored: Scored, run: Path | None, asked: Asked) -> None:
             temporary.write_text(text + "\n", "utf-8")
         click.echo(printable(asked.out))
     if asked.duplicates_picture is not None and result.nearest is not None:
+        assert scored.evaluator is not None
         _draw(asked.duplicates_picture, neighbours(target, scored.evaluator, result.nearest))
     if asked.segmentation_picture is not None and scored.pairs is not None:
         _draw(asked.segmentation_picture, segmented(target, scored.pairs, asked.seed))

@@ -40,10 +40,14 @@ def show(
     console.print(Text(printable(caption), style="dim"), soft_wrap=True)
 
 
-def describe(origin: Origin, extractor: Extractor) -> str:
-    """In a line what all the scores of a table have in common."""
-    words = [f"features of '{extractor.name}' ({extractor.digest[:8]})"]
-    words.append(f"precision {extractor.describe()['precision']}")
+def describe(origin: Origin, extractor: Extractor | None) -> str:
+    """In a line what all the scores of a table have in common; extractor: None where there are no
+    features.
+    """
+    words = []
+    if extractor is not None:
+        words.append(f"features of '{extractor.name}' ({extractor.digest[:8]})")
+        words.append(f"precision {extractor.describe()['precision']}")
     if origin.weights != "given":
         words.append({"ema": "moving average of the weights"}.get(origin.weights, "raw weights"))
         words.append(f"BatchNorm's {origin.bn_mode} statistics")

@@ -21,13 +21,22 @@ from ganlib.common.console import stderr_console
 from ganlib.common.errors import UserError
 from ganlib.common.paths import reading
 from ganlib.common.printable import printable
-from ganlib.evaluation import Evaluator
+from ganlib.evaluation import Evaluation, Evaluator
 from ganlib.evaluation.blocks import as_block, as_uint8, blocks
 from ganlib.evaluation.metric import METRICS, check_needs, find_metrics, labelled_metrics
 from ganlib.evaluation.real import Given
 from ganlib.registry import add_plugins
 from ganlib.training import devices
-from ganlib.training.scoring import make_evaluator, no_features, progress_bar
+from ganlib.training.frames import frame_scores
+from ganlib.training.pairs import has_pairs, scored
+from ganlib.training.scoring import (
+    RealImages,
+    featureless_scores,
+    make_evaluator,
+    no_features,
+    open_references,
+    progress_bar,
+)
 
 
 def evaluate(path: Path, asked: Asked) -> None:
@@ -35,12 +44,61 @@ def evaluate(path: Path, asked: Asked) -> None:
     wanted, device = _metrics(asked), _prepare(asked)
     find_metrics(wanted or ())
     target = open_target(path, device, asked.drawing, asked.real, asked.best, asked.value_range)
-    if target.updater is not None and target.updater.spec.frames > 1:
-        raise UserError(no_features(target.updater.spec.frames))
-    evaluator = _evaluator(target, asked, device)
+    evaluator = _evaluator_if_any(target, asked, device)
     for _, file, _ in asked.files:
         with output(file):  # a wrong place shows before the work is done
             pass
+    if evaluator is None:
+        found = Scored(target, None, _featureless(target, asked), None)
+    else:
+        found = _scored(target, evaluator, wanted, asked, device)
+    extractor = None if evaluator is None else evaluator.extractor
+    show(found.result.scores, str(target.path), describe(target.origin, extractor))
+    write_scores(found, path if is_run(path) and not asked.no_save else None, asked)
+
+
+def _evaluator_if_any(target: Target, asked: Asked, device: str) -> Evaluator | None:
+    """None for sequences, of which no extractor has features, and where it cannot be had, but there
+    is something to compare with. UserError if features are asked for then.
+    """
+    updater = target.updater
+    if updater is not None and updater.spec.frames > 1:
+        if asked.features:
+            raise UserError(no_features(updater.spec.frames))
+        return None
+    try:
+        real = _real(target, asked)
+        own = {} if asked.dataset is not None else target.settings
+        with reading(real.reference or str(real.dataset)):
+            name = asked.extractor or own.get("extractor")
+            return make_evaluator(real, name, asked.options, device)
+    except UserError as error:
+        if asked.features or updater is None or not has_pairs(updater):
+            raise
+        click.echo(f"Warning: Nothing is scored in features. {printable(error)}", err=True)
+        return None
+
+
+def _featureless(target: Target, asked: Asked) -> Evaluation:
+    """Comparisons with the images that belong to sources, and with the frames that came."""
+    real, updater = replace(_real(target, asked), reference="train"), target.updater
+    assert updater is not None
+    with reading(str(real.dataset)):
+        (train,) = open_references(real).values()
+    n, origin = scored(updater, asked.n), target.origin
+    with _told_warnings(), progress_bar(stderr_console()) as progress:
+        more = target.batches(), n, origin, asked.seed, progress
+        return Evaluation(featureless_scores(updater, train.x, *more))
+
+
+def _scored(
+    target: Target,
+    evaluator: Evaluator,
+    wanted: tuple[str, ...] | None,
+    asked: Asked,
+    device: str,
+) -> Scored:
+    """Scores in features, and the same comparisons."""
     pairs = pair_scores(target.updater, evaluator, asked.lpips_weights, asked.segments, device)
     given, images = _begun(target, evaluator)
     if pairs is not None:
@@ -57,15 +115,16 @@ def evaluate(path: Path, asked: Asked) -> None:
         if pairs is not None:
             how = (evaluator, metrics, target.origin, asked.seed, images, progress)
             result = replace(result, scores=pairs.joined(result.scores, *how))
+        if target.updater is not None:
+            frames = frame_scores(target.updater, target.origin, progress)
+            result = replace(result, scores=result.scores | frames)
     if not result.scores:
         name = evaluator.extractor.name
         raise UserError(
             f"None of {', '.join(metrics)} can be had from these images in the features of "
             f"'{name}': give other --metrics or more images."
         )
-    show(result.scores, str(target.path), describe(target.origin, evaluator.extractor))
-    run = path if is_run(path) and not asked.no_save else None
-    write_scores(Scored(target, evaluator, result, pairs), run, asked)
+    return Scored(target, evaluator, result, pairs)
 
 
 def _prepare(asked: Asked) -> str:
@@ -96,12 +155,12 @@ def _sensible(given: Given, asked: Asked) -> tuple[str, ...]:
     return (*names, *labelled_metrics(given), *(("cas",) if asked.cas else ()))
 
 
-def _evaluator(target: Target, asked: Asked, device: str) -> Evaluator:
-    """By the options first, then by the settings of the target's run."""
+def _real(target: Target, asked: Asked) -> RealImages:
+    """What names the real images, by the options first, then by the settings of the run."""
     real, run = asked.real, target.settings
     own = {} if real.dataset is not None else run
     root = Path(own["data_root"]) if own.get("data_root") else None
-    real = replace(
+    return replace(
         real,
         dataset=real.dataset or own.get("dataset"),
         data_root=real.data_root or root,
@@ -109,8 +168,6 @@ def _evaluator(target: Target, asked: Asked, device: str) -> Evaluator:
         crop=run.get("crop") if real.crop is None else real.crop,
         source=real.source or run.get("source"),
     )
-    with reading(real.reference or str(real.dataset)):
-        return make_evaluator(real, asked.extractor or own.get("extractor"), asked.options, device)
 
 
 def _begun(target: Target, evaluator: Evaluator) -> tuple[Given, Iterator[Any]]:

@@ -147,6 +147,10 @@ def command(target: Path | None, self_test: bool, **options: Any) -> None:
     luma too, and diversity, the L1 between outputs for one source. Beside them stands what the
     source itself (bicubic, where it is smaller) and the mean training image reach.
 
+    What a generator predicts of sequences is scored 1, 3 and 10 frames ahead: MSE, SSIM, sharpness
+    as a part of the true frames', and GDL, the difference of gradients. Beside them stands what the
+    last frame reaches that it saw. Sequences of several frames are not scored in features.
+
     Every score is stored with its protocol; only scores with the same hash can be compared.
     """
     from ganlib.commands import _scoring  # imports torch, which --help spares

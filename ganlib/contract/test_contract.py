@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganlib.common.labels import one_hot
 from ganlib.common.layers import evaluating
+from ganlib.common.pictures import to_uint8
 from ganlib.contract.explained import lacks
 from ganlib.contract.tape import prepare, record
 from ganlib.registry import algorithms
@@ -20,6 +21,7 @@ from ganlib.sampling.translate import Translator
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.descent import parameters_of
 from ganlib.training.guard import NonFiniteError
+from ganlib.training.prediction import Predicting
 from ganlib.training.sampler import AVERAGES
 from ganlib.training.stages import borders
 
@@ -293,6 +295,22 @@ def test_a_translator_takes_sources_of_the_sizes_that_it_says(
     x = translator(y)
     sides = [-(-n * by // 1) for n, by in zip(y.shape[1:], translator.scale, strict=True)]
     assert x.shape == (updater.spec.image[0], *sides) and bool(x.isfinite().all())
+
+
+def test_a_roll_out_begins_with_the_samples_and_goes_on(algorithm: str, make_updater: Make) -> None:
+    """Of a method that predicts frames."""
+    updater = make_updater(algorithm)
+    if not isinstance(updater, Predicting):
+        return
+    series, frames = updater.series(3), updater.spec.frames
+    index = series.held(range(5))
+    samples = to_uint8(series.images(range(5))).int()
+    found = updater.predicted(series, index, frames + 2)
+    channels, *size = samples.shape[1:]
+    assert found.shape == (5, frames + 2, channels // frames, *size)
+    # other convolutions may be chosen for other shapes
+    assert (found[:, :frames].flatten(1, 2) - samples).abs().max() <= 1
+    assert torch.equal(updater.predicted(series, index, frames), found[:, :frames])
 
 
 def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> None:

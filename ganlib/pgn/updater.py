@@ -2,27 +2,16 @@
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss, pad
+from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
 
-from ganlib import config, updater
-from ganlib.common.data import DataSet
-from ganlib.common.futures import future
-from ganlib.common.layers import evaluating
+from ganlib import config
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
-from ganlib.common.pictures import to_uint8
-from ganlib.common.seeds import generator
+from ganlib.common.net import Generator
+from ganlib.training.prediction import Predicting
 
 from .net import PredictiveGenerator
-from .quality import qualities
-
-STEPS = (1, 3, 10)
-"""How far ahead predictions are scored; the last is how far they are shown."""
-SCORED, SHOWN = 500, 6
-"""How many sequences, as far as there are so many."""
-AT_ONCE = 100
 
 
 class Config(config.AlgorithmConfig):
@@ -52,7 +41,7 @@ class Config(config.AlgorithmConfig):
     """Adam's decay of the second moment."""
 
 
-class Updater(updater.Updater):
+class Updater(Predicting):
     """One roll-out of the generator, a step of the discriminator, and the generator's."""
 
     config: Config
@@ -95,69 +84,11 @@ class Updater(updater.Updater):
         self.step(gen=loss_mse + self.config.lam_adv * loss_gen)
         return {"loss_mse": loss_mse, "loss_dis": loss_dis, "loss_gen": loss_gen}
 
-    @torch.no_grad()
-    def rolled_out(self, data: DataSet, index: Tensor, steps: int) -> Tensor:
-        """What the network that samples predicts after the past of the pairs `index` (n,): uint8
-        (n, steps, C, H, W) at the data's own size, on the network's device.
-        """
-        assert self.held_out is not None
-        loader, found = self.held_out.over(data).share(0, 1), []
-        with evaluating(self.shown):
-            for rows in index.split(AT_ONCE):
-                y = loader.condition_at(rows)
-                assert y is not None
-                y = y.to(self.clock.device)
-                x = self.spec.to_native(self.shown.roll_out(y, steps).float())
-                found.append(to_uint8(x.clamp(-1, 1)))
-        return torch.cat(found).unflatten(1, (steps, -1))
+    def roll_out(self, gen: Generator, y: Tensor, steps: int) -> Tensor:
+        """Each prediction is the newest past frame of the following one."""
+        assert isinstance(gen, PredictiveGenerator)
+        return gen.roll_out(y, steps)
 
-    def scores(self, test: DataSet) -> dict[str, float]:
-        """How good the predictions of the next frame, the third and the tenth are, and beside each
-        (copy_) the last frame that was seen, once more; see quality.py. Without frames so far ahead
-        those are left out.
-        """
-        found: dict[str, float] = {}
-        index = torch.arange(0, len(test), max(1, len(test) // SCORED))
-        for step in STEPS:
-            truth, whole = future(test, index, step)
-            if whole.any():
-                outputs = self.rolled_out(test, index[whole], step)[:, -1].cpu()
-                pairs = {"": outputs, "copy_": self._last(test, index[whole])}
-                for prefix, output in pairs.items():
-                    for name, value in qualities(output, truth[whole, -1]).items():
-                        found[f"{prefix}{name}_{step}"] = value
-        return found
-
-    def pictures(self, seed: int) -> dict[str, Tensor]:
-        """rollout: held-out sequences that `seed` chooses, each twice: as predicted and as they
-        are. Predicted frames have a grey border.
-        """
-        if self.held_out is None:
-            return {}
-        data = self.held_out.data
-        index = torch.randperm(len(data), generator=generator(seed, "rollout"))[: 20 * SHOWN]
-        truth, whole = future(data, index, STEPS[-1])
-        if not whole.any():
-            truth, whole = future(data, index, data.frames)
-        index, truth = index[whole][:SHOWN], truth[whole][:SHOWN]
-        past = self._past(data, index).reshape(len(index), -1, *truth.shape[2:])
-        predicted = self.rolled_out(data, index, truth.shape[1])
-        past = past.to(predicted.device)
-        rows = [
-            torch.cat([_framed(past, 0), _framed(next_ones, border)], 1)
-            for next_ones, border in ((predicted, 128), (truth.to(predicted.device), 0))
-        ]
-        return {"rollout": torch.stack(rows, 1).flatten(0, 1) / 127.5 - 1}
-
-    def _past(self, data: DataSet, index: Tensor) -> Tensor:
-        """The past frames, uint8 (n, k C, H, W)."""
-        assert data.source is not None
-        return self.gen.sequences.past(data.source[index])
-
-    def _last(self, data: DataSet, index: Tensor) -> Tensor:
-        """The last of them, uint8 (n, C, H, W)."""
-        return self._past(data, index)[:, -data.shape[0] // data.frames :]
-
-
-def _framed(x: Tensor, value: int) -> Tensor:
-    return pad(x, (1, 1, 1, 1), value=value)
+    def past(self, y: Tensor) -> Tensor:
+        """Of sources the frames, without the actions behind them."""
+        return self.gen.sequences.past(y)

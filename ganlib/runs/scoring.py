@@ -19,6 +19,7 @@ from ganlib.runs.settings import Settings
 from ganlib.training import ranks
 from ganlib.training.extensions.named_score import NamedScore
 from ganlib.training.extensions.snapshot import parse
+from ganlib.training.frames import frame_names
 from ganlib.training.pairs import PairScores, for_pairs, has_pairs, scored
 from ganlib.training.scoring import check_weights, no_features
 from ganlib.training.trainer import every
@@ -139,7 +140,7 @@ def _known_names(
         return []
     if updater.data.data.mixture is not None:
         return list(SCORES)
-    own = [] if pairs is None else pairs.names
+    own = [] if pairs is None else [*pairs.names, *frame_names(updater)]
     if evaluator is None:
         return own
     n, metrics = scored(updater, settings.run.evaluation_images), metrics_of(settings, evaluator)

@@ -11,16 +11,17 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ganlib.common.data import DataSet
+from ganlib.common.data import DataSet, Images
 from ganlib.common.datasets._stream import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.given import GIVEN
 from ganlib.common.sources import check_dataset, open_dataset
 from ganlib.evaluation import Evaluator, Origin, Score
-from ganlib.evaluation.blocks import Batch
+from ganlib.evaluation.blocks import Batch, as_block
 from ganlib.evaluation.features import Options, default_extractor, make_extractor
 from ganlib.evaluation.references import Progress
-from ganlib.training.pairs import PairScores
+from ganlib.training.frames import frame_scores
+from ganlib.training.pairs import PairScores, has_pairs
 from ganlib.training.series import BLOCK
 from ganlib.training.updater import Updater
 
@@ -79,7 +80,7 @@ def no_features(frames: int) -> str:
     """Why sequences of so many frames have no scores in features."""
     return (
         f"Samples here are sequences of {frames} frames, and features are of single pictures: "
-        "leave --metrics and --extractor out; evaluations while training compare such samples "
+        "leave --metrics, --extractor and what else is for features out; such samples are compared "
         "with the frames that came."
     )
 
@@ -167,6 +168,39 @@ def samples_to_score(
     parts = [range(start, min(start + batch_size, n)) for start in starts]
     batches = map(series.labelled, parts)
     return batches if pairs is None else pairs.watch(batches, seed, parts)
+
+
+def counted(
+    batches: Iterator[Batch], n: int, progress: Progress, world: int = 1
+) -> Iterator[Batch]:
+    """Batches of n samples, of which each of `world` ranks has its own, as they are; `progress` is
+    told how many have passed.
+    """
+    done = 0
+    for batch in batches:
+        yield batch
+        done += len(as_block(batch).images)
+        progress("samples", min(done * world, n), n)
+
+
+def featureless_scores(
+    updater: Updater,
+    train: Images,
+    samples: Iterator[Batch],
+    n: int,
+    origin: Origin,
+    seed: int,
+    progress: Progress,
+) -> dict[str, Score]:
+    """Scores of the n samples of a seed without an extractor, as sequences have none: by the images
+    that belong to their sources, and by the frames that came. train: see PairScores. UserError
+    where no images belong to sources.
+    """
+    if not has_pairs(updater):
+        raise UserError(no_features(updater.spec.frames))
+    pairs = PairScores(updater, train)
+    scores = pairs.scores(origin, seed, counted(pairs.watch(samples, seed), n, progress))
+    return scores | frame_scores(updater, origin, progress)
 
 
 def scores_line(

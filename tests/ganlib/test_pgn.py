@@ -19,8 +19,10 @@ from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.contract.fixtures import small_updater
+from ganlib.evaluation.protocol import BESIDE
 from ganlib.pgn import ALGORITHM
-from ganlib.pgn.quality import gradient_difference, mse, qualities, sharpness
+from ganlib.training.frames import frame_scores
+from ganlib.training.scoring import origin_of
 
 PAST = 3
 
@@ -209,12 +211,12 @@ def test_actions_are_no_frames() -> None:
     updater.update()
     picture = updater.pictures(0)["rollout"]
     assert picture.shape[1] == PAST + 2
-    found = updater.scores(data)
+    found = frame_scores(updater, origin_of(updater, 0), lambda *_: None)
     every = torch.arange(len(data))
     assert data.source is not None
     last, came = data.source[every][:, PAST - 1] / 255, data.x[every][:, 0] / 255
     copied = float((last - came).double().square().mean())
-    assert found["copy_mse_1"] == pytest.approx(copied, rel=1e-4)
+    assert found["MSE-1"].more[BESIDE] == {"last frame": pytest.approx(copied, rel=1e-4)}
     with pytest.raises(UserError, match="and 7 channels, the last 8 for actions: give sequences"):
         small(data, actions=4)
 
@@ -304,82 +306,6 @@ def test_a_resumed_roll_out_is_the_unbroken_one() -> None:
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
-# --- Scores
-
-
-def test_qualities_by_hand() -> None:
-    random = np.random.default_rng(0)
-    a, b = random.integers(0, 256, (2, 5, 3, 12, 14)) / 255
-    x, y = (torch.tensor(np.rint(255 * v)).byte() for v in (a, b))
-    assert np.allclose(mse(x, y), ((a - b) ** 2).mean((1, 2, 3)))
-
-    def steps(v: Any) -> list[Any]:
-        return [np.abs(np.diff(v, axis=3)), np.abs(np.diff(v, axis=2))]
-
-    assert np.allclose(sharpness(x), sum(d.mean((1, 2, 3)) for d in steps(a)))
-    expected = sum(np.abs(d - e).mean((1, 2, 3)) for d, e in zip(steps(a), steps(b), strict=True))
-    assert np.allclose(gradient_difference(x, y), expected)
-    found = qualities(x, y)
-    assert found["mse"] == pytest.approx(((a - b) ** 2).mean())
-    ratio = sum(d.mean() for d in steps(a)) / sum(d.mean() for d in steps(b))
-    assert found["sharpness"] == pytest.approx(ratio)
-
-
-def test_what_is_blurred_is_less_sharp_though_its_squares_are_fewer() -> None:
-    """The mean of two places, where squares are least: half as sharp as either."""
-    truth = torch.zeros(2, 1, 16, 16, dtype=torch.uint8)
-    truth[0, :, 4:8, 2:6] = truth[1, :, 4:8, 10:14] = 254
-    mean, other = (truth.sum(0) // 2).expand(2, -1, -1, -1).byte(), truth.flip(0)
-    blurred, sharp = qualities(mean, truth), qualities(other, truth)
-    assert blurred["mse"] < sharp["mse"]
-    assert sharp["sharpness"] == 1
-    truth_itself = qualities(truth, truth)
-    assert truth_itself == {
-        "mse": 0,
-        "sharpness": 1,
-        "gradient_difference": 0,
-        "ssim": pytest.approx(1),
-    }
-    grain = torch.randint(256, truth.shape, generator=torch.Generator().manual_seed(0)).byte()
-    box = torch.nn.functional.avg_pool2d(grain.float(), 5, 1, 2).byte()
-    assert qualities(box, grain)["sharpness"] < 0.3
-
-
-@pytest.mark.parametrize("frames", [1, 3, 10])
-def test_scores_of_the_updater_by_hand(frames: int) -> None:
-    """Of as many frames as follow a pair, in it or in later ones, against a video of its own."""
-    data = sliding(frames)
-    updater = small(data, ema_decay=0.5)
-    for _ in range(3):
-        updater.update()
-    found = updater.scores(data)
-    assert {name.rpartition("_")[2] for name in found} == {"1", "3", "10"}
-    per_video = 16 - PAST - frames + 1
-    for step in (1, 3, 10):
-        errors, copies = [], []
-        for i in range(len(data)):
-            if i % per_video + PAST + step > 16:
-                continue
-            y = data.source[i : i + 1]
-            newest = y[0, -1]
-            with torch.no_grad():
-                x = updater.average.roll_out(y / 127.5 - 1, step)[0, -1]
-            truth = newest.roll(step, 1).numpy() / 255
-            output = np.rint((x.numpy() + 1) * 127.5) / 255
-            errors.append(((output - truth) ** 2).mean())
-            copies.append(((newest.numpy() / 255 - truth) ** 2).mean())
-        assert found[f"mse_{step}"] == pytest.approx(np.mean(errors), rel=1e-4)
-        assert found[f"copy_mse_{step}"] == pytest.approx(np.mean(copies), rel=1e-6)
-        assert found[f"copy_sharpness_{step}"] > 0.9
-
-
-def test_frames_that_nobody_knows_are_not_scored() -> None:
-    data = sliding(frames=3)
-    alone = replace(data, x=data.x[::5], source=data.source[::5])
-    found = small(data).scores(alone)
-    assert {name.rpartition("_")[2] for name in found} == {"1", "3"}
-
-
 # --- Pictures and runs
 
 
@@ -418,23 +344,36 @@ SMALL: dict[str, Any] = {
 def test_a_run_on_sequences(
     lam_adv: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """Three next frames of three channels: moving grids, scores of pairs and its own."""
+    """Three next frames of three channels: moving grids, scores of pairs and of frames, which
+    `ganlib evaluate` and the model have too.
+    """
     monkeypatch.chdir(tmp_path)
     write_hdf5(tmp_path / "s.h5", sliding(3, 3, videos=4), sliding(3, 3, videos=1))
-    settings = {"evaluation_interval": 2, "evaluation_images": 8}
+    settings = {"evaluation_interval": 2, "evaluation_images": 8, "best_by": "max:SSIM-10"}
     with pytest.raises(UserError, match="sequences of 3 frames, and features are of single pict"):
         ganlib.train(**SMALL, **settings, dataset="s.h5", metrics="fid")
     model = ganlib.train(**SMALL, **settings, dataset="s.h5", lam_adv=lam_adv, ema_decay=0.5)
     assert model.sample(2).shape == (2, 9, 16, 16)
-    (line,) = read_lines(model.out / "scores.jsonl")
-    assert {"L1", "PSNR", "SSIM"} <= line["scores"].keys()
-    logged = read_lines(model.out / "log.jsonl")[-1]
-    assert {"mse_1", "sharpness_3", "ssim_10", "copy_mse_10"} <= logged.keys()
+    assert (model.out / "snapshots/best.pt").is_file()
     for name, frames in (("0000002", 3), ("rollout_0000002", PAST + 10)):
         with Image.open(model.out / "samples" / f"{name}.gif") as film:
             assert getattr(film, "n_frames", 1) == frames
         assert (model.out / "samples" / f"{name}.png").is_file()
-    answer = CliRunner().invoke(cli, ["evaluate", str(model.out)])
+    assert "No step has moved" not in capsys.readouterr().err
+
+    answer = CliRunner().invoke(cli, ["evaluate", str(model.out), "-n", "8", "--metrics", "fid"])
     assert isinstance(answer.exception, UserError)
     assert "sequences of 3 frames" in str(answer.exception)
-    assert "No step has moved" not in capsys.readouterr().err
+    with pytest.raises(UserError, match="sequences of 3 frames"):
+        model.evaluate(metrics=["fid"])
+    answer = CliRunner().invoke(cli, ["evaluate", str(model.out), "-n", "8"])
+    assert answer.exit_code == 0, answer.output
+    trained, evaluated = (line["scores"] for line in read_lines(model.out / "scores.jsonl"))
+    assert {"L1", "PSNR", "SSIM", "MSE-1", "sharpness-3", "SSIM-10", "GDL-1"} <= trained.keys()
+    assert evaluated == trained
+    in_python = model.evaluate(8)
+    assert {name: score.to_dict() for name, score in in_python.items()} == trained
+    protocol = in_python["MSE-3"].protocol
+    assert (protocol.weights, protocol.reference, protocol.settings["ahead"]) == ("ema", "test", 3)
+    logged = read_lines(model.out / "log.jsonl")[-1]
+    assert logged["MSE-10"] == trained["MSE-10"]["value"]

@@ -9,10 +9,12 @@ from ganlib.common.lines import append_line, cut_lines
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.modes import score_points
 from ganlib.training import ranks
+from ganlib.training.frames import frame_scores
 from ganlib.training.pairs import PairScores, scored
 from ganlib.training.scoring import (
     SCORES,
     TRIALS,
+    counted,
     origin_of,
     progress_bar,
     samples_to_score,
@@ -25,9 +27,9 @@ class Evaluate(Extension):
     """Score `n` samples, and let the algorithm score itself on the test set.
 
     Points of a known mixture are scored by its modes, everything else by `evaluator`; translations
-    by `pairs`, too, each held-out source at most once. The numbers join the observation, and so the
-    log; with their protocols they become a line of scores.jsonl. at_end: also once the run has
-    reached its end.
+    by `pairs`, too, each held-out source at most once, and predicted frames by what came. The
+    numbers join the observation, and so the log; with their protocols they become a line of
+    scores.jsonl. at_end: also once the run has reached its end.
     """
 
     name = "evaluate"
@@ -78,7 +80,9 @@ class Evaluate(Extension):
         with progress_bar(self.console) as progress:
             if self.pairs is not None:
                 self.pairs.prepare(progress)
-            if self.evaluator is not None:
+            if self.evaluator is None:
+                samples = counted(samples, n, progress, world)
+            else:
                 with ranks.first_alone():  # it computes the references and keeps them
                     for name in self.evaluator.images:
                         self.evaluator.reference(name, progress)
@@ -86,6 +90,7 @@ class Evaluate(Extension):
                 scores = self.evaluator(*args).scores
             if self.pairs is not None:
                 scores |= self.pairs.scores(origin, self.seed, samples, world)
+            scores |= frame_scores(updater, origin, progress)
         return scores
 
     def _note(self, scores: Mapping[str, Score], trainer: Trainer) -> None:

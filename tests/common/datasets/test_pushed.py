@@ -1,5 +1,6 @@
 """Clothes that are pushed: dynamics by hand, and actions that say what comes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from ganlib.common.datasets._moving import Slide, State, make_item
 from ganlib.common.datasets._windows import PAST, WINDOWS
 from ganlib.common.datasets.moving import SIDE, clothes
 from ganlib.common.datasets.pushed import FRICTION, IMPULSE, NOTHING, Pushed, as_action, past
+from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.sources import open_dataset
 
@@ -111,3 +113,20 @@ def test_they_are_loaded_and_written(tmp_path: Path, real: dict[str, DataSet]) -
     write_hdf5(tmp_path / "a.h5", few)
     source = read_hdf5(tmp_path / "a.h5", "train").source
     assert source is not None and torch.equal(source[rows], few.source[rows])  # type: ignore[index]
+
+
+def test_pushes_are_not_mirrored(tmp_path: Path, real: dict[str, DataSet]) -> None:
+    """Also of a file; frames alone may be."""
+    first = torch.arange(8)
+    data = real["test"]
+    assert data.source is not None
+    few = replace(data, x=data.x[first], source=data.source[first])
+    write_hdf5(tmp_path / "p.h5", few)
+    for pairs in (data, read_hdf5(tmp_path / "p.h5", "train")):
+        spec = fit_spec(pairs, (32, 32))
+        with pytest.raises(UserError, match="--flip would mirror the pictures of '.*' and not"):
+            Loader(pairs, spec, 2, 0, condition="images", flip=True)
+        Loader(pairs, spec, 2, 0, flip=True)
+        Loader(pairs, spec, 2, 0, condition="images")
+    moving = open_dataset("moving", None, "test")
+    Loader(moving, fit_spec(moving, (32, 32)), 2, 0, condition="images", flip=True)

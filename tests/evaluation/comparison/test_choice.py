@@ -8,7 +8,7 @@ import pytest
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.compare import compare
-from ganlib.evaluation.comparison.choice import in_order
+from ganlib.evaluation.comparison.choice import further, in_order
 from ganlib.evaluation.comparison.table import Column, Table
 
 Make = Callable[..., Path]
@@ -60,6 +60,47 @@ def test_scores_by_class_have_words_of_their_own(word: str, found: list[str]) ->
 def test_it_is_known_which_way_scores_by_class_are_better() -> None:
     better = [Column(name, "", {}).better for name in (*BY_CLASS, "intra-FD-fashion10k-train")]
     assert better == ["lower", "higher", "higher", "higher", "higher", "lower"]
+
+
+STEPS = (1, 3, 10)
+OF_FRAMES = [f"{name}-{k}" for name in ("MSE", "SSIM", "sharpness", "GDL") for k in STEPS]
+
+
+def test_of_predicted_frames_those_of_the_first_and_the_last_are_shown_unless_asked_for() -> None:
+    assert in_order([*OF_FRAMES, "SSIM"]) == [
+        "MSE-1",
+        "MSE-10",
+        "sharpness-1",
+        "sharpness-10",
+        "SSIM",
+    ]
+    assert in_order(OF_FRAMES, ["mse-1", "gdl"]) == ["MSE-1", *OF_FRAMES[9:]]
+    hidden = ["MSE-3", *OF_FRAMES[3:6], "sharpness-3", *OF_FRAMES[9:]]
+    assert further(["L1", *OF_FRAMES, "MSE-3"]) == hidden
+
+
+def test_the_best_sharpness_is_that_of_the_truth(
+    make: Make, the_table: Callable[..., Table]
+) -> None:
+    scores = {"MSE-1": 0.5, "sharpness-1": 0.8, "GDL-1": 0.3}
+    make("dcgan", scores={100: scores})
+    make("sngan", scores={100: {"MSE-1": 0.6, "sharpness-1": 1.1, "GDL-1": 0.2}})
+    make("wgan", scores={100: {"MSE-1": 0.7, "sharpness-1": 1.4, "GDL-1": 0.4}})
+    table = the_table(choice=["sharpness", "mse", "gdl"])
+    assert [column.header for column in table.columns] == ["sharpness-1 →1", "MSE-1 ↓", "GDL-1 ↓"]
+    assert [row.algorithm for row in table.rows] == ["sngan", "dcgan", "wgan"]
+    best = [[cell.best for cell in row.cells if cell] for row in table.rows]
+    assert best == [[True, False, True], [False, True, False], [False, False, False]]
+    (note,) = the_table().notes
+    assert note == "--columns shows further scores: GDL-1."
+
+
+def test_the_best_evaluation_is_the_one_nearest_to_the_truths_sharpness(
+    make: Make, the_table: Callable[..., Table]
+) -> None:
+    make(scores={100: {"sharpness-1": 1.3}, 200: {"sharpness-1": 1.1}, 300: {"sharpness-1": 0.7}})
+    (row,) = the_table(best=True).rows
+    assert row.iterations == [200]
 
 
 def test_columns_are_those_chosen_in_their_order_and_the_first_ranks(

@@ -153,6 +153,36 @@ def test_translations_stand_beside_what_costs_nothing(
     assert perceived["LPIPS"].protocol.extractor == "alexnet"
 
 
+def test_predicted_frames_stand_beside_the_last_one(score: Any, small_snapshot: Make) -> None:
+    path = small_snapshot("frames")
+    found = score(path, "--metrics", "fid")
+    assert list(found)[-4:] == ["MSE-1", "SSIM-1", "sharpness-1", "GDL-1"] and "L1" in found
+    assert found["MSE-1"].more["beside"].keys() == {"last frame"}
+    # of all sequences, however many samples there are
+    few = score(path, "--metrics", "fid", n=5)
+    assert few["L1"].protocol.hash != found["L1"].protocol.hash
+    assert few["MSE-1"] == found["MSE-1"]
+
+
+def test_without_an_extractor_pairs_are_compared_all_the_same(
+    run: Run, small_snapshot: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise UserError("There are no weights.")
+
+    monkeypatch.setattr("ganlib.training.scoring.make_extractor", missing)
+    path = small_snapshot("frames")
+    result = run("evaluate", path, "-n", 5, "-o", "scores.json", "--device", "cpu")
+    assert result.exit_code == 0, result.exception
+    assert "Warning: Nothing is scored in features. There are no weights." in result.output
+    record = json.loads(Path("scores.json").read_text())
+    assert {"L1", "PSNR", "MSE-1"} <= record["scores"].keys()
+    for more in (["--metrics", "fid"], ["--reference", "train"], ["--lpips-weights", "a.pth"]):
+        assert refused(run("evaluate", path, "-n", 5, *more)) == "There are no weights."
+    images = run("evaluate", "data.h5", "--dataset", "data.h5", "-n", 5)
+    assert refused(images) == "There are no weights."
+
+
 def test_lpips_is_for_translations(run: Run, snapshot: Path, plugin_dir: Path) -> None:
     options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5)
     error = refused(run("evaluate", snapshot, *options, "--lpips-weights", "alexnet.pth"))

@@ -189,7 +189,7 @@ def test_the_recorded_distance_must_be_found(
 @pytest.mark.parametrize("dataset", ["moving", "wardrobe_wide"])
 def test_of_data_in_features_of_others_nothing_is_known(dataset: str) -> None:
     """They have an extractor of their own, whose record is of other data."""
-    extractor = make_evaluator(dataset, reference="test").extractor
+    extractor = make_evaluator(RealImages(dataset, reference="test")).extractor
     answer = self_test._train_test("x", 0.5, dataset, extractor)
     assert answer.right is None and "not known" in answer.text
 

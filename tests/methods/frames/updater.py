@@ -1,10 +1,12 @@
 """Algorithm 1 of Mathieu et al. 2016 on one scale, with the L1 distance."""
 
+import torch
 from torch import Tensor
 
-from ganlib import AlgorithmConfig, updater
+from ganlib import AlgorithmConfig, Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 from ganlib.config import NonNegative
+from ganlib.training.prediction import Predicting
 
 
 class Config(AlgorithmConfig):
@@ -13,7 +15,7 @@ class Config(AlgorithmConfig):
     """Weight of the L1 distance: 1 / lambda_adv of the paper."""
 
 
-class Updater(updater.Updater):
+class Updater(Predicting):
     def loss_dis(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> Tensor:
         return loss_dis_softplus(self.dis(x_real, y), self.dis(x_fake, y))
 
@@ -30,3 +32,10 @@ class Updater(updater.Updater):
         loss_gen = self.loss_gen(x_real, x_fake, y)
         self.step(gen=loss_gen)
         return {"loss_dis": loss_dis, "loss_gen": loss_gen}
+
+    def roll_out(self, gen: Generator, y: Tensor, steps: int) -> Tensor:
+        past, found = y.shape[1], []
+        for _ in range(-(-steps // self.spec.frames)):
+            found.append(gen(y.new_empty(len(y), 0), y))
+            y = torch.cat([y, found[-1]], 1)[:, -past:]
+        return torch.cat(found, 1)[:, : steps * self.spec.image[0] // self.spec.frames]
