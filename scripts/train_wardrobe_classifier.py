@@ -1,6 +1,6 @@
 """Train the classifier of evaluation/extractors/wardrobe.py; write its weights and their record.
 
-Run `python -m scripts.train_wardrobe_classifier [--epochs 4] [--device cpu]` at the top of the
+Run `python -m scripts.train_wardrobe_classifier [--epochs 12] [--device cpu]` at the top of the
 checkout.
 """
 
@@ -13,7 +13,7 @@ from ganlib.evaluation.extractors.wardrobe import WARDROBE
 from scripts.classifiers import Recipe, command
 
 # canvases go on beyond their borders, so they are mirrored but not moved
-RECIPE = Recipe(epochs=4, shift=0, background=0, decay=0.99)
+RECIPE = Recipe(epochs=12, shift=0, background=0, decay=0.99)
 AT_ONCE = 500
 
 

@@ -16,10 +16,7 @@ SMALL: dict[str, Any] = {"algorithm": "dcgan", "dataset": "ring8", "gpu": -1, "m
     [
         ({"extension": ["nope"]}, "There is no extension 'nope'. There are none."),
         ({"extension": ["announce"]}, "announce.py has no make."),
-        (
-            {"extractor": "nope", "evaluation_interval": 0},
-            "There are: emoji, fashion, inception, wardrobe.",
-        ),
+        ({"extractor": "nope", "evaluation_interval": 0}, "emoji, fashion, inception, wardrobe."),
         ({"extractor": "fasion", "evaluation_interval": 0}, "Did you mean 'fashion'?"),
         ({"metrics": "is,fit", "evaluation_interval": 0}, "Did you mean 'fid'?"),
         ({"best_by": "fid"}, "write min:NAME or max:NAME"),
