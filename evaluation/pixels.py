@@ -1,7 +1,8 @@
 """How far images are from those that they should be, pixel by pixel.
 
-PSNR and SSIM (Wang et al. 2004) are torchmetrics'. Images are uint8 (n, C, H, W); a measure gives a
-number for each of them, float64 (n,).
+SSIM is Wang et al.'s (2004), section III; a window of Gaussians is one down after one across, which
+is ten times faster than all of it at once, as torchmetrics has it. Images are uint8 (n, C, H, W); a
+measure gives a number for each of them, float64 (n,).
 """
 
 from collections.abc import Callable, Mapping
@@ -56,31 +57,28 @@ def l1(output: Tensor, truth: Tensor) -> Tensor:
 
 def psnr(output: Tensor, truth: Tensor) -> Tensor:
     """The peak signal-to-noise ratio of levels 0..255 in dB, at most HIGHEST."""
-    # a slow import that only translations want
-    from torchmetrics.functional.image import peak_signal_noise_ratio
-
-    found: Tensor = peak_signal_noise_ratio(
-        output.double(), truth.double(), data_range=255.0, reduction="none", dim=(1, 2, 3)
-    )
-    return found.double().clamp(max=HIGHEST)
+    squares = (output.double() - truth.double()).square().flatten(1).mean(1)
+    return (10 * torch.log10(255**2 / squares)).clamp(max=HIGHEST)
 
 
 def ssim(output: Tensor, truth: Tensor) -> Tensor:
     """The structural similarity, of windows that lie inside of the images; the mean of channels."""
-    from torchmetrics.functional.image import structural_similarity_index_measure
+    x, y = output.double(), truth.double()
+    x_mean, y_mean = _windows(x), _windows(y)
+    x_var, y_var = _windows(x * x) - x_mean * x_mean, _windows(y * y) - y_mean * y_mean
+    covariance = _windows(x * y) - x_mean * y_mean
+    c1, c2 = (255 * K1) ** 2, (255 * K2) ** 2
+    luminance = (2 * x_mean * y_mean + c1) / (x_mean * x_mean + y_mean * y_mean + c1)
+    structure = (2 * covariance + c2) / (x_var + y_var + c2)
+    return (luminance * structure).flatten(1).mean(1)
 
-    _, everywhere = structural_similarity_index_measure(
-        output.double(),
-        truth.double(),
-        sigma=SIGMA,
-        data_range=255.0,
-        k1=K1,
-        k2=K2,
-        reduction="none",
-        return_full_image=True,
-    )
-    edge = WINDOW // 2
-    return everywhere[..., edge:-edge, edge:-edge].flatten(1).mean(1)
+
+def _windows(x: Tensor) -> Tensor:
+    """Means over Gaussian windows, down and across one behind the other, where they lie inside."""
+    distance = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
+    weights = torch.exp(-distance.square() / (2 * SIGMA**2))
+    weights = weights / weights.sum()
+    return (x.unfold(2, WINDOW, 1) @ weights).unfold(3, WINDOW, 1) @ weights
 
 
 def luma(x: Tensor) -> Tensor:

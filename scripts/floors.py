@@ -15,7 +15,7 @@ from torch import Tensor
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.blocks import BLOCK
-from ganlib.training.scoring import make_evaluator
+from ganlib.training.scoring import RealImages, make_evaluator
 
 LEVELS = 16
 
@@ -53,7 +53,7 @@ CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
 def main(names: tuple[str, ...], extractor: str | None) -> None:
     """Print a line per data set and change."""
     for name in names:
-        evaluator = make_evaluator(name, extractor=extractor)
+        evaluator = make_evaluator(RealImages(name), extractor)
         only_train = Evaluator(evaluator.extractor, {"train": evaluator.images["train"]})
         test = evaluator.images["test"]
         blocks = [test[rows] for rows in torch.split(torch.arange(len(test)), BLOCK)]
