@@ -118,12 +118,10 @@ def load_segmenter(
     check_maps().
     """
     check_maps(data)
-    source = data.source
-    assert source is not None
     which = torch.randperm(len(data), generator=generator(SEED, "segmenter"))[: STEPS * BATCH]
     n_classes, path = len(data.classes), cache_folder() / "segmenters"
     network = SegmentingNet(data.shape[0], n_classes)
-    x, maps = data.x[which], source[which][:, 0]
+    x, maps = _read(data, which, progress)
     path = path / f"{_key(x, maps, n_classes)}.safetensors"
     with locked(path):
         weights = read_kept(path)
@@ -168,6 +166,23 @@ def trained(
 def named(maps: Tensor, n_classes: int) -> Tensor:
     """Numbers of classes as int64, NONE in place of those that have no name."""
     return torch.where((maps >= 0) & (maps < n_classes), maps.long(), NONE)
+
+
+def _read(data: DataSet, which: Tensor, progress: Told | None) -> tuple[Tensor, Tensor]:
+    """These images, uint8 (n, C, H, W), and the numbers of their classes, int16 (n, H, W) because
+    maps of int32 would be larger than photographs; int32 where there are too many classes.
+    """
+    source, n_classes = data.source, len(data.classes)
+    assert source is not None
+    kind = torch.int16 if n_classes < 1 << 15 else torch.int32
+    x = torch.empty(len(which), *data.x.shape[1:], dtype=torch.uint8)
+    maps = torch.empty(len(which), *data.x.shape[2:], dtype=kind)
+    for start in range(0, len(which), AT_ONCE):
+        rows, part = which[start : start + AT_ONCE], slice(start, start + AT_ONCE)
+        x[part], maps[part] = data.x[rows], named(source[rows][:, 0], n_classes)
+        if progress is not None:
+            progress("images for the segmenter", min(start + AT_ONCE, len(which)), len(which))
+    return x, maps
 
 
 def _key(x: Tensor, maps: Tensor, n_classes: int) -> str:
