@@ -262,9 +262,8 @@ def test_segmentation_is_learned_from_training_images(
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:
     one, other = (score(snapshot, "--batch-size", size) for size in (300, 100))
     assert one.keys() == other.keys()
-    for (
-        name
-    ) in one:  # a network's last bits depend on the batch, and a pixel may be rounded by them
+    for name in one:
+        # a network's last bits depend on the batch, and a pixel may be rounded by them
         assert one[name].value == pytest.approx(other[name].value, rel=1e-2, abs=1e-3), name
 
 
