@@ -36,12 +36,9 @@ def make_evaluator(
     device: torch.device | str = "cpu",
 ) -> Evaluator:
     """An Evaluator by these images; extractor: by default the data set's own."""
-    check_references(real)
-    name = extractor or default_extractor(real.name)
-    check_weights(name, options)
-    # first, since it is quick and has more that can be missing
-    network = make_extractor(name, device, options)
-    return Evaluator(network, open_references(real))
+    evaluator, _ = evaluator_if_any(real, extractor, None, True, options, device)
+    assert evaluator is not None
+    return evaluator
 
 
 def extractor_if_any(
@@ -83,6 +80,7 @@ def evaluator_if_any(
     """
     check_references(real)
     name = extractor or default_extractor(real.name)
+    # first, since it is quick and has more that can be missing
     network = extractor_if_any(name, updater, asked, options, device)
     if network is None:
         return None, open_references(replace(real, reference="train"))
