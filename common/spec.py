@@ -17,6 +17,8 @@ UNPAIRED = "unpaired"
 """How the provenance of sources begins that belong to no image."""
 AS_THEY_ARE = "mirrored"
 """In the provenance of pairs that no mirror may change, and why."""
+ACTIONS = "actions"
+"""In the provenance of sources that end in actions: of how many numbers each is."""
 POINTS: Shape = (2, 1, 1)
 """The shape of points in the plane, which are images of one pixel: x and y are its channels."""
 

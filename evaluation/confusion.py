@@ -57,7 +57,9 @@ class Confusion:
         return float(self.iou.nanmean())
 
     def scores(self) -> dict[str, float]:
-        """Both, by name."""
+        """Both, by name; none where no pixel is of a class that has a name."""
+        if not self.counts.any():
+            return {}
         return dict(zip(SCORES, (self.pixel_accuracy, self.mean_iou), strict=True))
 
     def by_class(self) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 Beside each stands what costs nothing: the source as it is, and the mean of the training images.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from ganlib.common.grey import in_channels
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
 from ganlib.common.spec import resize_pixels
-from ganlib.evaluation.confusion import Confusion
+from ganlib.evaluation.confusion import SCORES, Confusion
 from ganlib.evaluation.moments import exact_device
 from ganlib.evaluation.origin import Origin
 from ganlib.evaluation.pixels import Measure, Measured
@@ -89,12 +90,16 @@ def segmentation_scores(
     found: Confusion, real: Confusion, truths: Truths, origin: Origin
 ) -> dict[str, Score]:
     """How well a segmenter finds in outputs the maps that they were made of, and the same maps in
-    the real images, by name; of the mean IoU with that of each class.
+    the real images, by name; of the mean IoU with that of each class. None, with a warning, where
+    no pixel of the maps is of a class that has a name.
     """
-    protocol, reached = protocol_of(found.segmenter, found.n, truths, origin), real.scores()
+    protocol = protocol_of(found.segmenter, found.n, truths, origin)
     more: dict[str, dict[str, Any]] = {
-        name: {"real": {"value": value}} for name, value in reached.items()
+        name: {"real": {"value": value}} for name, value in real.scores().items()
     }
+    if not more:
+        warnings.warn(f"{' and '.join(SCORES)}: the maps name no pixel's class.", stacklevel=2)
+        return {}
     more["mean_iou"]["by_class"] = found.by_class()
     more["mean_iou"]["real"]["by_class"] = real.by_class()
     return {

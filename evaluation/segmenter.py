@@ -96,18 +96,20 @@ class Segmenter:
         return torch.cat(parts)
 
 
-def check_maps(data: DataSet) -> None:
-    """UserError for data without maps of named classes as large as the images."""
+def check_maps(data: DataSet, option: str = "--segmentation") -> None:
+    """UserError for data without maps of named classes as large as the images, for which `option`
+    asks.
+    """
     source = data.source
     if source is None or data.source_kind != "ids" or not data.classes:
         raise UserError(
             "Pixels can be told apart where there are maps of named classes, and these data have "
-            "none: leave --segmentation out."
+            f"none: leave {option} out."
         )
     if source.shape[2:] != data.x.shape[2:]:
         raise UserError(
             "Maps must be as large as their images to tell pixels apart by them: leave "
-            "--segmentation out."
+            f"{option} out."
         )
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.blocks import BLOCK
-from ganlib.training.scoring import RealImages, make_evaluator
+from ganlib.training.real_images import RealImages
+from ganlib.training.scoring import make_evaluator
 
 LEVELS = 16
 

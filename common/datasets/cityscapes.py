@@ -75,9 +75,7 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
         "cityscapes",
         shape,
         len(items),
-        gathered(
-            lambda item: _decode(item, (width, height), classes), items, shape, classes, account
-        ),
+        gathered(decode, items, shape, classes, account),
         classes,
         (2, height, width),
         {"source": URL, "folder": str(place.resolve()), "size": f"resized to {width}x{height}"},

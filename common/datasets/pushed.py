@@ -24,7 +24,7 @@ from ganlib.common.datasets._moving import Pixels, Slide, State, make_item
 from ganlib.common.datasets._windows import PAST, Windows, provenance
 from ganlib.common.datasets.moving import KEPT, SEQUENCES, SPEEDS, checked, clothes
 from ganlib.common.seeds import generator
-from ganlib.common.spec import AS_THEY_ARE
+from ganlib.common.spec import ACTIONS, AS_THEY_ARE
 
 FRICTION = 0.25
 IMPULSE = 3 / 32
@@ -112,6 +112,7 @@ def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
             "source": "made: one of Fashion-MNIST's clothes, which is pushed",
             **told,
             AS_THEY_ARE: "never: pushes would stay as they are",
+            ACTIONS: "2",
             "sources": f"{told['sources']}, then each push as two constant channels",
         },
         frames=m,

@@ -9,7 +9,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.paths import reading
 from ganlib.evaluation.blocks import Range
 from ganlib.evaluation.features import Options, Precision
-from ganlib.training.scoring import RealImages
+from ganlib.training.real_images import RealImages
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,11 @@ class Asked:
     back: bool
 
     @property
-    def segments(self) -> bool:
-        """Whether a segmenter is asked for."""
-        return self.segmentation or self.segmentation_picture is not None
+    def segmenting(self) -> str | None:
+        """The option that asks for a segmenter, None where none does."""
+        if self.segmentation:
+            return "--segmentation"
+        return None if self.segmentation_picture is None else "--segmentation-picture"
 
     @property
     def features(self) -> bool:
@@ -62,8 +64,9 @@ class Asked:
             self.reference,
             self.duplicates_picture,
             self.lpips_weights,
+            self.segmenting,
         )
-        switches = self.cas, self.channels_last, self.segments, self.precision != "float32"
+        switches = self.cas, self.channels_last, self.precision != "float32"
         return any(switches) or any(option is not None for option in options)
 
     @property

@@ -85,11 +85,6 @@ def _is_trial(target: Target, asked: Asked) -> bool:
 
 def _data(target: Target, asked: Asked) -> dict[str, Any]:
     """The data that the images are like, for `compare`."""
-    run = target.settings
-    size = run.get("size") if asked.size is None else asked.size
-    source = asked.source or run.get("source")
-    return {
-        "dataset": asked.dataset or run.get("dataset"),
-        "size": size,
-        **({} if source is None else {"source": source}),
-    }
+    real = asked.real.completed(target.settings)
+    source = {} if real.source is None else {"source": real.source}
+    return {"dataset": real.dataset, "size": real.size, **source}

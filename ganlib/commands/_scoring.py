@@ -1,9 +1,8 @@
 """From a target to its scores: load, look at the first images, score, print, write."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,30 +12,22 @@ import click
 from ganlib.commands import _common_options, _self_test
 from ganlib.commands._asked import Asked
 from ganlib.commands._outputs import output
-from ganlib.commands._pair_scores import pair_scores
 from ganlib.commands._score_files import Scored, write_scores
 from ganlib.commands._score_table import describe, show
 from ganlib.commands._targets import Target, is_run, open_target
 from ganlib.common.console import stderr_console
+from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.paths import reading
 from ganlib.common.printable import printable
-from ganlib.evaluation import Evaluation, Evaluator
+from ganlib.evaluation import Evaluator
 from ganlib.evaluation.blocks import as_block, as_uint8, blocks
 from ganlib.evaluation.metric import METRICS, check_needs, find_metrics, labelled_metrics
 from ganlib.evaluation.real import Given
 from ganlib.registry import add_plugins
 from ganlib.training import devices
-from ganlib.training.frames import frame_scores
-from ganlib.training.pairs import has_pairs, scored
-from ganlib.training.scoring import (
-    RealImages,
-    featureless_scores,
-    make_evaluator,
-    no_features,
-    open_references,
-    progress_bar,
-)
+from ganlib.training.pairs import PairScores, for_pairs, has_pairs, pairs_of, scored
+from ganlib.training.scoring import all_scores, evaluator_if_any, progress_bar
 
 
 def evaluate(path: Path, asked: Asked) -> None:
@@ -44,81 +35,55 @@ def evaluate(path: Path, asked: Asked) -> None:
     wanted, device = _metrics(asked), _prepare(asked)
     find_metrics(wanted or ())
     target = open_target(path, device, asked.drawing, asked.real, asked.best, asked.value_range)
-    evaluator = _evaluator_if_any(target, asked, device)
+    real = asked.real.completed(target.settings)
+    own = None if asked.dataset is not None else target.settings.get("extractor")
+    how = target.updater, asked.features, asked.options, device
+    with _told_warnings(), reading(real.reference or str(real.dataset)):
+        evaluator, references = evaluator_if_any(real, asked.extractor or own, *how)
     for _, file, _ in asked.files:
         with output(file):  # a wrong place shows before the work is done
             pass
-    if evaluator is None:
-        found = Scored(target, None, _featureless(target, asked), None)
-    else:
-        found = _scored(target, evaluator, wanted, asked, device)
+    pairs = _pairs(target, references, asked, device)
+    found = _scored(target, evaluator, pairs, wanted, asked)
     extractor = None if evaluator is None else evaluator.extractor
     show(found.result.scores, str(target.path), describe(target.origin, extractor))
     write_scores(found, path if is_run(path) and not asked.no_save else None, asked)
 
 
-def _evaluator_if_any(target: Target, asked: Asked, device: str) -> Evaluator | None:
-    """None for sequences, of which no extractor has features, and where it cannot be had, but there
-    is something to compare with. UserError if features are asked for then.
+def _pairs(
+    target: Target, real: Mapping[str, DataSet], asked: Asked, device: str
+) -> PairScores | None:
+    """What compares with the images that belong to sources, by LPIPS and a segmenter, too, if that
+    is asked for.
     """
-    updater = target.updater
-    if updater is not None and updater.spec.frames > 1:
-        if asked.features:
-            raise UserError(no_features(updater.spec.frames))
-        return None
-    try:
-        real = _real(target, asked)
-        own = {} if asked.dataset is not None else target.settings
-        with reading(real.reference or str(real.dataset)):
-            name = asked.extractor or own.get("extractor")
-            return make_evaluator(real, name, asked.options, device)
-    except UserError as error:
-        if asked.features or updater is None or not has_pairs(updater):
-            raise
-        click.echo(f"Warning: Nothing is scored in features. {printable(error)}", err=True)
-        return None
+    updater, measure = target.updater, None
+    if asked.lpips_weights is not None:
+        if updater is None or not has_pairs(updater):
+            raise UserError(for_pairs("--lpips-weights"))
+        from ganlib.evaluation.perceptual import lpips  # a slow import that few ask for
 
-
-def _featureless(target: Target, asked: Asked) -> Evaluation:
-    """Comparisons with the images that belong to sources, and with the frames that came."""
-    real, updater = replace(_real(target, asked), reference="train"), target.updater
-    assert updater is not None
-    with reading(str(real.dataset)):
-        (train,) = open_references(real).values()
-    n, origin = scored(updater, asked.n), target.origin
-    with _told_warnings(), progress_bar(stderr_console()) as progress:
-        more = target.batches(), n, origin, asked.seed, progress
-        return Evaluation(featureless_scores(updater, train.x, *more))
+        measure = lpips(asked.lpips_weights, device)
+    return pairs_of(updater, real, measure, asked.segmenting)
 
 
 def _scored(
     target: Target,
-    evaluator: Evaluator,
+    evaluator: Evaluator | None,
+    pairs: PairScores | None,
     wanted: tuple[str, ...] | None,
     asked: Asked,
-    device: str,
 ) -> Scored:
-    """Scores in features, and the same comparisons."""
-    pairs = pair_scores(target.updater, evaluator, asked.lpips_weights, asked.segments, device)
-    given, images = _begun(target, evaluator)
-    if pairs is not None:
-        images = pairs.watch(images, asked.seed)
-    metrics = wanted or _sensible(given, asked)
-    check_needs(find_metrics(metrics), given)
+    images, metrics = target.batches(), wanted or ()
+    if evaluator is not None:
+        given, images = _begun(target, evaluator)
+        metrics = wanted or _sensible(given, asked)
+        check_needs(find_metrics(metrics), given)
+    updater = target.updater
+    n = asked.n if updater is None else scored(updater, asked.n)
     with _told_warnings(), progress_bar(stderr_console()) as progress:
-        if pairs is not None:
-            pairs.prepare(progress)
-        # what a file holds was looked at when it was opened
-        result = evaluator(
-            images, metrics, asked.n, target.origin, progress, value_range=(-1.0, 1.0)
-        )
-        if pairs is not None:
-            how = (evaluator, metrics, target.origin, asked.seed, images, progress)
-            result = replace(result, scores=pairs.joined(result.scores, *how))
-        if target.updater is not None:
-            frames = frame_scores(target.updater, target.origin, progress)
-            result = replace(result, scores=result.scores | frames)
-    if not result.scores:
+        how = updater, evaluator, metrics, pairs, progress
+        result = all_scores(images, n, target.origin, *how)
+    if evaluator is not None and not result.scores:
         name = evaluator.extractor.name
         raise UserError(
             f"None of {', '.join(metrics)} can be had from these images in the features of "
@@ -153,21 +118,6 @@ def _sensible(given: Given, asked: Asked) -> tuple[str, ...]:
     if given.main == "test" and asked.duplicates_picture is None:
         names = tuple(name for name in METRICS if name != "duplicates")
     return (*names, *labelled_metrics(given), *(("cas",) if asked.cas else ()))
-
-
-def _real(target: Target, asked: Asked) -> RealImages:
-    """What names the real images, by the options first, then by the settings of the run."""
-    real, run = asked.real, target.settings
-    own = {} if real.dataset is not None else run
-    root = Path(own["data_root"]) if own.get("data_root") else None
-    return replace(
-        real,
-        dataset=real.dataset or own.get("dataset"),
-        data_root=real.data_root or root,
-        size=run.get("size") if real.size is None else real.size,
-        crop=run.get("crop") if real.crop is None else real.crop,
-        source=real.source or run.get("source"),
-    )
 
 
 def _begun(target: Target, evaluator: Evaluator) -> tuple[Given, Iterator[Any]]:

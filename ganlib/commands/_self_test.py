@@ -19,7 +19,8 @@ from ganlib.evaluation.blocks import BLOCK
 from ganlib.evaluation.cache import cache_folder
 from ganlib.evaluation.classifier import FOLDER
 from ganlib.evaluation.features import TRAINED, Extractor, Options, default_extractor
-from ganlib.training.scoring import RealImages, make_evaluator, progress_bar
+from ganlib.training.real_images import RealImages
+from ganlib.training.scoring import make_evaluator, progress_bar
 
 RECORDS = FOLDER
 """The folder of NAME.json, which says how the weights of a bundled extractor were made."""

@@ -20,7 +20,8 @@ from ganlib.sampling.model import Model, load
 from ganlib.sampling.sources import give_sources, translates
 from ganlib.training.memory import require
 from ganlib.training.pairs import scored
-from ganlib.training.scoring import RealImages, origin_of, samples_to_score
+from ganlib.training.real_images import RealImages
+from ganlib.training.scoring import origin_of, samples_to_score
 from ganlib.training.snapshot import list_snapshots, newest_snapshot
 from ganlib.training.updater import Updater
 

@@ -13,12 +13,7 @@ from ganlib.common.init import init_normal
 from ganlib.common.label_maps import check_sides
 from ganlib.common.net import Architectures, Generator, NetConfig, scaled
 from ganlib.common.patchgan import PatchDiscriminator
-from ganlib.common.translator import (
-    InstanceNorm,
-    Upsampling,
-    to_image,
-    translating,
-)
+from ganlib.common.translator import InstanceNorm, Upsampling, to_image, translating
 
 CH = 64
 STD = 0.02

@@ -7,8 +7,11 @@ from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
 
 from ganlib import config
+from ganlib.common.data import Loader
+from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 from ganlib.common.net import Generator
+from ganlib.common.spec import ACTIONS
 from ganlib.training.prediction import Predicting
 
 from .net import PredictiveGenerator
@@ -47,6 +50,14 @@ class Updater(Predicting):
     config: Config
     gen: PredictiveGenerator
     dis: nn.Module
+
+    def start_from(self, data: Loader) -> None:
+        n, told = self.config.actions, data.data.provenance.get(ACTIONS)
+        if n and told not in (None, str(n)):
+            raise UserError(
+                f"--actions is {n}, but an action of '{data.data.name}' is {told} numbers: give "
+                f"--actions {told}."
+            )
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam per network, each with its own learning rate."""

@@ -20,7 +20,7 @@ from ganlib.training import ranks
 from ganlib.training.extensions.named_score import NamedScore
 from ganlib.training.extensions.snapshot import parse
 from ganlib.training.frames import frame_names
-from ganlib.training.pairs import PairScores, for_pairs, has_pairs, scored
+from ganlib.training.pairs import PairScores, pairs_of, scored
 from ganlib.training.scoring import check_weights, no_features
 from ganlib.training.trainer import every
 from ganlib.training.updater import Updater
@@ -73,12 +73,8 @@ def make_pairs(settings: Settings, updater: Updater) -> PairScores | None:
     """What scores this run's translations by the images that belong to held-out sources; None where
     there are none, or the run is not evaluated. UserError for a segmentation of what has no maps.
     """
-    data, segmentation = updater.data.data, settings.run.segmentation
-    if not has_pairs(updater):
-        if segmentation:
-            raise UserError(for_pairs("--segmentation"))
-        return None
-    pairs = PairScores(updater, data.x, lessons=data if segmentation else None)
+    option = "--segmentation" if settings.run.segmentation else None
+    pairs = pairs_of(updater, {"train": updater.data.data}, segmentation=option)
     return pairs if settings.evaluates else None
 
 

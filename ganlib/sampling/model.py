@@ -137,7 +137,8 @@ class Model:
         and extractor allow of "intra" and "class_accuracy". dataset: the real images, by default
         those of the run: a name, a path, or what train() takes. extractor: by default the run's, or
         the data set's own. segmentation: by a network too that finds the classes of maps in what
-        was made of them. UserError for what is missing.
+        was made of them. UserError for what is missing; but where images belong to sources and the
+        extractor, which nobody named, cannot be had, a warning, and no scores in features.
         """
         more = (extractor, seed, truncation, statistics, segmentation)
         return evaluate(self.updater, self.settings, n, metrics, dataset, *more)

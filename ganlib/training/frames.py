@@ -12,11 +12,12 @@ from ganlib.evaluation import Origin, Score
 from ganlib.evaluation.frames import STEPS, FrameSums, frame_measures, score_name
 from ganlib.evaluation.pairs import exact
 from ganlib.evaluation.references import Progress
-from ganlib.training.prediction import AT_ONCE, Predicting
+from ganlib.training.prediction import Predicting
 from ganlib.training.updater import Updater
 
 SEQUENCES = 500
 """Of how many held-out sequences scores are, as far as there are so many."""
+AT_ONCE = 100
 
 
 def predicts(updater: Updater) -> TypeGuard[Predicting]:
@@ -35,8 +36,8 @@ def frame_scores(updater: Updater, origin: Origin, progress: Progress) -> dict[s
         return {}
     data = _data(updater)
     index, sums = _sequences(data), {step: FrameSums(step, _frame(data)) for step in STEPS}
-    for start, rows in zip(range(0, len(index), AT_ONCE), torch.split(index, AT_ONCE), strict=True):
-        progress("sequences", start, len(index))
+    for k, rows in enumerate(torch.split(index, AT_ONCE)):
+        progress("sequences", k * AT_ONCE, len(index))
         _add(updater, rows, sums, origin)
     progress("sequences", len(index), len(index))
     split, found = updater.held_out_split, dict[str, Score]()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images
+from ganlib.common.errors import UserError
 from ganlib.common.noise import has_noise
 from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.blocks import BLOCK, Batch, as_block
@@ -59,13 +60,42 @@ def for_pairs(flag: str) -> str:
     )
 
 
+def pairs_of(
+    updater: Updater | None,
+    real: Mapping[str, DataSet],
+    lpips: Measure | None = None,
+    segmentation: str | None = None,
+) -> "PairScores | None":
+    """What compares with the images that belong to the sources; None where there are none. real:
+    by split, the first one that of the mean image. segmentation: the option that asks for a
+    segmenter, too; UserError where there can be none.
+    """
+    if updater is None or not has_pairs(updater):
+        if segmentation is not None:
+            raise UserError(for_pairs(segmentation))
+        return None
+    first, *_ = real.values()
+    lessons = None if segmentation is None else _lessons(real, segmentation)
+    return PairScores(updater, first.x, lpips, lessons)
+
+
+def _lessons(real: Mapping[str, DataSet], option: str) -> DataSet:
+    if "train" not in real:
+        raise UserError(
+            f"{option} trains on real training images, and these are left out: leave --reference "
+            "out too."
+        )
+    check_maps(real["train"], option)
+    return real["train"]
+
+
 class PairScores:
     """The scores of one translator on its held-out pairs, and of what costs nothing.
 
     train: the images whose mean is to be beaten. lpips: a further measure, see
     evaluation/perceptual.py. lessons: real images with their maps, by which a segmenter learns to
-    tell the classes of an image's pixels, to be compared with the map that it was made of;
-    UserError for data without such maps. It is there once prepare() was called.
+    tell the classes of an image's pixels, to be compared with the map that it was made of. It is
+    there once prepare() was called.
     """
 
     def __init__(
@@ -76,8 +106,6 @@ class PairScores:
         lessons: DataSet | None = None,
     ) -> None:
         assert updater.held_out is not None
-        if lessons is not None:
-            check_maps(lessons)
         self.updater, self.train, self.lpips, self.lessons = updater, train, lpips, lessons
         self.data = updater.held_out.data
         self.segmenter: Segmenter | None = None
@@ -146,24 +174,7 @@ class PairScores:
                 confusion.add(output if name == OWN else truth, self._maps(index))
             yield batch
 
-    def joined(
-        self,
-        scores: Mapping[str, Score],
-        evaluator: Evaluator,
-        metrics: Sequence[str],
-        origin: Origin,
-        seed: int,
-        left: Iterator[Batch],
-        progress: Progress,
-    ) -> dict[str, Score]:
-        """`scores` of these metrics, Frechet distances with those of what costs nothing beside
-        them, and behind them scores(origin, seed, left).
-        """
-        if "fid" in metrics:
-            scores = self._with_distances(scores, evaluator, origin, seed, progress)
-        return {**scores, **self.scores(origin, seed, left)}
-
-    def _with_distances(
+    def with_distances(
         self,
         scores: Mapping[str, Score],
         evaluator: Evaluator,
@@ -171,6 +182,7 @@ class PairScores:
         seed: int,
         progress: Progress,
     ) -> dict[str, Score]:
+        """`scores`, the Frechet distances with those of what costs nothing beside them."""
         series, found = self.updater.series(seed), dict(scores)
         n = max(score.protocol.n_generated for score in scores.values())
         for name, translate in self._trivial.items():

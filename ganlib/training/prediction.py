@@ -15,7 +15,6 @@ from ganlib.training.updater import Updater
 
 SHOWN = 6
 """How many sequences."""
-AT_ONCE = 100
 GREY = 128
 
 
@@ -34,18 +33,15 @@ class Predicting(Updater):
 
     @torch.no_grad()
     def predicted(self, series: Series, index: Tensor, steps: int) -> Tensor:
-        """What the network that samples predicts after the past of the held-out pairs `index` (n,):
-        uint8 (n, steps, C, H, W) at the data's own size, on the network's device.
+        """What the network that samples predicts after the past of the held-out pairs `index` (n,),
+        all at once: uint8 (n, steps, C, H, W) at the data's own size, on the network's device.
         """
         assert self.held_out is not None
-        loader, found = self.held_out.share(0, 1), []
-        for rows in torch.split(index, AT_ONCE):
-            y = loader.condition_at(rows)
-            assert y is not None
-            with series.ready(), series.noise(rows.tolist()):
-                x = self.roll_out(series.gen, y.to(self.clock.device), steps)
-            found.append(to_uint8(self.spec.to_native(x.float()).clamp(-1, 1)))
-        x = torch.cat(found)
+        y = self.held_out.share(0, 1).condition_at(index)
+        assert y is not None
+        with series.ready(), series.noise(index.tolist()):
+            x = self.roll_out(series.gen, y.to(self.clock.device), steps)
+        x = to_uint8(self.spec.to_native(x.float()).clamp(-1, 1))
         return x.reshape(len(x), steps, -1, *x.shape[2:])
 
     def seen(self, data: DataSet, index: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""Scores of a generator: real images by name, where samples come from, and the line to keep."""
+"""Scores of a generator: by what, where samples come from, and the line to keep."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,45 +11,22 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ganlib.common.data import DataSet, Images
-from ganlib.common.datasets._stream import NoSuchSplit
+from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.given import GIVEN
-from ganlib.common.sources import check_dataset, open_dataset
-from ganlib.evaluation import Evaluator, Origin, Score
+from ganlib.evaluation import Evaluation, Evaluator, Origin, Score
 from ganlib.evaluation.blocks import Batch, as_block
-from ganlib.evaluation.features import Options, default_extractor, make_extractor
+from ganlib.evaluation.features import Extractor, Options, default_extractor, make_extractor
 from ganlib.evaluation.references import Progress
 from ganlib.training.frames import frame_scores
 from ganlib.training.pairs import PairScores, has_pairs
+from ganlib.training.real_images import RealImages, check_references, open_references
 from ganlib.training.series import BLOCK
 from ganlib.training.updater import Updater
 
-SPLITS = ("train", "test")
 SCORES = "scores.jsonl"
 """The file in a run's folder; a line per evaluation."""
 TRIALS = "trials.jsonl"
 """The same of what `ganlib evaluate` scored otherwise than the run itself."""
-
-
-@dataclass(frozen=True)
-class RealImages:
-    """What names real images: those of `dataset`, in `data_root`, that `reference` ("train",
-    "test", None for all that there are) chooses, or those of the folder or .h5 file that it names.
-
-    They are brought to `size` if that is given, and of these the middle, `crop` pixels square, is
-    taken, if that is. source: of translations to `dataset`, what they start from: of files that
-    hold both, the images are a part. back: the data set's sources take the place of its images, as
-    what the way back is compared with.
-    """
-
-    dataset: str | None = None
-    data_root: Path | None = None
-    size: int | None = None
-    crop: int | None = None
-    source: str | None = None
-    reference: str | None = None
-    back: bool = False
 
 
 def make_evaluator(
@@ -59,12 +36,56 @@ def make_evaluator(
     device: torch.device | str = "cpu",
 ) -> Evaluator:
     """An Evaluator by these images; extractor: by default the data set's own."""
-    check_references(real)
-    name = extractor or default_extractor(real.dataset or real.reference or "")
+    evaluator, _ = evaluator_if_any(real, extractor, None, True, options, device)
+    assert evaluator is not None
+    return evaluator
+
+
+def extractor_if_any(
+    name: str,
+    updater: Updater | None,
+    asked: bool,
+    options: Options | None = None,
+    device: torch.device | str = "cpu",
+) -> Extractor | None:
+    """The extractor `name`; None for samples that are sequences, of which none has features, and,
+    with a warning, where it cannot be had. UserError then if features are asked for, or there are
+    no images that belong to sources, to be compared with all the same.
+    """
+    needed = asked or updater is None or not has_pairs(updater)
+    if updater is not None and updater.spec.frames > 1:
+        if needed:
+            raise UserError(no_features(updater.spec.frames))
+        return None
     check_weights(name, options)
+    try:
+        return make_extractor(name, device, options)
+    except UserError as error:
+        if needed:
+            raise
+        warnings.warn(f"Nothing is scored in features. {error}", stacklevel=2)
+        return None
+
+
+def evaluator_if_any(
+    real: RealImages,
+    extractor: str | None,
+    updater: Updater | None,
+    asked: bool,
+    options: Options | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[Evaluator | None, Mapping[str, DataSet]]:
+    """As make_evaluator(), but None where extractor_if_any() gives none; and the real images by
+    split, those of training alone if so.
+    """
+    check_references(real)
+    name = extractor or default_extractor(real.name)
     # first, since it is quick and has more that can be missing
-    network = make_extractor(name, device, options)
-    return Evaluator(network, open_references(real))
+    network = extractor_if_any(name, updater, asked, options, device)
+    if network is None:
+        return None, open_references(replace(real, reference="train"))
+    evaluator = Evaluator(network, open_references(real))
+    return evaluator, evaluator.real
 
 
 def check_weights(extractor: str, options: Options | None) -> None:
@@ -83,57 +104,6 @@ def no_features(frames: int) -> str:
         "leave --metrics, --extractor and what else is for features out; such samples are compared "
         "with the frames that came."
     )
-
-
-def check_references(real: RealImages) -> None:
-    """UserError if it is not said what the real images are, or there is no such thing; nothing is
-    downloaded or read.
-    """
-    if real.reference is not None and real.reference not in SPLITS:
-        check_dataset(real.reference)
-    elif real.dataset is None:
-        raise UserError(
-            "There is nothing to compare these images with: give --dataset NAME, or --reference "
-            "with a folder or an .h5 file of real images."
-        )
-    elif real.dataset == GIVEN:
-        raise UserError(
-            "This run was trained on data given in Python: give --dataset, or --reference with a "
-            "folder or an .h5 file of real images."
-        )
-    else:
-        check_dataset(real.dataset)
-
-
-def open_references(real: RealImages) -> dict[str, DataSet]:
-    """Real images by split, with their labels if there are some. See check_references().
-
-    Those of a folder or file of `reference` that has no test split are called "reference": who
-    knows that it is what was trained on gives it as `dataset`.
-    """
-    if real.reference is not None and real.reference not in SPLITS:
-        elsewhere = replace(real, dataset=real.reference, source=None)
-        found = _splits(elsewhere, SPLITS)
-        return found if "test" in found else {"reference": found["train"]}
-    found = _splits(real, SPLITS if real.reference is None else (real.reference,))
-    if not real.back:
-        return found
-    # a test split may hold images alone
-    return {name: data.turned() for name, data in found.items() if data.source is not None}
-
-
-def _splits(real: RealImages, names: Sequence[str]) -> dict[str, DataSet]:
-    """Those of these splits that there are; UserError if the first one is not."""
-    assert real.dataset is not None
-    found = {}
-    for name in names:
-        how = (real.data_root, name, real.size, real.crop, real.source)
-        try:
-            found[name] = open_dataset(real.dataset, *how)
-        except NoSuchSplit:
-            if name == names[0]:
-                raise
-    return found
 
 
 def origin_of(
@@ -183,24 +153,37 @@ def counted(
         progress("samples", min(done * world, n), n)
 
 
-def featureless_scores(
-    updater: Updater,
-    train: Images,
+def all_scores(
     samples: Iterator[Batch],
     n: int,
     origin: Origin,
-    seed: int,
+    updater: Updater | None,
+    evaluator: Evaluator | None,
+    metrics: Sequence[str],
+    pairs: PairScores | None,
     progress: Progress,
-) -> dict[str, Score]:
-    """Scores of the n samples of a seed without an extractor, as sequences have none: by the images
-    that belong to their sources, and by the frames that came. train: see PairScores. UserError
-    where no images belong to sources.
+) -> Evaluation:
+    """Scores of n samples of this origin: in features, by `evaluator`; by the images that belong to
+    their sources, by `pairs`; and of predicted frames, by what came. updater: what makes them, None
+    of another program's images. Frechet distances have those of what costs nothing beside them.
     """
-    if not has_pairs(updater):
-        raise UserError(no_features(updater.spec.frames))
-    pairs = PairScores(updater, train)
-    scores = pairs.scores(origin, seed, counted(pairs.watch(samples, seed), n, progress))
-    return scores | frame_scores(updater, origin, progress)
+    seed, result = origin.seed or 0, Evaluation({})
+    if pairs is not None:
+        pairs.prepare(progress)
+        samples = pairs.watch(samples, seed)
+    if evaluator is None:
+        samples = counted(samples, n, progress)
+    else:
+        # what a file holds was looked at when it was opened
+        result = evaluator(samples, metrics, n, origin, progress, value_range=(-1.0, 1.0))
+    scores = result.scores
+    if pairs is not None:
+        if evaluator is not None and "fid" in metrics:
+            scores = pairs.with_distances(scores, evaluator, origin, seed, progress)
+        scores = scores | pairs.scores(origin, seed, samples)
+    if updater is not None:
+        scores = scores | frame_scores(updater, origin, progress)
+    return replace(result, scores=scores)
 
 
 def scores_line(

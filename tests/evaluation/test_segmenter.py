@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.evaluation import segmenter
+from ganlib.evaluation import Origin, segmenter
 from ganlib.evaluation.confusion import Confusion
+from ganlib.evaluation.pairs import Truths, segmentation_scores
 from ganlib.evaluation.segmenter import (
     NONE,
     Segmenter,
@@ -65,6 +66,14 @@ def test_the_scores_by_a_loop() -> None:
     by_class = confusion.by_class()
     assert {name: row["value"] for name, row in by_class.items()} == pytest.approx(expected)
     assert [row["n"] for row in by_class.values()] == [int((truth == c).sum()) for c in (0, 1, 3)]
+
+
+def test_maps_that_name_no_class_have_no_scores() -> None:
+    confusion = Confusion(Known("ab", torch.zeros(3, 4, 4, dtype=torch.int64)))
+    confusion.add(torch.zeros(3, 1, 4, 4, dtype=torch.uint8), torch.full((3, 4, 4), 9).int())
+    assert confusion.n == 3 and confusion.scores() == {} == confusion.by_class()
+    with pytest.warns(UserWarning, match="pixel_accuracy and mean_iou: the maps name no"):
+        assert segmentation_scores(confusion, confusion, Truths("test", 3, ""), Origin()) == {}
 
 
 def test_classes_without_a_name() -> None:

@@ -18,6 +18,7 @@ from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.common.lines import read_lines
+from ganlib.common.sources import open_dataset
 from ganlib.contract.fixtures import small_updater
 from ganlib.evaluation.protocol import BESIDE
 from ganlib.pgn import ALGORITHM
@@ -219,6 +220,11 @@ def test_actions_are_no_frames() -> None:
     assert found["MSE-1"].more[BESIDE] == {"last frame": pytest.approx(copied, rel=1e-4)}
     with pytest.raises(UserError, match="and 7 channels, the last 8 for actions: give sequences"):
         small(data, actions=4)
+    told = replace(data, provenance=open_dataset("pushed", split="test").provenance)
+    with pytest.raises(UserError, match=r"--actions is 1, .* is 2 numbers: give --actions 2\."):
+        small(told, actions=1)
+    for actions in (0, 2):
+        small(told, actions=actions)
 
 
 # --- Losses and steps

@@ -12,7 +12,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.features import Extractor, Features
-from ganlib.training.scoring import RealImages
+from ganlib.training.real_images import RealImages
 from scripts import floors
 
 

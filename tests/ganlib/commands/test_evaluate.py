@@ -177,6 +177,13 @@ def test_without_an_extractor_pairs_are_compared_all_the_same(
     assert "Warning: Nothing is scored in features. There are no weights." in result.output
     record = json.loads(Path("scores.json").read_text())
     assert {"L1", "PSNR", "MSE-1"} <= record["scores"].keys()
+    model = ganlib.load(path, dataset="data.h5")
+    with pytest.warns(UserWarning, match="scored in features. There are no weights."):
+        found = model.evaluate(5)
+    assert {name: score.to_dict() for name, score in found.items()} == record["scores"]
+    for wanted in ({"metrics": ["fid"]}, {"extractor": "fashion"}, {"segmentation": True}):
+        with pytest.raises(UserError, match="There are no weights"):
+            model.evaluate(5, **wanted)
     for more in (["--metrics", "fid"], ["--reference", "train"], ["--lpips-weights", "a.pth"]):
         assert refused(run("evaluate", path, "-n", 5, *more)) == "There are no weights."
     images = run("evaluate", "data.h5", "--dataset", "data.h5", "-n", 5)
@@ -239,32 +246,44 @@ def test_a_picture_of_what_is_found(
     assert refused(wrong).endswith("give the name of a .png file.")
 
 
-def test_segmentation_is_for_pairs(run: Run, snapshot: Path, plugin_dir: Path) -> None:
-    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, "--segmentation")
-    error = refused(run("evaluate", snapshot, *options))
-    assert error.startswith("--segmentation is for a generator that translates sources to which")
+SEGMENTING = pytest.mark.parametrize(
+    "option", [("--segmentation",), ("--segmentation-picture", "found.png")]
+)
 
 
-def test_segmentation_is_for_maps(run: Run, small_snapshot: Make, plugin_dir: Path) -> None:
-    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, "--segmentation")
-    error = refused(run("evaluate", small_snapshot("superres"), *options))
-    assert error.endswith("these data have none: leave --segmentation out.")
-
-
-def test_segmentation_is_learned_from_training_images(
-    run: Run, small_snapshot: Make, plugin_dir: Path
+@SEGMENTING
+def test_segmentation_is_for_pairs(
+    option: tuple[str, ...], run: Run, snapshot: Path, plugin_dir: Path
 ) -> None:
-    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, "--segmentation")
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, *option)
+    error = refused(run("evaluate", snapshot, *options))
+    assert error.startswith(f"{option[0]} is for a generator that translates sources to which")
+
+
+@SEGMENTING
+def test_segmentation_is_for_maps(
+    option: tuple[str, ...], run: Run, small_snapshot: Make, plugin_dir: Path
+) -> None:
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, *option)
+    error = refused(run("evaluate", small_snapshot("superres"), *options))
+    assert error.endswith(f"these data have none: leave {option[0]} out.")
+
+
+@SEGMENTING
+def test_segmentation_is_learned_from_training_images(
+    option: tuple[str, ...], run: Run, small_snapshot: Make, plugin_dir: Path
+) -> None:
+    options = ("--extractor", "tiny", "--plugin-dir", plugin_dir, "-n", 5, *option)
     error = refused(run("evaluate", small_snapshot("labelmap"), *options, "--reference", "data.h5"))
+    assert error.startswith(f"{option[0]} trains on real training images")
     assert error.endswith("leave --reference out too.")
 
 
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:
     one, other = (score(snapshot, "--batch-size", size) for size in (300, 100))
     assert one.keys() == other.keys()
-    for (
-        name
-    ) in one:  # a network's last bits depend on the batch, and a pixel may be rounded by them
+    for name in one:
+        # a network's last bits depend on the batch, and a pixel may be rounded by them
         assert one[name].value == pytest.approx(other[name].value, rel=1e-2, abs=1e-3), name
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from rich.console import Console
 from scipy.stats import chisquare
 from torch import Tensor
@@ -23,10 +22,9 @@ from ganlib.common.hdf5 import write_hdf5
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.features import Options
 from ganlib.evaluation.proportions import proportions
+from ganlib.training.real_images import RealImages
 from ganlib.training.scoring import (
-    RealImages,
     make_evaluator,
-    open_references,
     origin_of,
     progress_bar,
     samples_to_score,
@@ -34,27 +32,6 @@ from ganlib.training.scoring import (
 )
 
 Make = Callable[..., Path]
-
-
-def test_references_by_name(toy_file: Path, toy_data: Callable[..., DataSet]) -> None:
-    name = str(toy_file)
-    both = open_references(RealImages(name))
-    assert list(both) == ["train", "test"]
-    assert torch.equal(_all(both["train"].x), _all(toy_data().x))
-    assert torch.equal(both["train"].y, toy_data().y)  # type: ignore[arg-type]
-    assert list(open_references(RealImages(name, reference="test"))) == ["test"]
-    assert open_references(RealImages(name, size=16))["train"].x.shape == (32, 1, 16, 16)
-    assert list(open_references(RealImages(reference=name))) == ["train", "test"]
-
-
-def test_a_reference_of_one_split_is_not_called_train_unless_it_is_the_data_set(
-    tmp_path: Path, toy_data: Callable[..., DataSet]
-) -> None:
-    path = tmp_path / "one.h5"
-    write_hdf5(path, toy_data())
-    assert list(open_references(RealImages(reference=str(path)))) == ["reference"]
-    assert list(open_references(RealImages("fashion_mnist", reference=str(path)))) == ["reference"]
-    assert list(open_references(RealImages(str(path)))) == ["train"]
 
 
 def test_an_evaluator_from_names(toy_file: Path) -> None:
@@ -232,12 +209,3 @@ def test_what_cifar10_needs_is_looked_for_and_not_downloaded(
 def _all(images: Any) -> Tensor:
     x: Tensor = images[torch.arange(len(images))]
     return x
-
-
-def test_of_files_that_hold_both_the_images_are_what_sources_leave(tmp_path: Path) -> None:
-    both = np.zeros((8, 16, 3), np.uint8)
-    both[:, 8:] = 200
-    Image.fromarray(both).save(tmp_path / "0.png")
-    for source, value in (("left", 200), ("right", 0)):
-        x = open_references(RealImages(str(tmp_path), source=source))["train"].x[torch.tensor([0])]
-        assert x.shape == (1, 3, 8, 8) and (x == value).all()
