@@ -55,7 +55,7 @@ def load_reference(
     images, or others than uint8 (N, C, H, W).
     """
     _check(name, images)
-    digest = pixel_digest(images)
+    digest = pixel_digest(images, progress, f"reading {name}")
     path = cache_folder() / "references" / f"{_key(digest, extractor)}.safetensors"
     with locked(path):
         tensors = read_kept(path)
@@ -79,11 +79,15 @@ def _check(name: str, images: Images) -> None:
         )
 
 
-def pixel_digest(images: Images) -> str:
-    """SHA-256 of the shape and the pixels, hexadecimal."""
-    digest = sha256(repr(tuple(images.shape)).encode())
-    for start in range(0, len(images), BLOCK):
+def pixel_digest(
+    images: Images, progress: Progress | None = None, what: str = "reading images"
+) -> str:
+    """SHA-256 of the shape and the pixels, hexadecimal; what: the name of the progress."""
+    digest, n = sha256(repr(tuple(images.shape)).encode()), len(images)
+    for start in range(0, n, BLOCK):
         digest.update(_rows(images, start).cpu().contiguous().numpy().data)
+        if progress is not None:
+            progress(what, min(start + BLOCK, n), n)
     return digest.hexdigest()
 
 

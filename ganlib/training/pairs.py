@@ -109,6 +109,7 @@ class PairScores:
         self.updater, self.train, self.lpips, self.lessons = updater, train, lpips, lessons
         self.data = updater.held_out.data
         self.segmenter: Segmenter | None = None
+        self._truths: Truths | None = None
         found = measures(min(self.data.shape[1:]), self.factor)
         self.measures = found if lpips is None else [*found, lpips]
         self.beside: dict[str, dict[str, float]] = {}
@@ -116,11 +117,12 @@ class PairScores:
         self._found: dict[str, Confusion] = {}
         self._real: Confusion | None = None
 
-    @cached_property
-    def truths(self) -> Truths:
-        """What outputs are compared with; all of it is read, once there is something to score."""
-        data = self.data
-        return Truths(self.updater.held_out_split, len(data), pixel_digest(data.x))
+    def truths(self, progress: Progress | None = None) -> Truths:
+        """What outputs are compared with; all of it is read, the first time."""
+        if self._truths is None:
+            digest = pixel_digest(self.data.x, progress, "reading truths")
+            self._truths = Truths(self.updater.held_out_split, len(self.data), digest)
+        return self._truths
 
     @cached_property
     def mean(self) -> Tensor:
@@ -141,7 +143,10 @@ class PairScores:
         return max(1, self.data.shape[2] // self.data.source.shape[3])
 
     def prepare(self, progress: Progress | None = None) -> None:
-        """Load the segmenter, or train it, if there are lessons; all ranks have the first one's."""
+        """Read the truths, and load the segmenter, or train it, if there are lessons; all ranks
+        have the first one's.
+        """
+        self.truths(progress)
         if self.lessons is None or self.segmenter is not None:
             return
         with ranks.first_alone():
@@ -220,13 +225,13 @@ class PairScores:
         self.beside = self.beside or {
             name: sums.means() for name, sums in self._sums.items() if name != OWN
         }
-        found = pair_scores(self._sums[OWN], self.beside, self.truths, origin)
+        found = pair_scores(self._sums[OWN], self.beside, self.truths(), origin)
         found |= self._diversity(origin, seed)
         for confusion in self._found.values():
             confusion.finish(world, device)
         if self._found:
             self._real = self._real or self._found[REAL]
-            found |= segmentation_scores(self._found[OWN], self._real, self.truths, origin)
+            found |= segmentation_scores(self._found[OWN], self._real, self.truths(), origin)
         return found
 
     def _maps(self, index: Tensor) -> Tensor:
