@@ -10,6 +10,7 @@ from rich.text import Text
 from ganlib.commands._terminal import table_console
 from ganlib.common.printable import printable
 from ganlib.evaluation import Origin, Score
+from ganlib.evaluation.comparison.figures import figures
 from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.protocol import BESIDE
 
@@ -77,8 +78,8 @@ def _cells(score: Score, beside: Sequence[str]) -> tuple[str, ...]:
         against = f"{protocol.reference} ({protocol.n_reference:,})"
     real, trivial = score.more.get("real"), score.more.get(BESIDE, {})
     if real is not None:
-        spread += f" (real images {real['value']:.4g})"
-    others = [f"{trivial[name]:.4g}" if name in trivial else NOTHING for name in beside]
+        spread += f" (real images {figures(real['value'])})"
+    others = [figures(trivial[name]) if name in trivial else NOTHING for name in beside]
     mark = " rank_deficient" if protocol.rank_deficient else ""
-    value = f"{score.value:.4g}{spread}"
+    value = f"{figures(score.value)}{spread}"
     return score.name, value, *others, f"{protocol.n_generated:,}", against, protocol.hash + mark
