@@ -29,6 +29,10 @@ th:first-child, td:first-child { text-align: left; padding-left: .25rem; }
 thead th { font-weight: 500; font-size: .8125rem; color: var(--soft); vertical-align: bottom;
   white-space: normal; border-bottom-color: var(--soft); }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--page); }
+.tall tbody th { font-weight: 500; white-space: normal; }
+.tall thead th + th { color: var(--ink); font-weight: 600; }
+.tall th, .tall td { padding-top: .3rem; padding-bottom: .3rem; }
+.tall th + th, .tall td { padding-left: 1.5rem; }
 td.left { text-align: left; }
 td.best { background: var(--best); font-weight: 650; }
 td .soft { font-weight: 400; }
@@ -70,6 +74,7 @@ dd { margin: 0; }
 code { font: .85em ui-monospace, monospace; }
 footer { margin-top: 3rem; }
 @media (max-width: 30rem) { body { padding: 1.5rem 1rem 3rem; } th, td { padding: .45rem .55rem; }
+  .tall th + th, .tall td { padding-left: .75rem; } .tall thead th { white-space: normal; }
   .pictures { grid-template-columns: repeat(2, 1fr); gap: .75rem; } }
 """
 
