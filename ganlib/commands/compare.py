@@ -92,15 +92,14 @@ def write(tables: "Sequence[Table]", folder: Path) -> Path:
 
 def show(tables: "Sequence[Table]", given: "Console | None" = None) -> None:
     """Print the tables, on the console given or on standard output."""
-    from ganlib.commands._narrow import fitting, grid_of
+    from ganlib.commands._narrow import fitting, grid_of, print_tables
     from ganlib.commands._terminal import table_console
 
     for table in tables:
         lines = _lines(table)
         console = table_console(grid_of(lines), given)
         console.print(_text(table.dataset, "bold"), soft_wrap=True)
-        for grid in fitting(lines, console.width):
-            console.print(grid)
+        print_tables(fitting(lines, console.width), console)
         for sentence in (table.caption, *table.notes):
             console.print(_text(sentence, "dim"), soft_wrap=True)
         console.print()

@@ -4,9 +4,11 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.measure import Measurement
 from rich.text import Text
 
 from ganlib.commands._narrow import fitting
+from ganlib.commands._terminal import WIDEST
 
 
 def lines(rows: int, columns: int) -> list[list[Text]]:
@@ -54,3 +56,13 @@ def test_columns_that_do_not_fit_stand_below_in_another_table(rows: int, columns
                 assert number == f"{method[1:]}.{int(score[6:]):03d}"
                 found.add((method, score))
     assert len(found) == rows * columns
+
+
+def test_a_table_that_fits_without_its_edge_is_one() -> None:
+    console = Console(file=io.StringIO(), width=WIDEST)
+    (whole,) = fitting(lines(5, 3), WIDEST)
+    exact = Measurement.get(console, console.options, whole).maximum
+    assert [t.show_edge for t in fitting(lines(5, 3), exact)] == [True]
+    assert [t.show_edge for t in fitting(lines(5, 3), exact - 1)] == [False]
+    assert [t.show_edge for t in fitting(lines(5, 3), exact - 4)] == [False]
+    assert [t.show_edge for t in fitting(lines(5, 3), exact - 5)] == [False, False]
