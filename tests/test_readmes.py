@@ -102,10 +102,8 @@ def test_a_command_of_a_readme_is_understood(
 
 @pytest.mark.parametrize("readme", READMES, ids=str)
 def test_no_code_is_wider_than_a_page_shows(readme: Path) -> None:
-    lines = [
-        line for _, text in FENCED.findall(readme.read_text("utf-8")) for line in text.split("\n")
-    ]
-    assert not [line for line in lines if len(line) > PAGE]
+    texts = [text for _, text in FENCED.findall(readme.read_text("utf-8"))]
+    assert not [line for text in texts for line in text.splitlines() if len(line) > PAGE]
 
 
 def test_the_readmes_have_commands() -> None:

@@ -47,7 +47,7 @@ td.cost { color: var(--soft); }
 .panels { display: grid; gap: 1.5rem 1.25rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); }
 .pictures { display: grid; gap: 1.25rem; margin: 1rem 0;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, max(15rem, var(--least))), 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, max(15rem, var(--least))), 1fr)); }
 .pictures figure { max-width: max(24rem, var(--own)); }
 figure { margin: 0; min-width: 0; }
 figure img { width: 100%; height: auto; display: block; border-radius: 4px; }
