@@ -83,8 +83,13 @@ def frames(x: Tensor) -> list[Image.Image]:
     return [grid(image[None], 1) for image in x]
 
 
-def moving_grid(x: Tensor, columns: int = 8) -> list[Image.Image]:
-    """For each frame of sequences (N, T, C, H, W) in [-1, 1] the grid of all of them."""
+def moving_grid(x: Tensor, columns: int | None = None) -> list[Image.Image]:
+    """For each frame of sequences (N, T, C, H, W) in [-1, 1] the grid of all of them.
+
+    columns: by default 8, or 6 or 4 where they alone make full rows: even, so that pairs stay
+    beside each other.
+    """
+    columns = columns or next((n for n in (8, 6, 4) if len(x) % n == 0), 8)
     return [grid(frame, columns) for frame in x.unbind(1)]
 
 

@@ -80,5 +80,5 @@ def _caption(
     if any(len(row.entries) > 1 for row in rows):
         parts[0] += "; mean ± sample standard deviation over n training seeds"
     marked = any(cell and cell.best for row in rows for cell in row.cells)
-    parts += ["The best of a column is marked"] if marked else []
+    parts += ["The best by each score is marked"] if marked else []
     return ". ".join(parts) + "."

@@ -20,6 +20,7 @@ from ganlib.runs.run import gather
 ROOT = Path(ganlib.__file__).resolve().parents[1]
 READMES = [ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("ganlib/*/README.md")]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGE = 100  # characters: about as many of a line of code are seen on GitHub
 SECONDS = {"max_iter": 2, "width": 0.05, "batch_size": 4, "gpu": -1, "tensorboard": False}
 SECONDS |= {"evaluation_interval": 0}
 """Settings with which what a README trains takes no time."""
@@ -36,8 +37,11 @@ def blocks(readme: Path, language: str) -> list[str]:
 
 
 def commands(readme: Path) -> list[str]:
-    """The lines of unmarked blocks that start a program, and commands in backticks."""
-    lines = [line for text in blocks(readme, "") for line in text.splitlines()]
+    """The lines of unmarked blocks that start a program, and commands in backticks. A line that
+    ends in a backslash goes on in the next one.
+    """
+    texts = [text.replace("\\\n", " ") for text in blocks(readme, "")]
+    lines = [line for text in texts for line in text.splitlines()]
     inline = re.findall(r"`([^`\n]+)`", FENCED.sub("", readme.read_text("utf-8")))
     known = ("python ", "ganlib ", "make ")
     return [line for line in [*lines, *inline] if line.startswith(known)]
@@ -94,6 +98,12 @@ def test_a_command_of_a_readme_is_understood(
     # what `ganlib new my_gan --from wgan_gp` has made, and a folder of the reader's own
     made = {} if "new" in words else {"my_gan": "wgan_gp", "mine": str(FOLDER)}
     check([made.get(word, word) for word in words])
+
+
+@pytest.mark.parametrize("readme", READMES, ids=str)
+def test_no_code_is_wider_than_a_page_shows(readme: Path) -> None:
+    texts = [text for _, text in FENCED.findall(readme.read_text("utf-8"))]
+    assert not [line for text in texts for line in text.splitlines() if len(line) > PAGE]
 
 
 def test_the_readmes_have_commands() -> None:

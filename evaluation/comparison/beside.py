@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ganlib.evaluation.comparison.figures import figures
 from ganlib.evaluation.comparison.runs import REAL
 from ganlib.evaluation.comparison.table import Column, Entry
 
@@ -14,7 +15,7 @@ def beside_notes(entries: Sequence[Entry], columns: Sequence[Column]) -> list[st
         # of one protocol, all have the same sources and truths
         first = next((score.beside for score in scores if score and score.beside), {})
         for name, value in first.items():
-            found.setdefault(name, []).append(f"{column.title} {value:.4g}")
+            found.setdefault(name, []).append(f"{column.title} {figures(value)}")
     return [f"What {_called(name)}: {', '.join(of)}." for name, of in found.items()]
 
 

@@ -42,6 +42,11 @@ def short(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 9.95 else f"{value:#.2g}"
 
 
+def figures(value: float) -> str:
+    """A number in four figures, zeros at its end too."""
+    return f"{value:#.4g}".removesuffix(".")
+
+
 def numbers(table: Table, row: Row, place: int) -> tuple[str, str]:
     """Mean and deviation of a score, ("–", "") for none; all rows have the same decimals."""
     cell = row.cells[place]

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 _PROCESSOR = re.compile(r"cpu|x86|amd64|i\d86|intel64|aarch64|arm|ppc|riscv|s390|$", re.IGNORECASE)
+_PICTURE = re.compile(r"(?:(\w+)_)?(\d+)\.(gif|png)")
 
 REAL = "real images"
 MEASURED = ("images", "seconds", "images_per_second")
@@ -135,10 +136,25 @@ class Run:
         return known or _PROCESSOR.match(name) is not None
 
     @property
-    def grid(self) -> Path | None:
-        """The newest sample grid."""
-        grids = [p for p in (self.path / "samples").glob("*.png") if p.stem.isdecimal()]
-        return max(grids, key=lambda path: int(path.stem), default=None)
+    def pictures(self) -> "list[Picture]":
+        """The newest of each kind, sample grids first, films before still pictures of a name."""
+        found = map(_picture, (self.path / "samples").glob("*"))
+        kinds = {p[:2]: p for p in sorted(filter(None, found), key=lambda p: p.iteration)}
+        return sorted(kinds.values())
+
+
+class Picture(NamedTuple):
+    """A file of samples/: what its name begins with, "" for a sample grid."""
+
+    name: str
+    suffix: str
+    iteration: int
+    path: Path
+
+
+def _picture(path: Path) -> Picture | None:
+    match = _PICTURE.fullmatch(path.name)
+    return Picture(match[1] or "", match[3], int(match[2]), path) if match else None
 
 
 def _other_process(before: Mapping[str, Any], line: Mapping[str, Any]) -> bool:

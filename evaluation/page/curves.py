@@ -13,7 +13,7 @@ NOT_LOSSES = {"iteration", *MEASURED}
 def curve_section(table: Table) -> str:
     """The panels below a legend; "" if there is nothing to draw."""
     panels = [*_score_curves(table), *_loss_curves(table)]
-    panels = [(name, curves) for name, curves in panels if curves]
+    panels = [(name, curves) for name, curves in panels if _over_time(curves)]
     if not panels:
         return ""
     last = max(x for _, curves in panels for curve in curves for x, _ in curve.points)
@@ -25,6 +25,11 @@ def curve_section(table: Table) -> str:
 <div class="panels">
 {drawn}
 </div>"""
+
+
+def _over_time(curves: list[Curve]) -> bool:
+    """Whether some run has more than a point, which the table shows as well."""
+    return any(len(curve.points) > 1 for curve in curves)
 
 
 def _score_curves(table: Table) -> list[tuple[str, list[Curve]]]:

@@ -7,6 +7,7 @@ from ganlib.evaluation.page.axes import limits, tick_text, ticks
 from ganlib.evaluation.page.markup import e
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 340, 190, 46, 24, 8, 16
+DOT = 2.5  # pixels, the radius of a curve of one point
 
 
 class Curve(NamedTuple):
@@ -34,7 +35,7 @@ def panel(name: str, curves: Sequence[Curve], last: float) -> str:
     summary = f"{name} over iterations. " + _summary(curves)
     return f"""<figure><figcaption><b>{e(name)}</b>{cut}</figcaption>
 <svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{e(summary)}">{axes}
-<svg class="plot" x="{LEFT}" y="{TOP}" width="{inner_width}" height="{inner_height}"
+<svg class="plot" x="{LEFT}" y="{TOP}" width="{inner_width + DOT}" height="{inner_height}"
  overflow="hidden">{drawn}</svg></svg></figure>"""
 
 
@@ -51,7 +52,7 @@ def _line(curve: Curve, places: Sequence[tuple[float, float]]) -> str:
     classes, title = curve.classes, f"<title>{e(curve.name)}</title>"
     if len(places) == 1:
         x, y = places[0]
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" class="{classes}">{title}</circle>'
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{DOT}" class="{classes}">{title}</circle>'
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     return f'<polyline class="{classes}" points="{points}">{title}</polyline>'
 

@@ -1,66 +1,95 @@
-"""The last sample grids, side by side."""
+"""The last sample grids and further pictures, side by side."""
 
 import base64
 import io
-from collections.abc import Iterable
-from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
-from ganlib.evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.runs import Picture, Run
 from ganlib.evaluation.comparison.table import Row, Table
 from ganlib.evaluation.page.markup import e
 
-LARGEST = 1024  # pixels of a sample grid: larger ones are made smaller
+LARGEST = 1024  # pixels of a still picture: larger ones are made smaller
+FILM = 4_000_000  # bytes of a film: larger ones are left out
+REDUCED = 0.5  # a picture is shown at no less of its width, but in narrow windows
+
+Kinds = dict[tuple[str, str], "list[Figure]"]
+
+
+class Figure(NamedTuple):
+    """A picture in the page, and how many pixels wide it is."""
+
+    html: str
+    width: int
 
 
 def sample_section(table: Table) -> str:
-    """The last grids side by side, the first seed's to be seen at once."""
-    by_seed: dict[int, list[str]] = {}
+    """The last pictures of a kind side by side, the first seed's to be seen at once."""
+    by_seed: dict[int, Kinds] = {}
     for row in table.rows:
         for run in row.runs:
-            if (picture := _picture(row, run)) is not None:
-                by_seed.setdefault(run.seed, []).append(picture)
+            for picture in [] if run.external else run.pictures:
+                if (figure := _figure(row, run, picture)) is not None:
+                    kinds = by_seed.setdefault(run.seed, {})
+                    kinds.setdefault(picture[:2], []).append(figure)
     if not by_seed:
         return ""
     first, *others = sorted(by_seed)
-    parts = ["<h3>Samples</h3>", "<p>The last grid of each run; nothing was picked.</p>"]
-    parts.append(_pictures(by_seed[first]))
+    parts = ["<h3>Samples</h3>", "<p>The last pictures of each run; nothing was picked.</p>"]
+    parts.append(_kinds(by_seed[first]))
     for seed in others:
-        parts.append(f"<details><summary>Seed {seed}</summary>{_pictures(by_seed[seed])}</details>")
+        parts.append(f"<details><summary>Seed {seed}</summary>{_kinds(by_seed[seed])}</details>")
     return "\n".join(parts)
 
 
-def _pictures(pictures: Iterable[str]) -> str:
-    return f'<div class="pictures">{"".join(pictures)}</div>'
+def _kinds(kinds: Kinds) -> str:
+    parts = []
+    for (name, suffix), figures in sorted(kinds.items()):
+        words = [name.replace("_", " "), "as a film" if suffix == "gif" else ""]
+        title = ", ".join(filter(None, words))
+        parts += [f"<h4>{e(title)}</h4>"] if title else []
+        least = REDUCED * max(figure.width for figure in figures)
+        pictures = "".join(figure.html for figure in figures)
+        parts.append(f'<div class="pictures" style="--least: {least:.0f}px">{pictures}</div>')
+    return "\n".join(parts)
 
 
-def _picture(row: Row, run: Run) -> str | None:
-    path = None if run.external else run.grid
-    source = _data_uri(path) if path is not None else None
-    if path is None or source is None:
+def _figure(row: Row, run: Run, picture: Picture) -> Figure | None:
+    found = _data_uri(picture)
+    if found is None:
         return None
-    stage = run.stage(int(path.stem))
-    iteration = f"{int(path.stem):,}" + (f", {stage}" if stage else "")
-    alt = f"Samples of {row.title}, seed {run.seed}, at iteration {iteration}"
-    return (
-        f'<figure><img src="{source}" alt="{e(alt)}" loading="lazy">'
+    source, width = found
+    stage = run.stage(picture.iteration)
+    iteration = f"{picture.iteration:,}" + (f", {stage}" if stage else "")
+    what = picture.name.replace("_", " ").capitalize() or "Samples"
+    alt = f"{what} of {row.title}, seed {run.seed}, at iteration {iteration}"
+    return Figure(
+        f'<figure style="--own: {width}px"><img src="{source}" alt="{e(alt)}" loading="lazy">'
         f"<figcaption><b>{e(row.title)}</b><br>seed {run.seed}, iteration {iteration}"
-        "</figcaption></figure>"
+        "</figcaption></figure>",
+        width,
     )
 
 
-def _data_uri(path: Path) -> str | None:
-    """A PNG as text, made smaller if it is huge; None if it is damaged."""
+def _data_uri(picture: Picture) -> tuple[str, int] | None:
+    """A picture as text and its width; a still one is made smaller if it is huge. None if it is
+    damaged, or a film of many bytes.
+    """
+    kind = picture.suffix
     try:
-        with Image.open(path) as picture:
-            picture.load()
-            content = path.read_bytes()
-            if picture.format != "PNG" or max(picture.size) > LARGEST:
-                picture.thumbnail((LARGEST, LARGEST))
+        with Image.open(picture.path) as image:
+            image.load()
+            content = picture.path.read_bytes()
+            if kind == "gif":
+                if image.format != "GIF" or len(content) > FILM:
+                    return None
+            elif image.format != "PNG" or max(image.size) > LARGEST:
+                image.thumbnail((LARGEST, LARGEST))
                 buffer = io.BytesIO()
-                picture.save(buffer, "PNG")
+                image.save(buffer, "PNG")
                 content = buffer.getvalue()
+            width = image.width
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}", width

@@ -16,6 +16,7 @@ h1 { font-size: 1.75rem; line-height: 1.2; font-weight: 650; margin: 0 0 .25rem;
   letter-spacing: -.01em; }
 h2 { font-size: 1.35rem; font-weight: 650; margin: 3rem 0 .5rem; }
 h3 { font-size: 1.05rem; font-weight: 650; margin: 2.5rem 0 .5rem; }
+h4 { font-size: .9375rem; font-weight: 600; margin: 1.5rem 0 .25rem; }
 p, caption, figcaption, .soft { color: var(--soft); font-size: .875rem; }
 p { margin: .25rem 0; max-width: 46rem; }
 .scroll { overflow-x: auto; margin: 1rem 0; position: relative; }
@@ -29,6 +30,10 @@ th:first-child, td:first-child { text-align: left; padding-left: .25rem; }
 thead th { font-weight: 500; font-size: .8125rem; color: var(--soft); vertical-align: bottom;
   white-space: normal; border-bottom-color: var(--soft); }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--page); }
+.tall tbody th { font-weight: 500; white-space: normal; }
+.tall thead th + th { color: var(--ink); font-weight: 600; }
+.tall th, .tall td { padding-top: .3rem; padding-bottom: .3rem; }
+.tall th + th, .tall td { padding-left: 1.5rem; }
 td.left { text-align: left; }
 td.best { background: var(--best); font-weight: 650; }
 td .soft { font-weight: 400; }
@@ -42,8 +47,8 @@ td.cost { color: var(--soft); }
 .panels { display: grid; gap: 1.5rem 1.25rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); }
 .pictures { display: grid; gap: 1.25rem; margin: 1rem 0;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); }
-.pictures figure { max-width: 24rem; }
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, max(15rem, var(--least))), 1fr)); }
+.pictures figure { max-width: max(24rem, var(--own)); }
 figure { margin: 0; min-width: 0; }
 figure img { width: 100%; height: auto; display: block; border-radius: 4px; }
 figcaption { margin: .35rem 0; }
@@ -70,7 +75,7 @@ dd { margin: 0; }
 code { font: .85em ui-monospace, monospace; }
 footer { margin-top: 3rem; }
 @media (max-width: 30rem) { body { padding: 1.5rem 1rem 3rem; } th, td { padding: .45rem .55rem; }
-  .pictures { grid-template-columns: repeat(2, 1fr); gap: .75rem; } }
+  .tall th + th, .tall td { padding-left: .75rem; } .tall thead th { white-space: normal; } }
 """
 
 

@@ -2,39 +2,40 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ganlib.commands._narrow import Lines, fitting, grid_of, print_tables
 from ganlib.commands._terminal import table_console
 from ganlib.common.printable import printable
 from ganlib.evaluation import Origin, Score
+from ganlib.evaluation.comparison.figures import figures
+from ganlib.evaluation.comparison.runs import REAL
 from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.protocol import BESIDE
 
 NOTHING = "–"
 MEAN_IOU = "mean_iou"
+LEFT = ("score", "reference", "protocol")
 
 
 def show(
     scores: Mapping[str, Score], title: str, caption: str, console: Console | None = None
 ) -> None:
-    """Print a row per score: its value, beside it those of trivial translations, if it has some, of
-    how many images, against which, under which protocol. Below them the mean IoU of each class.
+    """Print a row per score: its value, beside it those of trivial translations and of real images,
+    if it has some, of how many images, against which, under which protocol. Below them the mean IoU
+    of each class.
     """
     # not the table's own title, which is folded to the table's width
     heading = Text(printable(title), style="bold")
-    table = Table(box=box.SIMPLE_HEAD)
-    beside = list(dict.fromkeys(key for s in scores.values() for key in s.more.get(BESIDE, {})))
-    left = ("score", "reference", "protocol")
-    for name in ("score", "value", *beside, "n", "reference", "protocol"):
-        table.add_column(name, justify="left" if name in left else "right")
-    for score in scores.values():
-        table.add_row(*(Text(printable(cell)) for cell in _cells(score, beside)))
-    console = table_console(table, console)
+    beside = list(dict.fromkeys(name for score in scores.values() for name in _beside(score)))
+    titles = ("score", "value", *beside, "n", "reference", "protocol")
+    rows = [titles, *(_cells(score, beside) for score in scores.values())]
+    lines = [[Text(printable(cell)) for cell in row] for row in rows]
+    console = table_console(grid_of(lines, LEFT), console)
     console.print(heading, soft_wrap=True)
-    console.print(table)
+    print_tables(_fitting(lines, console.width), console)
     if MEAN_IOU in scores:
         console.print(Text(printable(_by_class(scores[MEAN_IOU]))), soft_wrap=True)
     console.print(Text(printable(caption), style="dim"), soft_wrap=True)
@@ -58,6 +59,15 @@ def describe(origin: Origin, extractor: Extractor | None) -> str:
     return ", ".join(words)
 
 
+def _fitting(lines: Lines, width: int) -> list[Table]:
+    """The table, or one of the values and below it one of how they were obtained."""
+    whole = fitting(lines, width, LEFT)
+    if len(whole) == 1:
+        return whole
+    parts = [line[:-3] for line in lines], [[line[0], *line[-3:]] for line in lines]
+    return [table for part in parts for table in fitting(part, width, LEFT)]
+
+
 def _by_class(score: Score) -> str:
     """In a line the score of each class, and that of real images."""
     theirs = score.more["real"]["by_class"]
@@ -69,16 +79,20 @@ def _by_class(score: Score) -> str:
     return f"{score.name} by class (real images): {', '.join(words)}"
 
 
+def _beside(score: Score) -> dict[str, float]:
+    """What trivial translations reach, and real images."""
+    real = {REAL: score.more["real"]["value"]} if "real" in score.more else {}
+    return {**score.more.get(BESIDE, {}), **real}
+
+
 def _cells(score: Score, beside: Sequence[str]) -> tuple[str, ...]:
     protocol = score.protocol
     spread = "" if score.std is None else f" ± {score.std:.2g}"
     against = NOTHING
     if protocol.n_reference is not None:
         against = f"{protocol.reference} ({protocol.n_reference:,})"
-    real, trivial = score.more.get("real"), score.more.get(BESIDE, {})
-    if real is not None:
-        spread += f" (real images {real['value']:.4g})"
-    others = [f"{trivial[name]:.4g}" if name in trivial else NOTHING for name in beside]
+    known = _beside(score)
+    others = [figures(known[name]) if name in known else NOTHING for name in beside]
     mark = " rank_deficient" if protocol.rank_deficient else ""
-    value = f"{score.value:.4g}{spread}"
+    value = f"{figures(score.value)}{spread}"
     return score.name, value, *others, f"{protocol.n_generated:,}", against, protocol.hash + mark

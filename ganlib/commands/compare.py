@@ -11,7 +11,6 @@ from ganlib.common.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as Grid
     from rich.text import Text
 
     from ganlib.evaluation.comparison.table import Row, Table
@@ -93,13 +92,14 @@ def write(tables: "Sequence[Table]", folder: Path) -> Path:
 
 def show(tables: "Sequence[Table]", given: "Console | None" = None) -> None:
     """Print the tables, on the console given or on standard output."""
+    from ganlib.commands._narrow import fitting, grid_of, print_tables
     from ganlib.commands._terminal import table_console
 
     for table in tables:
-        grid = _grid(table)
-        console = table_console(grid, given)
+        lines = _lines(table)
+        console = table_console(grid_of(lines), given)
         console.print(_text(table.dataset, "bold"), soft_wrap=True)
-        console.print(grid)
+        print_tables(fitting(lines, console.width), console)
         for sentence in (table.caption, *table.notes):
             console.print(_text(sentence, "dim"), soft_wrap=True)
         console.print()
@@ -111,18 +111,11 @@ def _text(text: str, style: str = "") -> "Text":
     return Text(printable(text), style)
 
 
-def _grid(table: "Table") -> "Grid":
-    from rich import box
-    from rich.table import Table as Grid
-
+def _lines(table: "Table") -> "list[list[Text]]":
+    """The titles of the columns, and the rows."""
     from ganlib.evaluation.comparison.figures import headers
 
-    grid = Grid(box=box.SIMPLE_HEAD)
-    for place, header in enumerate(headers(table)):
-        grid.add_column(_text(header), justify="right" if place else "left")
-    for row in table.rows:
-        grid.add_row(*_cells(table, row))
-    return grid
+    return [list(map(_text, headers(table))), *(_cells(table, row) for row in table.rows)]
 
 
 def _cells(table: "Table", row: "Row") -> "list[Text]":

@@ -1,6 +1,7 @@
 """Scatter plots; grids are tested where they are written."""
 
 import numpy as np
+import pytest
 import torch
 from PIL import ImageColor
 from torch import Tensor
@@ -71,3 +72,13 @@ def test_a_sequence_is_a_row_and_a_film_of_grids() -> None:
     first, second = moving_grid(sequences)
     assert first.tobytes() == grid(x[:, :3]).tobytes()
     assert second.tobytes() == grid(x[:, 3:]).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("n", "columns"), [(3, 3), (4, 4), (6, 6), (8, 8), (10, 8), (12, 6), (16, 8), (20, 4), (24, 8)]
+)
+def test_a_moving_grid_has_full_rows_where_it_can(n: int, columns: int) -> None:
+    (frame,) = moving_grid(torch.zeros(n, 1, 1, 100, 100))
+    assert frame.size == (columns * 102 + 2, -(-n // columns) * 102 + 2)
+    (narrow,) = moving_grid(torch.zeros(n, 1, 1, 100, 100), 2)
+    assert narrow.width == 206

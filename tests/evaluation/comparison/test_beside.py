@@ -23,7 +23,7 @@ def test_a_sentence_for_each_and_a_value_for_each_score(tmp_path: Path) -> None:
     (table,) = compare([path])
     assert table.dataset == "emoji from edges"
     assert [note for note in table.notes if "reach" in note] == [
-        "What the source itself reaches: L1 0.5, PSNR 1.5, SSIM 2.5.",
-        "What the mean image itself reaches: L1 0.25, PSNR 2.25, SSIM 4.25.",
-        "What real images reach: PSNR 7.5.",
+        "What the source itself reaches: L1 0.5000, PSNR 1.500, SSIM 2.500.",
+        "What the mean image itself reaches: L1 0.2500, PSNR 2.250, SSIM 4.250.",
+        "What real images reach: PSNR 7.500.",
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ganlib.evaluation.comparison.figures import NOTHING, short
+from ganlib.evaluation.comparison.figures import NOTHING, figures, short
 from ganlib.evaluation.comparison.table import Table
 
 Make = Callable[..., Path]
@@ -19,6 +19,14 @@ Texts = Callable[[Table], dict[str, list[str]]]
 )
 def test_costs_in_two_figures(value: float | None, text: str) -> None:
     assert short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(15.0, "15.00"), (0.0465, "0.04650"), (0.0, "0.000"), (1234.5, "1234"), (-1.008, "-1.008")],
+)
+def test_single_values_in_four_figures(value: float, text: str) -> None:
+    assert figures(value) == text
 
 
 def test_numbers_of_a_column_have_the_decimals_that_its_smallest_needs(

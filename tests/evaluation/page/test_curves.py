@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganlib.evaluation.page.axes import thin
+from ganlib.evaluation.page.panel import DOT, Curve, panel
 
 Make = Callable[..., Path]
 Parsed = Callable[[], Any]
@@ -46,3 +47,26 @@ def test_long_logs_are_thinned_and_means_stay(make: Make, page: Parsed) -> None:
     assert len(reduced) == 300
     np.testing.assert_allclose(np.mean(reduced, axis=0), np.mean(points, axis=0))
     assert thin(points[:5]) == points[:5]
+
+
+def test_no_panel_where_every_run_has_one_point(make: Make, html: Callable[[], str]) -> None:
+    make("often")
+    once = make("once", 1)
+    log = (once / "log.jsonl").read_text().splitlines()
+    (once / "log.jsonl").write_text("\n".join([*log, json.dumps({"iteration": 41, "late": 1.0})]))
+    text = html()
+    assert "<b>FD-toy ↓</b>" in text and "<b>late</b>" not in text
+    for folder in once.parent.iterdir():
+        lines = (folder / "scores.jsonl").read_text().splitlines(keepends=True)
+        (folder / "scores.jsonl").write_text(lines[-1])
+    text = html()
+    assert "<b>FD-toy ↓</b>" not in text and "<b>loss_dis</b>" in text
+
+
+def test_a_dot_at_the_end_of_the_axis_is_whole() -> None:
+    long = Curve("s0", "a", [(0.0, 1.0), (9.0, 2.0)])
+    text = panel("FD", [long, Curve("s1", "b", [(9.0, 1.5)])], 9)
+    (centre,) = re.findall(r'<circle cx="([^"]+)"', text)
+    (plot,) = re.findall(r'<svg class="plot"[^>]*>', text)
+    (width,) = re.findall(r' width="([^"]+)"', plot)
+    assert float(centre) + DOT <= float(width)

@@ -6,12 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from ganlib.evaluation.page.samples import LARGEST
 
 Make = Callable[..., Path]
 Parsed = Callable[[], Any]
+
+
+def opened(source: str) -> tuple[str | None, int, int, int]:
+    """Format, width, height and number of frames of a picture in the page."""
+    content = base64.b64decode(source.partition(",")[2])
+    with Image.open(io.BytesIO(content)) as image:
+        return image.format, *image.size, getattr(image, "n_frames", 1)
 
 
 def test_huge_grids_are_made_smaller_and_damaged_ones_left_out(make: Make, page: Parsed) -> None:
@@ -22,6 +30,38 @@ def test_huge_grids_are_made_smaller_and_damaged_ones_left_out(make: Make, page:
     content = base64.b64decode((picture["src"] or "").partition(",")[2])
     with Image.open(io.BytesIO(content)) as image:
         assert image.format == "PNG" and image.size == (LARGEST, LARGEST)
+
+
+def test_further_pictures_and_films_follow_the_grids(make: Make, page: Parsed) -> None:
+    for algorithm in ("dcgan", "sngan"):
+        samples = make(algorithm) / "samples"
+        for iteration, side in ((20, 30), (40, 50)):
+            film = [Image.new("L", (side, 8), level) for level in (0, 255)]
+            name = samples / f"there_and_back_{iteration:07d}.gif"
+            film[0].save(name, save_all=True, append_images=film[1:])
+            Image.new("L", (side, 9)).save(name.with_suffix(".png"))
+        Image.new("L", (7, 7)).save(samples / "real.png")
+    parsed = page()
+    alts = [a["alt"] for a in parsed.all("img")]
+    assert alts == [
+        f"{what} of {algorithm}, seed 0, at iteration 40"
+        for what in ("Samples", "There and back", "There and back")
+        for algorithm in ("dcgan", "sngan")
+    ]
+    headings = [t for t in parsed.texts if t.startswith("there")]
+    assert headings == ["there and back, as a film", "there and back"]
+    sizes = [opened(a["src"]) for a in parsed.all("img")]
+    assert sizes == [("PNG", 240, 240, 1)] * 2 + [("GIF", 50, 8, 2)] * 2 + [("PNG", 50, 9, 1)] * 2
+
+
+def test_a_film_of_many_bytes_is_left_out(
+    make: Make, page: Parsed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = make("dcgan") / "samples" / "0000040.gif"
+    Image.new("P", (30, 30)).save(film)
+    assert len(page().all("img")) == 2
+    monkeypatch.setattr("ganlib.evaluation.page.samples.FILM", film.stat().st_size - 1)
+    assert len(page().all("img")) == 1
 
 
 def test_a_grid_says_of_which_stage_it_is(make: Make, page: Parsed) -> None:

@@ -28,6 +28,7 @@ from ganlib.common.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.common.sources import open_dataset
 from ganlib.evaluation import Score, differences, segmenter
+from ganlib.evaluation.comparison.figures import figures
 from ganlib.evaluation.features import make_extractor
 from ganlib.evaluation.metrics import _cas_classifier
 
@@ -659,7 +660,8 @@ def test_images_with_labels_are_scored_by_class(
     assert (
         accuracy["more"]["real"]["n"] == 200 and scores["CAS300-test"]["more"]["real"]["n"] == 300
     )
-    assert f"(real images {accuracy['more']['real']['value']:.4g})" in result.stdout
+    (line,) = [x for x in result.stdout.splitlines() if "class-accuracy" in x]
+    assert figures(accuracy["more"]["real"]["value"]) in line.split()[2:]
     assert set(scores["intra-FD-fashion300-train"]["more"]["by_class"]) == set(samples.classes)
 
     assert run("evaluate", "without.npz", *options, "--out", "y.json").exit_code == 0
