@@ -1,6 +1,8 @@
 """An option, and a cache folder of the tests' own; all else is in ganlib/contract/fixtures.py."""
 
 import os
+import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,3 +21,19 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     """Nothing is kept from one session of tests to the next, nor downloaded."""
     monkeypatch.setenv("GANLIB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("GANLIB_INCEPTION", str(tmp_path_factory.getbasetemp() / "missing.pth"))
+
+
+@pytest.fixture
+def usual_signals() -> Iterator[None]:
+    """As a terminal has them: nohup, and a script that puts its commands in the background, have
+    some ignored, which what they start inherits.
+    """
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

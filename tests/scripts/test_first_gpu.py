@@ -56,6 +56,7 @@ def test_a_command_its_output_and_its_status(tmp_path: Path) -> None:
     assert judges.ended_well(QUIET) == []
 
 
+@pytest.mark.usefixtures("usual_signals")
 def test_a_command_whose_time_is_over_ends_with_what_it_started(tmp_path: Path) -> None:
     """Here it is a shell, which waits for another process."""
     start = time.monotonic()

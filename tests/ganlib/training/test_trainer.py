@@ -124,6 +124,7 @@ def test_state_reaches_every_extension(make_updater: Make, tmp_path: Path) -> No
     assert len(recorder.calls) == 6 and new.calls == []
 
 
+@pytest.mark.usefixtures("usual_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_loop_after_the_iteration(
     number: signal.Signals, make_updater: Make, tmp_path: Path
