@@ -18,9 +18,9 @@ def future(data: DataSet, index: Tensor, n: int) -> tuple[Tensor, Tensor]:
     data: pairs whose sources are past frames alone, of the images' size. That a pair goes on
     another is seen by its past, which is the other's a frame later.
     """
-    channels = data.shape[0] // data.frames
+    channels, *_ = data.frame
     x = data.x[index]
-    frames = x.reshape(len(x), data.frames, channels, *x.shape[2:])[:, :n]
+    frames = x.reshape(len(x), data.frames, *data.frame)[:, :n]
     result = torch.zeros(len(index), n, *frames.shape[2:], dtype=torch.uint8)
     result[:, : frames.shape[1]] = frames
     whole, past = torch.ones(len(index), dtype=torch.bool), _past(data, index)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ganlib.common.datasets._canvas import hsv
+from ganlib.common.hsv import hsv
 
 GROUND = (48, 48, 48)
 """The colour of number 0."""
@@ -15,3 +15,8 @@ def coloured(ids: Tensor) -> Tensor:
     hues = [hsv(GOLDEN * i % 1, 0.55, 0.95) for i in range(1, int(ids.max()) + 1)]
     palette = torch.tensor([GROUND, *hues])
     return palette.round().to(torch.uint8)[ids.long()].movedim(-1, 0)
+
+
+def coloured_maps(maps: Tensor) -> Tensor:
+    """Maps (N, H, W) of such numbers as pictures, uint8 (N, 3, H, W)."""
+    return coloured(maps).movedim(0, 1)

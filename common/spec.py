@@ -87,6 +87,12 @@ class DataSet:
         return channels, height, width
 
     @property
+    def frame(self) -> Shape:
+        """The same of one frame of it."""
+        channels, height, width = self.shape
+        return channels // self.frames, height, width
+
+    @property
     def paired(self) -> bool:
         """Whether source i belongs to image i."""
         if self.source is None or len(self.source) != len(self.x):

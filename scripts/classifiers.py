@@ -46,7 +46,7 @@ class Recipe:
     decay: float
 
 
-def data_own(kind: Kind, split: str) -> tuple[Tensor, Tensor]:
+def own_labels(kind: Kind, split: str) -> tuple[Tensor, Tensor]:
     """Images with the labels that the data set has."""
     data = open_dataset(kind.dataset, split=split)
     assert isinstance(data.x, Tensor) and data.y is not None
@@ -54,7 +54,7 @@ def data_own(kind: Kind, split: str) -> tuple[Tensor, Tensor]:
 
 
 def command(
-    kind: Kind, recipe: Recipe, script: str, labelled: Labelled = data_own
+    kind: Kind, recipe: Recipe, script: str, labelled: Labelled = own_labels
 ) -> Callable[[], None]:
     """The program of `script`: train, test and write the weights and their record."""
 

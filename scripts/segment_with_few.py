@@ -28,7 +28,7 @@ from ganlib.common.console import stderr_console
 from ganlib.common.data import DataSet
 from ganlib.common.datasets.wardrobe import LENGTH
 from ganlib.common.errors import UserError
-from ganlib.common.id_colours import coloured
+from ganlib.common.id_colours import coloured_maps
 from ganlib.common.pictures import save, to_uint8
 from ganlib.common.seeds import generator
 from ganlib.common.sources import open_dataset
@@ -180,7 +180,7 @@ def draw(model: ganlib.Model, test: DataSet, seed: int) -> None:
     """source | output | truth of test canvases, into the run's folder."""
     index = torch.arange(SHOWN)
     ids, truth = maps_of(test, index), test.x[index]
-    source = coloured(ids[:, 0]).movedim(0, 1)
+    source = coloured_maps(ids[:, 0])
     columns = {"source": source, "output": translated(model, ids, seed), "truth": truth}
     signed = {name: x.float() / 127.5 - 1 for name, x in columns.items()}
     save(translation_grid(signed), model.out / "pairs.png")

@@ -1,7 +1,6 @@
 """Canvases on which clothes lie, each a function of a seed and its number."""
 
 from collections.abc import Sequence
-from colorsys import hsv_to_rgb
 from math import ceil
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from ganlib.common.hsv import hsv
 from ganlib.common.seeds import generator
 
 AREA = 1400  # pixels of a canvas for each item
@@ -126,9 +126,3 @@ def tints() -> NDArray[np.uint8]:
         light = np.linspace(LIGHT[1], LIGHT[0], 256)[:, None]
         table.append(colour * light)
     return np.stack(table).round().astype(np.uint8)
-
-
-def hsv(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
-    """Red, green and blue in 0..255 of numbers in [0, 1]."""
-    red, green, blue = hsv_to_rgb(hue, saturation, value)
-    return 255 * red, 255 * green, 255 * blue

@@ -73,8 +73,9 @@ def _scored(
     wanted: tuple[str, ...] | None,
     asked: Asked,
 ) -> Scored:
-    images, metrics = target.batches(), wanted or ()
-    if evaluator is not None:
+    if evaluator is None:
+        images, metrics = target.batches(), wanted or ()
+    else:
         given, images = _begun(target, evaluator)
         metrics = wanted or _sensible(given, asked)
         check_needs(find_metrics(metrics), given)

@@ -5,7 +5,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.commands._targets import Target
-from ganlib.common.id_colours import coloured
+from ganlib.common.id_colours import coloured_maps
 from ganlib.common.translation_grid import translation_grid
 from ganlib.evaluation.pairs import exact
 from ganlib.training.pairs import PairScores, scored
@@ -22,15 +22,11 @@ def segmented(target: Target, pairs: PairScores, seed: int) -> Image.Image:
     index = pairs.updater.series(seed).held(numbers).cpu()
     maps, truth = pairs.data.source[index][:, 0], pairs.data.x[index].cpu()
     output = exact(target.pick(numbers)).cpu()
-    beside = [_beside(x, pairs.segmenter(x)) for x in (output, truth)]
-    columns = {"map": _colours(maps), "output, found": beside[0], "real, found": beside[1]}
+    beside = [_beside(x, pairs.segmenter(x).cpu()) for x in (output, truth)]
+    columns = {"map": coloured_maps(maps), "output, found": beside[0], "real, found": beside[1]}
     return translation_grid({name: x / 127.5 - 1 for name, x in columns.items()})
 
 
 def _beside(x: Tensor, classes: Tensor) -> Tensor:
     """Images (n, C, H, W) and the classes of their pixels, uint8 (n, 2, 3, H, W)."""
-    return torch.stack([x.expand(-1, 3, -1, -1), _colours(classes)], 1)
-
-
-def _colours(classes: Tensor) -> Tensor:
-    return coloured(classes.cpu()).movedim(0, 1)
+    return torch.stack([x.expand(-1, 3, -1, -1), coloured_maps(classes)], 1)

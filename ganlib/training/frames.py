@@ -6,12 +6,13 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from ganlib.common.data import DataSet, Shape
+from ganlib.common.data import DataSet
 from ganlib.common.futures import future
 from ganlib.evaluation import Origin, Score
 from ganlib.evaluation.frames import STEPS, FrameSums, frame_measures, score_name
 from ganlib.evaluation.pairs import exact
 from ganlib.evaluation.references import Progress
+from ganlib.training.pairs import has_pairs
 from ganlib.training.prediction import Predicting
 from ganlib.training.updater import Updater
 
@@ -22,8 +23,7 @@ AT_ONCE = 100
 
 def predicts(updater: Updater) -> TypeGuard[Predicting]:
     """Whether it predicts frames of which it is known what came."""
-    held_out = updater.held_out
-    return isinstance(updater, Predicting) and held_out is not None and held_out.data.paired
+    return isinstance(updater, Predicting) and has_pairs(updater)
 
 
 def frame_scores(updater: Updater, origin: Origin, progress: Progress) -> dict[str, Score]:
@@ -35,7 +35,7 @@ def frame_scores(updater: Updater, origin: Origin, progress: Progress) -> dict[s
     if not predicts(updater):
         return {}
     data = _data(updater)
-    index, sums = _sequences(data), {step: FrameSums(step, _frame(data)) for step in STEPS}
+    index, sums = _sequences(data), {step: FrameSums(step, data.frame) for step in STEPS}
     for k, rows in enumerate(torch.split(index, AT_ONCE)):
         progress("sequences", k * AT_ONCE, len(index))
         _add(updater, rows, sums, origin)
@@ -91,11 +91,6 @@ def _sequences(data: DataSet) -> Tensor:
     n = len(data)
     k = min(n, SEQUENCES)
     return torch.arange(k) * n // k
-
-
-def _frame(data: DataSet) -> Shape:
-    channels, height, width = data.shape
-    return channels // data.frames, height, width
 
 
 def _names(data: DataSet, steps: Sequence[int]) -> list[str]:

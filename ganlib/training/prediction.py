@@ -10,6 +10,7 @@ from ganlib.common.net import Generator
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
 from ganlib.evaluation.frames import STEPS
+from ganlib.training.pairs import has_pairs
 from ganlib.training.series import Series
 from ganlib.training.updater import Updater
 
@@ -48,13 +49,13 @@ class Predicting(Updater):
         """The frames of the past of these pairs, uint8 (n, k, C, H, W)."""
         assert data.source is not None
         past = self.past(data.source[index])
-        return past.reshape(len(past), -1, data.shape[0] // data.frames, *past.shape[2:])
+        return past.reshape(len(past), -1, *data.frame)
 
     def pictures(self, seed: int) -> dict[str, Tensor]:
         """rollout: held-out sequences that `seed` chooses, each twice: as predicted and as they
         are. Predicted frames have a grey border.
         """
-        if self.held_out is None or not self.held_out.data.paired:
+        if self.held_out is None or not has_pairs(self):
             return {}
         data = self.held_out.data
         index = torch.randperm(len(data), generator=generator(seed, "rollout"))[: 20 * SHOWN]

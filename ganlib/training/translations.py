@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import DataSet
-from ganlib.common.id_colours import coloured
+from ganlib.common.id_colours import coloured_maps
 from ganlib.common.noise import has_noise
 from ganlib.training.pairs import several
 from ganlib.training.updater import Updater
@@ -56,7 +56,7 @@ def _pictures(data: DataSet, index: Tensor) -> Tensor:
     """Sources as they are, uint8 (n, 1 or 3, H', W'); of maps the classes in colours."""
     assert data.source is not None
     y = data.source[index]
-    return y if data.source_kind == "image" else coloured(y[:, 0]).movedim(0, 1)
+    return y if data.source_kind == "image" else coloured_maps(y[:, 0])
 
 
 def _fitted(x: Tensor, channels: int, size: torch.Size) -> Tensor:
