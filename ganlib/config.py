@@ -121,6 +121,14 @@ class AlgorithmConfig(_Strict):
         side = max(16, -(-max(height, width) // 8) * 8)
         return side, side
 
+    def revisions(self) -> tuple[str, ...]:
+        """What these settings train otherwise than an older ganlib did, in words, the oldest first:
+        a change that parameters do not show. Snapshots say how many of them they have seen, and one
+        that lacks some is sampled from, but not trained on. A line is added here, and never taken
+        out; max_iter and statistics do not decide about it.
+        """
+        return ()
+
     @classmethod
     def places(cls) -> list[str]:
         """The settings that say where a file lies, by name. Numbers depend on what is in it, so

@@ -54,12 +54,15 @@ def read_run(path: Path, trials: bool = False) -> Run | None:
     """The run in a folder; None if its config.yaml is another program's."""
     with reading(path):
         settings = _settings(path / "config.yaml")
+        environment = _environment(path / "environment.json")
         if settings is None:
             return None
+        if revision := environment.get("revision"):  # by which equal settings train otherwise
+            settings["revision"] = revision
         return Run(
             path,
             settings,
-            _environment(path / "environment.json"),
+            environment,
             _log(path / "log.jsonl"),
             _evaluations(path / "scores.jsonl", path / "trials.jsonl" if trials else None),
             (path / "DONE").exists(),

@@ -21,6 +21,8 @@ from ganlib.training.snapshot import list_snapshots, newest_snapshot, peek_snaps
 ROOT = Path("result")
 PARTS = ("snapshots", "samples")
 """Folders in that of a run."""
+REVISION = "revision"
+"""Under this name a snapshot and environment.json have how many revisions there were."""
 
 
 class NothingToResume(UserError):
@@ -118,8 +120,7 @@ def find_unfinished(settings: Settings, data: Mapping[str, Any]) -> Path | None:
     differences, longer = "", None
     for run in _started(settings):
         finished, old = (run / "DONE").exists(), read_settings(run)
-        recorded = peek_snapshot(newest_snapshot(run)).get("data")
-        words = difference(old, recorded, settings, data)
+        words = difference(old, peek_snapshot(newest_snapshot(run)), settings, data)
         if not words and not finished:
             return run
         if not words and old.get("max_iter") == settings.algorithm.max_iter:
@@ -144,23 +145,35 @@ def find_unfinished(settings: Settings, data: Mapping[str, Any]) -> Path | None:
 
 def difference(
     old: Mapping[str, Any],
-    recorded: Mapping[str, Any] | None,
+    snapshot: Mapping[str, Any],
     settings: Settings,
     data: Mapping[str, Any],
 ) -> str:
-    """Why a run with the settings `old` on the data `recorded` is not gone on with, as words; "" if
-    it is.
+    """Why a run with the settings `old` is not gone on with from the content of a snapshot, as
+    words; "" if it is.
 
     The same data may have moved. Where no fingerprint was recorded, their name must be the same.
     What a run of an older ganlib had no setting for was done as it is by default.
     """
-    wanted, old = settings.trajectory(), {**settings.defaults(), **old}
-    if recorded is None:
-        return compare_settings(old, wanted)
-    del wanted["dataset"]
-    others = changes(recorded, data)
-    words = [compare_settings(old, wanted), f"the data differ ({others})" if others else ""]
+    wanted, recorded, others = settings.trajectory(), snapshot.get("data"), ""
+    if recorded is not None:
+        del wanted["dataset"]
+        others = changes(recorded, data)
+    words = [compare_settings({**settings.defaults(), **old}, wanted)]
+    words += [f"the data differ ({others})" if others else ""]
+    if revised := revised_since(snapshot, settings):
+        words += [
+            f"the recipe was revised since ({revised}): train it anew, or resume with the ganlib "
+            "that wrote it; its samples and scores are as they were"
+        ]
     return ", ".join(filter(None, words))
+
+
+def revised_since(snapshot: Mapping[str, Any], settings: Settings) -> str:
+    """What these settings train otherwise than a snapshot was trained, as words; "" if nothing."""
+    seen, revisions = snapshot["updater"].get(REVISION, 0), settings.algorithm.revisions()
+    newer = ["it is of a newer ganlib"] if seen > len(revisions) else []
+    return ", ".join([*revisions[seen:], *newer])
 
 
 def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
@@ -177,13 +190,14 @@ def read_settings(run: Path) -> dict[str, Any]:
 
 def write_start(run: Path, settings: Settings, environment: dict[str, Any], iteration: int) -> None:
     """config.yaml, with which --config repeats the run, and environment.json beside it, which keeps
-    how the run was begun and each time gone on with.
+    how the run was begun, by which revision of its recipe, and each time gone on with.
     """
     (run / "DONE").unlink(missing_ok=True)
     with atomic(run / "config.yaml") as temporary:
         flat = {**settings.flat(), "resume": None}
         temporary.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
     path = run / "environment.json"
+    environment = {REVISION: len(settings.algorithm.revisions()), **environment}
     first = _read_environment(path) if iteration else {}
     if first:
         again = {"iteration": iteration, **environment}
@@ -192,8 +206,14 @@ def write_start(run: Path, settings: Settings, environment: dict[str, Any], iter
         temporary.write_text(json.dumps(environment, indent=2) + "\n", "utf-8")
 
 
+def is_of_this_revision(run: Path, settings: Settings) -> bool:
+    """Whether a run was begun by the revision of these settings that there is now."""
+    begun = _read_environment(run / "environment.json").get(REVISION, 0)
+    return bool(begun == len(settings.algorithm.revisions()))
+
+
 def _read_environment(path: Path) -> dict[str, Any]:
-    """{} if the file is missing or damaged: it is only there to be read by people."""
+    """{} if the file is missing or damaged."""
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):

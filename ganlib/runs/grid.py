@@ -111,7 +111,8 @@ def find_finished(settings: Settings) -> Path | None:
     for path in sorted([place / f"seed{s.seed}", *place.glob(f"seed{s.seed}-*")]):
         if (path / "DONE").exists() and (path / "config.yaml").exists():
             old = {**settings.defaults(), **folders.read_settings(path)}
-            if not folders.compare_settings(old, _wanted(settings, path)):
+            alike = not folders.compare_settings(old, _wanted(settings, path))
+            if alike and folders.is_of_this_revision(path, settings):
                 return path
     return None
 

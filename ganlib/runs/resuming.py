@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
-from ganlib.runs.folders import difference
+from ganlib.runs.folders import difference, revised_since
 from ganlib.runs.settings import Settings
 from ganlib.training.adaptation import is_of_adaptation
 from ganlib.training.sampler import AVERAGES
@@ -29,10 +29,9 @@ def go_on(
 ) -> None:
     """Take over a snapshot's state; UserError if it is not of this run."""
     content, updater = read_snapshot(path), trainer.updater
-    recorded, old = content.get("data"), content["settings"]
-    words = difference(old, recorded, settings, data)
+    old, words = content["settings"], difference(content["settings"], content, settings, data)
     if words:
-        raise UserError(f"{path} cannot be continued with other settings or data: {words}.")
+        raise UserError(f"{path} cannot be continued: {words}.")
     if _shapes(content["spec"]) != _shapes(updater.spec):
         raise UserError(
             f"The data have changed since the snapshot: {content['spec']} then, {updater.spec} now."
@@ -44,7 +43,7 @@ def go_on(
             f"{path} does not fit '{settings.run.algorithm}' as it is here: {one_line(error, 300)}"
         ) from None
     _check_not_past(trainer, path, old)
-    if recorded is None:
+    if content.get("data") is None:
         tell(f"{path} does not say on what data it was trained: they are taken to be these.")
 
 
@@ -69,15 +68,19 @@ def _check_not_past(trainer: Trainer, path: Path, old: Mapping[str, Any]) -> Non
         )
 
 
-def take_weights(updater: Updater, path: Path, tell: Callable[[str], None]) -> None:
+def take_weights(
+    updater: Updater, path: Path, settings: Settings, tell: Callable[[str], None]
+) -> None:
     """What fits by name and shape of the weights and buffers in another run's snapshot, or the
-    newest one in its folder; what does not is told in a line, and UserError if nothing does.
+    newest one in its folder; what does not is told in a line, and UserError if nothing does. So is
+    what the same algorithm trained otherwise then.
 
     An average that the snapshot lacks starts from its network. Optimizers and positions stay fresh,
     and so does what adapts the augmentation.
     """
     path = snapshot_at(path)
-    old, new = read_snapshot(path)["updater"]["modules"], updater.state_dict()
+    content = read_snapshot(path)
+    old, new = content["updater"]["modules"], updater.state_dict()
     averaged = dict(zip(AVERAGES, (updater.averaged, updater.backward), strict=True))
     given = {name: _source(name, old, averaged) for name in new}
     wanted = [name for name in new if not is_of_adaptation(name)]
@@ -92,6 +95,9 @@ def take_weights(updater: Updater, path: Path, tell: Callable[[str], None]) -> N
             f"Not in {path}, or of another shape there, and left as they start: "
             f"{', '.join(left[:SHOWN])}{more}."
         )
+    same = content["settings"]["algorithm"] == settings.run.algorithm
+    if same and (revised := revised_since(content, settings)):
+        tell(f"{path} was trained by the recipe before it was revised: {revised}.")
 
 
 def _source(

@@ -96,7 +96,7 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
         if snapshot is not None:
             go_on(trainer, snapshot, settings, data, tell)
         elif s.init_from is not None:
-            take_weights(updater, s.init_from, tell)
+            take_weights(updater, s.init_from, settings, tell)
         accelerate(updater, s, updater.length() - updater.iteration, tell)
         if ranks.rank() == 0:
             with writing(out):

@@ -179,6 +179,7 @@ class Iterating(Sampler):
         """Everything that training goes on from, as tensors and plain types."""
         return {
             "iteration": self.iteration,
+            "revision": len(self.config.revisions()),
             "modules": self.state_dict(),
             "optimizers": self.steps.state(),
             "positions": self.streams.state(),

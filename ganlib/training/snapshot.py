@@ -25,10 +25,13 @@ class _Settings(BaseModel):
 
 
 class _State(BaseModel):
-    """Of an updater. frozen: digests; snapshots of before there were any lack them."""
+    """Of an updater. frozen: digests; snapshots of before there were any lack them. revision: how
+    many of the settings' revisions() it was trained with.
+    """
 
     model_config = ConfigDict(strict=True, arbitrary_types_allowed=True)
     iteration: int = Field(ge=0)
+    revision: int = Field(0, ge=0)
     modules: dict[str, Tensor]
     optimizers: dict[str, dict[int, dict[str, Any]]]
     positions: dict[str, int]

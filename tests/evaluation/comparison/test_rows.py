@@ -1,5 +1,6 @@
 """Rows: seeds together, settings and unfinished runs apart, the best marked."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,18 @@ def test_one_algorithm_with_several_settings_names_those_that_differ(
         "sngan (architecture=cnn, n_dis=5)": ["2.50 ± 0.71"],
         "dcgan": ["5.00"],
     }
+
+
+def test_what_equal_settings_trained_before_the_recipe_was_revised_stands_apart(
+    make: Make, the_table: Tables, texts: Texts
+) -> None:
+    before = [make("biggan", seed, {200: {"FD": 5.0}}) for seed in (0, 1)]
+    after = [make("biggan", 0, {200: {"FD": 3.0}}, name="seed0-2")]
+    for number, folders in ((0, before), (1, after)):
+        for folder in folders:
+            (folder / "environment.json").write_text(json.dumps({"revision": number}))
+    titles = {"biggan (revision=1)": ["3.00"], "biggan (revision=none)": ["5.00 ± 0.00"]}
+    assert texts(the_table()) == titles
 
 
 def test_unfinished_runs_stand_apart_and_unscored_ones_have_dashes(

@@ -18,6 +18,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.common.lines import read_lines
+from ganlib.dcgan.updater import Config
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
 ROOT = Path(ganlib.__file__).parents[1]
@@ -162,6 +163,30 @@ def test_a_snapshot_of_before_data_were_compared_goes_on_with_a_line(
     moved = toy_file.rename(toy_file.with_name("moved.h5"))
     with pytest.raises(UserError, match="dataset was .*toy.h5' and is now .*moved.h5'"):
         train(moved, max_iter=5, out="run", resume="run")
+
+
+def test_a_run_whose_recipe_was_revised_samples_on_and_is_not_trained_on(
+    toy_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parameters do not show it, and nothing else than the snapshot's number of revisions can."""
+    run = train(toy_file, max_iter=2, out="run").out
+    change(path := newest_snapshot(run), lambda c: c["updater"].pop("revision"))  # an older one
+    (run / "DONE").unlink()
+    before = ganlib.load(run).sample(2)
+    for revisions in (("D halves once more",), ("D halves once more", "the rate falls")):
+        monkeypatch.setattr(Config, "revisions", lambda self, r=revisions: r)
+        words = rf"revised since \({', '.join(revisions)}\): train it anew, or resume with the gan"
+        for resume in ("run", str(path), "auto"):
+            with pytest.raises(UserError, match=words):
+                train(toy_file, max_iter=3, out="run", resume=resume)
+    assert torch.equal(ganlib.load(run).sample(2), before)
+    capsys.readouterr()
+    new = train(toy_file, max_iter=1, out="new", init_from="run").out
+    assert "revised: D halves once more, the rate falls." in capsys.readouterr().err
+    assert train(toy_file, max_iter=2, out="new", resume="new").updater.iteration == 2
+    monkeypatch.setattr(Config, "revisions", lambda self: ())
+    with pytest.raises(UserError, match="it is of a newer ganlib"):
+        train(toy_file, max_iter=3, out="new", resume=str(newest_snapshot(new)))
 
 
 def change(path: Path, what: Callable[[dict[str, Any]], object]) -> None:

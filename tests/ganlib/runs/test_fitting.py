@@ -60,12 +60,14 @@ def test_what_is_taken_is_recorded_and_goes_on(capsys: pytest.CaptureFixture[str
     assert longer.out.samefile(model.out)
 
 
-def test_a_grid_knows_what_has_finished() -> None:
+def test_a_grid_knows_what_has_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     model = ganlib.train(algorithm="dcgan", **SMALL)
     (settings,) = plan("dcgan", None, SMALL)
     assert find_finished(settings) == model.out
     (other,) = plan("dcgan", None, {**SMALL, "architecture": "dcgan"})
     assert find_finished(other) is None
+    monkeypatch.setattr(type(settings.algorithm), "revisions", lambda self: ("D is another",))
+    assert find_finished(settings) is None
 
 
 def test_one_that_cannot_be_is_one_sentence_and_leaves_nothing() -> None:

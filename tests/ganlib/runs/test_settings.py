@@ -148,9 +148,10 @@ def test_how_long_to_train_is_free_unless_the_rate_knows_it() -> None:
 def test_what_an_older_run_had_no_setting_for_was_done_as_by_default() -> None:
     settings = resolve({"algorithm": "sngan", "n_dis": 5})
     older = {name: v for name, v in settings.flat().items() if name not in ("flip", "loss")}
-    assert difference(older, None, settings, {}) == ""
+    new: dict[str, Any] = {"updater": {}}
+    assert difference(older, new, settings, {}) == ""
     del older["n_dis"]
-    assert difference(older, None, settings, {}) == "n_dis was 1 and is now 5"
+    assert difference(older, new, settings, {}) == "n_dis was 1 and is now 5"
 
 
 def test_sections_of_other_algorithms_are_for_them(tmp_path: Path) -> None:
