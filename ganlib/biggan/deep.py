@@ -107,8 +107,8 @@ class DeepFeatures(nn.Module):
     """A 3x3 convolution, two blocks of each size, ReLU, sum: all of a discriminator but its last
     layer.
 
-    widths: channels behind the first convolution and behind each size's blocks, all but the last
-    of which halve the size; attention_at: behind so many sizes there is attention.
+    widths: channels behind the first convolution and behind each size's blocks, the first of which
+    halves: 128 pixels become 4; attention_at: behind so many sizes there is attention.
     """
 
     def __init__(self, channels: int, widths: Sequence[int], attention_at: int) -> None:
@@ -116,8 +116,7 @@ class DeepFeatures(nn.Module):
         self.first = SNConv2d(channels, widths[0], 3, padding=1)
         self.blocks = nn.Sequential()
         for number, (a, b) in enumerate(pairwise(widths), 1):
-            down = 2 if number < len(widths) - 1 else 1
-            self.blocks.extend([DeepDisBlock(a, b, down), DeepDisBlock(b, b, 1)])
+            self.blocks.extend([DeepDisBlock(a, b, 2), DeepDisBlock(b, b, 1)])
             if number == attention_at:
                 self.blocks.append(SelfAttention(b))
 

@@ -57,6 +57,10 @@ class Config(config.AlgorithmConfig):
                 return side, side
         return super().image_size(height, width)
 
+    def revisions(self) -> tuple[str, ...]:
+        """D of BigGAN-deep halved four times."""
+        return ("D halves five times and not four",) if self.architecture == "deep128" else ()
+
 
 class Updater(updater.Updater):
     """n_dis discriminator steps, then one generator step, each with fresh z and classes.

@@ -187,6 +187,58 @@ def test_a_deep_block_of_the_discriminator_adds_channels() -> None:
     assert torch.equal(found[:, 4:], block.c_sc(pooled)) and found.shape == (2, 10, 3, 3)
 
 
+def test_the_deep_discriminator_is_the_authors_function() -> None:
+    """BigGANdeep.py's, from its description and ours' weights: 128 pixels are halved five times."""
+    _, dis = narrow("deep128")
+    dis = dis.double().eval()
+    weights, x, y = (
+        dict(dis.state_dict()),
+        torch.randn(2, 1, 128, 128).double(),
+        torch.tensor([2, 0]),
+    )
+    with torch.no_grad():
+        for name in weights:
+            if name.endswith(("gamma", "bias")):
+                weights[name].normal_()
+
+    def weight(name: str) -> Tensor:
+        w, u = weights[f"{name}.weight"], weights[f"{name}.u"]
+        v = F.normalize(u @ w.flatten(1), dim=0)
+        return w / (F.normalize(w.flatten(1) @ v, dim=0) @ w.flatten(1) @ v)
+
+    def conv(name: str, h: Tensor) -> Tensor:
+        w = weight(name)
+        return F.conv2d(h, w, weights.get(f"{name}.bias"), padding=w.shape[-1] // 2)
+
+    def block(name: str, x: Tensor, halve: bool) -> Tensor:
+        h = conv(f"{name}.c1", x.relu())
+        h = conv(f"{name}.c3", conv(f"{name}.c2", h.relu()).relu()).relu()
+        h, x = (F.avg_pool2d(t, 2) if halve else t for t in (h, x))
+        more = [conv(f"{name}.c_sc", x)] if f"{name}.c_sc.weight" in weights else []
+        return conv(f"{name}.c4", h) + torch.cat([x, *more], 1)
+
+    def attention(name: str, x: Tensor) -> Tensor:
+        theta = conv(f"{name}.theta", x).flatten(2)
+        phi, g = (F.max_pool2d(conv(f"{name}.{k}", x), 2).flatten(2) for k in ("phi", "g"))
+        beta = torch.einsum("bct,bcs->bts", theta, phi).softmax(-1)
+        o = torch.einsum("bcs,bts->bct", g, beta).unflatten(2, x.shape[2:])
+        return x + weights[f"{name}.gamma"] * conv(f"{name}.o", o)
+
+    h, k, side = conv("features.first", x), iter(range(11)), 128
+    for stage in range(5):
+        h = block(f"features.blocks.{next(k)}", h, halve=True)
+        h = block(f"features.blocks.{next(k)}", h, halve=False)
+        side //= 2
+        assert h.shape[2:] == (side, side)
+        if stage == 0:
+            h = attention(f"features.blocks.{next(k)}", h)
+    assert side == 4 and next(k, None) is None
+    h = h.relu().sum((2, 3))
+    logits = F.linear(h, weight("head.linear"), weights["head.linear.bias"])
+    logits = logits + (weight("head.embedding")[y] * h).sum(1, keepdim=True)
+    torch.testing.assert_close(dis(x, y), logits, rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize("architecture", SMALL)
 def test_every_parameter_has_a_gradient(architecture: str) -> None:
     gen, dis = narrow(architecture)
