@@ -58,8 +58,12 @@ class Config(config.AlgorithmConfig):
         return super().image_size(height, width)
 
     def revisions(self) -> tuple[str, ...]:
-        """D of BigGAN-deep halved four times."""
-        return ("D halves five times and not four",) if self.architecture == "deep128" else ()
+        """Of BigGAN-deep's D, of the term of tables of gains."""
+        deep, tables = self.architecture == "deep128", self.architecture == "cifar10"
+        return (
+            *(["D halves five times and not four"] if deep else []),
+            *(["the orthogonal term is of gains less 1"] if tables and self.orthogonal else []),
+        )
 
 
 class Updater(updater.Updater):
@@ -93,9 +97,16 @@ class Updater(updater.Updater):
         return loss_dis_hinge(d_real, d_fake), d_real
 
     def loss_orthogonal(self) -> Tensor:
-        """Of all of the generator's matrices but the classes' vectors: equation 3."""
-        matrices = [p for name, p in self.gen.named_parameters() if name != "shared.weight"]
-        penalty = sum(orthogonal_penalty(p.flatten(1)) for p in matrices if p.dim() > 1)
+        """Of all of the generator's matrices but the classes' vectors: equation 3. A table of gains
+        counts as what it adds to 1, which is what the authors keep of it.
+        """
+        named = self.gen.named_parameters()
+        matrices = [
+            p.flatten(1) - 1 if name.endswith(".gains.weight") else p.flatten(1)
+            for name, p in named
+            if p.dim() > 1 and name != "shared.weight"
+        ]
+        penalty = sum(map(orthogonal_penalty, matrices))
         return self.config.orthogonal * penalty
 
     def update_core(self) -> dict[str, Tensor]:

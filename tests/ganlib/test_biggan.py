@@ -279,21 +279,30 @@ def test_truncated_latents_vary_less(make_updater: Make) -> None:
     assert half < 0.5 * whole
 
 
-def test_the_orthogonal_term_is_of_all_matrices_but_the_shared_vectors(make_updater: Make) -> None:
-    updater = make_updater("biggan", architecture="quick", orthogonal=0.1, dtype=torch.float64)
+@pytest.mark.parametrize("architecture", ["quick", "cifar10"])
+def test_the_orthogonal_term_is_of_all_matrices_but_the_shared_vectors(
+    architecture: str, make_updater: Make
+) -> None:
+    """BigGAN-PyTorch's matrices, whose tables of gains are what is added to 1."""
+    settings = {"architecture": architecture, "width": 0.1, "orthogonal": 0.1}
+    updater = make_updater("biggan", dtype=torch.float64, **settings)
     with torch.no_grad():
         for p in updater.gen.parameters():
             p.add_(0.1 * torch.randn_like(p))
     named = dict(updater.gen.named_parameters())
-    expected = torch.zeros((), dtype=torch.float64)
+    expected, tables = torch.zeros((), dtype=torch.float64), 0
     for name, p in named.items():
         if p.dim() > 1 and name != "shared.weight":
             w = p.flatten(1)
+            if "gains" in name:
+                w, tables = w - torch.ones_like(w), tables + 1
             expected += (w @ w.mT * (1 - torch.eye(len(w)))).square().sum()
+    assert tables == (6 if architecture == "cifar10" else 0)
     term = updater.loss_orthogonal()
     torch.testing.assert_close(term, 0.1 * expected)
-    (shared,) = torch.autograd.grad(term, [named["shared.weight"]], allow_unused=True)
-    assert shared is None
+    gradients = torch.autograd.grad(term, list(named.values()), allow_unused=True)
+    unseen = {name for (name, p), g in zip(named.items(), gradients, strict=True) if g is None}
+    assert unseen == {name for name, p in named.items() if p.dim() < 2 or name == "shared.weight"}
     assert set(updater.update()) == {"loss_dis", "loss_gen", "loss_orthogonal"}
 
 
