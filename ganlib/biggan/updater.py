@@ -41,7 +41,9 @@ class Config(config.AlgorithmConfig):
     ema_decay: config.Rate = 0.9999
     """Decay of the averaged generator that sampling prefers; 0 keeps none. No ramp."""
     ema_start: config.Interval = 1000
-    """Iterations after which it averages; until then it is the generator itself."""
+    """The iteration, counted from 1, in which it begins to average; until then it is the generator
+    itself.
+    """
     orthogonal: config.NonNegative = 0.0
     """Weight of the orthogonal regularisation of the generator; the paper's is 1e-4."""
     statistics: config.Statistics = "batch"
@@ -58,12 +60,14 @@ class Config(config.AlgorithmConfig):
         return super().image_size(height, width)
 
     def revisions(self) -> tuple[str, ...]:
-        """Of BigGAN-deep's D, of the term of tables of gains."""
-        deep, tables = self.architecture == "deep128", self.architecture == "cifar10"
-        return (
-            *(["D halves five times and not four"] if deep else []),
-            *(["the orthogonal term is of gains less 1"] if tables and self.orthogonal else []),
-        )
+        """Of BigGAN-deep's D, of the term of tables of gains, of where the average begins."""
+        tables = self.architecture == "cifar10" and self.orthogonal
+        said = {
+            "D halves five times and not four": self.architecture == "deep128",
+            "the orthogonal term is of gains less 1": tables,
+            "the average begins an iteration earlier": self.ema_decay and self.ema_start,
+        }
+        return tuple(words for words, concerned in said.items() if concerned)
 
 
 class Updater(updater.Updater):
@@ -84,8 +88,8 @@ class Updater(updater.Updater):
         return optimizers
 
     def schedule(self, iteration: int) -> dict[str, float]:
-        """The average is the generator itself for the first ema_start iterations."""
-        decay = self.config.ema_decay if iteration >= self.config.ema_start else 0.0
+        """The average is the generator itself before iteration ema_start, counted from 1."""
+        decay = self.config.ema_decay if iteration + 1 >= self.config.ema_start else 0.0
         return {**super().schedule(iteration), "ema_decay": decay}
 
     def loss_dis(

@@ -350,17 +350,23 @@ def test_each_network_has_its_own_rate_and_epsilon(make_updater: Make) -> None:
     }
 
 
-def test_the_average_starts_late(make_updater: Make) -> None:
-    updater = make_updater("biggan", architecture="mlp", ema_decay=0.75, ema_start=2)
-    weights: list[tuple[Tensor, Tensor]] = []
-    for _ in range(4):
+@pytest.mark.parametrize("start", [0, 1, 3])
+def test_the_average_starts_late(start: int, make_updater: Make) -> None:
+    """BigGAN-PyTorch counts updates from 1; before number `start` the average is the generator."""
+    updater = make_updater("biggan", architecture="mlp", ema_decay=0.75, ema_start=start)
+    average = next(updater.average.parameters()).clone()
+    for number in range(1, 5):
         updater.update()
-        pair = (next(net.parameters()).detach().clone() for net in (updater.average, updater.gen))
-        weights.append(tuple(pair))
-    (a0, w0), (a1, w1), (a2, w2), (a3, w3) = weights
-    assert torch.equal(a0, w0) and torch.equal(a1, w1)
-    torch.testing.assert_close(a2, 0.75 * w1 + 0.25 * w2)
-    torch.testing.assert_close(a3, 0.75 * a2 + 0.25 * w3)
+        weight = next(updater.gen.parameters()).detach()
+        average = weight.clone() if number < start else 0.75 * average + 0.25 * weight
+        torch.testing.assert_close(next(updater.average.parameters()), average)
+
+
+def test_what_was_revised_is_told_to_the_runs_that_it_concerns() -> None:
+    settings: list[dict[str, Any]] = [{}, {"ema_decay": 0}, {"ema_start": 0}]
+    settings += [{"ema_start": 0, "architecture": "deep128"}, {"orthogonal": 1e-4}]
+    found = [len(ALGORITHM.config(**of_one).revisions()) for of_one in settings]
+    assert found == [1, 0, 0, 1, 2]
 
 
 def test_standing_statistics_are_those_of_pooled_passes(make_updater: Make) -> None:
