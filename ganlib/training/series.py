@@ -1,5 +1,6 @@
 """The samples of one seed, without end, each a function of the seed and its number."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -19,7 +20,7 @@ from ganlib.common.noise import masks_by
 from ganlib.common.seeds import generator, mix
 from ganlib.config import sampling_statistics
 from ganlib.training.asked import Asked, as_condition
-from ganlib.training.statistics import of_the_batch, standing
+from ganlib.training.statistics import of_the_batch, of_the_first_half, standing
 
 if TYPE_CHECKING:
     from ganlib.training.sampler import Sampler
@@ -28,6 +29,8 @@ BLOCK = 256
 """Latents are drawn in blocks of this many, so that sample i does not depend on the batch size."""
 FRESH = mix("standing")
 """The seed of the samples that standing statistics are of."""
+AT_ONCE = 2**22
+"""Pixels that they are made of in one pass at most: 256 images of 128 pixels, 16 of 512."""
 
 
 class Series:
@@ -162,19 +165,34 @@ class Series:
     def _of_group(self, k: int) -> Tensor:
         """The samples that are normalised together with numbers k * batch_size and on."""
         if self._group is None or self._group[0] != k:
-            size = self.config.batch_size
-            self._group = k, self._images(range(k * size, (k + 1) * size))
+            size, labelled = self.config.batch_size, self.config.condition == "labels"
+            make = self._images if self.y is None or not labelled else self._beside_drawn
+            self._group = k, make(range(k * size, (k + 1) * size))
         return self._group[1]
+
+    def _beside_drawn(self, numbers: Sequence[int]) -> Tensor:
+        """These samples by the means and variances of the same latents with classes as they are
+        drawn: of one class alone, another generator than the trained one would make them.
+        """
+        z, y = self.latents(numbers)
+        drawn = self._drawn(numbers)
+        assert y is not None and drawn is not None
+        drawn = one_hot(drawn, self.spec.n_classes, y) if y.is_floating_point() else drawn
+        with of_the_first_half(self.gen), self.noise([*numbers, *numbers]):
+            images = self.decode(torch.cat([z, z]), torch.cat([drawn.to(y.device), y]))
+        return images[len(z) :]
 
     def _standing(self, n: int) -> Generator:
         fresh = Series(self.sampler, FRESH, self.truncation, statistics="running")
-        size = self.config.batch_size
+        pixels = self.config.batch_size * math.prod(self.spec.image[1:])
+        passes = -(-pixels // AT_ONCE)
+        size = -(-self.config.batch_size // passes)
 
         def run(copy: Generator, k: int) -> None:
             fresh.gen = copy
             fresh._images(range(k * size, (k + 1) * size))
 
-        return standing(self.sampler.shown, run, n)
+        return standing(self.sampler.shown, run, n, passes)
 
     def _block(self, k: int) -> Tensor:
         # drawn on the CPU, so that a seed shows the same pictures on every device

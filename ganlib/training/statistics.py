@@ -3,19 +3,27 @@
 "running": those that training has averaged. "standing:N": those of N batches of fresh latents,
 averaged afterwards (the standing statistics of BigGAN: Brock et al. 2019). "batch": those of the
 samples themselves, in groups as large as a batch of training (pix2pix: Isola et al. 2017,
-section 3.3).
+section 3.3). A group is of all classes, whichever its samples are asked to be of.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 N = TypeVar("N", bound=nn.Module)
 BatchNorm = nn.modules.batchnorm._BatchNorm
+
+
+class Part(NamedTuple):
+    """Of a pass: how many values each channel has, their variances and means."""
+
+    n: int
+    variance: Tensor
+    mean: Tensor
 
 
 @contextmanager
@@ -31,26 +39,49 @@ def of_the_batch(network: nn.Module) -> Iterator[None]:
             layer.running_mean, layer.running_var = mean, variance
 
 
+@contextmanager
+def of_the_first_half(network: nn.Module) -> Iterator[None]:
+    """Within of_the_batch(): by the first half of the batch alone, which is two of one size."""
+
+    def by_half(layer: BatchNorm, inputs: tuple[Tensor]) -> None:
+        axes, half = _axes(inputs[0]), inputs[0][: len(inputs[0]) // 2]
+        layer.running_var, layer.running_mean = torch.var_mean(half, axes, correction=0)
+
+    hooks = [layer.register_forward_pre_hook(by_half) for layer in _norms(network)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 @torch.no_grad()
-def standing(network: N, run: Callable[[N, int], object], n: int) -> N:
+def standing(network: N, run: Callable[[N, int], object], n: int, passes: int = 1) -> N:
     """A copy of the network whose running statistics are the means over n batches; run(copy, k)
     passes batch k through it, in evaluation mode. The network itself if it has none.
 
     What torch.optim.swa_utils.update_bn computes, with all other layers as they are in sampling.
+    passes: of so many k, passes of one size, a batch consists. As where training accumulates
+    gradients, each is normalised by its own, behind which the batch's are those of all together.
     """
     if not _norms(network):
         return network
     copy = deepcopy(network).eval()
-    seen: dict[BatchNorm, list[tuple[Tensor, Tensor]]] = {}
+    parts: dict[BatchNorm, list[Part]] = {layer: [] for layer in _norms(copy)}
+    seen: dict[BatchNorm, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in parts}
 
     def note(layer: BatchNorm, inputs: tuple[Tensor]) -> None:
-        axes = [0, *range(2, inputs[0].dim())]
-        seen.setdefault(layer, []).append(torch.var_mean(inputs[0], axes))
+        x = inputs[0]
+        parts[layer].append(Part(x.numel() // x.shape[1], *torch.var_mean(x, _axes(x))))
 
-    hooks = [layer.register_forward_pre_hook(note) for layer in _norms(copy)]
+    hooks = [layer.register_forward_pre_hook(note) for layer in parts]
     with of_the_batch(copy):
         for k in range(n):
-            run(copy, k)
+            for part in range(k * passes, (k + 1) * passes):
+                run(copy, part)
+            for layer, of_a_batch in parts.items():
+                seen[layer].append(_together(of_a_batch))
+                of_a_batch.clear()
     for hook in hooks:
         hook.remove()
     for layer, pairs in seen.items():
@@ -59,6 +90,20 @@ def standing(network: N, run: Callable[[N, int], object], n: int) -> N:
         layer.running_mean.copy_(means.mean(0))
         layer.running_var.copy_(variances.mean(0))
     return copy
+
+
+def _together(parts: Sequence[Part]) -> tuple[Tensor, Tensor]:
+    """The variance (unbiased, as PyTorch's) and the mean of parts of one size taken together."""
+    p, m = len(parts), parts[0].n
+    most = max(1, p * m - 1)
+    variances, means = (torch.stack(kind) for kind in list(zip(*parts, strict=True))[1:])
+    within, between = variances.mean(0), means.var(0, correction=0)
+    return within * (p * (m - 1) / most) + between * (p * m / most), means.mean(0)
+
+
+def _axes(x: Tensor) -> list[int]:
+    """All but that of the channels."""
+    return [0, *range(2, x.dim())]
 
 
 def _norms(network: nn.Module) -> list[BatchNorm]:

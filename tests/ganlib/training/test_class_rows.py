@@ -34,7 +34,7 @@ def test_standing_statistics_are_computed_once(
 ) -> None:
     updater, made = make_updater("labelled"), []
     monkeypatch.setattr(
-        "ganlib.training.series.standing", lambda gen, run, n: made.append(n) or gen
+        "ganlib.training.series.standing", lambda gen, run, n, passes: made.append(n) or gen
     )
     assert len(list(class_rows(updater.series(0, statistics="standing:5"), [0, 1, 2], 6))) == 3
     assert made == [5]

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
 from ganlib.common.labels import one_hot
+from ganlib.training import series
 from ganlib.training.sampler import Sampler
 from ganlib.training.series import full_size
 
@@ -34,6 +36,26 @@ def test_image_7_alone_is_image_7_of_16(name: str, statistics: str, make_updater
     torch.testing.assert_close(alone[0], whole[7], rtol=1e-4, atol=1e-5)
     few = samples(updater, 9, seed=3, batch_size=2, statistics=statistics)
     torch.testing.assert_close(few, whole[:9], rtol=1e-4, atol=1e-5)
+
+
+def test_standing_statistics_of_large_batches_are_made_in_passes(
+    make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updater = make_updater("dcgan", batch_size=48, statistics="standing:2")
+    updater.update()
+    found, sizes = [], list[int]()
+    gen = updater.gen
+    for at_once in (series.AT_ONCE, 12 * 32 * 32):
+        monkeypatch.setattr(series, "AT_ONCE", at_once)
+        hook = gen.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+        copy = updater.series(0).gen
+        hook.remove()
+        found.append([m for m in copy.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)])
+    assert sizes == 2 * [48] + 8 * [12]
+    for number, (whole, parted) in enumerate(zip(*found, strict=True)):
+        near = {"rtol": 1e-4, "atol": 1e-5} if number == 0 else {"rtol": 0.1, "atol": 0.1}
+        for name in ("running_mean", "running_var"):
+            torch.testing.assert_close(getattr(parted, name), getattr(whole, name), **near)
 
 
 def test_statistics_make_other_samples_and_leave_the_networks(make_updater: Make) -> None:
@@ -98,6 +120,34 @@ def test_classes_that_are_asked_for(make_updater: Make) -> None:
     # the rest of the last group is drawn
     grouped = samples(updater, 5, y=mixed, statistics="batch")
     torch.testing.assert_close(grouped, samples(updater, 5, y=mixed), rtol=1e-4, atol=1e-5)
+
+
+def test_a_group_is_of_all_classes_whichever_is_asked_for(make_updater: Make) -> None:
+    """As the sheets of BigGAN-PyTorch, by PyTorch's own running statistics of the drawn classes."""
+    settings = {"architecture": "quick", "width": 0.1, "statistics": "batch", "batch_size": 16}
+    updater = make_updater("biggan", side=16, ema_decay=0, n_dis=1, **settings)
+    updater.update()
+    (z, drawn), y = updater.latents(range(16, 32), 3), torch.full((16,), 2)
+    gen = deepcopy(updater.gen).eval()
+    norms = [m for m in gen.modules() if isinstance(m, nn.BatchNorm2d)]
+    sizes: dict[nn.Module, int] = {}
+    for norm in norms:
+        norm.momentum = 1.0
+        norm.train().register_forward_hook(lambda m, x, _: sizes.update({m: x[0][:, 0].numel()}))
+    mixed = gen(z, drawn).detach()
+    for norm in norms:  # which is unbiased
+        norm.eval().running_var.mul_(1 - 1 / sizes[norm])
+    expected = gen(z, y).detach()
+    to_native, close = updater.spec.to_native, {"rtol": 1e-4, "atol": 1e-4}
+    images = updater.series(3, y=2).images(range(16, 32))
+    torch.testing.assert_close(images, to_native(expected), **close)
+    several = torch.cat([torch.arange(20) % 3, torch.tensor([2, 2, 1])])
+    torch.testing.assert_close(samples(updater, 23, 3, y=several)[20:22], images[4:6], **close)
+    whole = updater.series(3, y=one_hot(torch.full((32,), 2), 3, z)).images([31])
+    torch.testing.assert_close(whole[0], images[15], **close)
+    # what would have been drawn anyway is as the group makes it
+    asked = updater.latents(range(32), 3)[1]
+    torch.testing.assert_close(samples(updater, 32, 3, y=asked)[16:], to_native(mixed), **close)
 
 
 def test_classes_may_be_asked_for_by_name(make_updater: Make) -> None:
