@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError
+from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.metric import METRICS, Metric, Seen, Value, find_metrics
 from ganlib.evaluation.moments import Moments, exact_device
 from ganlib.evaluation.onepass import OnePass
@@ -67,22 +68,9 @@ class Report:
         self.given, self.progress, self.kept = given, progress, kept
         self.extractor, self.unseen = done.extractor, unseen
         self.device = exact_device(done.extractor.device)
-        facts, origin = dict(self.extractor.describe()), given.origin
         self.labels = self._labels()
-        self.base = Protocol(
-            extractor=self.extractor.name,
-            extractor_digest=self.extractor.digest,
-            resize=facts.pop("resize"),
-            precision=facts.pop("precision"),
-            n_generated=done.n,
-            settings={**facts, **self.labels, **_source(origin)},
-            rounding=done.rounding,
-            weights=origin.weights,
-            bn_mode=origin.bn_mode,
-            truncation=origin.truncation,
-            seed=origin.seed,
-            versions=versions(),
-        )
+        how = done.n, done.rounding, self.labels
+        self.base = base_protocol(self.extractor, given.origin, *how)
         self.scores: dict[str, Score] = {}
         self.nearest: Nearest | None = None
 
@@ -229,13 +217,7 @@ class Report:
         if value.reference is not None:
             reference = self.references[value.reference]
             name += f"-{reference.name}"
-            protocol = replace(
-                protocol,
-                reference=reference.name,
-                n_reference=reference.n,
-                reference_digest=reference.digest,
-                rank_deficient=value.rank_deficient,
-            )
+            protocol = compared(protocol, reference, value.rank_deficient)
         if name in self.scores:
             raise UserError(f"Two metrics give a score '{name}': rename it in one of them.")
         self.scores[name] = Score(name, float(value.value), value.std, protocol, value.more)
@@ -253,6 +235,38 @@ class Report:
                 "is marked rank_deficient.",
                 stacklevel=6,
             )
+
+
+def base_protocol(
+    extractor: Extractor, origin: Origin, n: int, rounding: str, settings: Mapping[str, Plain]
+) -> Protocol:
+    """That of n images in these features, before they are compared with others."""
+    facts = dict(extractor.describe())
+    return Protocol(
+        extractor=extractor.name,
+        extractor_digest=extractor.digest,
+        resize=facts.pop("resize"),
+        precision=facts.pop("precision"),
+        n_generated=n,
+        settings={**facts, **settings, **_source(origin)},
+        rounding=rounding,
+        weights=origin.weights,
+        bn_mode=origin.bn_mode,
+        truncation=origin.truncation,
+        seed=origin.seed,
+        versions=versions(),
+    )
+
+
+def compared(protocol: Protocol, reference: Reference, rank_deficient: bool) -> Protocol:
+    """The protocol of a comparison with a split."""
+    return replace(
+        protocol,
+        reference=reference.name,
+        n_reference=reference.n,
+        reference_digest=reference.digest,
+        rank_deficient=rank_deficient,
+    )
 
 
 def _source(origin: Origin) -> dict[str, Plain]:

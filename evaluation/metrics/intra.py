@@ -9,6 +9,7 @@ from statistics import fmean
 from torch import Tensor
 
 from ganlib.evaluation.by_class import asked, enough, lacks_classes, parts, table
+from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.metric import Metric, Seen, Value
 from ganlib.evaluation.moments import Moments
 from ganlib.evaluation.scores import frechet_distance
@@ -22,10 +23,33 @@ def intra(seen: Seen) -> Mapping[str, Value]:
         return {}
     distances = []
     for _, fake, real in classes:
-        distances.append(frechet_distance(*_gaussian(fake), *_gaussian(real)))
+        distances.append(distance_of(_moments(fake), _moments(real)))
         seen.progress("distances by class", len(distances), len(classes))
     n_real = min(len(part.real) for part in classes)
     least, extractor = min(n_real, *(len(part.fake) for part in classes)), seen.given.extractor
+    return {
+        name_of(extractor): Value(
+            fmean(distances),
+            reference=seen.main.name,
+            settings={**asked(seen), "n_real_per_class": n_real},
+            more=table(classes, distances),
+            rank_deficient=too_few(least, extractor),
+        )
+    }
+
+
+def name_of(extractor: Extractor) -> str:
+    """What the score is called in these features."""
+    return "intra-FID" if extractor.score_name == "FID" else "intra-FD"
+
+
+def distance_of(fake: Moments, real: Moments) -> float:
+    """That of one class."""
+    return frechet_distance(fake.mean(), fake.covariance(), real.mean(), real.covariance())
+
+
+def too_few(least: int, extractor: Extractor) -> bool:
+    """Whether the features ask for more than the images of the rarest class; a warning if so."""
     deficient = least <= extractor.n_features
     if deficient:
         warnings.warn(
@@ -34,21 +58,13 @@ def intra(seen: Seen) -> Mapping[str, Value]:
             "rank_deficient.",
             stacklevel=2,
         )
-    return {
-        "intra-FID" if extractor.score_name == "FID" else "intra-FD": Value(
-            fmean(distances),
-            reference=seen.main.name,
-            settings={**asked(seen), "n_real_per_class": n_real},
-            more=table(classes, distances),
-            rank_deficient=deficient,
-        )
-    }
+    return deficient
 
 
-def _gaussian(features: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(features: Tensor) -> Moments:
     moments = Moments(features.shape[1], features.device)
     moments.update(features)
-    return moments.mean(), moments.covariance()
+    return moments
 
 
 METRIC = Metric(intra, needs=("features", "labels"), n=N, lacks=lacks_classes)

@@ -18,6 +18,7 @@ class Asked:
 
     metrics: str | None
     cas: bool
+    intra_images: int | None
     reference: str | None
     dataset: str | None
     size: int | None
@@ -64,6 +65,7 @@ class Asked:
             self.reference,
             self.duplicates_picture,
             self.lpips_weights,
+            self.intra_images,
             self.segmenting,
         )
         switches = self.cas, self.channels_last, self.precision != "float32"

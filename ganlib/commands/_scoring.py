@@ -83,7 +83,7 @@ def _scored(
     n = asked.n if updater is None else scored(updater, asked.n)
     with _told_warnings(), progress_bar(stderr_console()) as progress:
         how = updater, evaluator, metrics, pairs, progress
-        result = all_scores(images, n, target.origin, *how)
+        result = all_scores(images, n, target.origin, *how, asked.intra_images, asked.batch_size)
     if evaluator is not None and not result.scores:
         name = evaluator.extractor.name
         raise UserError(

@@ -24,6 +24,13 @@ from ganlib.common.errors import UserError
     "minute or more of a CPU.",
 )
 @click.option(
+    "--intra-images",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Score the intra-class distance too by N samples of each class and all of its real "
+    "images, a class at a time; 5000 is the number of most papers.",
+)
+@click.option(
     "--reference",
     metavar="WHICH",
     help="The real images: train or test of the data set, or a folder or .h5 file.  "

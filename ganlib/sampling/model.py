@@ -130,6 +130,7 @@ class Model:
         truncation: float | None = None,
         statistics: str | None = None,
         segmentation: bool = False,
+        intra_images: int | None = None,
     ) -> Mapping[str, Score]:
         """Scores of n samples by name, each with its protocol, as `ganlib evaluate` has them.
 
@@ -137,10 +138,12 @@ class Model:
         and extractor allow of "intra" and "class_accuracy". dataset: the real images, by default
         those of the run: a name, a path, or what train() takes. extractor: by default the run's, or
         the data set's own. segmentation: by a network too that finds the classes of maps in what
-        was made of them. UserError for what is missing; but where images belong to sources and the
-        extractor, which nobody named, cannot be had, a warning, and no scores in features.
+        was made of them. intra_images: by an intra-class distance too, of so many samples of each
+        class and all of its real images; papers take 5,000. UserError for what is missing; but
+        where images belong to sources and the extractor, which nobody named, cannot be had, a
+        warning, and no scores in features.
         """
-        more = (extractor, seed, truncation, statistics, segmentation)
+        more = (extractor, seed, truncation, statistics, segmentation, intra_images)
         return evaluate(self.updater, self.settings, n, metrics, dataset, *more)
 
     def __repr__(self) -> str:

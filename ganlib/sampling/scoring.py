@@ -39,6 +39,7 @@ def evaluate(
     truncation: float | None,
     statistics: str | None,
     segmentation: bool,
+    intra_images: int | None,
 ) -> Mapping[str, Score]:
     """See Model.evaluate."""
     find_metrics(metrics or ())
@@ -57,7 +58,11 @@ def evaluate(
             return score_points(updater.sample(n, seed, truncation=truncation), mixture, origin)
     if segmentation and not has_pairs(updater):
         raise UserError(for_pairs("--segmentation"))
-    asked = metrics is not None or extractor is not None or segmentation
+    if intra_images is not None and intra_images < 2:
+        raise UserError(
+            f"intra_images is {intra_images}: a distance takes at least two of a class."
+        )
+    asked = segmentation or any(x is not None for x in (metrics, extractor, intra_images))
     device = updater.clock.device
     if named:
         wanted = extractor or settings.get("extractor")
@@ -72,7 +77,7 @@ def evaluate(
         metrics = default_metrics(evaluator.given(origin, labels))
     with progress_bar(stderr_console()) as progress:
         how = updater, evaluator, metrics or (), pairs, progress
-        return all_scores(samples, n, origin, *how).scores
+        return all_scores(samples, n, origin, *how, intra_images).scores
 
 
 def _by_given(

@@ -10,11 +10,13 @@ import torch
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluation, Evaluator, Origin, Score
 from ganlib.evaluation.blocks import Batch, as_block
+from ganlib.evaluation.classwise import Samples, classwise
 from ganlib.evaluation.features import Extractor, Options, default_extractor, make_extractor
 from ganlib.evaluation.references import Progress
 from ganlib.training.frames import frame_scores
@@ -140,6 +142,24 @@ def samples_to_score(
     return batches if pairs is None else pairs.watch(batches, seed, parts)
 
 
+def class_samples(
+    updater: Updater | None, n: int, origin: Origin, batch_size: int = BLOCK
+) -> Samples:
+    """n samples of this origin of each class, each with a latent of its own. UserError for what is
+    told none.
+    """
+    if updater is None or updater.config.condition != "labels":
+        raise UserError("--intra-images is for a generator that is told classes: leave it out.")
+    series = updater.series(origin.seed or 0, origin.truncation, statistics=origin.bn_mode)
+
+    def samples(k: int) -> Iterator[Tensor]:
+        told, end = series.told(k), (k + 1) * n
+        for start in range(k * n, end, batch_size):
+            yield told.images(range(start, min(start + batch_size, end)))
+
+    return samples
+
+
 def counted(
     batches: Iterator[Batch], n: int, progress: Progress, world: int = 1
 ) -> Iterator[Batch]:
@@ -162,12 +182,18 @@ def all_scores(
     metrics: Sequence[str],
     pairs: PairScores | None,
     progress: Progress,
+    intra_images: int | None = None,
+    batch_size: int = BLOCK,
 ) -> Evaluation:
     """Scores of n samples of this origin: in features, by `evaluator`; by the images that belong to
     their sources, by `pairs`; and of predicted frames, by what came. updater: what makes them, None
     of another program's images. Frechet distances have those of what costs nothing beside them.
+    intra_images: of each class, for a distance that is taken class by class; batch_size: of those.
     """
-    seed, result = origin.seed or 0, Evaluation({})
+    seed, result, by_class = origin.seed or 0, Evaluation({}), dict[str, Score]()
+    if intra_images is not None and evaluator is not None:
+        of_class = class_samples(updater, intra_images, origin, batch_size)
+        by_class = classwise(evaluator, of_class, intra_images, origin, progress)
     if pairs is not None:
         pairs.prepare(progress)
         samples = pairs.watch(samples, seed)
@@ -176,7 +202,7 @@ def all_scores(
     else:
         # what a file holds was looked at when it was opened
         result = evaluator(samples, metrics, n, origin, progress, value_range=(-1.0, 1.0))
-    scores = result.scores
+    scores = result.scores | by_class
     if pairs is not None:
         if evaluator is not None and "fid" in metrics:
             scores = pairs.with_distances(scores, evaluator, origin, seed, progress)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.evaluation import Evaluator, Origin, Score, differences, score
+from ganlib.evaluation import Evaluator, Origin, Score, differences, references, score
+from ganlib.evaluation.classwise import classwise
 from ganlib.evaluation.scores import precision_recall
 
 CLASSES = ("cat", "dog", "emu")
@@ -56,6 +57,16 @@ def in_batches(data: DataSet) -> list[tuple[Tensor, Tensor]]:
     return list(zip(data.x.split(100), data.y.split(100), strict=True))
 
 
+def scipys_distance(a: Any, b: Any) -> float:
+    """Frechet's, of features (N, D) and (M, D)."""
+    covariances = [np.cov(features, rowvar=False) for features in (a, b)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        root = linalg.sqrtm(covariances[0] @ covariances[1])
+    gap = np.square(a.mean(0) - b.mean(0)).sum()
+    return float(gap + sum(np.trace(c) for c in covariances) - 2 * np.trace(root).real)
+
+
 def three_logits(before: Any) -> Any:
     return lambda self, x: before(self, x)._replace(logits=before(self, x).logits[:, :3])
 
@@ -66,12 +77,7 @@ def test_intra_is_the_mean_of_scipys_distances(scored: Any, plain: Any, labelled
     expected = {}
     for k, name in enumerate(CLASSES):
         a, b = (plain(d.x[d.y == k]).pool.double().numpy() for d in (samples, real))
-        covariances = [np.cov(features, rowvar=False) for features in (a, b)]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            root = linalg.sqrtm(covariances[0] @ covariances[1])
-        gap = np.square(a.mean(0) - b.mean(0)).sum()
-        expected[name] = gap + sum(np.trace(c) for c in covariances) - 2 * np.trace(root).real
+        expected[name] = scipys_distance(a, b)
     assert found.name == "intra-FD-plain600-train"
     assert found.value == pytest.approx(np.mean(list(expected.values())), rel=1e-6)
     by_class = found.more["by_class"]
@@ -79,6 +85,47 @@ def test_intra_is_the_mean_of_scipys_distances(scored: Any, plain: Any, labelled
     assert sum(row["n"] for row in by_class.values()) == 600
     assert sum(row["n_real"] for row in by_class.values()) == 900
     assert 0 < min(expected.values()) and len({round(v, 6) for v in expected.values()}) == 3
+
+
+def test_as_many_of_each_class_as_asked_for_meet_all_real_images(
+    plain: Any, labelled: Labelled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which the reference keeps the features of 90 here, as of 65,536 of ImageNet's."""
+    monkeypatch.setattr(references, "KEPT_BYTES", 90 * 4 * plain.n_features)
+    real, drawn, calls = labelled(900, 1), {k: labelled(300, 5 + k).x for k in range(3)}, []
+    evaluator = Evaluator(plain, {"train": real})
+
+    def samples(k: int) -> Any:
+        calls.append(k)
+        return drawn[k].split(70)  # type: ignore[union-attr]
+
+    origin = Origin("ema", "running", seed=4)
+    (found,) = classwise(evaluator, samples, 300, origin, lambda *told: None).values()
+    distances = []
+    for k in range(3):
+        a, b = (plain(x).pool.double().numpy() for x in (drawn[k], real.x[real.y == k]))
+        distances.append(scipys_distance(a, b))
+    assert calls == [0, 1, 2] and found.name == "intra-FD-plain300-each-train"
+    assert found.value == pytest.approx(np.mean(distances), rel=1e-6)
+    rows = found.more["by_class"].values()
+    assert [row["value"] for row in rows] == pytest.approx(distances, rel=1e-6)
+    assert sum(row["n_real"] for row in rows) == 900 and {row["n"] for row in rows} == {300}
+    protocol, least = found.protocol, int((real.y == 2).sum())
+    assert (protocol.n_generated, protocol.n_reference, protocol.seed) == (900, 900, 4)
+    assert protocol.settings.items() >= {"n_per_class": 300, "n_real_per_class": least}.items()
+    # the metric sees of the real images those that are kept
+    pairs = [(drawn[k], torch.full((300,), k)) for k in range(3)]
+    (few,) = evaluator(pairs, ["intra"]).scores.values()
+    assert sum(row["n_real"] for row in few.more["by_class"].values()) == 90
+    # classes go by their names, and those that no sample can be told are refused
+    again = Origin(classes=("emu", "cat", "dog"))
+    renamed = classwise(evaluator, lambda k: [drawn[(2, 0, 1)[k]]], 300, again, lambda *told: None)
+    assert next(iter(renamed.values())).value == pytest.approx(found.value, rel=1e-12)
+    with pytest.raises(UserError, match="real images of 'emu', which no sample can be told"):
+        classwise(evaluator, samples, 300, Origin(classes=("cat", "dog")), lambda *told: None)
+    with pytest.raises(UserError, match="The intra-class distance goes class by class, and"):
+        unlabelled = Evaluator(plain, {"train": real.x})
+        classwise(unlabelled, samples, 300, Origin(), lambda *told: None)
 
 
 def test_precision_and_recall_are_those_of_the_subsets(

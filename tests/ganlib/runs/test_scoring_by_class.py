@@ -17,6 +17,7 @@ from ganlib.common.hdf5 import write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.evaluation import Score
 from ganlib.evaluation.extractors.fashion import FASHION
+from ganlib.training.scoring import class_samples, origin_of
 
 pytestmark = [
     pytest.mark.usefixtures("small_methods"),
@@ -73,6 +74,35 @@ def test_by_default_classes_are_scored_too(data: Path, run: Callable[..., Result
         name: found.protocol.hash for name, found in trained.items()
     }
     assert again["class-precision-fashion300-train"]["more"]["by_class"]
+
+
+def test_as_many_of_each_class_as_asked_for(data: Path, run: Callable[..., Result]) -> None:
+    model = ganlib.train(dataset=str(data), **{**SETTINGS, "evaluation_interval": 0})
+    name, options = "intra-FD-fashion30-each-train", ["--device", "cpu", "--plugin-dir", METHODS]
+    found = model.evaluate(20, ["fid"], intra_images=30)[name]
+    assert found.protocol.n_generated == 300 and len(found.more["by_class"]) == 10
+    done = run(
+        "evaluate", model.out, "-n", 20, "--metrics=fid", "--intra-images=30", "--out=x.json",
+        "--batch-size=7", *options,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    again = Score.from_dict(name, json.loads(Path("x.json").read_text())["scores"][name])
+    assert again.protocol.hash == found.protocol.hash
+    assert again.value == pytest.approx(found.value, rel=1e-4)
+    # each class has latents of its own: here those of samples 30 to 59
+    drawn = model.updater.series(0, y=1).images(range(30, 60))
+    kept = list(class_samples(model.updater, 30, origin_of(model.updater, 0), 16)(1))
+    assert [len(x) for x in kept] == [16, 14]
+    torch.testing.assert_close(torch.cat(kept), drawn, rtol=1e-4, atol=1e-5)
+    plain = ganlib.train(dataset=str(data), **{**SETTINGS, "algorithm": "dcgan", "out": "plain"})
+    for call in (
+        lambda: plain.evaluate(20, intra_images=30),
+        lambda: class_samples(None, 30, origin_of(plain.updater, 0)),
+    ):
+        with pytest.raises(UserError, match="--intra-images is for a generator that is told"):
+            call()
+    with pytest.raises(UserError, match="intra_images is 1: a distance takes at least two"):
+        model.evaluate(20, intra_images=1)
 
 
 def test_what_is_asked_for_is_all_there_is(data: Path) -> None:
