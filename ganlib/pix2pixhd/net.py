@@ -162,7 +162,7 @@ class LocalEnhancer(LabelGenerator):
         self, z: Tensor, y: Tensor | None = None, f: Tensor | None = None, stage: int = JOINT
     ) -> Tensor:
         """Sources (N, C', H, W) -> images (N, C, H, W) in [-1, 1], in the stage COARSE of half the
-        sides. Nothing descends into the coarse part in the stage FIXED. z, f: see planes().
+        sides. z, f: see planes().
         """
         assert y is not None
         planes = self.planes(z, y, f)
@@ -170,7 +170,7 @@ class LocalEnhancer(LabelGenerator):
         if stage == COARSE:
             x: Tensor = self.image(h)
             return x
-        x = self.out(self.into(planes) + (h.detach() if stage == FIXED else h))
+        x = self.out(self.into(planes) + h)
         return x
 
 

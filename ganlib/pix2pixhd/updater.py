@@ -20,7 +20,7 @@ from ganlib.training.stages import Stage, Stages
 
 from .instances import clusters, largest
 from .losses import VGG_WEIGHTS, feature_matching, vgg_distance
-from .net import JOINT, sizes_of
+from .net import FIXED, JOINT, sizes_of
 
 SMALLEST = 16
 """Side of the smallest images of which something is left for VGG's last activations."""
@@ -210,6 +210,8 @@ class Updater(updater.Updater):
     def update_core(self) -> dict[str, Tensor]:
         x_real, y = next(self.data)
         assert y is not None
+        if self.config.grows:  # what stands still lets gradients pass to the encoder all the same
+            self.gen.get_submodule("coarse").requires_grad_(self.current.number != FIXED)
         f = self.enc(x_real, y) if self.config.features else None
         x_fake = self._made(self.gen, self.hidden(len(x_real)), y, f)
 

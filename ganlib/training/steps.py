@@ -36,18 +36,13 @@ class Steps:
     def take(self, losses: dict[str, Tensor], factor: Tensor, guard: Guard) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.
 
-        factor: 0-dim. Nothing moves once a loss or a gradient was not finite. UserError for a name
-        that no optimizer has.
+        factor: 0-dim. Parameters that require no gradient stand still, and so does everything once
+        a loss or a gradient was not finite. UserError for a name that no optimizer has.
         """
         self._check("step({}=...)", losses)
         last = next(reversed(losses))
         gradients = {
-            name: torch.autograd.grad(
-                loss,
-                parameters_of(self._optimizers[name]),
-                retain_graph=name != last,
-                allow_unused=True,
-            )
+            name: _gradients(loss, parameters_of(self._optimizers[name]), name != last)
             for name, loss in losses.items()
         }
         self._note(gradients)
@@ -115,3 +110,10 @@ class Steps:
         guard.note(loss + nn.utils.get_total_norm(given), list(self._optimizers).index(name))
         rates = [rate * factor for rate in self._rates[name]]
         descend(self._optimizers[name], gradients, rates, guard.ok)
+
+
+def _gradients(loss: Tensor, parameters: Sequence[Tensor], retain: bool) -> list[Tensor | None]:
+    """Of each parameter, None where the loss does not depend on it or none is required."""
+    moving = [p for p in parameters if p.requires_grad]
+    rest = iter(torch.autograd.grad(loss, moving, retain_graph=retain, allow_unused=True))
+    return [next(rest) if p.requires_grad else None for p in parameters]

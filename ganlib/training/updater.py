@@ -196,7 +196,7 @@ class Updater(Iterating):
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.
 
         The only place where weights move. A loss fills the gradients of its own network alone, and
-        gradients are means over the shares of the batch. Nothing moves once a loss or a gradient
-        was not finite.
+        gradients are means over the shares of the batch. Parameters that require no gradient stand
+        still, and all do once a loss or a gradient was not finite.
         """
         self.steps.take(losses, self.rate(), self.guard)

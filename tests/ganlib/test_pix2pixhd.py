@@ -150,6 +150,8 @@ def test_the_memory_of_training(stage: int, settings: dict[str, Any], gigabytes:
     with torch.device("meta"):
         networks = build(spec_of(height, width), **settings)
         gen, dis = networks["gen"], networks["dis"]
+        gen.coarse.requires_grad_(stage != FIXED)
+        moving = [p for p in gen.parameters() if p.requires_grad]
         y = torch.zeros(1, 2, height, width, dtype=torch.int32)
         with Peak() as peak:
             x_fake = (
@@ -159,7 +161,7 @@ def test_the_memory_of_training(stage: int, settings: dict[str, Any], gigabytes:
             real, fake, judged = dis(x_real, y), dis(x_fake.detach(), y), dis(x_fake, y)
             of_dis = [layers[-1].square().mean() for layers in (*real, *fake)]
             loss_gen = sum(a[-1].square().mean() for a in judged) + feature_matching(real, judged)
-            found = torch.autograd.grad(loss_gen, list(gen.parameters()), allow_unused=True)
+            found = torch.autograd.grad(loss_gen, moving, allow_unused=True)
             del found, judged, x_fake, loss_gen
             torch.autograd.grad(sum(of_dis), list(dis.parameters()), allow_unused=True)
     assert peak.most / 2**30 == pytest.approx(gigabytes, rel=0.02)
@@ -395,6 +397,38 @@ def test_what_moves_in_each_stage() -> None:
     assert sides == 3 * [8] + 7 * [16]
     words = ["8x8, coarse", "16x16, enhancer alone", "16x16, both"]
     assert names == 3 * words[:1] + 2 * words[1:2] + 5 * words[2:]
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+@pytest.mark.parametrize("coarse_images", [0, 12])
+def test_what_the_encoder_descends(coarse_images: int, passes: int) -> None:
+    """In the stages FIXED and COARSE, against finite differences of the loss of the generator: also
+    through a coarse part whose weights stand still.
+    """
+    settings = {"features": True, "coarse_images": coarse_images, "dtype": torch.float64}
+    updater, other = small(passes, **settings), small(**settings)
+    parameters, slopes = list(updater.enc.parameters()), dict[int, Tensor]()
+    updater.optimizer["gen"].register_step_pre_hook(
+        lambda *_: slopes.update({id(p): p.grad.clone() for p in parameters})
+    )
+    updater.update()
+
+    x, y = next(other.data)
+    stage = COARSE if coarse_images else FIXED
+    weights = [p.detach().clone() for p in other.enc.parameters()]
+    directions = [torch.randn_like(p) for p in weights]
+
+    @torch.no_grad()
+    def loss(step: float) -> float:
+        for p, weight, direction in zip(other.enc.parameters(), weights, directions, strict=True):
+            p.copy_(weight + step * direction)
+        x_fake = other.gen(other.gen.make_hidden(4), y, other.enc(x, y), stage)
+        gan, feat = other.loss_gen(x_fake, y, other.dis(x, y))
+        return float(gan + 10 * feat)
+
+    products = zip(parameters, directions, strict=True)
+    slope = sum(float((slopes[id(p)] * direction).sum()) for p, direction in products)
+    assert slope == pytest.approx((loss(1e-7) - loss(-1e-7)) / 2e-7, rel=1e-5)
 
 
 def test_adam_begins_anew_where_a_training_does() -> None:

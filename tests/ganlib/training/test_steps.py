@@ -39,3 +39,16 @@ def test_a_joint_step_takes_all_gradients_first(make_updater: Make) -> None:
     assert torch.equal((before[0] - g.detach()).sign()[inner], before[0].sign()[inner])
     inner = before[1].abs() > 1e-4
     assert torch.equal((d.detach() - before[1]).sign()[inner], before[1].sign()[inner])
+
+
+def test_a_part_that_requires_no_gradient_stands_still(make_updater: Make) -> None:
+    """And is as before once it requires some; of it Adam has seen nothing."""
+    updater = make_updater("sngan")
+    first, *rest = parameters_of(updater.optimizer["dis"])
+    before = first.detach().clone()
+    for moves in (False, True):
+        first.requires_grad_(moves)
+        updater.step(dis=sum(p.square().sum() for p in (first, *rest)))
+        assert torch.equal(first.detach(), before) != moves
+    counts = {float(updater.optimizer["dis"].state[p]["step"]) for p in rest}
+    assert counts == {2.0} and float(updater.optimizer["dis"].state[first]["step"]) == 1
