@@ -53,7 +53,9 @@ class Confusion:
 
     @property
     def mean_iou(self) -> float:
-        """The mean over the classes that have pixels of either kind."""
+        """The mean over the classes that have pixels of either kind. The FCN score of pix2pix's
+        script (Isola et al. 2017, section 4.1) counts the others as 0.
+        """
         return float(self.iou.nanmean())
 
     def scores(self) -> dict[str, float]:

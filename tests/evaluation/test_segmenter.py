@@ -62,6 +62,8 @@ def test_the_scores_by_a_loop() -> None:
     assert confusion.n == 5 and confusion.pixel_accuracy == pytest.approx(right / total)
     expected = {"abcd"[c]: both[c] / either[c] for c in (0, 1, 3)}
     assert confusion.mean_iou == pytest.approx(np.mean(list(expected.values())))
+    as_fcn = np.mean([*expected.values(), 0])  # which counts what never comes
+    assert confusion.mean_iou == pytest.approx(4 / 3 * as_fcn)
     assert list(confusion.scores()) == ["pixel_accuracy", "mean_iou"]
     by_class = confusion.by_class()
     assert {name: row["value"] for name, row in by_class.items()} == pytest.approx(expected)

@@ -59,7 +59,9 @@ def test_the_papers_networks(architecture: str, gen_count: int) -> None:
         y = torch.zeros(2, 3, 256, 256)
         x = gen(gen.make_hidden(2), y)
         assert x.shape == y.shape and dis(x, y).shape == (2, 1, 30, 30)
+        of_pixels = build(spec_of(256, 256), n_layers=0)["dis"]
     assert (count(gen), count(dis)) == (gen_count, 2_768_705)
+    assert count(of_pixels) == 9_024 + 1  # the PyTorch code has no bias behind the norm
     brought = [*[(512, 512)] * 3, (512, 256), (256, 128), (128, 64), (64, 3)]
     assert 54_413_955 - 39_075_459 == 16 * sum(n_in * n_out for n_in, n_out in brought)
 
