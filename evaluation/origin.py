@@ -7,11 +7,10 @@ from dataclasses import dataclass
 class Origin:
     """Where generated images come from, for the protocol.
 
-    weights: "ema", "raw", or "given" where images are all that is known; bn_mode: "running",
-    "standing:N", "batch" or "given"; truncation: None for none; seed: of the samples. classes: what
-    the classes are called that labels number, () if that is not known; no part of the protocol.
-    source: what translations started from, as its data set's provenance says it; None where it is
-    not known or there is none.
+    weights: "ema", "raw", or "given" where images are all that is known; bn_mode: see Protocol;
+    truncation: None for none; seed: of the samples. classes: what the classes are called that
+    labels number, () if that is not known; no part of the protocol. source: what translations
+    started from, as its data set's provenance says it; None where it is not known or there is none.
     """
 
     weights: str = "given"

@@ -23,11 +23,11 @@ class Protocol:
     "none" for points. n_generated, n_reference: numbers of images.
     reference: the split they are compared with, reference_digest: a hash of its pixels; both None
     where a score needs no reference. settings: the score's own, as splits, subsets or k. weights:
-    "ema", "raw" or "given" for images from elsewhere. bn_mode: by which
-    statistics batch normalisation made them, "running", "standing:N" or "batch", or "given".
-    truncation: the generator's, None for none. precision: of the extractor's arithmetic.
-    rank_deficient: fewer images than features on one side, so that a Frechet distance is biased all
-    the more.
+    "ema", "raw" or "given" for images from elsewhere. bn_mode: by which statistics batch
+    normalisation made them, "running", "standing:N", "batch" (in groups), "image" (each image
+    alone) or "given". truncation: the generator's, None for none. precision: of the extractor's
+    arithmetic. rank_deficient: fewer images than features on one side, so that a Frechet distance
+    is biased all the more.
     """
 
     extractor: str

@@ -109,7 +109,7 @@ class AlgorithmConfig(_Strict):
     statistics: Statistics = "running"
     """By which means and variances batch normalisation normalises samples: running (training's
     averages), standing:N (of N batches of fresh latents) or batch (of the samples' own, in groups
-    of batch_size).
+    of batch_size; of what translates, of each sample alone).
     """
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:

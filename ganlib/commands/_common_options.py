@@ -77,7 +77,8 @@ statistics = click.option(
     metavar="WHICH",
     callback=_known,
     help="What batch normalisation uses: running (averages of training), standing:N (of N batches "
-    "of fresh latents) or batch (of the samples' own).  [default: the method's]",
+    "of fresh latents) or batch (of the samples' own, of a translator each alone).  [default: the "
+    "method's]",
 )
 dataset = click.option(
     "--dataset",

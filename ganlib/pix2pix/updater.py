@@ -52,8 +52,8 @@ class Config(config.AlgorithmConfig):
     out of them at a random place: 256 to 286 and back.
     """
     statistics: config.Statistics = "batch"
-    """By which means and variances batch normalisation normalises samples: batch (of the samples'
-    own, in groups of batch_size: the paper's), running (training's averages) or standing:N.
+    """By which means and variances batch normalisation normalises samples: batch (each sample by
+    its own: the paper's), running (training's averages) or standing:N.
     """
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:

@@ -113,8 +113,7 @@ class Model:
         images: a PIL image, a list of them, or a tensor (C', H', W') or (n, C', H', W'), uint8 or
         float in [-1, 1] (rounded to 0..255); of maps of classes int32 (n, 2, H', W'). Colour and
         grey become what the generator starts from. tile: of large images, the side of the squares
-        that are made at a time, in pixels; see sampling/translate.py. statistics: as of sample(),
-        but with "batch" each image is normalised by itself.
+        that are made at a time, in pixels; see sampling/translate.py. statistics: as of sample().
 
         UserError for a generator that starts from no images, and for what is no such image.
         """

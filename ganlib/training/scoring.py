@@ -116,7 +116,7 @@ def origin_of(
     classes = updater.spec.classes if updater.config.condition == "labels" else ()
     held_out = updater.held_out
     source = None if held_out is None else held_out.data.provenance.get("sources")
-    bn_mode = statistics or updater.config.statistics
+    bn_mode = updater.series(seed, statistics=statistics).bn_mode
     return Origin(weights, bn_mode, truncation, seed, classes, source)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,7 +20,13 @@ from ganlib.common.noise import masks_by
 from ganlib.common.seeds import generator, mix
 from ganlib.config import sampling_statistics
 from ganlib.training.asked import Asked, as_condition
-from ganlib.training.statistics import of_the_batch, of_the_first_half, standing
+from ganlib.training.statistics import (
+    IMAGE,
+    of_each_image,
+    of_the_batch,
+    of_the_first_half,
+    standing,
+)
 
 if TYPE_CHECKING:
     from ganlib.training.sampler import Sampler
@@ -30,7 +36,8 @@ BLOCK = 256
 FRESH = mix("standing")
 """The seed of the samples that standing statistics are of."""
 AT_ONCE = 2**22
-"""Pixels that they are made of in one pass at most: 256 images of 128 pixels, 16 of 512."""
+"""Pixels of a pass at most, of those and of images that are normalised alone: 256 images of 128
+pixels, 16 of 512."""
 
 
 class Series:
@@ -38,8 +45,9 @@ class Series:
 
     truncation: how far codes are moved, see Generator.truncate. y: what the samples are told, one
     class for all or y[i] for sample i, see asked.py; by default classes as often as among the data,
-    or held-out sources. statistics: see statistics.py; by default the settings'. UserError for a y
-    that the generator does not take.
+    or held-out sources. statistics: see statistics.py; by default the settings'. bn_mode: the same
+    as the protocol of a score has it, which is taken for statistics too. UserError for a y that the
+    generator does not take.
     """
 
     def __init__(
@@ -53,6 +61,8 @@ class Series:
         self.sampler, self.seed, self.truncation = sampler, seed, truncation
         self.config, self.spec = sampler.config, sampler.spec
         self.statistics = _known(statistics or self.config.statistics)
+        alone = self.statistics == "batch" and self.config.condition in ("images", "unpaired")
+        self.bn_mode = IMAGE if alone else self.statistics
         self.y = self._whole_groups(as_condition(y, self.config.condition, self.spec))
         self._group: tuple[int, Tensor] | None = None  # the last one, and its number
 
@@ -62,7 +72,11 @@ class Series:
         """The samples with these numbers, float (len(numbers), C, H, W) in [-1, 1] at the data's
         own size.
         """
-        if self.statistics != "batch":
+        if self.bn_mode == IMAGE:
+            most = max(1, AT_ONCE // math.prod(self.spec.image[1:]))
+            parts = [numbers[k : k + most] for k in range(0, len(numbers), most)]
+            return torch.cat([self._images(part) for part in parts])
+        if self.bn_mode != "batch":
             return self._images(numbers)
         size = self.config.batch_size
         return torch.stack([self._of_group(i // size)[i % size] for i in numbers])
@@ -148,12 +162,9 @@ class Series:
     @contextmanager
     def ready(self) -> Iterator[None]:
         """The network as it is in sampling, and then as it was."""
-        with evaluating(self.gen):
-            if self.statistics != "batch":
-                yield
-                return
-            with of_the_batch(self.gen):
-                yield
+        how = {"batch": of_the_batch, IMAGE: of_each_image}.get(self.bn_mode)
+        with evaluating(self.gen), nullcontext() if how is None else how(self.gen):
+            yield
 
     # ---- how it is done ----------------------------------------------------------------------
 
@@ -165,8 +176,8 @@ class Series:
     def _of_group(self, k: int) -> Tensor:
         """The samples that are normalised together with numbers k * batch_size and on."""
         if self._group is None or self._group[0] != k:
-            size, labelled = self.config.batch_size, self.config.condition == "labels"
-            make = self._images if self.y is None or not labelled else self._beside_drawn
+            size = self.config.batch_size
+            make = self._images if self.y is None else self._beside_drawn
             self._group = k, make(range(k * size, (k + 1) * size))
         return self._group[1]
 
@@ -231,19 +242,21 @@ class Series:
 
     def _whole_groups(self, y: int | Tensor | None) -> int | Tensor | None:
         """y, and what the rest of its last group is told where groups are normalised together."""
-        if self.statistics != "batch" or not isinstance(y, Tensor):
+        if self.bn_mode != "batch" or not isinstance(y, Tensor):
             return y
         more = -len(y) % self.config.batch_size
         if not more:
             return y
         rest = self._drawn(range(len(y), len(y) + more))
         assert rest is not None
-        if self.config.condition == "labels" and y.is_floating_point():
+        if y.is_floating_point():
             rest = one_hot(rest, self.spec.n_classes, y)
         return torch.cat([y, rest.to(y.device)])
 
 
 def _known(statistics: str) -> str:
+    if statistics == IMAGE:
+        return "batch"
     try:
         return sampling_statistics(statistics)
     except ValueError as error:

@@ -2,8 +2,9 @@
 
 "running": those that training has averaged. "standing:N": those of N batches of fresh latents,
 averaged afterwards (the standing statistics of BigGAN: Brock et al. 2019). "batch": those of the
-samples themselves, in groups as large as a batch of training (pix2pix: Isola et al. 2017,
-section 3.3). A group is of all classes, whichever its samples are asked to be of.
+samples themselves, in groups as large as a batch of training, which are of all classes, whichever
+samples are asked to be of; of a translator those of each image alone, as in the authors' tests,
+whose batches are of one (pix2pix: Isola et al. 2017, section 3.3).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +13,13 @@ from copy import deepcopy
 from typing import NamedTuple, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 N = TypeVar("N", bound=nn.Module)
 BatchNorm = nn.modules.batchnorm._BatchNorm
+IMAGE = "image"
+"""What the protocol of a score has for "batch" of each image alone."""
 
 
 class Part(NamedTuple):
@@ -48,6 +52,23 @@ def of_the_first_half(network: nn.Module) -> Iterator[None]:
         layer.running_var, layer.running_mean = torch.var_mean(half, axes, correction=0)
 
     hooks = [layer.register_forward_pre_hook(by_half) for layer in _norms(network)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def of_each_image(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation of (N, C, H, W) in evaluation mode as in batches of one, which moves
+    nothing: an image does not depend on what else is in its batch.
+    """
+
+    def alone(layer: BatchNorm, inputs: tuple[Tensor], _: Tensor) -> Tensor:
+        return F.instance_norm(inputs[0], None, None, layer.weight, layer.bias, eps=layer.eps)
+
+    hooks = [layer.register_forward_hook(alone) for layer in _norms(network)]
     try:
         yield
     finally:

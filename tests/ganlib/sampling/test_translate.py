@@ -138,15 +138,21 @@ def test_a_held_out_source_becomes_its_sample(make_updater: Make, name: str, sid
 
 @pytest.mark.parametrize("statistics", ["running", "batch"])
 def test_so_it_does_with_noise(make_updater: Make, statistics: str) -> None:
-    updater = make_updater("dropped", batch_size=1)
+    """To the last bit one by one, and nearly in batches, whatever else is in them."""
+    updater = make_updater("dropped", batch_size=4)
     updater.update()
     y = updater.held_out.condition_at(torch.tensor([4]))
-    how = {"statistics": statistics}
-    expected = torch.cat(list(updater.sample(3, 7, batch_size=1, y=y.expand(3, -1, -1, -1), **how)))
-    translator = Translator(updater, 7, **how)
+    how: dict[str, Any] = {"y": y.expand(3, -1, -1, -1), "statistics": statistics}
+    expected = torch.cat(list(updater.sample(3, 7, batch_size=1, **how)))
+    torch.testing.assert_close(torch.cat(list(updater.sample(3, 7, **how))), expected)
+    held_out = next(updater.sample(32, 7, statistics=statistics))  # in another order
+    row = updater.series(7).held(range(32)).tolist().index(4)
+    translator = Translator(updater, 7, statistics=statistics)
     assert translator.draws
-    found = [translator(updater.held_out.data.source[4], k) for k in (2, 0, 1)]
+    source = updater.held_out.data.source[4]
+    found = [translator(source, k) for k in (2, 0, 1)]
     assert torch.equal(torch.stack(found), expected[[2, 0, 1]])
+    torch.testing.assert_close(translator(source, row), held_out[row], rtol=1e-4, atol=1e-5)
     assert not torch.equal(found[0], found[1])
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from ganlib.training.statistics import of_the_batch, standing
+from ganlib.training.statistics import of_each_image, of_the_batch, standing
 
 
 def network() -> nn.Sequential:
@@ -45,3 +45,18 @@ def test_statistics_of_the_batch_are_those_of_training_and_move_nothing() -> Non
         found = gen(x)
     assert all(torch.equal(t, before[name]) for name, t in gen.state_dict().items())
     torch.testing.assert_close(found, gen.train()(x))
+
+
+def test_statistics_of_each_image_are_those_of_training_in_batches_of_one() -> None:
+    torch.manual_seed(0)
+    layers = nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4, affine=False)
+    gen, x = nn.Sequential(*layers), torch.randn(5, 2, 6, 7)
+    nn.init.normal_(layers[1].weight)
+    nn.init.normal_(layers[1].bias)
+    before = {name: t.clone() for name, t in gen.state_dict().items()}
+    plain = gen.eval()(x)
+    with of_each_image(gen):
+        found = gen(x)
+    assert torch.equal(gen(x), plain) and not torch.allclose(found, plain, atol=1e-2)
+    assert all(torch.equal(t, before[name]) for name, t in gen.state_dict().items())
+    torch.testing.assert_close(found, torch.cat([gen.train()(row) for row in x.split(1)]))
