@@ -97,6 +97,10 @@ class Config(config.AlgorithmConfig):
         """The next multiples of 2^(downs + 1); they need not be square."""
         return sizes_of(self.downs, (height, width))
 
+    def revisions(self) -> tuple[str, ...]:
+        encodes = self.grows and self.features and self.fixed_images > 0
+        return ("E learns through a coarse part that stands still",) if encodes else ()
+
     @property
     def grows(self) -> bool:
         """Whether there is something that enhances the global generator."""

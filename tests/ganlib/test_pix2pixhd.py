@@ -431,6 +431,13 @@ def test_what_the_encoder_descends(coarse_images: int, passes: int) -> None:
     assert slope == pytest.approx((loss(1e-7) - loss(-1e-7)) / 2e-7, rel=1e-5)
 
 
+def test_of_which_runs_the_encoder_was_revised() -> None:
+    settings = {"architecture": "enhancer", "features": True}
+    assert len(Config(**settings).revisions()) == 1
+    for other in ({"architecture": "global"}, {"features": False}, {"fixed_images": 0}):
+        assert Config(**{**settings, **other}).revisions() == ()
+
+
 def test_adam_begins_anew_where_a_training_does() -> None:
     """G's three times, D's not where the enhancer is only joined by the coarse part."""
     updater, counts = small(), []
