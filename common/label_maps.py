@@ -48,17 +48,21 @@ class Shown(nn.Module):
 
 
 class ShownWithEdges(Shown):
-    """The same, of maps with one plane more, behind the others: the borders of instances."""
+    """The same, of maps that know instances with one plane more, behind the others: their borders.
+
+    So it is of maps of which nobody has asked whether they do.
+    """
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec)
         self.n_classes = spec.n_classes
-        self.channels += self.maps
+        self.edges = self.maps and spec.instances is not False
+        self.channels += self.edges
 
     def forward(self, y: Tensor, like: Tensor) -> Tensor:
         """(N, channels, H, W), of maps in the dtype of `like`."""
-        if not self.maps:
-            return y
+        if not self.edges:
+            return super().forward(y, like)
         return torch.cat([class_planes(y, self.n_classes, like), instance_edges(y, like)], 1)
 
 

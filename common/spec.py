@@ -19,6 +19,8 @@ AS_THEY_ARE = "mirrored"
 """In the provenance of pairs that no mirror may change, and why."""
 ACTIONS = "actions"
 """In the provenance of sources that end in actions: of how many numbers each is."""
+INSTANCES = "instances"
+"""In the provenance of ids that know no instances and have 0 for all of them."""
 POINTS: Shape = (2, 1, 1)
 """The shape of points in the plane, which are images of one pixel: x and y are its channels."""
 
@@ -131,7 +133,8 @@ class DataSpec:
     back. fit: how native becomes image: "none", "pad" (with black, equally on both sides) or
     "resize". classes: their names; marginal: which part of the images is of each. source:
     (C', H', W') of what a translation starts from, as the networks see it, and of which kind it is:
-    see DataSet. frames, source_frames: how many pictures lie on the channels.
+    see DataSet. frames, source_frames: how many pictures lie on the channels. instances: whether
+    ids know instances; None of pictures, and of what was trained before that was asked.
     """
 
     image: Shape
@@ -144,6 +147,7 @@ class DataSpec:
     source_kind: SourceKind = "image"
     frames: int = 1
     source_frames: int = 1
+    instances: bool | None = None
 
     @property
     def native_source(self) -> Size:
@@ -272,6 +276,7 @@ def fit_spec(data: DataSet, size: Size) -> DataSpec:
         data.source_kind,
         data.frames,
         data.source_frames,
+        INSTANCES not in data.provenance if data.source_kind == "ids" else None,
     )
 
 

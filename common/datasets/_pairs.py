@@ -30,7 +30,7 @@ from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Stream
 from ganlib.common.datasets.folder import HEADERS, WAYS, Found, common_side, look
 from ganlib.common.errors import UserError
-from ganlib.common.spec import SourceKind
+from ganlib.common.spec import INSTANCES, SourceKind
 
 
 class SideBySide(NamedTuple):
@@ -96,6 +96,7 @@ def stream_pairs(
             "folder": str(found.of.folder.resolve()),
             "size": "as in the files" if kept else f"{WAYS[sizing.fit]}, resized to {side}x{side}",
             "sources": found.words,
+            **({INSTANCES: "none"} if found.kind == "ids" else {}),
         },
         found.kind,
     )

@@ -48,8 +48,8 @@ def go_on(
 
 
 def _shapes(spec: DataSpec) -> DataSpec:
-    """Without what is said of the labels, which the fingerprint covers and older snapshots lack."""
-    return replace(spec, classes=(), marginal=())
+    """Without what is said of the labels and instances, which older snapshots lack."""
+    return replace(spec, classes=(), marginal=(), instances=None)
 
 
 def _check_not_past(trainer: Trainer, path: Path, old: Mapping[str, Any]) -> None:

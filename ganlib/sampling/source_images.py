@@ -73,9 +73,16 @@ class Reader:
             found = self._half(source)
             # copies, because PIL's memory must not be written to
             if self.maps:
-                return Read(_known(torch.from_numpy(whole_ids(found)), self.spec.n_classes), False)
+                return Read(_known(self._ids(found), self.spec.n_classes), False)
             x = torch.from_numpy(np.array(whole(found, self.channels)))
         return Read(x, False) if self.by is None else self._derived(x[None], self.by)
+
+    def _ids(self, source: Source | Image.Image) -> Tensor:
+        """A map, for a generator that knows instances with those of its classes, as Cityscapes has
+        what is no instance of its own.
+        """
+        ids = torch.from_numpy(whole_ids(source))
+        return ids[:1].expand(2, -1, -1).clone() if self.spec.instances else ids
 
     def _half(self, source: Path | Image.Image) -> Source | Image.Image:
         if self.half is None or isinstance(source, Image.Image):

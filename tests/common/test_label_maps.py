@@ -1,5 +1,7 @@
 """common/label_maps.py against loops in NumPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -67,12 +69,16 @@ def test_maps_are_shown_with_edges_and_pictures_without() -> None:
     y = torch.rand(2, 1, 8, 8)
     shown = ShownWithEdges(DataSpec(IMAGE, IMAGE, source=(1, 8, 8)))
     assert shown.channels == 1 and shown(y, torch.zeros(1)) is y
-    maps = ShownWithEdges(DataSpec(IMAGE, IMAGE, n_classes=3, source=(2, 8, 8), source_kind="ids"))
+    spec = DataSpec(IMAGE, IMAGE, n_classes=3, source=(2, 8, 8), source_kind="ids")
     ids = torch.randint(3, (2, 2, 8, 8), dtype=torch.int32)
-    planes = maps(ids, torch.zeros(1, dtype=torch.bfloat16))
-    assert planes.dtype == torch.bfloat16 and planes.shape == (2, maps.channels, 8, 8)
-    assert torch.equal(planes[:, :3], class_planes(ids, 3, planes)) and maps.channels == 4
-    assert torch.equal(planes[:, 3:], instance_edges(ids, planes))
+    for known in (True, None):  # None: in snapshots of before that was asked
+        maps = ShownWithEdges(replace(spec, instances=known))
+        planes = maps(ids, torch.zeros(1, dtype=torch.bfloat16))
+        assert planes.dtype == torch.bfloat16 and planes.shape == (2, maps.channels, 8, 8)
+        assert torch.equal(planes[:, :3], class_planes(ids, 3, planes)) and maps.channels == 4
+        assert torch.equal(planes[:, 3:], instance_edges(ids, planes))
+    alone = ShownWithEdges(replace(spec, instances=False))
+    assert alone.channels == 3 and torch.equal(alone(ids, planes), planes[:, :3])
 
 
 def test_sides_that_do_not_divide_are_a_sentence() -> None:

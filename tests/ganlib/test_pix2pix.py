@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from parameters import count
+from PIL import Image
 from straight_run import steps_of
 from torch import nn
 
@@ -17,6 +18,7 @@ from ganlib.common.noise import Dropout, masks_by
 from ganlib.contract.fixtures import small_updater
 from ganlib.registry import algorithms
 from ganlib.speed import bench
+from ganlib.training.snapshot import newest_snapshot
 
 ALGORITHM = algorithms["pix2pix"]
 
@@ -387,6 +389,25 @@ def test_data_of_the_library(
     monkeypatch.chdir(tmp_path)
     model = ganlib.train(**SMALL, **settings)
     assert model.spec.image == (3, 64, 64) and model.sample(2).shape == (2, 3, 64, 64)
+
+
+def test_maps_of_files_know_no_instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of before that was asked goes on: its networks are shown none."""
+    monkeypatch.chdir(tmp_path)
+    for i in range(4):
+        for folder in ("photos", "maps"):
+            Path(folder).mkdir(exist_ok=True)
+            Image.new("L", (16, 16), 2 * i).save(f"{folder}/{i}.png")
+    given: dict[str, Any] = {"dataset": "photos", "source": "label-maps:maps", "lr_decay": "none"}
+    given |= {"jitter": 0, "n_layers": 1}
+    model = ganlib.train(**SMALL, **given, out="run")
+    assert model.spec.instances is False
+    path = newest_snapshot(model.out)
+    content = torch.load(path, weights_only=True)
+    del content["spec"]["instances"]
+    torch.save(content, path)
+    on = ganlib.train(**{**SMALL, "max_iter": 3}, **given, out="run", resume="run")
+    assert on.updater.iteration == 3
 
 
 def test_pictures_that_are_not_square(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

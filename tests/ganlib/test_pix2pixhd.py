@@ -92,6 +92,22 @@ def test_the_papers_sizes(settings: dict[str, Any], of_gen: int, of_dis: int) ->
     assert networks["gen"].channels == 36
 
 
+def test_maps_that_know_no_instances_have_no_edges() -> None:
+    """The authors' --no_instance: one plane fewer in the first convolution of every network."""
+    with torch.device("meta"):
+        networks = build(spec_of(512, 1024, instances=False))
+    sizes = {"gen": 182_546_755 - 64 * 7 * 7, "dis": 5_603_202 - 2 * 64 * 4 * 4}
+    assert {n: count(net) for n, net in networks.items()} == sizes
+    ids = torch.cat([torch.randint(3, (2, 1, 8, 8)), torch.zeros(2, 1, 8, 8)], 1).int()
+    h = torch.rand(2, 1, 8, 8)
+    for n in range(2):  # and its --label_feat: features are of classes
+        for k in range(3):
+            where = ids[n, 0] == k
+            torch.testing.assert_close(
+                pooled(h, ids)[n, 0][where], h[n, 0][where].mean().expand(where.sum())
+            )
+
+
 def test_the_size_of_the_encoder() -> None:
     with torch.device("meta"):
         networks = build(spec_of(512, 1024), features=True)

@@ -165,7 +165,7 @@ def test_label_maps_keep_their_numbers(mode: str, two: tuple[Path, Path]) -> Non
     assert data.classes == tuple("0123456")
     for i in range(4):
         assert np.array_equal(found[i, 0].numpy(), np.roll(numbers, i, 1))
-    assert not found[:, 1].any()
+    assert not found[:, 1].any() and fit_spec(data, (16, 16)).instances is False
     doubled = sources(open_dataset(str(photos), size=32, source=f"label-maps:{maps}"))
     for k in (0, 1):
         assert torch.equal(doubled[:, :, k::2, k::2], found)
@@ -235,6 +235,7 @@ def test_a_file_of_pairs_is_what_they_are_on_the_fly(
         assert isinstance(stored.x, Tensor) and isinstance(fly.x, Tensor)
         assert torch.equal(stored.x, fly.x) and torch.equal(sources(stored), sources(fly))
         assert stored.source_kind == fly.source_kind and stored.classes == fly.classes
+        assert fit_spec(stored, (16, 16)) == fit_spec(fly, (16, 16))
 
 
 def test_splits_are_those_of_both_folders(tmp_path: Path) -> None:

@@ -256,10 +256,15 @@ def test_maps_of_classes(small_snapshot: Make) -> None:
     model = ganlib.load(small_snapshot("labelmap"))
     classes = torch.randint(3, (6, 9), generator=torch.Generator().manual_seed(0))
     ids = torch.stack([classes, torch.zeros_like(classes)])
-    expected = Translator(model.updater)(ids.int())
+    expected, of_classes = map(Translator(model.updater), (ids.int(), ids[[0, 0]].int()))
+    assert not torch.equal(expected, of_classes)
     picture = Image.fromarray(classes.to(torch.uint8).numpy()).convert("P")
-    for images in (ids, ids[None].int(), picture):
+    for images in (ids, ids[None].int()):
         assert torch.equal(model.translate(images)[0], expected)
+    assert torch.equal(model.translate(picture)[0], of_classes)
+    for known in (False, None):  # there are none, or it is not known whether there were
+        model.updater.spec = replace(model.spec, instances=known)
+        assert torch.equal(model.translate(picture)[0], expected)
     bad = ids.clone()
     bad[0, 0, 0] = 3
     for images, words in (
