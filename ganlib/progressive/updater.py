@@ -67,6 +67,11 @@ class Config(config.AlgorithmConfig):
     """Weight of the gradient penalty, divided by gamma^2; 0: none."""
     gamma: config.Positive = 750.0
     """Norm that the critic's gradient is held near."""
+    penalty_at: Literal["stage", "full"] = "stage"
+    """At which images that gradient is taken: stage (those of the stage, as in chainer-gan-lib) or
+    full (the same at the last size, enlarged by repeating pixels, as in the paper's programs: at
+    images of half that side its norm is half as long).
+    """
     drift: config.NonNegative = 1e-3
     """Weight of E D(x)^2, which holds the critic near 0."""
     adam_alpha: config.Positive = 1e-3
@@ -157,15 +162,17 @@ class Updater(updater.Updater):
     def loss_dis(
         self, x_real: Tensor, x_fake: Tensor, eps: Tensor, alpha: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """E D(x~) - E D(x) or its hinges, E (|grad D(x^)| - gamma)^2 / gamma^2 at x^ = eps x + (1 -
-        eps) x~, and E D(x)^2.
+        """E D(x~) - E D(x) or its hinges, E (|grad D(x^)| / n - gamma)^2 / gamma^2 at x^ = eps x +
+        (1 - eps) x~, and E D(x)^2. n: 1, or with penalty_at full how many times a pixel is repeated
+        in each direction: each of the n^2 has an n^2-th of its slope.
         """
         y_real, c = self.dis(x_real, alpha), self.config
         loss = LOSSES_DIS[c.loss](y_real, self.dis(x_fake, alpha))
         penalty = torch.zeros_like(loss)
         if c.lam:
             x_mid = torch.lerp(x_fake, x_real, eps)
-            penalty = gradient_penalty(self.dis, x_mid, alpha, c.gamma) / c.gamma**2
+            n = self.spec.image[1] / x_mid.shape[-1] if c.penalty_at == "full" else 1
+            penalty = gradient_penalty(self.dis, x_mid, alpha, n * c.gamma) / (n * c.gamma) ** 2
         return loss, penalty, y_real.square().mean()
 
     def loss_gen(self, z: Tensor, level: int, alpha: Tensor | None) -> Tensor:

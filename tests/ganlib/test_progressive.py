@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from parameters import count
@@ -23,13 +24,14 @@ from ganlib.contract.tape import record
 from ganlib.contract.test_contract import assert_same
 from ganlib.progressive.net import doubled, faded, halved
 from ganlib.registry import algorithms
-from ganlib.runs.settings import resolve
+from ganlib.runs.settings import read_yaml, resolve
 from ganlib.sampling.export import CARD, WEIGHTS, load_export, write_card, write_weights
 from ganlib.speed.accelerate import accelerate
 from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import Graphs
 
 ALGORITHM = algorithms["progressive"]
+EXAMPLES = Path(ganlib.__file__).parent / "example_configs"
 SMALL: dict[str, Any] = {
     "width": 0.05,
     "ema_decay": 0.9,
@@ -199,6 +201,36 @@ def test_the_loss_by_hand(loss: str, gamma: float) -> None:
         expected = (1 - real).clamp(min=0).mean() + (1 + fake).clamp(min=0).mean()
     penalty = ((norms - gamma) ** 2).mean() / gamma**2
     torch.testing.assert_close(found, (expected, penalty, (real**2).mean()))
+
+
+@pytest.mark.parametrize("gamma", [1.0, 750.0])
+@pytest.mark.parametrize(("side", "alpha"), [(4, None), (8, 0.3), (8, None), (16, 0.7), (16, None)])
+def test_the_penalty_at_the_full_size(side: int, alpha: float | None, gamma: float) -> None:
+    """As the paper's programs take it: of images that are enlarged by repeating pixels, and that
+    the critic halves by means to the size of the stage.
+    """
+    updater = small(penalty_at="full", gamma=gamma, dtype=torch.float64)
+    torch.manual_seed(0)
+    x_real, x_fake = torch.randn(2, 4, 1, side, side, dtype=torch.float64)
+    eps = torch.rand(4, 1, 1, 1, dtype=torch.float64)
+    faded_in = None if alpha is None else torch.tensor(alpha, dtype=torch.float64)
+    _, penalty, _ = updater.loss_dis(x_real, x_fake, eps, faded_in)
+
+    n = 16 // side
+    mid = np.kron((eps * x_real + (1 - eps) * x_fake).numpy(), np.ones((n, n)))
+    x = torch.from_numpy(mid).requires_grad_()
+    assert x.shape == (4, 1, 16, 16)
+    small_x = x.unflatten(3, (side, n)).unflatten(2, (side, n)).mean((3, 5))
+    (slope,) = torch.autograd.grad(updater.dis(small_x, faded_in).sum(), x)
+    expected = ((slope.square().sum((1, 2, 3)).sqrt() - gamma) ** 2).mean() / gamma**2
+    torch.testing.assert_close(penalty, expected, rtol=1e-10, atol=0)
+
+
+def test_the_papers_recipes_take_it_there() -> None:
+    names = ("cifar10_paper", "lsun256", "celebahq1024")
+    configs = [resolve(read_yaml(EXAMPLES / f"progressive_{n}.yaml")).algorithm for n in names]
+    assert {c.penalty_at for c in configs} == {"full"}
+    assert ALGORITHM.config().penalty_at == "stage"
 
 
 def test_without_a_penalty_there_is_none() -> None:
