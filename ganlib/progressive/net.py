@@ -228,7 +228,7 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 build = Architectures(
     chainer=partial(growing, Sizes(2048, 512, 512, norm_first, gain=HE, group=None)),
-    paper=partial(growing, Sizes(4096, 512, 512, norm_last, gain=1, group=4)),
+    paper=partial(growing, Sizes(4096, 512, 512, norm_last, gain=1, group=None)),
     cifar10=partial(growing, Sizes(2048, 128, 128, norm_last, gain=1, group=None)),
     quick=partial(growing, Sizes(128, 64, 64, norm_last, gain=1, group=4)),
     mlp=mlp,

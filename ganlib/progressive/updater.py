@@ -85,6 +85,10 @@ class Config(config.AlgorithmConfig):
     ema_decay: config.Rate = 0.999
     """Decay of the averaged generator that sampling prefers; 0 keeps none. Ramps up from 0.18."""
 
+    def revisions(self) -> tuple[str, ...]:
+        of_batches = self.architecture == "paper"
+        return ("minibatch deviation is over the batch, not groups of 4",) if of_batches else ()
+
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """max_resolution, or 4 times a power of two; points stay points."""
         if height == width == 1:

@@ -139,6 +139,23 @@ def test_the_length_of_z_does_not_matter(networks: tuple[Any, Any]) -> None:
         torch.testing.assert_close(gen(3 * z), gen(z))
 
 
+@pytest.mark.parametrize(("architecture", "group"), [("paper", 6), ("cifar10", 6), ("quick", 3)])
+def test_whose_deviation_the_discriminator_sees(architecture: str, group: int) -> None:
+    """Of the batch, as in the Theano program; of groups of 4 or less in small networks."""
+    _, dis = build(architecture, 4, width=0.1)
+    x = torch.randn(6, 3, 4, 4)
+    seen: list[Tensor] = []
+    dis.blocks[0].c0.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        h = torch.nn.functional.leaky_relu(dis.heads[0](x), 0.2)
+        dis(x)
+    deviation = seen[0][:, -1, 0, 0]
+    for k in range(6 // group):
+        rows = h[k :: 6 // group]
+        expected = (rows.var(0, correction=0) + 1e-8).sqrt().mean()
+        torch.testing.assert_close(deviation[k :: 6 // group], expected.expand(group))
+
+
 def test_where_norm_and_slope_stand() -> None:
     """chainer-gan-lib's last map has a leaky slope in it, the paper's a mean square of 1."""
     for architecture, last in (("paper", True), ("chainer", False)):
@@ -231,6 +248,7 @@ def test_the_papers_recipes_take_it_there() -> None:
     configs = [resolve(read_yaml(EXAMPLES / f"progressive_{n}.yaml")).algorithm for n in names]
     assert {c.penalty_at for c in configs} == {"full"}
     assert ALGORITHM.config().penalty_at == "stage"
+    assert [len(c.revisions()) for c in configs] == [0, 1, 1]
 
 
 def test_without_a_penalty_there_is_none() -> None:
@@ -311,6 +329,15 @@ def test_adam_forgets_where_a_stage_begins(resets: bool) -> None:
         updater.update()
         counts.append(max(float(s["step"]) for s in updater.optimizer["dis"].state.values()))
     assert counts == ([1, 2, 3, 1, 2, 3, 1] if resets else [1, 2, 3, 4, 5, 6, 7])
+
+
+def test_a_new_block_counts_its_own_steps() -> None:
+    """Where Adam goes on; chainer-gan-lib's counts the optimizer's."""
+    updater = small(reset_adam=False)
+    for _ in range(STARTS[1] + 2):
+        updater.update()
+    state = updater.optimizer["gen"].state
+    assert [float(state[block.c1.weight]["step"]) for block in updater.gen.blocks] == [5, 2, 0]
 
 
 def test_training_may_begin_with_larger_images() -> None:
