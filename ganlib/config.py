@@ -2,10 +2,20 @@
 
 import re
 from collections.abc import Collection
+from inspect import get_annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.fields import FieldInfo
 
 if TYPE_CHECKING:
     from ganlib.common.data import Condition
@@ -53,9 +63,42 @@ Policies = Annotated[tuple[Literal["color", "translation", "cutout"], ...], Befo
 
 
 class _Strict(BaseModel):
+    """A field that a subclass writes again, for another default, keeps the words below it; and its
+    type, where the new one is no more than int, float or str.
+    """
+
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        before = [base for base in cls.__mro__[1:] if issubclass(base, _Strict)]
+        kept = False
+        for name in get_annotations(cls):
+            home = next((base for base in before if name in base.model_fields), None)
+            if home is None or name not in cls.model_fields:
+                continue
+            field, old = cls.model_fields[name], home.model_fields[name]
+            field.description = field.description or old.description
+            if field.annotation in (int, float, str) and not field.metadata:
+                field.annotation, field.metadata = old.annotation, old.metadata
+                kept = True
+                if not field.is_required():
+                    _check_default(name, field, home.__name__)
+        if kept:
+            cls.model_rebuild(force=True)
+
+
+def _check_default(name: str, field: FieldInfo, home: str) -> None:
+    try:
+        default = field.get_default(call_default_factory=True)
+        TypeAdapter(field.rebuild_annotation()).validate_python(default)
+    except ValidationError:
+        raise TypeError(
+            f"{name} is {default!r}, which its type here and in {home} does not take: give "
+            "it a type of config.py's, or a Literal."
+        ) from None
 
 
 class AlgorithmConfig(_Strict):

@@ -1,7 +1,15 @@
 """Settings: every one has a help text, and those of every run are listed here once more."""
 
-from ganlib.config import RunConfig
-from ganlib.registry import algorithms
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import ValidationError
+
+from ganlib import config
+from ganlib.common.errors import UserError
+from ganlib.config import AlgorithmConfig, RunConfig
+from ganlib.registry import add_plugins, algorithms
 
 
 def test_every_setting_is_explained() -> None:
@@ -21,3 +29,58 @@ def test_the_command_line_is_frozen() -> None:
         "extractor", "inception_weights", "keep_snapshots", "best_by", "tensorboard", "extension",
         "plugin_dir",
     ]  # fmt: skip
+
+
+class Written(AlgorithmConfig):
+    lr_decay: str = "linear"
+    adam_beta1: float = 0.5
+    statistics: config.Statistics = "batch"
+    adam_alpha: config.Positive = 1e-3
+    """The generator's."""
+
+
+class Twice(Written):
+    architecture: Literal["a", "b"] = "a"
+    lr_decay: str = "none"
+    adam_beta1: int = 0
+
+
+@pytest.mark.parametrize("written", [Written, Twice])
+def test_a_default_that_is_written_again_keeps_its_words(written: type[AlgorithmConfig]) -> None:
+    first, second = AlgorithmConfig.model_fields, written.model_fields
+    assert {n for n in first if second[n].description != first[n].description} == {"adam_alpha"}
+    assert second["adam_alpha"].description == "The generator's."
+
+
+@pytest.mark.parametrize(
+    ("written", "setting", "bad", "good"),
+    [
+        (Written, "lr_decay", "bogus", "none"),
+        (Twice, "lr_decay", "bogus", "linear"),
+        (Written, "adam_beta1", 1.0, 0.25),
+        (Twice, "adam_beta1", 1.0, 0.25),
+        (Twice, "architecture", "c", "b"),
+    ],
+)
+def test_and_its_type_unless_it_names_a_narrower_one(
+    written: type[AlgorithmConfig], setting: str, bad: object, good: object
+) -> None:
+    assert getattr(written(**{setting: good}), setting) == good
+    with pytest.raises(ValidationError):
+        written(**{setting: bad})
+    assert (Written().lr_decay, Twice().lr_decay) == ("linear", "none")
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_default_that_its_type_does_not_take_is_told_where_the_folder_is_loaded(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bent").mkdir()
+    (tmp_path / "bent" / "__init__.py").write_text(
+        "from ganlib import AlgorithmConfig\n\n\n"
+        'class Config(AlgorithmConfig):\n    lr_decay: str = "cosine"\n\n\nALGORITHM = Config\n'
+    )
+    add_plugins(tmp_path)
+    words = "lr_decay is 'cosine', which its type here and in AlgorithmConfig does not take"
+    with pytest.raises(UserError, match=words):
+        algorithms["bent"]
