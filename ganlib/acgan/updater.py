@@ -23,13 +23,9 @@ class Config(config.AlgorithmConfig):
     lam_gen: config.NonNegative = 1.0
     """Weight of the classes in the generator's loss; 1 is the paper's."""
     batch_size: config.Count = 100
-    """Images in a batch."""
     max_iter: config.Count = 50_000
-    """Iterations to train for."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
 
 
 class Updater(updater.Updater):

@@ -36,7 +36,6 @@ class Config(config.AlgorithmConfig):
     n_gen: config.Count = 2
     """Encoder and generator updates per update of the discriminators."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
 
 
 class Updater(Reconstructing):

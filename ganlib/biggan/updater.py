@@ -25,9 +25,7 @@ class Config(config.AlgorithmConfig):
     deep128: BigGAN-deep; quick: small, for a CPU; mlp: small, for points.
     """
     batch_size: config.Count = 50
-    """Images in a batch (of all GPUs together)."""
     max_iter: config.Count = 125_000
-    """Iterations to train for; one is one generator update and its discriminator updates."""
     n_dis: config.Count = 4
     """Discriminator updates per generator update."""
     adam_alpha: config.Positive = 2e-4
@@ -35,7 +33,6 @@ class Config(config.AlgorithmConfig):
     adam_alpha_dis: config.Positive = 2e-4
     """The discriminator's."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
     adam_epsilon: config.Positive = 1e-8
     """What Adam adds to the root of the second moment."""
     ema_decay: config.Rate = 0.9999
@@ -47,10 +44,6 @@ class Config(config.AlgorithmConfig):
     orthogonal: config.NonNegative = 0.0
     """Weight of the orthogonal regularisation of the generator; the paper's is 1e-4."""
     statistics: config.Statistics = "batch"
-    """By which means and variances batch normalisation normalises samples: running (training's
-    averages), standing:N (of N batches of fresh latents) or batch (of the samples' own, in groups
-    of batch_size).
-    """
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """128, 256 or 512 pixels for the networks made for them."""

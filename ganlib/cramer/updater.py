@@ -22,9 +22,7 @@ class Config(config.AlgorithmConfig):
     lam: config.NonNegative = 10.0
     """Weight of the gradient penalty."""
     adam_alpha: config.Positive = 1e-4
-    """Adam's learning rate."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
 
 
 class Updater(updater.Updater):

@@ -55,13 +55,9 @@ class Config(config.AlgorithmConfig):
     max_iter: config.Count = 200_000
     """Iterations to train for; the authors' are 200 times the images of the larger set."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
     lr_decay: Literal["none", "linear"] = "linear"
-    """linear: the learning rate falls to 0 at max_iter."""
     lr_decay_start: config.Rate = 0.5
-    """The part of max_iter after which linear begins to fall."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """The next multiples of 4, and at least what the discriminators need."""

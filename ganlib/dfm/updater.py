@@ -24,9 +24,7 @@ class Config(config.AlgorithmConfig):
     sigma: config.NonNegative = 1.0
     """Standard deviation of the noise that the denoiser learns to remove."""
     adam_alpha: config.Positive = 1e-4
-    """Adam's learning rate."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """The next multiple of 16, square, for the discriminator, which halves four times."""

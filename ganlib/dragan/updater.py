@@ -27,7 +27,6 @@ class Config(config.AlgorithmConfig):
     c: config.Positive = 10.0
     """Variance of `gaussian`, in squares of the 256 levels of an image."""
     adam_alpha: config.Positive = 1e-4
-    """Adam's learning rate."""
 
 
 class Updater(updater.Updater):

@@ -48,11 +48,8 @@ class Config(config.AlgorithmConfig):
     batch_size: config.Count = 100
     """Images in a batch: as many with labels, as many without, and as many generated."""
     adam_alpha: config.Positive = 3e-4
-    """Adam's learning rate."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
     lr_decay: Literal["none", "linear", "late"] = "late"
     """linear: the learning rate falls to 0 at max_iter; late: so from two thirds of it on."""
 

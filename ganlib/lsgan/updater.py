@@ -26,9 +26,7 @@ class Config(config.AlgorithmConfig):
     c: float = 1.0
     """What G wants D to say of its images."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """112 pixels for the paper's networks."""

@@ -20,7 +20,6 @@ class Config(config.AlgorithmConfig):
     kernel_dim: config.Count = 5
     """C: the length of the vectors that a similarity compares."""
     adam_alpha: config.Positive = 1e-4
-    """Adam's learning rate."""
 
 
 class Updater(updater.Updater):

@@ -39,9 +39,7 @@ class Config(config.AlgorithmConfig):
     adam_alpha_dis: config.Positive = 1e-4
     """The discriminator's."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
 
 
 class Updater(Predicting):

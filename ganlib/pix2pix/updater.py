@@ -38,15 +38,10 @@ class Config(config.AlgorithmConfig):
     lam_gan: config.NonNegative = 1.0
     """Weight of what the discriminator says; 0 leaves L1 alone."""
     batch_size: config.Count = 1
-    """Images in a batch (of all GPUs together)."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
     lr_decay: Literal["none", "linear"] = "linear"
-    """linear: the learning rate falls to 0 at max_iter."""
     lr_decay_start: config.Rate = 0.5
-    """The part of max_iter after which linear begins to fall."""
     jitter: config.Interval = 30
     """Resize training images to this many pixels more in height and in width, and cut their size
     out of them at a random place: 256 to 286 and back.

@@ -82,11 +82,8 @@ class Config(config.AlgorithmConfig):
     vgg_weights: Path | None = None
     """File of VGG19's weights, torchvision's vgg19-dcbb9e9d.pth; without it VGG is left out."""
     batch_size: config.Count = 1
-    """Images in a batch (of all GPUs together)."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
     lr_decay: Literal["none", "linear"] = "linear"
     """linear: the learning rate falls to 0 at the end of coarse_images, and again from the start to
     0 at the end of what follows."""

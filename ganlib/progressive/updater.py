@@ -45,7 +45,6 @@ class Config(config.AlgorithmConfig):
     paper's for CIFAR-10; quick: small, for a CPU; mlp: small, of one size, for points.
     """
     batch_size: config.Count = 16
-    """Images in a batch (of all GPUs together)."""
     batch_sizes: Counts = ""
     """Other batch sizes from a side of the images on, such as 256=14,512=6,1024=3."""
     start_resolution: Side = 4
@@ -75,15 +74,12 @@ class Config(config.AlgorithmConfig):
     drift: config.NonNegative = 1e-3
     """Weight of E D(x)^2, which holds the critic near 0."""
     adam_alpha: config.Positive = 1e-3
-    """Adam's learning rate."""
     adam_alphas: Numbers = ""
     """Other learning rates from a side of the images on, such as 128=0.0015,256=0.002."""
     adam_beta2: config.Rate = 0.99
-    """Adam's decay of the second moment."""
     reset_adam: bool = False
     """Let Adam forget its moments where a stage begins."""
     ema_decay: config.Rate = 0.999
-    """Decay of the averaged generator that sampling prefers; 0 keeps none. Ramps up from 0.18."""
 
     def revisions(self) -> tuple[str, ...]:
         of_batches = self.architecture == "paper"

@@ -46,7 +46,6 @@ class Config(config.AlgorithmConfig):
     decay_images: config.Count = 5_000_000
     """Images (batch_size in an iteration) after which the final values hold."""
     ema_decay: config.Rate = 0.999
-    """Decay of the averaged generator; ramps up from 0.18."""
 
     @property
     def condition(self) -> Condition:  # type: ignore[override]

@@ -28,7 +28,6 @@ class Config(config.AlgorithmConfig):
     adam_alpha_dis: config.Positive = 4e-4
     """The discriminator's."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """128 pixels for the networks made for them."""

@@ -33,9 +33,7 @@ class Config(config.AlgorithmConfig):
     gen_batch_multiplier: config.Count = 1
     """Generator batch in units of batch_size."""
     adam_beta1: config.Rate = 0.5
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
 
 
 class Updater(updater.Updater):

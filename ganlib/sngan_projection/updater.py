@@ -28,11 +28,8 @@ class Config(config.AlgorithmConfig):
     gen_batch_multiplier: config.Count = 2
     """Generator batch in units of batch_size."""
     max_iter: config.Count = 50_000
-    """Iterations to train for; one is one generator update and its discriminator updates."""
     lr_decay: Literal["none", "linear"] = "linear"
-    """linear: the learning rate falls to 0 at max_iter."""
     dequantize: bool = True
-    """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """64 or 128 pixels for the networks made for them."""

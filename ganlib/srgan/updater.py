@@ -50,13 +50,9 @@ class Config(config.AlgorithmConfig):
     lam: config.NonNegative = 1e-3
     """Weight of the adversarial loss."""
     batch_size: config.Count = 16
-    """Images in a batch (of all GPUs together)."""
     adam_alpha: config.Positive = 1e-4
-    """Adam's learning rate."""
     adam_beta1: config.Rate = 0.9
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
     lr_decay: Literal["none", "linear", "tenth"] = "tenth"
     """tenth: the learning rate falls to a tenth in the middle of the adversarial training; linear:
     to 0 at max_iter."""

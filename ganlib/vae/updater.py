@@ -27,13 +27,9 @@ class Config(config.AlgorithmConfig):
     n_hidden: config.Count = 20
     """Components of z."""
     batch_size: config.Count = 100
-    """Images in a batch (of all GPUs together)."""
     adam_alpha: config.Positive = 1e-3
-    """Adam's learning rate."""
     adam_beta1: config.Rate = 0.9
-    """Adam's decay of the first moment."""
     adam_beta2: config.Rate = 0.999
-    """Adam's decay of the second moment."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """The data's own size but for the convolutional networks: the others need no padding."""
