@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from ganlib import config
 from ganlib.common.data import DataSet
-from ganlib.common.layers import evaluating
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus, loss_gen_wasserstein
 from ganlib.common.net import Generator
 from ganlib.training.reconstruction import Reconstructing
@@ -99,9 +98,7 @@ class Updater(Reconstructing):
         """G(E(x))."""
         return self.generate(self.gen, self.enc(x), None)
 
-    @torch.no_grad()
     def scores(self, test: DataSet) -> dict[str, float]:
         """reconstruction_test: the mean over test images and pixels of |x - G(E(x))|."""
-        with evaluating(self):
-            errors = [(x - self.reconstruct(x)).abs().mean((1, 2, 3)) for x in self.each(test)]
+        errors = [(x - self.reconstruct(x)).abs().mean((1, 2, 3)) for x in self.each(test)]
         return {"reconstruction_test": float(torch.cat(errors).double().mean())}

@@ -149,7 +149,6 @@ class Updater(updater.Updater):
         u = self.gather(self.uniform(len(x), 2))
         return self.scatter(pool(self.gather(x.detach()), u))
 
-    @torch.no_grad()
     def pictures(self, seed: int) -> dict[str, Tensor]:
         """Held-out sources in a row, below them what becomes of each, and that translated back; the
         same of held-out images.

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from ganlib import config, updater
 from ganlib.common.data import DataSet, Loader
-from ganlib.common.layers import evaluating
 from ganlib.common.losses import loss_dis_softplus
 from ganlib.common.net import Generator
 from ganlib.common.weight_norm import start_from_data
@@ -115,14 +114,12 @@ class Updater(updater.Updater):
             return super().schedule(iteration)
         return {"lr": max(0.0, min(1.0, 3 - 3 * iteration / self.config.max_iter))}
 
-    @torch.no_grad()
     def scores(self, test: DataSet) -> dict[str, float]:
         """test_error: in percent, of D in evaluation mode; nothing if the images have no labels."""
         if test.y is None:
             return {}
         weight, wrong = next(self.dis.parameters()), 0
-        with evaluating(self.dis):
-            for index in torch.arange(len(test)).split(TEST_BATCH):
-                x = self.spec.to_image(test.x[index].to(weight.device)).to(weight.dtype) / 127.5 - 1
-                wrong += int((self.dis(x).argmax(1).cpu() != test.y[index]).sum())
+        for index in torch.arange(len(test)).split(TEST_BATCH):
+            x = self.spec.to_image(test.x[index].to(weight.device)).to(weight.dtype) / 127.5 - 1
+            wrong += int((self.dis(x).argmax(1).cpu() != test.y[index]).sum())
         return {"test_error": 100 * wrong / len(test)}

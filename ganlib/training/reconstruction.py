@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import DataSet
-from ganlib.common.layers import evaluating
 from ganlib.training.series import BLOCK
 from ganlib.training.updater import Updater
 
@@ -21,7 +20,6 @@ class Reconstructing(Updater):
         """Images (N, C, H, W) at the networks' size in [-1, 1] from images like them."""
         raise TypeError(f"{type(self).__name__} has no reconstruct()")
 
-    @torch.no_grad()
     def pictures(self, seed: int) -> dict[str, Tensor]:
         """reconstructions: N training images that `seed` chooses, each followed by its own."""
         if not self.streams:
@@ -29,8 +27,7 @@ class Reconstructing(Updater):
         data = self.data.fork("reconstructions").share(0, 1)
         data.seed, data.batch_size = seed, N
         x, _ = next(data)
-        with evaluating(self):
-            pairs = torch.stack([x, self.reconstruct(x)], 1).flatten(0, 1)
+        pairs = torch.stack([x, self.reconstruct(x)], 1).flatten(0, 1)
         return {"reconstructions": self.spec.to_native(pairs.float()).clamp(-1, 1)}
 
     def each(self, data: DataSet) -> Iterator[Tensor]:

@@ -1,11 +1,15 @@
 """Samples of an algorithm's generator. Nothing here needs training data."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Loader
 from ganlib.common.errors import UserError
+from ganlib.common.layers import evaluating
 from ganlib.common.net import Generator
 from ganlib.config import AlgorithmConfig
 from ganlib.training.asked import Asked
@@ -28,6 +32,12 @@ class Sampler(nn.Module):
     averaged: str
     backward: str | None
     generate: Callable[[Generator, Tensor, Tensor | None], Tensor]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """What an algorithm shows and scores leaves training as it was, whoever calls it."""
+        super().__init_subclass__(**kwargs)
+        for name in {"pictures", "scores"} & vars(cls).keys():
+            setattr(cls, name, _evaluated(vars(cls)[name]))
 
     def __init__(
         self, config: AlgorithmConfig, spec: DataSpec, networks: Mapping[str, nn.Module]
@@ -105,3 +115,14 @@ class Sampler(nn.Module):
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images for z by the network that samples, float NCHW in [-1, 1], at the data's size."""
         return self.series(0).decode(z, y)
+
+
+def _evaluated(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of networks in evaluation mode, without gradients."""
+
+    @wraps(method)
+    def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        with torch.no_grad(), evaluating(self):
+            return method(self, *args, **kwargs)
+
+    return call

@@ -110,14 +110,15 @@ class Updater(Iterating):
         """The factor on every learning rate in this step, 0-dim."""
         return self.now["lr"]
 
-    def pictures(self, seed: int) -> dict[str, Tensor]:
-        """Further images to show beside the sample grid, by name, float NCHW in [-1, 1], or
-        sequences of them, (N, T, C, H, W).
+    def pictures(self, seed: int) -> Mapping[str, Tensor | tuple[Tensor, int]]:
+        """Further images to show beside the sample grid, by name, float NCHW in [-1, 1]; a pair of
+        such and how many stand in a row; or sequences of them, (N, T, C, H, W). In evaluation mode
+        and without gradients, as scores() is.
         """
         return {}
 
     def scores(self, test: DataSet) -> dict[str, float]:
-        """Further scores beside those of the samples, by name."""
+        """Further scores beside those of the samples, by name; test: images that were held out."""
         return {}
 
     # ---- what update_core() uses -------------------------------------------------------------

@@ -8,7 +8,6 @@ from torch.optim import Optimizer
 
 from ganlib import config
 from ganlib.common.data import DataSet
-from ganlib.common.layers import evaluating
 from ganlib.common.seeds import generator
 from ganlib.training.reconstruction import Reconstructing
 
@@ -66,13 +65,11 @@ class Updater(Reconstructing):
         mean, _ = self.enc(x)
         return self.generate(self.gen, mean, None)
 
-    @torch.no_grad()
     def scores(self, test: DataSet) -> dict[str, float]:
         """elbo_test: nats per test image, with one eps for each that the run's seed fixes."""
         random = generator(self.data.seed, "elbo_test")
         total = torch.zeros((), dtype=torch.float64)
-        with evaluating(self):
-            for x in self.each(test):
-                loss_kl, loss_rec = self.loss_vae(x, self.gen.make_hidden(len(x), random))
-                total -= len(x) * (loss_kl + loss_rec).cpu().double()
+        for x in self.each(test):
+            loss_kl, loss_rec = self.loss_vae(x, self.gen.make_hidden(len(x), random))
+            total -= len(x) * (loss_kl + loss_rec).cpu().double()
         return {"elbo_test": float(total / len(test))}

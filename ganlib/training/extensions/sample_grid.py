@@ -108,11 +108,12 @@ def _shuffled(n: int) -> Tensor:
     return torch.randperm(n, generator=generator("real"))
 
 
-def _write(x: Tensor, path: Path) -> Image.Image:
-    """Images (N, C, H, W) or sequences (N, T, C, H, W) as the .png `path`; sequences also move, in
-    a .gif beside it. Returns the picture.
+def _write(shown: Tensor | tuple[Tensor, int], path: Path) -> Image.Image:
+    """Images (N, C, H, W), perhaps with how many stand in a row, or sequences (N, T, C, H, W) as
+    the .png `path`; sequences also move, in a .gif beside it. Returns the picture.
     """
-    picture = grid(x)
+    x, *columns = shown if isinstance(shown, tuple) else (shown,)
+    picture = grid(x, *columns)
     save(picture, path)
     if x.dim() == 5:
         save_animation(moving_grid(x), path.with_suffix(".gif"))

@@ -305,11 +305,16 @@ class Counted(Extension):
 
 def test_sample_grids_come_from_the_same_noise(make_trainer: Make, tmp_path: Path) -> None:
     trainer = make_trainer(SampleGrid(every(2), n=16, seed=3), max_iter=3)
-    trainer.updater.pictures = lambda seed: {"mean": torch.zeros(2, 1, 28, 28)}
+    means = torch.zeros(6, 1, 28, 28)
+    trainer.updater.pictures = lambda seed: {"mean": means, "row": (means, 3)}
     trainer.run()
-    names = sorted(p.name for p in (tmp_path / "samples").iterdir())
-    mean = ["mean_0000002.png", "mean_0000003.png"]
-    assert names == ["0000000.png", "0000002.png", "0000003.png", *mean, "real.png"]
+    samples = tmp_path / "samples"
+    names = sorted(p.name for p in samples.iterdir())
+    more = [f"{name}_000000{k}.png" for name in ("mean", "row") for k in (2, 3)]
+    assert names == ["0000000.png", "0000002.png", "0000003.png", *more[:2], "real.png", *more[2:]]
+    for name, columns in (("mean", 6), ("row", 3)):
+        with Image.open(samples / f"{name}_0000003.png") as picture:
+            assert picture.size == grid(means, columns).size
     (x,) = trainer.updater.sample(16, seed=3)
     with Image.open(tmp_path / "samples" / "0000003.png") as picture:
         pixels = torch.tensor(list(picture.convert("L").tobytes())).view(*picture.size[::-1])

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlib.common.data import Loader
+from ganlib.common.data import DataSet, Loader
 from ganlib.training.updater import Updater
 
 Make = Callable[..., Any]
@@ -44,3 +44,23 @@ def test_what_starts_from_data_comes_before_the_average(make_updater: Make) -> N
 def test_a_phase_is_constant_by_default(make_updater: Make) -> None:
     updater = make_updater("dcgan")
     assert updater.phase(0) == updater.phase(99)
+
+
+class Showing(Updater):
+    """Shows and scores with networks in the mode in which it finds them."""
+
+    def pictures(self, seed: int) -> dict[str, Tensor]:
+        return {"fake": self.gen(self.hidden(4))}
+
+    def scores(self, test: DataSet) -> dict[str, float]:
+        return {"mean": self.gen(self.hidden(4)).mean()}
+
+
+def test_what_is_shown_and_scored_leaves_training_as_it_was(make_updater: Make) -> None:
+    like = make_updater("dcgan")
+    updater = Showing(like.config, like.data, like.spec, {"gen": like.gen, "dis": like.dis})
+    before = {name: t.clone() for name, t in updater.state_dict().items()}
+    found = [updater.pictures(0)["fake"], updater.scores(like.data.data)["mean"]]
+    assert not any(t.requires_grad for t in found)
+    assert all(torch.equal(t, before[name]) for name, t in updater.state_dict().items())
+    assert all(module.training for module in updater.modules())
