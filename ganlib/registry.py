@@ -1,9 +1,10 @@
 """The central registry: every folder of ganlib/ that declares an ALGORITHM is one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ganlib.common.errors import UserError
@@ -113,3 +114,21 @@ def add_plugins(folder: Path) -> None:
         from ganlib.evaluation.metric import metrics  # as slow
 
         metrics.add_folder(folder / "metrics")
+
+
+def in_a_method(file: str | Path | None) -> Path | None:
+    """The folder of the algorithm that a file belongs to, if it belongs to one."""
+    homes = {entry.source.parent for entry in algorithms.entries.values() if entry.source}
+    return next((home for home in Path(file or "").parents if home in homes), None)
+
+
+def own_line(frames: Iterable[tuple[FrameType, int]]) -> str:
+    """The innermost of these frames, outermost first, that is an algorithm's own code, as
+    "my_gan/updater.py:23"; "" if none is.
+    """
+    found = ""
+    for frame, line in frames:
+        file = frame.f_code.co_filename
+        if (home := in_a_method(file)) is not None:
+            found = f"{Path(file).relative_to(home.parent)}:{line}"
+    return found

@@ -7,6 +7,7 @@ captured iteration computes what an eager one does.
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from traceback import walk_tb
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from ganlib.common.data import Batch, Loader
 from ganlib.common.errors import UnusableError, one_line
+from ganlib.registry import own_line
 from ganlib.speed.compiled import is_compiled
 from ganlib.training.updater import Updater
 
@@ -93,11 +95,11 @@ class CudaRecorder(Recorder):
                 try:
                     values = body()
                 except RuntimeError as error:  # its frames would hold memory, so it ends here
-                    reason = one_line(error) or type(error).__name__
+                    reason = _words(error)
         except RuntimeError as error:
             # PyTorch then leaves stream, allocator and generators as they are in a capture
             first = error.__context__
-            reason = reason or one_line(first if isinstance(first, Exception) else error)
+            reason = reason or _words(first if isinstance(first, Exception) else error)
             raise UnusableError(
                 f"Updates cannot be captured as CUDA graphs: {reason}. Give --no-graph, with "
                 "--resume auto where there is a snapshot."
@@ -286,8 +288,14 @@ class Graphs:
                     self.updater.iterate, self.updater.random.generator
                 )
         except RuntimeError as error:
-            return one_line(error) or type(error).__name__
+            return _words(error)
         return ""
+
+
+def _words(error: Exception) -> str:
+    """An error in a line, with the line of the method's own that it comes from."""
+    line = own_line(walk_tb(error.__traceback__))
+    return (one_line(error) or type(error).__name__) + (f" ({line})" if line else "")
 
 
 def _own(batch: Batch) -> Batch:

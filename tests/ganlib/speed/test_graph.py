@@ -5,6 +5,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from ganlib.common.errors import UnusableError
 from ganlib.contract.tape import TapeRecorder, record
+from ganlib.registry import add_plugins
 from ganlib.speed.graph import KEPT, WARM_UP, CudaRecorder, Graphs
 
 Make = Callable[..., Any]
@@ -294,6 +296,36 @@ def test_a_capture_that_ends_in_good_order_says_why_it_failed(gpu: Gpu) -> None:
         recorder(body, torch.Generator())
     # the frames that hold what was made are gone by then
     assert held[0]() is None and raised.value.__context__ is None
+
+
+READING = """\
+from ganlib import Algorithm
+from ganlib.dcgan import ALGORITHM as LIKE
+
+
+class Updater(LIKE.updater):
+    def update_core(self):
+        values = super().update_core()
+        if values["loss_gen"] > 0:
+            return values
+        return values
+
+
+ALGORITHM = Algorithm(config=LIKE.config, build=LIKE.build, updater=Updater)
+"""
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_reason_names_the_line_of_the_method(make_updater: Make, tmp_path: Path) -> None:
+    (tmp_path / "reading").mkdir()
+    (tmp_path / "reading" / "__init__.py").write_text(READING)
+    add_plugins(tmp_path)
+    said: list[str] = []
+    updater = captured(make_updater("reading"), said.append)
+    for _ in range(WARM_UP + 1):
+        updater.update()
+    (line,) = said
+    assert line.endswith("reads the value of a tensor (reading/__init__.py:8)")
 
 
 @pytest.mark.parametrize("first", [RuntimeError, ValueError])
