@@ -1,6 +1,8 @@
 """A pytest plugin: options and small data of the contract, and of all the library's tests."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,12 @@ import torch
 from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.common.seeds import generator
+from ganlib.common.sources import brought_to, open_dataset
 from ganlib.registry import add_plugins, algorithms
 
 CLASSES = ("a", "b", "c")
-QUICK = {
+FEW = 32
+QUICK: dict[str, dict[str, Any]] = {
     "pix2pixhd": {
         "architecture": "quick",
         "downs": 1,
@@ -32,6 +36,8 @@ QUICK = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--algorithm", help="run the contract test on this algorithm only")
     parser.addoption("--plugin-dir", action="append", default=[], help="a folder of plugins")
+    parser.addoption("--dataset", help="data for the contract test, in place of the example")
+    parser.addoption("--source", help="what translations start from in it")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,7 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("algorithm", [one] if one else algorithms.names())
 
 
-def toy(channels: int = 1, side: int = 28, n: int = 32, name: str = "toy") -> DataSet:
+def toy(channels: int = 1, side: int = 28, n: int = FEW, name: str = "toy") -> DataSet:
     """Smooth coloured blobs, a label each, as a data set of n images."""
     coarse = torch.rand(n, channels, 4, 4, generator=generator(0, "toy"))
     x = torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
@@ -57,20 +63,37 @@ def toy(channels: int = 1, side: int = 28, n: int = 32, name: str = "toy") -> Da
     return DataSet(name, (x * 255).to(torch.uint8), y, classes=CLASSES)
 
 
+@cache
+def asked(dataset: str | None, source: str | None, channels: int, side: int) -> DataSet:
+    """A few images of a data set, by default of toy(), with these sources; see open_dataset."""
+    if dataset is None:
+        data = brought_to(toy(channels, side), side, None, source)
+    else:
+        data = open_dataset(dataset, None, "train", side, None, source)
+    return replace(data, x=_few(data.x), y=_few(data.y), source=_few(data.source), smaller={})
+
+
+def _few(rows: Any) -> Any:
+    return rows if rows is None else rows[torch.arange(min(FEW, len(rows)))]
+
+
 def small_updater(
     name: str,
     channels: int = 1,
     side: int = 28,
     data: DataSet | None = None,
+    sample: Callable[[int, int], DataSet] | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
     device: str = "cpu",
     **settings: Any,
 ) -> Any:
-    """An updater of narrow networks, by default on the algorithm's example or on toy()."""
+    """An updater of narrow networks on `data`, by default on those that `sample` makes of channels
+    and a side: the algorithm's example, or toy().
+    """
     algorithm = algorithms[name]
     config = algorithm.config(**{"batch_size": 4, "width": 0.1, **QUICK.get(name, {}), **settings})
-    data = data or (algorithm.example or toy)(channels, side)
+    data = data or (sample or algorithm.example or toy)(channels, side)
     spec = fit_spec(data, config.image_size(*data.shape[1:]))
     loader = Loader(
         data,
@@ -105,6 +128,20 @@ def toy_file(toy_data: Callable[..., DataSet], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_updater() -> Callable[..., Any]:
+def make_updater(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """make_updater("dcgan", channels=3, side=32, dtype=..., batch_size=4, ...): small networks."""
-    return small_updater
+    return maker(request.config.getoption("--dataset"), request.config.getoption("--source"))
+
+
+@cache
+def maker(dataset: str | None, source: str | None) -> Callable[..., Any]:
+    """small_updater, on such data if some are asked for."""
+    if dataset is None and source is None:
+        return small_updater
+    return partial(small_updater, sample=partial(asked, dataset, source))
+
+
+@pytest.fixture
+def hint(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """hint("a sentence"): what is worth a word and breaks no promise; report.py shows it."""
+    return lambda text: request.node.user_properties.append(("hint", text))

@@ -764,7 +764,7 @@ def test_features_keep_what_every_method_promises(
         more = {"features": True, "cluster_every": 1, "cluster_images": 8}
         return small_updater(name, *shape, **{**settings, **more})
 
-    given = {"shape": (3, 16), "monkeypatch": monkeypatch}
+    given = {"shape": (3, 16), "monkeypatch": monkeypatch, "hint": print}
     names = promise.__code__.co_varnames[: promise.__code__.co_argcount]
     promise("pix2pixhd", make_updater=make, **{n: v for n, v in given.items() if n in names})
 

@@ -128,10 +128,28 @@ def test_the_contract_test_runs_on_a_new_algorithm(tmp_path: Path) -> None:
     assert " passed" in done.stdout and "failed" not in done.stdout and not done.stderr
     assert "hint: my_gan has no paper with its URL" in done.stdout
     updater = tmp_path / "mine" / "my_gan" / "updater.py"
-    text = updater.read_text().replace("self.step(gen=loss_gen)", "loss_gen.detach()")
+    text = updater.read_text().replace("self.step(gen=loss_gen)", "self.step(gem=loss_gen)")
     updater.write_text(text)
+    line = text[: text.index("gem=")].count("\n") + 1
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1 and "test_every_parameter_moves" in done.stdout
+    cause = "step(gem=...): there is no optimizer 'gem'. Did you mean 'gen'? "
+    assert done.returncode == 1 and "1 failed" in done.stdout
+    assert done.stdout.count(cause) == 1 and f"{cause}(my_gan/updater.py:{line})" in done.stdout
+    assert done.stdout.count("FAILED, as above") > 10
+
+
+def test_a_check_is_of_the_data_that_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(pytest, "main", lambda given, plugins: seen.extend(given) or 0)
+    command = import_module("ganlib.commands.check").command
+    result = CliRunner().invoke(command, ["pix2pix", "--dataset", "emoji", "--source", "grey"])
+    assert result.exit_code == 0 and {"--dataset=emoji", "--source=grey"} <= set(seen)
+    seen.clear()
+    result = CliRunner().invoke(command, ["pix2pix", "--dataset", "emoji"])
+    assert isinstance(result.exception, UserError) and not seen
+    assert "say by --source what it starts from" in str(result.exception)
 
 
 def test_a_check_needs_an_algorithm(tmp_path: Path) -> None:
