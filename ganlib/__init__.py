@@ -1,10 +1,10 @@
 """ganlib: train, compare and understand generative adversarial networks.
 
 `ganlib.train(algorithm="sngan")` trains, `ganlib.load("snapshot.pt").sample(64, seed=0)` samples.
-A method's folder is made of Algorithm, AlgorithmConfig, Generator and Updater; an extension of
-Extension and every(). Here every folder is a method, but for the rooms of the machine: commands,
-runs, sampling, speed, training, and for common and evaluation, which
-lie at the top of the repository.
+A method's folder is made of Algorithm, AlgorithmConfig, Generator, perhaps of several Parts, and
+Updater; an extension of Extension and every(). Here every folder is a method, but for the rooms of
+the machine: commands, runs, sampling, speed, training, and for common and evaluation, which lie at
+the top of the repository.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganlib.common.errors import UserError
-    from ganlib.common.net import Generator
+    from ganlib.common.net import Generator, Part
     from ganlib.config import AlgorithmConfig
     from ganlib.registry import Algorithm
     from ganlib.runs.train import train
@@ -28,6 +28,7 @@ __all__ = [
     "Extension",
     "Generator",
     "Model",
+    "Part",
     "Updater",
     "UserError",
     "every",
@@ -42,6 +43,7 @@ _HOME = {
     "Extension": "ganlib.training.trainer",
     "Generator": "ganlib.common.net",
     "Model": "ganlib.sampling.model",
+    "Part": "ganlib.common.net",
     "Updater": "ganlib.training.updater",
     "UserError": "ganlib.common.errors",
     "every": "ganlib.training.trainer",

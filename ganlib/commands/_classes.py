@@ -17,12 +17,12 @@ NAMES = (
 
 def called(model: "Model", snapshot: Path, words: Sequence[str]) -> list[int]:
     """The classes that these words call, in order; UserError if there is no such class, or the
-    generator of the snapshot is told none.
+    generator of the snapshot has none.
     """
-    from ganlib.common.classes import class_names, find_classes
+    from ganlib.common.classes import find_classes
 
-    if words and model.updater.config.condition != "labels":
+    if words and not model.updater.classes:
         raise UserError(
             f"The generator of {snapshot} is told no classes, so there are none to ask for."
         )
-    return find_classes(words, class_names(model.spec))
+    return find_classes(words, model.updater.classes)

@@ -192,8 +192,10 @@ def _write_sum(
     from ganlib.sampling.latent import signed_sum
 
     z, y = model.latents([number for _, number in terms], seed, told)
+    gen, sign = model.updater.shown, torch.tensor([sign for sign, _ in terms])
+    parts = zip(gen.split(z).values(), gen.parts, strict=True)
     try:
-        total = signed_sum(z, torch.tensor([sign for sign, _ in terms]), model.updater.shown.latent)
+        total = torch.cat([signed_sum(h, sign, part.kind) for h, part in parts])
     except ValueError:
         raise UserError("These terms cancel out; leave one of them out.") from None
     y = None if y is None else torch.cat([y, y[:1]])

@@ -15,6 +15,7 @@ from ganlib.common.classes import class_names
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.files import atomic
+from ganlib.common.net import Generator
 from ganlib.common.sources import license_of
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
@@ -26,7 +27,7 @@ WEIGHTS, CARD = "generator.safetensors", "model_card.json"
 # Where a run lived and on what, which is nobody else's business and nowhere else true.
 PRIVATE = ("out", "data_root", "plugin_dir", "init_from", "resume", "gpu", "device", "max_hours")
 
-LATENTS = {"normal": "N(0, 1)", "uniform": "U(-1, 1)"}
+LATENTS = {"normal": "N(0, 1)", "uniform": "U(-1, 1)", "category": "one-hot"}
 UNKNOWN = (
     "Unknown: look up the licence of the data set before you publish this; it may bind the "
     "generator too."
@@ -104,9 +105,7 @@ def model_card(model: Model) -> dict[str, Any]:
         **way,
         "weights": "moving average" if updater.average is not None else "as trained last",
         "parameters": sum(p.numel() for p in gen.parameters()),
-        "latent": {"distribution": LATENTS[gen.latent], "size": gen.n_hidden}
-        if gen.n_hidden
-        else None,
+        "latent": _latent(gen),
         "condition": _condition(updater.config.condition, spec, gen.multiple),
         "statistics": updater.config.statistics,
         "images": {"shape": list(spec.native), "range": [-1, 1], "fit": _fit(spec)},
@@ -162,12 +161,20 @@ def load_export(
 
 def _snippet(updater: Updater) -> str:
     """How to use the generator in Python."""
-    if updater.config.condition == "labels":
-        first = class_names(updater.spec)[0]
+    if updater.classes:
+        first = updater.classes[0]
         return LABELLED.replace("CLASS", json.dumps(first, ensure_ascii=False))
     if translates(updater):
         return TRANSLATING if updater.spec.source_frames == 1 else SEQUENCES
     return SNIPPET
+
+
+def _latent(gen: Generator) -> Any:
+    """How z is spread, for the card: a list of its parts where it has several."""
+    parts = [{"distribution": LATENTS[p.kind], "size": p.size} for p in gen.parts]
+    if len(parts) > 1:
+        return [{"name": p.name, **said} for p, said in zip(gen.parts, parts, strict=True)]
+    return parts[0] if gen.n_hidden else None
 
 
 def _direction(turned: bool) -> str:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ganlib.common.net import Latent
+from ganlib.common.net import Kind
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -24,8 +24,13 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     return (points / torch.sin(angle)).to(a.dtype)
 
 
-def walk(z: Tensor, frames: int, latent: Latent) -> Tensor:
-    """From each row of z (k, d) to the next by slerp: (k - 1, frames, d), both ends included."""
+def walk(z: Tensor, frames: int, latent: Kind) -> Tensor:
+    """From each row of z (k, d) to the next by slerp, of categories in one step halfway:
+    (k - 1, frames, d), both ends included.
+    """
+    if latent == "category":
+        second = torch.arange(frames, device=z.device)[:, None] * 2 >= frames
+        return torch.where(second, z[1:, None], z[:-1, None])
     t = torch.linspace(0, 1, frames, dtype=torch.float64, device=z.device)
     legs = [slerp(a, b, t) for a, b in zip(z[:-1], z[1:], strict=True)]
     return _inside(torch.stack(legs), latent)
@@ -40,13 +45,16 @@ def straight(codes: Tensor, frames: int) -> Tensor:
     return torch.lerp(codes[:-1, None], codes[1:, None], t)
 
 
-def signed_sum(z: Tensor, signs: Tensor, latent: Latent) -> Tensor:
+def signed_sum(z: Tensor, signs: Tensor, latent: Kind) -> Tensor:
     """The sum (d,) of the rows of z (k, d), each times its sign (k,) of 1 or -1: latent arithmetic
     (Radford et al. 2015, section 6.3.2).
 
     "uniform": clamped to [-1, 1]. "normal": as long as the rows are (their root mean square).
+    "category": the first row.
     ValueError if "normal" rows cancel out, so that nothing is left to lengthen.
     """
+    if latent == "category":
+        return z[0]
     total = signs.to(z) @ z
     if latent == "normal":
         # N(0, I) in d dimensions lies near the sphere of radius sqrt(d), and a sum of k such
@@ -59,6 +67,6 @@ def signed_sum(z: Tensor, signs: Tensor, latent: Latent) -> Tensor:
     return _inside(total, latent)
 
 
-def _inside(z: Tensor, latent: Latent) -> Tensor:
+def _inside(z: Tensor, latent: Kind) -> Tensor:
     """Uniform latents clamped to the box that they are drawn from; normal ones have no border."""
     return z.clamp(-1, 1) if latent == "uniform" else z

@@ -24,13 +24,14 @@ class Legs(NamedTuple):
 
 def between_samples(series: Series, stops: Sequence[int], frames: int, space: Space) -> Legs:
     """From the sample of each of these numbers to the next: on spheres in the space of latents, or
-    straight between codes. What they are told changes halfway.
+    straight between codes. What they are told changes halfway, as categories do.
     """
     z, y = series.latents(stops)
     if space == "code":
         path = straight(series.code(z, y), frames)
     else:
-        path = walk(z, frames, series.gen.latent)
+        parts = zip(series.gen.split(z).values(), series.gen.parts, strict=True)
+        path = torch.cat([walk(h, frames, part.kind) for h, part in parts], -1)
     if y is None:
         return Legs(path, None)
     second = torch.arange(frames, device=y.device) * 2 >= frames
@@ -46,12 +47,10 @@ def between_classes(
     straight too.
     """
     z, _ = series.latents([number])
-    y = one_hot(torch.tensor(classes, device=z.device), series.spec.n_classes, z)
-    if space == "code":
-        path = straight(series.code(z.expand(len(y), -1), y), frames)
-    else:
-        path = z.expand(len(y) - 1, frames, -1)
-    return Legs(path, straight(y, frames))
+    told = one_hot(torch.tensor(classes, device=z.device), len(series.sampler.classes), z)
+    stops, y = series.given(z.expand(len(told), -1), told)
+    path = straight(series.code(stops, y) if space == "code" else stops, frames)
+    return Legs(path, None if y is None else straight(y, frames))
 
 
 def _beside(mask: Tensor, like: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.class_grid import class_grid
-from ganlib.common.classes import class_names, find_class
+from ganlib.common.classes import find_class
 from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import apart, grid, scatter
@@ -81,7 +81,7 @@ class Model:
         """n images in one picture, by default 64; a notebook shows it. Of points, at least 1,000
         dots.
 
-        Of a generator that is told classes each class (of y, a class or a list of them, else the
+        Of a generator of classes each class (of y, a class or a list of them, else the
         first 16) has a row with an equal share of n, by default 8, and its name; in a column all
         have the same latents. Of a generator that translates, n held-out sources (by default 24)
         are shown beside what is made of them and the truth. A tensor y shows n images as sample()
@@ -92,7 +92,7 @@ class Model:
         classes = shown_classes(self.updater)
         if classes and not isinstance(y, Tensor):
             if y is not None:
-                words, names = [y] if isinstance(y, int | str) else y, class_names(self.spec)
+                words, names = [y] if isinstance(y, int | str) else y, self.updater.classes
                 classes = [find_class(word, names) for word in words]
             return class_grid(class_rows(self.updater.series(seed, truncation), classes, n))
         if shows_translations(self.updater) and y is None:

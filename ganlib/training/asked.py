@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ganlib.common.classes import class_names, find_class
+from ganlib.common.classes import find_class
 from ganlib.common.data import Condition, DataSpec
 from ganlib.common.errors import UserError
 
@@ -15,27 +15,30 @@ for each; float (n, n_classes), how much of each class; or (n, C', H', W'), sour
 """
 
 
-def as_condition(y: Asked | None, condition: Condition, spec: DataSpec) -> int | Tensor | None:
-    """y with names as numbers and lists as tensors; UserError if the generator does not take it."""
+def as_condition(
+    y: Asked | None, condition: Condition, spec: DataSpec, names: Sequence[str]
+) -> int | Tensor | None:
+    """y with names of classes as numbers and lists as tensors; UserError if the generator does not
+    take it.
+    """
     if y is None:
         return None
+    if names:
+        return _classes(y, names)
     if condition is None:
         raise UserError("This generator is told nothing but its latents: leave y out.")
-    if condition == "labels":
-        return _classes(y, spec)
     channels = None if spec.source is None else spec.source[0]
     if not isinstance(y, Tensor) or y.dim() != 4 or y.shape[1] != channels:
         raise UserError(f"This generator translates images: give y as (n, {channels}, H, W).")
     return y
 
 
-def _classes(y: Asked, spec: DataSpec) -> int | Tensor:
+def _classes(y: Asked, names: Sequence[str]) -> int | Tensor:
     if isinstance(y, str):
-        return find_class(y, class_names(spec))
+        return find_class(y, names)
     if isinstance(y, list | tuple):
-        names = class_names(spec)
         return torch.tensor([find_class(word, names) for word in y], dtype=torch.int64)
-    n_classes = spec.n_classes
+    n_classes = len(names)
     if isinstance(y, Tensor) and y.is_floating_point():
         if y.dim() != 2 or y.shape[1] != n_classes:
             raise UserError(f"y is {tuple(y.shape)}: give (n, {n_classes}), a column for a class.")

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ganlib.common.classes import class_names
 from ganlib.common.data import POINTS
 from ganlib.training.sampler import Sampler
 from ganlib.training.series import BLOCK, Series
@@ -17,13 +16,13 @@ EACH = 8
 
 
 def shown_classes(sampler: Sampler) -> list[int]:
-    """The classes that a grid of samples has rows for; none if the generator is told none, or makes
-    points, or sequences, each of which is a row already.
+    """The classes that a grid of samples has rows for; none if there are none to ask for, or of
+    points, or of sequences, each of which is a row already.
     """
     spec = sampler.spec
-    if sampler.config.condition != "labels" or spec.native == POINTS or spec.frames > 1:
+    if spec.native == POINTS or spec.frames > 1:
         return []
-    return list(range(min(SHOWN, spec.n_classes)))
+    return list(range(min(SHOWN, len(sampler.classes))))
 
 
 def shares(n: int | None, classes: int) -> list[int]:
@@ -42,7 +41,7 @@ def class_rows(
     """Of each class its name and its share of n samples, float (m, C, H, W) in [-1, 1] on the CPU:
     samples 0, 1, ... of the series, told this class. A class without a share is left out.
     """
-    names = class_names(series.spec)
+    names = series.sampler.classes
     for k, m in zip(classes, shares(n, len(classes)), strict=True):
         told = series.told(k)
         blocks = [range(start, min(start + BLOCK, m)) for start in range(0, m, BLOCK)]

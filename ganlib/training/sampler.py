@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganlib.common.classes import class_names
 from ganlib.common.data import DataSpec, Loader
 from ganlib.common.errors import UserError
 from ganlib.common.layers import evaluating
@@ -58,6 +59,15 @@ class Sampler(nn.Module):
         gen = self.average if self.average is not None else getattr(self, self.averaged)
         assert isinstance(gen, Generator)
         return gen
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that samples may be asked to be of: those that the generator is
+        told, else the categories in its latents.
+        """
+        if self.config.condition == "labels":
+            return class_names(self.spec)
+        return self.shown.categories if self.config.condition is None else ()
 
     def turn(self) -> None:
         """From now on sample the way back, from images to sources: spec and held_out are turned,

@@ -63,7 +63,7 @@ class Series:
         self.statistics = _known(statistics or self.config.statistics)
         alone = self.statistics == "batch" and self.config.condition in ("images", "unpaired")
         self.bn_mode = IMAGE if alone else self.statistics
-        self.y = self._whole_groups(as_condition(y, self.config.condition, self.spec))
+        self.y = self._asked(y)
         self._group: tuple[int, Tensor] | None = None  # the last one, and its number
 
     # ---- samples by their numbers ------------------------------------------------------------
@@ -89,8 +89,13 @@ class Series:
 
     def latents(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """z (len(numbers), n_hidden) of these samples, and what they are told."""
-        z, y = self.hidden(numbers), self._told(numbers)
-        return z, None if y is None else y.to(z.device)
+        return self.given(self.hidden(numbers), self._told(numbers))
+
+    def given(self, z: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Latents and conditions as the generator takes them: categories are among its latents."""
+        if y is None or self.config.condition is not None:
+            return z, None if y is None else y.to(z.device)
+        return self.gen.choose(z, y), None
 
     def held(self, numbers: Sequence[int]) -> Tensor:
         """Which held-out sources these samples start from where they are told nothing, int64 (n,):
@@ -118,7 +123,7 @@ class Series:
         """The same latents, told something else."""
         other = copy(self)
         other.gen = self.gen  # whose statistics are not computed once more
-        other.y = other._whole_groups(as_condition(y, self.config.condition, self.spec))
+        other.y = other._asked(y)
         other._group = None
         return other
 
@@ -240,17 +245,24 @@ class Series:
             raise UserError("This generator translates images: give the data set that holds them.")
         return held_out
 
-    def _whole_groups(self, y: int | Tensor | None) -> int | Tensor | None:
-        """y, and what the rest of its last group is told where groups are normalised together."""
+    def _asked(self, asked: Asked | None) -> int | Tensor | None:
+        """What is asked for, and what the rest of its last group is told where groups are
+        normalised together.
+        """
+        names = self.sampler.classes
+        y = as_condition(asked, self.config.condition, self.spec, names)
         if self.bn_mode != "batch" or not isinstance(y, Tensor):
             return y
         more = -len(y) % self.config.batch_size
         if not more:
             return y
+        if self.config.condition is None:
+            y = one_hot(y, len(names), torch.empty(0))
+            return torch.cat([y, y.new_zeros(more, len(names))])  # of none: as they were drawn
         rest = self._drawn(range(len(y), len(y) + more))
         assert rest is not None
         if y.is_floating_point():
-            rest = one_hot(rest, self.spec.n_classes, y)
+            rest = one_hot(rest, len(names), y)
         return torch.cat([y, rest.to(y.device)])
 
 

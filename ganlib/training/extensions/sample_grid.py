@@ -26,7 +26,7 @@ class SampleGrid(Extension):
     as a .gif too. Before the first iteration the grid of the untrained generator, and real.png with
     as many images of the data.
 
-    n: how many samples; of a generator that is told classes there is a row for each instead, see
+    n: how many samples; of a generator of classes there is a row for each instead, see
     class_rows.py, and of one that translates each is beside its source and the truth, see
     translations.py.
     """
@@ -68,7 +68,8 @@ class SampleGrid(Extension):
 
     def _real(self, trainer: Trainer) -> None:
         updater, path = trainer.updater, self.path(trainer).with_name("real.png")
-        if rows := list(_real_rows(updater, shown_classes(updater))):
+        labelled = updater.config.condition == "labels"
+        if rows := list(_real_rows(updater, shown_classes(updater) if labelled else [])):
             trainer.pictures["real"] = picture = class_grid(rows)
             save(picture, path)
             return

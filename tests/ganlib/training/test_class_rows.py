@@ -52,7 +52,7 @@ def test_shares_are_equal_or_one_more_and_a_class_without_any_is_left_out(
 def test_of_many_classes_the_first_sixteen_are_shown_and_of_points_none(make_updater: Make) -> None:
     updater = make_updater("labelled")
     assert shown_classes(updater) == [0, 1, 2]
-    updater.spec = replace(updater.spec, n_classes=1000)
+    updater.spec = replace(updater.spec, n_classes=1000, classes=())
     assert shown_classes(updater) == list(range(16))
     for other in ({"native": (2, 1, 1)}, {"frames": 2}):
         updater.spec = replace(updater.spec, **other)

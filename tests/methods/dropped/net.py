@@ -1,6 +1,6 @@
 """A generator from source images y to images, and a discriminator of both side by side.
 
-n_hidden is 0: z has no components. The dropout is on in sampling too, with the masks of the
+Nothing is drawn: z has no components. The dropout is on in sampling too, with the masks of the
 sample's own number.
 """
 
@@ -18,7 +18,7 @@ class DroppedGenerator(Generator):
     multiple = 2
 
     def __init__(self, sources: int, channels: int, ch: int) -> None:
-        super().__init__(n_hidden=0, latent="normal")
+        super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(sources, ch, 4, 2, 1),
             nn.BatchNorm2d(ch),

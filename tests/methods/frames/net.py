@@ -13,7 +13,7 @@ class NextFrame(Generator):
     multiple = 1
 
     def __init__(self, spec: DataSpec, ch: int) -> None:
-        super().__init__(n_hidden=0, latent="normal")
+        super().__init__()
         self.frames = spec.source_frames
         self.change = nn.Sequential(
             nn.Conv2d(spec.source[0], ch, 3, 1, 1), nn.ReLU(), nn.Conv2d(ch, spec.image[0], 3, 1, 1)

@@ -25,7 +25,7 @@ class Painter(Generator):
     multiple = 1
 
     def __init__(self, spec: DataSpec, ch: int) -> None:
-        super().__init__(n_hidden=0, latent="normal")
+        super().__init__()
         self.n_classes = spec.n_classes
         self.enter = nn.Conv2d(spec.n_classes + 1, ch, 3, 1, 1)
         self.leave = nn.Conv2d(ch, spec.image[0], 3, 1, 1)

@@ -14,7 +14,7 @@ class Upscaler(Generator):
     multiple = 1
 
     def __init__(self, spec: DataSpec, ch: int) -> None:
-        super().__init__(n_hidden=0, latent="normal")
+        super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(spec.source[0], ch, 3, 1, 1),
             nn.ReLU(),

@@ -18,7 +18,7 @@ class Translator(Generator):
     multiple = 1
 
     def __init__(self, n_in: int, n_out: int, ch: int) -> None:
-        super().__init__(n_hidden=0, latent="normal")
+        super().__init__()
         self.layers = translator(n_in, n_out, ch)
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
