@@ -192,10 +192,11 @@ class Series:
         """
         z, y = self.latents(numbers)
         drawn = self._drawn(numbers)
-        assert y is not None and drawn is not None
-        drawn = one_hot(drawn, self.spec.n_classes, y) if y.is_floating_point() else drawn
+        if y is not None and drawn is not None:
+            drawn = one_hot(drawn, self.spec.n_classes, y) if y.is_floating_point() else drawn
+            y = torch.cat([drawn.to(y.device), y])
         with of_the_first_half(self.gen), self.noise([*numbers, *numbers]):
-            images = self.decode(torch.cat([z, z]), torch.cat([drawn.to(y.device), y]))
+            images = self.decode(torch.cat([self.hidden(numbers), z]), y)
         return images[len(z) :]
 
     def _standing(self, n: int) -> Generator:

@@ -97,10 +97,22 @@ def test_samples_are_of_the_category_that_is_asked_for(model: ganlib.Model) -> N
         torch.testing.assert_close(model.sample(3, 4, y=asked), model.decode(told))
     each = torch.cat([z[:, :62], one_hot(5, 0, 9), z[:, 72:]], 1)
     torch.testing.assert_close(model.sample(3, 4, y=[5, 0, 9]), model.decode(each))
-    several = model.sample(3, 4, y=torch.tensor([5, 0, 9]), statistics="batch")
-    assert several.shape == (3, 1, 28, 28)  # of a group of 4, whose last is as it was drawn
     with pytest.raises(UserError, match="There is no class 'shape 10'"):
         model.sample(1, y="shape 10")
+
+
+@pytest.mark.parametrize("asked", [3, [3, 3, 3]])
+def test_a_group_is_normalised_as_categories_are_drawn(model: ganlib.Model, asked: Any) -> None:
+    """Of a batch of 4, of which in a list the last is of none."""
+    drawn, _ = model.latents([0, 1, 2, 3], seed=4)
+    told = torch.cat([drawn[:, :62], one_hot(3, 3, 3, 3), drawn[:, 72:]], 1)
+    first, norm, *rest = model.updater.gen.get_submodule("layers").children()
+    h = first(drawn)
+    h = (first(told) - h.mean(0)) / (h.var(0, correction=0) + norm.eps).sqrt()
+    x = torch.nn.Sequential(*rest)(h * norm.weight + norm.bias).detach()
+    expected = x.unflatten(1, model.spec.image)[:3, :, 2:30, 2:30]
+    found = model.sample(3, 4, y=asked, statistics="batch")
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_grid_has_a_row_for_each_category(model: ganlib.Model, run: Run) -> None:
