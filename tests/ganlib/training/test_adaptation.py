@@ -269,7 +269,8 @@ def test_weights_of_a_run_with_another_augmentation(
     path = tmp_path / "iter_0000000.pt"
     write_snapshot(path, settings, first.spec, {"updater": first.state(), "extensions": {}})
     second = make_updater(adaptive, ada_target=new)
-    take_weights(second, path, pytest.fail)
+    now = resolve({"algorithm": adaptive, "ada_target": new})
+    take_weights(second, path, now, pytest.fail)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
     assert not new or probability_of(second.dis) == 0
