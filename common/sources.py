@@ -10,6 +10,7 @@ from typing import cast
 
 from torch import Tensor
 
+from ganlib.common.arrays import ARRAYS
 from ganlib.common.asked_source import AskedSource, Unpaired, asked_source
 from ganlib.common.crops import cropped
 from ganlib.common.data import DataSet
@@ -26,6 +27,7 @@ from ganlib.common.unpaired import stream_unpaired, with_unpaired
 
 Load = Callable[[Path, str, int | None], DataSet]
 HDF5 = (".h5", ".hdf5")
+FILES = "an .h5, .npz or .npy file"
 MAX_SIZE = 8192  # pixels; one RGB image of this side takes 192 MiB
 LONGEST = 120  # bytes of a label, as part of the name of a folder
 
@@ -47,7 +49,7 @@ def open_dataset(
     crop: int | None = None,
     source: str | None = None,
 ) -> DataSet:
-    """One split ("train" or "test") of a registered data set, an image folder or an HDF5 file.
+    """One split ("train" or "test") of a registered data set, an image folder or a file.
 
     root: where a registered data set's files lie, there or in a subfolder of its name. size: side
     of square images, None for the data's own; of a data set with ASPECT, the height. Of what is too
@@ -198,7 +200,7 @@ def dataset_label(name: str, source: str | None = None) -> str:
 
 def _label(name: str) -> str:
     path = Path(os.path.realpath(expand(name.replace("\0", "_"))))
-    label = path.stem if path.suffix.lower() in HDF5 else path.name
+    label = path.stem if path.suffix.lower() in (*HDF5, *ARRAYS) else path.name
     label = re.sub(r"[^\w.-]+", "_", label).strip("._-")
     return label.encode()[:LONGEST].decode(errors="ignore") or "data"
 
@@ -216,13 +218,15 @@ def _find(name: str, root: Path | None, split: str, size: int | None) -> tuple[L
             return datasets["folder"], path
         if path.suffix.lower() in HDF5:
             return datasets["hdf5"], path
+        if path.suffix.lower() in ARRAYS:
+            return datasets["arrays"], path
         if path.is_file():
-            raise UserError(f"{path} is neither a folder of images nor a file that ends in .h5.")
+            raise UserError(f"{path} is neither a folder of images nor {FILES}.")
     try:
         datasets.check(name)
     except UserError as error:
         raise UserError(
-            f"{error} The path of a folder of images or of an .h5 file is possible too."
+            f"{error} The path of a folder of images or of {FILES} is possible too."
         ) from None
     raise AssertionError(f"{name} is registered")
 

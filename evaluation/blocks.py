@@ -135,7 +135,7 @@ def _check_shape(x: Tensor, size: tuple[int, int] | None) -> None:
     if size is not None and x.shape[2:] != size:
         raise UserError(
             f"The images are {_words(x.shape[1:])} and the reference's are {size[0]}x{size[1]}: "
-            "bring both to one size."
+            "bring both to one size; --size resizes the reference."
         )
 
 

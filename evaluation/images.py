@@ -10,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganlib.common.arrays import ARRAYS, open_array, open_labels
 from ganlib.common.errors import UserError
 from ganlib.common.paths import expand
 from ganlib.common.sources import HDF5, open_stream
-from ganlib.evaluation.arrays import open_array, open_labels
 from ganlib.evaluation.blocks import BEYOND, BLOCK, Batch, Block, Range, rescale
 
 CHANNELS = (1, 3)
-ARRAYS = (".npz", ".npy")
 
 
 class Pictures(NamedTuple):

@@ -83,7 +83,7 @@ statistics = click.option(
 dataset = click.option(
     "--dataset",
     metavar="NAME",
-    help="Of a generator that translates: the data set, folder or .h5 file to start from, its test "
+    help="Of a generator that translates: the data set, folder or file to start from, its test "
     "images if there are any.  [default: the run's]",
 )
 source = click.option(

@@ -9,13 +9,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ganlib.common.arrays import ARRAYS
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
 from ganlib.common.paths import expand, reading
 from ganlib.common.sources import HDF5
 from ganlib.evaluation import Origin
 from ganlib.evaluation.blocks import Batch, Range, as_block
-from ganlib.evaluation.images import ARRAYS, open_images
+from ganlib.evaluation.images import open_images
 from ganlib.sampling.model import Model, load
 from ganlib.sampling.sources import give_sources, translates
 from ganlib.training.memory import require

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ganlib.common import arrays
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_hdf5
-from ganlib.evaluation import arrays
 from ganlib.evaluation.blocks import as_block, as_uint8
 from ganlib.evaluation.images import Pictures, open_images
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ganlib.common.datasets._memory import GIB, available_memory
 from ganlib.common.errors import UserError, one_line
 
+ARRAYS = (".npz", ".npy")
 TYPES = (np.uint8, np.float16, np.float32, np.float64)
 LABELS = "labels.npy"
 """The member of an .npz file that np.savez(..., labels=y) makes."""
