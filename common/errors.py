@@ -28,5 +28,8 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     names = sorted(names)
     if not names:
         return " There are none."
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    return f" Did you mean '{close[0]}'?" if close else f" There are: {', '.join(names)}."
+    lower, asked = {other.lower(): other for other in names}, name.lower()
+    # difflib takes letters that changed places for other letters
+    close = [other for other in lower if sorted(other) == sorted(asked)]
+    close += get_close_matches(asked, lower, n=1, cutoff=0.5)
+    return f" Did you mean '{lower[close[0]]}'?" if close else f" There are: {', '.join(names)}."

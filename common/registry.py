@@ -27,6 +27,14 @@ def modules(folder: Path) -> Iterable[tuple[str, Path]]:
     return [(file.stem, file) for file in sorted(folder.glob("*.py")) if file.stem[0] not in "._"]
 
 
+def docstring(file: Path | None) -> str:
+    """That of a Python file, which is not run; "" if there is none."""
+    try:
+        return (file and ast.get_docstring(ast.parse(file.read_text("utf-8")))) or ""
+    except (OSError, SyntaxError, ValueError):
+        return ""
+
+
 def having(attribute: str) -> Callable[[Path], Iterable[tuple[str, Path]]]:
     """A finder of those modules(folder) in which `attribute` is assigned or defined."""
 
@@ -140,11 +148,7 @@ class Registry(Generic[T]):
 
     def describe(self, name: str) -> str:
         """The docstring of the file behind `name`, read without running it; "" if there is none."""
-        source = self.check(name).source
-        try:
-            return (source and ast.get_docstring(ast.parse(source.read_text("utf-8")))) or ""
-        except (OSError, SyntaxError, ValueError):
-            return ""
+        return docstring(self.check(name).source)
 
     def __getitem__(self, name: str) -> T:
         """Import and return the thing `name`; an error in its file is named with the file."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from ganlib.common.errors import StoppedError, UserError
+from ganlib.common.errors import StoppedError, UserError, did_you_mean
 from ganlib.common.printable import printable
-from ganlib.common.registry import modules
+from ganlib.common.registry import docstring, modules
 
 COMMANDS = Path(__file__).parent / "commands"
 
@@ -22,11 +22,16 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name, _ in modules(COMMANDS)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        verbs = self.list_commands(ctx)
+        if cmd_name not in verbs:
+            raise UserError(f"There is no verb '{cmd_name}'.{did_you_mean(cmd_name, verbs)}")
         command: click.Command = import_module(f"ganlib.commands.{cmd_name}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, docstring(file)) for name, file in modules(COMMANDS)])
 
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,13 +40,14 @@ def cli() -> None:
     """Train, compare and understand generative adversarial networks."""
 
 
-def main(*verb: str) -> None:
-    """Run the command line; bad input ends in one sentence and status 2, a run that could not go on
-    in status 1; a warning is one line.
+def main(verb: str | None = None) -> None:
+    """Run the command line, or that of one verb as the script <verb>.py. Bad input ends in one
+    sentence and status 2, a run that could not go on in status 1; a warning is one line.
     """
     warnings.formatwarning = _as_line
     try:
-        cli([*verb, *sys.argv[1:]], prog_name="train.py" if verb else "ganlib")
+        program = cli.get_command(click.Context(cli), verb) if verb else cli
+        program(prog_name=f"{verb}.py" if verb else "ganlib")
     except UserError as error:
         _complain("Error", str(error))
         sys.exit(2)

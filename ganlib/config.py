@@ -190,7 +190,7 @@ class RunConfig(_Strict):
     """Settings that the algorithm's folder has under this name, below those that are given. quick:
     some minutes of a CPU."""
     dataset: str = "fashion_mnist"
-    """Name of a data set, a folder of images, or an .h5 file."""
+    """Name of a data set, a folder of images, or an .h5, .npz or .npy file."""
     source: str | None = None
     """What translations start from. Made of the images: edges, grey, masked[:SEED],
     low-resolution:FACTOR. With a folder as the data set: left or right, a half of each file; a
@@ -244,6 +244,10 @@ class RunConfig(_Strict):
     resume: str | None = None
     """Continue: auto (the newest unfinished run with these settings), a run's folder, or a
     snapshot.
+    """
+    epochs: Positive | None = None
+    """Train for this many passes over the training images, n_dis batches of them an iteration if
+    there are several: what max_iter comes to.
     """
     max_images: Count | None = None
     """Stop after this many real images."""

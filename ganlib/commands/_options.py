@@ -1,5 +1,6 @@
 """Command-line options made from the fields of the settings."""
 
+from collections.abc import Collection
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,16 +16,21 @@ WORDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"
 
 def options(model: type[BaseModel]) -> list[click.Option]:
     """One option per field. Values stay text (None if not given): the model checks them."""
-    return [_option(name, field) for name, field in model.model_fields.items()]
+    fields = model.model_fields
+    return [_option(name, field, ALIASES.keys() - fields) for name, field in fields.items()]
 
 
-def _option(name: str, field: FieldInfo) -> click.Option:
+def dashed(name: str) -> str:
+    """A flag as it is listed; settings and chainer-gan-lib have underscores, which do as well."""
+    return name.replace("_", "-")
+
+
+def _option(name: str, field: FieldInfo, aliases: Collection[str]) -> click.Option:
     text = f"{field.description or ''} {_facts(field)}".strip()
-    flag = name.replace("_", "-")
+    flag = dashed(name)
     if bool in _flatten(field.annotation):
         return click.Option([name, f"--{flag}/--no-{flag}"], default=None, help=text)
-    other = [f"--{alias}" for alias, target in ALIASES.items() if target == name]
-    spellings = list(dict.fromkeys([f"--{flag}", f"--{name}", *other]))
+    spellings = [f"--{flag}", *(dashed(f"--{a}") for a in sorted(aliases) if ALIASES[a] == name)]
     short = [SHORT[name]] if name in SHORT else []
     # click takes any flag_value, None too, to mean that the value may be left out
     optional: dict[str, Any] = {"flag_value": "auto"} if name == "resume" else {}

@@ -1,4 +1,7 @@
-"""Where tables are printed."""
+"""What is printed, as wide as the terminal."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
@@ -15,3 +18,13 @@ def table_console(table: RenderableType, console: Console | None = None) -> Cons
         return console
     wide = Console(file=console.file, width=WIDEST)
     return Console(file=console.file, width=Measurement.get(wide, wide.options, table).maximum)
+
+
+def print_named(texts: Mapping[str, Sequence[str]]) -> None:
+    """Print beside each name its texts, each from a line of its own on; no word is broken."""
+    console, start = Console(), max(map(len, texts), default=0) + 2
+    width = max(console.width - start, 20) if console.is_terminal else WIDEST
+    wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    for name, lines in texts.items():
+        folded = [part for line in lines for part in wrapper.wrap(line)]
+        print(name.ljust(start) + ("\n" + " " * start).join(folded))

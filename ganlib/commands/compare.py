@@ -1,4 +1,4 @@
-"""Tables of what runs reached: on the screen, as files and as a page."""
+"""Compare runs: tables on the screen, as files and as a page."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`ganlib data`: which data sets there are, what is in one, and writing one to a file."""
+"""List, describe and prepare data sets."""
 
 from math import prod
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 import torch
 
 from ganlib.commands._resolutions import resolutions as resolutions_of
+from ganlib.commands._terminal import print_named
 from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.datasets._layout import Storage
 from ganlib.common.datasets._sizing import Fit, Sizing
@@ -56,11 +57,7 @@ def command() -> None:
 @command.command("list")
 def list_command() -> None:
     """The names that --dataset takes, and what is behind them."""
-    names = datasets.names()
-    width = max(map(len, names))
-    for name in names:
-        first = datasets.describe(name).partition("\n")[0]
-        click.echo(f"{name:{width}}  {first}")
+    print_named({n: datasets.describe(n).split("\n")[:1] for n in datasets.names()})
 
 
 @command.command()
@@ -69,7 +66,7 @@ def list_command() -> None:
 @root_option
 @source_option
 def info(name: str, size: int | None, data_root: Path | None, source: str | None) -> None:
-    """What is in the data set NAME, or in a folder of images or an .h5 file."""
+    """What is in the data set NAME, or in a folder of images or an .h5, .npz or .npy file."""
     train = open_dataset(name, data_root, "train", size, source=source)
     try:
         test = open_dataset(name, data_root, "test", size, source=source)

@@ -6,10 +6,14 @@ from typing import Any
 import click
 
 from ganlib.commands import _common_options
+from ganlib.commands._help import ShortHelp
 from ganlib.common.errors import UserError
 
 
-@click.command()
+@click.command(
+    cls=ShortHelp,
+    usual=("metrics", "n", "dataset", "reference", "best", "seed", "out", "gpu", "self_test"),
+)
 @click.argument("target", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--metrics",
@@ -33,13 +37,13 @@ from ganlib.common.errors import UserError
 @click.option(
     "--reference",
     metavar="WHICH",
-    help="The real images: train or test of the data set, or a folder or .h5 file.  "
+    help="The real images: train or test of the data set, or a folder or file.  "
     "[default: train and test]",
 )
 @click.option(
     "--dataset",
     metavar="NAME",
-    help="The data set, or its folder or .h5 file; a generator that translates starts from its "
+    help="The data set, or its folder or file; a generator that translates starts from its "
     "images too.  [default: the run's]",
 )
 @click.option(

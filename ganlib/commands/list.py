@@ -1,4 +1,4 @@
-"""Every registered algorithm with its paper."""
+"""List the algorithms with their papers."""
 
 from pathlib import Path
 
@@ -10,13 +10,9 @@ from ganlib.registry import add_plugins, algorithms
 
 def show() -> None:
     """Print name, idea and paper of every algorithm; none of them is imported."""
-    width = max(map(len, algorithms.names()), default=0)
-    for name in algorithms.names():
-        idea, _, paper = algorithms.describe(name).partition("\n\n")
-        click.echo(f"{name:{width}}  {' '.join(idea.split())}")
-        if paper:
-            first, _, _ = paper.partition("\n\n")
-            click.echo(f"{'':{width}}  {' '.join(first.split())}")
+    from ganlib.commands._terminal import print_named
+
+    print_named({n: algorithms.describe(n).split("\n\n")[:2] for n in algorithms.names()})
 
 
 @click.command()

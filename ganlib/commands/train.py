@@ -1,20 +1,28 @@
-"""Train an algorithm; its settings are flags. Or several, with several seeds: a grid."""
+"""Train a generator, or several, with several seeds: a grid."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import click
 
-from ganlib.commands._options import options
+from ganlib.commands._help import ShortHelp
+from ganlib.commands._options import dashed, options
 from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import add_plugins, algorithms
-from ganlib.runs.settings import plugin_folders, read_yaml, unknown_setting
+from ganlib.runs.settings import ALIASES, plugin_folders, read_yaml, unknown_setting
+
+USUAL = (
+    *("list_all", "algorithm", "preset", "dataset", "size", "flip", "seed", "seeds"),
+    *("out", "gpu", "resume", "config", "epochs", "max_iter", "max_hours", "batch_size"),
+    *("adam_alpha", "architecture"),
+)
 
 
-class TrainCommand(click.Command):
+class TrainCommand(ShortHelp):
     """Options are the run's fields and those of the algorithm that the arguments name, or those
-    that all algorithms have if it names several.
+    that all algorithms have if they name none or several.
     """
 
     algorithm: str | None = None
@@ -24,13 +32,15 @@ class TrainCommand(click.Command):
         self.algorithm = _algorithm(args)
         fields = set(RunConfig.model_fields)
         run = options(RunConfig)
-        self.own = []
-        if self.algorithm is not None and "," in self.algorithm:
-            self.own = _options_of_all()
-        elif self.algorithm is not None:
+        self.usual = set(USUAL)
+        if self.algorithm is None or "," in self.algorithm:
+            self.own = _options_of_all(self.algorithm or "")
+        else:
             config = algorithms[self.algorithm].config
             self.own = options(config)
             fields |= set(config.model_fields)
+            self.usual |= config.model_fields.keys() - AlgorithmConfig.model_fields.keys()
+            self.usual |= {"source"} if config.condition in ("images", "unpaired") else set()
         fixed = [p for p in self.params if p.name in ("config", "list_all", "seeds")]
         self.params = [*fixed, *run, *self.own]
         try:
@@ -46,17 +56,13 @@ class TrainCommand(click.Command):
                 raise UserError(_no_flag(error.option_name, name, self.algorithm, fields)) from None
             raise UserError(unknown_setting(name, self.algorithm, fields)) from None
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def groups(self, ctx: click.Context) -> dict[str, Sequence[click.Parameter]]:
+        """The algorithm's settings, or those that all have, before those of every run."""
         own = {option.name for option in self.own}
-        groups = (
-            (f"Settings of {self.algorithm}", [p for p in self.get_params(ctx) if p.name in own]),
-            ("Settings of every run", [p for p in self.get_params(ctx) if p.name not in own]),
-        )
-        for title, parameters in groups:
-            records = [r for p in parameters if (r := p.get_help_record(ctx)) is not None]
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
+        return {
+            f"Settings of {self.algorithm or 'every algorithm'}": self.own,
+            "Settings of every run": [p for p in self.get_params(ctx) if p.name not in own],
+        }
 
 
 def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -67,7 +73,10 @@ def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.command(cls=TrainCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=TrainCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": dashed},
+)
 @click.option(
     "--list",
     "list_all",
@@ -87,7 +96,7 @@ def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 def command(ctx: click.Context, /, seeds: str | None, **values: Any) -> None:
     """Train a generator: python train.py --algorithm sngan
 
-    `--algorithm NAME --help` shows the settings of that algorithm too.
+    `--algorithm NAME --help` shows the settings of that algorithm, `--help-all` all settings.
 
     A grid, `--algorithm dcgan,sngan --seeds 0,1,2`, trains one after the other, skips what is
     finished, resumes what is not, and ends with a table. An algorithm's own settings then stand
@@ -119,12 +128,22 @@ def _train_grid(names: str, seeds: str | None, given: dict[str, Any]) -> int:
     return 1 if failed else 0
 
 
-def _options_of_all() -> list[click.Option]:
-    """One option per setting that all algorithms have; their defaults differ, and are not told."""
+def _options_of_all(names: str) -> list[click.Option]:
+    """One option per setting that all algorithms have; their defaults differ, and are not told. No
+    alias that is a setting of one of those named.
+    """
     shared = options(AlgorithmConfig)
     for option in shared:
         option.help = (option.help or "").partition(" [")[0]
+        option.opts = [opt for opt in option.opts if not (names and _is_owned(opt[2:], names))]
     return shared
+
+
+def _is_owned(alias: str, names: str) -> bool:
+    """Whether what is an alias elsewhere is a setting of one of these algorithms."""
+    from ganlib.runs.grid import owners, parse_names  # imports torch, which --help spares
+
+    return alias in ALIASES and bool(owners(alias, parse_names(names)))
 
 
 def _no_flag(flag: str, name: str, algorithm_names: str, fields: set[str]) -> str:
@@ -164,6 +183,10 @@ def _peek(args: list[str]) -> dict[str, Any]:
         "peek",
         params=[*wanted, click.Option(["--config"])],
         add_help_option=False,
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        context_settings={
+            "ignore_unknown_options": True,
+            "allow_extra_args": True,
+            "token_normalize_func": dashed,
+        },
     )
     return parser.make_context("peek", list(args), resilient_parsing=True).params

@@ -1,6 +1,7 @@
 """Networks that fit the data, and arithmetic that fits the device and the networks."""
 
 from dataclasses import replace
+from math import ceil
 from typing import get_args
 
 import torch
@@ -16,13 +17,24 @@ FOR_POINTS = "mlp"
 """The architecture for them, wherever a method has it."""
 
 
-def fitted(settings: Settings, shape: Shape, device: torch.device) -> Settings:
-    """The settings for data of this shape (C, H, W) on this device.
+def fitted(settings: Settings, shape: Shape, n: int, device: torch.device) -> Settings:
+    """The settings for n images of this shape (C, H, W) on this device.
 
     Points take their own architecture, unless another one was asked for, and images of three
-    channels what a preset has for them; the precision auto becomes what it comes to.
+    channels what a preset has for them; the precision auto and epochs become what they come to.
     """
-    return _precise(_for_points(_in_colour(settings, shape), shape), device)
+    settings = _counted(_for_points(_in_colour(settings, shape), shape), n)
+    return _precise(settings, device)
+
+
+def _counted(settings: Settings, n: int) -> Settings:
+    config, epochs = settings.algorithm, settings.run.epochs
+    if epochs is None:
+        return settings
+    batch = config.batch_size * getattr(config, "n_dis", 1)
+    last = {"max_iter": max(1, ceil(epochs * n / batch))}
+    run = settings.run.model_copy(update={"epochs": None})
+    return replace(settings, run=run, algorithm=config.model_copy(update=last))
 
 
 def _in_colour(settings: Settings, shape: Shape) -> Settings:

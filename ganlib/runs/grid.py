@@ -121,8 +121,9 @@ def _wanted(settings: Settings, path: Path) -> dict[str, Any]:
     """What the settings come to on the data of a finished run, and on this machine."""
     device = devices.pick_device(settings.run.gpu, settings.run.device)
     try:
-        spec = peek_snapshot(newest_snapshot(path))["spec"]
-        settings = fitted(settings, spec.native, device)
+        known = peek_snapshot(newest_snapshot(path))
+        n = (known.get("data") or {}).get("count", 0)
+        settings = fitted(settings, known["spec"].native, n, device)
     except UserError:  # its snapshots were removed
         pass
     flat = settings.flat()

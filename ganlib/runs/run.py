@@ -86,7 +86,7 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     tell = partial(say, console)
     check_names(settings)
     images, test = open_data(settings)
-    settings = fitted(settings, images.shape, device)
+    settings = fitted(settings, images.shape, len(images), device)
     s, updater = settings.run, build(settings, images, test, device)
     data = fingerprint(images)
     extensions = list_extensions(settings, updater, data, test, device, console)

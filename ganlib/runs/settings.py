@@ -3,7 +3,7 @@ checked.
 """
 
 import reprlib
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,10 @@ M = TypeVar("M", bound=BaseModel)
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
 EXAMPLES = "example_configs"
-ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha"}
-"""Other spellings: chainer-gan-lib's, and what most others call Adam's rate."""
+ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha", "lr": "adam_alpha"}
+"""Other spellings: chainer-gan-lib's, and what most others call Adam's rate; where an algorithm has
+no setting of that name.
+"""
 
 COLOUR = "colour"
 """The section of a preset for images of three channels."""
@@ -186,26 +188,26 @@ def plugin_folders(value: Any) -> list[Path]:
 
 def resolve(*layers: Mapping[str, Any]) -> Settings:
     """Settings from layers of values, later ones first; every key and value is checked."""
+    algorithm = ChainMap(*map(dict, reversed(layers))).get("algorithm")
+    if algorithm is None:
+        raise UserError("Which algorithm? Give --algorithm NAME; --list shows all.")
+    config = algorithms[str(algorithm)].config
+    known = {*RunConfig.model_fields, *config.model_fields}
     values: dict[str, Any] = {}
     for layer in layers:
+        if {"epochs", "max_iter"} <= {key for key, value in layer.items() if value is not None}:
+            raise UserError("Give --epochs or --max-iter, not both.")
+        if "max_iter" in layer:
+            values.pop("epochs", None)
         for key, value in layer.items():
-            values[ALIASES.get(key, key)] = value
-    if "algorithm" not in values:
-        raise UserError("Which algorithm? Give --algorithm NAME; --list shows all.")
-    config = algorithms[str(values["algorithm"])].config
-    _check_names(values, str(values["algorithm"]), config)
+            values[key if key in known else ALIASES.get(key, key)] = value
+    for name in (name for name in values if name not in known):
+        raise UserError(unknown_setting(name, str(algorithm), known))
     run = {name: values.pop(name) for name in list(values) if name in RunConfig.model_fields}
     settings = Settings(_validate(RunConfig, run), _validate(config, values))
     if settings.run.gpu is not None and settings.run.device is not None:
         raise UserError("Give --gpu or --device, not both.")
     return settings
-
-
-def _check_names(values: Mapping[str, Any], algorithm: str, config: type[AlgorithmConfig]) -> None:
-    known = {*RunConfig.model_fields, *config.model_fields}
-    for name in values:
-        if name not in known:
-            raise UserError(unknown_setting(name, algorithm, known))
 
 
 def unknown_setting(name: str, algorithm: str, known: set[str]) -> str:

@@ -38,6 +38,7 @@ def train(
     sync_bn: bool = ...,
     init_from: str | Path | None = ...,
     resume: str | None = ...,
+    epochs: float | None = ...,
     max_images: int | None = ...,
     max_hours: float | None = ...,
     display_interval: int = ...,

@@ -1,22 +1,28 @@
 """The command line as a user meets it: help, listing, and one sentence for what is wrong."""
 
 import os
+import re
 import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import ganlib
-from ganlib.__main__ import main
+from ganlib.__main__ import COMMANDS, cli, main
 from ganlib.commands._common_options import chosen
+from ganlib.commands.list import show
 from ganlib.common.errors import UserError
+from ganlib.common.registry import modules
+from ganlib.config import RunConfig
 from ganlib.registry import ROOMS, algorithms
 
+Run = Callable[..., Result]
 ROOT = Path(ganlib.__file__).parents[1]
 
 
@@ -40,16 +46,62 @@ def test_list_is_quick_and_imports_no_torch(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
-def test_help_shows_an_algorithms_own_settings(tmp_path: Path) -> None:
-    general = call("--help", cwd=tmp_path)
-    own = call("--algorithm", "wgan_gp", "--help", cwd=tmp_path)
-    assert general.returncode == own.returncode == 0
-    assert "--n-dis" not in general.stdout and "--snapshot-interval" in general.stdout
-    assert "Settings of wgan_gp" in own.stdout
-    assert "--n-dis, --n_dis" in own.stdout
-    text = " ".join(own.stdout.split())
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_list_breaks_no_word_of_a_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")  # for rich what is captured is then a terminal
+    show()
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert " ".join(" ".join(lines).split()) == " ".join(
+        f"{name} {' '.join(' '.join(algorithms.describe(name).split(chr(10) * 2)[:2]).split())}"
+        for name in algorithms.names()
+    )
+    start = max(map(len, algorithms.names())) + 2
+    assert {len(line) - len(line.lstrip()) for line in lines} == {0, start}
+
+
+def test_help_of_the_program_imports_no_torch() -> None:
+    for verb in ("[]", "['train']"):
+        code = f"import sys; sys.argv = ['ganlib', *{verb}, '--help']\n"
+        code += "from ganlib.__main__ import main\ntry: main()\nexcept SystemExit: pass\n"
+        code += "sys.exit('torch' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0, verb
+    names = [name for name, _ in modules(COMMANDS)]
+    help_of_all = CliRunner().invoke(cli, ["--help"]).output.partition("Commands:")[2]
+    assert [line.split()[0] for line in help_of_all.splitlines() if line[2:3].strip()] == names
+    assert "Draw images from a trained generator." in help_of_all
+
+
+@pytest.mark.parametrize("verb", ["smaple", "SAMPLE", "sampel"])
+def test_a_mistyped_verb_is_found(verb: str) -> None:
+    with pytest.raises(UserError, match="There is no verb .*Did you mean 'sample'?"):
+        CliRunner().invoke(cli, [verb], catch_exceptions=False)
+
+
+def test_help_shows_an_algorithms_own_settings_and_what_people_use(run: Run) -> None:
+    general = run("train", "--help").output
+    own = run("train", "--algorithm", "wgan_gp", "--help").output
+    everything = run("train", "--algorithm", "wgan_gp", "--help-all").output
+    assert "--n-dis" not in general and "--max-iter" in general and "--dataset" in general
+    assert "Settings of wgan_gp" in own and "--n-dis N" in own
+    text = " ".join(own.split())
     assert "Weight of the gradient penalty. [at least 0; default 10.0]" in text
     assert "dcgan|cnn|resnet" in text
+    config = {*RunConfig.model_fields, *algorithms["wgan_gp"].config.model_fields}
+    flags = {f"--{name.replace('_', '-')}" for name in config}
+    assert flags <= set(re.findall("--[a-z0-9-]+", everything))
+    assert len(own.splitlines()) < 70 < len(everything.splitlines())
+    for rare in ("--snapshot-interval", "--ada-images"):
+        assert rare in everything and rare not in own
+
+
+def test_the_script_is_called_by_its_own_name(tmp_path: Path) -> None:
+    assert call("--help", cwd=tmp_path).stdout.startswith("Usage: train.py [OPTIONS]")
+    assert call("bogus", cwd=tmp_path).stderr.startswith("Usage: train.py [OPTIONS]")
 
 
 @pytest.mark.parametrize(

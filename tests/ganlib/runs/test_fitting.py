@@ -9,6 +9,7 @@ import yaml
 
 import ganlib
 from ganlib.common.errors import UserError
+from ganlib.common.sources import open_dataset
 from ganlib.common.spec import POINTS, DataSpec
 from ganlib.registry import algorithms
 from ganlib.runs import run
@@ -34,9 +35,9 @@ def test_points_take_their_own_architecture_unless_another_is_given(name: str) -
     choices = get_args(type(settings.algorithm).model_fields["architecture"].annotation)
     own = "mlp" if "mlp" in choices else usual
     for shape, expected in ((POINTS, own), ((1, 28, 28), usual), ((2, 16, 16), usual)):
-        assert fitted(settings, shape, CPU).algorithm.architecture == expected
+        assert fitted(settings, shape, 100, CPU).algorithm.architecture == expected
     given = resolve({"algorithm": name, "architecture": usual})
-    assert fitted(given, POINTS, CPU) is given
+    assert fitted(given, POINTS, 100, CPU) is given
     for one in choices if own == "mlp" else ():
         asked = resolve({"algorithm": name, "architecture": one})
         try:
@@ -86,7 +87,7 @@ def test_a_preset_may_have_settings_for_colour_below_what_is_given(
     preset = {"width": 0.5, "max_iter": 10, "colour": {"width": 0.25, "adam_alpha": 1e-3}}
     monkeypatch.setattr(run, "preset_of", lambda name, preset_name: dict(preset))
     settings = run.gather({"algorithm": "dcgan", "preset": "quick", "adam_alpha": 5e-4})
-    grey, colour = (fitted(settings, (c, 32, 32), CPU).algorithm for c in (1, 3))
+    grey, colour = (fitted(settings, (c, 32, 32), 100, CPU).algorithm for c in (1, 3))
     assert (grey.width, grey.max_iter, grey.adam_alpha) == (0.5, 10, 5e-4)
     assert (colour.width, colour.max_iter, colour.adam_alpha) == (0.25, 10, 5e-4)
 
@@ -94,7 +95,23 @@ def test_a_preset_may_have_settings_for_colour_below_what_is_given(
 @pytest.mark.parametrize("name", algorithms.names())
 def test_the_quick_preset_of_colour_holds_settings_of_its_method(name: str) -> None:
     settings = run.gather({"algorithm": name, "preset": "quick"})
-    assert type(fitted(settings, (3, 64, 64), CPU).algorithm) is algorithms[name].config
+    assert type(fitted(settings, (3, 64, 64), 100, CPU).algorithm) is algorithms[name].config
+
+
+@pytest.mark.parametrize(("algorithm", "n_dis"), [("dcgan", {}), ("wgan_gp", {"n_dis": 3})])
+def test_an_epoch_shows_every_image_once(
+    algorithm: str, n_dis: dict[str, int], toy_file: Path
+) -> None:
+    given = {**SMALL, **n_dis, "algorithm": algorithm, "dataset": str(toy_file), "epochs": 1.5}
+    del given["max_iter"]
+    model = ganlib.train(**given)
+    wanted, images = 1.5 * len(open_dataset(str(toy_file))), model.updater.images
+    assert 0 <= images - wanted < 8 * n_dis.get("n_dis", 1)
+    assert (model.settings["epochs"], model.settings["max_iter"]) == (None, model.updater.iteration)
+    (planned,) = plan(algorithm, None, given)
+    assert find_finished(planned) == model.out
+    longer = ganlib.train(resume=str(model.out), epochs=3)
+    assert 0 <= longer.updater.images - 2 * wanted < 8 * n_dis.get("n_dis", 1)
 
 
 def has_bf16(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
@@ -117,14 +134,14 @@ def test_auto_takes_bf16_where_it_is_fast_and_known_to_do(
 ) -> None:
     has_bf16(monkeypatch, fast)
     settings = resolve({"algorithm": algorithm, "precision": asked})
-    assert fitted(settings, (1, 28, 28), CPU).run.precision == wanted
+    assert fitted(settings, (1, 28, 28), 100, CPU).run.precision == wanted
 
 
 def test_auto_is_not_for_other_networks_nor_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     has_bf16(monkeypatch, True)
     settings = resolve({"algorithm": "dcgan", "precision": "auto"})
-    assert fitted(settings, POINTS, CPU).run.precision == "tf32"
-    assert fitted(settings, (1, 28, 28), torch.device("cuda")).run.precision == "tf32"
+    assert fitted(settings, POINTS, 100, CPU).run.precision == "tf32"
+    assert fitted(settings, (1, 28, 28), 100, torch.device("cuda")).run.precision == "tf32"
 
 
 def test_what_auto_came_to_is_recorded_and_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,6 +217,8 @@ def test_the_command_reports_what_failed_with_status_1(
     [
         ("-a dcgan,sngan --n-dis 3", "--n-dis is no flag of a grid.*under 'sngan:'"),
         ("-a dcgan,sngan --n-dsi 3", "no setting 'n_dsi'"),
+        ("-a dcgan,gan --lr 3", "--lr is no flag of a grid.*under 'gan:'"),
+        ("-a dcgan,sngan --lr none", "adam_alpha is 'none'"),
         ("-a dcgan --seeds 0,1 --n-dis 3", "dcgan has no setting 'n_dis'"),
         ("--seeds 0,1", "Which algorithms"),
         ("-a dcgan,sngan --seeds 0;1", "such as 0,1,2"),

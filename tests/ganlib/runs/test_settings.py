@@ -35,6 +35,10 @@ def test_yaml_numbers_without_a_dot_are_numbers(tmp_path: Path) -> None:
     [
         ({}, "Which algorithm"),
         ({"algorithm": "sngam"}, "Did you mean 'sngan'"),
+        ({"algorithm": "SNGAN"}, "Did you mean 'sngan'"),
+        ({"algorithm": "sgnan"}, "Did you mean 'sngan'"),  # srgan is as near by letters in order
+        ({"algorithm": "sngan", "epochs": 2, "max_iter": 3}, "Give --epochs or --max-iter, not b"),
+        ({"algorithm": "sngan", "epochs": 0}, "epochs is 0, but should be greater"),
         ({"algorithm": "sngan", "n_dist": 2}, "Did you mean 'n_dis'"),
         ({"algorithm": "dcgan", "lam": 2}, r"dcgan has no setting 'lam' \(.*wgan_gp have\)"),
         ({"algorithm": "sngan", "n_dis": 0}, "n_dis is 0, but should be greater"),
@@ -185,5 +189,15 @@ def test_a_preset_that_is_not_there_is_told_which_are() -> None:
         gather({"algorithm": "sngan", "preset": "qiuck"})
 
 
-def test_learning_rate_is_understood() -> None:
-    assert resolve({"algorithm": "sngan", "learning_rate": 0.5}).algorithm.adam_alpha == 0.5
+def test_learning_rate_is_understood_where_it_is_no_setting_of_its_own() -> None:
+    for name in ("learning_rate", "lr"):
+        assert resolve({"algorithm": "sngan", name: 0.5}).algorithm.adam_alpha == 0.5
+    both = resolve({"algorithm": "gan", "adam_alpha": 0.25}, {"lr": 0.5}).algorithm
+    assert (both.adam_alpha, both.lr) == (0.25, 0.5)  # type: ignore[attr-defined]
+
+
+def test_what_is_said_last_of_how_long_to_train_counts() -> None:
+    asked = resolve({"algorithm": "sngan", "max_iter": 9}, {"epochs": 2})
+    assert asked.run.epochs == 2
+    asked = resolve({"algorithm": "sngan", "epochs": 2}, {"max_iter": 9})
+    assert (asked.run.epochs, asked.algorithm.max_iter) == (None, 9)
