@@ -17,11 +17,13 @@ from ganlib.common.grey import in_channels
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
 from ganlib.common.spec import resize_pixels
+from ganlib.evaluation.blocks import BLOCK
 from ganlib.evaluation.confusion import SCORES, Confusion
 from ganlib.evaluation.moments import exact_device
 from ganlib.evaluation.origin import Origin
 from ganlib.evaluation.pixels import Measure, Measured
 from ganlib.evaluation.protocol import BESIDE, Plain, Protocol, Score
+from ganlib.evaluation.references import Progress
 from ganlib.evaluation.versions import FEATURES, package_versions, versions
 
 MEAN = "mean image"
@@ -131,13 +133,15 @@ def protocol_of(measure: Measured, n: int, truths: Truths | None, origin: Origin
     )
 
 
-def mean_image(images: Images) -> Tensor:
+def mean_image(images: Images, progress: Progress | None = None) -> Tensor:
     """uint8 (C, H, W), of at most MOST of the images."""
     n = len(images)
     which = torch.randperm(n, generator=generator("mean image"))[:MOST]
     total = torch.zeros(images.shape[1:], dtype=torch.float64)
-    for rows in torch.split(which, 256):
+    for k, rows in enumerate(torch.split(which, BLOCK)):
         total += images[rows].cpu().double().sum(0)
+        if progress is not None:
+            progress("mean image", k * BLOCK + len(rows), len(which))
     return (total / len(which)).round().to(torch.uint8)
 
 

@@ -110,7 +110,7 @@ def _scores(
     """The Frechet distance of all images first; with `classes` Inception Scores follow."""
     metrics = ("is", "fid") if classes else ("fid",)
     with progress_bar(console) as progress:
-        scores = evaluator(_stream(images), metrics, progress=progress).scores
+        scores = evaluator(_stream(images), metrics, len(images), progress=progress).scores
     return sorted(scores.values(), key=lambda score: score.name.startswith("IS"))
 
 

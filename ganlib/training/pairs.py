@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -110,6 +109,7 @@ class PairScores:
         self.data = updater.held_out.data
         self.segmenter: Segmenter | None = None
         self._truths: Truths | None = None
+        self._mean: Tensor | None = None
         found = measures(min(self.data.shape[1:]), self.factor)
         self.measures = found if lpips is None else [*found, lpips]
         self.beside: dict[str, dict[str, float]] = {}
@@ -124,10 +124,11 @@ class PairScores:
             self._truths = Truths(self.updater.held_out_split, len(self.data), digest)
         return self._truths
 
-    @cached_property
-    def mean(self) -> Tensor:
-        """The mean training image."""
-        return mean_image(self.train)
+    def mean(self, progress: Progress | None = None) -> Tensor:
+        """The mean training image; images are read, the first time."""
+        if self._mean is None:
+            self._mean = mean_image(self.train, progress)
+        return self._mean
 
     @property
     def names(self) -> list[str]:
@@ -143,10 +144,11 @@ class PairScores:
         return max(1, self.data.shape[2] // self.data.source.shape[3])
 
     def prepare(self, progress: Progress | None = None) -> None:
-        """Read the truths, and load the segmenter, or train it, if there are lessons; all ranks
-        have the first one's.
+        """Read the truths and the mean image, and load the segmenter, or train it, if there are
+        lessons; all ranks have the first one's.
         """
         self.truths(progress)
+        self.mean(progress)
         if self.lessons is None or self.segmenter is not None:
             return
         with ranks.first_alone():
@@ -205,14 +207,19 @@ class PairScores:
         """What costs nothing, by name: the images of so many sources, by their numbers."""
         data, source = self.data, self.data.source
         assert source is not None
-        found = {MEAN: lambda index: self.mean.expand(len(index), -1, -1, -1)}
+        found = {MEAN: lambda index: self.mean().expand(len(index), -1, -1, -1)}
         if data.source_kind == "image" and shows_as(source.shape, data.shape):
             name = "bicubic" if self.factor > 1 else "source"
             found = {name: lambda index: as_it_is(source[index], data.shape), **found}
         return found
 
     def scores(
-        self, origin: Origin, seed: int, left: Iterator[Batch], world: int = 1
+        self,
+        origin: Origin,
+        seed: int,
+        left: Iterator[Batch],
+        world: int = 1,
+        progress: Progress | None = None,
     ) -> dict[str, Score]:
         """Of all samples that the ranks had, those that are `left` of watch() too, and how much
         outputs for one source differ, by name.
@@ -226,7 +233,7 @@ class PairScores:
             name: sums.means() for name, sums in self._sums.items() if name != OWN
         }
         found = pair_scores(self._sums[OWN], self.beside, self.truths(), origin)
-        found |= self._diversity(origin, seed)
+        found |= self._diversity(origin, seed, progress)
         for confusion in self._found.values():
             confusion.finish(world, device)
         if self._found:
@@ -239,10 +246,11 @@ class PairScores:
         assert self.data.source is not None
         return self.data.source[index][:, 0]
 
-    def _diversity(self, origin: Origin, seed: int) -> dict[str, Score]:
+    def _diversity(self, origin: Origin, seed: int, progress: Progress | None) -> dict[str, Score]:
         if not has_noise(self.updater.shown):
             return {}
-        outputs = exact(several(self.updater, seed, min(SOURCES, len(self.data)), OUTPUTS))
+        n = min(SOURCES, len(self.data))
+        outputs = exact(several(self.updater, seed, n, OUTPUTS, progress=progress))
         known = [Measure("diversity", l1, {"levels": 255})]
         if self.lpips is not None:
             known.append(replace(self.lpips, name="diversity-LPIPS"))
@@ -263,6 +271,7 @@ def several(
     k: int,
     truncation: float | None = None,
     statistics: str | None = None,
+    progress: Progress | None = None,
 ) -> Tensor:
     """k outputs for each of the first n held-out sources of a seed, float (n, k, C, H, W).
     truncation, statistics: see Series.
@@ -276,6 +285,8 @@ def several(
         series = updater.series(seed, truncation, y.repeat_interleave(k, 0), statistics)
         images = series.images(range(len(y) * k))
         found.append(images.reshape(len(y), k, *images.shape[1:]))
+        if progress is not None:
+            progress("several outputs", start + len(y), n)
     return torch.cat(found)
 
 

@@ -1,5 +1,6 @@
 """Scores of a generator: by what, where samples come from, and the line to keep."""
 
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from torch import Tensor
 
+from ganlib.common.console import say
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluation, Evaluator, Origin, Score
@@ -27,6 +29,7 @@ from ganlib.training.updater import Updater
 
 SCORES = "scores.jsonl"
 """The file in a run's folder; a line per evaluation."""
+PAUSE = 10.0  # seconds
 TRIALS = "trials.jsonl"
 """The same of what `ganlib evaluate` scored otherwise than the run itself."""
 
@@ -206,7 +209,7 @@ def all_scores(
     if pairs is not None:
         if evaluator is not None and "fid" in metrics:
             scores = pairs.with_distances(scores, evaluator, origin, seed, progress)
-        scores = scores | pairs.scores(origin, seed, samples)
+        scores = scores | pairs.scores(origin, seed, samples, progress=progress)
     if updater is not None:
         scores = scores | frame_scores(updater, origin, progress)
     return replace(result, scores=scores)
@@ -232,14 +235,20 @@ def scores_line(
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Progress]:
-    """What an Evaluator tells of its progress, as a bar that is gone at the end."""
+    """What an Evaluator tells of its progress, as a bar that is gone at the end; where there is no
+    terminal, as a line once in PAUSE seconds.
+    """
     columns = (*Bar.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks = {}
+        tasks, told = {}, time.monotonic()
 
         def progress(what: str, done: int, total: int | None) -> None:
+            nonlocal told
             if what not in tasks:
                 tasks[what] = bar.add_task(what, total=total)
             bar.update(tasks[what], completed=done)
+            if not console.is_terminal and time.monotonic() - told > PAUSE:
+                told = time.monotonic()
+                say(console, f"{what}: {done:,}" + (f" of {total:,}" if total else ""))
 
         yield progress

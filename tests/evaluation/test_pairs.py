@@ -55,6 +55,12 @@ def test_scores_say_how_and_beside_what() -> None:
     assert differences(protocol, other["PSNR-Y"].protocol) == ["source: edges against grey"]
 
 
+def test_the_mean_image_says_how_far_it_is() -> None:
+    told: list[tuple[str, int, int | None]] = []
+    mean_image(torch.zeros(600, 1, 2, 2, dtype=torch.uint8), lambda *now: told.append(now))
+    assert told == [("mean image", n, 600) for n in (256, 512, 600)]
+
+
 def test_the_mean_image() -> None:
     assert np.array_equal(mean_image(TRUTH).numpy(), TRUTH.double().mean(0).round().numpy())
 

@@ -115,6 +115,20 @@ def test_the_progress_bar_is_for_terminals() -> None:
         assert terminal or text.strip() == ""
 
 
+def test_progress_without_a_terminal_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    file = io.StringIO()
+    with progress_bar(Console(file=file, width=100)) as progress:
+        for done in range(0, 4096, 256):  # each takes 3 seconds
+            now[0] += 3
+            progress("reading train", done, 3840)
+    lines = file.getvalue().splitlines()
+    assert lines == [f"reading train: {n:,} of 3,840" for n in (768, 1792, 2816, 3840)]
+
+
 def test_known_answers_of_small_data(toy_file: Path) -> None:
     found = _answers(str(toy_file), "fashion")
     assert [answer.right for answer in found] == [True, None]
