@@ -116,6 +116,18 @@ class Trainer:
         """Seconds since this process began to train."""
         return time.monotonic() - self.started
 
+    def seconds_left(self, rate: float) -> float:
+        """Until max_iter, max_images or max_hours is reached, whichever is first, at so many
+        iterations a second.
+        """
+        left = [(self.max_iter - self.iteration) / rate]
+        if self.max_images is not None:
+            each = max(1, self.updater.images - self.images_before)
+            left.append((self.max_images - self.updater.images) / (each * rate))
+        if self.max_hours is not None:
+            left.append(_working_seconds(self.max_hours) - self.elapsed)
+        return max(0.0, min(left))
+
     def extend(self, *extensions: Extension) -> None:
         """Append extensions; they run in this order."""
         for extension in extensions:

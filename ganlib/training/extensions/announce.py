@@ -48,7 +48,7 @@ class Announce(Extension):
             say(self.console, self._sentence(trainer, seconds / (done - self._first)))
 
     def _sentence(self, trainer: Trainer, seconds: float) -> str:
-        rest = min(CENTURY, round(seconds * (trainer.max_iter - trainer.iteration)))
+        rest = min(CENTURY, round(trainer.seconds_left(1 / seconds)))
         left, hint = timedelta(seconds=rest), f" {self.hint}" if rest > LONG and self.hint else ""
         end = (datetime.now() + left).strftime("%Y-%m-%d %H:%M")
         when = f": done in {left}, at {end}"

@@ -1,12 +1,16 @@
 """Scores of the generator while it trains."""
 
+import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from rich.console import Console
 
+from ganlib.common.console import say
 from ganlib.common.data import DataSet
 from ganlib.common.lines import append_line, cut_lines
 from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation.comparison.figures import figures
 from ganlib.evaluation.modes import score_points
 from ganlib.training import ranks
 from ganlib.training.frames import frame_scores
@@ -56,11 +60,19 @@ class Evaluate(Extension):
                 cut_lines(trainer.out / name, trainer.iteration)
 
     def __call__(self, trainer: Trainer) -> None:
-        scores = self._scores(trainer)
-        if scores:
-            self._note(scores, trainer)
+        start, scores = time.monotonic(), self._scores(trainer)
+        if scores and ranks.rank() == 0:
+            seconds = round(trainer.elapsed, 3)
+            line = scores_line(scores, trainer.iteration, trainer.updater.images, seconds)
+            append_line(trainer.out / SCORES, line)
+        found = {name: score.value for name, score in scores.items()}
         if self.test is not None:
-            trainer.observation.update(trainer.updater.scores(self.test))
+            found |= trainer.updater.scores(self.test)
+        trainer.observation.update(found)
+        if found:
+            took = timedelta(seconds=round(time.monotonic() - start))
+            values = ", ".join(f"{name} {figures(value)}" for name, value in found.items())
+            say(self.console, f"Scores at iteration {trainer.iteration}: {values}. It took {took}.")
 
     def finalize(self, trainer: Trainer) -> None:
         if trainer.stopped == "done" and self.at_end and not self.trigger(trainer):
@@ -89,14 +101,6 @@ class Evaluate(Extension):
                 args = (samples, self.metrics, n, origin, progress, rank, world)
                 scores = self.evaluator(*args).scores
             if self.pairs is not None:
-                scores |= self.pairs.scores(origin, self.seed, samples, world)
+                scores |= self.pairs.scores(origin, self.seed, samples, world, progress)
             scores |= frame_scores(updater, origin, progress)
         return scores
-
-    def _note(self, scores: Mapping[str, Score], trainer: Trainer) -> None:
-        trainer.observation.update({name: score.value for name, score in scores.items()})
-        if ranks.rank() > 0:
-            return
-        seconds = round(trainer.elapsed, 3)
-        line = scores_line(scores, trainer.iteration, trainer.updater.images, seconds)
-        append_line(trainer.out / SCORES, line)

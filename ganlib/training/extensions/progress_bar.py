@@ -6,30 +6,35 @@ from datetime import timedelta
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 from ganlib.common.console import say
 from ganlib.common.printable import printable
+from ganlib.training.extensions.announce import CENTURY
 from ganlib.training.trainer import Extension, Trainer
 
 WINDOW = 100
+WIDE = 100  # characters; a narrower terminal has room for numbers alone
 PAUSE = 10.0  # seconds between two lines where there is no terminal
 
 
 class ProgressBar(Extension):
-    """Iterations done and left, rate, time left, the stage, and the newest losses."""
+    """Iterations done and left, rate, time left, the stage, and the newest losses, as far as the
+    terminal has room for these; of a wide one the run's name first.
+    """
 
     name = "progress_bar"
 
     def __init__(self, console: Console) -> None:
-        self.console = console
+        self.console, wide = console, console.width >= WIDE
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[news]}"),
+            *([TextColumn("[bold]{task.description}")] if wide else []),
+            BarColumn(console.width - WIDE + 20 if wide else 8),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[speed]}"),
+            _Rest("{task.fields[news]}", table_column=Column()),
             console=console,
             disable=not console.is_terminal,
         )
@@ -42,23 +47,18 @@ class ProgressBar(Extension):
             escape(printable(trainer.out.parent.name)),
             total=trainer.max_iter,
             completed=trainer.iteration,
-            rate="",
+            speed="",
             news="",
         )
 
     def __call__(self, trainer: Trainer) -> None:
-        rate = self._rate(trainer)
-        self._progress.update(
-            self._task,
-            completed=trainer.iteration,
-            rate=f"{rate:.3g} it/s" if rate else "",
-            news=_news(trainer),
-        )
+        speed, news = _speed(trainer, self._rate(trainer)), _news(trainer)
+        self._progress.update(self._task, completed=trainer.iteration, speed=speed, news=news)
         new = trainer.line.get("iteration") == trainer.iteration
         if new and not self.console.is_terminal and time.monotonic() - self._shown > PAUSE:
             self._shown = time.monotonic()
-            line = (f"{trainer.iteration}/{trainer.max_iter}", _speed(trainer, rate))
-            say(self.console, "  ".join([*filter(None, line), _news(trainer)]))
+            line = (f"{trainer.iteration}/{trainer.max_iter}", speed, news)
+            say(self.console, "  ".join(filter(None, line)))
 
     def _rate(self, trainer: Trainer) -> float:
         """Iterations per second over the last WINDOW of them, 0 before there are two."""
@@ -70,11 +70,20 @@ class ProgressBar(Extension):
         self._progress.stop()
 
 
+class _Rest(TextColumn):
+    """Text in what room is left."""
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+
 def _speed(trainer: Trainer, rate: float) -> str:
     """Rate and time left; "" before there is a rate."""
     if not rate:
         return ""
-    left = timedelta(seconds=round((trainer.max_iter - trainer.iteration) / rate))
+    left = timedelta(seconds=min(CENTURY, round(trainer.seconds_left(rate))))
     return f"{rate:.3g} it/s  {left} left"
 
 

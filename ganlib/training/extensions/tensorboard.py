@@ -17,6 +17,7 @@ class TensorBoard(Extension):
 
     def __init__(self) -> None:
         self._writer: SummaryWriter | None = None
+        self._line: Mapping[str, float | str] = {}  # what was written last
 
     def initialize(self, trainer: Trainer) -> None:
         # purge_step tells TensorBoard to forget what a resumed run will write again
@@ -29,9 +30,10 @@ class TensorBoard(Extension):
         self._write(trainer.line if new else {}, trainer)
 
     def finalize(self, trainer: Trainer) -> None:
-        self._write({}, trainer)
+        self._write(dict(trainer.line.items() - self._line.items()), trainer)
 
     def _write(self, line: Mapping[str, float | str], trainer: Trainer) -> None:
+        self._line = line or self._line
         if self._writer is None or not (line or trainer.pictures):
             return
         for name, value in line.items():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +129,19 @@ def test_tensorboard_reads_the_log(make_trainer: Make, tmp_path: Path) -> None:
     assert [(e.step, e.value) for e in events.Scalars("loss")] == [(2, 2.5), (4, 12.5)]
 
 
+@pytest.mark.parametrize("max_iter", [6, 7])
+def test_tensorboard_has_what_is_observed_at_the_end(
+    make_trainer: Make, tmp_path: Path, max_iter: int
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    make_trainer(Observed(), Late(), LogReport(3), TensorBoard(), max_iter=max_iter).run()
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(e.step, e.value) for e in events.Scalars("late")] == [(max_iter, 2.5)]
+    assert [e.step for e in events.Scalars("loss")] == [3, 6]
+
+
 def test_progress_without_a_terminal_is_lines(
     make_trainer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +159,21 @@ def test_progress_on_a_terminal_is_a_bar(make_trainer: Make) -> None:
     make_trainer(LogReport(1), ProgressBar(console), max_iter=3).run()
     text = said.getvalue()
     assert "3/3" in text and "it/s" in text and "loss_gen" in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_time_left_is_never_cut_off(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    said = io.StringIO()
+    console = Console(file=said, force_terminal=True, width=width, color_system=None)
+    bar = ProgressBar(console)
+    slow(make_trainer, monkeypatch, LogReport(1), bar, place="dcgan_fashion_mnist_from_edges")
+    frames = re.split(r"\x1b\[[0-9?]*[a-zA-Z]", said.getvalue())
+    last = next(frame.strip() for frame in reversed(frames) if frame.strip())
+    assert "5/100000" in last and " 4 days, 15:06:20 left" in last and len(last) <= width
+    assert ("loss_dis" in last) == (width >= 80)
+    assert last.startswith("dcgan_fashion_mnist_from_edges") == (width >= 100)
 
 
 @pytest.mark.usefixtures("small_methods")
@@ -201,12 +230,22 @@ def test_a_nan_names_the_last_good_snapshot_where_there_is_one(
         guard(trainer)
 
 
-def slow(make_trainer: Make, monkeypatch: pytest.MonkeyPatch, *extensions: Any) -> None:
+def slow(
+    make_trainer: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    *extensions: Any,
+    place: str = "",
+    **limits: Any,
+) -> None:
     """A run of 100,000 iterations of 4 seconds each, stopped after 5."""
     seconds = iter(range(4, 10**6, 4))
     now = [0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     trainer = make_trainer(*extensions, max_iter=100_000)
+    trainer.out = trainer.out / place / "seed0" if place else trainer.out
+    trainer.out.mkdir(parents=True, exist_ok=True)
+    for name, limit in limits.items():
+        setattr(trainer, name, limit)
     update = trainer.updater.update
 
     def wait() -> Any:
@@ -229,6 +268,23 @@ def test_a_slow_run_is_announced_in_seconds_and_told_another_way(
     (line,) = said.getvalue().splitlines()
     assert line.startswith("0.25 iterations/s: done in 4 days, 15:06:28, at ")
     assert line.endswith("There is another way.")
+
+
+@pytest.mark.parametrize(
+    ("limits", "left"),
+    [
+        ({"max_hours": 1.0}, "0:58:48"),  # 3540 of its seconds are for training, 12 are over
+        ({"max_images": 400}, "0:06:28"),  # the 97 further batches of 4, at 4 seconds each
+        ({"max_images": 400, "max_hours": 0.1}, "0:05:41"),  # 352.8 seconds
+        ({"max_hours": 1e9}, "4 days, 15:06:28"),
+    ],
+)
+def test_what_ends_a_run_first_is_the_time_left(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch, limits: Any, left: str
+) -> None:
+    said = io.StringIO()
+    slow(make_trainer, monkeypatch, Announce(Console(file=said, width=300)), **limits)
+    assert f" iterations/s: done in {left}, at " in said.getvalue()
 
 
 def test_the_first_line_without_a_terminal_names_no_rate_that_nobody_knows(
@@ -433,8 +489,9 @@ def test_evaluate_scores_samples_and_lets_the_algorithm_score_itself(
     monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
     test = toy_data(n=5)
     evaluator = Evaluator(Means(), {"test": toy_data(n=50).x})
-    quiet = Console(file=io.StringIO())
-    evaluate = Evaluate(every(2), evaluator, test, quiet, ["fid"], n=20, seed=4)
+    said = io.StringIO()
+    console = Console(file=said, width=200)
+    evaluate = Evaluate(every(2), evaluator, test, console, ["fid"], n=20, seed=4)
     trainer = make_trainer(evaluate, LogReport(2), max_iter=2)
     trainer.updater.scores = lambda data: {"seen": float(len(data))}
     trainer.run()
@@ -444,6 +501,10 @@ def test_evaluate_scores_samples_and_lets_the_algorithm_score_itself(
     (x,) = trainer.updater.sample(20, seed=4)
     expected = evaluation.score([x], {"test": toy_data(n=50).x}, ["fid"], Means())
     assert expected["FD-means20-test"].value == pytest.approx(trainer.line["FD-means20-test"])
+    value = f"{expected['FD-means20-test'].value:.0f}"
+    assert said.getvalue().startswith(
+        f"Scores at iteration 2: FD-means20-test {value}, seen 5.000. It took 0:0"
+    )
 
 
 def test_only_the_newest_snapshots_stay(make_trainer: Make, tmp_path: Path) -> None:
