@@ -2,9 +2,42 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 TINY = 1e-30  # of an axis, the shortest half: less has no ticks in floats
 POINTS = 300  # of a curve: about as many as a panel has pixels
+
+UNEQUAL = 4  # times as long: beside such a run, another's curve would be a quarter of the width
+
+
+class Iterations(NamedTuple):
+    """The axis of iterations up to `last`, from 0 on, or logarithmic from `first` on."""
+
+    last: float
+    first: float = 0.0
+
+    def place(self, x: float) -> float:
+        """Where iteration x is, 0 at the left and 1 at the right."""
+        if not self.first:
+            return x / self.last
+        return math.log(max(x, self.first) / self.first) / math.log(self.last / self.first)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Iterations, and what stands below them."""
+        if not self.first:
+            found = ticks(0, self.last, 4)
+            return [(value, tick_text(value, found)) for value in found]
+        powers = range(math.floor(math.log10(self.first)), math.floor(math.log10(self.last)) + 1)
+        steps = (1,) if len(powers) > 3 else (1, 3)
+        found = [step * 10.0**power for power in powers for step in steps]
+        return [(v, _short(v)) for v in found if self.first <= v <= self.last]
+
+
+def iterations(curves: Sequence[Sequence[tuple[float, float]]]) -> Iterations:
+    """The axis of these curves: logarithmic where one would leave no room for another."""
+    ends = [points[-1][0] for points in curves]
+    first = min((x for points in curves for x, _ in points if x > 0), default=0.0)
+    return Iterations(max(*ends, 1.0), first if max(ends) >= UNEQUAL * min(ends) else 0.0)
 
 
 def thin(points: Sequence[tuple[float, float]], most: int = POINTS) -> list[tuple[float, float]]:
@@ -49,3 +82,8 @@ def tick_text(value: float, among: Sequence[float]) -> str:
     unit, sign = (1e6, "M") if largest >= 2e6 else (1e3, "k") if largest >= 2e3 else (1, "")
     decimals = max(0, -math.floor(math.log10(step / unit) + 1e-9))
     return f"{value / unit:.{decimals}f}{sign}".replace("-", "−")
+
+
+def _short(value: float) -> str:
+    unit, sign = (1e6, "M") if value >= 1e6 else (1e3, "k") if value >= 1e3 else (1, "")
+    return f"{value / unit:g}{sign}"

@@ -3,7 +3,7 @@
 from ganlib.evaluation.comparison.runs import MEASURED, Run
 from ganlib.evaluation.comparison.table import Table
 from ganlib.evaluation.comparison.values import is_number
-from ganlib.evaluation.page.axes import thin
+from ganlib.evaluation.page.axes import iterations, thin
 from ganlib.evaluation.page.markup import e, key, labelled_runs
 from ganlib.evaluation.page.panel import Curve, panel
 
@@ -16,11 +16,12 @@ def curve_section(table: Table) -> str:
     panels = [(name, curves) for name, curves in panels if _over_time(curves)]
     if not panels:
         return ""
-    last = max(x for _, curves in panels for curve in curves for x, _ in curve.points)
+    axis = iterations([curve.points for _, curves in panels for curve in curves])
     legend = "".join(f"<li>{key(table, row)}{e(row.title)}</li>" for row in table.rows)
-    drawn = "\n".join(panel(name, curves, last) for name, curves in panels)
+    drawn = "\n".join(panel(name, curves, axis) for name, curves in panels)
+    unequal = " Runs are of unequal length, and the axis is logarithmic." if axis.first else ""
     return f"""<h3>Scores and losses over iterations</h3>
-<p>One line per training seed. Losses are means over the intervals of the log.</p>
+<p>One line per training seed. Losses are means over the intervals of the log.{unequal}</p>
 <ul class="legend">{legend}</ul>
 <div class="panels">
 {drawn}

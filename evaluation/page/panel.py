@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ganlib.evaluation.page.axes import limits, tick_text, ticks
+from ganlib.evaluation.page.axes import Iterations, limits, tick_text, ticks
 from ganlib.evaluation.page.markup import e
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 340, 190, 46, 24, 8, 16
@@ -18,20 +18,19 @@ class Curve(NamedTuple):
     points: list[tuple[float, float]]
 
 
-def panel(name: str, curves: Sequence[Curve], last: float) -> str:
-    """A figure of curves up to iteration `last`."""
+def panel(name: str, curves: Sequence[Curve], axis: Iterations) -> str:
+    """A figure of curves over this axis."""
     low, high = limits([y for curve in curves for _, y in curve.points])
     values = [y for curve in curves for _, y in curve.points]
     cut = " <span>(a few outliers lie outside)</span>" if _outside(values, low, high) else ""
     inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-    right = max(last, 1.0)
 
     def place(x: float, y: float) -> tuple[float, float]:
         far = min(max((y - low) / (high - low), -5.0), 6.0)  # cut points stay near the frame
-        return x / right * inner_width, (1 - far) * inner_height
+        return axis.place(x) * inner_width, (1 - far) * inner_height
 
     drawn = "".join(_line(curve, [place(x, y) for x, y in curve.points]) for curve in curves)
-    axes = _axes(right, low, high)
+    axes = _axes(axis, low, high)
     summary = f"{name} over iterations. " + _summary(curves)
     return f"""<figure><figcaption><b>{e(name)}</b>{cut}</figcaption>
 <svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{e(summary)}">{axes}
@@ -57,9 +56,8 @@ def _line(curve: Curve, places: Sequence[tuple[float, float]]) -> str:
     return f'<polyline class="{classes}" points="{points}">{title}</polyline>'
 
 
-def _axes(last: float, low: float, high: float) -> str:
-    parts = []
-    rows, columns = ticks(low, high), ticks(0, last, 4)
+def _axes(axis: Iterations, low: float, high: float) -> str:
+    parts, rows = [], ticks(low, high)
     for value in rows:
         y = TOP + (1 - (value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM)
         text = tick_text(value, rows)
@@ -67,8 +65,7 @@ def _axes(last: float, low: float, high: float) -> str:
             f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         )
         parts.append(f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>')
-    for value in columns:
-        x = LEFT + value / last * (WIDTH - LEFT - RIGHT)
-        text = tick_text(value, columns)
+    for value, text in axis.ticks():
+        x = LEFT + axis.place(value) * (WIDTH - LEFT - RIGHT)
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{text}</text>')
     return "".join(parts)

@@ -6,9 +6,9 @@ DARK = ("#5ab4f0", "#ff8f4a", "#3fd0a4", "#f084c6", "#e0c040", "#a5a8ff")
 
 STYLE = """
 :root { color-scheme: light dark; --page: #fcfcfb; --ink: #1c1d1f; --soft: #5f6368;
-  --line: #e2e2de; --wash: #f3f3f0; --best: #eaf3ea; LIGHT }
+  --line: #e2e2de; --wash: #f3f3f0; --best: #2e8b2e18; --shade: #0004; LIGHT }
 @media (prefers-color-scheme: dark) { :root { --page: #16181b; --ink: #e6e6e3; --soft: #9da1a6;
-  --line: #33363b; --wash: #1f2226; --best: #20332a; DARK } }
+  --line: #33363b; --wash: #1f2226; --best: #3fd07024; --shade: #fff4; DARK } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 72rem; background: var(--page);
   color: var(--ink); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
@@ -19,7 +19,11 @@ h3 { font-size: 1.05rem; font-weight: 650; margin: 2.5rem 0 .5rem; }
 h4 { font-size: .9375rem; font-weight: 600; margin: 1.5rem 0 .25rem; }
 p, caption, figcaption, .soft { color: var(--soft); font-size: .875rem; }
 p { margin: .25rem 0; max-width: 46rem; }
-.scroll { overflow-x: auto; margin: 1rem 0; position: relative; }
+.scroll { overflow-x: auto; margin: 1rem 0; position: relative; background:
+  linear-gradient(90deg, var(--page) 50%, transparent) 0 / 3rem no-repeat local,
+  linear-gradient(270deg, var(--page) 50%, transparent) 100% / 3rem no-repeat local,
+  linear-gradient(90deg, var(--shade), transparent) 0 / 1rem no-repeat,
+  linear-gradient(270deg, var(--shade), transparent) 100% / 1rem no-repeat; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 .wide { width: 100%; }
 caption { text-align: left; padding-bottom: .75rem; }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganlib.evaluation.page.axes import limits, ticks
+from ganlib.evaluation.page.axes import iterations, limits, ticks
 
 
 def test_an_axis_shows_everything_unless_outliers_would_flatten_it() -> None:
@@ -37,3 +37,14 @@ def test_numbers_too_small_to_be_divided_have_an_axis(values: list[float]) -> No
     low, high = limits(values)
     assert low < min(values) <= max(values) < high
     assert len(ticks(low, high)) >= 4
+
+
+def test_an_axis_of_unequal_runs_is_logarithmic() -> None:
+    ends = [[(100.0, 0.0), (1000.0, 0.0)], [(200.0, 0.0), (10_000.0, 0.0)]]
+    axis = iterations(ends)
+    assert [axis.place(x) for x in (0, 100, 1000, 10_000)] == pytest.approx([0, 0, 0.5, 1])
+    assert [text for _, text in axis.ticks()] == ["100", "300", "1k", "3k", "10k"]
+    assert [value for value, _ in axis.ticks()] == [100, 300, 1000, 3000, 10_000]
+    equal = iterations([[(100.0, 0.0), (5000.0, 0.0)], ends[1]])
+    assert [equal.place(x) for x in (0, 2500, 10_000)] == [0, 0.25, 1]
+    assert [text for _, text in equal.ticks()] == ["0", "5k", "10k"]

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from ganlib.evaluation.page.axes import thin
-from ganlib.evaluation.page.panel import DOT, Curve, panel
+from ganlib.evaluation.page.axes import Iterations, thin
+from ganlib.evaluation.page.panel import DOT, LEFT, RIGHT, WIDTH, Curve, panel
 
 Make = Callable[..., Path]
 Parsed = Callable[[], Any]
@@ -63,9 +64,22 @@ def test_no_panel_where_every_run_has_one_point(make: Make, html: Callable[[], s
     assert "<b>FD-toy ↓</b>" not in text and "<b>loss_dis</b>" in text
 
 
+@pytest.mark.parametrize(("longer", "width"), [(3000, 0.3), (40_000, 0.3)])
+def test_a_longer_run_leaves_room_for_a_shorter_one(
+    longer: int, width: float, make: Make, html: Callable[[], str]
+) -> None:
+    make("brief", n=1000)
+    make("long", 1, n=longer)
+    text = html()
+    brief = re.findall(r'points="([^"]+)"><title>brief, seed 0', text.partition("<b>loss_dis")[2])
+    xs = [float(point.split(",")[0]) for point in brief[0].split()]
+    assert max(xs) - min(xs) > width * (WIDTH - LEFT - RIGHT)
+    assert ("the axis is logarithmic" in text) == (longer == 40_000)
+
+
 def test_a_dot_at_the_end_of_the_axis_is_whole() -> None:
     long = Curve("s0", "a", [(0.0, 1.0), (9.0, 2.0)])
-    text = panel("FD", [long, Curve("s1", "b", [(9.0, 1.5)])], 9)
+    text = panel("FD", [long, Curve("s1", "b", [(9.0, 1.5)])], Iterations(9))
     (centre,) = re.findall(r'<circle cx="([^"]+)"', text)
     (plot,) = re.findall(r'<svg class="plot"[^>]*>', text)
     (width,) = re.findall(r' width="([^"]+)"', plot)

@@ -47,3 +47,26 @@ def test_a_browser_shows_it_light_dark_and_on_a_phone(
         assert pixels.std() > 10
         brightness[scheme] = float(np.median(pixels))
     assert brightness[0] < 60 and brightness[1] > 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("browser", BROWSERS[:1])
+def test_a_table_that_is_cut_off_has_a_shadow_there(
+    browser: str, make: Make, tmp_path: Path, html: Html
+) -> None:
+    make("a_method_of_a_rather_long_name", n=400)
+    (tmp_path / "page.html").write_text(html())
+    edges = {}
+    for width in (500, 1200):
+        call = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        call += [f"--screenshot={tmp_path / 'x.png'}", f"--window-size={width},700"]
+        call += [
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--blink-settings=preferredColorScheme=1",
+        ]
+        subprocess.run([*call, f"file://{tmp_path / 'page.html'}"], timeout=120, check=True)
+        with Image.open(tmp_path / "x.png") as image:
+            grey = np.asarray(image.convert("L"), float)
+        beside = max(20, (width - 1152) // 2 + 20)  # the padding of the body, 20 pixels
+        edges[width] = np.median(grey[150:350, width - beside - 3 : width - beside])
+    assert edges[500] < 235 < edges[1200]
