@@ -1,5 +1,6 @@
 """Images to look at: grids, strips, animations and scatter plots of tensors in [-1, 1]."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from ganlib.common.data import POINTS
+from ganlib.common.datasets._video import MP4, write_video
 from ganlib.common.files import atomic
 
 SIDE = 96  # smaller images are enlarged by whole factors to about this many pixels
@@ -100,8 +102,13 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 def save_animation(pictures: list[Image.Image], path: Path, milliseconds: int = 60) -> None:
-    """Write pictures as a GIF that runs forever."""
+    """Write pictures as a .gif that runs forever, or as an .mp4 (H.264); UserError if the package
+    is missing that writes those.
+    """
     with atomic(path) as temporary:
+        if path.suffix.lower() == MP4:
+            write_video(pictures, temporary, Fraction(1000, milliseconds))
+            return
         pictures[0].save(
             temporary, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0
         )

@@ -1,12 +1,13 @@
-"""One video: a folder of image files, a GIF, or a file that the package av reads.
+"""One video: a folder of image files, a GIF, or a file that the package av reads, or writes.
 
 Frames are pictures, to be squared as image files are.
 """
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -18,7 +19,7 @@ from ganlib.common.datasets._decode import SUFFIXES, Header, Unusable, header, o
 from ganlib.common.datasets._files import files
 from ganlib.common.errors import UserError
 
-GIF = ".gif"
+GIF, MP4 = ".gif", ".mp4"
 CODED = frozenset(".avi .m4v .mkv .mov .mp4 .webm".split())
 INSTALL = "pip install ganlib[video]"
 
@@ -92,6 +93,22 @@ def frames(video: Video) -> Iterator[Frame]:
                 yield _upright(frame)
 
 
+def write_video(pictures: Sequence[Image.Image], path: Path, rate: Fraction) -> None:
+    """Pictures of one size as the frames of an MP4, so many a second; a last odd row or column of
+    pixels is repeated, which the format asks for.
+    """
+    width, height = (side + side % 2 for side in pictures[0].size)
+    with av_for(path).open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for picture in pictures:
+            pixels = np.asarray(picture.convert("RGB"))
+            odd = [(0, height - picture.height), (0, width - picture.width), (0, 0)]
+            frame = av_for(path).VideoFrame.from_ndarray(np.pad(pixels, odd, "edge"))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
 def _natural(name: str) -> tuple[list[Any], str]:
     parts = re.split(r"([0-9]+)", name)
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
@@ -118,7 +135,7 @@ def _look_into(path: Path) -> Look:
 @contextmanager
 def _coded(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container of a video file and its first stream of pictures."""
-    av = _av(path)
+    av = av_for(path)
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -137,10 +154,9 @@ def _upright(frame: Any) -> Image.Image:
     return picture.rotate(turn, expand=True) if turn else picture
 
 
-def _av(path: Path) -> Any:
+def av_for(path: Path) -> Any:
+    """The package av; UserError where it is missing."""
     try:
         return import_module("av")
     except ImportError as error:
-        raise UserError(
-            f"Videos like {path.name} are read by the package av: run `{INSTALL}`."
-        ) from error
+        raise UserError(f"Videos like {path.name} need the package av: run `{INSTALL}`.") from error

@@ -65,6 +65,28 @@ def out_folder(what: str) -> Callable[[Command], Command]:
     )
 
 
+best = click.option(
+    "--best", is_flag=True, help="Of a run's folder best.pt, not the newest snapshot."
+)
+
+
+def best_of(path: Path, best: bool) -> Path:
+    """`path`, or with --best the best.pt of the run's folder that it is; UserError if there is
+    none.
+    """
+    if not best:
+        return path
+    snapshot = path / "snapshots" / "best.pt"
+    if not snapshot.parent.is_dir():
+        raise UserError(f"--best is for a run's folder, and {path} is none: leave it out.")
+    if not snapshot.is_file():
+        raise UserError(
+            f"{path} has no {snapshot.relative_to(path)}: train with --best-by, or leave --best "
+            "out."
+        )
+    return snapshot
+
+
 truncation = click.option(
     "--truncation",
     type=float,

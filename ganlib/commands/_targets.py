@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ganlib.commands import _common_options
 from ganlib.common.arrays import ARRAYS
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
@@ -23,7 +24,7 @@ from ganlib.training.memory import require
 from ganlib.training.pairs import scored
 from ganlib.training.real_images import RealImages
 from ganlib.training.scoring import origin_of, samples_to_score
-from ganlib.training.snapshot import list_snapshots, newest_snapshot
+from ganlib.training.snapshot import list_snapshots, snapshot_at
 from ganlib.training.updater import Updater
 
 Weights = Literal["ema", "raw"]
@@ -137,8 +138,7 @@ def open_target(
     """
     with reading(path):
         folder, run = path.is_dir(), is_run(path)
-    if best and not run:
-        raise UserError(f"--best is for a run's folder, and {path} is none: leave it out.")
+    chosen = _common_options.best_of(_existing(path), best)
     if value_range is not None and (folder or path.suffix.lower() not in ARRAYS):
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if not run and (folder or path.suffix.lower() in (*ARRAYS, *HDF5)):
@@ -150,10 +150,10 @@ def open_target(
         ):
             if value is not None:
                 raise UserError(f"{option} is for a generator, and {path} holds images.")
-        return files(_existing(path), value_range)
-    snapshot = _of_run(path, best) if run else _existing(path)
-    if not run and snapshot.suffix.lower() != ".pt":
+        return files(path, value_range)
+    if not run and path.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
+    snapshot = snapshot_at(chosen)
     model = load(snapshot, device, back=real.back)
     if translates(model.updater):
         give_sources(model.updater, model.settings, real.dataset, real.data_root, real.source)
@@ -163,17 +163,6 @@ def open_target(
 def is_run(path: Path) -> bool:
     """Whether `path` is the folder of a run."""
     return (path / "config.yaml").is_file() or bool(list_snapshots(path / "snapshots"))
-
-
-def _of_run(run: Path, best: bool) -> Path:
-    if not best:
-        return newest_snapshot(run)
-    snapshot = run / "snapshots" / "best.pt"
-    if not snapshot.is_file():
-        raise UserError(
-            f"{run} has no {snapshot.relative_to(run)}: train with --best-by, or leave --best out."
-        )
-    return snapshot
 
 
 def _existing(path: Path) -> Path:

@@ -47,7 +47,7 @@ class Walk:
 
 
 def write_walk(model: Model, walk: Walk, out: Path) -> None:
-    """A .png with a row for each leg; or a .gif of all legs that ends where it began."""
+    """A .png with a row for each leg; or a film of all legs that ends where it began."""
     if out.suffix.lower() == ".png":
         strip = grid(images(model, walk).flatten(0, 1), walk.frames)
         with output(out):

@@ -65,7 +65,7 @@ from ganlib.common.errors import UserError
     show_default=True,
     help="How many images; 50000 is the number of most papers.",
 )
-@click.option("--best", is_flag=True, help="Of a run's folder best.pt, not the newest snapshot.")
+@_common_options.best
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
 @click.option(
     "--weights",

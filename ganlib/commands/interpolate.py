@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ganlib.sampling.legs import Space
     from ganlib.sampling.model import Model
 
-FRAMES = {".png": 10, ".gif": 30}
+FRAMES = {".png": 10, ".gif": 30, ".mp4": 30}
 
 
 @click.command()
@@ -49,13 +49,13 @@ FRAMES = {".png": 10, ".gif": 30}
     "--frames",
     type=int,
     metavar="N",
-    help="Pictures from one sample to the next, both included.  [default: 10, in a .gif 30]",
+    help="Pictures from one sample to the next, both included.  [default: 10, in a film 30]",
 )
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="A .png (a row for each leg) or a .gif (that loops).  "
+    help="A .png (a row for each leg), or a film: a .gif (that loops) or an .mp4.  "
     "[default: interpolation.png or arithmetic.png]",
 )
 @_common_options.dataset
@@ -102,16 +102,19 @@ def command(
         _check_sum(terms, (numbers, frames, space, words), out)
     else:
         out = out or Path("interpolation.png")
-        check_file(out, tuple(FRAMES), "a .png or a .gif")
+        check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4")
         stops, frames = _stops(numbers, through_classes=words is not None), _frames(frames, out)
     if word is not None and words is not None:
         raise UserError("--class stays in one class and --classes walks through some: give one.")
 
     from ganlib.commands._walk import Walk, write_walk
+    from ganlib.common.datasets._video import MP4, av_for
     from ganlib.registry import add_plugins
     from ganlib.sampling.model import load
     from ganlib.sampling.sources import give_sources
 
+    if out.suffix.lower() == MP4:
+        av_for(out)  # that it is missing shows before the work is done
     for folder in plugin_dir:
         add_plugins(folder)
     model = load(snapshot, place, back=back)

@@ -51,6 +51,12 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
     help=f"Where to: {KINDS}.",
 )
 @click.option("--force", is_flag=True, help="Write into a folder that holds files already.")
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="Of a .png: the images alone, at their own size, with nothing between or beside them.",
+)
+@_common_options.best
 @_common_options.truncation
 @_common_options.statistics
 @_common_options.dataset
@@ -67,6 +73,8 @@ def command(
     seed: int,
     out: Path,
     force: bool,
+    plain: bool,
+    best: bool,
     truncation: float | None,
     statistics: str | None,
     dataset: str | None,
@@ -88,6 +96,8 @@ def command(
     _check_numbers(N if n is None else n, batch_size, truncation)
     _check_out(out, force)
     _check_grid(out, N if n is None else n)
+    if plain and _kind(out) != ".png":
+        raise UserError("--plain is for a .png; files of other kinds hold the images alone.")
     place = _common_options.chosen(gpu, device, "cpu")
 
     import torch
@@ -97,7 +107,7 @@ def command(
     from ganlib.common.pictures import save
     from ganlib.common.translation_grid import translation_grid
     from ganlib.registry import add_plugins
-    from ganlib.sampling.image_files import write_array, write_folder, write_grid
+    from ganlib.sampling.image_files import write_array, write_folder, write_grid, write_plain
     from ganlib.sampling.model import load
     from ganlib.sampling.sources import give_sources
     from ganlib.training.class_rows import EACH, class_rows, shown_classes
@@ -106,7 +116,7 @@ def command(
 
     for folder in plugin_dir:
         add_plugins(folder)
-    model = load(snapshot, place, back=back)
+    model = load(_common_options.best_of(snapshot, best), place, back=back)
     give_sources(model.updater, model.settings, dataset, data_root, source)
     if model.spec.native == POINTS and not _kind(out):
         raise UserError(
@@ -114,9 +124,10 @@ def command(
         )
     classes = list(dict.fromkeys(called(model, snapshot, words)))
     shown = shown_classes(model.updater)
-    rows = (classes or shown) if shown and _kind(out) == ".png" else []
+    drawn = _kind(out) == ".png" and not plain
+    rows = (classes or shown) if shown and drawn else []
     if n is None:
-        pairs = shows_translations(model.updater) and _kind(out) == ".png"
+        pairs = shows_translations(model.updater) and drawn
         n = EACH * len(rows) if rows else SHOWN if pairs else N
         _check_grid(out, n)
     kept = n if _kind(out) else min(n, batch_size)
@@ -130,10 +141,12 @@ def command(
     batches = _watched(model.updater.sample(n, seed, batch_size, truncation, y, statistics), n, len)
     with output(out):
         match _kind(out):
+            case ".png" if plain:
+                write_plain(batches, n, out, model.spec.frames)
             case ".png" if rows:
                 series = model.updater.series(seed, truncation, statistics=statistics)
-                drawn = _watched(class_rows(series, rows, n), n, lambda row: len(row[1]))
-                save(class_grid(drawn), out)
+                told = _watched(class_rows(series, rows, n), n, lambda row: len(row[1]))
+                save(class_grid(told), out)
             case ".png" if shows_translations(model.updater):
                 with stderr_console().status("translating"):
                     found = translations(model.updater, seed, n, truncation, statistics)

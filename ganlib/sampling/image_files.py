@@ -21,8 +21,16 @@ def write_grid(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -
     """One picture, 8 images wide or square if that is wider, or a row for each sequence of so many
     frames; holds all images as floats.
     """
-    columns = max(8, math.ceil(math.sqrt(n)))
-    save(grid(apart(torch.cat([batch.cpu() for batch in batches]), frames), columns), path)
+    save(grid(apart(torch.cat([batch.cpu() for batch in batches]), frames), _columns(n)), path)
+
+
+def write_plain(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
+    """The same images in one picture at their own size, with nothing between them."""
+    x = apart(torch.cat([batch.cpu() for batch in batches]), frames).flatten(0, -4)
+    columns = frames if frames > 1 else min(n, _columns(n))
+    x = torch.cat([x, x.new_ones(-len(x) % columns, *x.shape[1:])])
+    rows = [torch.cat(list(row), 2) for row in torch.split(x, columns)]
+    write_image(torch.cat(rows, 1), path)
 
 
 def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: Path) -> None:
@@ -72,3 +80,7 @@ def _pixels(batch: Tensor) -> np.ndarray[Any, Any]:
         batch = batch.transpose(1, 2).flatten(2, 3)
     pixels: np.ndarray[Any, Any] = to_uint8(batch).permute(0, 2, 3, 1).cpu().numpy()
     return pixels
+
+
+def _columns(n: int) -> int:
+    return max(8, math.ceil(math.sqrt(n)))

@@ -204,7 +204,7 @@ def test_a_missing_package_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UserError) as error:
         open_dataset(str(tmp_path), source="past:4")
     assert str(error.value) == (
-        "Videos like a.mp4 are read by the package av: run `pip install ganlib[video]`."
+        "Videos like a.mp4 need the package av: run `pip install ganlib[video]`."
     )
 
 

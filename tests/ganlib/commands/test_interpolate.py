@@ -1,13 +1,15 @@
 """ganlib interpolate."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import Result
-from PIL import Image
+from PIL import Image, ImageSequence
 from torch import Tensor
 
 import ganlib
@@ -55,6 +57,31 @@ def test_gif_runs_through_all_legs_and_back(run: Run, snapshot: Path, numbers: s
     run("interpolate", snapshot, "--numbers", numbers, "--frames", 5, "-o", "w.gif")
     with Image.open("w.gif") as film:
         assert getattr(film, "n_frames", 1) == 3 * 4 and film.info["loop"] == 0
+
+
+def test_a_film_may_be_an_mp4(run: Run, snapshot: Path) -> None:
+    av = pytest.importorskip("av")
+    for name in ("w.gif", "w.mp4"):
+        done = run("interpolate", snapshot, "--numbers", "3,8", "--frames", 5, "-o", name)
+        assert done.exit_code == 0
+    with Image.open("w.gif") as film:
+        shown = [np.asarray(film.convert("L"), float) for _ in ImageSequence.Iterator(film)]
+    with av.open("w.mp4") as film:
+        decoded = [np.asarray(frame.to_image().convert("L"), float) for frame in film.decode()]
+    assert len(decoded) == len(shown) == 8
+    high, wide = shown[0].shape
+    for frame, other in zip(decoded, shown, strict=True):
+        assert frame.shape == (high + high % 2, wide + wide % 2)
+        assert np.abs(frame[:high, :wide] - other).mean() < 4  # of 255
+
+
+def test_without_its_package_an_mp4_is_a_sentence(
+    run: Run, snapshot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    error = run("interpolate", snapshot, "-o", "w.mp4").exception
+    assert isinstance(error, UserError) and not Path("w.mp4").exists()
+    assert str(error) == "Videos like w.mp4 need the package av: run `pip install ganlib[video]`."
 
 
 def test_class_changes_halfway(small_snapshot: Make) -> None:
@@ -190,7 +217,7 @@ def test_sum_shows_terms_signs_and_result(run: Run, make_snapshot: Make, name: s
         (["--plus", 1, "--space", "code"], "leave --numbers, --frames, --space and"),
         (["--dataset", "x.h5"], "leave --dataset out"),
         (["--plus", 1, "-o", "a.gif"], "a .png"),
-        (["-o", "a.jpg"], "a .png or a .gif"),
+        (["-o", "a.jpg"], "a .png, a .gif or an .mp4"),
         (["--plus", 3, "--minus", 3], "cancel out"),
         (["--plus", 3, "--classes", "a,b"], "--classes out"),
         (["--class", "a"], "is told no classes"),

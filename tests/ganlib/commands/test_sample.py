@@ -178,6 +178,34 @@ def test_folder(run: Run, make_snapshot: Make, channels: int) -> None:
         np.testing.assert_array_equal(pixels, expected)
 
 
+@pytest.mark.parametrize(("arguments", "n"), [(["--class", "b"], 1), ([], 10), (["-n", 3], 3)])
+def test_a_plain_picture_is_the_images_of_a_folder_and_nothing_else(
+    run: Run, labelled: Path, arguments: list[str], n: int
+) -> None:
+    arguments = [*arguments, *([] if "-n" in arguments else ["-n", n])]
+    assert run("sample", labelled, *arguments, "--plain").exit_code == 0
+    run("sample", labelled, *arguments, "-o", "many")
+    tiles = [np.asarray(Image.open(file)) for file in sorted(Path("many").iterdir())]
+    side, columns = len(tiles[0]), min(n, 8)
+    tiles += [np.full((side, side), 255, np.uint8)] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
+    with Image.open("samples.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), np.vstack(rows))
+
+
+def test_the_best_snapshot_of_a_run(run: Run, make_snapshot: Make) -> None:
+    best, newest = make_snapshot(width=0.1), make_snapshot(iteration=9)
+    folder = newest.parent.parent
+    error = run("sample", folder, "--best").exception
+    assert "has no snapshots/best.pt: train with --best-by" in str(error)
+    assert "--best is for a run's folder" in str(run("sample", newest, "--best").exception)
+    best.rename(newest.with_name("best.pt"))
+    for arguments, path in ([], newest), (["--best"], newest.with_name("best.pt")):
+        run("sample", folder, *arguments, "-n", 2, "-o", "a.npz")
+        with np.load("a.npz") as arrays:
+            np.testing.assert_array_equal(arrays["images"], _bytes(path, 2))
+
+
 def test_full_folder_needs_force(run: Run, snapshot: Path) -> None:
     Path("full").mkdir()
     Path("full/mine.txt").touch()
@@ -209,6 +237,7 @@ def test_truncation(run: Run, snapshot: Path) -> None:
         (["--dataset", "fashion_mnist"], "needs no images to start from: leave --dataset out"),
         (["--class", "Sandal"], "is told no classes, so there are none to ask for"),
         (["--out", "x.jpeg"], "x.jpeg"),
+        (["--plain", "--out", "x.npz"], "--plain is for a .png"),
         (["--out", "run/x.png/y.png"], "cannot be written"),
         (["--device", "cuda:99"], "cuda:99"),
         (["--plugin-dir", "none"], "none"),
