@@ -14,6 +14,7 @@ from ganlib.common.arrays import ARRAYS
 from ganlib.common.asked_source import AskedSource, Unpaired, asked_source
 from ganlib.common.crops import cropped
 from ganlib.common.data import DataSet
+from ganlib.common.datasets import folder
 from ganlib.common.datasets._pairs import Beside, SideBySide, lazy_pairs, stream_pairs
 from ganlib.common.datasets._past import Past, stream_past
 from ganlib.common.datasets._resize import resized
@@ -25,7 +26,8 @@ from ganlib.common.paths import expand, reading
 from ganlib.common.registry import Registry, modules
 from ganlib.common.unpaired import stream_unpaired, with_unpaired
 
-Load = Callable[[Path, str, int | None], DataSet]
+Load = Callable[..., DataSet]
+"""Of (place, split, size), of a folder hold_out too."""
 HDF5 = (".h5", ".hdf5")
 FILES = "an .h5, .npz or .npy file"
 MAX_SIZE = 8192  # pixels; one RGB image of this side takes 192 MiB
@@ -48,6 +50,7 @@ def open_dataset(
     size: int | None = None,
     crop: int | None = None,
     source: str | None = None,
+    hold_out: float = 0.0,
 ) -> DataSet:
     """One split ("train" or "test") of a registered data set, an image folder or a file.
 
@@ -56,25 +59,31 @@ def open_dataset(
     large for memory only an HDF5 file's images are given, each read when asked for. crop: side of
     square crops out of such images, None for whole ones; with no size, a folder's files are cropped
     as they are and read when asked for. source: what translations start from, see asked_source.py;
-    None: what the data set has itself. UserError if there is no such thing.
+    None: what the data set has itself. hold_out: of a folder without test images, the part of its
+    files, or from 1 on the number, that is the test split. UserError if there is no such thing.
     """
     asked = None if source is None else asked_source(source)
     load, place = _find(name, root, split, size)
     if isinstance(asked, Unpaired):
-        images = open_dataset(name, root, split, size, crop)
-        return with_unpaired(images, open_dataset(asked.name, root, split, size, crop))
+        images, other = (
+            open_dataset(one, root, split, size, crop, None, hold_out) for one in (name, asked.name)
+        )
+        return with_unpaired(images, other)
     if isinstance(asked, SideBySide | Beside):
         _check_folder(name, load, source)
         if size is None and crop is not None:
-            return lazy_pairs(place, asked, split, crop)
-        return brought_to(collect(stream_pairs(place, asked, split, size)), size, crop)
+            return lazy_pairs(place, asked, split, crop, hold_out)
+        pairs = stream_pairs(place, asked, split, size, hold_out=hold_out)
+        return brought_to(collect(pairs), size, crop)
     if isinstance(asked, Past):
-        return brought_to(_with_past(asked, source, name, load, place, split, size), size, crop)
+        data = _with_past(asked, source, name, load, place, split, size, hold_out)
+        return brought_to(data, size, crop)
     lazy = getattr(getmodule(load), "lazy", None)
+    more = (hold_out,) if load is datasets["folder"] else ()
     if lazy is not None and size is None and crop is not None:
-        data = cast(DataSet, lazy(place, split, crop))
+        data = cast(DataSet, lazy(place, split, crop, *more))
         return data if asked is None else with_derived(data, asked)
-    data = load(place, split, size)
+    data = load(place, split, size, *more)
     return _sized(data, None if _aspect(load) != 1 else size, crop, asked)
 
 
@@ -154,7 +163,7 @@ def _stream_with(
         load, place = _find(name, root, split, size)
         if load is datasets["folder"]:
             return stream_past(place, asked, split, size, sizing)
-        return as_stream(_with_past(asked, source, name, load, place, split, size))
+        return as_stream(_with_past(asked, source, name, load, place, split, size, 0.0))
     own = open_stream(name, root, split, size, sizing)
     if isinstance(asked, Unpaired):
         return stream_unpaired(own, open_stream(asked.name, root, split, size, sizing))
@@ -169,10 +178,11 @@ def _with_past(
     place: Path,
     split: str,
     size: int | None,
+    hold_out: float,
 ) -> DataSet:
     """The pairs of past and next frames of a folder of videos, or of made sequences."""
     if load is datasets["folder"]:
-        return collect(stream_past(place, asked, split, size))
+        return collect(stream_past(place, asked, split, size, hold_out=hold_out))
     past = getattr(getmodule(load), "past", None)
     if past is None:
         raise UserError(
@@ -180,6 +190,28 @@ def _with_past(
             f"moving, and {name} is none: give another source."
         )
     return cast(DataSet, past(split, size, *asked))
+
+
+def holds_out(name: str, source: str | None) -> bool:
+    """Whether open_dataset() can hold files out: of a folder without test images, or of one whose
+    images are unpaired sources.
+    """
+    try:
+        asked = None if source is None else asked_source(source)
+    except UserError:  # it is told when the source is opened
+        return False
+    if isinstance(asked, Unpaired):
+        return _is_undivided(name) or _is_undivided(asked.name)
+    beside = not isinstance(asked, Beside) or _is_undivided(str(asked.folder))
+    return _is_undivided(name) and beside
+
+
+def _is_undivided(name: str) -> bool:
+    path = expand(name)
+    with reading(path):
+        if name in datasets.names() or not path.is_dir():
+            return False
+    return folder.split_folder(path, "test", 1.0) == path
 
 
 def _check_folder(name: str, load: Load, source: str | None) -> None:

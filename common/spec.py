@@ -68,6 +68,7 @@ class DataSet:
     a sequence lie one behind the other on the channels. `provenance` says where it came from in a
     few words. mixture: of points, what they were drawn from, if that is known. smaller: the images
     at lower resolutions, where there are such already, by their side: uint8 (N, C, side, side).
+    held_out: of a test split that was made of a folder without one, its files.
     """
 
     name: str
@@ -81,6 +82,7 @@ class DataSet:
     frames: int = 1
     source_frames: int = 1
     smaller: Mapping[int, Images] = field(default_factory=dict)
+    held_out: tuple[str, ...] = ()
 
     @property
     def shape(self) -> Shape:
@@ -122,6 +124,7 @@ class DataSet:
             },
             frames=self.source_frames,
             source_frames=self.frames,
+            held_out=self.held_out,
         )
 
 

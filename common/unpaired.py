@@ -12,7 +12,8 @@ from ganlib.common.spec import UNPAIRED, DataSet
 
 def with_unpaired(data: DataSet, other: DataSet) -> DataSet:
     """`data` with the images of `other` as its sources."""
-    return with_pictures(data, other.x, other.frames, _provenance(other))
+    found = with_pictures(data, other.x, other.frames, _provenance(other))
+    return replace(found, held_out=(*data.held_out, *other.held_out))
 
 
 def stream_unpaired(stream: Stream, other: Stream) -> Stream:

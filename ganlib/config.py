@@ -46,6 +46,12 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str | Path) else value
 
 
+def _part_or_count(value: float) -> float:
+    if value > 1 and value % 1:
+        raise ValueError("should be a part below 1, or a whole number")
+    return value
+
+
 def sampling_statistics(value: str) -> str:
     """The value itself; ValueError for what is no way to normalise samples."""
     if not re.fullmatch(r"running|batch|standing:[1-9][0-9]{0,5}", value):
@@ -197,6 +203,11 @@ class RunConfig(_Strict):
     folder of images of the same names; label-maps:FOLDER. Of a folder of videos, moving or pushed:
     past:N[:M], N frames before the next, or before M next ones. unpaired:NAME: another data set.
     own, the default: what the data set has itself."""
+    hold_out: Annotated[float, Field(ge=0), AfterValidator(_part_or_count)] = 0.1
+    """Of a folder without test images, what a method that translates does not train on but is shown
+    and scored on: this part of the files, or from 1 on so many; 0 for none. A run records 0 where
+    nothing is to be held out.
+    """
     data_root: Path | None = None
     """Folder with the data set's files."""
     size: Annotated[int, Field(ge=8)] | None = None

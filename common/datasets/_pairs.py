@@ -64,7 +64,12 @@ class _Pairs(NamedTuple):
 
 
 def stream_pairs(
-    root: Path, sources: SideBySide | Beside, split: str, size: int | None, sizing: Sizing = CROPPED
+    root: Path,
+    sources: SideBySide | Beside,
+    split: str,
+    size: int | None,
+    sizing: Sizing = CROPPED,
+    hold_out: float = 0.0,
 ) -> Stream:
     """The pairs of one split of the folder `root`, decoded block by block; the images are as those
     of a folder without sources, and the sources in proportion.
@@ -72,7 +77,8 @@ def stream_pairs(
     Files without a partner, pairs whose sizes are not in the proportion that most have, and pairs
     of which one cannot be read are left out, and the line on stderr says how many.
     """
-    found = _found(root, sources, split)
+    found = _found(root, sources, split, hold_out)
+    items = found.of.of_split(found.items)
     side = size or common_side(found.headers)
     whole = max(1, round(side * found.times))
     shape: Shape = (found.of.channels, side, side)
@@ -88,8 +94,8 @@ def stream_pairs(
     return Stream(
         found.of.name,
         shape,
-        len(found.items),
-        decoded(found.items, shape, found.classes, found.of.account, sizing, start),
+        len(items),
+        decoded(items, shape, found.classes, found.of.account, sizing, start),
         found.classes,
         (found.channels, whole, whole),
         {
@@ -99,16 +105,19 @@ def stream_pairs(
             **({INSTANCES: "none"} if found.kind == "ids" else {}),
         },
         found.kind,
+        held_out=found.of.held_out(items),
     )
 
 
-def lazy_pairs(root: Path, sources: SideBySide | Beside, split: str, crop: int) -> DataSet:
+def lazy_pairs(
+    root: Path, sources: SideBySide | Beside, split: str, crop: int, hold_out: float = 0.0
+) -> DataSet:
     """Crops of the pairs of one split at their own sizes, decoded when they are asked for.
 
     Pairs that are smaller are left out. UserError for sources that are maps, or not of their
     images' sizes.
     """
-    found, items = _found(root, sources, split), []
+    found, items = _found(root, sources, split, hold_out), []
     if found.kind == "ids" or found.times != 1:
         what = "maps of classes" if found.kind == "ids" else "of another size than their images"
         raise UserError(
@@ -120,6 +129,7 @@ def lazy_pairs(root: Path, sources: SideBySide | Beside, split: str, crop: int) 
             found.of.account.skip(item.name, smaller(crop))
         else:
             items.append(item)
+    items = found.of.of_split(items)
     found.of.account.used = len(items)
     found.of.account.close((found.of.channels, crop, crop), found.of.classes, "crops of ")
     starts = [Item(item.name, item.start) for item in items if item.start is not None]
@@ -135,14 +145,16 @@ def lazy_pairs(root: Path, sources: SideBySide | Beside, split: str, crop: int) 
             "crops": f"{crop}x{crop} out of images of any size, the middle where none is drawn",
             "sources": found.words,
         },
+        held_out=found.of.held_out(items),
     )
 
 
-def _found(root: Path, sources: SideBySide | Beside, split: str) -> _Pairs:
-    found = look(root, split)
+def _found(root: Path, sources: SideBySide | Beside, split: str, hold_out: float) -> _Pairs:
+    """All pairs of the split, of both splits where they are files of one folder."""
+    found = look(root, split, hold_out)
     if isinstance(sources, SideBySide):
         return _halves(found, sources.half)
-    return _beside(found, look(sources.folder, split), sources)
+    return _beside(found, look(sources.folder, split, hold_out), sources)
 
 
 def _halves(found: Found, half: Literal["left", "right"]) -> _Pairs:

@@ -15,6 +15,7 @@ import torch
 
 from ganlib.common.datasets._blocks import Account, attempt, count, in_threads
 from ganlib.common.datasets._decode import Pixels, Unusable, pixels, smaller
+from ganlib.common.datasets._hold_out import of_split
 from ganlib.common.datasets._progress import progress
 from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Block, Stream, block_length, check_split
@@ -63,7 +64,12 @@ class _Videos(NamedTuple):
 
 
 def stream_past(
-    root: Path, asked: Past, split: str, size: int | None, sizing: Sizing = CROPPED
+    root: Path,
+    asked: Past,
+    split: str,
+    size: int | None,
+    sizing: Sizing = CROPPED,
+    hold_out: float = 0.0,
 ) -> Stream:
     """The pairs of one split of the folder `root`, decoded frame by frame. Frames are squared as
     images of a folder are; where all are squares of one size, that is their size by default.
@@ -75,16 +81,19 @@ def stream_past(
     with reading(root):
         if not root.is_dir():
             raise UserError(f"There is no folder {root}: give the path of a folder of videos.")
-    place, name = split_folder(root, split), root.resolve().name
+    place, name = split_folder(root, split, hold_out), root.resolve().name
     all_ = _look(Account(name if split == "train" else f"{name} ({split})", place), asked)
     side = size or common_side([seen.header for _, seen in all_.found])
     all_ = _large_enough(all_, side, sizing)
+    shared = hold_out if place == root else 0.0
+    chosen = of_split([video for video, _ in all_.found], split, shared)
+    mine = all_._replace(found=[(video, seen) for video, seen in all_.found if video in chosen])
     kept = all(seen.header[:2] == (side, side) for _, seen in all_.found)
     return Stream(
         name,
         (asked.m * all_.channels, side, side),
-        all_.pairs,
-        _blocks(all_, side, sizing),
+        mine.pairs,
+        _blocks(mine, all_.channels, side, sizing),
         source=(asked.n * all_.channels, side, side),
         provenance={
             "folder": str(place.resolve()),
@@ -93,6 +102,7 @@ def stream_past(
         },
         frames=asked.m,
         source_frames=asked.n,
+        held_out=tuple(video.name for video in chosen) if shared and split == "test" else (),
     )
 
 
@@ -131,10 +141,10 @@ def _large_enough(all_: _Videos, side: int, sizing: Sizing) -> _Videos:
     return result
 
 
-def _blocks(all_: _Videos, side: int, sizing: Sizing) -> Iterator[Block]:
-    account, (n, m), channels = all_.account, all_.asked, all_.channels
+def _blocks(all_: _Videos, channels: int, side: int, sizing: Sizing) -> Iterator[Block]:
+    account, (n, m) = all_.account, all_.asked
     shape: Shape = ((n + m) * channels, side, side)
-    for block in _grouped(_windows(all_, side, sizing), block_length(shape)):
+    for block in _grouped(_windows(all_, channels, side, sizing), block_length(shape)):
         windows = torch.from_numpy(np.stack(block))
         account.used += len(windows)
         source, x = windows[:, : n * channels], windows[:, n * channels :]
@@ -146,12 +156,12 @@ def _blocks(all_: _Videos, side: int, sizing: Sizing) -> Iterator[Block]:
     account.close((channels, side, side), (), f"{each}, out of {of}, ")
 
 
-def _windows(all_: _Videos, side: int, sizing: Sizing) -> Iterator[Pixels]:
+def _windows(all_: _Videos, channels: int, side: int, sizing: Sizing) -> Iterator[Pixels]:
     """n + m frames on the channels, of each pair."""
     for video, seen in all_.found:
         window: deque[Pixels] = deque(maxlen=sum(all_.asked))
         try:
-            for frame in _squared(video, seen.length, all_.channels, side, sizing):
+            for frame in _squared(video, seen.length, channels, side, sizing):
                 window.append(frame)
                 if len(window) == window.maxlen:
                     yield np.concatenate(window)

@@ -56,6 +56,7 @@ class Stream:
     frames: int = 1
     source_frames: int = 1
     sources: int | None = None
+    held_out: tuple[str, ...] = ()
 
     @property
     def parts(self) -> list[tuple[str, int, Shape, torch.dtype]]:
@@ -112,6 +113,7 @@ def as_stream(data: DataSet) -> Stream:
         data.frames,
         data.source_frames,
         None if data.source is None or len(data.source) == len(data) else len(data.source),
+        data.held_out,
     )
 
 
@@ -153,4 +155,5 @@ def collect(stream: Stream) -> DataSet:
         source_kind=stream.source_kind,
         frames=stream.frames,
         source_frames=stream.source_frames,
+        held_out=stream.held_out,
     )

@@ -6,7 +6,7 @@ or crops of them as they are.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from ganlib.common.datasets._blocks import DEFAULT_SIZE, Account, Item, attempt,
 from ganlib.common.datasets._decode import SUFFIXES, Header, Unusable, header, smaller
 from ganlib.common.datasets._file_crops import FileCrops
 from ganlib.common.datasets._files import files, subfolders
+from ganlib.common.datasets._hold_out import of_split
 from ganlib.common.datasets._progress import progress
 from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split, collect
@@ -28,41 +29,48 @@ WAYS = {"crop": "cropped square", "pad": "padded square", "stretch": "stretched 
 HEADERS = 4096  # looked at between two updates of the progress bar
 
 
-def load(root: Path, split: str, size: int | None) -> DataSet:
-    """The images of one split in memory, and one line on stderr of what was and was not used."""
-    return collect(stream(root, split, size))
+def load(root: Path, split: str, size: int | None, hold_out: float = 0.0) -> DataSet:
+    """The images of one split in memory, and one line on stderr of what was and was not used.
+    hold_out: see look().
+    """
+    return collect(stream(root, split, size, hold_out=hold_out))
 
 
-def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -> Stream:
+def stream(
+    root: Path, split: str, size: int | None, sizing: Sizing = CROPPED, hold_out: float = 0.0
+) -> Stream:
     """The images of one split, decoded block by block."""
-    found = look(root, split)
+    found = look(root, split, hold_out)
+    items = found.of_split(found.items)
     side = size or common_side(found.headers)
     shape = (found.channels, side, side)
     kept = all((h.width, h.height) == (side, side) for h in found.headers)
     return Stream(
         found.name,
         shape,
-        len(found.items),
-        decoded(found.items, shape, found.classes, found.account, sizing),
+        len(items),
+        decoded(items, shape, found.classes, found.account, sizing),
         found.classes,
         provenance={
             "folder": str(found.folder.resolve()),
             "size": "as in the files" if kept else f"{WAYS[sizing.fit]}, resized to {side}x{side}",
         },
+        held_out=found.held_out(items),
     )
 
 
-def lazy(root: Path, split: str, crop: int) -> DataSet:
+def lazy(root: Path, split: str, crop: int, hold_out: float = 0.0) -> DataSet:
     """Crops of the images of one split at their own sizes, decoded when they are asked for.
 
     Images that are smaller are left out, and the line on stderr says how many.
     """
-    found, items = look(root, split), []
+    found, items = look(root, split, hold_out), []
     for item, (width, height, _) in zip(found.items, found.headers, strict=True):
         if min(width, height) < crop:
             found.account.skip(item.name, smaller(crop))
         else:
             items.append(item)
+    items = found.of_split(items)
     found.account.used = len(items)
     found.account.close((found.channels, crop, crop), found.classes, "crops of ")
     y = [item.label for item in items if item.label is not None]
@@ -75,16 +83,21 @@ def lazy(root: Path, split: str, crop: int) -> DataSet:
             "folder": str(found.folder.resolve()),
             "crops": f"{crop}x{crop} out of images of any size, the middle where none is drawn",
         },
+        held_out=found.held_out(items),
     )
 
 
 class Found(NamedTuple):
-    """What there is of a split: usable files, with a header for each."""
+    """What there is of a split, or of both where they are files of one folder: usable files, with a
+    header for each.
+    """
 
     name: str
     folder: Path
     classes: tuple[str, ...]
     account: Account
+    split: str
+    hold_out: float
     items: list[Item]
     headers: list[Header]
 
@@ -92,27 +105,42 @@ class Found(NamedTuple):
     def channels(self) -> int:
         return 1 if all(header.grey for header in self.headers) else 3
 
+    def of_split(self, items: Sequence[Item]) -> list[Item]:
+        """Those of the items that are of the split."""
+        return of_split(items, self.split, self.hold_out)
 
-def look(root: Path, split: str) -> Found:
-    """What there is of a split of the folder `root`; UserError if nothing of it is usable."""
+    def held_out(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """The names of the split's items, if they are held out of training."""
+        if self.split == "train" or not self.hold_out:
+            return ()
+        return tuple(f"{self.folder.resolve().name}/{item.name}" for item in items)
+
+
+def look(root: Path, split: str, hold_out: float = 0.0) -> Found:
+    """What there is of a split of the folder `root`; UserError if nothing of it is usable.
+
+    hold_out: of a folder without test images, the part of its files, or from 1 on the number, that
+    is the test split; see _hold_out.py.
+    """
     check_split(split)
     with reading(root):
         if not root.is_dir():
             raise UserError(f"There is no folder {root}: give the path of a folder of images.")
-    name, folder = root.resolve().name, split_folder(root, split)
+    name, folder = root.resolve().name, split_folder(root, split, hold_out)
     classes = _shared_classes(root, folder)
     account = Account(name if split == "train" else f"{name} ({split})", folder)
     items = list(_items(folder, classes, account))
-    return Found(name, folder, classes, account, *_inspect(items, account))
+    shared = hold_out if folder == root else 0.0
+    return Found(name, folder, classes, account, split, shared, *_inspect(items, account))
 
 
-def split_folder(root: Path, split: str) -> Path:
-    """Where the images of `split` lie."""
+def split_folder(root: Path, split: str, hold_out: float = 0.0) -> Path:
+    """Where the images of `split` lie; with `hold_out` those of both may lie in `root`."""
     found = {path.name.lower(): path for path in subfolders(root)}
     tests = [found[name] for name in TESTS if name in found]
     if tests and "train" in found and len(found) == len(tests) + 1:
         return found["train"] if split == "train" else tests[0]
-    if split == "test":
+    if split == "test" and not hold_out:
         raise NoSuchSplit(
             f"The folder {root} has no test images: to split it, give it the two subfolders "
             "'train' and 'test' and nothing else."

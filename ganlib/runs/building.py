@@ -22,14 +22,14 @@ from ganlib.training.updater import Updater
 
 def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
     """The training set, and the test set if there is one and it is needed."""
-    if settings.run.source is not None and not _translates(settings):
+    if settings.run.source is not None and not settings.translates:
         raise UserError(
             f"{settings.run.algorithm} starts from no images: leave --source out, or choose a "
             "method that translates."
         )
     with ranks.first_alone():  # it downloads what is to be downloaded
         data = _training_set(settings)
-        return data, _test_set(settings) if settings.evaluates or _translates(settings) else None
+        return data, _test_set(settings) if settings.evaluates or settings.translates else None
 
 
 def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch.device) -> Updater:
@@ -52,15 +52,11 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = assemble(algorithm, settings.algorithm, loader, spec, device)
-    if _translates(settings):
+    if settings.translates:
         updater.held_out = loader.over(data)
         if test is not None and test.source is not None:
             updater.held_out, updater.held_out_split = loader.over(test), "test"
     return updater
-
-
-def _translates(settings: Settings) -> bool:
-    return settings.algorithm.condition in ("images", "unpaired")
 
 
 def _workers(s: RunConfig) -> int:
@@ -75,7 +71,7 @@ def _training_set(settings: Settings) -> DataSet:
         return brought_to(settings.data, s.size, s.crop, s.source)
     if s.dataset == GIVEN:
         raise UserError("This run was trained on data given in Python: give them again, dataset=.")
-    return open_dataset(s.dataset, s.data_root, "train", s.size, s.crop, s.source)
+    return _opened(s, "train")
 
 
 def _test_set(settings: Settings) -> DataSet | None:
@@ -83,9 +79,14 @@ def _test_set(settings: Settings) -> DataSet | None:
     if settings.data is not None:
         return None
     try:
-        return open_dataset(s.dataset, s.data_root, "test", s.size, s.crop, s.source)
+        return _opened(s, "test")
     except NoSuchSplit:
         return None
+
+
+def _opened(s: RunConfig, split: str) -> DataSet:
+    how = s.size, s.crop, s.source, s.hold_out
+    return open_dataset(s.dataset, s.data_root, split, *how)
 
 
 def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> None:

@@ -11,9 +11,12 @@ import torch
 from rich.console import Console
 
 from ganlib.common.console import say, stderr_console
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.files import atomic
 from ganlib.common.fingerprint import fingerprint
 from ganlib.common.paths import writing
-from ganlib.common.sources import dataset_label
+from ganlib.common.sources import dataset_label, holds_out
 from ganlib.registry import add_plugins
 from ganlib.runs import failures, folders
 from ganlib.runs.building import build, open_data
@@ -21,6 +24,7 @@ from ganlib.runs.fitting import fitted
 from ganlib.runs.resuming import go_on, take_weights
 from ganlib.runs.scoring import check_names
 from ganlib.runs.settings import (
+    BEFORE,
     COLOUR,
     Settings,
     part_of,
@@ -37,6 +41,9 @@ from ganlib.training.snapshot import peek_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
 
+HELD_OUT = "held_out.txt"
+"""The file in a run's folder; a line for each file that it does not train on."""
+
 
 def gather(values: Mapping[str, Any]) -> Settings:
     """Checked settings from what was given: a snapshot's to resume < the preset's < `config` (a
@@ -52,10 +59,25 @@ def gather(values: Mapping[str, Any]) -> Settings:
     file = part_of(file, name)
     preset = preset_of(name, {**file, **given}.get("preset"))
     colour = preset.pop(COLOUR, None)
-    settings = resolve(old, preset, file, given)
+    settings = _holding(resolve(old, preset, file, given))
     if colour is None:
         return settings
     return replace(settings, in_colour=resolve(old, preset, colour, file, given).algorithm)
+
+
+def _holding(settings: Settings) -> Settings:
+    """With hold_out as it comes to: nothing is held out where no method asks for it or no folder
+    lacks test images.
+    """
+    s = settings.run
+    if not s.hold_out or (settings.translates and holds_out(s.dataset, s.source)):
+        return settings
+    if "hold_out" in s.model_fields_set and not settings.translates:
+        raise UserError(
+            f"{s.algorithm} trains on all images: leave --hold-out out, which is for methods that "
+            "translate."
+        )
+    return replace(settings, run=s.model_copy(update={"hold_out": 0.0}))
 
 
 def settings_to_resume(resume: str | None) -> dict[str, Any]:
@@ -64,7 +86,7 @@ def settings_to_resume(resume: str | None) -> dict[str, Any]:
         return {}
     here = ("out", "resume", "gpu", "device", "workers", "max_hours")
     settings = peek_snapshot(snapshot_at(Path(resume)))["settings"]
-    return {name: value for name, value in settings.items() if name not in here}
+    return {**BEFORE, **{n: value for n, value in settings.items() if n not in here}}
 
 
 def run(settings: Settings, console: Console | None = None) -> Model:
@@ -102,8 +124,14 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
             with writing(out):
                 now = environment.describe(device)
                 folders.write_start(out, settings, now, updater.iteration)
+                _write_held_out(out, test)
         for line in [_start(settings, updater, out, device), *updater.remarks()]:
             tell(line)
+        if test is not None and test.held_out:
+            tell(
+                f"Held out of training, by their names: {len(test.held_out):,} files, listed in "
+                f"{out / HELD_OUT}; --hold-out 0 trains on all."
+            )
         with failures.told(trainer, settings.algorithm.batch_size):
             _run(trainer)
     if trainer.stopped != "done":
@@ -112,6 +140,12 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
         )
     tell(f"Samples: {out / 'samples' / f'{trainer.iteration:07d}.png'}")
     return Model(updater, settings.flat(), out)
+
+
+def _write_held_out(out: Path, test: DataSet | None) -> None:
+    if test is not None and test.held_out:
+        with atomic(out / HELD_OUT) as temporary:
+            temporary.write_text("\n".join([*test.held_out, ""]), "utf-8", "replace")
 
 
 @contextmanager

@@ -31,6 +31,9 @@ ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha", "lr": "adam
 no setting of that name.
 """
 
+BEFORE = {"hold_out": 0.0}
+"""What was done before there was a setting, where it is not done by default any more."""
+
 COLOUR = "colour"
 """The section of a preset for images of three channels."""
 
@@ -43,6 +46,7 @@ _TRAJECTORY = (
     "crop",
     "flip",
     "seed",
+    "hold_out",
     "init_from",
     "precision",
     "accumulate",
@@ -75,6 +79,11 @@ class Settings:
         return self.run.evaluation_interval > 0
 
     @property
+    def translates(self) -> bool:
+        """Whether the algorithm starts from images."""
+        return self.algorithm.condition in ("images", "unpaired")
+
+    @property
     def metrics(self) -> list[str]:
         """What to score, by name, or what every run scores if nothing is asked for; UserError for a
         name that no metric has.
@@ -89,10 +98,12 @@ class Settings:
         return names
 
     def defaults(self) -> dict[str, Any]:
-        """What the settings are that nobody gave, by name, as plain types."""
+        """What the settings are that nobody gave, by name, as plain types; of those that are newer
+        than some runs, what these did.
+        """
         fields = {**RunConfig.model_fields, **type(self.algorithm).model_fields}
         given = {name: f.get_default() for name, f in fields.items() if not f.is_required()}
-        return dict(to_jsonable_python(given))
+        return {**to_jsonable_python(given), **BEFORE}
 
     def trajectory(self) -> dict[str, Any]:
         """The settings on which the numbers depend; how long to train is one only if the learning

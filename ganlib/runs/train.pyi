@@ -20,6 +20,7 @@ def train(
     preset: str | None = ...,
     dataset: str | Path | Images | tuple[Images, Any] | Dataset[Any] | DataSet = ...,
     source: str | None = ...,
+    hold_out: float = ...,
     data_root: str | Path | None = ...,
     size: int | None = ...,
     crop: int | None = ...,

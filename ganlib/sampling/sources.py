@@ -39,7 +39,8 @@ def give_sources(
         return
     settings = {**settings, "source": source or settings.get("source")}
     if dataset is not None:
-        _hold_out(updater, *_opened(dataset, data_root, settings))
+        # all of other images is new to the generator
+        _hold_out(updater, *_opened(dataset, data_root, {**settings, "hold_out": 0.0}))
         return
     own = Path(settings["data_root"]) if settings.get("data_root") else None
     try:
@@ -54,7 +55,8 @@ def give_sources(
 
 def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> tuple[str, DataSet]:
     """The split that is taken, and the data."""
-    how = settings.get("size"), settings.get("crop"), settings.get("source")
+    shape = settings.get("size"), settings.get("crop")
+    how = *shape, settings.get("source"), settings.get("hold_out", 0.0)
     try:
         test = open_dataset(dataset, root, "test", *how)
         if test.source is not None:

@@ -21,7 +21,8 @@ class RealImages:
 
     They are brought to `size` if that is given, and of these the middle, `crop` pixels square, is
     taken, if that is. source: of translations to `dataset`, what they start from: of files that
-    hold both, the images are a part. back: the data set's sources take the place of its images, as
+    hold both, the images are a part. hold_out: the part of a folder without test images that is
+    these. back: the data set's sources take the place of its images, as
     what the way back is compared with.
     """
 
@@ -32,6 +33,7 @@ class RealImages:
     source: str | None = None
     reference: str | None = None
     back: bool = False
+    hold_out: float = 0.0
 
     @property
     def name(self) -> str:
@@ -51,6 +53,7 @@ class RealImages:
             size=settings.get("size") if self.size is None else self.size,
             crop=settings.get("crop") if self.crop is None else self.crop,
             source=self.source or settings.get("source"),
+            hold_out=own.get("hold_out", 0.0),
         )
 
 
@@ -81,7 +84,7 @@ def open_references(real: RealImages) -> dict[str, DataSet]:
     knows that it is what was trained on gives it as `dataset`.
     """
     if real.reference is not None and real.reference not in SPLITS:
-        elsewhere = replace(real, dataset=real.reference, source=None)
+        elsewhere = replace(real, dataset=real.reference, source=None, hold_out=0.0)
         found = _splits(elsewhere, SPLITS)
         return found if "test" in found else {"reference": found["train"]}
     found = _splits(real, SPLITS if real.reference is None else (real.reference,))
@@ -96,7 +99,7 @@ def _splits(real: RealImages, names: Sequence[str]) -> dict[str, DataSet]:
     assert real.dataset is not None
     found = {}
     for name in names:
-        how = (real.data_root, name, real.size, real.crop, real.source)
+        how = (real.data_root, name, real.size, real.crop, real.source, real.hold_out)
         try:
             found[name] = open_dataset(real.dataset, *how)
         except NoSuchSplit:

@@ -132,7 +132,7 @@ def test_file_by_path(tmp_path: Path) -> None:
         ("", "no data set ''"),
         ("nowhere/photos", "no data set 'nowhere/photos'.*path of a folder of images"),
         ("nowhere.h5", "There is no file nowhere.h5"),
-        (__file__, "neither a folder of images nor a file that ends in .h5"),
+        (__file__, "neither a folder of images nor an .h5, .npz or .npy file"),
         ("x" * 300, "x cannot be read: File name too long"),
         ("x" * 300 + ".h5", "x.h5 cannot be read: File name too long"),
         ("a/" * 3000, "a cannot be read: File name too long"),
