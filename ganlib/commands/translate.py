@@ -20,9 +20,15 @@ from ganlib.sampling.jobs import jobs
 @click.option(
     "--source",
     metavar="SOURCE",
-    help="What is made of the files first, as in training: edges, grey, masked, low-resolution:4, "
-    "or left or right, one half of each.  [default: nothing, they are what the generator starts "
-    "from]",
+    help="What is made of the files first: edges, grey, masked, low-resolution:4, or left or "
+    "right, one half of each; own: nothing, they are what the generator starts from.  [default: as "
+    "in training, but own where they are to be enlarged, or belonged to other files]",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Bring the shorter side of each file to N pixels first.  [default: as they are]",
 )
 @click.option(
     "-k",
@@ -61,6 +67,7 @@ def command(
     out: Path,
     force: bool,
     source: str | None,
+    size: int | None,
     outputs: int,
     seed: int,
     tile: int | None,
@@ -88,7 +95,7 @@ def command(
     from ganlib.registry import add_plugins
     from ganlib.sampling.model import load
     from ganlib.sampling.side_by_side import side_by_side
-    from ganlib.sampling.source_images import Reader
+    from ganlib.sampling.source_images import Reader, as_in_training
     from ganlib.sampling.sources import give_sources
     from ganlib.sampling.translate import Translator
     from ganlib.sampling.translate_files import TranslatedFiles
@@ -104,7 +111,14 @@ def command(
             "This generator has no noise, and all outputs of a file would be the same: leave "
             "--outputs out."
         )
-    files = TranslatedFiles(translator, Reader(model.spec, source), picture is not None)
+    if source is None and not back and (source := as_in_training(model.settings.get("source"))):
+        say(
+            stderr_console(),
+            f"Sources are made of the files as in training (--source {source}); --source own takes "
+            "them as they are.",
+        )
+    reader, whole = Reader(model.spec, source, size), model.settings.get("crop") is None
+    files = TranslatedFiles(translator, reader, picture is not None, whole)
     files.make(work)
     if picture is not None:
         with output(picture):

@@ -19,7 +19,7 @@ from ganlib.common.derived import Derivation
 from ganlib.common.errors import UserError
 from ganlib.common.grey import in_channels
 from ganlib.common.pictures import to_uint8
-from ganlib.common.spec import DataSpec
+from ganlib.common.spec import DataSpec, resize_ids, resize_pixels
 from ganlib.sampling.padding import grown, up_to
 
 Given = Image.Image | Tensor | Sequence[Image.Image | Tensor]
@@ -41,14 +41,15 @@ class Read(NamedTuple):
 
 class Reader:
     """Makes sources of picture files. source: what is made of a file first, as --source says it;
-    None: the file is a source as it is.
+    None: the file is a source as it is. size: to how many pixels the shorter side of a file is
+    brought before that.
 
     UserError for a source that is not made of the files themselves, and for a generator that starts
     from more than a picture holds.
     """
 
-    def __init__(self, spec: DataSpec, source: str | None = None) -> None:
-        self.spec, self.maps = spec, spec.source_kind == "ids"
+    def __init__(self, spec: DataSpec, source: str | None = None, size: int | None = None) -> None:
+        self.spec, self.maps, self.size = spec, spec.source_kind == "ids", size
         self.by, self.half = _made(source)
         assert spec.source is not None
         if self.maps and self.by is not None:
@@ -73,8 +74,9 @@ class Reader:
             found = self._half(source)
             # copies, because PIL's memory must not be written to
             if self.maps:
-                return Read(_known(self._ids(found), self.spec.n_classes), False)
-            x = torch.from_numpy(np.array(whole(found, self.channels)))
+                ids = self._resized(self._ids(found))
+                return Read(_known(ids, self.spec.n_classes), False)
+            x = self._resized(torch.from_numpy(np.array(whole(found, self.channels))))
         return Read(x, False) if self.by is None else self._derived(x[None], self.by)
 
     def _ids(self, source: Source | Image.Image) -> Tensor:
@@ -91,6 +93,13 @@ class Reader:
         header(half)  # Unusable, if it has no middle
         return half
 
+    def _resized(self, x: Tensor) -> Tensor:
+        if self.size is None:
+            return x
+        resize, least = resize_ids if self.maps else resize_pixels, min(x.shape[1:])
+        height, width = (max(1, round(side * self.size / least)) for side in x.shape[1:])
+        return resize(x[None], (height, width))[0]
+
     def _derived(self, x: Tensor, by: Derivation) -> Read:
         assert self.spec.source is not None
         height, width = (up_to(side, by.multiple) for side in x.shape[2:])
@@ -98,6 +107,18 @@ class Reader:
         made = by.of(grown(x, (height, width)), torch.zeros(1, dtype=torch.int64))
         y = _coloured(made, self.spec.source[0])
         return Read(y[0], (height, width) != x.shape[2:])
+
+
+def as_in_training(source: str | None) -> str | None:
+    """The source of a run, where it was made of the files themselves; of lower resolutions None,
+    for what is to be enlarged is small already.
+    """
+    if source is None or source.startswith("low-resolution"):
+        return None
+    try:
+        return source if any(_made(source)) else None
+    except UserError:
+        return None
 
 
 def as_sources(images: Given, spec: DataSpec) -> list[Tensor]:

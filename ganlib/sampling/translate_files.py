@@ -18,11 +18,15 @@ from ganlib.sampling.translate import Translator
 
 
 class TranslatedFiles:
-    """Counts of files, and the cells of a picture of the first ones if that is `shown`."""
+    """Counts of files, and the cells of a picture of the first ones if that is `shown`. whole:
+    whether the images of training were whole files, made smaller, and no crops of them.
+    """
 
-    def __init__(self, translator: Translator, reader: Reader, shown: bool) -> None:
-        self.translator, self.reader, self.shown = translator, reader, shown
-        self.done = self.padded = self.cut = 0
+    def __init__(
+        self, translator: Translator, reader: Reader, shown: bool, whole: bool = False
+    ) -> None:
+        self.translator, self.reader, self.shown, self.whole = translator, reader, shown, whole
+        self.done = self.padded = self.cut = self.large = 0
         self.useless: list[tuple[Path, str]] = []
         self.rows: list[list[Tensor]] = []
 
@@ -48,6 +52,13 @@ class TranslatedFiles:
             if n
         ]
         changed = [f"Of {_count(self.done)} {', '.join(parts)}."] if parts else []
+        if self.large:
+            height, width = self.translator.spec.native_source
+            changed.append(
+                f"Of {_count(self.done)} {self.large:,} {'is' if self.large == 1 else 'are'} more "
+                f"than twice as large as images of training, {width}x{height}, and so are things "
+                f"in them: --size {min(height, width)} makes files smaller first."
+            )
         return changed + ([f"{self._left_out()}."] if self.useless else [])
 
     def _make(self, job: Job) -> None:
@@ -62,6 +73,9 @@ class TranslatedFiles:
         self.done += 1
         self.padded += padded or way.pads
         self.cut += way.cuts
+        spec = self.translator.spec
+        if self.whole and spec.image[1] == self.translator.source[0]:  # a size is kept
+            self.large += min(way.size) > 2 * min(spec.native_source)
         self._write(job, y, first)
 
     def _write(self, job: Job, y: Tensor, first: Tensor) -> None:

@@ -102,18 +102,18 @@ def small_methods(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small_snapshot(small_methods: None, tmp_path: Path) -> Make:
-    """small_snapshot("dropped", **settings): two iterations of a method of tests/methods on its
-    example, which lies in data.h5.
+    """small_snapshot("dropped", run={"crop": 8}, **settings): two iterations of a method of
+    tests/methods on its example, which lies in data.h5.
     """
 
-    def make(name: str, side: int = 28, **settings: Any) -> Path:
+    def make(name: str, side: int = 28, run: dict[str, Any] | None = None, **settings: Any) -> Path:
         data = (algorithms[name].example or toy)(1, side)
         write_hdf5(tmp_path / "data.h5", data)
         settings = {"batch_size": 4, "width": 0.1, **settings}
         updater = small_updater(name, data=data, **settings)
         for _ in range(2):
             updater.update()
-        named = {"algorithm": name, "dataset": str(tmp_path / "data.h5")}
+        named = {"algorithm": name, "dataset": str(tmp_path / "data.h5"), **(run or {})}
         path = tmp_path / "run" / "snapshots" / "iter_0000002.pt"
         path.parent.mkdir(parents=True)
         state = {"updater": updater.state(), "extensions": {}}

@@ -18,6 +18,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.grey import grey
 from ganlib.common.pictures import to_uint8
 from ganlib.common.sources import open_dataset
+from ganlib.common.spec import resize_pixels
 from ganlib.sampling.translate import Translator
 
 Make = Callable[..., Path]
@@ -199,6 +200,73 @@ def test_sources_are_made_of_files_as_in_training(
     y = made(grey(x[None]), torch.zeros(1, dtype=torch.int64))[0]
     expected = Translator(ganlib.load(path).updater)(y)
     assert torch.equal(read("out/a.png"), to_uint8(expected))
+
+
+@pytest.mark.parametrize(
+    ("source", "like"),
+    [
+        ("edges", "edges"),
+        ("masked:3", "masked:3"),
+        ("left", "left"),
+        ("low-resolution:2", "own"),  # what is to be enlarged is small already
+        ("unpaired:emoji", "own"),
+        ("in", "own"),
+        (None, "own"),
+    ],
+)
+def test_without_a_source_it_does_as_the_run_did_and_says_so(
+    run: Run, small_snapshot: Make, source: str | None, like: str
+) -> None:
+    write("in/a.png", noise(28, 28, 3))
+    path = small_snapshot("unpaired", run={"source": source})
+    result = run("translate", path, "in", "-o", "out")
+    said = f"Sources are made of the files as in training (--source {source}); --source own takes "
+    assert result.stderr == ("" if like == "own" else f"{said}them as they are.\n")
+    for name in (like, "own"):
+        assert run("translate", path, "in", "-o", name, "--source", name).stderr == ""
+    assert torch.equal(read("out/a.png"), read(f"{like}/a.png"))
+    assert (like == "own") == torch.equal(read("out/a.png"), read("own/a.png"))
+
+
+def test_files_may_be_made_smaller_first(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("dropped")
+    x = write("in/a.png", noise(60, 90))
+    result = run("translate", path, "in", "-o", "out", "--size", 30)
+    assert "twice as large" not in result.stderr
+    expected = Translator(ganlib.load(path).updater)(resize_pixels(x[None], (30, 45))[0])
+    assert torch.equal(read("out/a.png"), to_uint8(expected))
+
+
+def test_maps_may_be_made_smaller_first(run: Run, small_snapshot: Make) -> None:
+    maps = small_snapshot("labelmap")
+    ids = write("in/a.png", noise(60, 90) % 3)
+    assert run("translate", maps, "in", "-o", "maps", "--size", 30).exit_code == 0
+    smaller = ids[:, 1::2, 1::2].int()  # of an even block each nearest pixel is the second
+    found = Translator(ganlib.load(maps).updater)(smaller.expand(2, -1, -1).clone())
+    assert torch.equal(read("maps/a.png"), to_uint8(found))
+
+
+@pytest.mark.parametrize(
+    ("name", "crop", "size", "told"),
+    [
+        ("dropped", None, (57, 90), True),
+        ("dropped", None, (56, 90), False),  # twice the 28 pixels of training
+        ("dropped", 28, (57, 90), False),  # it saw the files as they are
+        ("superres", None, (57, 90), False),  # it enlarges what is of any size
+    ],
+)
+def test_much_larger_files_than_those_of_training_are_a_sentence(
+    run: Run, small_snapshot: Make, name: str, crop: int | None, size: tuple[int, int], told: bool
+) -> None:
+    path = small_snapshot(name, run={"crop": crop})
+    write("in/a.png", noise(*size))
+    write("in/b.png", noise(28, 28))
+    result = run("translate", path, "in", "-o", "out")
+    sentence = (
+        "Of 2 files 1 is more than twice as large as images of training, 28x28, and so are things "
+        "in them: --size 28 makes files smaller first.\n"
+    )
+    assert result.exit_code == 0 and (sentence in result.stderr) == told
 
 
 def test_a_photo_is_padded_for_a_lower_resolution(run: Run, upscaler: Path) -> None:
