@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import textwrap
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -20,8 +21,14 @@ def stderr_console(quiet: bool = False) -> Console:
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print a line of text as it is: nothing in it is taken for markup, or obeyed by a terminal."""
-    console.print(printable(text), style=style, soft_wrap=True, highlight=False, markup=False)
+    """Print a line of text as it is: nothing in it is taken for markup, or obeyed by a terminal,
+    on which lines end between words.
+    """
+    text = printable(text)
+    if console.is_terminal:  # rich would cut longer names of files in two
+        width = console.width
+        text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
 
 
 class _Lasting:

@@ -1,20 +1,22 @@
 """A console outlives whoever reads it."""
 
 import errno
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import ganlib
-from ganlib.common.console import stderr_console
+from ganlib.common.console import say, stderr_console
 
 ROOT = Path(ganlib.__file__).parents[1]
 TALKER = """
 import sys, warnings
-from ganlib.common.console import stderr_console
+from ganlib.common.console import say, stderr_console
 console = stderr_console()
 for k in range(2000):
     console.print(f"line {k}")
@@ -57,3 +59,19 @@ def test_what_cannot_be_written_is_dropped(number: int, monkeypatch: pytest.Monk
     stderr_console().print("to nobody")
     os.close(writer)
     os.close(reader)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_lines_end_between_words_on_a_terminal_alone(terminal: bool) -> None:
+    path = "/a/path/" + 50 * "x"  # whole, so that it can be copied
+    text, file = (
+        f"Training [b]dcgan on fashion_mnist of 60,000 images. Results: {path} seed0",
+        io.StringIO(),
+    )
+    say(Console(file=file, width=40, force_terminal=terminal, color_system=None), text)
+    lines = file.getvalue().splitlines()
+    assert " ".join(line.strip() for line in lines) == text
+    if terminal:
+        assert [line for line in lines if len(line) > 40] == [path] and len(lines) > 2
+    else:
+        assert lines == [text]
