@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# what mkstemp makes of the prefix and suffix that `atomic` gives it
-_TORN = re.compile(r"\..+\.[a-z0-9_]{8}(\.\w+)?")
+PREFIX = ".ganlib-"
+"""How the names of temporary files begin, which nobody else would choose; they are short, so that
+the name of the file itself may be as long as the system allows.
+"""
+# what mkstemp makes of it and of a suffix
+_TORN = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}(\.\w+)?")
 
 
 @contextmanager
@@ -16,7 +20,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to; moved to `path` on success, removed on any
     failure.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -32,15 +36,15 @@ def atomic(path: Path) -> Iterator[Path]:
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """A temporary folder in `folder`, whose files are moved there together on success."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{folder.name}.") as name:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=PREFIX) as name:
         yield Path(name)
         for file in Path(name).iterdir():
             os.replace(file, folder / file.name)
 
 
 def remove_torn(folder: Path) -> None:
-    """Remove what `atomic` left anywhere below `folder` in processes that were killed."""
-    for path in folder.rglob(".*"):
+    """Remove what `atomic` left directly in `folder` in processes that were killed."""
+    for path in folder.glob(f"{PREFIX}*"):
         if _TORN.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)
 

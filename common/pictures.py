@@ -2,15 +2,18 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torchvision.utils import make_grid
 
 from ganlib.common.data import POINTS
 from ganlib.common.datasets._video import MP4, write_video
 from ganlib.common.files import atomic
+from ganlib.common.outputs import MARK
 
 SIDE = 96  # smaller images are enlarged by whole factors to about this many pixels
 PLOT = 512  # pixels along a side of a scatter plot
@@ -97,21 +100,23 @@ def moving_grid(x: Tensor, columns: int | None = None) -> list[Image.Image]:
 
 def save(picture: Image.Image, path: Path) -> None:
     """Write a picture; the file is whole or not there."""
+    info = PngInfo()
+    info.add_text("Software", MARK)
     with atomic(path) as temporary:
-        picture.save(temporary)
+        picture.save(temporary, pnginfo=info)
 
 
 def save_animation(pictures: list[Image.Image], path: Path, milliseconds: int = 60) -> None:
     """Write pictures as a .gif that runs forever, or as an .mp4 (H.264); UserError if the package
     is missing that writes those.
     """
+    first, *others = pictures
+    how: Any = {"save_all": True, "append_images": others, "duration": milliseconds, "loop": 0}
     with atomic(path) as temporary:
         if path.suffix.lower() == MP4:
             write_video(pictures, temporary, Fraction(1000, milliseconds))
             return
-        pictures[0].save(
-            temporary, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0
-        )
+        first.save(temporary, comment=MARK, **how)
 
 
 def _to_pil(x: Tensor) -> Image.Image:

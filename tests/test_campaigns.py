@@ -22,6 +22,7 @@ from ganlib.__main__ import main
 from ganlib.common.lines import read_lines
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
+from ganlib.runs import lock
 from ganlib.training.snapshot import is_whole, list_snapshots, newest_snapshot, read_snapshot
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -79,7 +80,7 @@ def test_kill_9_at_any_moment_loses_nothing(
         status = in_a_child(lambda: ganlib.train(**settings, out="parts", resume="auto"), kill)
         assert status == -signal.SIGKILL
         assert all(is_whole(path) for path in list_snapshots(out / "snapshots"))
-        torn += len([p for p in out.rglob(".*") if p.name != ".lock"])
+        torn += len([p for p in out.rglob(".*") if p.name != lock.NAME])
         if list_snapshots(out / "snapshots"):
             reached = read_snapshot(newest_snapshot(out))["updater"]["iteration"]
     settings["max_iter"] = reached + 7

@@ -18,6 +18,7 @@ from PIL import Image, ImageSequence
 from ganlib.common.datasets._decode import SUFFIXES, Header, Unusable, header, opened
 from ganlib.common.datasets._files import files
 from ganlib.common.errors import UserError
+from ganlib.common.outputs import MARK
 
 GIF, MP4 = ".gif", ".mp4"
 CODED = frozenset(".avi .m4v .mkv .mov .mp4 .webm".split())
@@ -99,6 +100,7 @@ def write_video(pictures: Sequence[Image.Image], path: Path, rate: Fraction) -> 
     """
     width, height = (side + side % 2 for side in pictures[0].size)
     with av_for(path).open(str(path), "w", format="mp4") as container:
+        container.metadata["comment"] = MARK
         stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for picture in pictures:

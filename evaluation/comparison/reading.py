@@ -39,13 +39,14 @@ def find_runs(folders: Iterable[Path], trials: bool = False) -> list[Run]:
 
 
 def _below(top: Path) -> Iterator[Path]:
-    """The folders with a config.yaml."""
+    """The folders with a config.yaml, but hidden ones, as of what was in a run's folder earlier."""
 
     def stop(error: OSError) -> None:
         raise error
 
     with reading(top):
-        for folder, _, files in os.walk(top, onerror=stop):
+        for folder, inside, files in os.walk(top, onerror=stop):
+            inside[:] = [name for name in inside if name[0] != "."]
             if "config.yaml" in files:
                 yield Path(folder)
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import ganlib
+from ganlib.common.outputs import MARK
 from ganlib.common.printable import printable
 from ganlib.evaluation.comparison.figures import costs, headers, numbers
 from ganlib.evaluation.comparison.table import Row, Table
@@ -45,11 +47,13 @@ def _safe(text: str) -> str:
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """All tables as one, with plain numbers: a line per row, two fields per score."""
+    """All tables as one, with plain numbers: a line per row, two fields per score; the last one
+    names the version of ganlib.
+    """
     names = dict.fromkeys(printable(column.title) for table in tables for column in table.columns)
     scores = [field for name in names for field in (name, f"{name} std")]
     ahead = ["dataset", "algorithm", "settings", "finished", "seeds"]
-    after = ["first_iteration", "last_iteration", "images_per_second", "hours", "device"]
+    after = ["first_iteration", "last_iteration", "images_per_second", "hours", "device", MARK]
     text = io.StringIO()
     writer = csv.DictWriter(text, [*ahead, *scores, *after], restval="", lineterminator="\n")
     writer.writeheader()
@@ -70,6 +74,7 @@ def _record(table: Table, row: Row) -> dict[str, Any]:
         "images_per_second": row.images_per_second,
         "hours": row.hours,
         "device": row.device,
+        MARK: ganlib.__version__,
     }
     for column, cell in zip(table.columns, row.cells, strict=True):
         if cell is not None:
@@ -93,7 +98,7 @@ def to_json(tables: Iterable[Table]) -> str:
         }
         for table in tables
     ]
-    return json.dumps({"tables": content}, indent=2) + "\n"
+    return json.dumps({"software": MARK, "tables": content}, indent=2) + "\n"
 
 
 def _object(table: Table, row: Row) -> dict[str, Any]:

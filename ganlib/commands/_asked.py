@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganlib.commands._outputs import check_file
 from ganlib.commands._targets import Drawing, Weights
 from ganlib.common.errors import UserError
-from ganlib.common.paths import reading
 from ganlib.evaluation.blocks import Range
 from ganlib.evaluation.features import Options, Precision
 from ganlib.training.real_images import RealImages
@@ -35,6 +35,7 @@ class Asked:
     precision: Precision
     channels_last: bool
     out: Path | None
+    force: bool
     duplicates_picture: Path | None
     lpips_weights: Path | None
     segmentation: bool
@@ -126,7 +127,4 @@ def check(asked: Asked) -> None:
     if asked.dataset is not None and asked.reference not in (None, "train", "test"):
         raise UserError("Give --dataset or the path of a --reference, not both.")
     for option, path, suffix in asked.files:
-        with reading(path):
-            right = path.suffix.lower() == suffix and not path.is_dir()
-        if not right:
-            raise UserError(f"{option} {path} cannot be written: give the name of a {suffix} file.")
+        check_file(path, (suffix,), f"the name of a {suffix} file", asked.force, option)

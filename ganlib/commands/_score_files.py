@@ -15,6 +15,7 @@ from ganlib.commands._segmented import segmented
 from ganlib.commands._targets import Target
 from ganlib.common.files import atomic
 from ganlib.common.lines import append_line
+from ganlib.common.outputs import MARK
 from ganlib.common.pictures import save
 from ganlib.common.printable import printable
 from ganlib.common.sources import dataset_label
@@ -45,7 +46,7 @@ def write_scores(scored: Scored, run: Path | None, asked: Asked) -> None:
             append_line(file, line)
         click.echo(printable(file))
     if asked.out is not None:
-        of = {"target": str(target.path), **_data(target, asked)}
+        of = {"software": MARK, "target": str(target.path), **_data(target, asked)}
         text = json.dumps({**of, **line}, indent=2)
         with output(asked.out), atomic(asked.out) as temporary:
             temporary.write_text(text + "\n", "utf-8")

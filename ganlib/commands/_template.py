@@ -3,13 +3,14 @@
 import ast
 import re
 import shutil
-import tempfile
 from keyword import iskeyword
 from pathlib import Path
 
 import ganlib
 from ganlib.commands._outputs import output
 from ganlib.common.errors import UserError
+from ganlib.common.files import staged
+from ganlib.common.outputs import check_free
 from ganlib.registry import algorithms
 
 HOME = Path(ganlib.__file__).parent
@@ -47,37 +48,44 @@ def in_a_checkout() -> bool:
     return (HOME.parent / "setup.cfg").is_file()
 
 
-def start(name: str, origin: str, home: Path) -> Path:
+def start(name: str, origin: str, home: Path, force: bool = False) -> Path:
     """Make home/name, a copy of the algorithm `origin` under a new name; whole or not there.
 
-    UserError if the name cannot be an algorithm's, is taken, or `origin` is not a folder.
+    UserError if the name cannot be an algorithm's, is taken, or `origin` is not a folder. force:
+    write over the files of a folder of this name, unless it lies in ganlib/ itself.
     """
     if home.is_dir():
         algorithms.add_folder(home.resolve())
     source = algorithms.check(origin).source
     if source is None or not source.is_file():
         raise UserError(f"'{origin}' is no folder of files to start from; choose another --from.")
-    _check(name, home)
+    _check(name, home, force)
     folder = home / name
-    with output(folder), tempfile.TemporaryDirectory(dir=home, prefix=f".{name}.") as temporary:
-        copy = Path(temporary) / name
-        shutil.copytree(source.parent, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    again = folder.is_dir()
+    with output(folder), staged(folder if again else home) as temporary:
+        copy = temporary if again else temporary / name
+        ignore = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(source.parent, copy, ignore=ignore, dirs_exist_ok=True)
         _rename(copy, name, origin)
-        copy.rename(folder)
     return folder
 
 
-def _check(name: str, home: Path) -> None:
+def _check(name: str, home: Path, force: bool) -> None:
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or iskeyword(name):
         raise UserError(
             f"'{name}' cannot be an algorithm's name: give lower-case letters, digits and _, "
             "a letter first, and no word of Python's own."
         )
+    own = None if home.resolve() == HOME.resolve() else home / name
+    if own is not None:
+        check_free([own], force, "name")
     if name in algorithms.names():
-        raise UserError(f"There is an algorithm '{name}' already ({algorithms.check(name).place}).")
+        taken = algorithms.check(name)
+        if own is None or taken.source is None or taken.source.parent != own.resolve():
+            raise UserError(f"There is an algorithm '{name}' already ({taken.place}).")
     for path in (home, HOME):
         for there in (path / name, path / f"{name}.py"):
-            if there.exists():
+            if there.exists() and there != own:
                 raise UserError(f"{there} is there already; choose another name.")
     if name in TAKEN:
         raise UserError(f"'{name}' means something else in ganlib; choose another name.")

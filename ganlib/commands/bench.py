@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganlib.commands import _common_options
-from ganlib.commands._outputs import output
+from ganlib.commands._outputs import check_file, force, output
 from ganlib.common.console import stderr_console
 from ganlib.common.errors import UserError
+from ganlib.common.outputs import MARK
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +38,7 @@ class Asked:
     at: int | None
     iterations: int | None
     file: Path | None
+    force: bool
     plugin_dir: tuple[Path, ...]
 
 
@@ -89,6 +91,7 @@ class Asked:
     metavar="FILE",
     help="A .json for all numbers, with versions and settings.",
 )
+@force
 @_common_options.plugin_dir
 def command(**options: Any) -> None:
     """Time the updates of algorithms on this machine, on random images in memory.
@@ -112,8 +115,8 @@ def _check(asked: Asked) -> None:
     ):
         if value is not None and value < least:
             raise UserError(f"{flag} is {value}; give at least {least}.")
-    if asked.file is not None and (asked.file.suffix.lower() != ".json" or asked.file.is_dir()):
-        raise UserError(f"--json {asked.file} cannot be written: give the name of a .json file.")
+    if asked.file is not None:
+        check_file(asked.file, (".json",), "the name of a .json file", asked.force, "--json")
 
 
 def _bench(asked: Asked) -> bool:
@@ -201,5 +204,6 @@ def _write(report: dict[str, Any], path: Path) -> None:
     from ganlib.common.files import atomic
 
     with output(path), atomic(path) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+        text = json.dumps({"software": MARK, **report}, indent=2)
+        temporary.write_text(text + "\n", "utf-8")
     click.echo(path)

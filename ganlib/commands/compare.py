@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganlib.commands._outputs import force
 from ganlib.common.errors import UserError
+from ganlib.common.outputs import MARK, check_free
 from ganlib.common.printable import printable
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where compare.md, .csv, .json and .html go; by default into the first FOLDER.",
 )
+@force
 @click.option(
     "--best", is_flag=True, help="Take of each run its best evaluation by the first score."
 )
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 def command(
     folders: tuple[Path, ...],
     out: Path | None,
+    force: bool,
     best: bool,
     split: bool,
     trials: bool,
@@ -61,27 +65,32 @@ def command(
     if columns is not None and not choice:
         raise UserError("--columns is empty; give names of scores with commas, or leave it out.")
     tables = compare(folders, best, split, trials, choice)
-    page = write(tables, out or next(filter(Path.is_dir, folders), folders[0].parent))
+    page = write(tables, out or next(filter(Path.is_dir, folders), folders[0].parent), force)
     show(tables)
     click.echo(f"Page: {printable(page)}")
 
 
-def write(tables: "Sequence[Table]", folder: Path) -> Path:
-    """Write compare.md, .csv, .json and .html into a folder; returns the page's path."""
+def write(tables: "Sequence[Table]", folder: Path, force: bool = False) -> Path:
+    """Write compare.md, .csv, .json and .html into a folder; returns the page's path. UserError if
+    somebody else's files are there, unless `force` says that they may be replaced.
+    """
     from ganlib.common.files import atomic
     from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
     from ganlib.evaluation.page.document import to_html
 
+    note = f"<!-- {MARK} -->\n"
     texts = {
-        "md": to_markdown(tables),
+        "md": to_markdown(tables) + note,
         "csv": to_csv(tables),
         "json": to_json(tables),
-        "html": to_html(tables),
+        "html": to_html(tables) + note,
     }
+    files = {folder / f"compare.{suffix}": text for suffix, text in texts.items()}
+    check_free(files, force)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for suffix, text in texts.items():
-            with atomic(folder / f"compare.{suffix}") as temporary:
+        for file, text in files.items():
+            with atomic(file) as temporary:
                 temporary.write_text(text, "utf-8")
     except OSError as error:
         raise UserError(

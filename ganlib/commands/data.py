@@ -7,6 +7,7 @@ from typing import get_args
 import click
 import torch
 
+from ganlib.commands._outputs import force
 from ganlib.commands._resolutions import resolutions as resolutions_of
 from ganlib.commands._terminal import print_named
 from ganlib.common.data import POINTS, DataSet, Images
@@ -15,6 +16,7 @@ from ganlib.common.datasets._sizing import Fit, Sizing
 from ganlib.common.datasets._stream import NoSuchSplit, Stream
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import write_streams
+from ganlib.common.outputs import check_free
 from ganlib.common.paths import reading
 from ganlib.common.printable import printable
 from ganlib.common.sources import HDF5, datasets, open_dataset, open_stream
@@ -109,7 +111,7 @@ def info(name: str, size: int | None, data_root: Path | None, source: str | None
     type=click.Choice(get_args(Storage)),
     help="How images lie in OUT.  [default: gzip if they fit the memory, else contiguous]",
 )
-@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+@force
 def prepare(
     name: str,
     out: Path,
@@ -162,8 +164,7 @@ def _check_out(out: Path, force: bool) -> None:
             raise UserError(
                 f"There is no folder {out.parent} to write {out.name} to: make it first."
             )
-        if out.exists() and not force:
-            raise UserError(f"{out} exists already: give another name, or --force to replace it.")
+    check_free([out], force, "name")
 
 
 def _test_stream(

@@ -7,6 +7,7 @@ import click
 
 from ganlib.commands import _common_options
 from ganlib.commands._help import ShortHelp
+from ganlib.commands._outputs import force
 from ganlib.common.errors import UserError
 
 
@@ -108,6 +109,7 @@ from ganlib.common.errors import UserError
     metavar="FILE",
     help="A .json for all scores with their protocols.",
 )
+@force
 @click.option("--no-save", is_flag=True, help="Leave the files in a run's folder as they are.")
 @click.option(
     "--duplicates-picture",

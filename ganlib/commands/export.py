@@ -6,10 +6,11 @@ from typing import Literal
 import click
 
 from ganlib.commands import _common_options
-from ganlib.commands._outputs import output
+from ganlib.commands._outputs import check_folder, force, output
 from ganlib.common.console import stderr_console
 from ganlib.common.errors import UserError
 from ganlib.common.files import staged
+from ganlib.common.outputs import check_free
 
 Format = Literal["safetensors", "onnx", "all"]
 
@@ -17,6 +18,7 @@ Format = Literal["safetensors", "onnx", "all"]
 @click.command()
 @click.argument("snapshot", type=click.Path(path_type=Path))
 @_common_options.out_folder("")
+@force
 @click.option(
     "--format",
     "wanted",
@@ -28,7 +30,12 @@ Format = Literal["safetensors", "onnx", "all"]
 @_common_options.back
 @_common_options.plugin_dir
 def command(
-    snapshot: Path, out: Path, wanted: Format, back: bool, plugin_dir: tuple[Path, ...]
+    snapshot: Path,
+    out: Path,
+    force: bool,
+    wanted: Format,
+    back: bool,
+    plugin_dir: tuple[Path, ...],
 ) -> None:
     """Write a trained generator for others to use.
 
@@ -36,13 +43,13 @@ def command(
     generator.safetensors, generator.onnx, and model_card.json with how to use them. The ONNX file
     needs the packages of: pip install ganlib[onnx]
     """
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; give a folder.")
+    check_folder(out)
 
     from ganlib.registry import add_plugins
     from ganlib.sampling import export, onnx
     from ganlib.sampling.model import load
 
+    check_free((out / name for name in (export.WEIGHTS, export.CARD, onnx.ONNX)), force)
     for folder in plugin_dir:
         add_plugins(folder)
     missing = onnx.missing_packages() if wanted != "safetensors" else []

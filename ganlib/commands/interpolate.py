@@ -8,7 +8,7 @@ import click
 
 from ganlib.commands import _common_options
 from ganlib.commands._classes import NAMES, called
-from ganlib.commands._outputs import check_file, output
+from ganlib.commands._outputs import check_file, force, output
 from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ FRAMES = {".png": 10, ".gif": 30, ".mp4": 30}
     help="A .png (a row for each leg), or a film: a .gif (that loops) or an .mp4.  "
     "[default: interpolation.png or arithmetic.png]",
 )
+@force
 @_common_options.dataset
 @_common_options.source
 @_common_options.back
@@ -75,6 +76,7 @@ def command(
     space: "Space | None",
     frames: int | None,
     out: Path | None,
+    force: bool,
     dataset: str | None,
     source: str | None,
     back: bool,
@@ -99,10 +101,10 @@ def command(
     place, terms = _common_options.chosen(gpu, device, "cpu"), _interleaved(plus, minus)
     if terms:
         out = out or Path("arithmetic.png")
-        _check_sum(terms, (numbers, frames, space, words), out)
+        _check_sum(terms, (numbers, frames, space, words), out, force)
     else:
         out = out or Path("interpolation.png")
-        check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4")
+        check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4", force)
         stops, frames = _stops(numbers, through_classes=words is not None), _frames(frames, out)
     if word is not None and words is not None:
         raise UserError("--class stays in one class and --classes walks through some: give one.")
@@ -152,12 +154,14 @@ def _interleaved(plus: tuple[int, ...], minus: tuple[int, ...]) -> list[tuple[in
     return [term for term in chain.from_iterable(pairs) if term is not None]
 
 
-def _check_sum(terms: list[tuple[int, int]], others: tuple[object, ...], out: Path) -> None:
+def _check_sum(
+    terms: list[tuple[int, int]], others: tuple[object, ...], out: Path, force: bool
+) -> None:
     if any(other is not None for other in others):
         raise UserError(
             "--plus and --minus make a sum: leave --numbers, --frames, --space and --classes out."
         )
-    check_file(out, (".png",), "a .png, which is what a sum is shown in")
+    check_file(out, (".png",), "a .png, which is what a sum is shown in", force)
     _check_numbers([number for _, number in terms])
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ganlib.commands._outputs import force
+
 
 @click.command()
 @click.argument("name")
@@ -21,7 +23,8 @@ import click
     help="A folder of your own to put it in, made if missing; default: ganlib/ itself in a "
     "checkout, else the current folder.",
 )
-def command(name: str, origin: str, plugin_dir: Path | None) -> None:
+@force
+def command(name: str, origin: str, plugin_dir: Path | None, force: bool) -> None:
     """Start an algorithm of your own from one that is there.
 
     Writes the folder NAME, which works at once; change its update_core() and its networks.
@@ -31,7 +34,7 @@ def command(name: str, origin: str, plugin_dir: Path | None) -> None:
     checkout = in_a_checkout()
     if plugin_dir is None and not checkout:
         plugin_dir = Path(".")
-    folder = start(name, origin, HOME if plugin_dir is None else plugin_dir)
+    folder = start(name, origin, HOME if plugin_dir is None else plugin_dir, force)
     place = "" if plugin_dir is None else f" --plugin-dir {plugin_dir}"
     files = ", ".join(file.name for file in sorted(folder.iterdir()))
     click.echo(f"{folder}: {files}")

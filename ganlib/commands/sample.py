@@ -1,7 +1,7 @@
 """Draw images from a trained generator."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from math import prod
 from pathlib import Path
 from typing import TypeVar
@@ -10,9 +10,10 @@ import click
 
 from ganlib.commands import _common_options
 from ganlib.commands._classes import NAMES, called
-from ganlib.commands._outputs import check_file, output
+from ganlib.commands._outputs import check_file, force, output
 from ganlib.common.console import stderr_console
 from ganlib.common.errors import UserError
+from ganlib.common.outputs import check_free
 
 T = TypeVar("T")
 N = 64
@@ -50,7 +51,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
     type=click.Path(path_type=Path),
     help=f"Where to: {KINDS}.",
 )
-@click.option("--force", is_flag=True, help="Write into a folder that holds files already.")
+@force
 @click.option(
     "--plain",
     is_flag=True,
@@ -94,7 +95,8 @@ def command(
     (n, H, W, C), and of a generator of classes `labels`.
     """
     _check_numbers(N if n is None else n, batch_size, truncation)
-    _check_out(out, force)
+    if _kind(out):
+        check_file(out, (".png", ".npz"), KINDS, force)
     _check_grid(out, N if n is None else n)
     if plain and _kind(out) != ".png":
         raise UserError("--plain is for a .png; files of other kinds hold the images alone.")
@@ -107,13 +109,21 @@ def command(
     from ganlib.common.pictures import save
     from ganlib.common.translation_grid import translation_grid
     from ganlib.registry import add_plugins
-    from ganlib.sampling.image_files import write_array, write_folder, write_grid, write_plain
+    from ganlib.sampling.image_files import (
+        folder_names,
+        write_array,
+        write_folder,
+        write_grid,
+        write_plain,
+    )
     from ganlib.sampling.model import load
     from ganlib.sampling.sources import give_sources
     from ganlib.training.class_rows import EACH, class_rows, shown_classes
     from ganlib.training.memory import require
     from ganlib.training.translations import SHOWN, shows_translations, translations
 
+    if not _kind(out) and not force:
+        _check_folder(out, set(folder_names(N if n is None else n)))
     for folder in plugin_dir:
         add_plugins(folder)
     model = load(_common_options.best_of(snapshot, best), place, back=back)
@@ -171,11 +181,14 @@ def _check_numbers(n: int, batch_size: int, truncation: float | None) -> None:
         raise UserError(f"--truncation is {truncation:g}; give a number above 0, such as 0.7.")
 
 
-def _check_out(out: Path, force: bool) -> None:
-    if _kind(out):
-        check_file(out, (".png", ".npz"), KINDS)
-    elif out.is_dir() and any(out.iterdir()) and not force:
-        raise UserError(f"{out} holds files already; give --force, or another folder.")
+def _check_folder(out: Path, names: Collection[str]) -> None:
+    """UserError for a folder that holds anything else than such samples: who counts or scores the
+    images there would take others for them.
+    """
+    there = list(out.iterdir()) if out.is_dir() else []
+    if any(path.name not in names for path in there):
+        raise UserError(f"{out} holds other files already; give --force, or another folder.")
+    check_free(there, force=False)
 
 
 def _check_grid(out: Path, n: int) -> None:

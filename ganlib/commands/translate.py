@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ganlib.commands import _common_options
-from ganlib.commands._outputs import check_file, output
+from ganlib.commands._outputs import check_file, check_folder, force, output
 from ganlib.common.errors import UserError
 from ganlib.sampling.jobs import jobs
 
@@ -16,7 +16,7 @@ from ganlib.sampling.jobs import jobs
     "inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)
 )
 @_common_options.out_folder(": a PNG of the same name for each file, in the same subfolders")
-@click.option("--force", is_flag=True, help="Write in place of files that are there already.")
+@force
 @click.option(
     "--source",
     metavar="SOURCE",
@@ -129,14 +129,10 @@ def command(
 
 
 def _check(out: Path, outputs: int, tile: int | None, picture: Path | None, force: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; give a folder.")
+    check_folder(out)
     if outputs < 1:
         raise UserError(f"--outputs is {outputs}; give at least 1.")
     if tile is not None and tile < 1:
         raise UserError(f"--tile is {tile}; give the side of a tile in pixels, such as 256.")
-    if picture is None:
-        return
-    check_file(picture, (".png",), "a .png", "--grid")
-    if picture.exists() and not force:
-        raise UserError(f"--grid {picture} is there already: give --force, or another name.")
+    if picture is not None:
+        check_file(picture, (".png",), "a .png", force, "--grid")

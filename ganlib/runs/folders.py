@@ -1,8 +1,10 @@
 """Where runs live on disk: result/<algorithm>_<dataset>/seed<N>[-k]."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,11 +13,13 @@ import yaml
 from ganlib.common.errors import UserError
 from ganlib.common.files import atomic, remove_torn
 from ganlib.common.fingerprint import changes
+from ganlib.common.outputs import MARK, check_free, is_ours
 from ganlib.common.paths import writing
 from ganlib.common.sources import dataset_label
 from ganlib.config import RunConfig
 from ganlib.runs import lock
 from ganlib.runs.settings import Settings, read_yaml
+from ganlib.training.scoring import SCORES, TRIALS
 from ganlib.training.snapshot import list_snapshots, newest_snapshot, peek_snapshot, snapshot_at
 
 ROOT = Path("result")
@@ -23,6 +27,9 @@ PARTS = ("snapshots", "samples")
 """Folders in that of a run."""
 REVISION = "revision"
 """Under this name a snapshot and environment.json have how many revisions there were."""
+FILES = ("config.yaml", "environment.json", "log.jsonl", SCORES, TRIALS, "DONE")
+EARLIER = ".earlier"
+"""The folder, in that of a run, of what was there before it; nobody takes it for a run."""
 
 
 class NothingToResume(UserError):
@@ -37,18 +44,28 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def held(settings: Settings, data: Mapping[str, Any]) -> Iterator[Place]:
+def held(
+    settings: Settings, data: Mapping[str, Any], tell: Callable[[str], None]
+) -> Iterator[Place]:
     """The place of a run on data of this fingerprint, for this process alone.
 
     Folders that are made for it and still empty at the end are removed again. Raises UserError if
     there is nothing to go on from, or the folder cannot be had.
     """
     found = _to_resume(settings, data)
-    out, made = _make_folder(settings, found)
+    snapshot = None if found is None else snapshot_at(found)
+    own = None if snapshot is None else _run_of(snapshot)
+    out, made = _make_folder(settings, own)
     try:
         with lock.held(out):
-            remove_torn(out)
-            yield Place(out, None if found is None else snapshot_at(found))
+            with writing(out):
+                if out.resolve() == own:
+                    _remove_torn(out)
+                else:
+                    _set_aside(out, tell)
+                for part in PARTS:
+                    made = [*_make(out / part), *made]
+            yield Place(out, snapshot)
     finally:
         _remove_empty(made)
 
@@ -60,17 +77,55 @@ def _to_resume(settings: Settings, data: Mapping[str, Any]) -> Path | None:
     return None if settings.run.resume is None else Path(settings.run.resume)
 
 
-def _make_folder(settings: Settings, found: Path | None) -> tuple[Path, list[Path]]:
-    """The run's folder with its parts, and what of it was made, the innermost first."""
-    out = settings.run.out
-    if found is not None:
-        out = out or snapshot_at(found).resolve().parent.parent
+def _run_of(snapshot: Path) -> Path | None:
+    """The run's folder that a snapshot lies in; None if somebody has put it elsewhere."""
+    folder = snapshot.resolve().parent.parent
+    return folder if _holds_run(folder) else None
+
+
+def _make_folder(settings: Settings, own: Path | None) -> tuple[Path, list[Path]]:
+    """The run's folder, and what of it was made, the innermost first; own: that of the run that is
+    gone on with.
+    """
+    out = settings.run.out or own
     with writing(out or ROOT):
         if out is None:
             return _make_next(settings)
-        if found is None and _holds_run(out) and not _is_abandoned(settings, out):
-            raise UserError(f"{out} already holds a run; give another --out.")
+        if out.resolve() != own and not _is_abandoned(settings, out):
+            if _holds_run(out) and not settings.run.force:
+                raise UserError(
+                    f"{out} already holds a run; give another --out, --resume auto to go on with "
+                    "it, or --force to begin anew."
+                )
+            check_free(_there(out), settings.run.force)
         return out, _make(out)
+
+
+def _there(out: Path) -> list[Path]:
+    """What lies where a run writes."""
+    paths = [out / name for name in (*FILES, *PARTS, "tensorboard")]
+    return [path for path in paths if os.path.lexists(path) and not _is_empty(path)]
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _remove_torn(out: Path) -> None:
+    for folder in (out, *(out / part for part in PARTS)):
+        remove_torn(folder)
+
+
+def _set_aside(out: Path, tell: Callable[[str], None]) -> None:
+    """Move what lies where a run will write."""
+    if not (there := _there(out)):
+        return
+    names = (EARLIER if k == 1 else f"{EARLIER}-{k}" for k in count(1))
+    aside = next(path for name in names if not (path := out / name).exists())
+    aside.mkdir()
+    for path in there:
+        path.rename(aside / path.name)
+    tell(f"What was in {out} is in {aside} now.")
 
 
 def _make_next(settings: Settings) -> tuple[Path, list[Path]]:
@@ -84,13 +139,10 @@ def _make_next(settings: Settings) -> tuple[Path, list[Path]]:
 
 
 def _make(out: Path, new: bool = False) -> list[Path]:
-    """Make a folder and its parts, and say what was made; FileExistsError if it is not `new`."""
-    wanted = [*(out / part for part in PARTS), out, *out.parents]
-    made = [path for path in wanted if not path.exists()]
+    """Make a folder, and say what was made; FileExistsError if it is not `new`."""
+    made = [path for path in (out, *out.parents) if not path.exists()]
     try:
         out.mkdir(parents=True, exist_ok=not new)
-        for part in PARTS:
-            (out / part).mkdir(exist_ok=True)
     except OSError:
         _remove_empty(made)
         raise
@@ -194,8 +246,8 @@ def write_start(run: Path, settings: Settings, environment: dict[str, Any], iter
     """
     (run / "DONE").unlink(missing_ok=True)
     with atomic(run / "config.yaml") as temporary:
-        flat = {**settings.flat(), "resume": None}
-        temporary.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
+        flat = {**settings.flat(), "resume": None, "force": False}
+        temporary.write_text(f"# {MARK}\n{yaml.safe_dump(flat, sort_keys=False)}", "utf-8")
     path = run / "environment.json"
     environment = {REVISION: len(settings.algorithm.revisions()), **environment}
     first = _read_environment(path) if iteration else {}
@@ -247,7 +299,11 @@ def _started(settings: Settings) -> list[Path]:
 
 
 def _holds_run(path: Path) -> bool:
-    return (path / "config.yaml").exists()
+    """Whether there is a run, and not another program's config.yaml; those of before the mark have
+    other files beside it.
+    """
+    config, beside = path / "config.yaml", [path / "environment.json", *_snapshots(path)]
+    return is_ours(config) or (config.is_file() and any(other.exists() for other in beside))
 
 
 def _snapshots(path: Path) -> list[Path]:

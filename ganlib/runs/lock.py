@@ -8,9 +8,10 @@ from io import FileIO
 from pathlib import Path
 
 from ganlib.common.errors import UserError
+from ganlib.common.files import PREFIX
 from ganlib.common.paths import writing
 
-NAME = ".lock"
+NAME = f"{PREFIX}lock"
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """From settings to a trained generator: the story of a run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -84,7 +84,7 @@ def settings_to_resume(resume: str | None) -> dict[str, Any]:
     """The settings of the run to continue, less what belongs to this machine and this process."""
     if resume is None or resume == "auto":
         return {}
-    here = ("out", "resume", "gpu", "device", "workers", "max_hours")
+    here = ("out", "force", "resume", "gpu", "device", "workers", "max_hours")
     settings = peek_snapshot(snapshot_at(Path(resume)))["settings"]
     return {**BEFORE, **{n: value for n, value in settings.items() if n not in here}}
 
@@ -112,7 +112,7 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     s, updater = settings.run, build(settings, images, test, device)
     data = fingerprint(images)
     extensions = list_extensions(settings, updater, data, test, device, console)
-    with _place(settings, data) as (out, snapshot):
+    with _place(settings, data, tell) as (out, snapshot):
         trainer = Trainer(updater, out, updater.length(), s.max_images, s.max_hours)
         trainer.extend(*extensions)
         if snapshot is not None:
@@ -149,12 +149,14 @@ def _write_held_out(out: Path, test: DataSet | None) -> None:
 
 
 @contextmanager
-def _place(settings: Settings, data: Mapping[str, Any]) -> Iterator[folders.Place]:
+def _place(
+    settings: Settings, data: Mapping[str, Any], tell: Callable[[str], None]
+) -> Iterator[folders.Place]:
     """What the first rank finds for all."""
     if ranks.rank() > 0:
         yield ranks.from_first(folders.Place(Path(), None))
         return
-    with folders.held(settings, data) as place:
+    with folders.held(settings, data, tell) as place:
         yield ranks.from_first(place)
 
 

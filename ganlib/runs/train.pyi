@@ -27,6 +27,7 @@ def train(
     flip: bool = ...,
     seed: int = ...,
     out: str | Path | None = ...,
+    force: bool = ...,
     gpu: int | None = ...,
     device: str | None = ...,
     deterministic: bool = ...,

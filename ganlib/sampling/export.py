@@ -16,6 +16,7 @@ from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.files import atomic
 from ganlib.common.net import Generator
+from ganlib.common.outputs import MARK
 from ganlib.common.sources import license_of
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
@@ -25,7 +26,7 @@ from ganlib.training.updater import Updater
 WEIGHTS, CARD = "generator.safetensors", "model_card.json"
 
 # Where a run lived and on what, which is nobody else's business and nowhere else true.
-PRIVATE = ("out", "data_root", "plugin_dir", "init_from", "resume", "gpu", "device", "max_hours")
+PRIVATE = "out force data_root plugin_dir init_from resume gpu device max_hours".split()
 
 LATENTS = {"normal": "N(0, 1)", "uniform": "U(-1, 1)", "category": "one-hot"}
 UNKNOWN = (
@@ -72,7 +73,7 @@ def write_weights(model: Model, path: Path) -> None:
     tensors = {name: t.cpu().contiguous().clone() for name, t in state.items()}
     # a full disk is an OSError to Python, and an error of its own to safetensors
     with atomic(path) as temporary:
-        temporary.write_bytes(save(tensors, {"format": "pt"}))
+        temporary.write_bytes(save(tensors, {"format": "pt", "software": MARK}))
 
 
 def write_card(
@@ -98,6 +99,7 @@ def model_card(model: Model) -> dict[str, Any]:
     way = {"direction": _direction(updater.turned)} if updater.backward is not None else {}
     idea, _, paper = algorithms.describe(name).partition("\n\n")
     return {
+        "software": MARK,
         "ganlib": ganlib.__version__,
         "algorithm": name,
         "idea": " ".join(idea.split()),

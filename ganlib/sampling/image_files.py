@@ -4,6 +4,7 @@ Batches are float (N, C, H, W) in [-1, 1], n images in all.
 """
 
 import math
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.files import atomic
+from ganlib.common.outputs import MARK
 from ganlib.common.pictures import apart, grid, save, to_uint8
 
 
@@ -41,6 +43,8 @@ def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: 
         arrays["images"] = _gathered(batches, n)
         with temporary.open("wb") as file:
             np.savez(file, **arrays)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.comment = MARK.encode()
 
 
 def write_folder(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
@@ -48,11 +52,15 @@ def write_folder(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1)
     folder is made if missing.
     """
     path.mkdir(exist_ok=True)
-    digits, number = max(5, len(str(n - 1))), 0
+    names = iter(folder_names(n))
     for batch in batches:
         for image in batch:
-            write_image(image, path / f"{number:0{digits}}.png", frames)
-            number += 1
+            write_image(image, path / next(names), frames)
+
+
+def folder_names(n: int) -> list[str]:
+    """Of the files that write_folder() writes."""
+    return [f"{number:0{max(5, len(str(n - 1)))}}.png" for number in range(n)]
 
 
 def write_image(image: Tensor, path: Path, frames: int = 1) -> None:

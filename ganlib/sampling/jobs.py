@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ganlib.common.errors import UserError
+from ganlib.common.outputs import check_free
 from ganlib.common.paths import expand, reading
 
 
@@ -19,8 +20,8 @@ def jobs(inputs: Sequence[Path], out: Path, outputs: int, force: bool) -> list[J
     """What there is to be done to the image files `inputs`, and to those in the folders among them:
     `outputs` PNG files of the same names in `out`, several with a number.
 
-    UserError if there are no such files, if two would become one, if a result lies where a file is
-    and `force` does not say that this is meant, or where an input is.
+    UserError if there are no such files, if two would become one, if a result lies where an input
+    is, or where another file is and `force` does not say that this is meant.
     """
     found = [
         Job(path, tuple(out / name for name in _names(place, outputs)))
@@ -28,8 +29,7 @@ def jobs(inputs: Sequence[Path], out: Path, outputs: int, force: bool) -> list[J
     ]
     _check_apart(found)
     _check_inputs(found)
-    if not force:
-        _check_free([target for job in found for target in job.targets], out)
+    check_free((target for job in found for target in job.targets), force)
     return found
 
 
@@ -81,12 +81,3 @@ def _check_inputs(found: Sequence[Job]) -> None:
         for target in job.targets:
             if target.resolve() in sources:
                 raise UserError(f"{target} is an input, which stays as it is: give another --out.")
-
-
-def _check_free(targets: Sequence[Path], out: Path) -> None:
-    with reading(out):
-        taken = [target for target in targets if target.exists() or target.is_symlink()]
-    if taken:
-        more = f" and {len(taken) - 1:,} more" if len(taken) > 1 else ""
-        verb = "are" if more else "is"
-        raise UserError(f"{taken[0]}{more} {verb} there already: give --force, or another --out.")

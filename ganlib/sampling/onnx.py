@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ganlib.common.classes import class_names
 from ganlib.common.errors import UserError
 from ganlib.common.files import atomic
+from ganlib.common.outputs import MARK
 from ganlib.sampling.model import Model
 from ganlib.sampling.sources import translates
 from ganlib.training.series import Series, full_size
@@ -135,9 +136,10 @@ def _written(
         )
         onnx: Any = import_module("onnx")  # which may be missing, and has no types
         written = onnx.load(temporary)
+        written.doc_string = MARK
         if classes:
             written.metadata_props.add(key="classes", value=json.dumps(classes, ensure_ascii=False))
-            onnx.save(written, temporary)
+        onnx.save(written, temporary)
         return _shapes(written.graph.input)
 
 

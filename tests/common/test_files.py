@@ -31,15 +31,24 @@ def test_files_arrive_together(tmp_path: Path) -> None:
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "new", "b": "too"}
 
 
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 251 + ".txt")
+    with atomic(path) as temporary:
+        temporary.touch()
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "samples").mkdir()
-    for path in (tmp_path / "config.yaml", tmp_path / "samples" / "7.png", tmp_path / "plain"):
-        with atomic(path) as temporary:
+    for name in ("config.yaml", "plain"):
+        with pytest.raises(FileNotFoundError), atomic(tmp_path / name) as temporary:
             # as kill -9 leaves it: a name of this kind, which nobody removes
-            (path.parent / temporary.name.replace(path.name, f"x{path.name}")).write_text("torn")
-    others = [".lock", ".hidden", ".x.short.png", "visible.abcdefgh.png"]
+            temporary.rename(tmp_path / f".ganlib-0{temporary.name.removeprefix('.ganlib-')[1:]}")
+    assert len(list(tmp_path.iterdir())) == 2
+    others = [".bashrc.original", ".vimrc.personal", ".7.png.abcdefgh.png", ".ganlib-lock"]
+    others += [".git/.index.abcdefgh", "below/.ganlib-abcdefgh.png"]
     for name in others:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     remove_torn(tmp_path)
-    left = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
-    assert left == sorted([*others, "config.yaml", "plain", "samples/7.png"])
+    left = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()]
+    assert sorted(left) == sorted(others)

@@ -20,6 +20,7 @@ import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.noise import Dropout
+from ganlib.common.outputs import is_ours
 from ganlib.common.seeds import generator
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
@@ -81,6 +82,7 @@ def test_onnx_gives_the_same_images(
     result = run("export", path, "--out", "out", "--format", "onnx")
     assert result.exit_code == 0, result.exception
     assert sorted(f.name for f in Path("out").iterdir()) == ["generator.onnx", "model_card.json"]
+    assert is_ours(Path("out/generator.onnx"))
     model = ganlib.load(path)
     for n in (1, 5):
         z, _ = model.latents(list(range(n)))
@@ -102,6 +104,7 @@ def test_a_generator_of_classes_takes_y_and_their_names_go_with_it(
     onnx: Any = import_module("onnx")
     metadata = {p.key: p.value for p in onnx.load("out/generator.onnx").metadata_props}
     assert json.loads(metadata["classes"]) == list(names)
+    assert is_ours(Path("out/generator.onnx"))
     model = ganlib.load(path)
     for n in (1, 5):
         z, y = model.latents(list(range(n)))

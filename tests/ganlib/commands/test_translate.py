@@ -85,7 +85,7 @@ def test_nothing_is_overwritten_unless_told(run: Run, upscaler: Path) -> None:
     assert read("out/b.png").shape == (1, 20, 20)
     Path("grid.png").write_text("mine")
     error = run("translate", upscaler, "in", "-o", "new", "--grid", "grid.png").exception
-    assert str(error) == "--grid grid.png is there already: give --force, or another name."
+    assert str(error) == "grid.png is there already: give --force, or another --grid."
     error = run("translate", upscaler, "in", "-o", "in", "--force").exception
     assert str(error) == "in/a.png is an input, which stays as it is: give another --out."
 
@@ -368,11 +368,11 @@ def test_a_full_disk_leaves_whole_files(
         write(f"in/{name}.png", noise(5, 5))
     save, done = Image.Image.save, []
 
-    def full(picture: Image.Image, path: Path) -> None:
+    def full(picture: Image.Image, path: Path, **how: Any) -> None:
         if done:
             raise OSError(28, "No space left on device")
         done.append(path)
-        save(picture, path)
+        save(picture, path, **how)
 
     monkeypatch.setattr(Image.Image, "save", full)
     error = run("translate", upscaler, "in", "-o", "out").exception

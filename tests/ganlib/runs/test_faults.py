@@ -76,7 +76,7 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_later(toy_file: Path) -> 
         assert "Traceback" not in done.stderr
         last = done.stderr.splitlines()[-1]
         assert enough or last.startswith("Stopped: run cannot be written to: File too large.")
-        assert [p.name for p in Path("run").rglob(".*")] == []
+        assert {p.name.partition("-")[0] for p in Path("run").rglob(".*")} <= {".earlier"}
     a, b = (read_snapshot(newest_snapshot(Path(p)))["updater"]["modules"] for p in ("whole", "run"))
     assert all(torch.equal(a[name], b[name]) for name in a)
 
@@ -92,11 +92,9 @@ def test_a_folder_that_is_gone_ends_the_run(
     assert not Path("run").exists()
 
 
-@pytest.mark.parametrize("out", ["file", "file/below", "x" * 300, "/proc/none/run", "with_file"])
+@pytest.mark.parametrize("out", ["file", "file/below", "x" * 300, "/proc/none/run"])
 def test_a_folder_that_cannot_be_had_is_a_sentence(out: str, toy_file: Path) -> None:
     Path("file").touch()
-    Path("with_file").mkdir()
-    Path("with_file/snapshots").touch()
     before = sorted(Path().rglob("*"))
     with pytest.raises(UserError, match=f"^{out} cannot be written: "):
         train(toy_file, max_iter=1, out=out)
@@ -106,8 +104,8 @@ def test_a_folder_that_cannot_be_had_is_a_sentence(out: str, toy_file: Path) -> 
 def test_what_was_killed_leaves_nothing_behind_for_ever(toy_file: Path) -> None:
     first = train(toy_file, max_iter=3, out="run")
     (first.out / "DONE").unlink()
-    torn = [".config.yaml.abcdefgh.yaml", "samples/.0000003.png.a_1b2c3d.png"]
-    torn += ["snapshots/.iter_0000003.pt.abcdefgh.pt", ".log.jsonl.abcdefgh.jsonl"]
+    torn = [".ganlib-abcdefgh.yaml", "samples/.ganlib-a_1b2c3d.png"]
+    torn += ["snapshots/.ganlib-abcdefgh.pt", ".ganlib-abcdefgh.jsonl"]
     for name in torn:
         (first.out / name).touch()
     train(toy_file, max_iter=5, out="run", resume="auto")

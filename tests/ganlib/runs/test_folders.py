@@ -1,0 +1,151 @@
+"""A run's folder: whose files are written over, and whose are not."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ganlib
+from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
+from ganlib.evaluation.comparison.reading import find_runs
+from ganlib.runs import folders
+from ganlib.runs.run import gather
+from ganlib.training.snapshot import write_snapshot
+
+SMALL = {"algorithm": "dcgan", "width": 0.05, "batch_size": 4, "gpu": -1, "sample_interval": 0}
+DATA = {"count": 3, "shape": [1, 1, 1], "images": "a", "labels": None, "sources": None}
+SPEC = DataSpec((1, 32, 32), (1, 32, 32))
+STATE = {"iteration": 5, "modules": {}, "optimizers": {}, "positions": {}}
+SAID: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    SAID.clear()
+
+
+@contextmanager
+def begun(snapshot: int | None = None, **settings: Any) -> Iterator[folders.Place]:
+    """A run without its training: it has a snapshot, if that is the number of its iteration."""
+    given = gather({**SMALL, **settings})
+    with folders.held(given, DATA, SAID.append) as place:
+        folders.write_start(place.out, given, {}, 0)
+        if snapshot is not None:
+            path = place.out / "snapshots" / f"iter_{snapshot:07d}.pt"
+            state = {"updater": {**STATE, "iteration": snapshot}, "extensions": {}}
+            write_snapshot(path, given.flat(), SPEC, state, DATA)
+        yield place
+
+
+def run(snapshot: int | None = None, done: bool = False, **settings: Any) -> Path:
+    """The folder of such a run, after it."""
+    with begun(snapshot, **settings) as place:
+        if done:
+            (place.out / "DONE").touch()
+    return place.out
+
+
+def files(folder: str | Path) -> dict[str, str]:
+    paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {str(p.relative_to(folder)): p.read_bytes().decode("latin-1") for p in paths}
+
+
+def put(*names: str) -> dict[str, str]:
+    """Files of somebody's."""
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(f"mine: {name}")
+    return {name: f"mine: {name}" for name in names}
+
+
+def test_what_a_run_does_not_write_is_left_alone(toy_file: Path) -> None:
+    names = [".bashrc.original", ".vimrc.personal", "proj/.git/.index.abcdefgh", ".lock"]
+    names += ["samples.txt", "photos/a.png", ".7.png.abcdefgh.png", ".config.yaml.a_1b2c3d.yaml"]
+    mine = put(*(f"out/{name}" for name in names))
+    for length in (1, 2):
+        ganlib.train(**SMALL, dataset=str(toy_file), out="out", max_iter=length, resume="auto")
+        Path("out/DONE").unlink()
+        assert mine.items() <= {f"out/{name}": text for name, text in files("out").items()}.items()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["config.yaml", "environment.json", "log.jsonl", "scores.jsonl", "trials.jsonl", "DONE"]
+    + ["samples/real.png", "snapshots/iter_0000005.pt", "tensorboard/events", "samples"],
+)
+@pytest.mark.parametrize("resume", [None, "auto"])
+def test_what_lies_where_a_run_writes_needs_force(name: str, resume: str | None) -> None:
+    mine, there = put(f"out/{name}", "out/notes.txt"), name.partition("/")[0]
+    with pytest.raises(UserError) as told:
+        run(out="out", resume=resume)
+    words = f"out/{there} is there already: give --force, or another --out."
+    assert str(told.value) == words and files(".") == mine
+    run(out="out", resume=resume, force=True)
+    assert SAID == ["What was in out is in out/.earlier now."]
+    assert (Path("out/.earlier") / name).read_text() == f"mine: out/{name}"
+    assert Path("out/notes.txt").exists() and Path("out/config.yaml").exists()
+
+
+def test_a_link_into_nowhere_is_somebodys(tmp_path: Path) -> None:
+    Path("out").mkdir()
+    Path("out/log.jsonl").symlink_to("/nowhere/log.jsonl")
+    with pytest.raises(UserError, match=r"out/log\.jsonl is there already"):
+        run(out="out")
+
+
+def test_a_run_is_moved_aside_by_force_alone() -> None:
+    run(5, done=True, out="result/a")
+    before = files("result/a")
+    with pytest.raises(UserError, match="result/a already holds a run"):
+        run(out="result/a")
+    assert files("result/a") == before
+    for k in ("", "-2"):
+        run(out="result/a", force=True)
+        assert SAID.pop() == f"What was in result/a is in result/a/.earlier{k} now."
+    assert files("result/a/.earlier") == before
+    assert not Path("result/a/snapshots").exists()
+    assert [str(found.path) for found in find_runs([Path("result")])] == ["result/a"]
+
+
+def test_empty_folders_and_another_programs_names_are_in_nobodys_way() -> None:
+    for name in ("samples", "snapshots", "tensorboard", "data"):
+        Path("out", name).mkdir(parents=True)
+    put("out/data/x.txt", "out/train.log")
+    run(out="out")
+    assert SAID == [] and Path("out/config.yaml").exists()
+
+
+def test_a_run_of_before_the_mark_is_a_run() -> None:
+    run(5, out="out")
+    config = Path("out/config.yaml")
+    config.write_text(config.read_text().partition("\n")[2])
+    with pytest.raises(UserError, match="already holds a run"):
+        run(out="out")
+    with begun(out="out", resume="auto") as place:
+        assert place.snapshot is not None
+
+
+def test_going_on_elsewhere_writes_over_no_other_run() -> None:
+    run(5, out="a")
+    run(5, out="b")
+    with pytest.raises(UserError, match="^b already holds a run"):
+        run(resume="a", out="b")
+    with begun(resume="a", out="c") as place:
+        assert place.out == Path("c") and place.snapshot == Path("a/snapshots/iter_0000005.pt")
+    with begun(resume="a") as place:
+        assert place.out == Path("a").resolve()
+
+
+def test_a_snapshot_that_lies_elsewhere_makes_no_run_of_its_surroundings() -> None:
+    put("home/notes.txt", "home/.profile")
+    snapshot = run(5, out="a") / "snapshots" / "iter_0000005.pt"
+    Path("home/downloads").mkdir()
+    snapshot.rename("home/downloads/iter_0000005.pt")
+    before = files("home")
+    with begun(resume="home/downloads/iter_0000005.pt") as place:
+        assert place.out == Path("result/dcgan_fashion_mnist/seed0")
+    assert files("home") == before
