@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,19 +55,16 @@ def held(
     found = _to_resume(settings, data)
     snapshot = None if found is None else snapshot_at(found)
     own = None if snapshot is None else _run_of(snapshot)
-    out, made = _make_folder(settings, own)
-    try:
-        with lock.held(out):
-            with writing(out):
-                if out.resolve() == own:
-                    _remove_torn(out)
-                else:
-                    _set_aside(out, tell)
-                for part in PARTS:
-                    made = [*_make(out / part), *made]
-            yield Place(out, snapshot)
-    finally:
-        _remove_empty(made)
+    with ExitStack() as stack:
+        out = _take_folder(settings, own, stack)
+        with writing(out):
+            if out.resolve() == own:
+                _remove_torn(out)
+            else:
+                _clear(out, settings.run.force, tell)
+            for part in PARTS:
+                _make(out / part, stack)
+        yield Place(out, snapshot)
 
 
 def _to_resume(settings: Settings, data: Mapping[str, Any]) -> Path | None:
@@ -83,22 +80,36 @@ def _run_of(snapshot: Path) -> Path | None:
     return folder if _holds_run(folder) else None
 
 
-def _make_folder(settings: Settings, own: Path | None) -> tuple[Path, list[Path]]:
-    """The run's folder, and what of it was made, the innermost first; own: that of the run that is
-    gone on with.
+def _take_folder(settings: Settings, own: Path | None, stack: ExitStack) -> Path:
+    """The run's folder, made if need be and held until `stack` is left; own: that of the run that
+    is gone on with.
     """
     out = settings.run.out or own
-    with writing(out or ROOT):
-        if out is None:
-            return _make_next(settings)
-        if out.resolve() != own and not _is_abandoned(settings, out):
-            if _holds_run(out) and not settings.run.force:
-                raise UserError(
-                    f"{out} already holds a run; give another --out, --resume auto to go on with "
-                    "it, or --force to begin anew."
-                )
-            check_free(_there(out), settings.run.force)
-        return out, _make(out)
+    if out is None:
+        return _take_next(settings, stack)
+    with writing(out):
+        _make(out, stack)
+    stack.enter_context(lock.held(out))
+    if out.resolve() != own and not _is_abandoned(out):
+        if _holds_run(out) and not settings.run.force:
+            raise UserError(
+                f"{out} already holds a run; give another --out, --resume auto to go on with it, "
+                "or --force to begin anew."
+            )
+        check_free(_there(out), settings.run.force)
+    return out
+
+
+def _take_next(settings: Settings, stack: ExitStack) -> Path:
+    """The same of the next free folder below result/."""
+    for path in _candidates(settings):
+        with writing(ROOT), suppress(FileExistsError, lock.HeldError):
+            again = _is_abandoned(path)
+            _make(path, stack, new=not again)
+            stack.enter_context(lock.held(path))
+            if _is_abandoned(path) == again:  # and has not got its snapshot meanwhile
+                return path
+    raise AssertionError("the candidates never end")
 
 
 def _there(out: Path) -> list[Path]:
@@ -116,50 +127,47 @@ def _remove_torn(out: Path) -> None:
         remove_torn(folder)
 
 
-def _set_aside(out: Path, tell: Callable[[str], None]) -> None:
-    """Move what lies where a run will write."""
-    if not (there := _there(out)):
-        return
-    names = (EARLIER if k == 1 else f"{EARLIER}-{k}" for k in count(1))
-    aside = next(path for name in names if not (path := out / name).exists())
-    aside.mkdir()
-    for path in there:
-        path.rename(aside / path.name)
-    tell(f"What was in {out} is in {aside} now.")
+def _clear(out: Path, force: bool, tell: Callable[[str], None]) -> None:
+    """Make room for a run: what lies where it will write is moved aside, unless nothing of it is
+    worth that.
+    """
+    if _is_abandoned(out):
+        tell(f"The run in {out} ended before its first snapshot, and begins anew.")
+    there = _there(out)
+    if there and (force or _was_trained(out)):
+        names = (EARLIER if k == 1 else f"{EARLIER}-{k}" for k in count(1))
+        aside = next(path for name in names if not (path := out / name).exists())
+        aside.mkdir()
+        for path in there:
+            path.rename(aside / path.name)
+        tell(f"What was in {out} is in {aside} now.")
 
 
-def _make_next(settings: Settings) -> tuple[Path, list[Path]]:
-    """The next free folder below result/."""
-    for path in _candidates(settings):
-        try:
-            return path, _make(path, new=not _is_abandoned(settings, path))
-        except FileExistsError:
-            continue
-    raise AssertionError("the candidates never end")
+def _was_trained(out: Path) -> bool:
+    """Whether a run left a line of its log, or samples of a later iteration than none."""
+    log = out / "log.jsonl"
+    return any(out.glob("samples/*[1-9]*")) or (log.exists() and log.stat().st_size > 0)
 
 
-def _make(out: Path, new: bool = False) -> list[Path]:
-    """Make a folder, and say what was made; FileExistsError if it is not `new`."""
-    made = [path for path in (out, *out.parents) if not path.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=not new)
-    except OSError:
-        _remove_empty(made)
-        raise
-    return made
+def _make(folder: Path, stack: ExitStack, new: bool = False) -> None:
+    """Make a folder, which is removed again if it is empty when `stack` is left; FileExistsError
+    if it is not `new`.
+    """
+    for path in reversed([folder, *folder.parents]):
+        if not path.exists():
+            stack.callback(_remove_if_empty, path)
+    folder.mkdir(parents=True, exist_ok=not new)
 
 
-def _is_abandoned(settings: Settings, path: Path) -> bool:
-    """Whether `resume: auto` may begin here again: a run was killed before its first snapshot."""
-    return settings.run.resume == "auto" and _holds_run(path) and not _snapshots(path)
+def _is_abandoned(path: Path) -> bool:
+    """Whether a run in this folder ended before its first snapshot, so that another may begin."""
+    ended = (path / "DONE").exists() or any(path.glob("snapshots/*.pt"))
+    return _holds_run(path) and not ended
 
 
-def _remove_empty(folders: Sequence[Path]) -> None:
-    for folder in folders:
-        try:
-            folder.rmdir()
-        except OSError:  # something is in it, or it is gone
-            continue
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):  # something is in it, or it is gone
+        folder.rmdir()
 
 
 def find_unfinished(settings: Settings, data: Mapping[str, Any]) -> Path | None:

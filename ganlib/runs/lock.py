@@ -14,9 +14,13 @@ from ganlib.common.paths import writing
 NAME = f"{PREFIX}lock"
 
 
+class HeldError(UserError):
+    """Another process has the folder."""
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Have the folder for this process; UserError with the process that has it already.
+    """Have the folder for this process; HeldError with the process that has it already.
 
     The system lets go of the lock however its process ends. Where there are no locks (Windows, some
     network file systems), nothing is held.
@@ -48,7 +52,7 @@ def _taken(path: Path) -> FileIO:
             file.seek(0)
             owner = file.read().decode() or "another process"
             file.close()
-            raise UserError(
+            raise HeldError(
                 f"{path.parent} is being trained in by {owner}: wait for its end, stop it, or "
                 "give another --out."
             ) from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.reading import find_runs
-from ganlib.runs import folders
+from ganlib.runs import folders, lock
 from ganlib.runs.run import gather
 from ganlib.training.snapshot import write_snapshot
 
@@ -149,3 +150,54 @@ def test_a_snapshot_that_lies_elsewhere_makes_no_run_of_its_surroundings() -> No
     with begun(resume="home/downloads/iter_0000005.pt") as place:
         assert place.out == Path("result/dcgan_fashion_mnist/seed0")
     assert files("home") == before
+
+
+@pytest.mark.parametrize("place", [{}, {"out": "chosen"}])
+@pytest.mark.parametrize("resume", [None, "auto"])
+def test_a_run_that_ended_before_its_first_snapshot_begins_anew(
+    place: dict[str, Any], resume: str | None
+) -> None:
+    """With the settings that were wrong the first time, for instance."""
+    out = run(batch_size=4_000, **place)
+    put(f"{out}/samples/real.png", f"{out}/samples/0000000.png", f"{out}/notes.txt")
+    with begun(resume=resume, **place) as again:
+        assert again == folders.Place(out, None)
+    assert SAID == [f"The run in {out} ended before its first snapshot, and begins anew."]
+    assert folders.read_settings(out)["batch_size"] == 4
+    assert not (out / ".earlier").exists() and (out / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "samples/0000010.png"])
+def test_what_it_left_of_its_training_is_kept(name: str) -> None:
+    run(out="out", seed=1)
+    put(f"out/{name}", "out/tensorboard/events")
+    run(out="out")
+    assert SAID[1:] == ["What was in out is in out/.earlier now."]
+    left = files("out/.earlier")
+    assert left[name] == f"mine: out/{name}" and "tensorboard/events" in left
+    assert "seed: 1" in left["config.yaml"] and "seed: 0" in files("out")["config.yaml"]
+
+
+@pytest.mark.parametrize("name", ["DONE", "snapshots/best.pt"])
+def test_a_finished_run_without_its_snapshots_is_no_failed_one(name: str) -> None:
+    out = run()
+    put(f"{out}/{name}")
+    before = files(out)
+    assert run(resume="auto").name == "seed0-2"
+    with pytest.raises(UserError, match="already holds a run"):
+        run(out=str(out), resume="auto")
+    assert files(out) == before
+
+
+def test_a_run_that_goes_on_before_its_first_snapshot_is_no_failed_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def held_by_another(file: FileIO) -> None:
+        if Path(str(file.name)).parent == out:
+            raise BlockingIOError
+
+    out = run()
+    monkeypatch.setattr(lock, "_lock", held_by_another)
+    assert run().name == "seed0-2" and SAID == []
+    with pytest.raises(UserError, match="is being trained in by "):
+        run(out=str(out), force=True)

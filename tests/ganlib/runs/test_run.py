@@ -267,20 +267,6 @@ def test_resume_auto_starts_when_there_is_nothing_and_says_what_differs(toy_file
     assert longer.updater.iteration == 4
 
 
-def test_resume_auto_takes_the_folder_of_a_run_killed_before_its_first_snapshot(
-    toy_file: Path,
-) -> None:
-    for settings in ({}, {"out": "chosen"}):
-        first = train("dcgan", toy_file, max_iter=2, **settings)
-        for path in first.out.glob("snapshots/*"):
-            path.unlink()
-        (first.out / "DONE").unlink()
-        again = train("dcgan", toy_file, max_iter=2, resume="auto", **settings)
-        assert again.out.samefile(first.out) and again.updater.iteration == 2
-        with pytest.raises(UserError, match="already holds a run"):
-            train("dcgan", toy_file, max_iter=2, out=str(again.out))
-
-
 def test_resume_by_path_needs_no_other_setting(toy_file: Path) -> None:
     first = train("wgan_gp", toy_file, n_dis=2, max_iter=2)
     again = ganlib.train(resume=str(first.out), max_iter=3, gpu=-1)
