@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
+from ganlib.common.keywords import spoken
 from ganlib.common.printable import printable
 
 GONE = (errno.EPIPE, errno.EIO)  # of a pipe whose reader has ended, of a terminal that was closed
@@ -21,10 +22,10 @@ def stderr_console(quiet: bool = False) -> Console:
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print a line of text as it is: nothing in it is taken for markup, or obeyed by a terminal,
-    on which lines end between words.
+    """Print a line of text as it is, but for flags: see spoken(). Nothing in it is taken for
+    markup, or obeyed by a terminal, on which lines end between words.
     """
-    text = printable(text)
+    text = printable(spoken(text))
     if console.is_terminal:  # rich would cut longer names of files in two
         width = console.width
         text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)

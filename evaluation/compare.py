@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ganlib.common.keywords import in_python
 from ganlib.evaluation.comparison.beside import beside_notes
 from ganlib.evaluation.comparison.choice import check_choice, further
 from ganlib.evaluation.comparison.columns import make_columns
@@ -14,6 +15,7 @@ from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import Column, Row, Table
 
 
+@in_python
 def compare(
     folders: Sequence[Path],
     best: bool = False,

@@ -255,8 +255,8 @@ class RunConfig(_Strict):
     optimizers start anew.
     """
     resume: str | None = None
-    """Continue: auto (the newest unfinished run with these settings), a run's folder, or a
-    snapshot.
+    """Continue: auto (the newest run with these settings that is unfinished, or that has finished,
+    which then stays as it is), a run's folder, or a snapshot.
     """
     epochs: Positive | None = None
     """Train for this many passes over the training images, n_dis batches of them an iteration if

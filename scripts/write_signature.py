@@ -31,6 +31,7 @@ Images = Tensor | NDArray[Any]
 Watch = Extension | Callable[[Trainer], object] | tuple[Callable[[Trainer], object], Trigger]
 
 def train(
+    algorithm: str = ...,
     *,
 """
 TAIL = """\
@@ -54,6 +55,7 @@ def text() -> str:
     lines = [
         f"    {name}: {WIDER.get(name) or written(field.annotation)} = ...,\n"
         for name, field in fields.items()
+        if name != "algorithm"
     ]
     return HEAD + "".join(lines) + TAIL
 

@@ -131,7 +131,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     original = ganlib.train
     monkeypatch.setattr(
-        ganlib, "train", lambda **settings: original(**{**settings, **SECONDS}), raising=False
+        ganlib, "train", lambda name, **more: original(name, **{**more, **SECONDS}), raising=False
     )
     for text in blocks(ROOT / "README.md", "python"):
         exec(compile(text, "README.md", "exec"), {})

@@ -14,6 +14,7 @@ from ganlib.common.errors import StoppedError, UnusableError, UserError
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs import folders
+from ganlib.runs.earlier import NothingToResume, compare_settings
 from ganlib.runs.fitting import fitted
 from ganlib.runs.run import gather, run
 from ganlib.runs.settings import Settings, part_of, read_yaml
@@ -111,7 +112,7 @@ def find_finished(settings: Settings) -> Path | None:
     for path in sorted([place / f"seed{s.seed}", *place.glob(f"seed{s.seed}-*")]):
         if (path / "DONE").exists() and (path / "config.yaml").exists():
             old = {**settings.defaults(), **folders.read_settings(path)}
-            alike = not folders.compare_settings(old, _wanted(settings, path))
+            alike = not compare_settings(old, _wanted(settings, path))
             if alike and folders.is_of_this_revision(path, settings):
                 return path
     return None
@@ -151,7 +152,7 @@ def _run(settings: Settings, console: Console) -> Model:
     """As `resume: auto`; where all unfinished runs have other settings, a run of its own."""
     try:
         return run(settings, console)
-    except folders.NothingToResume:
+    except NothingToResume:
         again = settings.run.model_copy(update={"resume": None})
         return run(replace(settings, run=again), console)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
-from ganlib.runs.folders import difference, revised_since
+from ganlib.runs.earlier import difference, revised_since
 from ganlib.runs.settings import Settings
 from ganlib.training.adaptation import is_of_adaptation
 from ganlib.training.sampler import AVERAGES

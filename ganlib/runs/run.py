@@ -18,9 +18,11 @@ from ganlib.common.fingerprint import fingerprint
 from ganlib.common.paths import writing
 from ganlib.common.sources import dataset_label, holds_out
 from ganlib.registry import add_plugins
-from ganlib.runs import failures, folders
+from ganlib.runs import failures
 from ganlib.runs.building import build, open_data
 from ganlib.runs.fitting import fitted
+from ganlib.runs.folders import HELD_OUT, write_start
+from ganlib.runs.place import Place, held
 from ganlib.runs.resuming import go_on, take_weights
 from ganlib.runs.scoring import check_names
 from ganlib.runs.settings import (
@@ -41,7 +43,6 @@ from ganlib.training.snapshot import peek_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
 
-HELD_OUT = "held_out.txt"
 """The file in a run's folder; a line for each file that it does not train on."""
 
 
@@ -112,18 +113,22 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     s, updater = settings.run, build(settings, images, test, device)
     data = fingerprint(images)
     extensions = list_extensions(settings, updater, data, test, device, console)
-    with _place(settings, data, tell) as (out, snapshot):
+    with _place(settings, data, tell) as (out, snapshot, finished):
         trainer = Trainer(updater, out, updater.length(), s.max_images, s.max_hours)
         trainer.extend(*extensions)
         if snapshot is not None:
             go_on(trainer, snapshot, settings, data, tell)
         elif s.init_from is not None:
             take_weights(updater, s.init_from, settings, tell)
+        if finished and trainer.is_over:
+            updater.streams.close()
+            tell(f"{out} has finished with these settings, and nothing is left to train.")
+            return Model(updater, settings.flat(), out)
         accelerate(updater, s, updater.length() - updater.iteration, tell)
         if ranks.rank() == 0:
             with writing(out):
                 now = environment.describe(device)
-                folders.write_start(out, settings, now, updater.iteration)
+                write_start(out, settings, now, updater.iteration)
                 _write_held_out(out, test)
         for line in [_start(settings, updater, out, device), *updater.remarks()]:
             tell(line)
@@ -151,12 +156,12 @@ def _write_held_out(out: Path, test: DataSet | None) -> None:
 @contextmanager
 def _place(
     settings: Settings, data: Mapping[str, Any], tell: Callable[[str], None]
-) -> Iterator[folders.Place]:
+) -> Iterator[Place]:
     """What the first rank finds for all."""
     if ranks.rank() > 0:
-        yield ranks.from_first(folders.Place(Path(), None))
+        yield ranks.from_first(Place(Path(), None))
         return
-    with folders.held(settings, data, tell) as place:
+    with held(settings, data, tell) as place:
         yield ranks.from_first(place)
 
 

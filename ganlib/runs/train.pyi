@@ -15,8 +15,8 @@ Images = Tensor | NDArray[Any]
 Watch = Extension | Callable[[Trainer], object] | tuple[Callable[[Trainer], object], Trigger]
 
 def train(
-    *,
     algorithm: str = ...,
+    *,
     preset: str | None = ...,
     dataset: str | Path | Images | tuple[Images, Any] | Dataset[Any] | DataSet = ...,
     source: str | None = ...,

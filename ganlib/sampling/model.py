@@ -12,6 +12,7 @@ from ganlib.common.class_grid import class_grid
 from ganlib.common.classes import find_class
 from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.errors import UserError
+from ganlib.common.keywords import in_python
 from ganlib.common.pictures import apart, grid, scatter
 from ganlib.common.translation_grid import translation_grid
 from ganlib.config import RunConfig
@@ -52,6 +53,7 @@ class Model:
         """The shapes of the images."""
         return self.updater.spec
 
+    @in_python
     def sample(
         self,
         n: int,
@@ -71,6 +73,7 @@ class Model:
         batches = self.updater.sample(n, seed, batch_size, truncation, y, statistics)
         return torch.cat([batch.cpu() for batch in batches])
 
+    @in_python
     def grid(
         self,
         n: int | None = None,
@@ -100,6 +103,7 @@ class Model:
         samples = self.sample(64 if n is None else n, seed, truncation=truncation, y=y)
         return grid(apart(samples, self.spec.frames))
 
+    @in_python
     def translate(
         self,
         images: Given,
@@ -119,6 +123,7 @@ class Model:
         """
         return translate(self.updater, images, seed, tile, statistics)
 
+    @in_python
     def evaluate(
         self,
         n: int = 10_000,
@@ -167,6 +172,7 @@ class Model:
         scores = {} if self.updater.turned else newest_scores(self.out)
         return as_html(f"{name}{self._way}, iteration {iteration}", picture, scores)
 
+    @in_python
     def latents(
         self, numbers: list[int], seed: int = 0, y: Asked | None = None
     ) -> tuple[Tensor, Tensor | None]:
@@ -188,6 +194,7 @@ class Model:
         return self.updater.series(0).draw(code, y).cpu()
 
 
+@in_python
 def load(
     path: str | Path,
     device: str | None = None,
@@ -218,7 +225,7 @@ def load(
     if settings["algorithm"] not in algorithms.names():
         raise UserError(
             f"{path} was made by '{settings['algorithm']}', which is not registered here; "
-            "give --plugin-dir (in Python plugin_dir=) with its folder."
+            "give --plugin-dir with its folder."
         )
     try:
         updater = assemble(settings, content["spec"], device)

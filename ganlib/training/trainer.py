@@ -128,6 +128,12 @@ class Trainer:
             left.append(_working_seconds(self.max_hours) - self.elapsed)
         return max(0.0, min(left))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has reached its end."""
+        images = self.max_images is not None and self.updater.images >= self.max_images
+        return self.iteration >= self.max_iter or images
+
     def extend(self, *extensions: Extension) -> None:
         """Append extensions; they run in this order."""
         for extension in extensions:
@@ -178,8 +184,7 @@ class Trainer:
                 extension(self)
 
     def _ended(self) -> bool:
-        images = self.max_images is not None and self.updater.images >= self.max_images
-        if self.iteration >= self.max_iter or images:
+        if self.is_over:
             self.stopped = "done"
         elif ranks.count() == 1 or self.iteration % AGREE == 0:
             if self.max_hours is not None and self.elapsed >= _working_seconds(self.max_hours):

@@ -369,7 +369,7 @@ def test_data_without_sources_are_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="has none: say by --source what it starts from"):
+    with pytest.raises(UserError, match="has none: say by source= what it starts from"):
         ganlib.train(**SMALL, dataset="fashion_mnist")
     with pytest.raises(UserError, match="as large as their sources"):
         ganlib.train(**SMALL, dataset="fashion_mnist", source="low-resolution:4", jitter=0)

@@ -26,7 +26,7 @@ def test_two_protocols_in_a_column_are_refused_with_what_differs(
     with pytest.raises(UserError) as caught:
         compare([tmp_path / "result"])
     message = str(caught.value)
-    assert message.startswith("FD of ") and "--split" in message
+    assert message.startswith("FD of ") and "give split=True for" in message
     assert "dcgan/seed0" in message and "sngan/seed0" in message
     assert "(n_generated: 10000 against 50000, k: 3 against 5)" in message
     table = the_table(split=True)

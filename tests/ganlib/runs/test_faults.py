@@ -254,9 +254,9 @@ def test_old_names_and_damaged_texts_are_no_tracebacks(toy_file: Path) -> None:
 def test_a_run_is_not_ended_where_it_has_been(toy_file: Path) -> None:
     run = train(toy_file, max_iter=9, max_images=24, out="run").out
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
-    with pytest.raises(UserError, match="is at iteration 6 already, past --max-iter 4"):
+    with pytest.raises(UserError, match="is at iteration 6 already, past max_iter=4"):
         ganlib.train(resume="run", max_iter=4, gpu=-1)
-    with pytest.raises(UserError, match="has seen 24 images already, more than --max-images 23"):
+    with pytest.raises(UserError, match="has seen 24 images already, more than max_images=23"):
         ganlib.train(resume="run", max_images=23, gpu=-1)
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
     assert ganlib.train(resume="run", max_images=28, gpu=-1).updater.iteration == 7

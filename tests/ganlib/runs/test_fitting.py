@@ -76,7 +76,7 @@ def test_one_that_cannot_be_is_one_sentence_and_leaves_nothing() -> None:
         ganlib.train(algorithm="sngan", architecture="resnet", **SMALL)
     assert str(told.value) == (
         "The architecture 'resnet' of sngan is for images, and ring8 holds points: leave "
-        "--architecture out, or give --architecture mlp."
+        'architecture= out, or give architecture="mlp".'
     )
     assert not list(Path().iterdir())
 

@@ -99,7 +99,7 @@ def test_as_many_of_each_class_as_asked_for(data: Path, run: Callable[..., Resul
         lambda: plain.evaluate(20, intra_images=30),
         lambda: class_samples(None, 30, origin_of(plain.updater, 0)),
     ):
-        with pytest.raises(UserError, match="--intra-images is for a generator that is told"):
+        with pytest.raises(UserError, match="intra.images=? is for a generator that is told"):
             call()
     with pytest.raises(UserError, match="intra_images is 1: a distance takes at least two"):
         model.evaluate(20, intra_images=1)

@@ -93,9 +93,12 @@ def test_a_run_has_the_figures_of_the_command(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("dcgan", "--segmentation is for a generator that translates sources to which images"),
-        ("unpaired", "--segmentation is for a generator that translates sources to which images"),
-        ("superres", "and these data have none: leave --segmentation out."),
+        ("dcgan", "segmentation=True is for a generator that translates sources to which"),
+        (
+            "unpaired",
+            "segmentation=True is for a generator that translates sources to which",
+        ),
+        ("superres", "and these data have none: leave segmentation=True out."),
     ],
 )
 def test_what_has_no_maps_is_refused_before_it_trains(
@@ -110,7 +113,7 @@ def test_what_has_no_maps_is_refused_before_it_trains(
         )
     assert words in str(told.value) and not Path("run").exists() and not trainings
     if name != "unpaired":
-        with pytest.raises(UserError, match="leave (it|--segmentation) out"):
+        with pytest.raises(UserError, match="leave (it|segmentation=True) out"):
             no_maps = {**SMALL, "algorithm": name, "segmentation": False, "evaluation_interval": 0}
             ganlib.train(**no_maps).evaluate(8, ("is",), segmentation=True)
 

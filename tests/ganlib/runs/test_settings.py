@@ -8,7 +8,7 @@ import pytest
 
 from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
-from ganlib.runs.folders import difference
+from ganlib.runs.earlier import difference
 from ganlib.runs.run import gather
 from ganlib.runs.settings import plugin_folders, read_yaml, resolve
 

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import pydoc
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,48 @@ def weights(model: ganlib.Model) -> dict[str, Any]:
 def test_editors_are_shown_every_setting() -> None:
     assert STUB.read_text("utf-8") == text(), "run python -m scripts.write_signature"
     function = next(n for n in ast.parse(text()).body if isinstance(n, ast.FunctionDef))
-    names = {argument.arg for argument in function.args.kwonlyargs}
+    names = {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
     assert names == {*FIELDS, "config", "extensions"}
 
 
 def test_help_shows_every_setting() -> None:
-    parameters = inspect.signature(ganlib.train).parameters
-    assert set(parameters) == {*FIELDS, "config", "extensions", "recipe"}
-    assert parameters["evaluation_images"].default == 10_000
-    assert all(f"{name}: " in (ganlib.train.__doc__ or "") for name in FIELDS)
+    head, *lines = pydoc.plain(pydoc.render_doc(ganlib.train)).splitlines()[2:]
+    assert head == "train(algorithm=None, **settings)"
+    assert all(any(line.strip().startswith(f"{name}: ") for line in lines) for name in FIELDS)
+
+
+def test_completion_in_a_notebook_knows_every_setting() -> None:
+    known = set(inspect.signature(ganlib.train).parameters)
+    assert known == {*FIELDS, "config", "extensions", "settings"}
+
+
+def test_the_algorithm_may_come_first(toy_file: Path) -> None:
+    small = {name: value for name, value in SMALL.items() if name != "algorithm"}
+    model = ganlib.train("dcgan", **small, dataset=str(toy_file), max_iter=1)
+    assert model.settings["algorithm"] == "dcgan"
+
+
+def test_a_cell_that_is_run_again_has_its_model_and_trains_no_more(
+    toy_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    how = {"dataset": str(toy_file), "max_iter": 3, "out": "run", "evaluation_interval": 0}
+    first = train(**how)
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    with pytest.raises(UserError) as told:
+        train(**how)
+    assert str(told.value) == (
+        'run already holds a run; give another out=, resume="auto" to go on with it, or '
+        "force=True to begin anew."
+    )
+    capsys.readouterr()
+    for resume in ("auto", "run"):
+        again = train(**how, resume=resume)
+        assert again.out == Path("run") and again.updater.iteration == 3
+        assert torch.equal(again.sample(2), first.sample(2))
+        said = capsys.readouterr().err.strip()
+        assert said == "run has finished with these settings, and nothing is left to train."
+    assert before == {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    assert train(**{**how, "max_images": 16, "max_iter": 4}, resume="run").updater.iteration == 4
 
 
 def test_completion_shows_what_is_public() -> None:

@@ -61,7 +61,7 @@ def test_a_batch_is_counted_in_its_shares(
     settings: dict[str, Any] = {"algorithm": "dcgan", "dataset": str(toy_file), "gpu": -1}
     settings |= {"width": 0.05, "max_iter": 1, "tensorboard": False}
     train: Callable[..., Any] = ganlib.train
-    with pytest.raises(UserError, match=r"Batches of 3,814\.7 GiB .* smaller --batch-size"):
+    with pytest.raises(UserError, match=r"Batches of 3,814\.7 GiB .* smaller batch_size="):
         train(batch_size=10**9, **settings)
     monkeypatch.setattr("ganlib.training.memory.available_memory", lambda: 5 * 32 * 32 * 4)
     monkeypatch.setattr("ganlib.training.memory.size_of", lambda build: 0)

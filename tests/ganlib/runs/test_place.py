@@ -1,53 +1,23 @@
 """A run's folder: whose files are written over, and whose are not."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from begun import SAID, SMALL, begun, run
 
 import ganlib
-from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.reading import find_runs
-from ganlib.runs import folders, lock
-from ganlib.runs.run import gather
-from ganlib.training.snapshot import write_snapshot
-
-SMALL = {"algorithm": "dcgan", "width": 0.05, "batch_size": 4, "gpu": -1, "sample_interval": 0}
-DATA = {"count": 3, "shape": [1, 1, 1], "images": "a", "labels": None, "sources": None}
-SPEC = DataSpec((1, 32, 32), (1, 32, 32))
-STATE = {"iteration": 5, "modules": {}, "optimizers": {}, "positions": {}}
-SAID: list[str] = []
+from ganlib.runs import lock
+from ganlib.runs.folders import read_settings
+from ganlib.runs.place import Place
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    SAID.clear()
-
-
-@contextmanager
-def begun(snapshot: int | None = None, **settings: Any) -> Iterator[folders.Place]:
-    """A run without its training: it has a snapshot, if that is the number of its iteration."""
-    given = gather({**SMALL, **settings})
-    with folders.held(given, DATA, SAID.append) as place:
-        folders.write_start(place.out, given, {}, 0)
-        if snapshot is not None:
-            path = place.out / "snapshots" / f"iter_{snapshot:07d}.pt"
-            state = {"updater": {**STATE, "iteration": snapshot}, "extensions": {}}
-            write_snapshot(path, given.flat(), SPEC, state, DATA)
-        yield place
-
-
-def run(snapshot: int | None = None, done: bool = False, **settings: Any) -> Path:
-    """The folder of such a run, after it."""
-    with begun(snapshot, **settings) as place:
-        if done:
-            (place.out / "DONE").touch()
-    return place.out
 
 
 def files(folder: str | Path) -> dict[str, str]:
@@ -106,7 +76,7 @@ def test_a_run_is_moved_aside_by_force_alone() -> None:
     assert files("result/a") == before
     for k in ("", "-2"):
         run(out="result/a", force=True)
-        assert SAID.pop() == f"What was in result/a is in result/a/.earlier{k} now."
+        assert SAID[-1] == f"What was in result/a is in result/a/.earlier{k} now."
     assert files("result/a/.earlier") == before
     assert not Path("result/a/snapshots").exists()
     assert [str(found.path) for found in find_runs([Path("result")])] == ["result/a"]
@@ -161,9 +131,9 @@ def test_a_run_that_ended_before_its_first_snapshot_begins_anew(
     out = run(batch_size=4_000, **place)
     put(f"{out}/samples/real.png", f"{out}/samples/0000000.png", f"{out}/notes.txt")
     with begun(resume=resume, **place) as again:
-        assert again == folders.Place(out, None)
+        assert again == Place(out, None)
     assert SAID == [f"The run in {out} ended before its first snapshot, and begins anew."]
-    assert folders.read_settings(out)["batch_size"] == 4
+    assert read_settings(out)["batch_size"] == 4
     assert not (out / ".earlier").exists() and (out / "notes.txt").exists()
 
 

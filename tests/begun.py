@@ -1,0 +1,43 @@
+"""Runs that have begun, without their training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ganlib.common.data import DataSpec
+from ganlib.runs.folders import write_start
+from ganlib.runs.place import Place, held
+from ganlib.runs.run import gather
+from ganlib.training.snapshot import write_snapshot
+
+SMALL = {"algorithm": "dcgan", "width": 0.05, "batch_size": 4, "gpu": -1, "sample_interval": 0}
+DATA = {"count": 3, "shape": [1, 1, 1], "images": "a", "labels": None, "sources": None}
+SPEC = DataSpec((1, 32, 32), (1, 32, 32))
+STATE = {"iteration": 5, "modules": {}, "optimizers": {}, "positions": {}}
+SAID: list[str] = []
+"""What the newest of them said."""
+
+
+@contextmanager
+def begun(
+    snapshot: int | None = None, data: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[Place]:
+    """A run with a snapshot, if that is the number of its iteration."""
+    SAID.clear()
+    given = gather({**SMALL, **settings})
+    with held(given, data or DATA, SAID.append) as place:
+        write_start(place.out, given, {}, 0)
+        if snapshot is not None:
+            path = place.out / "snapshots" / f"iter_{snapshot:07d}.pt"
+            state = {"updater": {**STATE, "iteration": snapshot}, "extensions": {}}
+            write_snapshot(path, given.flat(), SPEC, state, data or DATA)
+        yield place
+
+
+def run(snapshot: int | None = None, done: bool = False, **settings: Any) -> Path:
+    """The folder of such a run, after it."""
+    with begun(snapshot, **settings) as place:
+        if done:
+            (place.out / "DONE").touch()
+    return place.out
