@@ -1,7 +1,7 @@
 """Files of JSON objects, one a line, each about one iteration."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,16 @@ def read_lines(path: Path, needed: Needed = EACH) -> list[dict[str, Any]]:
     return [_object(path, number, text, needed) for number, text in enumerate(texts, 1)]
 
 
-def cut_lines(path: Path, iteration: int) -> None:
-    """Drop what a run that goes on from `iteration` will write again."""
-    if path.exists():
-        keep = [line for line in read_lines(path) if line["iteration"] <= iteration]
+def cut_lines(path: Path, iteration: int, *new: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Drop what a run that goes on from `iteration` will write again, and add `new` lines: what is
+    there then.
+    """
+    kept = [line for line in read_lines(path) if line["iteration"] <= iteration]
+    lines = [*kept, *new]
+    if lines or path.exists():
         with atomic(path) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in keep), "utf-8")
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    return lines
 
 
 def _object(path: Path, number: int, text: str, needed: Needed) -> dict[str, Any]:

@@ -21,6 +21,7 @@ PARTS = ("snapshots", "samples")
 REVISION = "revision"
 """Under this name a snapshot and environment.json have how many revisions there were."""
 HELD_OUT = "held_out.txt"
+"""A line for each file that a run does not train on."""
 FILES = ("config.yaml", "environment.json", "log.jsonl", SCORES, TRIALS, HELD_OUT, "DONE")
 
 

@@ -43,8 +43,6 @@ from ganlib.training.snapshot import peek_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
 
-"""The file in a run's folder; a line for each file that it does not train on."""
-
 
 def gather(values: Mapping[str, Any]) -> Settings:
     """Checked settings from what was given: a snapshot's to resume < the preset's < `config` (a

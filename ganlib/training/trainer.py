@@ -29,6 +29,10 @@ SIGNALS = [number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if numbe
 Trigger = Callable[["Trainer"], bool]
 
 
+class Interrupted(Exception):
+    """A signal asks to leave something long out."""
+
+
 def every(n: int, unit: Literal["iteration", "epoch"] = "iteration") -> Trigger:
     """True after every n iterations or passes over the data; never for n = 0. A pure function of
     the trainer.
@@ -80,7 +84,7 @@ class Trainer:
 
     observation: what the newest iteration returned, with what extensions added. pictures: what they
     drew of it, by name. line: the newest line of the log. stopped: why the loop ended, "" while it
-    runs; "done" if it reached its end.
+    runs; "done" if it reached its end. signalled: what a signal said, "" without one.
     """
 
     def __init__(
@@ -97,7 +101,7 @@ class Trainer:
         self.observation: dict[str, Tensor | float] = {}
         self.pictures: dict[str, Image] = {}
         self.line: dict[str, Any] = {}
-        self.stopped = self._asked = ""
+        self.stopped = self.signalled = self._asked = ""
         self.images_before = self.first_iteration = 0
         self.started = time.monotonic()
 
@@ -156,10 +160,10 @@ class Trainer:
             with _signals(self):
                 while not self._ended():
                     self._iterate()
-            for extension in self.extensions.values():
-                extension.ended(self)
-            for extension in self.extensions.values():
-                extension.finalize(self)
+                for extension in self.extensions.values():
+                    extension.ended(self)
+                for extension in self.extensions.values():
+                    extension.finalize(self)
         finally:
             for extension in self.extensions.values():
                 extension.close()
@@ -201,7 +205,8 @@ def _working_seconds(hours: float) -> float:
 
 @contextmanager
 def _signals(trainer: Trainer) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP end the loop after the iteration; a second one ends the process.
+    """Ctrl-C, SIGTERM and SIGHUP end the loop after the iteration, and the last evaluation where it
+    is; a second one ends the process.
 
     A SIGHUP that whoever started the process has it ignore (nohup) stays ignored.
     """
@@ -210,7 +215,8 @@ def _signals(trainer: Trainer) -> Iterator[None]:
         return
 
     def ask(number: int, _: Any) -> None:
-        trainer.stop(f"{signal.Signals(number).name} received")
+        trainer.signalled = f"{signal.Signals(number).name} received"
+        trainer.stop(trainer.signalled)
         signal.signal(number, before[signal.Signals(number)])
         if ranks.count() > 1:
             _watch(trainer)

@@ -17,6 +17,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_lines(path) == lines
     cut_lines(path, 2)
     assert read_lines(path) == lines[:3]
+    other = {"iteration": 2, "loss": 0.7}
+    assert cut_lines(path, 1, other) == read_lines(path) == [*lines[:2], other]
+    assert cut_lines(tmp_path / "none", 1) == [] and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from ganlib.common.lines import append_line, cut_lines
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.comparison.figures import figures
 from ganlib.evaluation.modes import score_points
+from ganlib.evaluation.references import Progress
 from ganlib.training import ranks
 from ganlib.training.frames import frame_scores
 from ganlib.training.pairs import PairScores, scored
@@ -24,7 +25,7 @@ from ganlib.training.scoring import (
     samples_to_score,
     scores_line,
 )
-from ganlib.training.trainer import Extension, Trainer, Trigger
+from ganlib.training.trainer import Extension, Interrupted, Trainer, Trigger
 
 
 class Evaluate(Extension):
@@ -76,7 +77,10 @@ class Evaluate(Extension):
 
     def finalize(self, trainer: Trainer) -> None:
         if trainer.stopped == "done" and self.at_end and not self.trigger(trainer):
-            self(trainer)
+            try:
+                self(trainer)
+            except Interrupted:  # the snapshot is there, and a run that goes on is scored
+                trainer.stopped = trainer.signalled
 
     def _scores(self, trainer: Trainer) -> Mapping[str, Score]:
         updater, mixture = trainer.updater, trainer.updater.data.data.mixture
@@ -89,7 +93,8 @@ class Evaluate(Extension):
         n = scored(updater, self.n)
         samples = samples_to_score(updater, n, self.seed, rank=rank, world=world, pairs=self.pairs)
         scores: dict[str, Score] = {}
-        with progress_bar(self.console) as progress:
+        with progress_bar(self.console) as bar:
+            progress = _heeding(trainer, bar) if trainer.stopped else bar
             if self.pairs is not None:
                 self.pairs.prepare(progress)
             if self.evaluator is None:
@@ -104,3 +109,16 @@ class Evaluate(Extension):
                 scores |= self.pairs.scores(origin, self.seed, samples, world, progress)
             scores |= frame_scores(updater, origin, progress)
         return scores
+
+
+def _heeding(trainer: Trainer, progress: Progress) -> Progress:
+    """The same, but Interrupted once there was a signal. Ranks, which wait for each other, are not
+    interrupted.
+    """
+
+    def told(what: str, done: int, total: int | None) -> None:
+        if trainer.signalled and ranks.count() == 1:
+            raise Interrupted
+        progress(what, done, total)
+
+    return told

@@ -30,7 +30,8 @@ class LogReport(Extension):
         self._seen: set[str] = set()
 
     def initialize(self, trainer: Trainer) -> None:
-        cut_lines(trainer.out / "log.jsonl", trainer.iteration)
+        lines = cut_lines(trainer.out / "log.jsonl", trainer.iteration)
+        trainer.line = dict(lines[-1]) if lines else {}
         self._since = (time.monotonic(), trainer.updater.images)
 
     def __call__(self, trainer: Trainer) -> None:
@@ -45,14 +46,12 @@ class LogReport(Extension):
         late = trainer.observation.keys() - self._seen
         if not late:
             return
-        path, line = trainer.out / "log.jsonl", trainer.line
-        if line.get("iteration") == trainer.iteration:
-            cut_lines(path, trainer.iteration - 1)
-        else:
+        line = trainer.line
+        if line.get("iteration") != trainer.iteration:
             line = {"iteration": trainer.iteration, "images": trainer.updater.images}
         more = {name: float(trainer.observation[name]) for name in sorted(late)}
         trainer.line = {**line, **more}
-        append_line(path, trainer.line)
+        cut_lines(trainer.out / "log.jsonl", trainer.iteration - 1, trainer.line)
 
     def state(self) -> dict[str, Any]:
         return {"sums": dict(self._sums), "counts": dict(self._counts)}

@@ -1,11 +1,12 @@
 """Runs in a world that fails: readers that go away, full disks, other data, damaged files."""
 
 import json
+import os
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.common.lines import read_lines
 from ganlib.dcgan.updater import Config
+from ganlib.training.extensions import evaluate
+from ganlib.training.extensions.log_report import TIMES
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
 ROOT = Path(ganlib.__file__).parents[1]
@@ -310,3 +313,35 @@ def test_a_hang_up_ends_a_run_in_good_order(toy_file: Path) -> None:
         assert "SIGHUP received" in process.stderr.read()
     assert process.returncode == 0
     assert read_snapshot(newest_snapshot(Path("run")))["updater"]["iteration"] >= 3
+
+
+@pytest.mark.usefixtures("usual_signals")
+@pytest.mark.filterwarnings("ignore:.* images are too few")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_in_the_last_evaluation_is_a_sentence_and_leaves_no_line_twice(
+    number: signal.Signals,
+    toy_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scored = {"evaluation_interval": 100, "evaluation_images": 20, "extractor": "fashion"}
+    whole = train(toy_file, max_iter=3, out="whole", **scored).out
+    original = evaluate.samples_to_score
+
+    def stopped(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        for batch in original(*args, **kwargs):
+            os.kill(os.getpid(), number)
+            yield batch
+
+    with monkeypatch.context() as patched:
+        patched.setattr(evaluate, "samples_to_score", stopped)
+        out = train(toy_file, max_iter=3, out="run", **scored).out
+    last = capsys.readouterr().err.splitlines()[-2]
+    assert last == f'Stopped at iteration 3: {number.name} received. resume="auto" continues.'
+    assert not (out / "DONE").exists() and not (out / "scores.jsonl").exists()
+    assert [line["iteration"] for line in read_lines(out / "log.jsonl")] == [3]
+    train(toy_file, max_iter=3, out="run", resume="auto", **scored)
+    assert (out / "DONE").exists() and len(read_lines(out / "scores.jsonl")) == 1
+    (a,), (b,) = (read_lines(path / "log.jsonl") for path in (whole, out))
+    assert a.keys() == b.keys() and "FD-fashion20-train" in a
+    assert all(a[name] == b[name] for name in a.keys() - set(TIMES))
