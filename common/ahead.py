@@ -50,10 +50,17 @@ def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
     """images[index], or their crops at these places (n, 2) if they are crops and places are given;
     UserError if they cannot be read.
     """
-    try:
+    with readable():
         if places is not None and isinstance(images, Croppable):
             return images.crops(index, places)
         return images[index]
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """What goes wrong inside, where images are read, becomes a UserError."""
+    try:
+        yield
     except UserError:
         raise
     except Exception as error:  # what other people's files and code raise is no fixed set

@@ -6,9 +6,10 @@ have: cell (i, j) of one shows what cell (i, j) of the other shows. Of sources o
 size, a cell is one pixel, and 4 x 4 pixels of the image; of equal sizes, it is one pixel of both.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import gcd
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.spec import DataSet, Images, Size, resize_ids, resize_pixels
 from ganlib.common.transfer import place, upload
 
+T = TypeVar("T")
 CENTRE = 0.5
 
 
@@ -26,6 +28,15 @@ class Croppable(Images, Protocol):
 
     def crops(self, index: Tensor, places: Tensor) -> Tensor:
         """uint8 (n, C, H, W), like images[index] but at these places (n, 2)."""
+        ...
+
+
+@runtime_checkable
+class Uncut(Images, Protocol):
+    """Images that are cut out of larger ones, which can be looked at."""
+
+    def uncut(self, index: Tensor, look: Callable[[Tensor], T]) -> tuple[Tensor, list[T]]:
+        """images[index], and what `look` makes of each image (C, h, w) that they are cut out of."""
         ...
 
 
@@ -53,6 +64,10 @@ class Crops:
 
     def __getitem__(self, index: Tensor) -> Tensor:
         return self.crops(index, centres(len(index)))
+
+    def uncut(self, index: Tensor, look: Callable[[Tensor], T]) -> tuple[Tensor, list[T]]:
+        """See Uncut."""
+        return self[index], [look(self.images[number][0]) for number in index[:, None]]
 
     def crops(self, index: Tensor, places: Tensor) -> Tensor:
         """uint8 (n, C, *size) at the places (n, 2)."""

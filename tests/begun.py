@@ -5,14 +5,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ganlib.common.data import DataSpec
+import torch
+
+from ganlib.common.data import DataSet, DataSpec
+from ganlib.common.fingerprint import fingerprint
 from ganlib.runs.folders import write_start
 from ganlib.runs.place import Place, held
 from ganlib.runs.run import gather
 from ganlib.training.snapshot import write_snapshot
 
 SMALL = {"algorithm": "dcgan", "width": 0.05, "batch_size": 4, "gpu": -1, "sample_interval": 0}
-DATA = {"count": 3, "shape": [1, 1, 1], "images": "a", "labels": None, "sources": None}
+DATA = fingerprint(DataSet("three", torch.zeros(3, 1, 1, 1, dtype=torch.uint8)))
 SPEC = DataSpec((1, 32, 32), (1, 32, 32))
 STATE = {"iteration": 5, "modules": {}, "optimizers": {}, "positions": {}}
 SAID: list[str] = []

@@ -1,16 +1,19 @@
 """Square crops out of image files of any sizes, decoded when they are asked for."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganlib.common.crops import centres
-from ganlib.common.datasets._blocks import Item
-from ganlib.common.datasets._decode import Pixels, Unusable, crop
+from ganlib.common.crops import centres, corners
+from ganlib.common.datasets._blocks import Item, in_threads
+from ganlib.common.datasets._decode import Pixels, Unusable, crop, whole
 from ganlib.common.errors import UserError
+
+T = TypeVar("T")
 
 
 class FileCrops:
@@ -39,11 +42,33 @@ class FileCrops:
                 result[i] = self._crop(self.items[number], places[i])
         return torch.from_numpy(result)
 
+    def uncut(self, index: Tensor, look: Callable[[Tensor], T]) -> tuple[Tensor, list[T]]:
+        """See Uncut; a file is decoded once."""
+
+        def both(number: int) -> tuple[Tensor, T]:
+            image = self._whole(self.items[number])
+            free = image.shape[1] - self.size, image.shape[2] - self.size
+            top, left = map(int, corners(centres(1), free))
+            crop = image[:, top : top + self.size, left : left + self.size].clone()
+            return crop, look(image)
+
+        ((_, found),) = in_threads(both, index.tolist(), len(index))
+        return torch.stack([crop for crop, _ in found]), [seen for _, seen in found]
+
+    def _whole(self, item: Item) -> Tensor:
+        try:
+            return torch.from_numpy(whole(item.source, self.channels))
+        except Unusable as error:
+            raise _useless(item, error) from None
+
     def _crop(self, item: Item, place: Tensor) -> Pixels:
         try:
             return crop(item.source, self.channels, self.size, place)
         except Unusable as error:
-            raise UserError(
-                f"{item.name} cannot be used, it is {error}: mend it to go on, or start anew "
-                "without it."
-            ) from None
+            raise _useless(item, error) from None
+
+
+def _useless(item: Item, error: Unusable) -> UserError:
+    return UserError(
+        f"{item.name} cannot be used, it is {error}: mend it to go on, or start anew without it."
+    )

@@ -59,7 +59,9 @@ def remark(settings: Settings, data: Mapping[str, Any], out: Path) -> str:
             others = ROOT.glob(f"{s.algorithm}_*/seed{s.seed}")
             for run in [*_started(settings), *_newest_first(others)]:
                 if read_settings(run)["algorithm"] == s.algorithm:
-                    return f"There is no run to go on with. {_differs(run, settings, data)}."
+                    equal = f"{run} has these settings and data: --resume={run} goes on with it"
+                    words = _differs(run, settings, data) or equal
+                    return f"There is no run to go on with in {out.parent}. {words}."
         for run in [] if s.resume else _started(settings):
             if not _differs(run, settings, data):
                 if (run / "DONE").exists():
@@ -86,13 +88,15 @@ def difference(
     """Why a run with the settings `old` is not gone on with from the content of a snapshot, as
     words; "" if it is.
 
-    The same data may have moved. Where no fingerprint was recorded, their name must be the same.
-    What a run of an older ganlib had no setting for was done as it is by default.
+    The same data and sources may have moved. Where no fingerprint was recorded, their names must be
+    the same. What a run of an older ganlib had no setting for was done as it is by default.
     """
     wanted, recorded, others = settings.trajectory(), snapshot.get("data"), ""
     if recorded is not None:
         del wanted["dataset"]
         others = changes(recorded, data)
+        if not others:  # it says where the same sources lie
+            del wanted["source"]
     words = [compare_settings({**settings.defaults(), **old}, wanted)]
     words += [f"the data differ ({others})" if others else ""]
     if revised := revised_since(snapshot, settings):

@@ -4,13 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from shutil import copytree
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from ganlib.common.crops import Uncut
 from ganlib.common.data import DataSet
 from ganlib.common.fingerprint import SPREAD, changes, fingerprint
 from ganlib.common.hdf5 import Hdf5Images, write_hdf5
+from ganlib.common.sources import open_dataset
 
 Make = Callable[..., DataSet]
 
@@ -75,8 +80,68 @@ def test_what_differs_is_named(toy_data: Make) -> None:
         (replace(data, x=data.x.flip(0)), "other images"),
         (replace(data, y=data.y.flip(0)), "other labels"),
         (replace(data, y=None), "other labels"),
-        (replace(data, source=data.x), "other sources"),
+        (replace(data, source=data.x), "other sources, other pairing"),
+        (replace(data, classes=data.classes[::-1]), "other class names"),
         (replace(data, x=255 - data.x, y=None), "other images, other labels"),
     ]
     for other, words in cases:
         assert changes(then, fingerprint(other)) == words
+
+
+def test_what_an_older_ganlib_did_not_look_at_is_taken_to_be_the_same(toy_data: Make) -> None:
+    data = toy_data()
+    now = fingerprint(data)
+    old = ("count", "shape", "images", "labels", "sources")
+    then = {name: now[name] for name in old}
+    assert changes(then, now) == ""
+    assert changes({**then, "images": "other"}, now) == "other images"
+
+
+def photos(folder: Path) -> list[Path]:
+    """Five images of as many sizes, in two folders."""
+    random = np.random.default_rng(0)
+    paths = [
+        folder / name / f"{i}.png" for i, name in enumerate(["cat", "dog", "dog", "cat", "dog"])
+    ]
+    for i, path in enumerate(paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (20 + i, 30 - i, 3), dtype=np.uint8)).save(path)
+    return paths
+
+
+@pytest.mark.parametrize("size", [None, 24])
+def test_one_pixel_outside_of_the_crops_is_seen(size: int | None, tmp_path: Path) -> None:
+    """Of files that are cropped as they are, and of images that are all of one size before."""
+    *_, path = photos(tmp_path / "a")
+    copytree(tmp_path / "a", tmp_path / "b")
+    then, moved = (fingerprint(open_dataset(str(tmp_path / n), size=size, crop=8)) for n in "ab")
+    assert changes(then, moved) == ""
+    if size is None:
+        with Image.open(path) as picture:
+            changed = picture.copy()
+        changed.putpixel((0, 0), (1, 2, 3))
+        changed.save(path)
+    else:
+        with Image.open(path) as picture:
+            changed = Image.new("RGB", picture.size, (1, 2, 3))
+            changed.paste(picture.crop((3, 3, *picture.size)), (3, 3))
+        changed.save(path)
+    now = fingerprint(open_dataset(str(tmp_path / "a"), size=size, crop=8))
+    assert changes(then, now) == "other images around the crops"
+
+
+def test_the_middles_of_files_are_those_of_crops(tmp_path: Path) -> None:
+    photos(tmp_path)
+    x = open_dataset(str(tmp_path), crop=9).x
+    assert isinstance(x, Uncut)
+    index = torch.tensor([4, 0, 2])
+    crops, sizes = x.uncut(index, lambda image: tuple(image.shape))
+    assert torch.equal(crops, x[index])
+    assert sizes == [(3, 24, 26), (3, 20, 30), (3, 21, 29)]  # cat/0, cat/3, dog/1, dog/2, dog/4
+
+
+def test_a_class_folder_that_is_renamed_is_another_class(tmp_path: Path) -> None:
+    photos(tmp_path)
+    then = fingerprint(open_dataset(str(tmp_path)))
+    (tmp_path / "dog").rename(tmp_path / "fox")
+    assert changes(then, fingerprint(open_dataset(str(tmp_path)))) == "other class names"

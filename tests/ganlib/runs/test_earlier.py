@@ -54,7 +54,7 @@ def test_auto_without_the_preset_says_what_is_there_and_what_differs() -> None:
         auto()
     (SEED0 / "DONE").touch()
     assert auto() == (None, False)
-    assert len(SAID) == 1 and SAID[0].startswith("There is no run to go on with. ")
+    assert len(SAID) == 1 and SAID[0].startswith("There is no run to go on with in ")
     assert SAID[0].count(" was ") == SAID[0].count(" and is now ") > 2
 
 
@@ -63,9 +63,11 @@ def test_auto_on_other_data_says_so_too() -> None:
     other = {**DATA, "images": "b"}
     with begun(resume="auto", dataset="emoji", data=other) as place:
         assert place.snapshot is None and place.out == Path("result/dcgan_emoji/seed0")
-    assert SAID == [
-        f"There is no run to go on with. {SEED0} differs: the data differ (other images)."
-    ]
+    begins = "There is no run to go on with in result/dcgan_emoji."
+    assert SAID == [f"{begins} {SEED0} differs: the data differ (other images)."]
+    with begun(resume="auto", dataset="emoji"):  # the same, moved to a folder of another name
+        words = f"{SEED0} has these settings and data: --resume={SEED0} goes on with it."
+        assert SAID[1:] == [f"{begins} {words}"]
 
 
 def test_a_damaged_run_is_in_nobodys_way() -> None:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 import ganlib
 from ganlib.common.data import DataSet
@@ -148,6 +150,37 @@ def test_the_same_data_elsewhere_go_on_and_other_data_are_refused(
         assert again.updater.iteration == 6
     a, b = whole.updater.state_dict(), again.updater.state_dict()
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("source", ["moved", "unpaired:moved", "label-maps:moved"])
+def test_sources_that_have_moved_go_on_and_others_are_refused(source: str) -> None:
+    kind, _, _ = source.rpartition("moved")
+    random = np.random.default_rng(0)
+    for folder in ("images", "first"):
+        Path(folder).mkdir()
+        for i in range(6):
+            top = 3 if kind == "label-maps:" and folder == "first" else 256
+            pixels = random.integers(0, top, (16, 16), dtype=np.uint8)
+            Image.fromarray(pixels).save(f"{folder}/{i}.png")
+    if kind == "label-maps:":
+        Path("first/classes.txt").write_text("sky\nroad\ntree\n")
+    method = "cyclegan" if kind == "unpaired:" else "pix2pix"
+    more = {"algorithm": method, "out": "run", "preset": "quick", "hold_out": 0, "lr_decay": "none"}
+    train("images", **more, source=f"{kind}first", max_iter=1)
+    Path("first").rename("moved")
+    for resume in ("run", "auto"):
+        Path("run/DONE").unlink(missing_ok=True)
+        train("images", **more, source=source, max_iter=2, resume=resume)
+    if kind == "label-maps:":
+        Path("moved/classes.txt").write_text("road\nsky\ntree\n")
+        words = r"the data differ \(other class names\)"
+    else:
+        Path("moved/0.png").write_bytes(Path("moved/1.png").read_bytes())
+        words = r"the data differ \(other sources\)"
+    Path("run/DONE").unlink()
+    for resume in ("run", "auto"):
+        with pytest.raises(UserError, match=words):
+            train("images", **more, source=source, max_iter=3, resume=resume)
 
 
 def test_a_snapshot_of_before_data_were_compared_goes_on_with_a_line(
