@@ -9,7 +9,7 @@ from ganlib.common.paths import reading
 
 MARK = "written by ganlib"
 """Stands at the beginning or the end of the pictures, tables and exports that ganlib writes. Data
-sets and methods are somebody's work, and have no mark.
+sets, methods and settings are somebody's work, and have no mark.
 """
 LOOKED_AT = 2**16  # bytes at either end
 

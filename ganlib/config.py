@@ -221,7 +221,7 @@ class RunConfig(_Strict):
     out: Path | None = None
     """Result folder; default result/<algorithm>_<dataset>/seed<N>."""
     force: bool = False
-    """Begin anew in a folder that holds something already, which is moved into .earlier there."""
+    """Begin anew in an --out that holds something already, which is moved into .earlier there."""
     gpu: Annotated[int, Field(ge=-1)] | None = None
     """Number of the GPU, -1 for the CPU; default the first GPU if there is one."""
     device: str | None = None

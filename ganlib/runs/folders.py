@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from ganlib.common.files import atomic
-from ganlib.common.outputs import MARK, is_ours
+from ganlib.common.outputs import MARK
 from ganlib.common.sources import dataset_label
 from ganlib.config import RunConfig
 from ganlib.runs.settings import Settings, read_yaml
@@ -41,11 +41,9 @@ def candidates(settings: Settings) -> Iterator[Path]:
 
 
 def holds_run(path: Path) -> bool:
-    """Whether there is a run, and not another program's config.yaml; those of before the mark have
-    other files beside it.
-    """
-    config, beside = path / "config.yaml", [path / "environment.json", *snapshots(path)]
-    return is_ours(config) or (config.is_file() and any(other.exists() for other in beside))
+    """Whether there is a run, and not somebody's config.yaml alone."""
+    beside = [path / "environment.json", *snapshots(path)]
+    return (path / "config.yaml").is_file() and any(other.exists() for other in beside)
 
 
 def is_abandoned(path: Path) -> bool:
@@ -69,17 +67,19 @@ def write_start(run: Path, settings: Settings, environment: dict[str, Any], iter
     how the run was begun, by which revision of its recipe, and each time gone on with.
     """
     (run / "DONE").unlink(missing_ok=True)
-    with atomic(run / "config.yaml") as temporary:
-        flat = {**settings.flat(), "resume": None, "force": False}
-        temporary.write_text(f"# {MARK}\n{yaml.safe_dump(flat, sort_keys=False)}", "utf-8")
     path = run / "environment.json"
     environment = {REVISION: len(settings.algorithm.revisions()), **environment}
     first = _read_environment(path) if iteration else {}
     if first:
         again = {"iteration": iteration, **environment}
         environment = {**first, "continued": [*first.get("continued", []), again]}
+    # before the file by which a run is known, and marked: if it is alone, nobody's work is lost
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(environment, indent=2) + "\n", "utf-8")
+        text = json.dumps({"software": MARK, **environment}, indent=2)
+        temporary.write_text(text + "\n", "utf-8")
+    with atomic(run / "config.yaml") as temporary:
+        flat = {**settings.flat(), "resume": None, "force": False}
+        temporary.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
 
 
 def is_of_this_revision(run: Path, settings: Settings) -> bool:

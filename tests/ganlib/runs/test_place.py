@@ -90,10 +90,25 @@ def test_empty_folders_and_another_programs_names_are_in_nobodys_way() -> None:
     assert SAID == [] and Path("out/config.yaml").exists()
 
 
-def test_a_run_of_before_the_mark_is_a_run() -> None:
+def test_a_copy_of_a_runs_settings_is_no_run_and_stays() -> None:
+    copy = (run(5, out="a") / "config.yaml").read_text() + "# mine\n"
+    Path("b").mkdir()
+    Path("b/config.yaml").write_text(copy)
+    for resume in (None, "auto"):
+        with pytest.raises(UserError, match="^b/config.yaml is there already"):
+            run(out="b", resume=resume)
+    assert files("b") == {"config.yaml": copy}
+
+
+def test_a_run_that_was_killed_as_it_began_is_in_nobodys_way() -> None:
+    run(out="out")
+    Path("out/config.yaml").unlink()
+    assert run(out="out") == Path("out") and SAID == []
+
+
+def test_a_run_without_its_environment_is_a_run() -> None:
     run(5, out="out")
-    config = Path("out/config.yaml")
-    config.write_text(config.read_text().partition("\n")[2])
+    Path("out/environment.json").unlink()
     with pytest.raises(UserError, match="already holds a run"):
         run(out="out")
     with begun(out="out", resume="auto") as place:
