@@ -19,8 +19,9 @@ class HeldError(UserError):
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Have the folder for this process; HeldError with the process that has it already.
+def held(folder: Path) -> Iterator[bool]:
+    """Have the folder for this process: whether one that had it was killed. HeldError with the
+    process that has it already.
 
     The system lets go of the lock however its process ends. Where there are no locks (Windows, some
     network file systems), nothing is held.
@@ -31,9 +32,10 @@ def held(folder: Path) -> Iterator[None]:
     with file:
         try:
             with writing(folder):
+                killed = file.seek(0, os.SEEK_END) > 0
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
-            yield
+            yield killed
         finally:
             # while the lock is held: afterwards the file may be the next owner's
             with suppress(OSError):

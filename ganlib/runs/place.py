@@ -47,9 +47,7 @@ def held(
         out = _take_folder(settings, own, stack)
         with writing(out):
             goes_on = out.resolve() == own
-            if goes_on:
-                _remove_torn(out)
-            else:
+            if not goes_on:
                 _clear(out, settings.run.force, tell)
             for part in PARTS:
                 _make(out / part, stack)
@@ -73,7 +71,7 @@ def _take_folder(settings: Settings, own: Path | None, stack: ExitStack) -> Path
         return _take_next(settings, stack)
     with writing(out):
         _make(out, stack)
-    stack.enter_context(lock.held(out))
+    _hold(out, stack)
     if out.resolve() != own and not is_abandoned(out):
         if holds_run(out) and not settings.run.force:
             raise UserError(
@@ -90,10 +88,18 @@ def _take_next(settings: Settings, stack: ExitStack) -> Path:
         with writing(ROOT), suppress(FileExistsError, lock.HeldError):
             again = is_abandoned(path)
             _make(path, stack, new=not again)
-            stack.enter_context(lock.held(path))
+            _hold(path, stack)
             if is_abandoned(path) == again:  # and has not got its snapshot meanwhile
                 return path
     raise AssertionError("the candidates never end")
+
+
+def _hold(out: Path, stack: ExitStack) -> None:
+    """Have the folder, and remove what a killed run may have left there."""
+    killed = stack.enter_context(lock.held(out))
+    if killed or holds_run(out):
+        for folder in (out, *(out / part for part in PARTS)):
+            remove_torn(folder)
 
 
 def _there(out: Path) -> list[Path]:
@@ -104,11 +110,6 @@ def _there(out: Path) -> list[Path]:
 
 def _is_empty(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
-
-
-def _remove_torn(out: Path) -> None:
-    for folder in (out, *(out / part for part in PARTS)):
-        remove_torn(folder)
 
 
 def _clear(out: Path, force: bool, tell: Callable[[str], None]) -> None:

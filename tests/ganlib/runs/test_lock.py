@@ -33,8 +33,8 @@ def test_the_process_that_has_it_is_named_and_a_killed_one_has_it_no_more(tmp_pa
         process.kill()
         process.wait()
     assert (tmp_path / lock.NAME).exists()
-    with lock.held(tmp_path):
-        assert (tmp_path / lock.NAME).read_text().startswith("process ")
+    with lock.held(tmp_path) as killed:
+        assert killed and (tmp_path / lock.NAME).read_text().startswith("process ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -51,8 +51,8 @@ def test_a_file_that_its_owner_removed_meanwhile_is_taken_anew(
         original(file)  # type: ignore[arg-type]
 
     monkeypatch.setattr(lock, "_lock", late)
-    with lock.held(tmp_path):
-        assert len(calls) == 2 and (tmp_path / lock.NAME).exists()
+    with lock.held(tmp_path) as killed:
+        assert len(calls) == 2 and (tmp_path / lock.NAME).exists() and not killed
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

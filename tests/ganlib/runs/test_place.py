@@ -100,10 +100,17 @@ def test_a_copy_of_a_runs_settings_is_no_run_and_stays() -> None:
     assert files("b") == {"config.yaml": copy}
 
 
-def test_a_run_that_was_killed_as_it_began_is_in_nobodys_way() -> None:
+def test_a_run_that_was_killed_as_it_began_is_in_nobodys_way_and_its_torn_files_go() -> None:
     run(out="out")
     Path("out/config.yaml").unlink()
-    assert run(out="out") == Path("out") and SAID == []
+    torn = Path("out/.ganlib-abcdefgh.yaml")
+    for killed in (False, True):
+        put(str(torn))
+        if killed:
+            Path("out", lock.NAME).write_text("process 1 on a")
+        assert run(out="out") == Path("out") and SAID == []
+        assert torn.exists() != killed
+        Path("out/config.yaml").unlink()
 
 
 def test_a_run_without_its_environment_is_a_run() -> None:
