@@ -19,7 +19,6 @@ from ganlib.contract.tape import prepare, record
 from ganlib.registry import add_plugins, algorithms
 from ganlib.runs.resuming import take_weights
 from ganlib.runs.settings import resolve
-from ganlib.runs.settings import resolve
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training import adaptation
 from ganlib.training.snapshot import write_snapshot
