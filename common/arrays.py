@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ganlib.common.datasets._memory import GIB, available_memory
 from ganlib.common.errors import UserError, one_line
+from ganlib.common.paths import regular
 
 ARRAYS = (".npz", ".npy")
 TYPES = (np.uint8, np.float16, np.float32, np.float64)
@@ -33,7 +34,7 @@ def open_array(path: Path) -> NDArray[Any]:
     it takes more than half of the memory that there is.
     """
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             return _npy(path, file) if path.suffix.lower() == ".npy" else _npz(path, file)
     except UserError:
         raise

@@ -43,7 +43,7 @@ from ganlib.common.datasets._progress import progress
 from ganlib.common.datasets._stream import NoSuchSplit, Stream, as_stream, check_split
 from ganlib.common.errors import UserError
 from ganlib.common.files import atomic
-from ganlib.common.paths import reading
+from ganlib.common.paths import reading, regular
 from ganlib.common.spec import SourceKind
 
 VERSIONS = (1, 2, 3)
@@ -204,7 +204,7 @@ def read_hdf5(path: Path, split: str) -> DataSet:
     """One split of a file; UserError says which of its datasets is missing or wrong."""
     check_split(split)
     with reading(path):
-        if not path.is_file():
+        if not regular(path).is_file():
             raise UserError(f"There is no file {path}.")
     with sentences(path), h5py.File(path, "r", locking=False) as file:
         return _read_split(path, file, split)

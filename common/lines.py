@@ -7,6 +7,7 @@ from typing import Any
 
 from ganlib.common.errors import UserError
 from ganlib.common.files import atomic
+from ganlib.common.paths import regular
 
 Needed = Mapping[str, Callable[[Any], bool]]
 """Names that every object has, and what tells whether a value may be theirs."""
@@ -32,7 +33,7 @@ def read_lines(path: Path, needed: Needed = EACH) -> list[dict[str, Any]]:
     UserError for a line that is something else.
     """
     try:
-        texts = path.read_text("utf-8", "replace").split("\n")[:-1]
+        texts = regular(path).read_text("utf-8", "replace").split("\n")[:-1]
     except FileNotFoundError:
         return []
     return [_object(path, number, text, needed) for number, text in enumerate(texts, 1)]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
-from ganlib.common.paths import expand, reading
+from ganlib.common.paths import WEIGHTS, expand, reading, regular
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 """torchvision's file of the weights, 548 MB."""
@@ -82,7 +82,7 @@ def _features() -> nn.Sequential:
 def _read(path: Path, layers: nn.Module) -> dict[str, Tensor]:
     """The weights of these layers in a file of the whole network's, where they are features.*."""
     path = expand(path)
-    if not path.is_file():
+    if not regular(path, WEIGHTS).is_file():
         raise UserError(f"There is no file {path} of VGG19's weights: give torchvision's {FILE}.")
     with reading(path):
         found = _load(path)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
+from ganlib.common.paths import WEIGHTS, regular
 from ganlib.common.registry import Registry, modules
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -171,7 +172,7 @@ def place(network: Network, device: torch.device, options: Options) -> Network:
 def read_weights(path: Path) -> bytes:
     """The content of a weights file; UserError if it cannot be read."""
     try:
-        return path.read_bytes()
+        return regular(path, WEIGHTS).read_bytes()
     except OSError as error:
         raise UserError(
             f"The weights file {path} cannot be read ({error.strerror}): give the path of a file."

@@ -5,8 +5,8 @@ By torchmetrics' implementation, which brings the weights of the paper's linear 
 """
 
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.image.lpips import _LPIPS
 
 from ganlib.common.errors import UserError
-from ganlib.common.paths import reading
+from ganlib.common.paths import WEIGHTS, reading, regular
 from ganlib.evaluation.pixels import Measure
 
 SMALLEST = 64
@@ -39,20 +39,20 @@ class Lpips(nn.Module):
 
 def lpips(weights: Path, device: torch.device | str = "cpu") -> Measure:
     """LPIPS with AlexNet's weights from torchvision's file. UserError for another file."""
-    network = Lpips()
     with reading(weights):
-        content = weights.read_bytes()
+        content = regular(weights, WEIGHTS).read_bytes()
+    network = Lpips()
     convolutions = [m for m in network.net.net.modules() if isinstance(m, nn.Conv2d)]
     try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
+        state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
         names = [n for n in state if n.startswith("features.") and n.endswith(".weight")]
         for name, layer in zip(names, convolutions, strict=True):
             bias = state[name.removesuffix("weight") + "bias"]
             layer.load_state_dict({"weight": state[name], "bias": bias})
-    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{weights} holds no weights of AlexNet: give torchvision's {FILE}.") from (
-            error
-        )
+    except Exception as error:  # what torch.load raises for a file of another kind is no fixed set
+        raise UserError(
+            f"{weights} holds no weights of AlexNet: give torchvision's {FILE}."
+        ) from error
     digest = sha256(content).hexdigest()
     resize = f"bilinear to {SMALLEST} pixels where a side is smaller"
     settings = {"linear": "torchmetrics, 0.1"}

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ganlib.common.crops import corners
 from ganlib.common.datasets._sizing import CROPPED, Sizing
+from ganlib.common.errors import UserError
+from ganlib.common.paths import regular
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -164,7 +166,7 @@ def opened(source: Source | Image.Image) -> Iterator[Image.Image]:
         if isinstance(source, Image.Image):
             yield source
             return
-        if (len(source) if isinstance(source, bytes) else source.stat().st_size) == 0:
+        if (len(source) if isinstance(source, bytes) else regular(source).stat().st_size) == 0:
             raise Unusable("empty")
         file = BytesIO(source) if isinstance(source, bytes) else source
         with Image.open(file, formats=_formats()) as image:
@@ -188,6 +190,8 @@ def _reason(error: Exception) -> str:
         return "too large"
     if isinstance(error, UnidentifiedImageError):
         return "not images"
+    if isinstance(error, UserError):
+        return "no files but pipes or devices"
     if isinstance(error, OSError) and error.errno is not None:
         return "unreadable"
     if isinstance(error, EOFError) or "truncated" in str(error):

@@ -8,11 +8,12 @@ from typing import Any
 
 from ganlib.common.errors import UserError
 from ganlib.common.lines import is_count
-from ganlib.common.paths import reading
+from ganlib.common.paths import MIB, reading, regular
 from ganlib.evaluation.comparison.columns import deciding
 from ganlib.evaluation.comparison.reading import recorded
 from ganlib.evaluation.comparison.runs import Evaluation, Recorded, Run
 
+LONGEST = 64 * MIB
 UNKNOWN = "unknown data"
 UNTOLD = ("weights", "bn_mode", "rounding")
 """Fields of a protocol that images alone do not tell; they are "given" there."""
@@ -28,7 +29,7 @@ def read_other(path: Path) -> Run:
     wrong = UserError(f"{path} holds no scores as `ganlib evaluate --out` writes them.")
     with reading(path):
         try:
-            content = json.loads(path.read_text("utf-8"))
+            content = json.loads(regular(path, LONGEST).read_text("utf-8"))
         except FileNotFoundError:
             raise UserError(f"There is no {path}; `ganlib evaluate --out` writes one.") from None
         except (ValueError, RecursionError):

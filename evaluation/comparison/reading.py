@@ -11,7 +11,7 @@ import yaml
 
 from ganlib.common.errors import UserError
 from ganlib.common.lines import EACH, is_count, read_lines
-from ganlib.common.paths import reading
+from ganlib.common.paths import reading, regular
 from ganlib.evaluation.comparison.runs import MEASURED, REAL, Evaluation, Recorded, Run
 from ganlib.evaluation.comparison.values import is_number, is_plain
 from ganlib.evaluation.protocol import BESIDE
@@ -54,7 +54,7 @@ def _below(top: Path) -> Iterator[Path]:
 def read_run(path: Path, trials: bool = False) -> Run | None:
     """The run in a folder; None if its config.yaml is another program's."""
     with reading(path):
-        settings = _settings(path / "config.yaml")
+        settings = _settings(regular(path / "config.yaml"))
         environment = _environment(path / "environment.json")
         if settings is None:
             return None
@@ -120,7 +120,7 @@ def _is_text(value: Any) -> bool:
 
 def _environment(path: Path) -> dict[str, Any]:
     try:
-        environment = json.loads(path.read_text("utf-8"))
+        environment = json.loads(regular(path).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     # of use to a reader only: no reason to refuse a table

@@ -1,7 +1,7 @@
 """From a target to its scores: load, look at the first images, score, print, write."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -16,13 +16,13 @@ from ganlib.commands._score_files import Scored, write_scores
 from ganlib.commands._score_table import describe, show
 from ganlib.commands._targets import Target, is_run, open_target
 from ganlib.common.console import stderr_console
-from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.paths import reading
 from ganlib.common.printable import printable
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.blocks import as_block, as_uint8, blocks
 from ganlib.evaluation.metric import METRICS, check_needs, find_metrics, labelled_metrics
+from ganlib.evaluation.pixels import Measure
 from ganlib.evaluation.real import Given
 from ganlib.registry import add_plugins
 from ganlib.training import devices
@@ -36,6 +36,7 @@ def evaluate(path: Path, asked: Asked) -> None:
     find_metrics(wanted or ())
     target = open_target(path, device, asked.drawing, asked.real, asked.best, asked.value_range)
     real = asked.real.completed(target.settings)
+    measure = _lpips(target, asked, device)
     own = None if asked.dataset is not None else target.settings.get("extractor")
     how = target.updater, asked.features, asked.options, device
     with _told_warnings(), reading(real.reference or str(real.dataset)):
@@ -43,27 +44,22 @@ def evaluate(path: Path, asked: Asked) -> None:
     for _, file, _ in asked.files:
         with output(file):  # a wrong place shows before the work is done
             pass
-    pairs = _pairs(target, references, asked, device)
+    pairs = pairs_of(target.updater, references, measure, asked.segmenting)
     found = _scored(target, evaluator, pairs, wanted, asked)
     extractor = None if evaluator is None else evaluator.extractor
     show(found.result.scores, str(target.path), describe(target.origin, extractor))
     write_scores(found, path if is_run(path) and not asked.no_save else None, asked)
 
 
-def _pairs(
-    target: Target, real: Mapping[str, DataSet], asked: Asked, device: str
-) -> PairScores | None:
-    """What compares with the images that belong to sources, by LPIPS and a segmenter, too, if that
-    is asked for.
-    """
-    updater, measure = target.updater, None
-    if asked.lpips_weights is not None:
-        if updater is None or not has_pairs(updater):
-            raise UserError(for_pairs("--lpips-weights"))
-        from ganlib.evaluation.perceptual import lpips  # a slow import that few ask for
+def _lpips(target: Target, asked: Asked, device: str) -> Measure | None:
+    """What compares with the images that belong to sources by LPIPS, if that is asked for."""
+    if asked.lpips_weights is None:
+        return None
+    if target.updater is None or not has_pairs(target.updater):
+        raise UserError(for_pairs("--lpips-weights"))
+    from ganlib.evaluation.perceptual import lpips  # a slow import that few ask for
 
-        measure = lpips(asked.lpips_weights, device)
-    return pairs_of(updater, real, measure, asked.segmenting)
+    return lpips(asked.lpips_weights, device)
 
 
 def _scored(

@@ -15,6 +15,7 @@ from pydantic_core import to_jsonable_python
 
 import ganlib
 from ganlib.common.errors import UserError, did_you_mean, one_line
+from ganlib.common.paths import MIB, regular
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
 
@@ -120,7 +121,7 @@ class Settings:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The settings in a YAML file, or in ganlib's example of that name: one flat mapping."""
     try:
-        values = yaml.load(_example(path).read_text("utf-8"), _Loader)
+        values = yaml.load(regular(_example(path), MIB).read_text("utf-8"), _Loader)
     except FileNotFoundError:
         raise UserError(f"There is no settings file {path}.") from None
     except RecursionError:

@@ -17,6 +17,7 @@ from ganlib.common.errors import UserError, one_line
 from ganlib.common.files import atomic
 from ganlib.common.net import Generator
 from ganlib.common.outputs import MARK
+from ganlib.common.paths import regular
 from ganlib.common.sources import license_of
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
@@ -137,8 +138,8 @@ def load_export(
     """
     folder = Path(folder)
     try:
-        card = json.loads((folder / CARD).read_text("utf-8"))
-        content = (folder / WEIGHTS).read_bytes()
+        card = json.loads(regular(folder / CARD).read_text("utf-8"))
+        content = regular(folder / WEIGHTS).read_bytes()
         weights = load(content)
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{folder} holds no whole {CARD} and {WEIGHTS}.") from error

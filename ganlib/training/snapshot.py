@@ -13,6 +13,7 @@ from torch import Tensor
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.files import atomic
+from ganlib.common.paths import regular
 
 FORMAT = "ganlib snapshot 1"
 
@@ -90,7 +91,7 @@ def is_whole(path: Path) -> bool:
     """Whether all parts of the file have the checksums that they were written with, which
     torch.load does not look at. UserError if there is no file.
     """
-    if path.is_dir():
+    if regular(path).is_dir():
         raise UserError(f"{path} is a folder; name a snapshot file in it.")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -148,6 +149,7 @@ class _Disk:
 
 
 def _load(path: Path, mmap: bool = False) -> Any:
+    regular(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except FileNotFoundError:

@@ -71,7 +71,7 @@ def test_grey_and_small_images_are_brought_to_what_it_takes(weights: Path) -> No
 def test_files_that_hold_no_such_weights(tmp_path: Path) -> None:
     other = tmp_path / "other.pth"
     torch.save({"features.0.weight": torch.zeros(64, 3, 11, 11)}, other)
-    for content in (None, b"nothing"):
+    for content in (None, b"nothing", b"root:x:0:0:root:/root:/bin/bash\n"):
         if content is not None:
             other.write_bytes(content)
         with pytest.raises(UserError, match="holds no weights of AlexNet"):
