@@ -43,17 +43,19 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
     """
     if missing := missing_packages():
         raise UserError(f"ONNX needs {' and '.join(missing)}: {INSTALL}")
-    series, inputs = model.updater.series(0), _examples(model)
+    series = model.updater.series(0)
     if translates(model.updater) and series.gen.multiple and model.spec.fit == "none":
         axes = {0: "n", 2: "height", 3: "width"}
         try:
-            return _written(_Drawing(series, sized=False), inputs, axes, path)
+            # of training's size, what a U-net halves to one pixel would be fixed to that
+            return _written(_Drawing(series, sized=False), _examples(model, 2), axes, path)
         except torch.onnx.OnnxExporterError:
             pass  # a network of one size, as one with linear layers
     labelled = model.updater.config.condition == "labels"
     classes = class_names(model.spec) if labelled else ()
     try:
-        return _written(_Drawing(series, sized=True), inputs, {0: "n"}, path, classes)
+        drawing = _Drawing(series, sized=True)
+        return _written(drawing, _examples(model, 1), {0: "n"}, path, classes)
     except torch.onnx.OnnxExporterError as error:
         name = model.settings["algorithm"]
         raise UserError(f"The generator of {name} cannot be written as ONNX.") from error
@@ -92,8 +94,10 @@ class _Translating(nn.Module):
         return images
 
 
-def _examples(model: Model) -> dict[str, Tensor]:
-    """Inputs to trace with, by name; two of each, because ONNX would fix a dimension of 1."""
+def _examples(model: Model, times: int) -> dict[str, Tensor]:
+    """Inputs to trace with, by name, sources so many times as high and wide as in training; two of
+    each, because ONNX would fix a dimension of 1.
+    """
     gen, spec = model.updater.shown, model.spec
     inputs = {"z": gen.make_hidden(2)} if gen.n_hidden else {}
     if model.updater.config.condition == "labels":
@@ -101,7 +105,8 @@ def _examples(model: Model) -> dict[str, Tensor]:
     elif translates(model.updater):
         assert spec.source is not None
         dtype = torch.int32 if spec.source_kind == "ids" else torch.float32
-        inputs["y"] = torch.zeros(2, *spec.source, dtype=dtype)
+        channels, height, width = spec.source
+        inputs["y"] = torch.zeros(2, channels, times * height, times * width, dtype=dtype)
     return {name: x.to(model.updater.clock.device) for name, x in inputs.items()}
 
 
