@@ -86,7 +86,8 @@ class Registry(Generic[T]):
     """Every thing of one kind, by name.
 
     A thing is the attribute `attribute` of a module of `package`. Other folders join the package by
-    `add_folder`, so a plugin is imported exactly as if it lay in the package's own folder.
+    `add_folder`, so a plugin is imported exactly as if it lay in the package's own folder. of: the
+    type of a thing.
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class Registry(Generic[T]):
         attribute: str,
         find: Callable[[Path], Iterable[tuple[str, Path]]],
         group: str,
+        of: Any = Callable,
     ) -> None:
         self.kind, self.package, self.attribute, self.find = kind, package, attribute, find
+        self.of = of
         self.entries: dict[str, Entry] = {}
         for folder in list(import_module(package).__path__):
             self.add_folder(Path(folder))
@@ -154,7 +157,11 @@ class Registry(Generic[T]):
         """Import and return the thing `name`; an error in its file is named with the file."""
         entry = self.check(name)
         try:
-            return cast(T, entry.load())
+            thing = entry.load()
+            if not isinstance(thing, self.of):
+                kind = self.of.__name__
+                raise TypeError(f"its {self.attribute} is {thing!r:.60}, which is no {kind}")
+            return cast(T, thing)
         except Exception as error:
             raise UserError(
                 f"The {self.kind} '{name}' ({entry.place}) cannot be used: "

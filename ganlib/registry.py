@@ -80,7 +80,12 @@ class Algorithms(Registry[Algorithm]):
 
 
 algorithms = Algorithms(
-    "algorithm", "ganlib", "ALGORITHM", packages("ALGORITHM"), "ganlib.algorithms"
+    "algorithm",
+    "ganlib",
+    "ALGORITHM",
+    packages("ALGORITHM"),
+    "ganlib.algorithms",
+    Algorithm,
 )
 extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
     "extension", "ganlib.training.extensions", "make", having("make"), "ganlib.extensions"

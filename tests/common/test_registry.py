@@ -33,7 +33,7 @@ def write(folder: Path, **sources: str) -> None:
 
 
 def registry(folder: Path) -> Registry[str]:
-    return Registry("animal", folder.name, "SOUND", modules, "ganlib.no_such_group")
+    return Registry("animal", folder.name, "SOUND", modules, "ganlib.no_such_group", str)
 
 
 def test_naming_and_describing_import_nothing(folder: Path) -> None:
@@ -64,6 +64,7 @@ def test_a_thing_is_imported_when_asked_for(folder: Path) -> None:
         ("def (", "SyntaxError"),
         ("1 / 0", "ZeroDivisionError"),
         ("", "AttributeError.*SOUND"),
+        ("SOUND = 3", "TypeError: its SOUND is 3, which is no str"),
         ("\0", "null bytes"),
     ],
 )
@@ -126,7 +127,7 @@ def test_folders_that_assign_a_name(folder: Path) -> None:
         (folder / name / "__init__.py").write_text(source)
     (folder / "empty").mkdir()
     animals: Registry[str] = Registry(
-        "animal", folder.name, "SOUND", packages("SOUND"), "ganlib.no_such_group"
+        "animal", folder.name, "SOUND", packages("SOUND"), "ganlib.no_such_group", str
     )
     assert animals.names() == ["cat", "dog", "echo", "fish", "torn"]
     assert animals["cat"] == "meow" and animals["dog"] == "woof"
@@ -145,8 +146,8 @@ def test_files_that_have_a_name(folder: Path) -> None:
         owl="class SOUND:\n    pass",
         wind="def f():\n    SOUND = 'hush'",
     )
-    group = "ganlib.no_such_group"
-    animals: Registry[str] = Registry("animal", folder.name, "SOUND", having("SOUND"), group)
+    group = "ganlib.no_such_group", str
+    animals: Registry[str] = Registry("animal", folder.name, "SOUND", having("SOUND"), *group)
     assert animals.names() == ["cat", "cow", "dog", "owl"]
     assert animals["cat"] == "meow"
     with pytest.raises(UserError) as told:
@@ -154,7 +155,7 @@ def test_files_that_have_a_name(folder: Path) -> None:
     assert str(told.value) == f"There is no animal 'fish': {folder / 'fish.py'} has no SOUND."
     for file in folder.glob("*.py"):
         file.unlink()
-    nobody: Registry[str] = Registry("animal", folder.name, "SOUND", having("SOUND"), group)
+    nobody: Registry[str] = Registry("animal", folder.name, "SOUND", having("SOUND"), *group)
     with pytest.raises(UserError, match="There is no animal 'cat'. There are none."):
         nobody.check("cat")
 

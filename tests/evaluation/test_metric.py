@@ -156,7 +156,7 @@ def test_labels_for_some_images_only(plain: Any, noise: Tensor) -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("METRIC = len", "METRIC in .*mine.py is no Metric"),
+        ("METRIC = len", "The metric .*mine.py.* cannot be used: .* which is no Metric"),
         ("METRICS = 1", "'mine' .*mine.py.* cannot be used: AttributeError.*METRIC"),
         ("def (", "cannot be used: SyntaxError"),
         (
