@@ -1,5 +1,6 @@
 """Paths that a user gives: what the system refuses becomes one sentence."""
 
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,14 @@ from ganlib.common.errors import UserError
 MIB = 2**20
 WEIGHTS = 1024 * MIB
 """What no file of weights exceeds that a network here is given: VGG19's takes 549 MiB."""
+
+
+def nameable(path: str | Path) -> bool:
+    """Whether a file can be called so: neither a zero nor half of a pair of surrogates is in it."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 def expand(path: str | Path) -> Path:

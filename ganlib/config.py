@@ -14,8 +14,11 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    field_validator,
 )
 from pydantic.fields import FieldInfo
+
+from ganlib.common.paths import nameable
 
 if TYPE_CHECKING:
     from ganlib.common.data import Condition
@@ -94,6 +97,14 @@ class _Strict(BaseModel):
                     _check_default(name, field, home.__name__)
         if kept:
             cls.model_rebuild(force=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _can_be_written(cls, value: Any) -> Any:
+        """Itself; ValueError for text that no name of a file can be."""
+        if isinstance(value, str | Path) and not nameable(value):
+            raise ValueError("should be plain text")
+        return value
 
 
 def _check_default(name: str, field: FieldInfo, home: str) -> None:

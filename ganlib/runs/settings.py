@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 
 import ganlib
 from ganlib.common.errors import UserError, did_you_mean, one_line
-from ganlib.common.paths import MIB, regular
+from ganlib.common.paths import MIB, nameable, regular
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
 
@@ -192,7 +192,7 @@ def plugin_folders(value: Any) -> list[Path]:
     """
     several = [value] if isinstance(value, str | Path) else value or []
     if not isinstance(several, list | tuple) or not all(
-        isinstance(path, str | Path) for path in several
+        isinstance(path, str | Path) and nameable(path) for path in several
     ):
         raise UserError(f"plugin_dir is {_SHORT.repr(value)}; give a folder's path, or a list.")
     return [Path(path) for path in several]

@@ -53,6 +53,8 @@ def test_yaml_numbers_without_a_dot_are_numbers(tmp_path: Path) -> None:
         ({"algorithm": "sngan", "gpu": 0, "device": "cpu"}, "not both"),
         ({"algorithm": "sngan", "batch_size": [1]}, "batch_size"),
         ({"algorithm": "sngan", "statistics": "mine"}, "statistics is 'mine', but should be run"),
+        ({"algorithm": "sngan", "out": "\ud800"}, r"out is '\\ud800', but should be plain text"),
+        ({"algorithm": "sngan", "dataset": "a\0b"}, "dataset is 'a.x00b', but"),
         ({"algorithm": "sngan", "statistics": "standing:0"}, "standing:N for N batches"),
     ],
 )
