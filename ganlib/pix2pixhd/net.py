@@ -250,6 +250,13 @@ def networks(
 ) -> dict[str, nn.Module]:
     """Networks of these widths, times the settings' width."""
     check_sizes(spec, "pix2pixhd")
+    height, width = spec.image[1:]
+    most = max(1, (max(height, width) - 1).bit_length())
+    if config.n_scales > most:
+        raise UserError(
+            f"n_scales is {config.n_scales}, and images of {width}x{height} are one pixel for the "
+            f"last of so many discriminators: give at most {most}."
+        )
     if config.features and spec.source_kind != "ids":
         raise UserError(
             "Features are of the instances in a map, and these sources are pictures: leave "

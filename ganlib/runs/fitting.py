@@ -58,9 +58,9 @@ def _for_points(settings: Settings, shape: Shape) -> Settings:
 
 
 def check_architecture(settings: Settings, spec: DataSpec) -> None:
-    """UserError for networks of images that cannot be made for points."""
+    """UserError for networks of images that cannot be made for single pixels, which points are."""
     config = settings.algorithm
-    if spec.native != POINTS or not _has_choice(settings) or config.architecture == FOR_POINTS:
+    if spec.image[1:] != (1, 1):
         return
     try:
         with torch.device("meta"):
@@ -68,16 +68,20 @@ def check_architecture(settings: Settings, spec: DataSpec) -> None:
             gen = networks["gen"]
             assert isinstance(gen, Generator)
             y = torch.zeros(2, dtype=torch.int64) if config.condition == "labels" else None
+            y = y if spec.source is None else torch.zeros(2, *spec.source)
             x = gen(gen.make_hidden(2), y)
             if "dis" in networks:
                 networks["dis"](x, y)
     except UserError:
         raise
     except Exception:  # what networks of images make of a single pixel is no fixed set
+        what = "single pixels: give --size, such as 32"
+        if spec.native == POINTS:
+            own = f"leave --architecture out, or give --architecture {FOR_POINTS}"
+            what = f"points: {own if _has_choice(settings) else 'choose another method'}"
         raise UserError(
             f"The architecture '{config.architecture}' of {settings.run.algorithm} is for images, "
-            f"and {settings.run.dataset} holds points: leave --architecture out, or give "
-            f"--architecture {FOR_POINTS}."
+            f"and {settings.run.dataset} holds {what}."
         ) from None
 
 

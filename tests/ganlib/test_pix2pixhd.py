@@ -278,6 +278,22 @@ def test_pictures_are_sources_too() -> None:
         build(spec_of(32, 32, source=(2, 16, 16)))
 
 
+@pytest.mark.parametrize(("height", "width", "most"), [(16, 16, 4), (16, 24, 5), (32, 48, 6)])
+def test_so_many_discriminators_that_each_has_pixels_to_normalise(
+    height: int, width: int, most: int
+) -> None:
+    spec = spec_of(height, width)
+    x, y = torch.rand(1, 3, height, width), draw(1, height, width)
+    dis = build(spec, downs=2, width=0.05, n_scales=most)["dis"]
+    assert len(dis(x, y)) == most
+    sentence = f"n_scales is {most + 1}, and images of {width}x{height} .* give at most {most}"
+    with pytest.raises(UserError, match=sentence):
+        build(spec, downs=2, width=0.05, n_scales=most + 1)
+    dis.scales.append(dis.scales[0])  # one more cannot be
+    with pytest.raises(ValueError, match="more than 1 spatial element"):
+        dis(x, y)
+
+
 # --- Losses and steps
 
 

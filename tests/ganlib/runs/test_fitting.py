@@ -81,6 +81,16 @@ def test_one_that_cannot_be_is_one_sentence_and_leaves_nothing() -> None:
     assert not list(Path().iterdir())
 
 
+@pytest.mark.parametrize("name", ["dcgan", "wgan", "lsgan", "pgn"])
+def test_images_of_one_pixel_are_one_sentence_too(name: str) -> None:
+    asked = resolve({"algorithm": name, "dataset": "dots.h5"})
+    pixel = DataSpec((1, 1, 1), (1, 1, 1), source=(4, 1, 1), frames=1, source_frames=4)
+    with pytest.raises(UserError, match="for images, and dots.h5 holds single pixels: give --size"):
+        check_architecture(asked, pixel if name == "pgn" else DataSpec((1, 1, 1), (1, 1, 1)))
+    dense = resolve({"algorithm": "gan"})  # whose networks take it
+    check_architecture(dense, DataSpec((1, 1, 1), (1, 1, 1)))
+
+
 def test_a_preset_may_have_settings_for_colour_below_what_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
