@@ -55,11 +55,18 @@ def to_csv(tables: Sequence[Table]) -> str:
     ahead = ["dataset", "algorithm", "settings", "finished", "seeds"]
     after = ["first_iteration", "last_iteration", "images_per_second", "hours", "device", MARK]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*ahead, *scores, *after], restval="", lineterminator="\n")
-    writer.writeheader()
+    writer, fields = csv.writer(text, lineterminator="\n"), [*ahead, *scores, *after]
+    writer.writerow(map(_inert, fields))
     for table in tables:
-        writer.writerows(_record(table, row) for row in table.rows)
+        for record in (_record(table, row) for row in table.rows):
+            writer.writerow(_inert(record.get(field, "")) for field in fields)
     return text.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    """A number as it is; text with an apostrophe ahead where spreadsheets would run it."""
+    runs = isinstance(value, str) and value.startswith(tuple("=+-@\t\r"))
+    return f"'{value}" if runs else value
 
 
 def _record(table: Table, row: Row) -> dict[str, Any]:

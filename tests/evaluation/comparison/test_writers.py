@@ -39,3 +39,18 @@ def test_markdown_csv_and_json_hold_the_table(make: Make, the_table: Tables, sco
     assert content["columns"][0]["protocol"] == score(5.0)["protocol"]
     assert content["rows"][1]["scores"]["FD"]["values"] == {"0": 5.0, "1": 6.0}
     assert content["rows"][2]["scores"]["FD"] is None
+
+
+def test_no_cell_of_a_csv_is_a_formula(make: Make, the_table: Tables) -> None:
+    """https://owasp.org/www-community/attacks/CSV_Injection"""
+    names = ["=1+1", "+1", "-2+3", "@SUM(A1)", "a=b"]
+    for k, name in enumerate(names):
+        make(name, 0, {200: {"-FD": -0.5 - k}})
+    header, *rows = csv.reader(io.StringIO(to_csv([the_table()])))
+    assert "'-FD" in header and "'-FD std" in header
+    column = header.index("'-FD")
+    assert {row[1]: row[column] for row in rows} == {
+        name if name == "a=b" else f"'{name}": str(-0.5 - k) for k, name in enumerate(names)
+    }
+    texts = [cell for row in [header, *rows] for k, cell in enumerate(row) if k != column]
+    assert not [cell for cell in texts if cell.startswith(tuple("=+-@"))]
