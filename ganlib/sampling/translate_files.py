@@ -1,6 +1,7 @@
 """A translator applied to files, one after the other, and what became of them."""
 
 from collections.abc import Sequence
+from errno import ENAMETOOLONG
 from pathlib import Path
 
 import torch
@@ -31,8 +32,8 @@ class TranslatedFiles:
         self.rows: list[list[Tensor]] = []
 
     def make(self, work: Sequence[Job]) -> None:
-        """Write what is to be made. What cannot be read, or is nothing for the network, is left
-        out; UserError if that is all, or if something cannot be written.
+        """Write what is to be made. What cannot be read, is nothing for the network, or would have
+        too long a name is left out; UserError if that is all, or if something cannot be written.
         """
         with progress("translating", len(work)) as advance:
             for job in work:
@@ -65,6 +66,7 @@ class TranslatedFiles:
         try:
             y, padded = self.reader.read(job.source)
             first = self.translator(y)
+            _check_name(job.targets[-1])
         except (Unusable, UserError) as error:
             self.useless.append((job.source, str(error).rstrip(".")))
             return
@@ -84,7 +86,6 @@ class TranslatedFiles:
         for number, target in enumerate(job.targets):
             x = self.translator(y, number) if number else first
             with writing(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
                 write_image(x, target, frames)
             if shown:
                 row.append(cell(torch.cat(x.chunk(frames), 1)))
@@ -96,6 +97,17 @@ class TranslatedFiles:
         n = len(self.useless)
         first = f", the first {path} ({reason})" if n > 1 else f": {path} ({reason})"
         return f"{_count(n)} {'was' if n == 1 else 'were'} left out{first}"
+
+
+def _check_name(target: Path) -> None:
+    """Unusable if no file can be called so."""
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.lstat()
+    except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            raise Unusable("what is made of it would have too long a name") from None
 
 
 def _count(n: int) -> str:

@@ -122,6 +122,18 @@ def test_what_cannot_be_read_is_left_out(run: Run, upscaler: Path) -> None:
     assert not Path("none").exists()
 
 
+def test_what_would_have_too_long_a_name_is_left_out(run: Run, small_snapshot: Make) -> None:
+    long, longer = "x" * 249, "y" * 250  # with _0.png 255 and 256
+    for name in ("a", long, longer, "z"):
+        write(f"in/{name}.png", noise(28, 28))
+    result = run("translate", small_snapshot("dropped"), "in", "-o", "out", "-k", 2)
+    assert result.exit_code == 0 and result.stderr == (
+        f"1 file was left out: in/{longer}.png (what is made of it would have too long a name).\n"
+    )
+    found = {path.name for path in Path("out").iterdir()}
+    assert found == {f"{name}_{k}.png" for name in ("a", long, "z") for k in (0, 1)}
+
+
 def test_what_the_network_does_not_take_is_left_out(
     run: Run, upscaler: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
