@@ -16,9 +16,9 @@ _TORN = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}(\.\w+)?")
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, new: bool = False) -> Iterator[Path]:
     """A temporary name beside `path` to write to; moved to `path` on success, removed on any
-    failure.
+    failure. `new`: FileExistsError if a file is there by then.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix)
     os.close(handle)
@@ -28,6 +28,8 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        if new:
+            path.open("xb").close()  # the name is ours before the file is
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

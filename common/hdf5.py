@@ -135,8 +135,10 @@ def write_streams(
     test: Stream | None = None,
     storage: Storage | None = None,
     sides: Sequence[int] = (),
+    new: bool = False,
 ) -> Storage:
-    """Write a file that is whole or not there; the same images give the same bytes.
+    """Write a file that is whole or not there; the same images give the same bytes. `new`:
+    UserError if somebody else has written one there meanwhile.
 
     storage: how the images lie in it, and what is returned; by default gzip what will be read at
     once, into memory, and else contiguous. sides: from the largest down, further resolutions of
@@ -155,10 +157,15 @@ def write_streams(
             )
         if storage == "contiguous":
             _check_disk(path, sum(nbytes))
-        with atomic(path) as temporary, hdf5_writer(temporary) as (file, call):
+        with atomic(path, new) as temporary, hdf5_writer(temporary) as (file, call):
             call(_write_head, file, train, max(map(_version, streams.values())))
             for name, stream in streams.items():
                 _write_split(call, call(Split, file, name, stream, storage, sides), stream, name)
+    except FileExistsError:
+        raise UserError(
+            f"Another process has written {path} meanwhile: give another name, or --force to "
+            "replace it."
+        ) from None
     except OSError as error:
         raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
     return storage

@@ -135,7 +135,7 @@ def prepare(
     if train.shape == POINTS:
         raise UserError(f"{name} holds points and no images: use it as --dataset as it is.")
     test = _test_stream(name, data_root, size, sizing, source)
-    chosen = write_streams(out, train, test, storage, sides)
+    chosen = write_streams(out, train, test, storage, sides, new=not force)
     if "resized" in train.provenance:
         click.echo(printable(f"{train.name}: {train.provenance['resized']}"), err=True)
     how = REASONS[chosen] if storage is None else chosen

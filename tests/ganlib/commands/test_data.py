@@ -18,7 +18,7 @@ from ganlib.commands._resolutions import resolutions
 from ganlib.commands.data import command
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import _memory
-from ganlib.common.datasets._stream import Block, Stream
+from ganlib.common.datasets._stream import Block, NoSuchSplit, Stream
 from ganlib.common.errors import UserError
 from ganlib.common.hdf5 import read_hdf5, write_hdf5
 
@@ -326,6 +326,28 @@ def test_nothing_is_left_of_what_failed(
     monkeypatch.setattr(data_command, "open_stream", open_stream)
     assert run("prepare", "x", tmp_path / "x.h5").exit_code != 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_write_one_file_the_second_loses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "x.h5"
+
+    def blocks() -> Iterator[Block]:
+        yield Block(torch.zeros(1, 1, 4, 4, dtype=torch.uint8))
+        out.write_text("theirs")  # as a process that began earlier, and ends now
+
+    def open_stream(name: str, root: Path | None, split: str, *_: object) -> Stream:
+        if split == "test":
+            raise NoSuchSplit
+        return Stream("x", (1, 4, 4), 1, blocks())
+
+    monkeypatch.setattr(data_command, "open_stream", open_stream)
+    sentence = f"Another process has written {out} meanwhile: give another name, or --force to"
+    assert refused("prepare", "x", out).startswith(sentence)
+    assert out.read_text() == "theirs" and list(tmp_path.iterdir()) == [out]
+    done("prepare", "x", out, "--force")
+    assert len(read_hdf5(out, "train")) == 1
 
 
 def test_prepare_on_a_full_disk(pets: Path, tmp_path: Path) -> None:
