@@ -1,6 +1,7 @@
 """The command line: one verb per file of ganlib/commands."""
 
 import os
+import signal
 import sys
 import time
 import warnings
@@ -42,9 +43,14 @@ def cli() -> None:
 
 def main(verb: str | None = None) -> None:
     """Run the command line, or that of one verb as the script <verb>.py. Bad input ends in one
-    sentence and status 2, a run that could not go on in status 1; a warning is one line.
+    sentence and status 2, a run that could not go on in status 1; a warning is one line. SIGTERM
+    and SIGHUP end it as Ctrl-C does, which leaves no file half written.
     """
     warnings.formatwarning = _as_line
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP; nohup has it ignored
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         program = cli.get_command(click.Context(cli), verb) if verb else cli
         program(prog_name=f"{verb}.py" if verb else "ganlib")

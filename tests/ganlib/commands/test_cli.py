@@ -171,6 +171,32 @@ def test_an_algorithm_called_as_a_room_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 2 and "is called as a room of ganlib is: rename it" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_no_file_half_written(name: str, tmp_path: Path) -> None:
+    code = f"""
+import click, os, signal, sys
+from pathlib import Path
+from ganlib import __main__
+from ganlib.common.files import atomic
+
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+@click.command()
+def verb():
+    with atomic(Path("big.npz")):
+        os.kill(os.getpid(), signal.{name})
+
+__main__.cli, sys.argv = verb, ["ganlib"]
+__main__.main()
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", "Aborted!")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_contract_test_runs_on_a_new_algorithm(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ganlib", "new", "my_gan", "--from", "wgan_gp"]
     subprocess.run([*command, "--plugin-dir", "mine"], cwd=tmp_path, check=True)
