@@ -3,8 +3,8 @@
 /train and /test hold `images` uint8 (N, C, H, W) and perhaps `labels` int64 (N,), `source` uint8
 (N, C', H', W'), the images that a translation starts from, and `classes`, strings. The attributes
 `version`, `name` and the group /provenance of attributes say more; a file may lack them. So it may
-`smaller/SIDE` beside `images`, these at a lower resolution as uint8 (N, C, SIDE, SIDE), which older
-programs pass over.
+`smaller/SIDE` beside `images`, these at a lower resolution as uint8 (N, C, SIDE, SIDE), and
+`crc32/...`, checksums; older programs pass over both.
 
 Version 2 has what older programs would take for something else: the attribute `frames` of `images`
 or `source`, of which so many lie on the channels; `kind` "ids" of `source`, which is then uint16
@@ -13,7 +13,7 @@ Version 3 has the attribute `count` of contiguous images that are fewer than the
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from pathlib import Path
 from shutil import disk_usage
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images
+from ganlib.common.datasets._checksums import changed, has_checksums, refuse, verify
 from ganlib.common.datasets._disk import Call, hdf5_writer
 from ganlib.common.datasets._inside import (
     attribute,
@@ -40,7 +41,14 @@ from ganlib.common.datasets._layout import COUNT, IDS, SMALLER, Split, Storage, 
 from ganlib.common.datasets._means import check_sides
 from ganlib.common.datasets._memory import GIB, available_memory
 from ganlib.common.datasets._progress import progress
-from ganlib.common.datasets._stream import NoSuchSplit, Stream, as_stream, check_split
+from ganlib.common.datasets._stream import (
+    SPLITS,
+    NoSuchSplit,
+    Stream,
+    as_stream,
+    block_length,
+    check_split,
+)
 from ganlib.common.errors import UserError
 from ganlib.common.files import atomic
 from ganlib.common.paths import reading, regular
@@ -50,6 +58,7 @@ VERSIONS = (1, 2, 3)
 IN_MEMORY = 4 * GIB  # what takes less, and less than half of the memory, is read at once
 CHANNELS = (1, 3)  # of a picture
 MAX_FRAMES = 2**16
+SPREAD = 256  # images of a large file that are held against their checksums when it is opened
 MAX_CLASSES = 2**20  # that are called by number
 
 
@@ -79,8 +88,15 @@ class Hdf5Images:
             return self.read(self._open())
 
     def read(self, images: Any) -> Tensor:
-        """All of the dataset of them."""
-        return torch.from_numpy(images[: len(self)].astype(self.dtype, copy=False))
+        """All of the dataset of them; UserError unless they are as they were written."""
+        values = images[: len(self)]
+        verify(images.file, self.key, values)
+        return torch.from_numpy(values.astype(self.dtype, copy=False))
+
+    def check_some(self, images: Any) -> None:
+        """UserError unless SPREAD of them, evenly from the first to the last, are so."""
+        for number in np.linspace(0, len(self) - 1, min(SPREAD, len(self))).round().astype(int):
+            verify(images.file, self.key, images[number : number + 1], number)
 
     @property
     def nbytes(self) -> int:
@@ -321,6 +337,7 @@ def _labels(file: Any, split: str, n: int) -> tuple[Tensor | None, tuple[str, ..
         raise wrong(file, key, f"must lie in 0..{len(names) - 1}, as there are so many classes")
     if not 0 <= low <= high < MAX_CLASSES:
         raise wrong(file, key, f"must lie in 0..{MAX_CLASSES - 1}")
+    verify(file, key, y)
     return torch.from_numpy(y.astype(np.int64)), names or tuple(map(str, range(high + 1)))
 
 
@@ -348,4 +365,35 @@ def fits(nbytes: int) -> bool:
 
 def _in_memory(file: Any, images: Hdf5Images) -> Images:
     """The images as a tensor, unless they are too large for that."""
-    return images.read(file[images.key]) if fits(images.nbytes) else images
+    if fits(images.nbytes):
+        return images.read(file[images.key])
+    images.check_some(file[images.key])
+    return images
+
+
+def check_hdf5(path: Path) -> Iterator[str]:
+    """What the checksums say of all that they are of, a line for each dataset. UserError at the
+    first that is not as it was written.
+    """
+    with sentences(path), h5py.File(regular(path), "r", locking=False) as file:
+        for split in SPLITS:
+            sides = sides_of(find(file, f"{split}/{SMALLER}") or ())
+            names = ["images", "source", "labels", *(f"{SMALLER}/{side}" for side in sides)]
+            for key in (f"{split}/{name}" for name in names):
+                if find_dataset(file, key) is not None:
+                    yield _checked(file, key)
+
+
+def _checked(file: Any, key: str) -> str:
+    dataset = find_dataset(file, key)
+    if not has_checksums(file, key):
+        return f"/{key}: no checksums"
+    n, found = _count(file, key, dataset), list[int]()
+    step = block_length((1, 1, max(1, prod(dataset.shape[1:]))))
+    with progress(f"checking {key}", n) as advance:
+        for first in range(0, n, step):
+            values = dataset[first : min(first + step, n)]
+            found += changed(file, key, values, first)
+            advance(len(values))
+    refuse(file, key, found)
+    return f"/{key}: {n:,}, all as they were written"

@@ -12,8 +12,10 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ganlib.common.datasets._checksums import GROUP, checksums
 from ganlib.common.datasets._inside import text
 from ganlib.common.datasets._means import means
 from ganlib.common.datasets._stream import Block, Stream
@@ -53,12 +55,13 @@ class Split:
             key, square = f"{SMALLER}/{side}", (stream.total, stream.shape[0], side, side)
             self.datasets.append(self._dataset(key, square, torch.uint8, stream.frames))
         self.ends = [0 for _ in self.datasets]
+        self.sums: list[list[NDArray[np.uint32]]] = [[] for _ in self.datasets]
         self.labels: list[Tensor] = []
 
     def write(self, block: Block) -> None:
         """Put the images behind those that came before."""
         parts = [*block.images(), *means(block.x, self.sides)]
-        for dataset, n, part in zip(self.datasets, self.ends, parts, strict=True):
+        for dataset, sums, n, part in zip(self.datasets, self.sums, self.ends, parts, strict=True):
             values = part.numpy()
             if values.dtype != dataset.dtype:
                 highest = np.iinfo(dataset.dtype).max
@@ -66,6 +69,7 @@ class Split:
                     raise UserError(f"The numbers in {dataset.name} must lie in 0..{highest}.")
                 values = values.astype(dataset.dtype)
             dataset[n : n + len(part)] = values
+            sums.append(checksums(values))
         self.ends = [n + len(part) for n, part in zip(self.ends, parts, strict=True)]
         if block.y is not None:
             self.labels.append(block.y)
@@ -76,7 +80,13 @@ class Split:
         """
         cut = [self._cut(*part) for part in zip(self.datasets, self.ends, strict=True)]
         if self.labels:
-            self.group.create_dataset("labels", data=torch.cat(self.labels).numpy())
+            y = torch.cat(self.labels).numpy()
+            self.datasets.append(self.group.create_dataset("labels", data=y))
+            self.sums.append([checksums(y)])
+        sums = self.group.create_group(GROUP)
+        for dataset, parts in zip(self.datasets, self.sums, strict=True):
+            key = dataset.name.removeprefix(f"{self.group.name}/")
+            sums[key] = np.concatenate([*parts, np.empty(0, np.uint32)])
         if self.classes:
             names = list(map(text, self.classes))
             self.group.create_dataset("classes", data=names, dtype=h5py.string_dtype())

@@ -15,9 +15,9 @@ from ganlib.common.datasets._layout import Storage
 from ganlib.common.datasets._sizing import Fit, Sizing
 from ganlib.common.datasets._stream import NoSuchSplit, Stream
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_streams
+from ganlib.common.hdf5 import check_hdf5, write_streams
 from ganlib.common.outputs import check_free
-from ganlib.common.paths import reading
+from ganlib.common.paths import expand, reading
 from ganlib.common.printable import printable
 from ganlib.common.sources import HDF5, datasets, open_dataset, open_stream
 
@@ -67,8 +67,15 @@ def list_command() -> None:
 @size_option
 @root_option
 @source_option
-def info(name: str, size: int | None, data_root: Path | None, source: str | None) -> None:
+@click.option(
+    "--check", is_flag=True, help="Hold all of an .h5 file against the checksums in it first."
+)
+def info(
+    name: str, size: int | None, data_root: Path | None, source: str | None, check: bool
+) -> None:
     """What is in the data set NAME, or in a folder of images or an .h5, .npz or .npy file."""
+    if check:
+        _check(name)
     train = open_dataset(name, data_root, "train", size, source=source)
     try:
         test = open_dataset(name, data_root, "test", size, source=source)
@@ -80,6 +87,15 @@ def info(name: str, size: int | None, data_root: Path | None, source: str | None
     _describe("train", train)
     if test is not None:
         _describe("test", test)
+
+
+def _check(name: str) -> None:
+    """Print what the checksums of an .h5 file say."""
+    path = expand(name)
+    if path.suffix.lower() not in HDF5 or not path.is_file():
+        raise UserError(f"--check is for an .h5 file, and {name} is none: leave it out.")
+    for line in check_hdf5(path):
+        click.echo(line)
 
 
 @command.command()
