@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ganlib.sampling.model import Model
 
 FRAMES = {".png": 10, ".gif": 30, ".mp4": 30}
+MOST = 1000
 
 
 @click.command()
@@ -184,8 +185,10 @@ def _check_numbers(numbers: list[int]) -> None:
 
 def _frames(frames: int | None, out: Path) -> int:
     frames = FRAMES[out.suffix.lower()] if frames is None else frames
-    if frames < 2:
-        raise UserError(f"--frames is {frames}; give at least 2, the samples at both ends.")
+    if not 2 <= frames <= MOST:
+        raise UserError(
+            f"--frames is {frames}; give at least 2, the samples at both ends, and at most {MOST}."
+        )
     return frames
 
 

@@ -8,6 +8,9 @@ from ganlib.common.errors import UserError
 from ganlib.common.outputs import check_free
 from ganlib.common.paths import expand, reading
 
+MOST = 10**6
+"""Files that are made of others, where several are made of each."""
+
 
 class Job(NamedTuple):
     """A file, and the names of what is made of it."""
@@ -23,9 +26,14 @@ def jobs(inputs: Sequence[Path], out: Path, outputs: int, force: bool) -> list[J
     UserError if there are no such files, if two would become one, if a result lies where an input
     is, or where another file is and `force` does not say that this is meant.
     """
+    places = list(_found(inputs, out))
+    if outputs > 1 and len(places) * outputs > MOST:
+        raise UserError(
+            f"{len(places):,} files with {outputs:,} outputs each are too many to write: give "
+            f"--outputs {max(1, MOST // len(places))} or less."
+        )
     found = [
-        Job(path, tuple(out / name for name in _names(place, outputs)))
-        for path, place in _found(inputs, out)
+        Job(path, tuple(out / name for name in _names(place, outputs))) for path, place in places
     ]
     _check_apart(found)
     _check_inputs(found)

@@ -26,6 +26,16 @@ def test_names(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def test_names_are_not_made_without_end(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    sentence = (
+        "2 files with 1,000,000,000 outputs each are too many to write: give --outputs 500000"
+    )
+    with pytest.raises(UserError, match=sentence):
+        jobs([tmp_path], tmp_path / "out", 10**9, False)
+
+
 def test_one_file_twice_is_two_files_of_one_name(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     with pytest.raises(UserError, match="would both become"):
