@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 
 from ganlib.common.datasets._decode import Unusable
 from ganlib.common.errors import UserError
-from ganlib.common.paths import reading
+from ganlib.common.paths import MIB, reading, regular
 
 TABLE = "classes.txt"
 HINT = "give a name in each line, that of class 0 first."
+MOST = 4096
+"""Classes of maps: networks are shown a plane for each."""
 
 
 def class_table(folder: Path) -> tuple[str, ...] | None:
@@ -20,12 +22,14 @@ def class_table(folder: Path) -> tuple[str, ...] | None:
         if not path.is_file():
             return None
         try:
-            text = path.read_text("utf-8-sig")
+            text = regular(path, MIB).read_text("utf-8-sig")
         except UnicodeDecodeError as error:
             raise UserError(f"{path} is no text in UTF-8: {HINT}") from error
     names = tuple(line.strip() for line in text.rstrip().splitlines())
     if not names or "" in names:
         raise UserError(f"{path} has an empty line: {HINT}")
+    if len(names) > MOST:
+        raise UserError(f"{path} names {len(names):,} classes, and {MOST:,} are the most: {HINT}")
     if len(set(names)) < len(names):
         twice = next(name for k, name in enumerate(names) if name in names[:k])
         raise UserError(f"{path} names '{twice}' twice: {HINT}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet, Shape
 from ganlib.common.datasets._blocks import Item, attempt, decoded, in_threads
-from ganlib.common.datasets._class_table import TABLE, check_numbers, class_table
+from ganlib.common.datasets._class_table import MOST, TABLE, check_numbers, class_table
 from ganlib.common.datasets._decode import (
     SUFFIXES,
     Half,
@@ -244,11 +244,18 @@ def _classes(folder: Path) -> tuple[str, ...]:
         return table
     paths, top = [path for path in files(folder) if path.suffix.lower() in SUFFIXES], 0
 
-    def look_into(path: Path) -> int | Unusable:
-        return attempt(lambda: highest(path))
+    def look_into(path: Path) -> int:
+        found = attempt(lambda: highest(path))
+        return 0 if isinstance(found, Unusable) else found
 
     with progress(f"looking for classes in {folder.name}", len(paths)) as advance:
         for group, results in in_threads(look_into, paths, HEADERS):
-            top = max(top, *(0 if isinstance(n, Unusable) else n for n in results))
+            top = max(top, *results)
+            if top >= MOST:
+                raise UserError(
+                    f"{group[results.index(top)]} has the class {top}, and maps have {MOST:,} at "
+                    f"most. If it marks what is of no class, name the classes in {folder / TABLE}, "
+                    "one in each line: maps with other numbers are left out then."
+                )
             advance(len(group))
     return tuple(map(str, range(top + 1)))

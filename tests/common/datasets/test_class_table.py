@@ -21,6 +21,8 @@ def test_names_are_lines(tmp_path: Path) -> None:
         (b"sky\n\nroad\n", "classes.txt has an empty line"),
         (b"sky\nroad\nsky\n", "classes.txt names 'sky' twice"),
         (b"\xff\xfe\x00", "classes.txt is no text in UTF-8"),
+        (b"".join(b"%d\n" % k for k in range(4097)), "names 4,097 classes, and 4,096 are the most"),
+        (b"x\n" * 3_000_000, "classes.txt has 6 MiB, and what belongs there at most 1 MiB"),
     ],
 )
 def test_what_is_no_table_is_a_sentence(content: bytes, message: str, tmp_path: Path) -> None:

@@ -188,6 +188,20 @@ def test_a_table_names_the_classes_of_label_maps(
     )
 
 
+def test_a_stray_number_makes_no_thousands_of_classes(two: tuple[Path, Path]) -> None:
+    photos, maps = two
+    for path in maps.iterdir():
+        path.unlink()
+    for i in range(4):
+        numbers = np.zeros((16, 16), np.uint16)
+        numbers[0, 0] = 65535 if i == 2 else i
+        Image.fromarray(numbers).save(maps / f"{i}.png")
+    with pytest.raises(UserError, match=r"2.png has the class 65535, .* in .*/classes.txt, one in"):
+        open_dataset(str(photos), source=f"label-maps:{maps}")
+    (maps / "classes.txt").write_text("a\nb\nc\nd\n")  # as the sentence says
+    assert len(open_dataset(str(photos), source=f"label-maps:{maps}")) == 3
+
+
 def test_label_maps_in_colour_are_left_out(
     two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
