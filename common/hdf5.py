@@ -162,6 +162,7 @@ def write_streams(
     """
     streams = {"train": train} if test is None else {"train": train, "test": test}
     for stream in streams.values():
+        _check_channels(stream)
         check_sides(sides, stream.shape)
     nbytes = [n for stream in streams.values() for n in sizes(stream, sides)]
     if storage is None:
@@ -185,6 +186,23 @@ def write_streams(
     except OSError as error:
         raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
     return storage
+
+
+def _check_channels(stream: Stream) -> None:
+    """UserError for what read_hdf5 would refuse, before any of it is made."""
+    for name, n, shape, kind in stream.parts:
+        frames = stream.frames if name == "images" else stream.source_frames
+        if n and shape[0] not in _allowed("ids" if kind == torch.int32 else "image", frames):
+            what = "images" if name == "images" else "sources"
+            raise UserError(
+                f"{stream.name} cannot be written to a file: its {what} have {shape[0]} channels, "
+                "and pictures have 1 or 3."
+            )
+
+
+def _allowed(kind: SourceKind, frames: int) -> tuple[int, ...]:
+    """How many channels there may be."""
+    return (2,) if kind == "ids" else tuple(frames * n for n in CHANNELS)
 
 
 def _check_disk(path: Path, nbytes: int) -> None:
@@ -307,7 +325,7 @@ def _images(path: Path, file: Any, key: str, kind: SourceKind) -> Hdf5Images | N
     if images.dtype != stored:
         raise wrong(file, key, f"must be {stored}, {what}, and is {images.dtype}")
     frames = _frames(file, key)
-    allowed = (2,) if kind == "ids" else tuple(frames * n for n in CHANNELS)
+    allowed = _allowed(kind, frames)
     if images.ndim != 4 or 0 in images.shape or images.shape[1] not in allowed:
         shape, or_ = tuple(map(int, images.shape)), " or ".join(map(str, allowed))
         of = f" as it has {frames} frames" if frames > 1 else ""

@@ -284,6 +284,9 @@ def test_prepare_without_a_test_split(pets: Path, tmp_path: Path) -> None:
 
 def test_prepare_takes_no_points(tmp_path: Path) -> None:
     assert "grid25 holds points" in refused("prepare", "grid25", tmp_path / "a.h5")
+    words = refused("prepare", "emoji", tmp_path / "a.h5", "--source", "unpaired:ring8")
+    assert words.startswith("emoji cannot be written to a file: its sources have 2 channels")
+    assert not list(tmp_path.iterdir())
     assert list(tmp_path.iterdir()) == []
 
 
