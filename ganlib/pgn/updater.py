@@ -52,9 +52,9 @@ class Updater(Predicting):
     def start_from(self, data: Loader) -> None:
         n, told = self.config.actions, data.data.provenance.get(ACTIONS)
         if n and told not in (None, str(n)):
+            cure = "leave --actions out" if told == "0" else f"give --actions {told}"
             raise UserError(
-                f"--actions is {n}, but an action of '{data.data.name}' is {told} numbers: give "
-                f"--actions {told}."
+                f"--actions is {n}, but an action of '{data.data.name}' is {told} numbers: {cure}."
             )
 
     def optimizers(self) -> dict[str, Optimizer]:
