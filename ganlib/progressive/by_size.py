@@ -1,6 +1,7 @@
 """Settings that change with the size of the images, as text: 32=64,64=32,128=16."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -31,7 +32,7 @@ def _as_text(value: Any) -> Any:
 
 
 def _positive(text: str) -> str:
-    if any(value <= 0 for value in table(text).values()):
+    if not all(0 < value < inf for value in table(text).values()):
         raise ValueError("should have values above 0")
     return text
 

@@ -355,6 +355,9 @@ def test_training_may_begin_with_larger_images() -> None:
         ({"batch_sizes": "32:8"}, "batch_sizes is '32:8', but should be SIDE=VALUE pairs"),
         ({"batch_sizes": "32=1.5"}, "batch_sizes is '32=1.5', but should have whole numbers"),
         ({"adam_alphas": "32=0"}, "adam_alphas is '32=0', but should have values above 0"),
+        ({"adam_alphas": "8=nan"}, "adam_alphas is '8=nan', but should have values above 0"),
+        ({"adam_alphas": "8=inf"}, "adam_alphas is '8=inf', but should have values above 0"),
+        ({"batch_sizes": "8=nan"}, "batch_sizes is '8=nan', but should have whole numbers"),
     ],
 )
 def test_a_wrong_setting_is_a_sentence(settings: dict[str, Any], words: str) -> None:
