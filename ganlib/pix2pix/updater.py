@@ -23,7 +23,7 @@ class Config(config.AlgorithmConfig):
     architecture: Literal["unet", "encoder_decoder", "quick"] = "unet"
     """unet: the paper's; encoder_decoder: the same without skips; quick: a small U-Net, for a CPU.
     """
-    downs: config.Interval = 0
+    downs: Annotated[config.Interval, Field(le=12)] = 0
     """How often the generator halves its source, whose sides are brought to multiples of 2^downs;
     0: until the shorter side is a pixel, 8 times at most, as the paper does with 256 pixels.
     """

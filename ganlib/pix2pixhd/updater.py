@@ -43,7 +43,7 @@ class Config(config.AlgorithmConfig):
     architecture: Literal["global", "enhancer", "quick"] = "global"
     """global: the generator for 1024x512; enhancer: that one, then the local enhancer around it,
     for 2048x1024; quick: a small enhancer, for a CPU."""
-    downs: config.Count = 4
+    downs: Annotated[config.Count, Field(le=12)] = 4
     """Halvings in the global generator and in the encoder. Sides of images are brought to multiples
     of 2^(downs + 1), of which they have two at least."""
     blocks: config.Count = 9

@@ -5,7 +5,7 @@ from math import prod
 import torch
 
 from ganlib.common.ahead import readers
-from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
+from ganlib.common.data import DataSet, DataSpec, Loader, Size, fit_spec
 from ganlib.common.datasets._stream import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.given import GIVEN
@@ -18,6 +18,11 @@ from ganlib.runs.settings import Settings
 from ganlib.training import devices, memory, ranks
 from ganlib.training.assembly import assemble
 from ganlib.training.updater import Updater
+
+SMALL, MOST_TIMES = 256, 4
+"""To so many pixels any image is brought if the networks want that, and a larger one to so many
+times its sides.
+"""
 
 
 def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
@@ -35,7 +40,7 @@ def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
 def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch.device) -> Updater:
     """The updater on its device with its data; a translator is held against the test set."""
     algorithm, s = algorithms[settings.run.algorithm], settings.run
-    spec = fit_spec(data, settings.algorithm.image_size(*data.shape[1:]))
+    spec = fit_spec(data, _size(settings, data))
     check_architecture(settings, spec)
     _check_batch(settings, spec, device)
     loader = Loader(
@@ -57,6 +62,20 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
         if test is not None and test.source is not None:
             updater.held_out, updater.held_out_split = loader.over(test), "test"
     return updater
+
+
+def _size(settings: Settings, data: DataSet) -> Size:
+    """Of the images that the networks see; UserError for what is out of all proportion to the
+    data's own.
+    """
+    own, size = data.shape[1:], settings.algorithm.image_size(*data.shape[1:])
+    if any(side > max(SMALL, MOST_TIMES * n) for side, n in zip(size, own, strict=True)):
+        (high, wide), (height, width) = own, size
+        raise UserError(
+            f"{settings.run.algorithm} brings images of {wide}x{high} to {width}x{height} with "
+            "these settings: give larger images by --size, or halve them less often by --downs."
+        )
+    return size
 
 
 def _workers(s: RunConfig) -> int:

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from ganlib.common import ahead
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
 from ganlib.runs.building import build, open_data
 from ganlib.runs.run import gather
 from ganlib.training import devices
@@ -33,3 +35,19 @@ def test_readers_share_the_cores_of_this_machine(
     )
     updater = build(settings, *open_data(settings), torch.device("cpu"))
     assert updater.data.workers == number
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "downs", "wanted"), [("pix2pix", 9, 512), ("pix2pixhd", 9, 2048)]
+)
+def test_images_are_not_brought_to_sizes_out_of_proportion(
+    algorithm: str, downs: int, wanted: int
+) -> None:
+    x = torch.zeros(4, 1, 16, 16, dtype=torch.uint8)
+    small = DataSet("x", x, source=x)
+    settings = gather({"algorithm": algorithm, "downs": downs, "jitter": 0})
+    sentence = f"{algorithm} brings images of 16x16 to {wanted}x{wanted} with these settings: give"
+    with pytest.raises(UserError, match=sentence):
+        build(settings, small, None, torch.device("cpu"))
+    with pytest.raises(UserError, match="downs is 1000000000, but should be less than or equal"):
+        gather({"algorithm": algorithm, "downs": 10**9})
