@@ -1,5 +1,6 @@
 """One image file of any common kind as uint8 pixels, or the reason why it cannot be used."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -33,6 +34,9 @@ SUFFIXES = frozenset(
 )
 # Formats by name: PIL also opens some that start a program (EPS) or that anything passes for (TGA).
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "GIF": b";"}
+"""Of whole files, but for what some programs write behind it."""
+TAIL = 8
 MAX_PIXELS = 2**30 // 12  # 256 MiB of RGB, PIL's own limit against decompression bombs
 GREY = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
 MAPS = frozenset(("P", "L", "I", "I;16", "I;16L", "I;16B", "I;16N"))
@@ -63,6 +67,17 @@ def header(source: Source) -> Header:
     with opened(source) as image:
         grey = image.mode in GREY or (image.mode == "P" and _grey_palette(image))
         return Header(*image.size, grey)
+
+
+def whole_header(source: Source) -> Header:
+    """The same, and Unusable for a file that has lost its end, if its pixels cannot be read: those
+    of a file that has its end are not looked at.
+    """
+    file = source.whole if isinstance(source, Half) else source
+    with opened(file) as image:
+        if not _tail(file).endswith(ENDS.get(image.format or "", b"")):
+            image.load()
+    return header(source)
 
 
 def pixels(
@@ -153,6 +168,14 @@ def _usable(image: Image.Image, channels: int) -> Image.Image:
 def _array(image: Image.Image) -> Pixels:
     array = np.asarray(image)
     return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _tail(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[-TAIL:]
+    with source.open("rb") as file:
+        file.seek(-TAIL, os.SEEK_END)
+        return file.read()
 
 
 @contextmanager

@@ -22,13 +22,15 @@ from ganlib.common.datasets._decode import (
     ids,
     pixels,
     smaller,
+    whole_header,
 )
+from ganlib.common.datasets._decode import header as read_header
 from ganlib.common.datasets._file_crops import FileCrops
 from ganlib.common.datasets._files import files
 from ganlib.common.datasets._progress import progress
 from ganlib.common.datasets._sizing import CROPPED, Sizing
 from ganlib.common.datasets._stream import Stream
-from ganlib.common.datasets.folder import HEADERS, WAYS, Found, common_side, look
+from ganlib.common.datasets.folder import HEADERS, WAYS, Found, Inspect, common_side, look
 from ganlib.common.errors import UserError
 from ganlib.common.spec import INSTANCES, SourceKind
 
@@ -77,7 +79,7 @@ def stream_pairs(
     Files without a partner, pairs whose sizes are not in the proportion that most have, and pairs
     of which one cannot be read are left out, and the line on stderr says how many.
     """
-    found = _found(root, sources, split, hold_out)
+    found = _found(root, sources, split, hold_out, read_header)
     items = found.of.of_split(found.items)
     side = size or common_side(found.headers)
     whole = max(1, round(side * found.times))
@@ -114,10 +116,10 @@ def lazy_pairs(
 ) -> DataSet:
     """Crops of the pairs of one split at their own sizes, decoded when they are asked for.
 
-    Pairs that are smaller are left out. UserError for sources that are maps, or not of their
-    images' sizes.
+    Pairs that are smaller or not whole are left out. UserError for sources that are maps, or not of
+    their images' sizes.
     """
-    found, items = _found(root, sources, split, hold_out), []
+    found, items = _found(root, sources, split, hold_out, whole_header), []
     if found.kind == "ids" or found.times != 1:
         what = "maps of classes" if found.kind == "ids" else "of another size than their images"
         raise UserError(
@@ -132,13 +134,13 @@ def lazy_pairs(
     items = found.of.of_split(items)
     found.of.account.used = len(items)
     found.of.account.close((found.of.channels, crop, crop), found.of.classes, "crops of ")
-    starts = [Item(item.name, item.start) for item in items if item.start is not None]
+    x = FileCrops(items, found.of.channels, crop)
     y = [item.label for item in items if item.label is not None]
     return DataSet(
         found.of.name,
-        FileCrops(items, found.of.channels, crop),
+        x,
         torch.tensor(y) if y else None,
-        FileCrops(starts, found.channels, crop),
+        x.starts(found.channels),
         found.classes,
         {
             "folder": str(found.of.folder.resolve()),
@@ -149,12 +151,14 @@ def lazy_pairs(
     )
 
 
-def _found(root: Path, sources: SideBySide | Beside, split: str, hold_out: float) -> _Pairs:
+def _found(
+    root: Path, sources: SideBySide | Beside, split: str, hold_out: float, inspect: Inspect
+) -> _Pairs:
     """All pairs of the split, of both splits where they are files of one folder."""
-    found = look(root, split, hold_out)
+    found = look(root, split, hold_out, inspect)
     if isinstance(sources, SideBySide):
         return _halves(found, sources.half)
-    return _beside(found, look(sources.folder, split, hold_out), sources)
+    return _beside(found, look(sources.folder, split, hold_out, inspect), sources)
 
 
 def _halves(found: Found, half: Literal["left", "right"]) -> _Pairs:

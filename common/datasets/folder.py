@@ -6,7 +6,7 @@ or crops of them as they are.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,15 @@ import torch
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets._blocks import DEFAULT_SIZE, Account, Item, attempt, decoded, in_threads
-from ganlib.common.datasets._decode import SUFFIXES, Header, Unusable, header, smaller
+from ganlib.common.datasets._decode import (
+    SUFFIXES,
+    Header,
+    Source,
+    Unusable,
+    header,
+    smaller,
+    whole_header,
+)
 from ganlib.common.datasets._file_crops import FileCrops
 from ganlib.common.datasets._files import files, subfolders
 from ganlib.common.datasets._hold_out import of_split
@@ -26,6 +34,7 @@ from ganlib.common.paths import reading
 
 TESTS = ("test", "val", "valid")
 WAYS = {"crop": "cropped square", "pad": "padded square", "stretch": "stretched square"}
+Inspect = Callable[[Source], Header]
 HEADERS = 4096  # looked at between two updates of the progress bar
 
 
@@ -62,9 +71,9 @@ def stream(
 def lazy(root: Path, split: str, crop: int, hold_out: float = 0.0) -> DataSet:
     """Crops of the images of one split at their own sizes, decoded when they are asked for.
 
-    Images that are smaller are left out, and the line on stderr says how many.
+    Images that are smaller or not whole are left out, and the line on stderr says how many.
     """
-    found, items = look(root, split, hold_out), []
+    found, items = look(root, split, hold_out, whole_header), []
     for item, (width, height, _) in zip(found.items, found.headers, strict=True):
         if min(width, height) < crop:
             found.account.skip(item.name, smaller(crop))
@@ -116,11 +125,12 @@ class Found(NamedTuple):
         return tuple(f"{self.folder.resolve().name}/{item.name}" for item in items)
 
 
-def look(root: Path, split: str, hold_out: float = 0.0) -> Found:
+def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = header) -> Found:
     """What there is of a split of the folder `root`; UserError if nothing of it is usable.
 
     hold_out: of a folder without test images, the part of its files, or from 1 on the number, that
-    is the test split; see _hold_out.py.
+    is the test split; see _hold_out.py. inspect: the header of a file, Unusable for one that is of
+    no use.
     """
     check_split(split)
     with reading(root):
@@ -131,7 +141,7 @@ def look(root: Path, split: str, hold_out: float = 0.0) -> Found:
     account = Account(name if split == "train" else f"{name} ({split})", folder)
     items = list(_items(folder, classes, account))
     shared = hold_out if folder == root else 0.0
-    return Found(name, folder, classes, account, split, shared, *_inspect(items, account))
+    return Found(name, folder, classes, account, split, shared, *_inspect(items, account, inspect))
 
 
 def split_folder(root: Path, split: str, hold_out: float = 0.0) -> Path:
@@ -182,11 +192,13 @@ def _items(folder: Path, classes: tuple[str, ...], account: Account) -> Iterator
             yield Item(str(place), path, labels[place.parts[0]] if classes else None)
 
 
-def _inspect(items: list[Item], account: Account) -> tuple[list[Item], list[Header]]:
+def _inspect(
+    items: list[Item], account: Account, inspect: Inspect
+) -> tuple[list[Item], list[Header]]:
     """Those of `items` whose headers can be read, with the headers; UserError if there is none."""
 
     def look(item: Item) -> Header | Unusable:
-        return attempt(lambda: header(item.source))
+        return attempt(lambda: inspect(item.source))
 
     usable: list[Item] = []
     headers: list[Header] = []

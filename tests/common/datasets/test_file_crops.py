@@ -90,19 +90,97 @@ def test_with_a_size_the_files_are_resized_and_lie_in_memory(root: Path) -> None
     assert torch.equal(data.x[torch.arange(5)], whole.x[:, :, 2:10, 2:10])
 
 
-def test_a_damaged_file_is_named_when_it_is_read(root: Path) -> None:
-    data = opened(root)
-    path = root / "a" / "4.png"
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(UserError, match=r"a/4.png cannot be used, it is truncated: mend it"):
-        data.x[torch.tensor([2])]
-    Image.fromarray(noise(4, 4)).save(path)
-    with pytest.raises(UserError, match=r"a/4.png cannot be used, it is smaller than 8x8"):
-        data.x[torch.tensor([2])]
+def cut(path: Path) -> None:
+    """Leave the first half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def spoil(path: Path) -> None:
+    """Write zeros over the middle of a file, whose beginning and end stay."""
+    content = bytearray(path.read_bytes())
+    third = len(content) // 3
+    content[third : 2 * third] = bytes(third)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "gif"])
+def test_files_without_their_ends_are_left_out(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(4):
+        Image.fromarray(noise(30, 20, i)).save(tmp_path / f"{i}.{kind}")
+    cut(tmp_path / f"1.{kind}")
+    with (tmp_path / f"2.{kind}").open("ab") as file:
+        file.write(b"what a camera adds")
+    data = opened(tmp_path)
+    assert data.x.items[1].name == f"2.{kind}"  # type: ignore[attr-defined]
+    assert len(data) == 3 and capsys.readouterr().err.endswith(f" (1.{kind})\n")
+    data.x[torch.arange(3)]
+    assert not capsys.readouterr().err
+
+
+def test_in_place_of_what_cannot_be_read_another_of_its_class_stands(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Items 0 to 4 are a/0, a/2, a/4, b/1 and b/3."""
+    spoil(root / "a" / "4.png")
+    data = opened(root, 8)
+    assert len(data) == 5 and "skipped" not in capsys.readouterr().err
+    index, places = torch.tensor([2, 3]), torch.rand(2, 2)
+    first = data.x.crops(index, places)  # type: ignore[attr-defined]
+    err = capsys.readouterr().err
+    assert err == "a/4.png is of no use (damaged): another stands in its place.\n"
+    others = data.x.crops(torch.tensor([0, 1, 3]), places[[0, 0, 1]])  # type: ignore[attr-defined]
+    assert torch.equal(first[1], others[2])
+    assert torch.equal(first[0], others[0]) or torch.equal(first[0], others[1])
+    for again in (data, opened(root, 8)):  # told once, and by the number alone
+        assert torch.equal(again.x.crops(index, places), first)  # type: ignore[attr-defined]
+    assert capsys.readouterr().err.count("a/4.png is of no use (damaged)") == 1
+    for path in root.glob("a/*.png"):
+        path.unlink()
+    with pytest.raises(UserError, match="a/0.png cannot be used, nor any of 100 others in its pl"):
+        data.x[torch.tensor([0])]
+
+
+def test_of_a_pair_both_are_anothers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(6):
+        for name, sign in (("photos", 0), ("turned", 255)):
+            path = tmp_path / name / f"{i}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(noise(20 + i, 30, i) ^ np.uint8(sign)).save(path)
+    spoil(tmp_path / "photos" / "1.png")
+    spoil(tmp_path / "turned" / "4.png")
+    data = open_dataset(str(tmp_path / "photos"), crop=8, source=str(tmp_path / "turned"))
+    index, places = torch.tensor([4, 0, 1, 5, 4]), torch.rand(5, 2)
+    x, y = (one.crops(index, places) for one in (data.x, data.source))  # type: ignore[union-attr]
+    assert torch.equal(y, 255 - x)
+    err = capsys.readouterr().err
+    assert (
+        err.count("4.png is of no use (damaged)") == err.count("1.png is of no use (damaged)") == 1
+    )
+    fresh = open_dataset(str(tmp_path / "photos"), crop=8, source=str(tmp_path / "turned"))
+    assert torch.equal(fresh.source.crops(index, places), y)  # type: ignore[union-attr]
+
+
+def test_a_long_list_is_not_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(20):
+        Image.fromarray(noise(9, 9, i)).save(tmp_path / f"{i:02}.png")
+        if i < 15:
+            spoil(tmp_path / f"{i:02}.png")
+    data = opened(tmp_path)
+    capsys.readouterr()
+    data.x[torch.arange(20)]
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10 and last == "Further files that are of no use are not named."
 
 
 @pytest.mark.skipif(ahead.WORKERS == 0, reason="no safe forks here")
-def test_two_workers_equal_none(root: Path) -> None:
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_two_workers_equal_none(
+    root: Path, spoilt: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if spoilt:
+        spoil(root / "b" / "3.png")
     data = opened(root)
     spec = fit_spec(data, (8, 8))
     settings = {"flip": True, "condition": "labels"}
@@ -115,7 +193,8 @@ def test_two_workers_equal_none(root: Path) -> None:
             assert y is not None and torch.equal(x, again.x) and torch.equal(y, again.y)  # type: ignore[arg-type]
             seen |= {image.numpy().tobytes() for image in x}
     workers.close()
-    assert len(seen) > 20  # of four images that can move at all
+    assert len(seen) > 20 - 10 * spoilt  # of four images that can move at all
+    assert ("b/3.png is of no use (damaged)" in capfd.readouterr().err) == spoilt
     assert fingerprint(data)["shape"] == [3, 8, 8]
 
 

@@ -48,6 +48,29 @@ def networks(model: ganlib.Model) -> dict[str, torch.Tensor]:
     return state
 
 
+def spoil(path: Path) -> None:
+    """Write zeros over the middle of a file, which only those notice who decode it."""
+    content = bytearray(path.read_bytes())
+    third = len(content) // 3
+    content[third : 2 * third] = bytes(third)
+    path.write_bytes(content)
+
+
+def test_a_run_goes_on_past_files_that_cannot_be_read(capfd: pytest.CaptureFixture[str]) -> None:
+    for number in (3, 7):
+        spoil(Path(f"photos/train/{number}.png"))
+    plain = {**SETTINGS, "snapshot_interval": 3}
+    whole = ganlib.train(**plain, max_iter=6, out="whole")
+    said = capfd.readouterr().err
+    assert "photos: 10 images" in said
+    for number in (3, 7):
+        assert said.count(f"{number}.png is of no use (damaged): another stands in its place") == 1
+    ganlib.train(**plain, max_iter=3, out="parts")
+    parts = ganlib.train(resume="parts", max_iter=6)
+    a, b = networks(whole), networks(parts)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
 @pytest.mark.filterwarnings("ignore:.* images are too few")
 def test_training_2n_is_training_n_and_resuming() -> None:
     whole = ganlib.train(**SETTINGS, **SCORED, max_iter=6, out="whole")
