@@ -9,23 +9,22 @@ What they read they put into memory that is shared with this process and used ag
 send it would take new memory for every batch, and longer than reading it.
 """
 
-import atexit
 import os
 import signal
 import sys
-import threading
 import warnings
-import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from math import prod
 from mmap import mmap
-from typing import Any
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from ganlib.common.crops import Croppable
 from ganlib.common.errors import UserError
@@ -36,6 +35,7 @@ MOST = 8  # of which a device that trains asks no more
 AT_ONCE = 2**22  # bytes that a process reads before it puts them where they belong
 BATCHES = 2  # that each process is ahead, of the size that there was at its start
 TIMEOUT = 120  # seconds without a batch, after which a process is given up
+POLL = 5  # seconds between two looks of an idle process at whether its parent lives
 
 
 def readers(asked: int | None, cores: int) -> int:
@@ -69,9 +69,9 @@ def readable() -> Iterator[None]:
 
 
 class Ahead:
-    """Rows of all `images`, by name, in the order that `order` gives a part at a time: an index
-    tensor (n,) and the places (n, 2) of crops for each name; all parts are of one length. kinds:
-    the types of the images.
+    """Rows of all `images`, by name, in the order that `order` gives a part at a time, without end:
+    an index tensor (n,) and the places (n, 2) of crops for each name; all parts are of one length.
+    kinds: the types of the images.
 
     UserError if images cannot be read, or if a process ended or stood still. `close()`, or to
     forget it, ends the processes.
@@ -85,33 +85,20 @@ class Ahead:
         kinds: Mapping[str, torch.dtype],
     ) -> None:
         self._over: dict[str, Tensor] = {}  # what is left of the last part
+        self._order, self._asked, self._taken = order, 0, 0
         first = next(order)
-        slots = BATCHES * workers + 1  # what is read, and what was taken last
-        self._slots = {
-            name: _shared((slots, len(first[name][0]), *one.shape[1:]), kinds[name])
-            for name, one in images.items()
-        }
-        parts = (
-            (k % slots, {name: [t.numpy() for t in part[name]] for name in images})
-            for k, part in enumerate(chain([first], order))
-        )
-        # of processes more than cores, and of forks beside threads (Python 3.12), it is warned
-        with _signals_blocked(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loader: DataLoader[Any] = DataLoader(
-                _Reader(images, self._slots),
-                batch_size=None,
-                sampler=parts,
-                num_workers=workers,
-                prefetch_factor=BATCHES,
-                timeout=TIMEOUT,
-                multiprocessing_context="fork",
-                worker_init_fn=_obey_the_parent,
-                generator=torch.Generator(),  # not the global one, on which training depends
-            )
-            self._parts: Iterator[Any] = iter(loader)
-        # ended in good order before multiprocessing ends them as they are
-        atexit.register(_close, weakref.ref(self))
+        self._slots = [  # what is read, and what was taken last
+            {name: _Slot.of(one, kinds[name], *first[name]) for name, one in images.items()}
+            for _ in range(BATCHES * workers + 1)
+        ]
+        self._readers: list[_Reader] = []
+        # before multiprocessing, as this process exits, waits for those that are left
+        self._finalize = Finalize(self, _end, [self._readers], exitpriority=0)
+        for _ in range(workers):
+            self._readers.append(_Reader.start(images, self._slots))
+        self._ask(first)
+        while self._asked < BATCHES * workers:
+            self._ask(next(order))
 
     def take(self, n: int) -> dict[str, Tensor]:
         """The next n rows of all, whatever the length of a part; what is given may be overwritten
@@ -138,36 +125,116 @@ class Ahead:
         return {name: rows[:n] for name, rows in part.items()}
 
     def _next(self) -> dict[str, Tensor]:
+        reader = self._readers[self._taken % len(self._readers)]
         try:
-            part: int | UserError = next(self._parts)
-        except (RuntimeError, OSError, EOFError) as error:
-            part = UserError(
-                f"A process that reads images ended or stood still: {' '.join(str(error).split())}"
-            )
-        if isinstance(part, UserError):
+            reader.await_answer()
+            slot = self._slots[self._taken % len(self._slots)]
+            self._taken += 1
+            self._ask(next(self._order))
+        except UserError:
             self.close()
-            raise part
-        return {name: slots[part] for name, slots in self._slots.items()}
+            raise
+        return {name: one.rows for name, one in slot.items()}
 
     def close(self) -> None:
         """End the processes, also one that stands still."""
-        self._parts = iter(())  # PyTorch ends its processes when nobody holds them any more
+        self._finalize()
+
+    def _ask(self, part: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+        """Let the process whose turn it is read a part."""
+        number = self._asked % len(self._slots)
+        for name, slot in self._slots[number].items():
+            slot.which.copy_(part[name][0])
+            slot.where.copy_(part[name][1])
+        self._readers[self._asked % len(self._readers)].ask(number)
+        self._asked += 1
 
 
-class _Reader(Dataset[Any]):
-    """What a process does: puts rows of all images into a slot, and says which, or why not."""
+class _Slot(NamedTuple):
+    """Memory of all processes: images of one part, and which they are."""
 
-    def __init__(self, images: Mapping[str, Images], slots: Mapping[str, Tensor]) -> None:
-        self.images, self.slots = images, slots
+    rows: Tensor
+    which: Tensor
+    where: Tensor
 
-    def __getitem__(self, part: Any) -> int | UserError:
-        slot, drawn = part
+    @classmethod
+    def of(cls, images: Images, kind: torch.dtype, which: Tensor, where: Tensor) -> "_Slot":
+        """Empty, for a part like this one."""
+        rows = _shared((len(which), *images.shape[1:]), kind)
+        return cls(rows, *(_shared(t.shape, t.dtype) for t in (which, where)))
+
+
+Slots = Sequence[Mapping[str, _Slot]]
+
+
+class _Reader(NamedTuple):
+    """A process that fills slots, whose numbers it is told."""
+
+    process: BaseProcess
+    pipe: "Connection[Any, Any]"
+
+    @classmethod
+    def start(cls, images: Mapping[str, Images], slots: Slots) -> "_Reader":
+        fork = get_context("fork")
+        pipe, other = fork.Pipe()
+        job = (os.getpid(), other, images, slots)
+        with other, _signals_blocked(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of forks beside threads (Python 3.12)
+            process = fork.Process(target=_read_on, args=job, daemon=True)
+            process.start()
+        return cls(process, pipe)
+
+    def ask(self, number: int) -> None:
+        """Have this slot filled. That a process has ended is noticed when it has to answer."""
+        with suppress(OSError):
+            self.pipe.send(number)
+
+    def await_answer(self) -> None:
+        """Until the first slot that it was asked for is full; UserError if that fails."""
+        if not self.pipe.poll(TIMEOUT):
+            raise UserError(f"A process that reads images stood still for {TIMEOUT:g} seconds.")
         try:
-            for name, images in self.images.items():
-                _fill(self.slots[name][slot], images, *map(torch.from_numpy, drawn[name]))
-        except UserError as error:  # raised here, it would reach the user with a traceback
-            return UserError(*error.args)
-        return int(slot)
+            problem = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            code = self.process.exitcode or 0
+            how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+            raise UserError(
+                f"A process that reads images ended {how}. If memory is short, give fewer "
+                "--workers."
+            ) from None
+        if problem is not None:
+            raise UserError(problem)
+
+
+def _read_on(
+    parent: int, pipe: "Connection[Any, Any]", images: Mapping[str, Images], slots: Slots
+) -> None:
+    """What a process does for as long as its parent lives."""
+    torch.set_num_threads(1)  # a fork has none of its parent's others, and would wait for them
+    with suppress(EOFError, OSError):
+        while os.getppid() == parent:
+            if pipe.poll(POLL):
+                pipe.send(_problem(images, slots[pipe.recv()]))
+
+
+def _problem(images: Mapping[str, Images], slot: Mapping[str, _Slot]) -> str | None:
+    """Why a slot cannot be filled; None once it is full."""
+    try:
+        for name, one in slot.items():
+            _fill(one.rows, images[name], one.which, one.where)
+    except UserError as error:  # raised here, it would reach the user with a traceback
+        return str(error)
+    return None
+
+
+def _end(readers: Sequence[_Reader]) -> None:
+    """By a signal that cannot be blocked; they leave nothing half done."""
+    for process, _ in readers:
+        process.kill()
+    for process, pipe in readers:
+        process.join()
+        pipe.close()
 
 
 def _fill(slot: Tensor, images: Images, index: Tensor, places: Tensor) -> None:
@@ -202,20 +269,3 @@ def _signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _obey_the_parent(worker: int) -> None:
-    """A SIGTERM from the parent does end this process."""
-    threading.Thread(target=_await_the_parent, daemon=True).start()
-
-
-def _await_the_parent() -> None:
-    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
-        pass
-    os._exit(0)
-
-
-def _close(ahead: "weakref.ref[Ahead]") -> None:
-    alive = ahead()
-    if alive is not None:
-        alive.close()

@@ -10,16 +10,14 @@ from ganlib.training.trainer import Trainer
 
 @contextmanager
 def told(trainer: Trainer, batch_size: int) -> Iterator[None]:
-    """UserError, or StoppedError once there was an iteration, for a disk that takes no more, a
-    memory that does not suffice, and readers of images that died.
+    """UserError, or StoppedError once there was an iteration, for a disk that takes no more and a
+    memory that does not suffice.
     """
     try:
         yield
     except OSError as error:
         raise _unwritable(trainer, error) from None
     except RuntimeError as error:
-        if "DataLoader worker" in str(error):
-            raise UserError(f"A process that reads the images has died: {error}") from None
         if not is_out_of_memory(error):
             raise
         raise UserError(
