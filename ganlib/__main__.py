@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -72,10 +71,15 @@ def _as_line(message: Warning | str, *_: object, **__: object) -> str:
 
 
 def _complain(what: str, text: str) -> None:
-    """Print an error; of several processes that have the same, the first one does."""
+    """Print an error; of several processes that have the same, the first that comes does."""
     rank = int(os.environ.get("RANK", "0"))
-    if rank > 0:
-        time.sleep(3)  # if rank 0 fails as well, whoever started them ends this one meanwhile
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # whoever started them ends all of them once one has ended, also the one that is to say it
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        from ganlib.training import ranks  # with torch, which one process need not wait for
+
+        if not ranks.first_to_say(text):
+            return
     lines = "\n".join(map(printable, text.split("\n")))
     try:
         click.echo(f"{what}{f' on rank {rank}' if rank else ''}: {lines}", err=True)

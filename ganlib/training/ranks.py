@@ -5,6 +5,7 @@ its argument back, in a process that is alone.
 """
 
 import atexit
+import hashlib
 import importlib
 import itertools
 import os
@@ -24,6 +25,7 @@ T = TypeVar("T")
 _turns = itertools.count()
 PATIENCE = timedelta(minutes=10)  # for a rank that compiles alone, and for one that is lost
 POLL = 0.2  # seconds
+REACHED = timedelta(seconds=20)  # within which torchrun's store answers, if torchrun still lives
 
 
 def launched() -> bool:
@@ -96,6 +98,22 @@ def is_loss(error: RuntimeError) -> bool:
     """Whether an error says that another process is gone."""
     told = isinstance(error, dist.DistError) or "gloo" in str(error)
     return count() > 1 and told
+
+
+def first_to_say(words: str) -> bool:
+    """Whether no other process of this job has said these words: the first that comes says what all
+    have to say. Before any group of processes is joined they share what torchrun keeps for them;
+    without it each says its own.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return True
+    from torch.distributed.rendezvous import rendezvous  # which not every build has
+
+    try:
+        store, *_ = next(rendezvous("env://", timeout=REACHED))
+        return bool(store.add(f"said/{hashlib.sha256(words.encode()).hexdigest()}", 1) == 1)
+    except (RuntimeError, ValueError):
+        return True
 
 
 def rank() -> int:

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from two_ranks import two_ranks
 
 import ganlib
+from ganlib.__main__ import _complain
 from ganlib.common.errors import StoppedError, UserError
 from ganlib.training import ranks
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
@@ -131,11 +131,9 @@ def test_a_rank_that_dies_ends_the_job_with_its_message(toy_file: Path, tmp_path
         "        return super().update_core()\n"
     )
     given = ["-a", "dies", "--plugin-dir", str(folder.parent), "--dataset", str(toy_file), *SMALL]
-    start = time.monotonic()
     done = torchrun(2, *given, "--out", str(tmp_path / "run"), "--max-iter=100000")
     assert done.returncode != 0 and "the disk of rank 1 is full" in done.stderr
     assert "gloo" not in done.stderr and done.stderr.count("Traceback (most") <= 2  # torchrun's too
-    assert time.monotonic() - start < 120  # of which most is the start of three interpreters
 
 
 def test_all_ranks_have_the_same_bad_input_and_say_it_once(tmp_path: Path) -> None:
@@ -143,6 +141,28 @@ def test_all_ranks_have_the_same_bad_input_and_say_it_once(tmp_path: Path) -> No
     done = torchrun(2, *given)
     assert done.returncode != 0
     assert done.stderr.count("dcgan has no setting 'lam'") == 1
+
+
+@pytest.mark.usefixtures("usual_signals")
+def test_the_first_that_comes_says_what_all_have_to_say(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However late another is."""
+    keeper = torch.distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+
+    def complain(rank: int, words: str) -> str:
+        monkeypatch.setenv("RANK", str(rank))
+        _complain("Error", words)
+        return capsys.readouterr().err
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert complain(0, "no such file") == complain(0, "no such file") == "Error: no such file\n"
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", str(keeper.port))
+    assert complain(1, "no such file") == "Error on rank 1: no such file\n"
+    assert complain(0, "no such file") == ""
+    assert complain(0, "another") == "Error: another\n"
 
 
 def test_a_gpu_is_not_named_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
