@@ -192,16 +192,18 @@ def count(work: Work, device: torch.device) -> Cost:
 
 
 class Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up the operations of what runs in it, backward of any order too, by PyTorch's formulas.
+    """Adds up the operations of what runs in it, backward of any order too, by PyTorch's formulas,
+    and counts the calls of its operators.
 
     PyTorch's own FlopCounterMode sorts them by module, which torch.func.grad does not bear.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.total = 0
+        self.total = self.calls = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.calls += 1
         result = func(*args, **(kwargs or {}))
         formula: Callable[..., int] | None = flop_registry.get(func._overloadpacket)
         if formula is not None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -213,9 +214,11 @@ def test_the_time_of_a_distance(monkeypatch: pytest.MonkeyPatch) -> None:
     made = workload.work("fid")
     small = replace(made, config=made.config.model_copy(update={"width": 0.05}))
     extractor = Means()
+    start = time.perf_counter()
     done = fid.time_fid(small, CPU, Options(), 300, extractor)
+    whole = time.perf_counter() - start
     assert extractor.seen == 64 + 8 + 300
-    assert 0 < done.seconds < 60 and done.images == 300
+    assert 0 < done.seconds < whole and done.images == 300
     assert json.loads(json.dumps(done.to_dict()))["weights"] == "given"
     extractor.seen = 0
     fid.time_fid(small, CPU, Options(), 5, extractor)

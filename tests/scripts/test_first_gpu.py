@@ -5,7 +5,6 @@ import math
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,11 +58,10 @@ def test_a_command_its_output_and_its_status(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("usual_signals")
 def test_a_command_whose_time_is_over_ends_with_what_it_started(tmp_path: Path) -> None:
     """Here it is a shell, which waits for another process."""
-    start = time.monotonic()
     command = ["sh", "-c", "echo begun; sleep 100; touch after"]
     outcome = perform(command, tmp_path, 0.5, tmp_path / "log")
     assert outcome.status is None and outcome.output == "begun\n"
-    assert time.monotonic() - start < 20 and not (tmp_path / "after").exists()
+    assert not (tmp_path / "after").exists()
     assert re.fullmatch(r"Its time was over after \d+ s\.", *judges.ended_well(outcome))
 
 

