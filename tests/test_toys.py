@@ -13,7 +13,7 @@ from ganlib.common.lines import read_lines
 from ganlib.common.sources import open_dataset
 from ganlib.registry import algorithms
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 COMMON: dict[str, Any] = {
     "dataset": "ring8",

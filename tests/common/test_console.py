@@ -33,7 +33,7 @@ def test_nobody_reads_and_the_work_is_done(tmp_path: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.readline() == "line 0\n"
     process.stderr.close()
-    assert process.wait(60) == 0 and done.read_text() == "done"
+    assert process.wait(600) == 0 and done.read_text() == "done"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EPIPE])

@@ -139,7 +139,6 @@ def test_256_pixels_are_judged_by_35_times_35_logits() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_one_pass_at_2048_by_1024_pixels() -> None:
     """With real numbers, of the paper's width: some minutes of one thread."""
     gen = build(spec_of(1024, 2048), architecture="enhancer", coarse_images=0)["gen"]

@@ -32,7 +32,7 @@ def test_a_browser_shows_it_light_dark_and_on_a_phone(
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", *flags]
         command += ["--disable-background-networking", "--allow-file-access-from-files"]
         command += [f"--user-data-dir={tmp_path / 'profile'}", f"file://{tmp_path / page}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
         return done.stdout
 
     measured = call("measure.html", "--dump-dom", "--virtual-time-budget=5000")

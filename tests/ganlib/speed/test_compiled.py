@@ -57,14 +57,12 @@ def test_a_penalty_is_differentiated_twice_inside(make_updater: Make) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", algorithms.names())
 def test_every_loss_is_one_graph(name: str, make_updater: Make) -> None:
     compare(name, make_updater, "aot_eager")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
 @pytest.mark.parametrize("name", ["dcgan", "wgan_gp", "sngan"])
 def test_compiled_code_computes_the_same(name: str, make_updater: Make) -> None:

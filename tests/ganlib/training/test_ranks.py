@@ -88,7 +88,7 @@ def torchrun(n: int, *arguments: str, **environment: str) -> subprocess.Complete
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", str(n), str(ROOT / "train.py"), *arguments]
     base = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.run(command, env=base, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, env=base, capture_output=True, text=True, timeout=600)
 
 
 def state(out: Path) -> dict[str, Any]:
