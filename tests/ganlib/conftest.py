@@ -1,7 +1,10 @@
 """Small snapshots of real generators, made in milliseconds instead of trained."""
 
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from small_methods import FOLDER
 from torch import nn
 
 import ganlib
-from ganlib.__main__ import cli
+from ganlib.__main__ import cli, main
 from ganlib.common.data import DataSpec
 from ganlib.common.hdf5 import write_hdf5
 from ganlib.contract.fixtures import small_updater, toy
@@ -34,6 +37,30 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def call(*arguments: Any) -> Result:
         return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+    return call
+
+
+@pytest.fixture
+def main_here(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    plugins: None,
+    usual_signals: None,
+) -> Callable[..., CompletedProcess[str]]:
+    """main_here("sample", ...): `ganlib` in this process as `run` has it, with its sentences and
+    its status, which another would take seconds to import everything for; main_here(...,
+    verb="train"): the script train.py. What main sets in a process is as it was afterwards.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+
+    def call(*arguments: Any, verb: str | None = None) -> CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["ganlib", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main(verb)
+        return CompletedProcess(arguments, int(ended.value.code or 0), *capsys.readouterr())
 
     return call
 

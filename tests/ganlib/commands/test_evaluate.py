@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -724,8 +722,7 @@ def test_self_test(run: Run, toy_file: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert result.stdout == "right: two is 2\nWRONG: two is 3\n"
 
 
-def test_command_line_ends_in_status_2_and_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "ganlib", "evaluate", "none.pt"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+def test_command_line_ends_in_status_2_and_one_line(main_here: Any, tmp_path: Path) -> None:
+    done = main_here("evaluate", "none.pt")
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("Error: There is no none.pt") and done.stderr.count("\n") == 1

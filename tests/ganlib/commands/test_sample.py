@@ -1,9 +1,8 @@
 """ganlib sample."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -251,9 +250,8 @@ def test_bad_input(run: Run, snapshot: Path, arguments: list[str], words: str) -
     assert sorted(Path().rglob("*")) == before
 
 
-def test_command_line_ends_in_status_2_and_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "ganlib", "sample", "none.pt"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+def test_command_line_ends_in_status_2_and_one_line(main_here: Any, tmp_path: Path) -> None:
+    done = main_here("sample", "none.pt")
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr == "Error: There is no snapshot none.pt.\n"
     assert list(tmp_path.iterdir()) == []
