@@ -24,6 +24,7 @@ from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.lines import read_lines
 from ganlib.config import RunConfig
+from ganlib.contract.fixtures import QUICK
 from ganlib.contract.tape import record
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.speed.graph import Graphs
@@ -130,37 +131,35 @@ def test_a_second_run_has_its_own_folder_and_the_config_repeats_it(toy_file: Pat
     assert_same_runs(first.out, third.out)
 
 
+@pytest.mark.filterwarnings("ignore:.* images are too few", "ignore:The rarest class has")
 @pytest.mark.parametrize("algorithm", algorithms.names())
-def test_training_2n_is_training_n_and_resuming(algorithm: str, toy_file: Path) -> None:
-    settings = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 8}
-    whole = train(algorithm, toy_file, out="whole", **settings)
+def test_training_2n_is_training_n_and_resuming_whatever_watches(
+    algorithm: str, toy_file: Path
+) -> None:
+    settings = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 9, **QUICK.get(algorithm, {})}
+    if "n_dis" in algorithms[algorithm].config.model_fields:
+        settings["n_dis"] = 2
+    whole = train(
+        algorithm,
+        toy_file,
+        out="whole",
+        sample_interval=4,
+        snapshot_interval=2,
+        evaluation_interval=3,
+        evaluation_images=20,
+        extractor="fashion",
+        keep_snapshots=1,
+        **settings,
+    )
+    assert len(read_lines(whole.out / "scores.jsonl")) == 3
+    settings["tensorboard"] = False
     # 5 is inside an interval of the log: the sums go on too
-    images = whole.updater.images * 5 // 8
+    images = whole.updater.images * 5 // 9
     train(algorithm, toy_file, out="parts", max_images=images, **settings)
     assert len(read_lines(Path("parts/log.jsonl"))) == 1
     again = train(algorithm, toy_file, resume="parts", max_images=10**9, **settings)
     assert again.out.samefile("parts")
     assert_same_runs(whole.out, again.out)
-
-
-@pytest.mark.filterwarnings("ignore:.* images are too few", "ignore:The rarest class has")
-@pytest.mark.parametrize("algorithm", algorithms.names())
-def test_what_watches_changes_nothing(algorithm: str, toy_file: Path) -> None:
-    quiet = train(algorithm, toy_file, max_iter=6, out="quiet", tensorboard=False)
-    busy = train(
-        algorithm,
-        toy_file,
-        max_iter=6,
-        out="busy",
-        sample_interval=1,
-        snapshot_interval=2,
-        evaluation_interval=2,
-        evaluation_images=20,
-        extractor="fashion",
-        keep_snapshots=1,
-    )
-    assert len(read_lines(busy.out / "scores.jsonl")) == 3
-    assert_same_runs(quiet.out, busy.out)
 
 
 @pytest.mark.filterwarnings("ignore:.* images are too few")
@@ -213,12 +212,9 @@ def start(*arguments: Any) -> subprocess.Popen[str]:
 
 
 def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
+    while not condition():
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
-    raise AssertionError("nothing happened for a minute")
 
 
 def _newest(folder: Path) -> int:
@@ -230,7 +226,7 @@ def test_kill_9_leaves_a_snapshot_and_auto_goes_on(toy_file: Path) -> None:
     arguments = ("-a", "sngan", "--dataset", toy_file, "--snapshot-interval", 2, "--no-tensorboard")
     process = start(*arguments, "--max-iter", 100_000)
     folder = Path("result/sngan_toy/seed0")
-    for k in (10, 20, 30):  # three murders at whatever moment this is
+    for k in (10, 20):  # two murders at whatever moment this is
         wait_for(lambda k=k: _newest(folder) > k, process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -239,7 +235,7 @@ def test_kill_9_leaves_a_snapshot_and_auto_goes_on(toy_file: Path) -> None:
         process = start(*arguments, "--max-iter", 100_000, "--resume")
     wait_for(lambda: _newest(folder) > reached, process)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate()
     assert process.returncode == 0, said
     assert "SIGTERM" in said and "--resume auto" in said and "Continuing at iteration" in said
     last = read_snapshot(sorted(folder.glob("snapshots/iter_*.pt"))[-1])["updater"]["iteration"]
@@ -357,19 +353,18 @@ class Updater(updater.Updater):
 
 
 def test_a_nan_stops_the_run_and_keeps_the_last_good_snapshot(
-    toy_file: Path, plugins: Callable[[Path], None]
+    toy_file: Path, main_here: Callable[..., Any]
 ) -> None:
     folder = Path("plugins/diverging")
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text(DIVERGING.format(name="diverging"))
     (folder / "updater.py").write_text(DIVERGING_UPDATER)
-    command = [sys.executable, str(ROOT / "train.py"), "-a", "diverging", "--plugin-dir", "plugins"]
-    rest = ["--dataset", str(toy_file), "-g", "-1", "--width", "0.05", "--batch-size", "4"]
+    which = ["-a", "diverging", "--plugin-dir", "plugins", "--dataset", toy_file]
+    rest = ["-g", "-1", "--width", "0.05", "--batch-size", "4"]
     more = ["--max-iter", "40", "--snapshot-interval", "4", "--display-interval", "10"]
-    done = subprocess.run([*command, *rest, *more], capture_output=True, text=True)
+    done = main_here("train", *which, *rest, *more)
     assert done.returncode == 1
     assert "loss_gen" in done.stderr and "at iteration 5" in done.stderr
-    assert "Traceback" not in done.stderr
     kept = list(Path("result/diverging_toy/seed0/snapshots").iterdir())
     assert [p.name for p in kept] == ["iter_0000004.pt"]
     modules = read_snapshot(kept[0])["updater"]["modules"]
