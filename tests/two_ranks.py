@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 
-def two_ranks(worker: Path, meeting: Path, *arguments: str) -> dict[str, Any]:
+def two_ranks(worker: Path, meeting: Path, *arguments: str) -> Any:
     """The JSON in the last line that rank 0 of the script `worker` prints.
 
     meeting: a file that is not there yet, by which the ranks meet; a port could be taken meanwhile.
     """
-    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    here = Path(__file__).parent  # whose ganlib/ is not the library
+    paths = os.pathsep.join([str(here.parent), str(here), os.environ.get("PYTHONPATH", "")])
     base = {**os.environ, "PYTHONPATH": paths, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     processes = [
         subprocess.Popen(
@@ -25,6 +26,6 @@ def two_ranks(worker: Path, meeting: Path, *arguments: str) -> dict[str, Any]:
         )
         for r in range(2)
     ]
-    (out, errors), (_, others) = (p.communicate(timeout=240) for p in processes)
+    (out, errors), (_, others) = (p.communicate(timeout=600) for p in processes)
     assert [p.returncode for p in processes] == [0, 0], errors + others
-    return dict(json.loads(out.splitlines()[-1]))
+    return json.loads(out.splitlines()[-1])

@@ -1,21 +1,19 @@
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from two_ranks import two_ranks
 
 from ganlib import evaluation
 from ganlib.common.errors import UserError
+from ganlib.common.sources import open_dataset
 from ganlib.evaluation.blocks import BLOCK, as_uint8, blocks, share
 from ganlib.evaluation.evaluate import METRICS, Evaluator
 from ganlib.evaluation.features import make_extractor
 from ganlib.evaluation.onepass import Keep, OnePass
 from ganlib.evaluation.report import counts, label
-
-WORKER = Path(__file__).parent / "worker.py"
 
 
 def values(scores: dict[str, evaluation.Score]) -> dict[str, float]:
@@ -43,30 +41,15 @@ def test_rounding_is_stamped_where_something_was_rounded(plain: Any, noise: Tens
             assert score.protocol.rounding == rounding
 
 
-def test_two_ranks_give_the_numbers_of_one(tmp_path: Path, cache: Path) -> None:
-    def start(rank: int, world: int) -> subprocess.Popen[str]:
-        command = [sys.executable, "-W", "error", str(WORKER), "score"]
-        arguments = [rank, world, tmp_path / f"meeting{world}"]
-        return subprocess.Popen(
-            [*command, *map(str, arguments)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
-        )
-
-    one, *both = start(0, 1), start(0, 2), start(1, 2)
-    single, protocols = _scores(one)
-    assert len(single) == 32
-    assert single["asked_accuracy-fashion1400"] > 0.85, "labels are not beside their images"
-    for process in both:
-        values, stamped = _scores(process)
-        assert values == pytest.approx(single, rel=0, abs=1e-10)
-        assert stamped == protocols
-
-
-def _scores(process: subprocess.Popen[str]) -> tuple[dict[str, float], dict[str, str]]:
-    """The values and the protocols' hashes that a worker printed."""
-    out, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    lines = [line.split() for line in out.splitlines()]
-    return {name: float(value) for name, value, _ in lines}, {name: key for name, _, key in lines}
+def test_two_ranks_give_the_numbers_of_one(tmp_path: Path) -> None:
+    alone, *both = two_ranks(Path(__file__).with_name("worker.py"), tmp_path / "meeting")
+    assert len(alone) == 32
+    assert alone["asked_accuracy-fashion1400"][0] > 0.85, "labels are not beside their images"
+    for found in both:
+        assert found.keys() == alone.keys()
+        for name, (value, stamp) in found.items():
+            assert value == pytest.approx(alone[name][0], rel=0, abs=1e-10), name
+            assert stamp == alone[name][1]
 
 
 def test_numbers_that_are_reached_name_the_scores() -> None:
@@ -250,19 +233,21 @@ def test_floats_are_rounded() -> None:
     assert as_uint8(x).flatten().tolist() == [0, 0, 128, 129, 255, 255]
 
 
-@pytest.mark.parametrize("how", ["noise", "blur", "classes"])
-def test_worse_images_are_farther(how: str, clothes: Tensor) -> None:
-    from ganlib.common.sources import open_dataset
+@pytest.fixture(scope="module")
+def against_clothes(clothes: Tensor) -> Evaluator:
+    return Evaluator(make_extractor("fashion"), {"train": clothes[:3000]})
 
+
+@pytest.mark.parametrize("how", ["noise", "blur", "classes"])
+def test_worse_images_are_farther(how: str, against_clothes: Evaluator) -> None:
     data = open_dataset("fashion_mnist", split="test")
     assert isinstance(data.x, Tensor) and data.y is not None
-    x, y = data.x[:2500], data.y[:2500]
-    evaluator = Evaluator(make_extractor("fashion"), {"train": clothes[:3000]})
+    x, y = data.x[:1500], data.y[:1500]
     grades = {"noise": (0, 4, 20, 80), "blur": (0, 0.5, 1, 2), "classes": (0, 1, 4, 8)}[how]
     distances = []
     for grade in grades:
         worse = DISTORT[how](x, y, grade)
-        found = evaluator([worse], ("fid",)).scores
+        found = against_clothes([worse], ("fid",)).scores
         distances.append(next(iter(found.values())).value)
     assert distances == sorted(set(distances))
     assert distances[-1] > 100 * distances[0]
