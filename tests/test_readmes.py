@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import few_images
 import pytest
 from small_methods import FOLDER
 
 import ganlib
 from ganlib.__main__ import cli
 from ganlib.commands.train import command as train
+from ganlib.common.datasets import fashion_mnist
 from ganlib.registry import algorithms
 from ganlib.runs.grid import plan
 from ganlib.runs.run import gather
@@ -129,6 +131,7 @@ def test_a_wrong_command_is_found(line: str, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fashion_mnist, "load", few_images.load)
     original = ganlib.train
     monkeypatch.setattr(
         ganlib, "train", lambda name, **more: original(name, **{**more, **SECONDS}), raising=False

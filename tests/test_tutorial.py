@@ -47,8 +47,9 @@ def check(shown: list[str]) -> None:
 
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels that find this checkout, warn of nothing and take one core."""
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    """Kernels that find this checkout and its tests, warn of nothing and take one core."""
+    tests = str(Path(__file__).parent)
+    paths = os.pathsep.join([str(ROOT), tests, os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", paths)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
@@ -59,6 +60,7 @@ def test_with_a_few_iterations(tmp_path: Path, quiet: None) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "code" and not cell.source.startswith("%%"):
             cell.source = shortened(cell.source)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("import few_images; few_images.use()"))
     check(executed(tmp_path, notebook))
 
 
