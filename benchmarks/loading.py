@@ -17,12 +17,12 @@ from typing import Any
 
 import torch
 
-from ganlib.common.ahead import readers
 from ganlib.common.data import DataSet, Loader, Shape, fit_spec
-from ganlib.common.datasets._stream import Block, Stream, block_length
-from ganlib.common.hdf5 import Hdf5Images, write_streams
+from ganlib.common.data.ahead import readers
+from ganlib.common.formats.hdf5 import Hdf5Images, write_streams
+from ganlib.common.formats.stream import Block, Stream, block_length
 from ganlib.common.seeds import generator
-from ganlib.training import devices
+from ganlib.training.device import devices
 
 FILE_BYTES = 2**29
 WINDOW = 1.0  # seconds, of which a rate is taken

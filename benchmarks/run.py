@@ -89,7 +89,7 @@ def _measure(
     folder: Path,
 ) -> None:
     from ganlib.speed import bench
-    from ganlib.training.devices import pick_device
+    from ganlib.training.device.devices import pick_device
 
     where = pick_device(None, device)
     gpu = where.type == "cuda"
@@ -129,7 +129,7 @@ def measure(
 
 def keep(name: str, report: dict[str, Any], folder: Path = RESULTS) -> Path:
     """Put a workload's report into its card's file, whose other workloads stay."""
-    from ganlib.common.files import atomic
+    from ganlib.common.io.files import atomic
 
     card = report.pop("card")
     report["environment"].pop("command", None)  # names folders of the machine
@@ -153,7 +153,7 @@ def take_over(source: Path, folder: Path = RESULTS) -> None:
 
 def _fid(device: "torch.device", n: int) -> list[dict[str, Any]]:
     from benchmarks.fid import time_fid
-    from ganlib.evaluation.features import Options
+    from ganlib.evaluation.extractors.base import Options
 
     timed = []
     work = _make(choose(("sngan_resnet",))[0].work)

@@ -70,7 +70,7 @@ def wgan_gp_resnet(name: str) -> "Work":
 
 def _with_wide_generator(algorithm: "Algorithm") -> "Algorithm":
     def build(config: Any, spec: "DataSpec") -> "dict[str, nn.Module]":
-        from ganlib.common.resnet import ResNetGenerator
+        from ganlib.common.networks.resnet import ResNetGenerator
 
         return {**algorithm.build(config, spec), "gen": ResNetGenerator(spec.image, [256] * 4)}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar, cast
 
 from ganlib.common.errors import UserError, did_you_mean
@@ -123,6 +124,11 @@ class Registry(Generic[T]):
         for name, source in self.find(folder):
             self.add(name, Entry(str(source), source, self._importer(name)))
 
+    def add_module(self, name: str, module: ModuleType) -> None:
+        """Register what lies in a module elsewhere."""
+        source = Path(str(module.__file__))
+        self.add(name, Entry(str(source), source, lambda: getattr(module, self.attribute)))
+
     def add_entry_points(self, group: str) -> None:
         """Register what installed packages offer under the entry point group `group`."""
         for point in entry_points(group=group):
@@ -140,14 +146,18 @@ class Registry(Generic[T]):
         nearest name.
         """
         if name not in self.entries:
-            for home in import_module(self.package).__path__:
-                for other, file in modules(Path(home)):
-                    if other == name:
-                        raise UserError(
-                            f"There is no {self.kind} '{name}': {file} has no {self.attribute}."
-                        )
+            self.check_files(name)
             raise UserError(f"There is no {self.kind} '{name}'.{did_you_mean(name, self.names())}")
         return self.entries[name]
+
+    def check_files(self, name: str) -> None:
+        """UserError if a file of this name lies where such things lie and declares none."""
+        for home in import_module(self.package).__path__:
+            for other, file in modules(Path(home)):
+                if other == name:
+                    raise UserError(
+                        f"There is no {self.kind} '{name}': {file} has no {self.attribute}."
+                    )
 
     def describe(self, name: str) -> str:
         """The docstring of the file behind `name`, read without running it; "" if there is none."""

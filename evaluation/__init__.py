@@ -10,14 +10,13 @@ if __name__ == "evaluation":  # two modules of one file would hold two classes o
 
 if TYPE_CHECKING:
     from ganlib.evaluation.evaluate import Evaluator, score
-    from ganlib.evaluation.origin import Origin
-    from ganlib.evaluation.protocol import Protocol, Score, differences
-    from ganlib.evaluation.report import Evaluation
+    from ganlib.evaluation.metrics.report import Evaluation
+    from ganlib.evaluation.protocol import Origin, Protocol, Score, differences
 
 _HOME = {
-    "Evaluation": "ganlib.evaluation.report",
+    "Evaluation": "ganlib.evaluation.metrics.report",
     "Evaluator": "ganlib.evaluation.evaluate",
-    "Origin": "ganlib.evaluation.origin",
+    "Origin": "ganlib.evaluation.protocol",
     "Protocol": "ganlib.evaluation.protocol",
     "Score": "ganlib.evaluation.protocol",
     "differences": "ganlib.evaluation.protocol",

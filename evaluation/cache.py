@@ -1,11 +1,18 @@
-"""The folder of what is computed or downloaded once per machine."""
+"""The folder of what is computed or downloaded once per machine, and tensors in files of it, which
+are whole or as good as not there.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
-from ganlib.common.paths import expand
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ganlib.common.io.files import atomic, expand
 
 
 def cache_folder() -> Path:
@@ -42,3 +49,32 @@ def _handle(lock: Path) -> Iterator[None]:
         except OSError:  # some network file systems have no locks
             pass
         yield
+
+
+def read_kept(path: Path) -> dict[str, Tensor] | None:
+    """The tensors of a file, or None if it is not there, damaged or not what it says."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get("sha256")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError):
+        return None
+    return tensors if said == digest_of(tensors) else None
+
+
+def write_kept(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Keep them if that is possible."""
+    try:
+        with atomic(path) as temporary:
+            save_file(dict(tensors), temporary, {"sha256": digest_of(tensors)})
+    except (OSError, SafetensorError):  # a full disk or a read-only folder costs time, no scores
+        pass
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of their names, shapes and values, hexadecimal."""
+    digest = sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].numpy().data)
+    return digest.hexdigest()

@@ -8,17 +8,16 @@ import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.evaluation.blocks import Batch, Block, Range, as_block, blocks, rescale
-from ganlib.evaluation.features import Extractor, arithmetic, make_extractor
-from ganlib.evaluation.metric import METRICS, check_needs, find_metrics
-from ganlib.evaluation.moments import exact_device
-from ganlib.evaluation.onepass import FOREVER, Keep, OnePass
-from ganlib.evaluation.origin import Origin
-from ganlib.evaluation.protocol import Score
-from ganlib.evaluation.real import Given, Real, real_sets
-from ganlib.evaluation.references import Progress, Reference, load_reference
-from ganlib.evaluation.report import COUNTS, KEPT, Evaluation, Report
-from ganlib.evaluation.scores import nearest
+from ganlib.evaluation.extractors.base import Extractor, arithmetic, make_extractor
+from ganlib.evaluation.formats.blocks import Batch, Block, Range, as_block, blocks, rescale
+from ganlib.evaluation.metrics.base import METRICS, check_needs, find_metrics
+from ganlib.evaluation.metrics.formulas import nearest
+from ganlib.evaluation.metrics.report import COUNTS, KEPT, Evaluation, Report
+from ganlib.evaluation.protocol import Origin, Score
+from ganlib.evaluation.statistics.moments import exact_device
+from ganlib.evaluation.statistics.onepass import FOREVER, Keep, OnePass
+from ganlib.evaluation.statistics.real import Given, Real, real_sets
+from ganlib.evaluation.statistics.references import Progress, Reference, load_reference
 
 
 class Evaluator:

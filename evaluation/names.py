@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from ganlib.evaluation.features import Extractor
-from ganlib.evaluation.metric import COSTLY, LABELLED, METRICS, metrics
-from ganlib.evaluation.report import KEPT, counts, label
+from ganlib.evaluation.extractors.base import Extractor
+from ganlib.evaluation.metrics.base import COSTLY, LABELLED, METRICS, metrics
+from ganlib.evaluation.metrics.report import KEPT, counts, label
 
 OWN = (*METRICS, *LABELLED, *COSTLY)
 """The metrics whose scores are known."""

@@ -1,9 +1,13 @@
-"""The record without which a score means nothing: how it was obtained, and a hash of that."""
+"""The record without which a score means nothing: where the images come from, how it was obtained,
+what computed it, and a hash of all that decides.
+"""
 
 import json
-from collections.abc import Mapping
+import platform
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeAlias
 
 Plain: TypeAlias = str | int | float | bool | None
@@ -118,3 +122,42 @@ def _flat(protocol: Protocol) -> dict[str, Plain]:
     values = _deciding(protocol)
     settings: dict[str, Plain] = values.pop("settings")
     return {**values, **settings}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where generated images come from, for the protocol.
+
+    weights: "ema", "raw", or "given" where images are all that is known; bn_mode: see Protocol;
+    truncation: None for none; seed: of the samples. classes: what the classes are called that
+    labels number, () if that is not known; no part of the protocol. source: what translations
+    started from, as its data set's provenance says it; None where it is not known or there is none.
+    """
+
+    weights: str = "given"
+    bn_mode: str = "given"
+    truncation: float | None = None
+    seed: int | None = None
+    classes: tuple[str, ...] = ()
+    source: str | None = None
+
+
+FEATURES = ("torch", "torch-fidelity")
+"""Packages whose change may change features."""
+PACKAGES = (*FEATURES, "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that have a say in a score."""
+    return {"python": platform.python_version(), **package_versions(PACKAGES)}
+
+
+def package_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Of those packages that are installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -10,12 +10,14 @@ the top of the repository.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganlib.moved import find_moved
+
 if TYPE_CHECKING:
     from ganlib.common.errors import UserError
-    from ganlib.common.net import Generator, Part
+    from ganlib.common.generator import Generator, Part
     from ganlib.config import AlgorithmConfig
     from ganlib.registry import Algorithm
-    from ganlib.runs.train import train
+    from ganlib.runs.from_python import train
     from ganlib.sampling.model import Model, load
     from ganlib.training import updater
     from ganlib.training.trainer import Extension, every
@@ -41,14 +43,14 @@ _HOME = {
     "Algorithm": "ganlib.registry",
     "AlgorithmConfig": "ganlib.config",
     "Extension": "ganlib.training.trainer",
-    "Generator": "ganlib.common.net",
+    "Generator": "ganlib.common.generator",
     "Model": "ganlib.sampling.model",
-    "Part": "ganlib.common.net",
+    "Part": "ganlib.common.generator",
     "Updater": "ganlib.training.updater",
     "UserError": "ganlib.common.errors",
     "every": "ganlib.training.trainer",
     "load": "ganlib.sampling.model",
-    "train": "ganlib.runs.train",
+    "train": "ganlib.runs.from_python",
 }
 
 
@@ -56,6 +58,7 @@ _HERE = Path(__file__).parent
 if not (_HERE / "common").is_dir():
     # a checkout without links (Windows): common/ and evaluation/ lie beside this folder
     __path__.append(str(_HERE.parent))
+find_moved()
 
 
 def __getattr__(name: str) -> Any:

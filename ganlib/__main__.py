@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ganlib.common.errors import StoppedError, UserError, did_you_mean
-from ganlib.common.printable import printable
+from ganlib.common.io.console import printable
 from ganlib.common.registry import docstring, modules
 
 COMMANDS = Path(__file__).parent / "commands"
@@ -76,7 +76,7 @@ def _complain(what: str, text: str) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         # whoever started them ends all of them once one has ended, also the one that is to say it
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        from ganlib.training import ranks  # with torch, which one process need not wait for
+        from ganlib.training.device import ranks  # with torch, which one process need not wait for
 
         if not ranks.first_to_say(text):
             return

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from ganlib.common.paths import nameable
+from ganlib.common.io.files import nameable
 
 if TYPE_CHECKING:
     from ganlib.common.data import Condition
@@ -122,7 +122,7 @@ class AlgorithmConfig(_Strict):
     """An algorithm's recipe. Subclasses add fields and change defaults; these are common to all."""
 
     condition: "ClassVar[Condition]" = None
-    """What the batches carry in y, and what gen and dis are told: see common/data.py."""
+    """What the batches carry in y, and what gen and dis are told: see common/data/loader.py."""
     learns_in_bf16: ClassVar[Collection[str]] = ()
     """Architectures of which three runs with bfloat16 ended as well as three without: see the
     README's table.

@@ -96,7 +96,7 @@ def add_plugins(folder: Path) -> None:
     """Register a folder of algorithms; datasets/, extensions/, extractors/ and metrics/ in it
     hold a file for each of theirs.
     """
-    from ganlib.common.sources import datasets
+    from ganlib.common.open_dataset import datasets
 
     folder = folder.resolve()
     if not folder.is_dir():
@@ -110,13 +110,11 @@ def add_plugins(folder: Path) -> None:
     if (folder / "extensions").is_dir():
         extensions.add_folder(folder / "extensions")
     if (folder / "extractors").is_dir():
-        from ganlib.evaluation.features import (
-            extractors,  # imports torch, which a listing does without
-        )
+        from ganlib.evaluation.extractors.base import extractors
 
         extractors.add_folder(folder / "extractors")
     if (folder / "metrics").is_dir():
-        from ganlib.evaluation.metric import metrics  # as slow
+        from ganlib.evaluation.metrics.base import metrics  # as slow
 
         metrics.add_folder(folder / "metrics")
 

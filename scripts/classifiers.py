@@ -18,13 +18,13 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ganlib.common.files import atomic
+from ganlib.common.io.files import atomic
+from ganlib.common.open_dataset import open_dataset
 from ganlib.common.seeds import generator, mix
-from ganlib.common.sources import open_dataset
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.blocks import BLOCK
-from ganlib.evaluation.classifier import Classifier, Kind, accuracy, load_classifier
-from ganlib.evaluation.features import Options, make_extractor
+from ganlib.evaluation.extractors.base import Options, make_extractor
+from ganlib.evaluation.extractors.small import Classifier, Kind, accuracy, load_classifier
+from ganlib.evaluation.formats.blocks import BLOCK
 
 BATCH = 128
 LR = 4e-3

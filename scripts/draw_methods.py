@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import grid, save
-from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.table import Row
 
 COLUMNS = 12

@@ -16,7 +16,7 @@ from torch import Tensor
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import grid, save_animation
-from ganlib.sampling.sources import give_sources
+from ganlib.sampling.translation.held_out import give_sources
 
 LINE = 20  # pixels for the titles
 STILL = 3  # how often the first and the last frame stand

@@ -10,9 +10,9 @@ from PIL import Image
 
 import ganlib
 from ganlib.common.pictures import save
-from ganlib.common.translation_grid import translation_grid
-from ganlib.sampling.sources import give_sources
-from ganlib.training.translations import translations
+from ganlib.common.pictures.grids import translation_grid
+from ganlib.sampling.translation.held_out import give_sources
+from ganlib.training.samples.translations import translations
 
 BETWEEN = 12
 """White pixels between runs."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from ganlib.common.id_colours import coloured
+from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import save
-from ganlib.common.sources import open_dataset
+from ganlib.common.pictures.colours import coloured
 
 SIZE = 192
 CANVASES = 5

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.blocks import BLOCK
-from ganlib.training.real_images import RealImages
-from ganlib.training.scoring import make_evaluator
+from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.training.scores.real_images import RealImages
+from ganlib.training.scores.scorer import make_evaluator
 
 LEVELS = 16
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.datasets.emoji import BUNDLED
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5 import write_hdf5
 
 VENDORS = ("google", "twitter")
 SUMS = {  # SHA-256 of emoji.json, which is the same in both packages, and of each vendor's images

@@ -16,7 +16,7 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.datasets.fashion_mnist import BUNDLED
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5 import write_hdf5
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 SUMS = {  # SHA-256 of the unpacked files: Debian packed them anew

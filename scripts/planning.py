@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from ganlib.common.datasets._moving import Floats, Pixels, Slide, State
+from ganlib.common.synthetic.sliding import Floats, Pixels, Slide, State
 from ganlib.pgn.net import PredictiveGenerator
 
 Predict = Callable[[Tensor], Tensor]

@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 
 import ganlib
-from ganlib.common.datasets._moving import Floats, Slide, State
-from ganlib.common.datasets._progress import progress
 from ganlib.common.datasets.pushed import Pushed, of_split
 from ganlib.common.errors import UserError
+from ganlib.common.io.console import progress
 from ganlib.common.pictures import grid, moving_grid, save, save_animation
 from ganlib.common.seeds import generator
+from ganlib.common.synthetic.sliding import Floats, Slide, State
 from ganlib.pgn.net import PredictiveGenerator
 from scripts.planning import Planner, Search, as_frames, by_model, by_simulator
 

@@ -24,19 +24,19 @@ import torch
 from torch import Tensor
 
 import ganlib
-from ganlib.common.console import stderr_console
 from ganlib.common.data import DataSet
 from ganlib.common.datasets.wardrobe import LENGTH
 from ganlib.common.errors import UserError
-from ganlib.common.id_colours import coloured_maps
+from ganlib.common.io.console import stderr_console
+from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import save, to_uint8
+from ganlib.common.pictures.colours import coloured_maps
+from ganlib.common.pictures.grids import translation_grid
 from ganlib.common.seeds import generator
-from ganlib.common.sources import open_dataset
-from ganlib.common.translation_grid import translation_grid
-from ganlib.evaluation.confusion import Confusion
-from ganlib.evaluation.segmenter import BATCH, Segmenter, SegmentingNet, Told, trained
+from ganlib.evaluation.pairs.confusion import Confusion
+from ganlib.evaluation.pairs.segmenter import BATCH, Segmenter, SegmentingNet, Told, trained
 from ganlib.runs.grid import parse_seeds
-from ganlib.training.scoring import progress_bar
+from ganlib.training.scores.scorer import progress_bar
 
 COARSE, FIXED = 2, 8
 """Of pix2pixHD's iterations a half are of the coarse stage, an eighth of the enhancer alone."""

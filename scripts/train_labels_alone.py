@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, device
 
 from ganlib.common.errors import UserError
-from ganlib.common.sources import open_dataset
-from ganlib.runs.building import build, open_data
+from ganlib.common.open_dataset import open_dataset
+from ganlib.runs.assembly import build, open_data
 from ganlib.runs.grid import plan
 from ganlib.runs.settings import Settings
 from ganlib.training.updater import Updater

@@ -7,8 +7,8 @@ checkout.
 import torch
 from torch import Tensor
 
-from ganlib.common.sources import open_dataset
-from ganlib.evaluation.classifier import Kind
+from ganlib.common.open_dataset import open_dataset
+from ganlib.evaluation.extractors.small import Kind
 from ganlib.evaluation.extractors.wardrobe import WARDROBE
 from scripts.classifiers import Recipe, command
 

@@ -1,4 +1,4 @@
-"""Write ganlib/runs/train.pyi, by which editors know the keywords of ganlib.train().
+"""Write ganlib/runs/from_python.pyi, by which editors know the keywords of ganlib.train().
 
 Run `python -m scripts.write_signature` after a setting was added; a test holds the file to the
 settings.
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import ganlib
-from ganlib.common.files import atomic
+from ganlib.common.io.files import atomic
 from ganlib.config import AlgorithmConfig, RunConfig
 
-STUB = Path(ganlib.__file__).parent / "runs" / "train.pyi"
+STUB = Path(ganlib.__file__).parent / "runs" / "from_python.pyi"
 HEAD = """\
 # Written by scripts/write_signature.py from the settings in ganlib/config.py.
 from collections.abc import Callable, Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ganlib.common.data import DataSet, DataSpec
-from ganlib.common.fingerprint import fingerprint
+from ganlib.common.data.fingerprint import fingerprint
 from ganlib.runs.folders import write_start
 from ganlib.runs.place import Place, held
 from ganlib.runs.run import gather

@@ -16,8 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 from ganlib.contract.tape import tensors
 from ganlib.speed.graph import Feed
-from ganlib.training import descent
-from ganlib.training.steps import Steps
+from ganlib.training.update import steps as descent
+from ganlib.training.update.steps import Steps
 
 GPU = torch.device("meta")
 aten = torch.ops.aten

@@ -19,7 +19,7 @@ from starting import source_for
 
 import ganlib
 from ganlib.__main__ import main
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs import lock

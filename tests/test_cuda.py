@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.common import hdf5, transfer
-from ganlib.common.crops import cropped
-from ganlib.common.data import DataSet, Loader, fit_spec
-from ganlib.common.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.data import DataSet, Loader, fit_spec, transfer
+from ganlib.common.data.crops import cropped
+from ganlib.common.formats import hdf5
+from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
 from ganlib.registry import algorithms
 from ganlib.speed.precision import set_float32
 from ganlib.training.snapshot import newest_snapshot, read_snapshot

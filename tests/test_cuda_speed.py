@@ -13,7 +13,7 @@ from ganlib.registry import algorithms
 from ganlib.speed import precision
 from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import WARM_UP, CudaRecorder, Graphs
-from ganlib.training import devices
+from ganlib.training.device import devices
 
 Make = Callable[..., Any]
 GPUS = ["cuda:0"] if torch.cuda.is_available() else []

@@ -49,7 +49,7 @@ def test_a_checkout_without_links_trains(tmp_path: Path, toy_file: Path) -> None
     code = "import ganlib.common.data as d, ganlib.evaluation as e; print(d.__file__, e.__file__)"
     where = call("-c", code, cwd=without_links.parent, path=without_links).stdout
     assert where.split() == [
-        str(without_links / "common" / "data.py"),
+        str(without_links / "common" / "data" / "__init__.py"),
         str(without_links / "evaluation" / "__init__.py"),
     ]
 

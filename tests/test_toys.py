@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.common.lines import read_lines
-from ganlib.common.sources import open_dataset
+from ganlib.common.io.jsonl import read_lines
+from ganlib.common.open_dataset import open_dataset
 from ganlib.registry import algorithms
 
 pytestmark = pytest.mark.slow

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganlib.evaluation import extractors as place_of_extractors
-from ganlib.evaluation.features import extractors
+from ganlib.evaluation.extractors.base import extractors
 
 TINY = '''"""Four numbers of an image, as features and as logits."""
 import torch
-from ganlib.evaluation.features import Extractor, Features
+from ganlib.evaluation.extractors.base import Extractor, Features
 
 class Tiny(Extractor):
     name, digest, n_features, n_classes = "tiny", "0" * 64, 4, 4

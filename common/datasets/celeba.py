@@ -7,11 +7,11 @@ from torchvision.datasets import CelebA
 from torchvision.datasets.utils import extract_archive
 
 from ganlib.common.data import DataSet
-from ganlib.common.datasets._blocks import DEFAULT_SIZE, Account, Item, decoded
-from ganlib.common.datasets._sizing import CROPPED, Sizing
-from ganlib.common.datasets._stream import Stream, check_split, collect
-from ganlib.common.datasets._torchvision import Origin, read
-from ganlib.common.paths import reading
+from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded
+from ganlib.common.formats.resize import CROPPED, Sizing
+from ganlib.common.formats.stream import Stream, check_split, collect
+from ganlib.common.formats.torchvision import Origin, read
+from ganlib.common.io.files import reading
 
 URL = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 IMAGES, ARCHIVE = "img_align_celeba", "img_align_celeba.zip"

@@ -5,7 +5,7 @@ from pathlib import Path
 from torchvision.datasets import CIFAR100
 
 from ganlib.common.data import DataSet
-from ganlib.common.datasets._cifar import load_cifar
+from ganlib.common.formats.torchvision import load_cifar
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganlib.common.data import DataSet
-from ganlib.common.datasets._blocks import Account, Decoded, Item, gathered
-from ganlib.common.datasets._class_table import check_numbers, class_table
-from ganlib.common.datasets._decode import HIGHEST, MAPS, Pixels, Unusable, opened
-from ganlib.common.datasets._files import files
-from ganlib.common.datasets._stream import NoSuchSplit, Stream, check_split, collect
 from ganlib.common.errors import UserError
-from ganlib.common.paths import reading
+from ganlib.common.formats.blocks import Account, Decoded, Item, gathered
+from ganlib.common.formats.class_table import check_numbers, class_table
+from ganlib.common.formats.decode import HIGHEST, MAPS, Pixels, Unusable, opened
+from ganlib.common.formats.files import files
+from ganlib.common.formats.stream import NoSuchSplit, Stream, check_split, collect
+from ganlib.common.io.files import reading
 
 URL = "https://www.cityscapes-dataset.com"
 LICENSE = f"Cityscapes' own terms: {URL}/license"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganlib.common.data import DataSet
-from ganlib.common.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
 
 LICENSE = (
     "Noto Emoji: Apache-2.0, Google Inc. and contributors; "

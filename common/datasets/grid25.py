@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from ganlib.common.data import DataSet
-from ganlib.common.datasets._mixture import load_mixture
+from ganlib.common.synthetic.mixture import load_mixture
 
 SIDE = 0.7
 LICENSE = "None is needed: the points are made by a formula."

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ganlib.common.data import DataSet
-from ganlib.common.datasets._lsun import stream_lsun
-from ganlib.common.datasets._sizing import CROPPED, Sizing
-from ganlib.common.datasets._stream import Stream, collect
+from ganlib.common.formats.lmdb import stream_lsun
+from ganlib.common.formats.resize import CROPPED, Sizing
+from ganlib.common.formats.stream import Stream, collect
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:

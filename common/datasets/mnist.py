@@ -5,9 +5,9 @@ from pathlib import Path
 from torchvision.datasets import MNIST
 
 from ganlib.common.data import DataSet
-from ganlib.common.datasets._stream import check_split
-from ganlib.common.datasets._torchvision import Origin, read
-from ganlib.common.paths import reading
+from ganlib.common.formats.stream import check_split
+from ganlib.common.formats.torchvision import Origin, read
+from ganlib.common.io.files import reading
 
 
 class _Mnist(MNIST):  # type: ignore[misc]

@@ -3,7 +3,7 @@
 Two of Fashion-MNIST's clothes slide at constant speeds, one above the other, and bounce off the
 borders. A pair is x, the next frame, and its source, PAST frames on the channels, the oldest first.
 Sequence s of a split gives pairs 10 s to 10 s + 9, each a frame later than the one before: the next
-ten frames of pair 10 s are x[10 s], ..., x[10 s + 9], see common/futures.py. The source past:N:M
+ten frames of pair 10 s are x[10 s], ..., x[10 s + 9], see sources/futures.py. The source past:N:M
 gives N frames and, as x, the M next ones on the channels. Everything is a function of (split,
 number); the splits have other clothes and other motions.
 """
@@ -19,11 +19,11 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import fashion_mnist
-from ganlib.common.datasets._moving import Item, Pixels, Slide, State, make_item
-from ganlib.common.datasets._stream import check_split
-from ganlib.common.datasets._windows import PAST, Windows, provenance
 from ganlib.common.errors import UserError
+from ganlib.common.formats.stream import check_split
 from ganlib.common.seeds import generator
+from ganlib.common.sources.windows import PAST, Windows, provenance
+from ganlib.common.synthetic.sliding import Item, Pixels, Slide, State, make_item
 
 SEQUENCES = {"train": 5_000, "test": 1_000}
 ITEMS = 2

@@ -19,12 +19,12 @@ import torch
 from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import ACTIONS, AS_THEY_ARE
 from ganlib.common.datasets import fashion_mnist
-from ganlib.common.datasets._moving import Pixels, Slide, State, make_item
-from ganlib.common.datasets._windows import PAST, Windows, provenance
 from ganlib.common.datasets.moving import KEPT, SEQUENCES, SPEEDS, checked, clothes
 from ganlib.common.seeds import generator
-from ganlib.common.spec import ACTIONS, AS_THEY_ARE
+from ganlib.common.sources.windows import PAST, Windows, provenance
+from ganlib.common.synthetic.sliding import Pixels, Slide, State, make_item
 
 FRICTION = 0.25
 IMPULSE = 3 / 32

@@ -10,8 +10,8 @@ import torch
 from torchvision.datasets import STL10
 
 from ganlib.common.data import DataSet
-from ganlib.common.datasets._stream import check_split
-from ganlib.common.datasets._torchvision import Origin, read, to_tensor
+from ganlib.common.formats.stream import check_split
+from ganlib.common.formats.torchvision import Origin, read, to_tensor
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:

@@ -6,8 +6,8 @@ import torch
 from torchvision.datasets import SVHN
 
 from ganlib.common.data import DataSet
-from ganlib.common.datasets._stream import check_split
-from ganlib.common.datasets._torchvision import Origin, read, to_tensor
+from ganlib.common.formats.stream import check_split
+from ganlib.common.formats.torchvision import Origin, read, to_tensor
 
 DIGITS = tuple("0123456789")
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import fashion_mnist
-from ganlib.common.datasets._blocks import DEFAULT_SIZE
-from ganlib.common.datasets._canvas import Wardrobe
+from ganlib.common.formats.blocks import DEFAULT_SIZE
+from ganlib.common.synthetic.canvas import Wardrobe
 
 LENGTH = {"train": 50_000, "test": 10_000}
 LICENSE = f"The clothes are Fashion-MNIST's: {fashion_mnist.LICENSE}"

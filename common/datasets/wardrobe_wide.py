@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import wardrobe
-from ganlib.common.datasets._blocks import DEFAULT_SIZE
+from ganlib.common.formats.blocks import DEFAULT_SIZE
 
 ASPECT = 2
 LICENSE = wardrobe.LICENSE

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.common.errors import UserError
-from ganlib.common.lines import is_count
-from ganlib.common.paths import MIB, reading, regular
+from ganlib.common.io.files import MIB, reading, regular
+from ganlib.common.io.jsonl import is_count
 from ganlib.evaluation.comparison.columns import deciding
 from ganlib.evaluation.comparison.reading import recorded
 from ganlib.evaluation.comparison.runs import Evaluation, Recorded, Run

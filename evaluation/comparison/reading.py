@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from ganlib.common.errors import UserError
-from ganlib.common.lines import EACH, is_count, read_lines
-from ganlib.common.paths import reading, regular
+from ganlib.common.io.files import reading, regular
+from ganlib.common.io.jsonl import EACH, is_count, read_lines
 from ganlib.evaluation.comparison.runs import MEASURED, REAL, Evaluation, Recorded, Run
 from ganlib.evaluation.comparison.values import is_number, is_plain
 from ganlib.evaluation.protocol import BESIDE

@@ -10,6 +10,8 @@ ELSEWHERE = {"algorithm", "dataset", "size", "seed"}
 """Settings that a table shows in a place of their own."""
 NO_RECIPE = {
     "preset",
+    "epochs",
+    "force",
     "data_root",
     "out",
     "gpu",

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 import ganlib
-from ganlib.common.outputs import MARK
-from ganlib.common.printable import printable
+from ganlib.common.io.console import printable
+from ganlib.common.io.files import MARK
 from ganlib.evaluation.comparison.figures import costs, headers, numbers
 from ganlib.evaluation.comparison.table import Row, Table
 

@@ -7,8 +7,15 @@ import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.evaluation.classifier import Classifier, Kind, fit, load_classifier
-from ganlib.evaluation.features import Extractor, Features, Options, arithmetic, place, read_weights
+from ganlib.evaluation.extractors.base import (
+    Extractor,
+    Features,
+    Options,
+    arithmetic,
+    place,
+    read_weights,
+)
+from ganlib.evaluation.extractors.small import Classifier, Kind, fit, load_classifier
 
 
 class Classified(Extractor):

@@ -5,9 +5,9 @@ Grey images get three equal channels, other sizes are resized to 64x64.
 
 import torch
 
-from ganlib.evaluation.classifier import Kind, Layer
 from ganlib.evaluation.extractors._classifier import Classified, make_classified
-from ganlib.evaluation.features import Options
+from ganlib.evaluation.extractors.base import Options
+from ganlib.evaluation.extractors.small import Kind, Layer
 
 EMOJI = Kind(
     "emoji",

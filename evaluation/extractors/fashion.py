@@ -5,9 +5,9 @@ Colour images are averaged to grey, other sizes are resized to 28x28.
 
 import torch
 
-from ganlib.evaluation.classifier import Kind, Layer
 from ganlib.evaluation.extractors._classifier import Classified, make_classified
-from ganlib.evaluation.features import Options
+from ganlib.evaluation.extractors.base import Options
+from ganlib.evaluation.extractors.small import Kind, Layer
 
 FASHION = Kind(
     "fashion",

@@ -22,10 +22,9 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 )
 
 from ganlib.common.errors import UserError
-from ganlib.common.files import atomic
-from ganlib.common.paths import expand
+from ganlib.common.io.files import atomic, expand
 from ganlib.evaluation.cache import cache_folder, locked
-from ganlib.evaluation.features import (
+from ganlib.evaluation.extractors.base import (
     TRAINED,
     Extractor,
     Features,

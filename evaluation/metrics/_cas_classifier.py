@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator, mix
-from ganlib.evaluation.classifier import Layer, conv_layer
+from ganlib.evaluation.extractors.small import Layer, conv_layer
 
 SIDE = 32  # pixels; larger images are resized
 BATCH, EPOCHS, RATE, DECAY = 128, 10, 4e-3, 0.05

@@ -15,10 +15,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ganlib.common.files import atomic
-from ganlib.evaluation.by_class import accuracies, asked, lacks_classes
+from ganlib.common.io.files import atomic
 from ganlib.evaluation.cache import cache_folder, locked
-from ganlib.evaluation.metric import Instrument, Metric, Seen, Value
 from ganlib.evaluation.metrics._cas_classifier import (
     BATCH,
     EPOCHS,
@@ -29,9 +27,10 @@ from ganlib.evaluation.metrics._cas_classifier import (
     right,
     trained,
 )
-from ganlib.evaluation.protocol import Plain
-from ganlib.evaluation.real import Given, labels_digest
-from ganlib.evaluation.versions import versions
+from ganlib.evaluation.metrics.base import Instrument, Metric, Seen, Value
+from ganlib.evaluation.metrics.by_class import accuracies, asked, lacks_classes
+from ganlib.evaluation.protocol import Plain, versions
+from ganlib.evaluation.statistics.real import Given, labels_digest
 
 N = 50_000
 SEEDS = (0, 1, 2)

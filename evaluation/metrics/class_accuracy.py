@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from ganlib.evaluation.blocks import BLOCK
-from ganlib.evaluation.by_class import accuracies, asked, few, lacks_classes
-from ganlib.evaluation.metric import Metric, Seen, Value
-from ganlib.evaluation.real import Given
+from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.metrics.base import Metric, Seen, Value
+from ganlib.evaluation.metrics.by_class import accuracies, asked, few, lacks_classes
+from ganlib.evaluation.statistics.real import Given
 
 N = 50_000
 

@@ -5,9 +5,9 @@
 from collections.abc import Mapping
 from statistics import fmean
 
-from ganlib.evaluation.by_class import asked, enough, lacks_classes, parts, table
-from ganlib.evaluation.metric import Metric, Seen, Value
-from ganlib.evaluation.scores import precision_recall
+from ganlib.evaluation.metrics.base import Metric, Seen, Value
+from ganlib.evaluation.metrics.by_class import asked, enough, lacks_classes, parts, table
+from ganlib.evaluation.metrics.formulas import precision_recall
 
 N = 10_000  # samples, and as many real images at most
 K = 3

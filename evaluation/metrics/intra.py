@@ -8,11 +8,11 @@ from statistics import fmean
 
 from torch import Tensor
 
-from ganlib.evaluation.by_class import asked, enough, lacks_classes, parts, table
-from ganlib.evaluation.features import Extractor
-from ganlib.evaluation.metric import Metric, Seen, Value
-from ganlib.evaluation.moments import Moments
-from ganlib.evaluation.scores import frechet_distance
+from ganlib.evaluation.extractors.base import Extractor
+from ganlib.evaluation.metrics.base import Metric, Seen, Value
+from ganlib.evaluation.metrics.by_class import asked, enough, lacks_classes, parts, table
+from ganlib.evaluation.metrics.formulas import frechet_distance
+from ganlib.evaluation.statistics.moments import Moments
 
 N = 50_000
 

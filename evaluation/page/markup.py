@@ -2,7 +2,7 @@
 
 from html import escape
 
-from ganlib.common.printable import printable
+from ganlib.common.io.console import printable
 from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import Row, Table
 from ganlib.evaluation.page.style import LIGHT

@@ -6,14 +6,15 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganlib.common.class_input import ClassInput
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_he_uniform, init_normal
+from ganlib.common.generator import Architectures, NetConfig, scaled
 from ganlib.common.layers import LEAK, BatchNorm2d
-from ganlib.common.mlp import HIDDEN, MLPGenerator, layers, n_hidden_for
-from ganlib.common.net import Architectures, NetConfig, StridedGenerator, dense_relu, scaled
-from ganlib.common.quick import N_HIDDEN as QUICK_HIDDEN
-from ganlib.common.quick import quick_discriminator, quick_generator
+from ganlib.common.layers.conditional import ClassInput
+from ganlib.common.layers.init import init_he_uniform, init_normal
+from ganlib.common.networks.dcgan import StridedGenerator, dense_relu
+from ganlib.common.networks.mlp import HIDDEN, MLPGenerator, layers, n_hidden_for
+from ganlib.common.networks.quick import N_HIDDEN as QUICK_HIDDEN
+from ganlib.common.networks.quick import quick_discriminator, quick_generator
 
 N_NOISE = 100
 """Components of z; with the classes of CIFAR-10 they are the paper's 110."""
@@ -35,7 +36,7 @@ def cifar10(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py; no paper's networks."""
+    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
     gen = quick_generator(spec.image, config.width, QUICK_HIDDEN + spec.n_classes)
     seen = quick_discriminator(spec.image, config.width, norm=BatchNorm2d)
     dis = ClassifyingDiscriminator(seen.features, seen.l4.in_features, spec.n_classes)
@@ -44,7 +45,7 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/mlp.py; no paper's network."""
+    """Three layers of 128, for points: common/networks/mlp.py; no paper's network."""
     n_hidden = n_hidden_for(spec.image) + spec.n_classes
     seen = nn.Sequential(nn.Flatten(), layers(math.prod(spec.image), config.width))
     dis = ClassifyingDiscriminator(seen, scaled(HIDDEN, config.width), spec.n_classes)

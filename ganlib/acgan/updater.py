@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib import config, updater
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
-from ganlib.common.net import Generator
 
 
 class Config(config.AlgorithmConfig):

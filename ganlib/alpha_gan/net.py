@@ -5,12 +5,12 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.encoders import DCGANEncoder
-from ganlib.common.init import init_he_uniform
+from ganlib.common.generator import Architectures, NetConfig, scaled
 from ganlib.common.layers import LEAK, BatchNorm2d
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, DCGANDiscriminator, DCGANGenerator, NetConfig, scaled
-from ganlib.common.quick import quick_discriminator, quick_generator
+from ganlib.common.layers.init import init_he_uniform
+from ganlib.common.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import quick_discriminator, quick_generator
 
 
 class AlphaConfig(NetConfig, Protocol):
@@ -30,7 +30,7 @@ def dcgan(config: AlphaConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: AlphaConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py; no paper's networks."""
+    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
     enc = quick_discriminator(spec.image, config.width, norm=BatchNorm2d)
     enc.l4 = nn.Linear(enc.l4.in_features, config.n_hidden)
     init_he_uniform(enc.l4)

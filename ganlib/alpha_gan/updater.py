@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from ganlib import config
 from ganlib.common.data import DataSet
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus, loss_gen_wasserstein
-from ganlib.common.net import Generator
-from ganlib.training.reconstruction import Reconstructing
+from ganlib.training.bases.reconstructing import Reconstructing
 
 # what encoder and generator descend to pass for real
 LOSSES = {

@@ -6,18 +6,11 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_glorot_uniform, init_normal
+from ganlib.common.generator import Architectures, Generator, NetConfig, halvings, scaled
 from ganlib.common.layers import LEAK, BatchNorm1d
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import (
-    Architectures,
-    DCGANGenerator,
-    Generator,
-    NetConfig,
-    halvings,
-    scaled,
-    unnormalized_std,
-)
+from ganlib.common.layers.init import init_glorot_uniform, init_normal
+from ganlib.common.networks.dcgan import DCGANGenerator, unnormalized_std
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 
 
 class Autoencoder(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib import config, updater
-from ganlib.common.net import Generator
+from ganlib.common.generator import Generator
 
 
 class Config(config.AlgorithmConfig):

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.biggan.generator import SharedClassGenerator
-from ganlib.common.attention import SelfAttention
-from ganlib.common.class_norm import VectorBatchNorm2d
 from ganlib.common.data import Shape
-from ganlib.common.resnet import global_sum
-from ganlib.common.spectral_norm import SNConv2d
+from ganlib.common.layers.attention import SelfAttention
+from ganlib.common.layers.conditional import VectorBatchNorm2d
+from ganlib.common.layers.spectral_norm import SNConv2d
+from ganlib.common.networks.resnet import global_sum
 
 RATIO = 4
 """How many times fewer channels the bottleneck has."""

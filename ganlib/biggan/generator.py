@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlib.common.attention import SelfAttention
-from ganlib.common.class_norm import VectorBatchNorm2d
 from ganlib.common.data import Shape
-from ganlib.common.labels import ClassEmbedding
-from ganlib.common.net import Generator
-from ganlib.common.resnet import GenBlock
-from ganlib.common.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.generator import Generator
+from ganlib.common.layers.attention import SelfAttention
+from ganlib.common.layers.conditional import VectorBatchNorm2d
+from ganlib.common.layers.embedding import ClassEmbedding
+from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.networks.resnet import GenBlock
 
 
 class SharedClassGenerator(Generator):

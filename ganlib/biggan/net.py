@@ -12,15 +12,14 @@ from torch import nn
 
 from ganlib.biggan.deep import DeepFeatures, DeepGenerator
 from ganlib.biggan.generator import HierarchicalGenerator
-from ganlib.common.attention import SelfAttention
-from ganlib.common.class_norm import ClassBatchNorm2d
 from ganlib.common.data import DataSpec
-from ganlib.common.init import init_normal, init_orthogonal
-from ganlib.common.net import Architectures, NetConfig, scaled
-from ganlib.common.projection import Projection, ProjectionDiscriminator
-from ganlib.common.quick import layers as n_halvings
-from ganlib.common.resnet import ClassResNetGenerator, ResNetFeatures, WideDisBlock
-from ganlib.common.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.generator import Architectures, NetConfig, scaled
+from ganlib.common.layers.attention import SelfAttention
+from ganlib.common.layers.conditional import ClassBatchNorm2d, Projection, ProjectionDiscriminator
+from ganlib.common.layers.init import init_normal, init_orthogonal
+from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.networks.quick import layers as n_halvings
+from ganlib.common.networks.resnet import ClassResNetGenerator, ResNetFeatures, WideDisBlock
 from ganlib.sagan.net import quick_dis
 from ganlib.sngan_projection.net import mlp
 
@@ -32,7 +31,7 @@ Build = Callable[[NetConfig, DataSpec], dict[str, nn.Module]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """gen, dis: channels as in common/resnet.py. n_chunk: the part of z for each block. gen_at,
+    """gen, dis: channels as in networks/resnet.py. n_chunk: the part of z for each block. gen_at,
     dis_at: behind so many blocks there is attention.
     """
 

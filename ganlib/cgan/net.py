@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import POINTS, DataSpec, Shape
-from ganlib.common.init import init_uniform
-from ganlib.common.labels import one_hot
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import BatchNorm2d, Maxout
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, Generator, NetConfig, scaled
-from ganlib.common.quick import N_HIDDEN as QUICK_HIDDEN
-from ganlib.common.quick import quick_discriminator, quick_generator
+from ganlib.common.layers.embedding import one_hot
+from ganlib.common.layers.init import init_uniform
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import N_HIDDEN as QUICK_HIDDEN
+from ganlib.common.networks.quick import quick_discriminator, quick_generator
 
 
 class Config(NetConfig, Protocol):
@@ -37,7 +37,7 @@ def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py; no paper's networks."""
+    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
     (channels, height, width), n = spec.image, spec.n_classes
     gen = quick_generator(spec.image, config.width, QUICK_HIDDEN + n)
     told = (channels + n, height, width)
@@ -46,7 +46,7 @@ def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/mlp.py; no paper's networks."""
+    """Three layers of 128, for points: common/networks/mlp.py; no paper's networks."""
     (channels, height, width), n = spec.image, spec.n_classes
     n_hidden = (4 if spec.image == POINTS else 128) + n
     gen = MLPGenerator(spec.image, n_hidden, config.width)

@@ -5,8 +5,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganlib import config
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
-from ganlib.common.net import Generator
 from ganlib.gan.sgd import SGDConfig, SGDUpdater
 
 

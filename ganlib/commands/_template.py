@@ -7,10 +7,8 @@ from keyword import iskeyword
 from pathlib import Path
 
 import ganlib
-from ganlib.commands._outputs import output
 from ganlib.common.errors import UserError
-from ganlib.common.files import staged
-from ganlib.common.outputs import check_free
+from ganlib.common.io.files import check_free, output, staged
 from ganlib.registry import algorithms
 
 HOME = Path(ganlib.__file__).parent

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganlib.commands import _common_options
-from ganlib.commands._outputs import check_file, force, output
-from ganlib.common.console import stderr_console
+from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options.outputs import check_file, force
 from ganlib.common.errors import UserError
-from ganlib.common.outputs import MARK
+from ganlib.common.io.console import stderr_console
+from ganlib.common.io.files import MARK, output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,7 +124,7 @@ def _bench(asked: Asked) -> bool:
     from ganlib.commands._bench_table import show
     from ganlib.registry import add_plugins
     from ganlib.speed import bench
-    from ganlib.training.devices import pick_device
+    from ganlib.training.device.devices import pick_device
 
     for folder in asked.plugin_dir:
         add_plugins(folder)
@@ -201,7 +201,7 @@ def progress(console: "Console", total: int) -> "Iterator[Say]":
 
 
 def _write(report: dict[str, Any], path: Path) -> None:
-    from ganlib.common.files import atomic
+    from ganlib.common.io.files import atomic
 
     with output(path), atomic(path) as temporary:
         text = json.dumps({"software": MARK, **report}, indent=2)

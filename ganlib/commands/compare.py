@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganlib.commands._outputs import force
+from ganlib.commands.options.outputs import force
 from ganlib.common.errors import UserError
-from ganlib.common.outputs import MARK, check_free
-from ganlib.common.printable import printable
+from ganlib.common.io.console import printable
+from ganlib.common.io.files import MARK, check_free
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,7 +58,7 @@ def command(
 
     Trials are what `evaluate` scored otherwise than the run itself, with --truncation for instance.
     """
-    from ganlib.evaluation.compare import compare
+    from ganlib.evaluation.comparison.compare import compare
 
     folders = folders or (Path("result"),)
     choice = [word for part in (columns or "").split(",") if (word := part.strip())]
@@ -74,7 +74,7 @@ def write(tables: "Sequence[Table]", folder: Path, force: bool = False) -> Path:
     """Write compare.md, .csv, .json and .html into a folder; returns the page's path. UserError if
     somebody else's files are there, unless `force` says that they may be replaced.
     """
-    from ganlib.common.files import atomic
+    from ganlib.common.io.files import atomic
     from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
     from ganlib.evaluation.page.document import to_html
 

@@ -7,19 +7,18 @@ from typing import get_args
 import click
 import torch
 
-from ganlib.commands._outputs import force
-from ganlib.commands._resolutions import resolutions as resolutions_of
 from ganlib.commands._terminal import print_named
+from ganlib.commands.options.outputs import force
+from ganlib.commands.options.resolutions import resolutions as resolutions_of
 from ganlib.common.data import POINTS, DataSet, Images
-from ganlib.common.datasets._layout import Storage
-from ganlib.common.datasets._sizing import Fit, Sizing
-from ganlib.common.datasets._stream import NoSuchSplit, Stream
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import check_hdf5, write_streams
-from ganlib.common.outputs import check_free
-from ganlib.common.paths import expand, reading
-from ganlib.common.printable import printable
-from ganlib.common.sources import HDF5, datasets, open_dataset, open_stream
+from ganlib.common.formats.hdf5 import check_hdf5, write_streams
+from ganlib.common.formats.hdf5_layout import Storage
+from ganlib.common.formats.resize import Fit, Sizing
+from ganlib.common.formats.stream import NoSuchSplit, Stream
+from ganlib.common.io.console import printable
+from ganlib.common.io.files import check_free, expand, reading
+from ganlib.common.open_dataset import HDF5, datasets, open_dataset, open_stream
 
 REASONS = {
     "gzip": "gzip, as all of it fits the memory",

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from ganlib.commands import _common_options
-from ganlib.commands._help import ShortHelp
-from ganlib.commands._outputs import force
+from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options.help import ShortHelp
+from ganlib.commands.options.outputs import force
 from ganlib.common.errors import UserError
 
 
@@ -166,8 +166,8 @@ def command(target: Path | None, self_test: bool, **options: Any) -> None:
 
     Every score is stored with its protocol; only scores with the same hash can be compared.
     """
-    from ganlib.commands import _scoring  # imports torch, which --help spares
-    from ganlib.commands._asked import Asked, check
+    from ganlib.commands.scores import run as _scoring  # imports torch, which --help spares
+    from ganlib.commands.scores.options import Asked, check
 
     asked = Asked(**options)
     if self_test and target is not None:

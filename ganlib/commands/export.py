@@ -5,12 +5,11 @@ from typing import Literal
 
 import click
 
-from ganlib.commands import _common_options
-from ganlib.commands._outputs import check_folder, force, output
-from ganlib.common.console import stderr_console
+from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options.outputs import check_folder, force
 from ganlib.common.errors import UserError
-from ganlib.common.files import staged
-from ganlib.common.outputs import check_free
+from ganlib.common.io.console import stderr_console
+from ganlib.common.io.files import check_free, output, staged
 
 Format = Literal["safetensors", "onnx", "all"]
 
@@ -46,7 +45,7 @@ def command(
     check_folder(out)
 
     from ganlib.registry import add_plugins
-    from ganlib.sampling import export, onnx
+    from ganlib.sampling.exports import export, onnx
     from ganlib.sampling.model import load
 
     check_free((out / name for name in (export.WEIGHTS, export.CARD, onnx.ONNX)), force)

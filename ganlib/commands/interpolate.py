@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganlib.commands import _common_options
-from ganlib.commands._classes import NAMES, called
-from ganlib.commands._outputs import check_file, force, output
+from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options.classes import NAMES, called
+from ganlib.commands.options.outputs import check_file, force
 from ganlib.common.errors import UserError
+from ganlib.common.io.files import output
 
 if TYPE_CHECKING:
-    from ganlib.sampling.legs import Space
+    from ganlib.sampling.interpolation.segments import Space
     from ganlib.sampling.model import Model
 
 FRAMES = {".png": 10, ".gif": 30, ".mp4": 30}
@@ -110,11 +111,11 @@ def command(
     if word is not None and words is not None:
         raise UserError("--class stays in one class and --classes walks through some: give one.")
 
-    from ganlib.commands._walk import Walk, write_walk
-    from ganlib.common.datasets._video import MP4, av_for
+    from ganlib.common.formats.video import MP4, av_for
     from ganlib.registry import add_plugins
+    from ganlib.sampling.interpolation.files import Walk, write_walk
     from ganlib.sampling.model import load
-    from ganlib.sampling.sources import give_sources
+    from ganlib.sampling.translation.held_out import give_sources
 
     if out.suffix.lower() == MP4:
         av_for(out)  # that it is missing shows before the work is done
@@ -198,8 +199,8 @@ def _write_sum(
     import torch
 
     from ganlib.common.pictures import frames, save
-    from ganlib.sampling.equation import equation
-    from ganlib.sampling.latent import signed_sum
+    from ganlib.sampling.interpolation.equation import equation
+    from ganlib.sampling.interpolation.paths import signed_sum
 
     z, y = model.latents([number for _, number in terms], seed, told)
     gen, sign = model.updater.shown, torch.tensor([sign for sign, _ in terms])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganlib.commands import _common_options
+from ganlib.commands.options import shared as _common_options
 from ganlib.registry import add_plugins, algorithms
 
 

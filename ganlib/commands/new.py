@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganlib.commands._outputs import force
+from ganlib.commands.options.outputs import force
 
 
 @click.command()

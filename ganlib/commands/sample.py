@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import click
 
-from ganlib.commands import _common_options
-from ganlib.commands._classes import NAMES, called
-from ganlib.commands._outputs import check_file, force, output
-from ganlib.common.console import stderr_console
+from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options.classes import NAMES, called
+from ganlib.commands.options.outputs import check_file, force
 from ganlib.common.errors import UserError
-from ganlib.common.outputs import check_free
+from ganlib.common.io.console import stderr_console
+from ganlib.common.io.files import check_free, output
 
 T = TypeVar("T")
 N = 64
@@ -104,10 +104,9 @@ def command(
 
     import torch
 
-    from ganlib.common.class_grid import class_grid
     from ganlib.common.data import POINTS
     from ganlib.common.pictures import save
-    from ganlib.common.translation_grid import translation_grid
+    from ganlib.common.pictures.grids import class_grid, translation_grid
     from ganlib.registry import add_plugins
     from ganlib.sampling.image_files import (
         folder_names,
@@ -117,10 +116,10 @@ def command(
         write_plain,
     )
     from ganlib.sampling.model import load
-    from ganlib.sampling.sources import give_sources
-    from ganlib.training.class_rows import EACH, class_rows, shown_classes
-    from ganlib.training.memory import require
-    from ganlib.training.translations import SHOWN, shows_translations, translations
+    from ganlib.sampling.translation.held_out import give_sources
+    from ganlib.training.device.memory import require
+    from ganlib.training.samples.class_rows import EACH, class_rows, shown_classes
+    from ganlib.training.samples.translations import SHOWN, shows_translations, translations
 
     if not _kind(out) and not force:
         _check_folder(out, set(folder_names(N if n is None else n)))
@@ -206,7 +205,7 @@ def _kind(out: Path) -> str:
 
 def _watched(parts: Iterable[T], n: int, size: Callable[[T], int]) -> Iterator[T]:
     """The same parts, with a progress bar of the n images that they have."""
-    from ganlib.common.datasets._progress import progress
+    from ganlib.common.io.console import progress
 
     with progress("sampling", n) as advance:
         for part in parts:

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import click
 
-from ganlib.commands._help import ShortHelp
-from ganlib.commands._options import dashed, options
+from ganlib.commands.options.help import ShortHelp
+from ganlib.commands.options.settings import dashed, options
 from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import add_plugins, algorithms
@@ -114,7 +114,7 @@ def command(ctx: click.Context, /, seeds: str | None, **values: Any) -> None:
 def _train_grid(names: str, seeds: str | None, given: dict[str, Any]) -> int:
     """Train, print the table and what failed; the exit status."""
     from ganlib.commands.compare import show
-    from ganlib.evaluation.compare import compare
+    from ganlib.evaluation.comparison.compare import compare
     from ganlib.runs.grid import plan, train_grid
 
     planned = plan(names, seeds, given)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from ganlib.commands import _common_options
-from ganlib.commands._outputs import check_file, check_folder, force, output
+from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options.outputs import check_file, check_folder, force
 from ganlib.common.errors import UserError
-from ganlib.sampling.jobs import jobs
+from ganlib.common.io.files import output
+from ganlib.sampling.translation.jobs import jobs
 
 
 @click.command()
@@ -90,15 +91,15 @@ def command(
     work = jobs(inputs, out, outputs, force)
     place = _common_options.chosen(gpu, device, "cpu")
 
-    from ganlib.common.console import say, stderr_console
+    from ganlib.common.io.console import say, stderr_console
     from ganlib.common.pictures import save
     from ganlib.registry import add_plugins
     from ganlib.sampling.model import load
-    from ganlib.sampling.side_by_side import side_by_side
-    from ganlib.sampling.source_images import Reader, as_in_training
-    from ganlib.sampling.sources import give_sources
-    from ganlib.sampling.translate import Translator
-    from ganlib.sampling.translate_files import TranslatedFiles
+    from ganlib.sampling.translation.files import TranslatedFiles
+    from ganlib.sampling.translation.held_out import give_sources
+    from ganlib.sampling.translation.side_by_side import side_by_side
+    from ganlib.sampling.translation.source_images import Reader, as_in_training
+    from ganlib.sampling.translation.translate import Translator
 
     for folder in plugin_dir:
         add_plugins(folder)

@@ -9,21 +9,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlib.common.labels import one_hot
 from ganlib.common.layers import evaluating
+from ganlib.common.layers.embedding import one_hot
 from ganlib.common.pictures import to_uint8
 from ganlib.contract.explained import lacks
 from ganlib.contract.moves import mistakes, some, waiting
 from ganlib.contract.tape import prepare, record
 from ganlib.contract.tour import NEAR, first_of_each, tour, unread
 from ganlib.registry import algorithms
-from ganlib.sampling.padding import grown
-from ganlib.sampling.sources import translates
-from ganlib.sampling.translate import Translator
+from ganlib.sampling.translation.held_out import translates
+from ganlib.sampling.translation.padding import grown
+from ganlib.sampling.translation.translate import Translator
 from ganlib.speed.graph import WARM_UP, Graphs
-from ganlib.training.descent import parameters_of
-from ganlib.training.guard import NonFiniteError
-from ganlib.training.prediction import Predicting
+from ganlib.training.bases.predicting import Predicting
+from ganlib.training.update.guard import NonFiniteError
+from ganlib.training.update.steps import parameters_of
 
 Make = Callable[..., Any]
 Hint = Callable[[str], None]

@@ -18,10 +18,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ganlib.common.data import Loader
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import algorithms, in_a_method, own_line
-from ganlib.training.descent import parameters_of
-from ganlib.training.draws import Draws
-from ganlib.training.sampler import AVERAGES
-from ganlib.training.stages import borders
+from ganlib.training.samples.sampler import AVERAGES
+from ganlib.training.update.draws import Draws
+from ganlib.training.update.steps import parameters_of
+from ganlib.training.update.streams import borders
 
 FAR = 2**40
 """An iteration before which every stage begins, however few images an iteration takes."""

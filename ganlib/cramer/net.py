@@ -5,17 +5,11 @@ from typing import Protocol
 from torch import nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.init import init_he_uniform
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import (
-    Architectures,
-    DCGANGenerator,
-    NetConfig,
-    StridedDiscriminator,
-    WGANDiscriminator,
-    scaled,
-)
-from ganlib.common.quick import quick_critic
+from ganlib.common.generator import Architectures, NetConfig, scaled
+from ganlib.common.layers.init import init_he_uniform
+from ganlib.common.networks.dcgan import DCGANGenerator, StridedDiscriminator, WGANDiscriminator
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import quick_critic
 
 
 class CramerConfig(NetConfig, Protocol):
@@ -35,7 +29,7 @@ def dcgan(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py; no paper's network."""
+    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's network."""
     networks = quick_critic(config, spec)
     dis = networks["dis"]
     assert isinstance(dis, StridedDiscriminator)

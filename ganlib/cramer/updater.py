@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ganlib import config, updater
+from ganlib.common.generator import Generator
 from ganlib.common.losses import aside, energy_distance, row_norm, slope_penalty
-from ganlib.common.net import Generator
 
 
 class Config(config.AlgorithmConfig):

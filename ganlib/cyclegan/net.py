@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from ganlib.common.data import POINTS, DataSpec, Shape
 from ganlib.common.errors import UserError
-from ganlib.common.init import init_normal
-from ganlib.common.label_maps import check_sides
-from ganlib.common.net import Architectures, Generator, NetConfig, scaled
-from ganlib.common.patchgan import PatchDiscriminator
-from ganlib.common.translator import InstanceNorm, Upsampling, to_image, translating
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.layers.init import init_normal
+from ganlib.common.layers.label_maps import check_sides
+from ganlib.common.networks.patchgan import PatchDiscriminator
+from ganlib.common.networks.translator import InstanceNorm, Upsampling, to_image, translating
 
 CH = 64
 STD = 0.02

@@ -8,11 +8,11 @@ from torch.optim import Optimizer
 
 from ganlib import config, updater
 from ganlib.common.data import Loader
+from ganlib.common.data.pool import Pool
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_least_squares
-from ganlib.common.net import Generator
-from ganlib.common.pool import Pool
+from ganlib.common.networks.translator import Upsampling
 from ganlib.common.seeds import generator
-from ganlib.common.translator import Upsampling
 
 from .net import smallest
 

@@ -5,25 +5,22 @@ from functools import partial
 from torch import nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_gains, init_normal
-from ganlib.common.mlp import mlp
-from ganlib.common.net import (
-    Architectures,
+from ganlib.common.generator import Architectures, NetConfig, halvings, scaled
+from ganlib.common.layers.init import init_gains, init_normal
+from ganlib.common.networks.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
-    NetConfig,
     StridedDiscriminator,
     StridedGenerator,
     deconv_relu,
     dense_relu,
-    halvings,
-    scaled,
 )
-from ganlib.common.quick import quick
+from ganlib.common.networks.mlp import mlp
+from ganlib.common.networks.quick import quick
 
 
 def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """chainer-gan-lib dcgan/net.py, common/net.py: z 128 ~ U(-1, 1), 32 pixels."""
+    """chainer-gan-lib dcgan/net.py, common/networks/dcgan.py: z 128 ~ U(-1, 1), 32 pixels."""
     ch = scaled(512, config.width)
     return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": DCGANDiscriminator(spec.image, ch)}
 

@@ -6,22 +6,16 @@ A discriminator is l4(features(x)): features are what the denoiser sees, l4 make
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_lecun_normal, init_normal
+from ganlib.common.generator import Architectures, NetConfig, halvings, scaled
 from ganlib.common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d
-from ganlib.common.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
-from ganlib.common.net import (
-    Architectures,
-    DCGANGenerator,
-    NetConfig,
-    StridedDiscriminator,
-    halvings,
-    scaled,
-)
-from ganlib.common.quick import quick as quick_networks
+from ganlib.common.layers.init import init_lecun_normal, init_normal
+from ganlib.common.networks.dcgan import DCGANGenerator, StridedDiscriminator
+from ganlib.common.networks.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import quick as quick_networks
 
 
 def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """chainer-gan-lib dfm/net.py, common/net.py: z 128 ~ U(-1, 1), 2048 features at 32 pixels."""
+    """chainer-gan-lib dfm/net.py: z 128 ~ U(-1, 1), 2048 features at 32 pixels."""
     ch = scaled(512, config.width)
     n_features = ch * (spec.image[1] // 16) * (spec.image[2] // 16)
     return {
@@ -32,7 +26,7 @@ def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py; no paper's network.
+    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's network.
 
     The last convolution is to 64 channels, which makes features few enough for a dense denoiser,
     and normalises them as `dcgan` does.

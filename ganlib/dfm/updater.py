@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib import config, updater
+from ganlib.common.generator import Generator
 from ganlib.common.layers import evaluating
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
-from ganlib.common.net import Generator
 
 from .net import Denoiser, Discriminator
 

@@ -5,8 +5,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganlib import config, updater
+from ganlib.common.generator import Generator
 from ganlib.common.losses import gradient_penalty, loss_dis_softplus, loss_gen_softplus
-from ganlib.common.net import Generator
 
 from .perturbation import elementwise, gaussian, scalar
 

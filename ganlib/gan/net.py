@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_uniform
+from ganlib.common.generator import Architectures, Generator, Latent, NetConfig, scaled
 from ganlib.common.layers import Maxout
-from ganlib.common.mlp import mlp
-from ganlib.common.net import Architectures, Generator, Latent, NetConfig, scaled
-from ganlib.common.quick import quick
+from ganlib.common.layers.init import init_uniform
+from ganlib.common.networks.mlp import mlp
+from ganlib.common.networks.quick import quick
 
 PIECES = 5
 

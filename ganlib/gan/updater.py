@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ganlib import config
 from ganlib.common import losses
-from ganlib.common.net import Generator
+from ganlib.common.generator import Generator
 
 from .sgd import SGDConfig, SGDUpdater
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from ganlib.common.condition import check_labels
 from ganlib.common.data import DataSet
+from ganlib.common.data.condition import check_labels
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_glorot_uniform, init_normal
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import BiasBatchNorm1d, GaussianNoise
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, Generator, NetConfig, scaled
-from ganlib.common.salimans import EPS, LAST_STD, SalimansDiscriminator, SalimansGenerator
-from ganlib.common.weight_norm import WNLinear
+from ganlib.common.layers.init import init_glorot_uniform, init_normal
+from ganlib.common.layers.weight_norm import WNLinear
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.salimans import EPS, LAST_STD, SalimansDiscriminator, SalimansGenerator
 
 NOISE = {"dropout": nn.Dropout(0.2), "gaussian": GaussianNoise(0.3)}
 
@@ -50,7 +50,7 @@ def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small networks for points: common/mlp.py."""
+    """Small networks for points: common/networks/mlp.py."""
     return {
         "gen": MLPGenerator(spec.image, width=config.width),
         "dis": MLPDiscriminator(spec.image, config.width, n_out(spec)),

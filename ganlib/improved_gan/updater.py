@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from ganlib import config, updater
 from ganlib.common.data import DataSet, Loader
+from ganlib.common.generator import Generator
+from ganlib.common.layers.weight_norm import start_from_data
 from ganlib.common.losses import loss_dis_softplus
-from ganlib.common.net import Generator
-from ganlib.common.weight_norm import start_from_data
 
 from .labels import labelled_subset
 

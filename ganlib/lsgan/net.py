@@ -6,20 +6,17 @@ from functools import partial
 from torch import nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_lecun_normal, init_normal, init_truncated_normal
+from ganlib.common.generator import Architectures, NetConfig, halvings, scaled
 from ganlib.common.layers import BatchNorm2d
-from ganlib.common.mlp import mlp
-from ganlib.common.net import (
-    Architectures,
+from ganlib.common.layers.init import init_lecun_normal, init_normal, init_truncated_normal
+from ganlib.common.networks.dcgan import (
     ConvGenerator,
-    NetConfig,
     StridedDiscriminator,
     StridedGenerator,
     deconv_relu,
-    halvings,
-    scaled,
 )
-from ganlib.common.quick import quick
+from ganlib.common.networks.mlp import mlp
+from ganlib.common.networks.quick import quick
 
 
 def cifar(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

@@ -6,21 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.init import init_he_uniform, init_normal
+from ganlib.common.generator import Architectures, NetConfig, scaled
 from ganlib.common.layers import GaussianNoise, MinibatchDiscrimination
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import (
-    Architectures,
+from ganlib.common.layers.init import init_he_uniform, init_normal
+from ganlib.common.layers.weight_norm import WNLinear, WNMinibatchDiscrimination
+from ganlib.common.networks.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
-    NetConfig,
     StridedDiscriminator,
-    scaled,
     unnormalized_std,
 )
-from ganlib.common.quick import quick as quick_networks
-from ganlib.common.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
-from ganlib.common.weight_norm import WNLinear, WNMinibatchDiscrimination
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import quick as quick_networks
+from ganlib.common.networks.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
 
 
 class Config(NetConfig, Protocol):
@@ -68,7 +66,7 @@ def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py, without batch normalisation of the
+    """Small enough for minutes on a CPU: networks/quick.py, without batch normalisation of the
     features that are compared; no paper's network.
     """
     networks = quick_networks(config, spec)
@@ -83,7 +81,7 @@ def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small networks for points: common/mlp.py, D with noise on its input like OpenAI's.
+    """Small networks for points: common/networks/mlp.py, D with noise on its input like OpenAI's.
 
     T starts as small as chainer-gan-lib's: with larger differences between the points, hardly any
     two of them are alike, and D learns nothing else.

@@ -4,7 +4,7 @@ from typing import Literal
 
 from ganlib import config
 from ganlib.common.data import Loader
-from ganlib.common.weight_norm import start_from_data
+from ganlib.common.layers.weight_norm import start_from_data
 from ganlib.dcgan import updater
 
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.errors import UserError
-from ganlib.common.init import init_glorot_uniform
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import LEAK
-from ganlib.common.net import Architectures, Generator, NetConfig, scaled
+from ganlib.common.layers.init import init_glorot_uniform
 
 HALVINGS = 3
 """How often the encoder halves a frame; its sides are multiples of 2^3."""

@@ -8,11 +8,11 @@ from torch.optim import Optimizer
 
 from ganlib import config
 from ganlib.common.data import Loader
+from ganlib.common.data.spec import ACTIONS
 from ganlib.common.errors import UserError
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
-from ganlib.common.net import Generator
-from ganlib.common.spec import ACTIONS
-from ganlib.training.prediction import Predicting
+from ganlib.training.bases.predicting import Predicting
 
 from .net import PredictiveGenerator
 

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Size
 from ganlib.common.errors import UserError
-from ganlib.common.init import init_gains, init_normal
-from ganlib.common.label_maps import Shown, check_sides, check_sizes
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import LEAK
-from ganlib.common.net import Architectures, Generator, NetConfig, scaled
-from ganlib.common.noise import Dropout
-from ganlib.common.patchgan import PatchDiscriminator
+from ganlib.common.layers.init import init_gains, init_normal
+from ganlib.common.layers.label_maps import Shown, check_sides, check_sizes
+from ganlib.common.layers.noise import Dropout
+from ganlib.common.networks.patchgan import PatchDiscriminator
 
 MOST = 8
 """Halvings of the U-Net for 256 pixels."""

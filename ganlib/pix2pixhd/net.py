@@ -13,11 +13,11 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from ganlib.common.data import DataSpec, Size
 from ganlib.common.errors import UserError
-from ganlib.common.init import init_normal
-from ganlib.common.label_maps import ShownWithEdges, check_sides, check_sizes, class_planes
-from ganlib.common.net import Architectures, Generator, NetConfig, scaled
-from ganlib.common.patchgan import PatchDiscriminator
-from ganlib.common.translator import (
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.layers.init import init_normal
+from ganlib.common.layers.label_maps import ShownWithEdges, check_sides, check_sizes, class_planes
+from ganlib.common.networks.patchgan import PatchDiscriminator
+from ganlib.common.networks.translator import (
     Block,
     InstanceNorm,
     Upsampling,

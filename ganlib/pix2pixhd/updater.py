@@ -12,11 +12,11 @@ from torch.optim import Optimizer
 from ganlib import config, updater
 from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_least_squares
-from ganlib.common.net import Generator
-from ganlib.common.translator import Upsampling
-from ganlib.common.vgg import FILE, VGG19
-from ganlib.training.stages import Stage, Stages
+from ganlib.common.networks.translator import Upsampling
+from ganlib.common.networks.vgg import FILE, VGG19
+from ganlib.training.update.streams import Stage, Stages
 
 from .instances import clusters, largest
 from .losses import VGG_WEIGHTS, feature_matching, vgg_distance

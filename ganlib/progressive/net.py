@@ -14,12 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.equalized import HE, EqualizedConv2d, EqualizedLinear, EqualizedSeed
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import LEAK
-from ganlib.common.minibatch_deviation import minibatch_deviation
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, Generator, NetConfig, scaled
-from ganlib.common.pixel_norm import pixel_norm
+from ganlib.common.layers.progressive import (
+    HE,
+    EqualizedConv2d,
+    EqualizedLinear,
+    EqualizedSeed,
+    minibatch_deviation,
+    pixel_norm,
+)
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 
 SMALLEST = 4
 """Pixels on a side at level 0."""
@@ -125,7 +130,7 @@ class ProgressiveGenerator(Generator):
 
 
 class OneSizeGenerator(MLPGenerator):
-    """common/mlp.py's; of level and alpha there is nothing to know."""
+    """common/networks/mlp.py's; of level and alpha there is nothing to know."""
 
     def forward(
         self,

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from ganlib import config, updater
 from ganlib.common.errors import UserError
+from ganlib.common.generator import Generator
 from ganlib.common.losses import (
     gradient_penalty,
     loss_dis_hinge,
     loss_dis_wasserstein,
     loss_gen_wasserstein,
 )
-from ganlib.common.net import Generator
-from ganlib.training.stages import Stage, Stages
+from ganlib.training.update.streams import Stage, Stages
 
 from .by_size import Counts, Numbers, at
 from .net import SMALLEST, faded, level_of

@@ -15,12 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_he_uniform
-from ganlib.common.labels import ClassEmbedding
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import LEAK
-from ganlib.common.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, Generator, NetConfig, StridedDiscriminator, scaled
-from ganlib.common.quick import quick_critic, quick_generator
+from ganlib.common.layers.embedding import ClassEmbedding
+from ganlib.common.layers.init import init_he_uniform
+from ganlib.common.networks.dcgan import StridedDiscriminator
+from ganlib.common.networks.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import quick_critic, quick_generator
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
@@ -80,7 +81,7 @@ def residual(sizes: Sizes, config: Config, spec: DataSpec) -> dict[str, nn.Modul
 
 
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/mlp.py, with as many z as the paper's."""
+    """Three layers of 128, for points: common/networks/mlp.py, with as many z as the paper's."""
     image, width, n = spec.image, config.width, spec.n_classes
     if not config.labels:
         return {
@@ -95,7 +96,7 @@ def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py; no paper's networks."""
+    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
     networks = quick_critic(config, spec)
     if not config.labels:
         return networks

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from ganlib import config, updater
 from ganlib.common.augment import DRAWS, POLICIES, Operation, augment, flip
 from ganlib.common.data import Condition
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_relativistic, loss_gen_relativistic, r1_penalty
-from ganlib.common.net import Generator
 
 PIPE = (flip, *POLICIES["translation"], *POLICIES["color"], *POLICIES["cutout"])
 BETA2_STEPS = 32

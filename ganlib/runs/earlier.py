@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ganlib.common.data.fingerprint import changes
 from ganlib.common.errors import UserError
-from ganlib.common.fingerprint import changes
 from ganlib.runs.folders import REVISION, ROOT, candidates, holds_run, read_settings, snapshots
 from ganlib.runs.settings import Settings
 from ganlib.training.snapshot import newest_snapshot, peek_snapshot

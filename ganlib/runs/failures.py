@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ganlib.common.errors import StoppedError, UserError
-from ganlib.training.devices import is_out_of_memory
+from ganlib.training.device.devices import is_out_of_memory
 from ganlib.training.trainer import Trainer
 
 

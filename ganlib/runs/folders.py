@@ -7,12 +7,11 @@ from typing import Any
 
 import yaml
 
-from ganlib.common.files import atomic
-from ganlib.common.outputs import MARK
-from ganlib.common.sources import dataset_label
+from ganlib.common.io.files import MARK, atomic
+from ganlib.common.open_dataset import dataset_label
 from ganlib.config import RunConfig
 from ganlib.runs.settings import Settings, read_yaml
-from ganlib.training.scoring import SCORES, TRIALS
+from ganlib.training.scores.scorer import SCORES, TRIALS
 from ganlib.training.snapshot import list_snapshots
 
 ROOT = Path("result")

@@ -9,17 +9,17 @@ from typing import Any
 
 from rich.console import Console
 
-from ganlib.common.console import say, stderr_console
 from ganlib.common.errors import StoppedError, UnusableError, UserError
+from ganlib.common.io.console import say, stderr_console
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs import folders
 from ganlib.runs.earlier import NothingToResume, compare_settings
-from ganlib.runs.fitting import fitted
+from ganlib.runs.resolving import fitted
 from ganlib.runs.run import gather, run
 from ganlib.runs.settings import Settings, part_of, read_yaml
 from ganlib.sampling.model import Model
-from ganlib.training import devices
+from ganlib.training.device import devices
 from ganlib.training.snapshot import newest_snapshot, peek_snapshot
 
 

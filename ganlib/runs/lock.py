@@ -8,8 +8,7 @@ from io import FileIO
 from pathlib import Path
 
 from ganlib.common.errors import UserError
-from ganlib.common.files import PREFIX
-from ganlib.common.paths import writing
+from ganlib.common.io.files import PREFIX, writing
 
 NAME = f"{PREFIX}lock"
 

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ganlib.common.errors import UserError
-from ganlib.common.files import remove_torn
-from ganlib.common.outputs import check_free
-from ganlib.common.paths import writing
+from ganlib.common.io.files import check_free, remove_torn, writing
 from ganlib.runs import lock
 from ganlib.runs.earlier import remark, to_resume
 from ganlib.runs.folders import FILES, PARTS, ROOT, candidates, holds_run, is_abandoned

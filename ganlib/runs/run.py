@@ -10,19 +10,19 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ganlib.common.console import say, stderr_console
 from ganlib.common.data import DataSet
+from ganlib.common.data.fingerprint import fingerprint
 from ganlib.common.errors import UserError
-from ganlib.common.files import atomic
-from ganlib.common.fingerprint import fingerprint
-from ganlib.common.paths import writing
-from ganlib.common.sources import dataset_label, holds_out
+from ganlib.common.io.console import say, stderr_console
+from ganlib.common.io.files import atomic, writing
+from ganlib.common.open_dataset import dataset_label, holds_out
 from ganlib.registry import add_plugins
 from ganlib.runs import failures
-from ganlib.runs.building import build, open_data
-from ganlib.runs.fitting import fitted
+from ganlib.runs.assembly import build, open_data
+from ganlib.runs.default_extensions import list_extensions
 from ganlib.runs.folders import HELD_OUT, write_start
 from ganlib.runs.place import Place, held
+from ganlib.runs.resolving import fitted
 from ganlib.runs.resuming import go_on, take_weights
 from ganlib.runs.scoring import check_names
 from ganlib.runs.settings import (
@@ -35,10 +35,9 @@ from ganlib.runs.settings import (
     read_yaml,
     resolve,
 )
-from ganlib.runs.watching import list_extensions
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, release
-from ganlib.training import devices, environment, ranks
+from ganlib.training.device import devices, environment, ranks
 from ganlib.training.snapshot import peek_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater

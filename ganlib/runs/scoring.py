@@ -3,25 +3,25 @@
 import torch
 from rich.console import Console
 
-from ganlib.common.console import say
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError, did_you_mean
+from ganlib.common.io.console import say
 from ganlib.evaluation import Evaluator, Origin
 from ganlib.evaluation.comparison.table import Column
-from ganlib.evaluation.features import Options, default_extractor, extractors, make_extractor
-from ganlib.evaluation.metric import check_needs, default_metrics, find_metrics
-from ganlib.evaluation.modes import SCORES
+from ganlib.evaluation.extractors.base import Options, default_extractor, extractors, make_extractor
+from ganlib.evaluation.metrics.base import check_needs, default_metrics, find_metrics
+from ganlib.evaluation.metrics.modes import SCORES
+from ganlib.evaluation.metrics.report import label
 from ganlib.evaluation.names import OWN, score_names
-from ganlib.evaluation.real import TO_COME, Given
-from ganlib.evaluation.report import label
+from ganlib.evaluation.statistics.real import TO_COME, Given
 from ganlib.registry import extensions
 from ganlib.runs.settings import Settings
-from ganlib.training import ranks
+from ganlib.training.device import ranks
 from ganlib.training.extensions.named_score import NamedScore
 from ganlib.training.extensions.snapshot import parse
-from ganlib.training.frames import frame_names
-from ganlib.training.pairs import PairScores, pairs_of, scored
-from ganlib.training.scoring import check_weights, no_features
+from ganlib.training.scores.predictions import frame_names
+from ganlib.training.scores.scorer import check_weights, no_features
+from ganlib.training.scores.translations import PairScores, pairs_of, scored
 from ganlib.training.trainer import every
 from ganlib.training.updater import Updater
 

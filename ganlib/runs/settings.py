@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 
 import ganlib
 from ganlib.common.errors import UserError, did_you_mean, one_line
-from ganlib.common.paths import MIB, nameable, regular
+from ganlib.common.io.files import MIB, nameable, regular
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
 
@@ -90,7 +90,7 @@ class Settings:
         name that no metric has.
         """
         # imports torch, which a listing spares
-        from ganlib.evaluation.metric import BASIC, find_metrics
+        from ganlib.evaluation.metrics.base import BASIC, find_metrics
 
         if self.run.metrics is None:
             return list(BASIC)

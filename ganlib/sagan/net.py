@@ -9,20 +9,20 @@ from functools import partial
 
 from torch import nn
 
-from ganlib.common.attention import SelfAttention
 from ganlib.common.data import DataSpec
-from ganlib.common.init import init_glorot_uniform
-from ganlib.common.net import Architectures, NetConfig, scaled
-from ganlib.common.projection import Projection, ProjectionDiscriminator
-from ganlib.common.quick import quick_discriminator
-from ganlib.common.resnet import ClassResNetGenerator, ResNetFeatures, WideDisBlock
-from ganlib.common.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.generator import Architectures, NetConfig, scaled
+from ganlib.common.layers.attention import SelfAttention
+from ganlib.common.layers.conditional import Projection, ProjectionDiscriminator
+from ganlib.common.layers.init import init_glorot_uniform
+from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.networks.quick import quick_discriminator
+from ganlib.common.networks.resnet import ClassResNetGenerator, ResNetFeatures, WideDisBlock
 from ganlib.sngan_projection.net import QuickGenerator, mlp, quick_widths
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """gen, dis: channels as in common/resnet.py. down: how many of dis's blocks halve the size.
+    """gen, dis: channels as in networks/resnet.py. down: how many of dis's blocks halve the size.
     gen_at, dis_at: behind so many blocks there is attention.
     """
 

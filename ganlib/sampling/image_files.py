@@ -14,8 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganlib.common.files import atomic
-from ganlib.common.outputs import MARK
+from ganlib.common.io.files import MARK, atomic
 from ganlib.common.pictures import apart, grid, save, to_uint8
 
 

@@ -8,26 +8,26 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganlib.common.class_grid import class_grid
-from ganlib.common.classes import find_class
 from ganlib.common.data import POINTS, DataSpec
+from ganlib.common.data.classes import find_class
 from ganlib.common.errors import UserError
-from ganlib.common.keywords import in_python
+from ganlib.common.io.keywords import in_python
 from ganlib.common.pictures import apart, grid, scatter
-from ganlib.common.translation_grid import translation_grid
+from ganlib.common.pictures.grids import class_grid, translation_grid
 from ganlib.config import RunConfig
 from ganlib.evaluation import Score
 from ganlib.registry import add_plugins, algorithms
-from ganlib.sampling.card import as_html, newest_scores
+from ganlib.sampling.notebook_card import as_html, newest_scores
 from ganlib.sampling.scoring import evaluate
-from ganlib.sampling.source_images import Given
-from ganlib.sampling.sources import give_sources
-from ganlib.sampling.translate import translate
-from ganlib.training import assembly, devices
-from ganlib.training.asked import Asked
-from ganlib.training.class_rows import class_rows, shown_classes
+from ganlib.sampling.translation.held_out import give_sources
+from ganlib.sampling.translation.source_images import Given
+from ganlib.sampling.translation.translate import translate
+from ganlib.training import assembly
+from ganlib.training.device import devices
+from ganlib.training.samples.class_rows import class_rows, shown_classes
+from ganlib.training.samples.conditions import Asked
+from ganlib.training.samples.translations import SHOWN, shows_translations, translations
 from ganlib.training.snapshot import read_snapshot, snapshot_at
-from ganlib.training.translations import SHOWN, shows_translations, translations
 from ganlib.training.updater import Updater
 
 
@@ -68,7 +68,7 @@ class Model:
         y: one class for all, by name ("Sandal", "boot") or number; a list of n, or int64 (n,);
         float (n, n_classes), how much of each class; or (n, C', H', W'), source images. By default
         classes as often as among the data, or held-out sources. statistics: "running",
-        "standing:N" or "batch", see training/statistics.py.
+        "standing:N" or "batch", see training/samples/bn_statistics.py.
         """
         batches = self.updater.sample(n, seed, batch_size, truncation, y, statistics)
         return torch.cat([batch.cpu() for batch in batches])
@@ -117,7 +117,7 @@ class Model:
         images: a PIL image, a list of them, or a tensor (C', H', W') or (n, C', H', W'), uint8 or
         float in [-1, 1] (rounded to 0..255); of maps of classes int32 (n, 2, H', W'). Colour and
         grey become what the generator starts from. tile: of large images, the side of the squares
-        that are made at a time, in pixels; see sampling/translate.py. statistics: as of sample().
+        that are made at a time, in pixels. statistics: as of sample().
 
         UserError for a generator that starts from no images, and for what is no such image.
         """

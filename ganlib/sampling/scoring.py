@@ -4,20 +4,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganlib.common.console import stderr_console
 from ganlib.common.data import POINTS, DataSet
+from ganlib.common.data.in_memory import GIVEN, as_dataset
 from ganlib.common.errors import UserError
-from ganlib.common.given import GIVEN, as_dataset
-from ganlib.common.sources import brought_to, open_dataset
+from ganlib.common.io.console import stderr_console
+from ganlib.common.open_dataset import brought_to, open_dataset
 from ganlib.evaluation import Evaluator, Score
-from ganlib.evaluation.features import default_extractor
-from ganlib.evaluation.metric import default_metrics, find_metrics
-from ganlib.evaluation.modes import score_points
-from ganlib.evaluation.real import TO_COME
-from ganlib.sampling.sources import give_sources, translates
-from ganlib.training.pairs import for_pairs, has_pairs, pairs_of, scored
-from ganlib.training.real_images import RealImages
-from ganlib.training.scoring import (
+from ganlib.evaluation.extractors.base import default_extractor
+from ganlib.evaluation.metrics.base import default_metrics, find_metrics
+from ganlib.evaluation.metrics.modes import score_points
+from ganlib.evaluation.statistics.real import TO_COME
+from ganlib.sampling.translation.held_out import give_sources, translates
+from ganlib.training.scores.real_images import RealImages
+from ganlib.training.scores.scorer import (
     all_scores,
     evaluator_if_any,
     extractor_if_any,
@@ -25,6 +24,7 @@ from ganlib.training.scoring import (
     progress_bar,
     samples_to_score,
 )
+from ganlib.training.scores.translations import for_pairs, has_pairs, pairs_of, scored
 from ganlib.training.updater import Updater
 
 

@@ -6,25 +6,22 @@ from functools import partial
 from torch import nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_normal
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import (
-    Architectures,
+from ganlib.common.generator import Architectures, NetConfig, halvings, scaled
+from ganlib.common.layers.init import init_normal
+from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.networks.dcgan import (
     ConvGenerator,
     DCGANGenerator,
-    NetConfig,
     SNDCGANDiscriminator,
     StandardDiscriminator,
-    halvings,
-    scaled,
 )
-from ganlib.common.quick import quick_discriminator, quick_generator
-from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator, global_sum
-from ganlib.common.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import quick_discriminator, quick_generator
+from ganlib.common.networks.resnet import ResNetDiscriminator, ResNetGenerator, global_sum
 
 
 def sndcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """chainer-gan-lib stdgan --architecture sndcgan, common/net.py: z 128 ~ U(-1, 1)."""
+    """chainer-gan-lib stdgan --architecture sndcgan, common/networks/dcgan.py: z 128 ~ U(-1, 1)."""
     ch = scaled(512, config.width)
     return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": SNDCGANDiscriminator(spec.image, ch)}
 
@@ -52,7 +49,7 @@ def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU, D all normalised: common/quick.py; no paper's network."""
+    """Small enough for minutes on a CPU, D normalised: networks/quick.py; no paper's network."""
     return {
         "gen": quick_generator(spec.image, config.width),
         "dis": quick_discriminator(spec.image, config.width, SNConv2d, SNLinear),
@@ -60,7 +57,7 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points, D all normalised: common/mlp.py; no paper's network."""
+    """Three layers of 128, for points, D all normalised: networks/mlp.py; no paper's network."""
     return {
         "gen": MLPGenerator(spec.image, width=config.width),
         "dis": MLPDiscriminator(spec.image, config.width, linear=SNLinear),

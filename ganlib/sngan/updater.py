@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ganlib import config, updater
 from ganlib.common import losses
-from ganlib.common.net import Generator
+from ganlib.common.generator import Generator
 
 LOSSES = {
     "softplus": (losses.loss_dis_softplus, losses.loss_gen_softplus),  # equation 15

@@ -12,30 +12,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlib.common.class_input import ClassInput
-from ganlib.common.class_norm import ClassBatchNorm2d
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.init import init_glorot_uniform, init_he_uniform, init_normal
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import Factory
-from ganlib.common.mlp import HIDDEN, MLPGenerator, layers, n_hidden_for
-from ganlib.common.net import (
-    Architectures,
-    Generator,
-    NetConfig,
-    dense_relu,
-    scaled,
+from ganlib.common.layers.conditional import (
+    ClassBatchNorm2d,
+    ClassInput,
+    Projection,
+    ProjectionDiscriminator,
 )
-from ganlib.common.projection import Projection, ProjectionDiscriminator
-from ganlib.common.quick import layers as n_halvings
-from ganlib.common.quick import quick_discriminator
-from ganlib.common.resnet import (
+from ganlib.common.layers.init import init_glorot_uniform, init_he_uniform, init_normal
+from ganlib.common.layers.spectral_norm import SNConv2d, SNEmbedding, SNLinear
+from ganlib.common.networks.dcgan import dense_relu
+from ganlib.common.networks.mlp import HIDDEN, MLPGenerator, layers, n_hidden_for
+from ganlib.common.networks.quick import layers as n_halvings
+from ganlib.common.networks.quick import quick_discriminator
+from ganlib.common.networks.resnet import (
     ClassResNetGenerator,
     DisBlock,
     OptimizedDisBlock,
     ResNetFeatures,
     global_sum,
 )
-from ganlib.common.spectral_norm import SNConv2d, SNEmbedding, SNLinear
 
 IMAGENET128 = (1024, 1024, 512, 256, 128, 64)
 N_EMBEDDING = 128
@@ -74,7 +72,7 @@ def concat(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/quick.py, half as wide a generator, both told of
+    """Small enough for minutes on a CPU: networks/quick.py, half as wide a generator, both told of
     classes; no paper's networks.
     """
     seen = quick_discriminator(spec.image, config.width, conv=SNConv2d)
@@ -92,7 +90,7 @@ def quick_widths(image: Shape, width: float) -> list[int]:
 
 
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/mlp.py; no paper's network."""
+    """Three layers of 128, for points: common/networks/mlp.py; no paper's network."""
     n_hidden = n_hidden_for(spec.image) + spec.n_classes
     gen = MLPGenerator(spec.image, n_hidden, config.width)
     features = nn.Sequential(

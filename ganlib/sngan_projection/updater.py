@@ -5,8 +5,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganlib import config, updater
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_hinge, loss_gen_hinge
-from ganlib.common.net import Generator
 
 
 class Config(config.AlgorithmConfig):

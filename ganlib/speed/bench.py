@@ -31,8 +31,9 @@ from ganlib.registry import Algorithm
 from ganlib.speed.accelerate import accelerate
 from ganlib.speed.graph import WARM_UP
 from ganlib.speed.precision import Precision, set_float32
-from ganlib.training import assembly, environment
-from ganlib.training.devices import is_out_of_memory, synchronize
+from ganlib.training import assembly
+from ganlib.training.device import environment
+from ganlib.training.device.devices import is_out_of_memory, synchronize
 from ganlib.training.updater import Updater
 
 Mode = Literal["eager", "compile", "graph", "graph+compile"]

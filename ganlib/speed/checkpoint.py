@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganlib.common.override import override
-from ganlib.common.recompute import recomputed
+from ganlib.common.layers.override import override
+from ganlib.common.layers.recompute import recomputed
 
 
 def checkpoint_blocks(network: nn.Module) -> int:

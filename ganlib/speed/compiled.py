@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ganlib.common.errors import one_line
 from ganlib.evaluation import cache
-from ganlib.training.devices import synchronize
-from ganlib.training.stages import Stage, borders
+from ganlib.training.device.devices import synchronize
+from ganlib.training.update.streams import Stage, borders
 from ganlib.training.updater import Updater
 
 Say = Callable[[str], None]

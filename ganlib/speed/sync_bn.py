@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ganlib.training import ranks
+from ganlib.training.device import ranks
 
 
 def synchronize(network: nn.Module) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from ganlib.common.data import DataSet
-from ganlib.common.spec import resize_pixels
+from ganlib.common.data.spec import resize_pixels
 from ganlib.registry import Algorithm
 
 from .net import build

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.errors import UserError
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import LEAK
-from ganlib.common.net import Architectures, ConvDiscriminator, Generator, NetConfig, scaled
+from ganlib.common.networks.dcgan import ConvDiscriminator
 
 FIRST, LAST = 9, 9
 """Sides of the kernels that see the source and that draw the image."""

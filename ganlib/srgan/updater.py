@@ -9,10 +9,10 @@ from torch.nn.functional import mse_loss
 from ganlib import config, updater
 from ganlib.common.data import Loader, Shape
 from ganlib.common.errors import UserError
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
-from ganlib.common.net import Generator
-from ganlib.common.vgg import URL, VGG19
-from ganlib.training.stages import Stage
+from ganlib.common.networks.vgg import URL, VGG19
+from ganlib.training.update.streams import Stage
 
 LAYERS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
 """The activations that the content losses compare: phi_i,j is that of the j-th convolution before

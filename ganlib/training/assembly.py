@@ -5,7 +5,7 @@ import torch
 from ganlib.common.data import DataSpec, Loader
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm
-from ganlib.training import devices, memory
+from ganlib.training.device import devices, memory
 from ganlib.training.updater import Updater
 
 

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.files import atomic
-from ganlib.common.paths import regular
+from ganlib.common.io.files import atomic, regular
 
 FORMAT = "ganlib snapshot 1"
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from PIL.Image import Image
 from torch import Tensor
 
-from ganlib.training import ranks
+from ganlib.training.device import ranks
 from ganlib.training.updater import Updater
 
 AGREE = 10

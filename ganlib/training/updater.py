@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from ganlib.common.data import DataSet, Loader
-from ganlib.common.net import Generator
-from ganlib.training.iterating import Iterating
-from ganlib.training.sharing import Sharing
-from ganlib.training.stages import Stage
+from ganlib.common.generator import Generator
+from ganlib.training.update.accumulation import Sharing
+from ganlib.training.update.iteration import Iterating
+from ganlib.training.update.streams import Stage
 
 
 class Updater(Iterating):

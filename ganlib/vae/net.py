@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.encoders import DCGANEncoder
-from ganlib.common.init import init_normal
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.net import Architectures, DCGANGenerator, Generator, NetConfig, scaled
+from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.layers.init import init_normal
+from ganlib.common.networks.dcgan import DCGANEncoder, DCGANGenerator
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 
 from .densities import log_bernoulli, log_normal
 

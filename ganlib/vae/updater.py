@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from ganlib import config
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator
-from ganlib.training.reconstruction import Reconstructing
+from ganlib.training.bases.reconstructing import Reconstructing
 
 from .densities import kl_normal
 from .net import Decoder, Encoder

@@ -3,9 +3,9 @@
 from torch import nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.mlp import MLPDiscriminator, MLPGenerator, mlp
-from ganlib.common.net import Architectures, NetConfig, halvings, scaled
-from ganlib.common.quick import quick
+from ganlib.common.generator import Architectures, NetConfig, halvings, scaled
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator, mlp
+from ganlib.common.networks.quick import quick
 from ganlib.dcgan.net import torch_like
 
 
@@ -25,7 +25,7 @@ def dense(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
     There the weights start as PyTorch's own; here as those of `mlp`.
     """
-    half = config.width / 2  # of the 128 units of common/mlp.py
+    half = config.width / 2  # of the 128 units of common/networks/mlp.py
     return {"gen": MLPGenerator(spec.image, 100, half), "dis": MLPDiscriminator(spec.image, half)}
 
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer, RMSprop
 
 from ganlib import config, updater
+from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_wasserstein, loss_gen_wasserstein
-from ganlib.common.net import Generator
 
 
 class Config(config.AlgorithmConfig):

@@ -4,25 +4,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.init import init_glorot_uniform, init_he_uniform
-from ganlib.common.mlp import mlp
-from ganlib.common.net import (
-    Architectures,
+from ganlib.common.generator import Architectures, NetConfig, halvings, scaled
+from ganlib.common.layers.init import init_glorot_uniform, init_he_uniform
+from ganlib.common.networks.dcgan import (
     DCGANGenerator,
-    NetConfig,
     StridedDiscriminator,
     StridedGenerator,
     WGANDiscriminator,
     dense_relu,
-    halvings,
-    scaled,
 )
-from ganlib.common.quick import quick_critic
-from ganlib.common.resnet import ResNetDiscriminator, ResNetGenerator
+from ganlib.common.networks.mlp import mlp
+from ganlib.common.networks.quick import quick_critic
+from ganlib.common.networks.resnet import ResNetDiscriminator, ResNetGenerator
 
 
 def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """chainer-gan-lib wgan_gp, common/net.py: z 128 ~ U(-1, 1), no normalisation in the critic."""
+    """chainer-gan-lib wgan_gp, networks/dcgan.py: z 128 ~ U(-1, 1), no norm in the critic."""
     ch = scaled(512, config.width)
     return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": WGANDiscriminator(spec.image, ch)}
 

@@ -12,7 +12,7 @@ import click
 import torch
 
 from ganlib.common.errors import UserError
-from ganlib.common.files import atomic
+from ganlib.common.io.files import atomic
 from scripts.first_gpu.process import perform
 from scripts.first_gpu.steps import Done, Step, judged, on_card, rehearsal
 from scripts.first_gpu.summary import log_name, page, shortfalls

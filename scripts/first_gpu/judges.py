@@ -9,9 +9,9 @@ from typing import Any
 from benchmarks import table
 from benchmarks.workloads import CARD, FID_NAME, FID_TARGET_SECONDS, WORKLOADS
 from ganlib.commands._bench_table import number
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
 from ganlib.speed.bench import Row
-from ganlib.training.scoring import SCORES
+from ganlib.training.scores.scorer import SCORES
 from scripts.first_gpu.process import Outcome
 
 TARGETS = {work.name: work.target for work in WORKLOADS}

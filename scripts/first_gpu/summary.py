@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks import table
 from benchmarks.workloads import CARD, FID_NAME
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
 from scripts.first_gpu import judges
 from scripts.first_gpu.steps import MACHINE, Done, Step, results
 

@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from benchmarks import fid, run, table
 from benchmarks.workloads import CARD, WORKLOADS, Workload, choose
 from ganlib.common.errors import UserError
-from ganlib.evaluation.features import Extractor, Features, Options
+from ganlib.evaluation.extractors.base import Extractor, Features, Options
 from ganlib.speed import bench
 from ganlib.speed.bench import Cost, Flops, Row, Timing, Work
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from benchmarks import loading, run, table
 from benchmarks.loading import Load, Rate
-from ganlib.common import ahead
+from ganlib.common.data import ahead
 
 
 @pytest.fixture

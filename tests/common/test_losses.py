@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ganlib.common import losses
 from ganlib.common.layers import BatchNorm2d
+from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
 from ganlib.common.losses import gradient_penalty, r1_penalty
-from ganlib.common.spectral_norm import SNConv2d, SNLinear
 
 REAL = np.array([[2.0], [-0.5], [0.25]])
 FAKE = np.array([[-3.0], [1.5]])  # another batch size, on purpose

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlib.common.sources import open_dataset
-from ganlib.evaluation.features import Extractor, Features
+from ganlib.common.open_dataset import open_dataset
+from ganlib.evaluation.extractors.base import Extractor, Features
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,12 @@ from two_ranks import two_ranks
 
 from ganlib import evaluation
 from ganlib.common.errors import UserError
-from ganlib.common.sources import open_dataset
-from ganlib.evaluation.blocks import BLOCK, as_uint8, blocks, share
+from ganlib.common.open_dataset import open_dataset
 from ganlib.evaluation.evaluate import METRICS, Evaluator
-from ganlib.evaluation.features import make_extractor
-from ganlib.evaluation.onepass import Keep, OnePass
-from ganlib.evaluation.report import counts, label
+from ganlib.evaluation.extractors.base import make_extractor
+from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks, share
+from ganlib.evaluation.metrics.report import counts, label
+from ganlib.evaluation.statistics.onepass import Keep, OnePass
 
 
 def values(scores: dict[str, evaluation.Score]) -> dict[str, float]:

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.features import Extractor, Features
-from ganlib.evaluation.metric import COSTLY, LABELLED, METRICS
+from ganlib.evaluation.extractors.base import Extractor, Features
 from ganlib.evaluation.metrics import _cas_classifier
+from ganlib.evaluation.metrics.base import COSTLY, LABELLED, METRICS
 from ganlib.evaluation.names import OWN, score_names
 
 

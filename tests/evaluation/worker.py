@@ -10,13 +10,13 @@ import torch
 import torch.distributed as dist
 
 from ganlib.common.data import DataSet
-from ganlib.common.sources import open_dataset
-from ganlib.evaluation.blocks import share
+from ganlib.common.open_dataset import open_dataset
 from ganlib.evaluation.evaluate import Evaluator
-from ganlib.evaluation.features import make_extractor
-from ganlib.evaluation.metric import COSTLY, LABELLED, metrics
+from ganlib.evaluation.extractors.base import make_extractor
+from ganlib.evaluation.formats.blocks import share
 from ganlib.evaluation.metrics import _cas_classifier, cas
-from ganlib.training import ranks
+from ganlib.evaluation.metrics.base import COSTLY, LABELLED, metrics
+from ganlib.training.device import ranks
 
 NAMES = ("is", "fid", "prdc", "duplicates", *LABELLED, *COSTLY, "asked_accuracy")
 

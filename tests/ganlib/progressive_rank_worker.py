@@ -12,7 +12,7 @@ import torch.distributed as dist
 
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.test_contract import copied, tensors
-from ganlib.training import ranks
+from ganlib.training.device import ranks
 
 SMALL: dict[str, Any] = {
     "batch_size": 8,

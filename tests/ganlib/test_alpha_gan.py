@@ -138,7 +138,7 @@ def test_the_score_is_the_mean_absolute_error(
     make_updater: Make, toy_data: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     updater, test = make_updater("alpha_gan", side=32, dtype=torch.float64), toy_data(side=32, n=11)
-    monkeypatch.setattr("ganlib.training.reconstruction.BLOCK", 4)
+    monkeypatch.setattr("ganlib.training.bases.reconstructing.BLOCK", 4)
     for _ in range(3):
         updater.update()
     updater.eval()

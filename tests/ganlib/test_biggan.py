@@ -11,10 +11,10 @@ from parameters import count
 from torch import Tensor, nn
 
 from ganlib.biggan.deep import DeepDisBlock, DeepGenBlock
-from ganlib.common.attention import SelfAttention
-from ganlib.common.class_norm import ClassBatchNorm2d, VectorBatchNorm2d
 from ganlib.common.data import DataSpec
-from ganlib.common.spectral_norm import SNConv2d, SNEmbedding, SNLinear
+from ganlib.common.layers.attention import SelfAttention
+from ganlib.common.layers.conditional import ClassBatchNorm2d, VectorBatchNorm2d
+from ganlib.common.layers.spectral_norm import SNConv2d, SNEmbedding, SNLinear
 from ganlib.contract import test_contract as contract
 from ganlib.registry import algorithms
 

@@ -14,7 +14,7 @@ from ganlib.common.data import DataSpec
 from ganlib.common.layers import evaluating
 from ganlib.dfm.net import build
 from ganlib.dfm.updater import Config
-from ganlib.training.descent import parameters_of
+from ganlib.training.update.steps import parameters_of
 
 Make = Callable[..., Any]
 ARCHITECTURES = ["dcgan", "quick", "mlp"]

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
-from ganlib.common.net import Generator
+from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.generator import Generator
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm, algorithms
 from ganlib.training.updater import Updater

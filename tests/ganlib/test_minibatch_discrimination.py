@@ -10,7 +10,7 @@ from torch import nn
 
 from ganlib.common.data import DataSpec
 from ganlib.common.layers import MinibatchDiscrimination
-from ganlib.common.weight_norm import WNMinibatchDiscrimination
+from ganlib.common.layers.weight_norm import WNMinibatchDiscrimination
 from ganlib.dcgan.updater import Updater as DCGANUpdater
 from ganlib.registry import algorithms
 

@@ -12,8 +12,8 @@ from starting import source_shape
 from torch import nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.net import Generator
-from ganlib.common.spectral_norm import SNConv2d, SNLinear
+from ganlib.common.generator import Generator
+from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
 from ganlib.registry import algorithms
 from ganlib.wgan_gp.net import SameConv2d, SameConvTranspose2d
 

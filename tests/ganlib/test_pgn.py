@@ -16,14 +16,14 @@ import ganlib
 from ganlib.__main__ import cli
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
-from ganlib.common.lines import read_lines
-from ganlib.common.sources import open_dataset
+from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.io.jsonl import read_lines
+from ganlib.common.open_dataset import open_dataset
 from ganlib.contract.fixtures import small_updater
 from ganlib.evaluation.protocol import BESIDE
 from ganlib.pgn import ALGORITHM
-from ganlib.training.frames import frame_scores
-from ganlib.training.scoring import origin_of
+from ganlib.training.scores.predictions import frame_scores
+from ganlib.training.scores.scorer import origin_of
 
 PAST = 3
 

@@ -21,7 +21,7 @@ from vgg_weights import write_vgg
 import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
 from ganlib.contract import test_contract as contract
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import prepare, record
@@ -32,8 +32,8 @@ from ganlib.pix2pixhd.net import COARSE, FIXED, JOINT, Encoder, halved
 from ganlib.pix2pixhd.updater import LARGEST, ROUNDS, Config
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
-from ganlib.sampling.export import CARD, WEIGHTS, load_export, write_card, write_weights
-from ganlib.sampling.onnx import write_onnx
+from ganlib.sampling.exports.export import CARD, WEIGHTS, load_export, write_card, write_weights
+from ganlib.sampling.exports.onnx import write_onnx
 from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import Graphs
 

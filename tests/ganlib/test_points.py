@@ -12,10 +12,10 @@ from PIL import Image
 
 import ganlib
 from ganlib.common.errors import UserError
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
+from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import scatter
-from ganlib.common.sources import open_dataset
-from ganlib.evaluation.modes import mode_scores
+from ganlib.evaluation.metrics.modes import mode_scores
 from ganlib.registry import algorithms
 
 SMALL: dict[str, Any] = {

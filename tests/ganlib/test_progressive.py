@@ -16,7 +16,7 @@ from two_ranks import two_ranks
 import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
 from ganlib.common.losses import gradient_penalty
 from ganlib.config import RunConfig
 from ganlib.contract.fixtures import small_updater, toy
@@ -25,7 +25,7 @@ from ganlib.contract.test_contract import assert_same
 from ganlib.progressive.net import doubled, faded, halved
 from ganlib.registry import algorithms
 from ganlib.runs.settings import read_yaml, resolve
-from ganlib.sampling.export import CARD, WEIGHTS, load_export, write_card, write_weights
+from ganlib.sampling.exports.export import CARD, WEIGHTS, load_export, write_card, write_weights
 from ganlib.speed.accelerate import accelerate
 from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import Graphs

@@ -11,6 +11,7 @@ from ganlib.runs.settings import resolve
 
 TELL_APART = {
     "source",
+    "hold_out",
     "crop",
     "flip",
     "init_from",

@@ -8,11 +8,11 @@ import torch
 from parameters import count
 from torch import Tensor, nn
 
-from ganlib.common.attention import SelfAttention
-from ganlib.common.class_norm import ClassBatchNorm2d
 from ganlib.common.data import DataSpec
-from ganlib.common.resnet import WideDisBlock
-from ganlib.common.spectral_norm import SNConv2d, SNEmbedding, SNLinear
+from ganlib.common.layers.attention import SelfAttention
+from ganlib.common.layers.conditional import ClassBatchNorm2d
+from ganlib.common.layers.spectral_norm import SNConv2d, SNEmbedding, SNLinear
+from ganlib.common.networks.resnet import WideDisBlock
 from ganlib.registry import algorithms
 
 Make = Callable[..., Any]

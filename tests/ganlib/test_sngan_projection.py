@@ -9,9 +9,9 @@ import torch
 from parameters import count
 from torch import Tensor, nn
 
-from ganlib.common.class_norm import ClassBatchNorm2d
 from ganlib.common.data import DataSet, DataSpec
-from ganlib.common.spectral_norm import SNConv2d, SNEmbedding, SNLinear
+from ganlib.common.layers.conditional import ClassBatchNorm2d
+from ganlib.common.layers.spectral_norm import SNConv2d, SNEmbedding, SNLinear
 from ganlib.registry import algorithms
 
 Make = Callable[..., Any]

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from ganlib.common.datasets._decode import Unusable, header
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import read_hdf5
-from ganlib.common.lines import read_lines
-from ganlib.common.vgg import VGG19
+from ganlib.common.formats.decode import Unusable, header
+from ganlib.common.formats.hdf5 import read_hdf5
+from ganlib.common.io.jsonl import read_lines
+from ganlib.common.networks.vgg import VGG19
 from ganlib.evaluation.comparison.others import read_other
 from ganlib.evaluation.comparison.reading import read_run
-from ganlib.evaluation.features import read_weights
-from ganlib.evaluation.images import open_images
-from ganlib.evaluation.perceptual import lpips
+from ganlib.evaluation.extractors.base import read_weights
+from ganlib.evaluation.formats.images import open_images
+from ganlib.evaluation.pairs.lpips import lpips
 from ganlib.runs.settings import read_yaml
-from ganlib.sampling.export import load_export
+from ganlib.sampling.exports.export import load_export
 from ganlib.training.snapshot import peek_snapshot, read_snapshot
 
 # a name for the file, and what reads it

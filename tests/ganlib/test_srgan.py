@@ -16,13 +16,13 @@ from vgg_weights import write_vgg
 import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import prepare, record
 from ganlib.contract.test_contract import assert_same
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
-from ganlib.sampling.export import CARD, WEIGHTS, load_export, write_card, write_weights
+from ganlib.sampling.exports.export import CARD, WEIGHTS, load_export, write_card, write_weights
 from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import Graphs
 from ganlib.srgan.net import doubling

@@ -197,7 +197,7 @@ def test_the_score_is_the_mean_bound_of_the_test_images(
     make_updater: Make, toy_data: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     updater, test = make_updater("vae", dtype=torch.float64), toy_data(n=11)
-    monkeypatch.setattr("ganlib.training.reconstruction.BLOCK", 4)
+    monkeypatch.setattr("ganlib.training.bases.reconstructing.BLOCK", 4)
     # a posterior without variance: what eps is does not matter
     log_variance = -60.0
     body = updater.enc.body

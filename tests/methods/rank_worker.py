@@ -12,10 +12,10 @@ import torch.distributed as dist
 from small_methods import FOLDER
 from torch import nn
 
-from ganlib.common.noise import PixelNoise
+from ganlib.common.layers.noise import PixelNoise
 from ganlib.contract.fixtures import small_updater
 from ganlib.registry import add_plugins, algorithms
-from ganlib.training import ranks
+from ganlib.training.device import ranks
 
 UPDATES = 3
 SETTINGS: dict[str, Any] = {"batch_size": 8, "ema_decay": 0.9}

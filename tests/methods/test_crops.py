@@ -8,8 +8,8 @@ import torch
 from small_methods import FOLDER
 
 import ganlib
-from ganlib.common import hdf5
-from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.formats import hdf5
+from ganlib.common.formats.hdf5 import write_hdf5
 from ganlib.registry import algorithms
 
 

@@ -13,12 +13,12 @@ from two_ranks import two_ranks
 
 from ganlib.contract.fixtures import small_updater
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.features import make_extractor
+from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.registry import algorithms
-from ganlib.sampling.export import load_export, write_card, write_weights
+from ganlib.sampling.exports.export import load_export, write_card, write_weights
 from ganlib.sampling.model import Model
 from ganlib.speed.precision import compute_in_bf16, train_in_bf16
-from ganlib.training.scoring import origin_of
+from ganlib.training.scores.scorer import origin_of
 
 Make = Callable[..., Any]
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.common import hdf5
 from ganlib.common.data import DataSet
-from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.formats import hdf5
+from ganlib.common.formats.hdf5 import write_hdf5
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import record
 from ganlib.contract.test_contract import assert_same

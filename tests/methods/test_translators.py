@@ -13,10 +13,10 @@ from small_methods import FOLDER
 from torch import Tensor
 
 import ganlib
-from ganlib.common import hdf5
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.formats import hdf5
+from ganlib.common.formats.hdf5 import write_hdf5
 from ganlib.config import RunConfig
 from ganlib.contract.fixtures import small_updater
 from ganlib.registry import algorithms
@@ -177,7 +177,7 @@ def test_sources_that_are_made_of_the_images_train_and_sample() -> None:
 
 
 def test_methods_that_start_from_no_images_take_no_source() -> None:
-    with pytest.raises(UserError, match=r"^dcgan starts from no images: leave --source out"):
+    with pytest.raises(UserError, match=r"^dcgan starts from no images: leave source= out"):
         ganlib.train(**SMALL, algorithm="dcgan", source="edges", dataset="fashion_mnist")
 
 

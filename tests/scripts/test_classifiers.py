@@ -11,10 +11,10 @@ from scipy.linalg import sqrtm
 from torch import Tensor
 
 from ganlib.common.data import DataSet
+from ganlib.common.open_dataset import open_dataset
 from ganlib.common.seeds import generator
-from ganlib.common.sources import open_dataset
-from ganlib.evaluation.classifier import Kind, Layer, accuracy, load_classifier
 from ganlib.evaluation.extractors.fashion import FASHION
+from ganlib.evaluation.extractors.small import Kind, Layer, accuracy, load_classifier
 from scripts import classifiers
 from scripts.classifiers import Recipe, augment, command, packed, train
 

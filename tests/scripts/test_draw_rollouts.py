@@ -10,7 +10,7 @@ from PIL import Image
 
 import ganlib
 from ganlib.common.data import DataSet
-from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5 import write_hdf5
 from scripts.draw_rollouts import LINE, STILL, film, main
 
 RUN: dict[str, Any] = {

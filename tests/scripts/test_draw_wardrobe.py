@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganlib.common.sources import open_dataset
+from ganlib.common.open_dataset import open_dataset
 from scripts import draw_wardrobe
 
 

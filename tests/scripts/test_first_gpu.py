@@ -17,9 +17,9 @@ import ganlib
 from benchmarks import run
 from benchmarks.workloads import CARD, FID_NAME
 from ganlib.common.errors import UserError
-from ganlib.common.lines import append_line
+from ganlib.common.io.jsonl import append_line
 from ganlib.speed.bench import Cost, Row, Timing
-from ganlib.training.scoring import SCORES
+from ganlib.training.scores.scorer import SCORES
 from scripts.first_gpu import __main__ as first_gpu
 from scripts.first_gpu import judges
 from scripts.first_gpu.process import Outcome, perform

@@ -11,8 +11,8 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.features import Extractor, Features
-from ganlib.training.real_images import RealImages
+from ganlib.evaluation.extractors.base import Extractor, Features
+from ganlib.training.scores.real_images import RealImages
 from scripts import floors
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.evaluation.segmenter import BATCH
+from ganlib.evaluation.pairs.segmenter import BATCH
 from ganlib.pix2pixhd.example import CLASSES, blocks
 from scripts import segment_with_few
 from scripts.segment_with_few import (

@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from torch import Tensor
 
-from ganlib.common.console import say
-from ganlib.training.devices import synchronize
+from ganlib.common.io.console import say
+from ganlib.training.device.devices import synchronize
 from ganlib.training.trainer import Extension, Trainer
 
 CENTURY = 3_155_760_000  # seconds; beyond a few of them the calendar ends

@@ -6,17 +6,16 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from ganlib.common.console import say
 from ganlib.common.data import DataSet
-from ganlib.common.lines import append_line, cut_lines
+from ganlib.common.io.console import say
+from ganlib.common.io.jsonl import append_line, cut_lines
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.comparison.figures import figures
-from ganlib.evaluation.modes import score_points
-from ganlib.evaluation.references import Progress
-from ganlib.training import ranks
-from ganlib.training.frames import frame_scores
-from ganlib.training.pairs import PairScores, scored
-from ganlib.training.scoring import (
+from ganlib.evaluation.metrics.modes import score_points
+from ganlib.evaluation.statistics.references import Progress
+from ganlib.training.device import ranks
+from ganlib.training.scores.predictions import frame_scores
+from ganlib.training.scores.scorer import (
     SCORES,
     TRIALS,
     counted,
@@ -25,6 +24,7 @@ from ganlib.training.scoring import (
     samples_to_score,
     scores_line,
 )
+from ganlib.training.scores.translations import PairScores, scored
 from ganlib.training.trainer import Extension, Interrupted, Trainer, Trigger
 
 

@@ -1,8 +1,8 @@
 """Stops a run whose losses are no longer numbers."""
 
-from ganlib.training.guard import NonFiniteError
 from ganlib.training.snapshot import list_snapshots
 from ganlib.training.trainer import Extension, Trainer, Trigger
+from ganlib.training.update.guard import NonFiniteError
 
 
 class FiniteGuard(Extension):

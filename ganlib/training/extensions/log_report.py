@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ganlib.common.lines import append_line, cut_lines
+from ganlib.common.io.jsonl import append_line, cut_lines
 from ganlib.training.trainer import Extension, Trainer, every
 
 TIMES = ("seconds", "images_per_second")  # what differs between two equal runs

@@ -10,8 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextCol
 from rich.table import Column
 from rich.text import Text
 
-from ganlib.common.console import say
-from ganlib.common.printable import printable
+from ganlib.common.io.console import printable, say
 from ganlib.training.extensions.announce import CENTURY
 from ganlib.training.trainer import Extension, Trainer
 

@@ -7,15 +7,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganlib.common.class_grid import class_grid
-from ganlib.common.classes import class_names
 from ganlib.common.data import POINTS
+from ganlib.common.data.classes import class_names
 from ganlib.common.pictures import apart, grid, moving_grid, save, save_animation, scatter
+from ganlib.common.pictures.grids import class_grid, translation_grid
 from ganlib.common.seeds import generator
-from ganlib.common.translation_grid import translation_grid
-from ganlib.training.class_rows import EACH, class_rows, shown_classes
+from ganlib.training.samples.class_rows import EACH, class_rows, shown_classes
+from ganlib.training.samples.translations import shows_translations, translations
 from ganlib.training.trainer import Extension, Trainer, Trigger
-from ganlib.training.translations import shows_translations, translations
 from ganlib.training.updater import Updater
 
 DOTS = 2000  # samples, and real points, in a scatter plot

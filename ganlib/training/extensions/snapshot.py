@@ -6,7 +6,7 @@ from shutil import copyfile
 from typing import Any
 
 from ganlib.common.errors import UserError
-from ganlib.common.files import atomic
+from ganlib.common.io.files import atomic
 from ganlib.training.snapshot import list_snapshots, write_snapshot
 from ganlib.training.trainer import Extension, Trainer, Trigger
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 
 from rich.console import Console
 
-from ganlib.common.console import say
-from ganlib.training.sampler import AVERAGES
+from ganlib.common.io.console import say
+from ganlib.training.samples.sampler import AVERAGES
 from ganlib.training.trainer import Extension, Trainer
 
 AFTER = 100  # iterations: what is done in every 16th or so had its turn

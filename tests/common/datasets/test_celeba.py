@@ -12,8 +12,8 @@ import torchvision.datasets as tv
 from PIL import Image
 
 from ganlib.common.datasets import celeba
-from ganlib.common.datasets._stream import collect
 from ganlib.common.errors import UserError
+from ganlib.common.formats.stream import collect
 
 PARTITION = [0, 0, 1, 2, 0, 2]
 TRAIN = [1, 2, 5]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganlib.common.datasets import emoji
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
 from scripts import make_emoji
 from scripts.make_emoji import CLASSES, NEAR, Picture, family, groups, is_test, make, on_white
 

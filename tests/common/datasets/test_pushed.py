@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from ganlib.common.data import DataSet, Loader, fit_spec
-from ganlib.common.datasets._moving import Slide, State, make_item
-from ganlib.common.datasets._windows import PAST, WINDOWS
 from ganlib.common.datasets.moving import SIDE, clothes
 from ganlib.common.datasets.pushed import FRICTION, IMPULSE, NOTHING, Pushed, as_action, past
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import read_hdf5, write_hdf5
-from ganlib.common.sources import open_dataset
+from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.sources.windows import PAST, WINDOWS
+from ganlib.common.synthetic.sliding import Slide, State, make_item
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.common import ahead
-from ganlib.common.data import DataSet, Loader, fit_spec
-from ganlib.common.datasets._canvas import AREA, Wardrobe, masks
+from ganlib.common.data import DataSet, Loader, ahead, fit_spec
 from ganlib.common.datasets.wardrobe import _wardrobe
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import read_hdf5, write_hdf5
-from ganlib.common.sources import open_dataset
+from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.synthetic.canvas import AREA, Wardrobe, masks
 
 SIDE = 28
 

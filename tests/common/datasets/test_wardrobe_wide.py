@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from ganlib.commands.data import command
 from ganlib.common.data import Loader, fit_spec
-from ganlib.common.datasets._canvas import AREA
 from ganlib.common.datasets.wardrobe import _wardrobe
-from ganlib.common.sources import open_dataset, open_stream
+from ganlib.common.open_dataset import open_dataset, open_stream
+from ganlib.common.synthetic.canvas import AREA
 
 
 def test_size_is_the_height() -> None:

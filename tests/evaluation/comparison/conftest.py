@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.figures import numbers
 from ganlib.evaluation.comparison.table import Table
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.evaluation import Origin
-from ganlib.evaluation.compare import compare
-from ganlib.evaluation.pairs import Truths, protocol_of
-from ganlib.evaluation.pixels import measures
+from ganlib.evaluation.comparison.compare import compare
+from ganlib.evaluation.pairs.pixels import measures
+from ganlib.evaluation.pairs.sums import Truths, protocol_of
 from ganlib.evaluation.protocol import BESIDE, Score
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ganlib.common.errors import UserError
-from ganlib.evaluation.compare import compare
 from ganlib.evaluation.comparison.choice import further, in_order
+from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.table import Column, Table
 
 Make = Callable[..., Path]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ganlib.common.errors import UserError
-from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.figures import NOTHING, headers
 from ganlib.evaluation.comparison.table import Table
 

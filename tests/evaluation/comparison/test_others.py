@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ganlib.common.errors import UserError
-from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
 from ganlib.evaluation.page.document import to_html
 

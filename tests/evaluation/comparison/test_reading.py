@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ganlib.common.errors import UserError
-from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.reading import find_runs, read_run
 from ganlib.evaluation.page.document import to_html
 

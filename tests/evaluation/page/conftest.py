@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from ganlib.evaluation.compare import compare
+from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.page.document import to_html
 
 EVIL = "<script>alert('\"&')</script>"

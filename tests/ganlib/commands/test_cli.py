@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 
 import ganlib
 from ganlib.__main__ import COMMANDS, cli, main
-from ganlib.commands._common_options import chosen
 from ganlib.commands.list import show
+from ganlib.commands.options.shared import chosen
 from ganlib.common.errors import UserError
 from ganlib.common.registry import modules
 from ganlib.config import RunConfig
@@ -185,7 +185,7 @@ def test_a_signal_leaves_no_file_half_written(name: str, tmp_path: Path) -> None
 import click, os, signal, sys
 from pathlib import Path
 from ganlib import __main__
-from ganlib.common.files import atomic
+from ganlib.common.io.files import atomic
 
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)

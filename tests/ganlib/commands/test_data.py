@@ -14,13 +14,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ganlib.commands import data as data_command
-from ganlib.commands._resolutions import resolutions
 from ganlib.commands.data import command
+from ganlib.commands.options.resolutions import resolutions
 from ganlib.common.data import DataSet
-from ganlib.common.datasets import _memory
-from ganlib.common.datasets._stream import Block, NoSuchSplit, Stream
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.stream import Block, NoSuchSplit, Stream
+from ganlib.common.io import memory as _memory
 
 
 def run(*arguments: object) -> Result:
@@ -80,7 +80,7 @@ def test_info_of_pairs_and_of_a_large_file(tmp_path: Path, monkeypatch: pytest.M
     y = torch.arange(2500) % 25
     classes = tuple(f"class {i}" for i in range(25))
     write_hdf5(tmp_path / "a.h5", DataSet("pairs", x, y, x[:, :, :4, :4], classes))
-    monkeypatch.setattr("ganlib.common.hdf5.IN_MEMORY", 10)
+    monkeypatch.setattr("ganlib.common.formats.hdf5.IN_MEMORY", 10)
     text = done("info", tmp_path / "a.h5")
     assert "train: 2,500 images, 8x8 grey\n  each with a source image, 4x4, 1 channels\n" in text
     assert "mean 0.0, standard deviation 0.0 (of 1,000 images)" in text
@@ -160,7 +160,7 @@ def test_prepare_with_little_memory(
 def test_prepare_what_exceeds_memory(
     pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganlib.common.hdf5.IN_MEMORY", 10)
+    monkeypatch.setattr("ganlib.common.formats.hdf5.IN_MEMORY", 10)
     text = done("prepare", pets, tmp_path / "a.h5")
     assert ", contiguous, as it is too large to be read into memory at once; use it" in text
     assert ", lzf; use" in done("prepare", pets, tmp_path / "b.h5", "--storage", "lzf")

@@ -18,17 +18,17 @@ from torchvision.models import alexnet
 
 import ganlib
 import ganlib.evaluation.extractors
-from ganlib.commands import _self_test as self_test
-from ganlib.commands import _targets as targets
+from ganlib.commands.scores import self_test, targets
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import read_hdf5, write_hdf5
-from ganlib.common.lines import read_lines
-from ganlib.common.sources import open_dataset
-from ganlib.evaluation import Score, differences, segmenter
+from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.io.jsonl import read_lines
+from ganlib.common.open_dataset import open_dataset
+from ganlib.evaluation import Score, differences
 from ganlib.evaluation.comparison.figures import figures
-from ganlib.evaluation.features import make_extractor
+from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.metrics import _cas_classifier
+from ganlib.evaluation.pairs import segmenter
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -169,7 +169,7 @@ def test_without_an_extractor_pairs_are_compared_all_the_same(
     def missing(*_: object) -> None:
         raise UserError("There are no weights.")
 
-    monkeypatch.setattr("ganlib.training.scoring.make_extractor", missing)
+    monkeypatch.setattr("ganlib.training.scores.scorer.make_extractor", missing)
     path = small_snapshot("frames")
     result = run("evaluate", path, "-n", 5, "-o", "scores.json", "--device", "cpu")
     assert result.exit_code == 0, result.exception
@@ -183,7 +183,7 @@ def test_without_an_extractor_pairs_are_compared_all_the_same(
     for wanted in ({"metrics": ["fid"]}, {"extractor": "fashion"}, {"segmentation": True}):
         with pytest.raises(UserError, match="There are no weights"):
             model.evaluate(5, **wanted)
-    monkeypatch.setattr("ganlib.evaluation.perceptual.lpips", lambda *_: None)  # read first
+    monkeypatch.setattr("ganlib.evaluation.pairs.lpips.lpips", lambda *_: None)  # read first
     for more in (["--metrics", "fid"], ["--reference", "train"], ["--lpips-weights", "a.pth"]):
         assert refused(run("evaluate", path, "-n", 5, *more)) == "There are no weights."
     images = run("evaluate", "data.h5", "--dataset", "data.h5", "-n", 5)
@@ -369,7 +369,7 @@ def test_what_is_missing_is_said_before_anything_is_fetched(
     def fetch(*_: Any) -> None:
         raise AssertionError("an extractor was made")
 
-    monkeypatch.setattr("ganlib.training.scoring.make_extractor", fetch)
+    monkeypatch.setattr("ganlib.training.scores.scorer.make_extractor", fetch)
     np.savez("x.npz", np.zeros((4, 1, 28, 28), np.uint8))
     assert "nothing to compare these images with" in refused(run("evaluate", "x.npz"))
     assert "Did you mean 'cifar10'" in refused(run("evaluate", "x.npz", "--dataset", "cifar01"))

@@ -19,13 +19,13 @@ from torch import Tensor
 import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.noise import Dropout
-from ganlib.common.outputs import is_ours
+from ganlib.common.io.files import is_ours
+from ganlib.common.layers.noise import Dropout
 from ganlib.common.seeds import generator
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
-from ganlib.sampling.export import load_export, model_card
-from ganlib.sampling.onnx import write_onnx
+from ganlib.sampling.exports.export import load_export, model_card
+from ganlib.sampling.exports.onnx import write_onnx
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -347,7 +347,7 @@ def test_what_could_not_be_written_leaves_the_old_export(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ganlib.sampling.export.write_card", full)
+    monkeypatch.setattr("ganlib.sampling.exports.export.write_card", full)
     error = run("export", snapshot, "--out", "out", "--format", "safetensors").exception
     assert isinstance(error, UserError) and "No space left on device" in str(error)
     assert {p.name: p.read_bytes() for p in Path("out").iterdir()} == before

@@ -13,11 +13,11 @@ from PIL import Image, ImageSequence
 from torch import Tensor
 
 import ganlib
-from ganlib.commands._walk import Walk, images
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import frames, grid
-from ganlib.sampling.latent import signed_sum, walk
-from ganlib.sampling.legs import between_samples
+from ganlib.sampling.interpolation.files import Walk, images
+from ganlib.sampling.interpolation.paths import signed_sum, walk
+from ganlib.sampling.interpolation.segments import between_samples
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

@@ -11,11 +11,11 @@ from click.testing import Result
 from PIL import Image
 
 import ganlib
-from ganlib.common.class_grid import class_grid
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5 import write_hdf5
 from ganlib.common.pictures import grid, to_uint8
+from ganlib.common.pictures.grids import class_grid
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

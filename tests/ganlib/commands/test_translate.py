@@ -13,13 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 import ganlib
-from ganlib.common.derived import draw_edges, lower_resolution, mask
+from ganlib.common.data.spec import resize_pixels
 from ganlib.common.errors import UserError
-from ganlib.common.grey import grey
+from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import to_uint8
-from ganlib.common.sources import open_dataset
-from ganlib.common.spec import resize_pixels
-from ganlib.sampling.translate import Translator
+from ganlib.common.sources.derived import draw_edges, lower_resolution, mask
+from ganlib.common.sources.grey import grey
+from ganlib.sampling.translation.translate import Translator
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

@@ -13,9 +13,9 @@ from PIL import Image
 import ganlib
 from ganlib.__main__ import cli
 from ganlib.common.errors import UserError
-from ganlib.common.lines import read_lines
-from ganlib.common.sources import open_dataset
-from ganlib.evaluation.references import pixel_digest
+from ganlib.common.io.jsonl import read_lines
+from ganlib.common.open_dataset import open_dataset
+from ganlib.evaluation.statistics.references import pixel_digest
 
 SETTINGS: dict[str, Any] = {
     "algorithm": "dcgan",

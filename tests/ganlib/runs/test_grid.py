@@ -15,12 +15,12 @@ from rich.console import Console
 
 import ganlib.runs.run
 from ganlib.common.errors import UnusableError, UserError
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
 from ganlib.runs import grid
 from ganlib.runs.grid import find_finished, parse_seeds, plan, train_grid
 from ganlib.runs.settings import Settings
 from ganlib.training.extensions.log_report import TIMES
-from ganlib.training.guard import NonFiniteError
+from ganlib.training.update.guard import NonFiniteError
 
 Run = Callable[..., Result]
 SMALL = {"width": 0.05, "batch_size": 4, "gpu": -1, "display_interval": 2, "sample_interval": 0}

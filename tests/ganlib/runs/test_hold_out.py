@@ -11,9 +11,9 @@ from PIL import Image
 
 import ganlib
 from ganlib.common.errors import UserError
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
 from ganlib.runs.run import gather
-from ganlib.sampling.sources import give_sources
+from ganlib.sampling.translation.held_out import give_sources
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
 SMALL: dict[str, Any] = {

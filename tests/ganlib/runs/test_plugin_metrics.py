@@ -15,11 +15,11 @@ import ganlib
 import ganlib.evaluation.metrics as package
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
-from ganlib.common.lines import read_lines
+from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.io.jsonl import read_lines
 from ganlib.common.pictures import to_uint8
-from ganlib.evaluation.features import make_extractor
-from ganlib.evaluation.metric import metrics
+from ganlib.evaluation.extractors.base import make_extractor
+from ganlib.evaluation.metrics.base import metrics
 
 METHODS = Path(ganlib.__file__).parents[1] / "tests" / "methods"
 SETTINGS: dict[str, Any] = {

@@ -22,13 +22,13 @@ from starting import source_for
 import ganlib
 from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
-from ganlib.common.lines import read_lines
+from ganlib.common.io.jsonl import read_lines
 from ganlib.config import RunConfig
 from ganlib.contract.fixtures import QUICK
 from ganlib.contract.tape import record
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.speed.graph import Graphs
-from ganlib.training import devices
+from ganlib.training.device import devices
 from ganlib.training.extensions.log_report import TIMES
 from ganlib.training.snapshot import read_snapshot
 

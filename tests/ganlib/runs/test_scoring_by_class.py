@@ -13,11 +13,11 @@ from click.testing import Result
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
-from ganlib.common.lines import read_lines
+from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.io.jsonl import read_lines
 from ganlib.evaluation import Score
 from ganlib.evaluation.extractors.fashion import FASHION
-from ganlib.training.scoring import class_samples, origin_of
+from ganlib.training.scores.scorer import class_samples, origin_of
 
 pytestmark = [
     pytest.mark.usefixtures("small_methods"),

@@ -9,12 +9,12 @@ import pytest
 from click.testing import Result
 
 import ganlib
+from ganlib.common.data.spec import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import write_hdf5
-from ganlib.common.lines import read_lines
-from ganlib.common.spec import DataSet
+from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.io.jsonl import read_lines
 from ganlib.contract.fixtures import toy
-from ganlib.evaluation import segmenter
+from ganlib.evaluation.pairs import segmenter
 from ganlib.registry import algorithms
 
 NAMES = ["pixel_accuracy", "mean_iou"]

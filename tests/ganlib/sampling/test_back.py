@@ -14,12 +14,12 @@ from tiny_extractor import tiny_extractor
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.hdf5 import read_hdf5, write_hdf5
-from ganlib.common.lines import read_lines
+from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.io.jsonl import read_lines
 from ganlib.evaluation import differences
 from ganlib.evaluation.protocol import Protocol
-from ganlib.sampling.export import load_export
-from ganlib.training.scoring import origin_of
+from ganlib.sampling.exports.export import load_export
+from ganlib.training.scores.scorer import origin_of
 
 Run = Callable[..., Result]
 

@@ -16,10 +16,10 @@ from PIL import Image
 from small_methods import FOLDER
 
 import ganlib
-from ganlib.common.class_grid import class_grid
 from ganlib.common.errors import UserError
-from ganlib.common.lines import append_line
+from ganlib.common.io.jsonl import append_line
 from ganlib.common.pictures import grid
+from ganlib.common.pictures.grids import class_grid
 from ganlib.contract.fixtures import toy
 from ganlib.registry import algorithms
 from ganlib.training.snapshot import FORMAT

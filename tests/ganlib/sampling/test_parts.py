@@ -15,12 +15,12 @@ from torch import Tensor
 
 import ganlib
 from ganlib import Generator, Part
-from ganlib.common.class_grid import class_grid
 from ganlib.common.errors import UserError
+from ganlib.common.pictures.grids import class_grid
 from ganlib.common.seeds import generator
-from ganlib.sampling.export import model_card
-from ganlib.sampling.latent import slerp
-from ganlib.sampling.legs import between_classes, between_samples
+from ganlib.sampling.exports.export import model_card
+from ganlib.sampling.interpolation.paths import slerp
+from ganlib.sampling.interpolation.segments import between_classes, between_samples
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

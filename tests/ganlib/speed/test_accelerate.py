@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganlib.common.resnet import ResNetDiscriminator
+from ganlib.common.networks.resnet import ResNetDiscriminator
 from ganlib.config import RunConfig
 from ganlib.contract.tape import prepare, record
 from ganlib.speed.accelerate import accelerate

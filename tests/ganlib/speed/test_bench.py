@@ -19,7 +19,7 @@ from ganlib.speed import accelerate as speed
 from ganlib.speed import bench
 from ganlib.speed.bench import Cost, Flops, Row, Timing, Work
 from ganlib.speed.graph import WARM_UP, Graphs, Recorder
-from ganlib.training.devices import pick_device
+from ganlib.training.device.devices import pick_device
 
 Run = Callable[..., Result]
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from peak import Peak
 from torch import Tensor, nn
 
 from ganlib.common.losses import slope_penalty
-from ganlib.common.resnet import GenBlock
+from ganlib.common.networks.resnet import GenBlock
 from ganlib.config import RunConfig
 from ganlib.contract.tape import prepare, record
 from ganlib.contract.test_contract import assert_same, brief

@@ -22,7 +22,7 @@ from ganlib.speed.compiled import (
     restore_losses,
 )
 from ganlib.speed.graph import WARM_UP
-from ganlib.training.stages import Stage
+from ganlib.training.update.streams import Stage
 
 Make = Callable[..., Any]
 

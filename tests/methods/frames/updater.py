@@ -6,7 +6,7 @@ from torch import Tensor
 from ganlib import AlgorithmConfig, Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 from ganlib.config import NonNegative
-from ganlib.training.prediction import Predicting
+from ganlib.training.bases.predicting import Predicting
 
 
 class Config(AlgorithmConfig):

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from ganlib import AlgorithmConfig, config, updater
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
-from ganlib.training.stages import Stage, Stages
+from ganlib.training.update.streams import Stage, Stages
 
 
 class Config(AlgorithmConfig):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ganlib.evaluation.metric import Metric, Seen, Value
+from ganlib.evaluation.metrics.base import Metric, Seen, Value
 
 
 def asked_accuracy(seen: Seen) -> Mapping[str, Value]:

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from ganlib import AlgorithmConfig, config, updater
+from ganlib.common.data.pool import Pool
 from ganlib.common.losses import loss_dis_least_squares, loss_gen_least_squares
-from ganlib.common.pool import Pool
 
 
 class Config(AlgorithmConfig):

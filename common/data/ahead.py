@@ -1,0 +1,271 @@
+"""Images read by other processes, in order, before they are asked for.
+
+The processes are forked. A spawned one would import the user's script, which then has to guard its
+first line, take seconds to start and hundreds of MB; a forked one shares all with this process and
+touches nothing of it but the images, no GPU above all. Where forks are not safe (macOS) or there
+are none (Windows), nothing is read ahead.
+
+What they read they put into memory that is shared with this process and used again and again. To
+send it would take new memory for every batch, and longer than reading it.
+"""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from math import prod
+from mmap import mmap
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganlib.common.data.crops import Croppable
+from ganlib.common.data.spec import Images
+from ganlib.common.errors import UserError
+
+WORKERS = 2 if sys.platform == "linux" else 0
+MOST = 8  # of which a device that trains asks no more
+AT_ONCE = 2**22  # bytes that a process reads before it puts them where they belong
+BATCHES = 2  # that each process is ahead, of the size that there was at its start
+TIMEOUT = 120  # seconds without a batch, after which a process is given up
+POLL = 5  # seconds between two looks of an idle process at whether its parent lives
+
+
+def readers(asked: int | None, cores: int) -> int:
+    """How many processes read for one loader: as many as were asked for, by default one for each
+    of the cores, up to MOST; none where forks are not safe.
+    """
+    wanted = min(MOST, cores) if asked is None else asked
+    return wanted if WORKERS else 0
+
+
+def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
+    """images[index], or their crops at these places (n, 2) if they are crops and places are given;
+    UserError if they cannot be read.
+    """
+    with readable():
+        if places is not None and isinstance(images, Croppable):
+            return images.crops(index, places)
+        return images[index]
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """What goes wrong inside, where images are read, becomes a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # what other people's files and code raise is no fixed set
+        reason = " ".join(str(error).split())
+        raise UserError(f"Images could not be read: {type(error).__name__}: {reason}") from error
+
+
+class Ahead:
+    """Rows of all `images`, by name, in the order that `order` gives a part at a time, without end:
+    an index tensor (n,) and the places (n, 2) of crops for each name; all parts are of one length.
+    kinds: the types of the images.
+
+    UserError if images cannot be read, or if a process ended or stood still. `close()`, or to
+    forget it, ends the processes.
+    """
+
+    def __init__(
+        self,
+        images: Mapping[str, Images],
+        order: Iterator[Mapping[str, tuple[Tensor, Tensor]]],
+        workers: int,
+        kinds: Mapping[str, torch.dtype],
+    ) -> None:
+        self._over: dict[str, Tensor] = {}  # what is left of the last part
+        self._order, self._asked, self._taken = order, 0, 0
+        first = next(order)
+        self._slots = [  # what is read, and what was taken last
+            {name: _Slot.of(one, kinds[name], *first[name]) for name, one in images.items()}
+            for _ in range(BATCHES * workers + 1)
+        ]
+        self._readers: list[_Reader] = []
+        # before multiprocessing, as this process exits, waits for those that are left
+        self._finalize = Finalize(self, _end, [self._readers], exitpriority=0)
+        for _ in range(workers):
+            self._readers.append(_Reader.start(images, self._slots))
+        self._ask(first)
+        while self._asked < BATCHES * workers:
+            self._ask(next(order))
+
+    def take(self, n: int) -> dict[str, Tensor]:
+        """The next n rows of all, whatever the length of a part; what is given may be overwritten
+        when the next are taken.
+        """
+        if not self._over:
+            self._over = self._next()
+        if n <= _length(self._over):
+            return self._first(n)
+        result = {name: rows.new_empty(n, *rows.shape[1:]) for name, rows in self._over.items()}
+        done = 0
+        while done < n:
+            self._over = self._over or self._next()
+            part = self._first(n - done)
+            for name, rows in part.items():
+                result[name][done : done + len(rows)] = rows
+            done += _length(part)
+        return result
+
+    def _first(self, n: int) -> dict[str, Tensor]:
+        """Up to n rows of those that are left."""
+        part, over = self._over, n < _length(self._over)
+        self._over = {name: rows[n:] for name, rows in part.items()} if over else {}
+        return {name: rows[:n] for name, rows in part.items()}
+
+    def _next(self) -> dict[str, Tensor]:
+        reader = self._readers[self._taken % len(self._readers)]
+        try:
+            reader.await_answer()
+            slot = self._slots[self._taken % len(self._slots)]
+            self._taken += 1
+            self._ask(next(self._order))
+        except UserError:
+            self.close()
+            raise
+        return {name: one.rows for name, one in slot.items()}
+
+    def close(self) -> None:
+        """End the processes, also one that stands still."""
+        self._finalize()
+
+    def _ask(self, part: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+        """Let the process whose turn it is read a part."""
+        number = self._asked % len(self._slots)
+        for name, slot in self._slots[number].items():
+            slot.which.copy_(part[name][0])
+            slot.where.copy_(part[name][1])
+        self._readers[self._asked % len(self._readers)].ask(number)
+        self._asked += 1
+
+
+class _Slot(NamedTuple):
+    """Memory of all processes: images of one part, and which they are."""
+
+    rows: Tensor
+    which: Tensor
+    where: Tensor
+
+    @classmethod
+    def of(cls, images: Images, kind: torch.dtype, which: Tensor, where: Tensor) -> "_Slot":
+        """Empty, for a part like this one."""
+        rows = _shared((len(which), *images.shape[1:]), kind)
+        return cls(rows, *(_shared(t.shape, t.dtype) for t in (which, where)))
+
+
+Slots = Sequence[Mapping[str, _Slot]]
+
+
+class _Reader(NamedTuple):
+    """A process that fills slots, whose numbers it is told."""
+
+    process: BaseProcess
+    pipe: "Connection[Any, Any]"
+
+    @classmethod
+    def start(cls, images: Mapping[str, Images], slots: Slots) -> "_Reader":
+        fork = get_context("fork")
+        pipe, other = fork.Pipe()
+        job = (os.getpid(), other, images, slots)
+        with other, _signals_blocked(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of forks beside threads (Python 3.12)
+            process = fork.Process(target=_read_on, args=job, daemon=True)
+            process.start()
+        return cls(process, pipe)
+
+    def ask(self, number: int) -> None:
+        """Have this slot filled. That a process has ended is noticed when it has to answer."""
+        with suppress(OSError):
+            self.pipe.send(number)
+
+    def await_answer(self) -> None:
+        """Until the first slot that it was asked for is full; UserError if that fails."""
+        if not self.pipe.poll(TIMEOUT):
+            raise UserError(f"A process that reads images stood still for {TIMEOUT:g} seconds.")
+        try:
+            problem = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            code = self.process.exitcode or 0
+            how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+            raise UserError(
+                f"A process that reads images ended {how}. If memory is short, give fewer "
+                "--workers."
+            ) from None
+        if problem is not None:
+            raise UserError(problem)
+
+
+def _read_on(
+    parent: int, pipe: "Connection[Any, Any]", images: Mapping[str, Images], slots: Slots
+) -> None:
+    """What a process does for as long as its parent lives."""
+    torch.set_num_threads(1)  # a fork has none of its parent's others, and would wait for them
+    with suppress(EOFError, OSError):
+        while os.getppid() == parent:
+            if pipe.poll(POLL):
+                pipe.send(_problem(images, slots[pipe.recv()]))
+
+
+def _problem(images: Mapping[str, Images], slot: Mapping[str, _Slot]) -> str | None:
+    """Why a slot cannot be filled; None once it is full."""
+    try:
+        for name, one in slot.items():
+            _fill(one.rows, images[name], one.which, one.where)
+    except UserError as error:  # raised here, it would reach the user with a traceback
+        return str(error)
+    return None
+
+
+def _end(readers: Sequence[_Reader]) -> None:
+    """By a signal that cannot be blocked; they leave nothing half done."""
+    for process, _ in readers:
+        process.kill()
+    for process, pipe in readers:
+        process.join()
+        pipe.close()
+
+
+def _fill(slot: Tensor, images: Images, index: Tensor, places: Tensor) -> None:
+    """Some images at a time: what they are copied from then stays in the processor's cache."""
+    some = max(1, AT_ONCE // (slot[0].nbytes or 1))
+    rows = zip(*(torch.split(t, some) for t in (slot, index, places)), strict=True)
+    for room, which, where in rows:
+        room.copy_(read(images, which, where))
+
+
+def _length(part: Mapping[str, Tensor]) -> int:
+    return len(next(iter(part.values())))
+
+
+def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A tensor that forked processes have in common, without a name in /dev/shm, which is small in
+    many containers.
+    """
+    memory = mmap(-1, max(1, prod(shape) * dtype.itemsize))
+    return torch.frombuffer(memory, dtype=dtype, count=prod(shape)).view(shape)
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP wait, in a process that starts meanwhile for ever: they reach all
+    processes of a terminal or a job, and training ends after its iteration, which needs images.
+    """
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    )
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,68 @@
+"""What a batch carries beside its images, and whether a data set has it."""
+
+from typing import Literal, get_args
+
+from ganlib.common.data.spec import AS_THEY_ARE, DataSet
+from ganlib.common.errors import UserError, did_you_mean
+
+Condition = Literal["labels", "images", "unpaired"] | None
+
+
+def check_condition(data: DataSet, condition: Condition) -> None:
+    """UserError if there is no such condition, or `data` have nothing for it."""
+    _check_word(condition)
+    if condition == "labels":
+        check_labels(data)
+    if condition == "images" and data.source is None:
+        raise UserError(
+            f"This algorithm needs pairs of images and the data set '{data.name}' has none: "
+            "say by --source what it starts from, as --source edges."
+        )
+    if condition == "unpaired" and data.source is None:
+        raise UserError(
+            "This algorithm needs two sets of images and the data set "
+            f"'{data.name}' has one: give the other by --source unpaired:NAME."
+        )
+    if len(data) == 0:
+        raise UserError(f"The data set '{data.name}' has no images.")
+    check_lengths(data, condition)
+
+
+def check_labels(data: DataSet) -> None:
+    """UserError if there are none."""
+    if data.y is None:
+        shape = "x".join(map(str, data.shape))
+        raise UserError(
+            f"This algorithm needs labels and the data set '{data.name}' has none, only "
+            f"{len(data):,} images of {shape}: give images in a subfolder for each class, an .h5 "
+            "file with labels or, in Python, a pair (images, labels)."
+        )
+
+
+def check_lengths(data: DataSet, condition: Condition) -> None:
+    """UserError if there are sources, but none for each image or none at all."""
+    if data.source is None or condition not in ("images", "unpaired"):
+        return
+    if len(data.source) == 0:
+        raise UserError(f"The data set '{data.name}' has no source images.")
+    if condition == "images" and len(data.source) != len(data):
+        raise UserError(
+            f"This algorithm needs pairs of images, and the data set '{data.name}' has "
+            f"{len(data):,} images and {len(data.source):,} sources, which are no pairs."
+        )
+
+
+def check_flip(data: DataSet, condition: Condition) -> None:
+    """UserError where a mirrored pair would be a wrong one."""
+    if condition == "images" and AS_THEY_ARE in data.provenance:
+        raise UserError(
+            f"--flip would mirror the pictures of '{data.name}' and not what is pushed where, so "
+            "that they belong together no more: leave it out."
+        )
+
+
+def _check_word(condition: object) -> None:
+    known = [w for part in get_args(Condition) for w in get_args(part) if isinstance(w, str)]
+    if condition is not None and condition not in known:
+        near = did_you_mean(str(condition), [*known, "None"])
+        raise UserError(f"The condition of this algorithm cannot be {condition!r}.{near}")

@@ -1,0 +1,344 @@
+"""Images on their way to a network: batches out of a data set."""
+
+from collections.abc import Iterator, Mapping
+from copy import copy
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganlib.common.data.ahead import WORKERS, Ahead, read
+from ganlib.common.data.condition import Condition, check_condition, check_flip, check_lengths
+from ganlib.common.data.crops import Jitter, centres, common_grid, in_memory, placed
+from ganlib.common.data.order import Order, Rows
+from ganlib.common.data.spec import (
+    POINTS,
+    DataSet,
+    DataSpec,
+    Images,
+    Mixture,
+    Readable,
+    Shape,
+    Size,
+    fit_spec,
+)
+from ganlib.common.data.transfer import Memory, centre, upload
+from ganlib.common.errors import UserError
+from ganlib.common.seeds import generator
+
+__all__ = [
+    "POINTS",
+    "Batch",
+    "Condition",
+    "DataSet",
+    "DataSpec",
+    "Images",
+    "Loader",
+    "Mixture",
+    "Shape",
+    "Size",
+    "fit_spec",
+]
+
+
+class Batch(NamedTuple):
+    """x: float NCHW in [-1, 1]. y: None; int64 labels (N,); or sources (N, C', H', W'), images like
+    x or int32 ids of class and instance, (N, 2, H', W').
+    """
+
+    x: Tensor
+    y: Tensor | None = None
+
+
+class _At(NamedTuple):
+    """Where reading ahead has come to: which batch, of how many images if that matters, and whether
+    x is the images of some side by themselves.
+    """
+
+    position: int
+    batch_size: int
+    side: int | None
+
+
+class Loader(Iterator[Batch]):
+    """Endless batches; batch k is a function of (data, settings, seed, k) alone.
+
+    Its whole state is `position`, counted in images. Each epoch visits every image once, in an
+    order (and with flips and places of crops) that depends on (seed, stream, epoch); a batch may
+    reach over its end. x and its source are mirrored, cropped and jittered alike; for `jitter`, in
+    pixels, see crops.Jitter.
+    With `dequantize`, x is (value + U(0, 1)) / 128 - 1, in [-1, 1), in place of value / 127.5 - 1.
+
+    condition: what y is. "labels"; "images", the sources of the batch's own images;
+    "unpaired": the next sources, with flips, places, an order and epochs of their own.
+
+    Of `ranks` processes, each is given its own rows of a batch: number `rank` those from
+    rank * batch_size / ranks on. `batch_size` and `position` count the images of all.
+
+    Tensors that fit lie on the device, and a batch of them is made there without waiting for it.
+    Images that are no tensor are read ahead by `workers` processes, by none if that is 0.
+    """
+
+    def __init__(
+        self,
+        data: DataSet,
+        spec: DataSpec,
+        batch_size: int,
+        seed: int,
+        *,
+        condition: Condition = None,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        flip: bool = False,
+        jitter: int = 0,
+        dequantize: bool = False,
+        stream: str = "",
+        rank: int = 0,
+        ranks: int = 1,
+        workers: int = WORKERS,
+    ) -> None:
+        check_condition(data, condition)
+        if flip:
+            check_flip(data, condition)
+        _check_share(batch_size, rank, ranks)
+        self.data, self.spec, self.batch_size, self.seed = data, spec, batch_size, seed
+        self.condition, self.device, self.dtype = condition, torch.device(device), dtype
+        self.flip, self.dequantize, self.stream = flip, dequantize, stream
+        self.rank, self.ranks, self.workers = rank, ranks, workers
+        self._jitter, self._still = self._make_jitter(jitter), False
+        self.size: Size | None = None
+        self.position = 0
+        self._memory = Memory()
+        self._orders: dict[str, Order] = {}
+        self._places: dict[tuple[str, int | None], Images] = {}
+        self._ahead: Ahead | None = None
+        self._ahead_at = _At(0, 0, None)  # what _ahead gives next
+
+    def __next__(self) -> Batch:
+        rows, lazy = self._draw(), self._read()
+        x = self._images(rows["x"], lazy)
+        x = self._dequantize(x) if self.dequantize else self._centre(x)
+        y = self._condition(rows["y"], lazy)
+        self.position += self.batch_size
+        return Batch(x, y)
+
+    def condition_at(self, index: Tensor) -> Tensor | None:
+        """The labels, or the sources, with these numbers (n,), as still() gives them."""
+        flips = torch.zeros(len(index), dtype=torch.bool, device=self.device)
+        rows = Rows(index.cpu(), index.to(self.device), flips, *2 * [centres(len(index))])
+        return self.still()._condition(rows, {})
+
+    def still(self) -> "Loader":
+        """A loader of the same images, neither mirrored nor jittered, and cropped in the middle."""
+        other = self._copy()
+        other.flip, other._jitter, other._still = False, None, True
+        return other
+
+    def turned(self) -> "Loader":
+        """A loader of the way back, with images and sources exchanged: see DataSet.turned()."""
+        other = self.fork(self.stream)
+        other.data, other.spec, other._places = self.data.turned(), self.spec.turned(), {}
+        return other
+
+    @property
+    def n_sources(self) -> int:
+        """How many sources there are, 0 without any."""
+        return 0 if self.data.source is None else len(self.data.source)
+
+    def resize(self, batch_size: int, size: Size | None = None) -> None:
+        """From the next batch on, give so many images, of `size` (H, W) or of the networks' own.
+
+        Smaller images are means over areas, over whole blocks of pixels where the sides divide.
+        `value` above is then such a mean: dequantizing adds U(0, 1) to it, as it does to a pixel.
+        Where the data hold images of that side, those are read instead, and those of the stage
+        before are let go. Sources keep their size.
+        UserError if `size` is larger than the images, or a batch cannot be shared.
+        """
+        _check_share(batch_size, self.rank, self.ranks)
+        whole = self.spec.image[1:]
+        if size is not None and (size[0] > whole[0] or size[1] > whole[1] or min(size) < 1):
+            raise UserError(
+                f"Images of {_by(whole)} pixels cannot be averaged to {_by(size)}: give a size "
+                "within theirs."
+            )
+        self.batch_size, self.size = batch_size, None if size == whole else size
+        for key in [key for key in self._places if key[1] not in (None, self._side)]:
+            del self._places[key]
+
+    def fork(self, stream: str) -> "Loader":
+        """A loader over the same data in another order, with a position of its own."""
+        other = self._copy()
+        other.stream, other.position = stream, 0
+        return other
+
+    def over(self, data: DataSet) -> "Loader":
+        """A loader over other data with the same settings."""
+        other = self.fork(self.stream)
+        if data is not self.data:
+            check_lengths(data, self.condition)
+            other.data, other._places = data, {}
+        return other
+
+    def share(self, rank: int, ranks: int) -> "Loader":
+        """A loader of the same batches from the same position on, for another share of each."""
+        _check_share(self.batch_size, rank, ranks)
+        other = self._copy()
+        other.rank, other.ranks = rank, ranks
+        return other
+
+    def close(self) -> None:
+        """End the processes that read ahead; the next batch starts new ones."""
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
+
+    def _copy(self) -> "Loader":
+        other = copy(self)
+        other._ahead, other._orders = None, {}
+        return other
+
+    def _images(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
+        """x (n, C, H, W) of the stage's size, in 0..255: uint8, or means."""
+        x = self._pick("x", rows, lazy)
+        if self._side is not None:
+            return self._moved(x, rows)
+        x = self._moved(self.spec.to_image(x), rows)
+        if self.size is None:
+            return x
+        exact = torch.promote_types(self.dtype, torch.float32)
+        return F.interpolate(x.to(exact), self.size, mode="area").to(self.dtype)
+
+    def _centre(self, x: Tensor) -> Tensor:
+        """0..255 to [-1, 1], in memory of its own, of which new takes longer than all else."""
+        if self.device.type != "cpu":
+            return x.to(self.dtype, copy=True).div_(127.5).sub_(1)
+        return centre(x, self._memory.empty(x.shape, self.dtype))
+
+    def _condition(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
+        """y: the labels of these images, or these sources."""
+        if self.condition is None:
+            return None
+        if self.condition == "labels":
+            return self._pick("y", rows, lazy)
+        ids = self._source_kind == torch.int32
+        y = self._moved(self.spec.to_source(self._pick("source", rows, lazy)), rows, ids)
+        # a copy, for the memory of what was read ahead will be used again
+        return y.to(torch.int32, copy=True) if ids else self._centre(y)
+
+    @property
+    def _source_kind(self) -> torch.dtype:
+        return torch.int32 if self.spec.source_kind == "ids" else torch.uint8
+
+    def _moved(self, x: Tensor, rows: Rows, ids: bool = False) -> Tensor:
+        """Images or sources of the networks' size, some of them mirrored, jittered."""
+        if self.flip:
+            x = torch.where(rows.flips[:, None, None, None], x.flip(-1), x)
+        if self._jitter is not None:
+            x = self._jitter(x, upload(rows.jitter, self.device), ids)
+        return x
+
+    def _make_jitter(self, more: int) -> Jitter | None:
+        image, source = self.spec.image, self.spec.source
+        if self.condition not in ("images", "unpaired"):
+            source = None
+        grid = common_grid(image[1:], None if source is None else source[1:])
+        return Jitter(more, image[1:], grid) if more else None
+
+    @property
+    def _side(self) -> int | None:
+        """The side of this stage's images, if they lie somewhere by themselves."""
+        height, width = self.size or self.spec.image[1:]
+        if height != width or height not in self.data.smaller:
+            return None
+        if self._jitter is not None or self.spec.fit == "pad":
+            return None  # it knows whole images; of padded ones, they would be other parts
+        return height if self.spec.image[1] == self.spec.image[2] else None
+
+    def _pick(self, name: str, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
+        """Rows of the data set's `name`, on the device; `lazy` holds those that are read."""
+        images = self._placed(name)
+        if isinstance(images, Tensor):  # index_select is ten times as fast as []
+            index = rows.here if images.is_cpu else rows.there
+            return upload(images.index_select(0, index), self.device)
+        x = lazy[name] if name in lazy else read(images, rows.here, rows.crops)
+        return upload(x, self.device)
+
+    def _placed(self, name: str) -> Images:
+        """The data set's `name`, of its images those of this stage, where they are taken from."""
+        side = self._side if name == "x" else None
+        if (name, side) not in self._places:
+            images = getattr(self.data, name) if side is None else self.data.smaller[side]
+            if side is not None and isinstance(images, Readable):
+                images = images.at_once()
+            self._places[name, side] = placed(images, self.device)
+        return self._places[name, side]
+
+    def _read(self) -> Mapping[str, Tensor]:
+        """This batch's rows, by name, of what is no tensor; nothing if no worker reads them."""
+        names = ("x", "source") if self.condition in ("images", "unpaired") else ("x",)
+        lazy = {name: self._placed(name) for name in names}
+        lazy = {name: images for name, images in lazy.items() if not in_memory(images)}
+        if not (lazy and self.workers):
+            self.close()
+            return {}
+        # without shares, the same rows come one after the other, however many make a batch
+        at = _At(self.position, self.batch_size if self.ranks > 1 else 0, self._side)
+        if self._ahead is None or self._ahead_at != at:
+            self.close()
+            kinds = {"x": torch.uint8, "source": self._source_kind}
+            self._ahead = Ahead(lazy, _drawn(self._copy()), self.workers, kinds)
+        # kept only once it has read, so that a loader whose workers failed can start new ones
+        ahead, self._ahead = self._ahead, None
+        rows = ahead.take(self.batch_size // self.ranks)
+        self._ahead, self._ahead_at = ahead, at._replace(position=self.position + self.batch_size)
+        return rows
+
+    def _dequantize(self, x: Tensor) -> Tensor:
+        noise = generator(self.seed, self.stream, "dequantize", self.position, device=self.device)
+        shape = (self.batch_size, *x.shape[1:])
+        u = torch.rand(shape, generator=noise, device=self.device, dtype=self.dtype)
+        u = u.narrow(0, self.rank * len(x), len(x))
+        # 255 + u may round to 256, which would be 1
+        top = 1 - torch.finfo(self.dtype).eps / 2
+        return u.add_(x).div_(128).sub_(1).clamp_(max=top)
+
+    def _draw(self) -> dict[str, Rows]:
+        """This rank's rows of the next batch, for x and for y."""
+        x = self._rows("order", len(self.data))
+        unpaired = self.condition == "unpaired"
+        return {"x": x, "y": self._rows("source", self.n_sources) if unpaired else x}
+
+    def _rows(self, order: str, length: int) -> Rows:
+        if order not in self._orders:
+            self._orders[order] = Order(length, self.seed, self.stream, order)
+        n = self.batch_size // self.ranks
+        rows = self._orders[order].rows(self.position + self.rank * n, n, self.device)
+        return rows._replace(crops=centres(n)) if self._still else rows
+
+
+def _check_share(batch_size: int, rank: int, ranks: int) -> None:
+    if not 0 <= rank < ranks:
+        raise ValueError(f"there is no rank {rank} of {ranks}")
+    if batch_size % ranks:
+        less, more = batch_size // ranks * ranks, -(-batch_size // ranks) * ranks
+        raise UserError(
+            f"A batch of {batch_size} images cannot be shared in {ranks} parts: "
+            f"{f'{less} or {more}' if less else more} images can."
+        )
+
+
+def _by(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _drawn(loader: Loader) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+    """Which images and sources the batches of this loader hold, and the places of their crops, on
+    the CPU.
+    """
+    loader.device = torch.device("cpu")
+    while True:
+        rows = loader._draw()
+        x, y = rows["x"], rows["y"]
+        yield {"x": (x.here, x.crops), "source": (y.here, y.crops)}
+        loader.position += loader.batch_size

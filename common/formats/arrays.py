@@ -1,0 +1,138 @@
+"""Arrays of images in .npy and .npz files, and their labels, looked at before any memory is asked
+for.
+"""
+
+import zipfile
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from ganlib.common.data import DataSet
+from ganlib.common.data.in_memory import as_dataset
+from ganlib.common.errors import UserError, one_line
+from ganlib.common.formats.stream import NoSuchSplit, check_split
+from ganlib.common.io.files import regular
+from ganlib.common.io.memory import GIB, available_memory, require_memory
+
+ARRAYS = (".npz", ".npy")
+TYPES = (np.uint8, np.float16, np.float32, np.float64)
+LABELS = "labels.npy"
+"""The member of an .npz file that np.savez(..., labels=y) makes."""
+VERSION = (1, 0)
+"""Of plain numbers; only a later one can ask for more memory than 64 KiB for its header."""
+
+Header = tuple[tuple[int, ...], np.dtype[Any]]
+"""What an array says of itself: its shape and the type of its numbers."""
+
+
+def open_array(path: Path) -> NDArray[Any]:
+    """The images (N, ., ., .) in an .npy file, which is read as it is used, or in the first array
+    with four dimensions of an .npz file, whose other members are not read. Nothing is unpickled.
+
+    UserError if there are none, they are no uint8 or floats, the file holds less than it says, or
+    it takes more than half of the memory that there is.
+    """
+    try:
+        with regular(path).open("rb") as file:
+            return _npy(path, file) if path.suffix.lower() == ".npy" else _npz(path, file)
+    except UserError:
+        raise
+    except Exception as error:  # NumPy and zipfile have many names for a file that is not right
+        why = one_line(error) or type(error).__name__
+        raise UserError(f"{path} cannot be read as an array of images: {why}.") from error
+
+
+def open_labels(path: Path, n: int) -> NDArray[Any] | None:
+    """The array `labels` of an .npz file, int64 (n,); None if there is none of n integers."""
+    if path.suffix.lower() != ".npz":
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(LABELS) as content:
+            shape, dtype = _header(content)
+            if shape != (n,) or dtype.kind not in "iu":
+                return None
+            content.seek(0)
+            return npy.read_array(content, allow_pickle=False).astype(np.int64)
+    except Exception:  # NumPy and zipfile have many names for a file that is not right
+        return None
+
+
+def _npy(path: Path, file: IO[bytes]) -> NDArray[Any]:
+    header = _header(file)
+    _check(path, header, path.stat().st_size - file.tell())
+    return npy.open_memmap(path, mode="r")
+
+
+def _npz(path: Path, file: IO[bytes]) -> NDArray[Any]:
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.filename.endswith(".npy"):
+                with archive.open(member) as content:
+                    header = _header(content)
+                    if len(header[0]) == 4:
+                        _check(path, header, member.file_size - content.tell())
+                        _check_memory(path, header)
+                        content.seek(0)
+                        return npy.read_array(content, allow_pickle=False)
+    raise UserError(f"{path} holds no array of images: give one (N, H, W, C) of uint8.")
+
+
+def _header(file: IO[bytes]) -> Header:
+    """The file is left where the numbers start."""
+    if npy.read_magic(file) != VERSION:
+        raise ValueError("it holds more than plain numbers")
+    shape, _, dtype = npy.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are not unpickled")
+    return shape, dtype
+
+
+def _check(path: Path, header: Header, there: int) -> None:
+    """UserError unless these are images, and as many bytes as they take are there."""
+    shape, dtype = header
+    if len(shape) != 4 or min(shape) < 1:
+        raise UserError(
+            f"{path} has an array {shape}: give images as (N, H, W, C) or (N, C, H, W)."
+        )
+    if dtype not in TYPES:
+        raise UserError(f"{path} has an array of {dtype}: give uint8, or floats in [-1, 1].")
+    if _bytes(header) > there:
+        raise UserError(
+            f"{path} is damaged or cut off: its array {shape} of {dtype} takes "
+            f"{_bytes(header):,} bytes, and {max(0, there):,} are there."
+        )
+
+
+def _check_memory(path: Path, header: Header) -> None:
+    available = available_memory()
+    if available is not None and _bytes(header) > available / 2:
+        raise UserError(
+            f"The images in {path} take {_bytes(header) / GIB:,.1f} GiB of memory and half of what "
+            f"is available is {available / 2 / GIB:,.1f} GiB: give an .npy file, which is read bit "
+            "by bit, or fewer images."
+        )
+
+
+def _bytes(header: Header) -> int:
+    shape, dtype = header
+    return prod(shape) * dtype.itemsize
+
+
+def load(root: Path, split: str, size: int | None) -> DataSet:
+    """The images at their own size, all of them for training, otherwise as given.as_dataset() takes
+    arrays; root is the file.
+    """
+    check_split(split)
+    if split == "test":
+        raise NoSuchSplit(f"{root} has no test images, as all of it is for training.")
+    images = open_array(root)
+    require_memory(root.name, images.nbytes)
+    images = np.require(images, requirements="W")  # an .npy is only looked into so far
+    labels = open_labels(root, len(images))
+    data = as_dataset(images if labels is None else (images, labels))
+    return replace(data, name=root.stem, provenance={"file": str(root.resolve())})

@@ -1,0 +1,421 @@
+"""Our HDF5 files of images: written block by block, read at once or, if large, when asked.
+
+/train and /test hold `images` uint8 (N, C, H, W) and perhaps `labels` int64 (N,), `source` uint8
+(N, C', H', W'), the images that a translation starts from, and `classes`, strings. The attributes
+`version`, `name` and the group /provenance of attributes say more; a file may lack them. So it may
+`smaller/SIDE` beside `images`, these at a lower resolution as uint8 (N, C, SIDE, SIDE), and
+`crc32/...`, checksums; older programs pass over both.
+
+Version 2 has what older programs would take for something else: the attribute `frames` of `images`
+or `source`, of which so many lie on the channels; `kind` "ids" of `source`, which is then uint16
+(N, 2, H', W'), class and instance; or a `source` of another length, whose images are no pairs.
+Version 3 has the attribute `count` of contiguous images that are fewer than there is room for.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from math import prod
+from pathlib import Path
+from shutil import disk_usage
+from typing import Any, cast
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganlib.common.data import DataSet, Images
+from ganlib.common.data.spec import SourceKind
+from ganlib.common.errors import UserError
+from ganlib.common.formats.hdf5_checks import (
+    attribute,
+    find,
+    find_dataset,
+    sentences,
+    text,
+    values,
+    wrong,
+)
+from ganlib.common.formats.hdf5_checksums import changed, has_checksums, refuse, verify
+from ganlib.common.formats.hdf5_disk import Call, hdf5_writer
+from ganlib.common.formats.hdf5_layout import COUNT, IDS, SMALLER, Split, Storage, sides_of, sizes
+from ganlib.common.formats.resize import check_sides
+from ganlib.common.formats.stream import (
+    SPLITS,
+    NoSuchSplit,
+    Stream,
+    as_stream,
+    block_length,
+    check_split,
+)
+from ganlib.common.io.console import progress
+from ganlib.common.io.files import atomic, reading, regular
+from ganlib.common.io.memory import GIB, available_memory
+
+VERSIONS = (1, 2, 3)
+IN_MEMORY = 4 * GIB  # what takes less, and less than half of the memory, is read at once
+CHANNELS = (1, 3)  # of a picture
+MAX_FRAMES = 2**16
+SPREAD = 256  # images of a large file that are held against their checksums when it is opened
+MAX_CLASSES = 2**20  # that are called by number
+
+
+class Hdf5Images:
+    """Images (N, C, H, W) of one dataset of a file, which every process opens for itself: uint8, or
+    ids as int32, which the file has as `stored`.
+    """
+
+    def __init__(self, path: Path, key: str, shape: tuple[int, ...], stored: str = "uint8") -> None:
+        self.path, self.key, self.shape, self.stored = path, key, shape, stored
+        self._images: Any = None
+        self._process = -1
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """(n, C, H, W); UserError if they cannot be read."""
+        with sentences(self.path):
+            return torch.from_numpy(self._read(index, self._open()))
+
+    def at_once(self) -> Images:
+        """All images as a tensor, unless they are too large for that."""
+        if not fits(self.nbytes):
+            return self
+        with sentences(self.path):
+            return self.read(self._open())
+
+    def read(self, images: Any) -> Tensor:
+        """All of the dataset of them; UserError unless they are as they were written."""
+        values = images[: len(self)]
+        verify(images.file, self.key, values)
+        return torch.from_numpy(values.astype(self.dtype, copy=False))
+
+    def check_some(self, images: Any) -> None:
+        """UserError unless SPREAD of them, evenly from the first to the last, are so."""
+        for number in np.linspace(0, len(self) - 1, min(SPREAD, len(self))).round().astype(int):
+            verify(images.file, self.key, images[number : number + 1], number)
+
+    @property
+    def nbytes(self) -> int:
+        """As a tensor."""
+        return int(prod(self.shape) * self.dtype.itemsize)
+
+    @property
+    def dtype(self) -> Any:
+        """NumPy's type of what is read."""
+        return np.dtype(np.int32 if self.stored == IDS else np.uint8)
+
+    def _read(self, index: Tensor, images: Any) -> NDArray[Any]:
+        rows, order = (t.tolist() for t in index.sort())
+        result = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
+        if rows and rows == list(range(rows[0], rows[-1] + 1)):
+            result[order] = images[rows[0] : rows[-1] + 1]
+        else:  # one by one: many times as fast as h5py's own indexing with a list
+            for row, place in zip(rows, order, strict=True):
+                result[place] = images[row]
+        return result
+
+    def _is_in(self, images: Any) -> bool:
+        """Whether a dataset of a file can be the one that these were."""
+        if images is None or images.dtype != self.stored:
+            return False
+        return bool(images.shape[1:] == self.shape[1:] and len(images) >= len(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_images": None, "_process": -1}
+
+    def _open(self) -> Any:
+        if self._process != os.getpid():
+            images = find_dataset(h5py.File(self.path, "r", locking=False), self.key)
+            if not self._is_in(images):
+                raise UserError(f"{self.path} is not the file any more that it was: start anew.")
+            self._images = images
+            self._process = os.getpid()
+        return self._images
+
+
+def write_hdf5(
+    path: Path, train: DataSet, test: DataSet | None = None, sides: Sequence[int] = ()
+) -> Storage:
+    """Write data sets that are at hand; see write_streams."""
+    tests = None if test is None else as_stream(test)
+    return write_streams(path, as_stream(train), tests, sides=sides)
+
+
+def write_streams(
+    path: Path,
+    train: Stream,
+    test: Stream | None = None,
+    storage: Storage | None = None,
+    sides: Sequence[int] = (),
+    new: bool = False,
+) -> Storage:
+    """Write a file that is whole or not there; the same images give the same bytes. `new`:
+    UserError if somebody else has written one there meanwhile.
+
+    storage: how the images lie in it, and what is returned; by default gzip what will be read at
+    once, into memory, and else contiguous. sides: from the largest down, further resolutions of
+    square images, each of which divides the one before: means over blocks, rounded.
+    """
+    streams = {"train": train} if test is None else {"train": train, "test": test}
+    for stream in streams.values():
+        _check_channels(stream)
+        check_sides(sides, stream.shape)
+    nbytes = [n for stream in streams.values() for n in sizes(stream, sides)]
+    if storage is None:
+        storage = "gzip" if all(map(fits, nbytes)) else "contiguous"
+    try:
+        if not path.parent.is_dir():
+            raise UserError(
+                f"There is no folder {path.parent} to write {path.name} to: make it first."
+            )
+        if storage == "contiguous":
+            _check_disk(path, sum(nbytes))
+        with atomic(path, new) as temporary, hdf5_writer(temporary) as (file, call):
+            call(_write_head, file, train, max(map(_version, streams.values())))
+            for name, stream in streams.items():
+                _write_split(call, call(Split, file, name, stream, storage, sides), stream, name)
+    except FileExistsError:
+        raise UserError(
+            f"Another process has written {path} meanwhile: give another name, or --force to "
+            "replace it."
+        ) from None
+    except OSError as error:
+        raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
+    return storage
+
+
+def _check_channels(stream: Stream) -> None:
+    """UserError for what read_hdf5 would refuse, before any of it is made."""
+    for name, n, shape, kind in stream.parts:
+        frames = stream.frames if name == "images" else stream.source_frames
+        if n and shape[0] not in _allowed("ids" if kind == torch.int32 else "image", frames):
+            what = "images" if name == "images" else "sources"
+            raise UserError(
+                f"{stream.name} cannot be written to a file: its {what} have {shape[0]} channels, "
+                "and pictures have 1 or 3."
+            )
+
+
+def _allowed(kind: SourceKind, frames: int) -> tuple[int, ...]:
+    """How many channels there may be."""
+    return (2,) if kind == "ids" else tuple(frames * n for n in CHANNELS)
+
+
+def _check_disk(path: Path, nbytes: int) -> None:
+    """UserError if so much does not fit, before hours are spent on the first part of it."""
+    free = disk_usage(path.parent).free
+    if nbytes > free:
+        raise UserError(
+            f"{path} takes {nbytes / GIB:,.1f} GiB and {free / GIB:,.1f} GiB are free there: give "
+            "another place, a smaller size, or lzf as the storage."
+        )
+
+
+def _version(stream: Stream) -> int:
+    """The first version that has what is in `stream`."""
+    plain = stream.source_kind == "image" and stream.frames == stream.source_frames == 1
+    return 1 if plain and stream.sources is None else 2
+
+
+def _write_head(file: Any, stream: Stream, version: int) -> None:
+    file.attrs["version"] = version
+    file.attrs["name"] = text(stream.name)
+    provenance = {text(key): text(value) for key, value in stream.provenance.items()}
+    file.create_group("provenance").attrs.update(provenance)
+
+
+def _write_split(call: Call, split: Split, stream: Stream, name: str) -> None:
+    with progress(f"writing {stream.name}, {name}", stream.total) as advance:
+        for block in stream.blocks:
+            call(split.write, block)
+            advance(len(block.x))
+    call(_finish, split)
+
+
+def _finish(split: Split) -> None:
+    if not split.finish():
+        split.group.file.attrs["version"] = max(VERSIONS)
+
+
+def read_hdf5(path: Path, split: str) -> DataSet:
+    """One split of a file; UserError says which of its datasets is missing or wrong."""
+    check_split(split)
+    with reading(path):
+        if not regular(path).is_file():
+            raise UserError(f"There is no file {path}.")
+    with sentences(path), h5py.File(path, "r", locking=False) as file:
+        return _read_split(path, file, split)
+
+
+def _read_split(path: Path, file: Any, split: str) -> DataSet:
+    version = attribute(file, "version", file, max(VERSIONS))
+    if version not in VERSIONS:
+        raise UserError(
+            f"{path} has the format version {version} and this ganlib reads up to "
+            f"{max(VERSIONS)}: use the ganlib that wrote it, or write it anew."
+        )
+    if find(file, split) is None and find(file, "train") is not None:
+        raise NoSuchSplit(f"{path} has no {split} images: there is no /{split}/images in it.")
+    images = _images(path, file, f"{split}/images", "image")
+    if images is None:
+        raise wrong(
+            file, f"{split}/images", "is missing: it must hold the images as uint8 (N, C, H, W)"
+        )
+    kind = _kind(file, f"{split}/source")
+    source = _images(path, file, f"{split}/source", kind)
+    if source is not None and version == 1 and len(source) != len(images):
+        raise wrong(file, f"{split}/source", f"must hold {len(images):,} images as images does")
+    labels, classes = _labels(file, split, len(images))
+    return DataSet(
+        str(attribute(file, "name", file, path.stem)),
+        _in_memory(file, images),
+        labels,
+        None if source is None else _in_memory(file, source),
+        classes,
+        _provenance(file),
+        source_kind=kind,
+        frames=_frames(file, f"{split}/images"),
+        source_frames=_frames(file, f"{split}/source"),
+        smaller=_smaller(path, file, split, images),
+    )
+
+
+def _smaller(path: Path, file: Any, split: str, images: Hdf5Images) -> dict[int, Images]:
+    """The images at lower resolutions by their side, none of them read yet."""
+    group = find(file, f"{split}/{SMALLER}")
+    found: dict[int, Images] = {}
+    for side in sides_of(group) if isinstance(group, h5py.Group) else ():
+        key = f"{split}/{SMALLER}/{side}"
+        one = _images(path, file, key, "image")
+        wanted = (*images.shape[:2], side, side)
+        if one is None or one.shape != wanted or not side < images.shape[2] == images.shape[3]:
+            raise wrong(file, key, f"must be smaller square images, of the shape {wanted}")
+        found[side] = one
+    return dict(sorted(found.items()))
+
+
+def _kind(file: Any, key: str) -> SourceKind:
+    """Of which kind the sources are."""
+    dataset = find_dataset(file, key)
+    kind = "image" if dataset is None else attribute(file, "kind", dataset, "image")
+    if kind not in ("image", "ids"):
+        raise wrong(file, f"{key}@kind", f"must be image or ids and is {kind}")
+    return cast(SourceKind, kind)
+
+
+def _frames(file: Any, key: str) -> int:
+    """How many pictures lie on the channels."""
+    dataset = find_dataset(file, key)
+    frames = 1 if dataset is None else attribute(file, "frames", dataset, 1)
+    if not isinstance(frames, int) or not 1 <= frames <= MAX_FRAMES:
+        raise wrong(file, f"{key}@frames", f"must be an integer in 1..{MAX_FRAMES}")
+    return frames
+
+
+def _images(path: Path, file: Any, key: str, kind: SourceKind) -> Hdf5Images | None:
+    """The dataset `key`, checked without reading it; None if there is none."""
+    images = find_dataset(file, key)
+    if images is None:
+        return None
+    stored, what = (IDS, "0..65535") if kind == "ids" else ("uint8", "0..255")
+    if images.dtype != stored:
+        raise wrong(file, key, f"must be {stored}, {what}, and is {images.dtype}")
+    frames = _frames(file, key)
+    allowed = _allowed(kind, frames)
+    if images.ndim != 4 or 0 in images.shape or images.shape[1] not in allowed:
+        shape, or_ = tuple(map(int, images.shape)), " or ".join(map(str, allowed))
+        of = f" as it has {frames} frames" if frames > 1 else ""
+        raise wrong(file, key, f"must have the shape (N, {or_}, H, W){of} and has {shape}")
+    return Hdf5Images(path, key, (_count(file, key, images), *images.shape[1:]), stored)
+
+
+def _count(file: Any, key: str, images: Any) -> int:
+    """How many images there are."""
+    n = attribute(file, COUNT, images, len(images))
+    if not isinstance(n, int) or not 1 <= n <= len(images):
+        raise wrong(file, f"{key}@{COUNT}", f"must be an integer in 1..{len(images):,}")
+    return n
+
+
+def _labels(file: Any, split: str, n: int) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Labels and the names of the classes; without names the classes are called by number."""
+    key, names = f"{split}/labels", _classes(file, f"{split}/classes")
+    labels = find_dataset(file, key)
+    if labels is None:
+        return None, names
+    if labels.dtype.kind not in "iu" or labels.shape != (n,):
+        raise wrong(file, key, f"must be {n:,} integers, one for each image")
+    y = values(file, key, labels)
+    low, high = int(y.min()), int(y.max())
+    if names and not 0 <= low <= high < len(names):
+        raise wrong(file, key, f"must lie in 0..{len(names) - 1}, as there are so many classes")
+    if not 0 <= low <= high < MAX_CLASSES:
+        raise wrong(file, key, f"must lie in 0..{MAX_CLASSES - 1}")
+    verify(file, key, y)
+    return torch.from_numpy(y.astype(np.int64)), names or tuple(map(str, range(high + 1)))
+
+
+def _classes(file: Any, key: str) -> tuple[str, ...]:
+    """The names of the classes, none if they have no names."""
+    classes = find_dataset(file, key)
+    if classes is None:
+        return ()
+    if h5py.check_string_dtype(classes.dtype) is None or classes.ndim != 1:
+        raise wrong(file, key, "must be a list of strings, the names of the classes")
+    return tuple(map(text, values(file, key, classes)))
+
+
+def _provenance(file: Any) -> dict[str, str]:
+    group = find(file, "provenance")
+    if not isinstance(group, h5py.Group):
+        return {}
+    return {key: str(attribute(file, key, group, "")) for key in group.attrs}
+
+
+def fits(nbytes: int) -> bool:
+    """Whether so much is read at once, into memory."""
+    return nbytes < min(IN_MEMORY, (available_memory() or 2 * IN_MEMORY) // 2)
+
+
+def _in_memory(file: Any, images: Hdf5Images) -> Images:
+    """The images as a tensor, unless they are too large for that."""
+    if fits(images.nbytes):
+        return images.read(file[images.key])
+    images.check_some(file[images.key])
+    return images
+
+
+def check_hdf5(path: Path) -> Iterator[str]:
+    """What the checksums say of all that they are of, a line for each dataset. UserError at the
+    first that is not as it was written.
+    """
+    with sentences(path), h5py.File(regular(path), "r", locking=False) as file:
+        for split in SPLITS:
+            sides = sides_of(find(file, f"{split}/{SMALLER}") or ())
+            names = ["images", "source", "labels", *(f"{SMALLER}/{side}" for side in sides)]
+            for key in (f"{split}/{name}" for name in names):
+                if find_dataset(file, key) is not None:
+                    yield _checked(file, key)
+
+
+def _checked(file: Any, key: str) -> str:
+    dataset = find_dataset(file, key)
+    if not has_checksums(file, key):
+        return f"/{key}: no checksums"
+    n, found = _count(file, key, dataset), list[int]()
+    step = block_length((1, 1, max(1, prod(dataset.shape[1:]))))
+    with progress(f"checking {key}", n) as advance:
+        for first in range(0, n, step):
+            values = dataset[first : min(first + step, n)]
+            found += changed(file, key, values, first)
+            advance(len(values))
+    refuse(file, key, found)
+    return f"/{key}: {n:,}, all as they were written"
+
+
+def load(root: Path, split: str, size: int | None) -> DataSet:
+    """The images of one split at the size that they were written in; root is the file."""
+    return read_hdf5(root, split)

@@ -1,0 +1,125 @@
+"""What lies in an HDF5 file that anybody may have made, looked at before any of it is read.
+
+All that is read must lie in the file itself: links and storage outside it would show the contents
+of any other file as images. And it must be there: a dataset may claim more than fits in memory.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from ganlib.common.errors import UserError, one_line
+from ganlib.common.io.memory import GIB, available_memory
+
+MAX_CHUNK = 4 * GIB  # bytes; to read one image, its whole chunk is decompressed
+MAX_LINKS = 16  # that are followed to one thing
+ADVICE = "`python -m ganlib data prepare NAME OUT.h5` writes a right one."
+
+
+@contextmanager
+def sentences(path: Path) -> Iterator[None]:
+    """What h5py makes of a damaged file, which may be any error, as a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UserError(f"{path} cannot be read: {os.strerror(error.errno)}.") from error
+        raise UserError(
+            f"{path} is not an HDF5 file, or is damaged or cut off ({one_line(error)}); {ADVICE}"
+        ) from error
+
+
+def wrong(file: Any, key: str, what: str) -> UserError:
+    """The error that says what is wrong with `key` of `file`."""
+    return UserError(f"{file.filename}: /{key} {what}; {ADVICE}")
+
+
+def find(file: Any, key: str) -> Any:
+    """The group or dataset `key`, None if there is none; UserError if it lies in another file."""
+    links, parts, here = 0, key.encode().split(b"/"), file
+    while parts:
+        name, *parts = parts
+        if not isinstance(here, h5py.Group) or not here.id.links.exists(name):
+            return None
+        kind = here.id.links.get_info(name).type
+        if kind == h5py.h5l.TYPE_HARD:
+            here = here[name]
+        elif kind == h5py.h5l.TYPE_SOFT and links < MAX_LINKS:
+            path, links = here.id.links.get_val(name), links + 1
+            here = file if path.startswith(b"/") else here
+            parts = [part for part in path.split(b"/") if part not in (b"", b".")] + parts
+        else:
+            raise wrong(file, key, "is a link out of this file, or one that leads nowhere")
+    return here
+
+
+def find_dataset(file: Any, key: str) -> Any:
+    """The dataset `key`, None if there is none; UserError unless all of it is in the file."""
+    found = find(file, key)
+    if found is None:
+        return None
+    if not isinstance(found, h5py.Dataset) or found.shape is None:
+        raise wrong(file, key, "is not a dataset with values")
+    plan = found.id.get_create_plist()
+    if plan.get_external_count() or plan.get_layout() == h5py.h5d.VIRTUAL:
+        raise wrong(file, key, "lies in other files, and only what is in this one is read")
+    for i in range(plan.get_nfilters()):
+        code, _, _, name = plan.get_filter(i)
+        if not h5py.h5z.filter_avail(code):
+            raise wrong(file, key, f"is packed by filter {code} ({text(name)}), not installed here")
+    if found.chunks is not None:
+        _check_chunks(file, key, found)
+    elif plan.get_layout() == h5py.h5d.CONTIGUOUS and prod(found.shape):
+        offset = found.id.get_offset()
+        if offset is None or offset + _nbytes(found) > Path(file.filename).stat().st_size:
+            raise wrong(file, key, "claims more values than are in the file")
+    return found
+
+
+def values(file: Any, key: str, found: Any) -> Any:
+    """All values of the dataset `found`; UserError if they take too much memory."""
+    available = available_memory()
+    if available is not None and _nbytes(found) > available / 2:
+        raise wrong(file, key, f"takes {_nbytes(found) / GIB:,.1f} GiB, more than half of memory")
+    return found[()]
+
+
+def attribute(file: Any, key: str, owner: Any, default: Any) -> Any:
+    """One number or text; UserError if it is anything else."""
+    if key not in owner.attrs:
+        return default
+    place = owner.attrs.get_id(key)
+    is_text = h5py.check_string_dtype(place.dtype) is not None
+    if place.shape != () or not (is_text or place.dtype.kind in "iufb"):
+        raise wrong(file, f"{owner.name.strip('/')}@{key}", "must be one number or text")
+    value = owner.attrs[key]
+    return text(value) if is_text else value.item()
+
+
+def text(value: Any) -> str:
+    """A string as h5py or a file's name gives it, with a sign in place of what is not Unicode."""
+    raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", "replace")
+
+
+def _check_chunks(file: Any, key: str, found: Any) -> None:
+    """UserError if a chunk is too large, or if there are fewer than the shape asks for."""
+    available = available_memory() or 2 * MAX_CHUNK
+    size = prod(found.chunks) * found.dtype.itemsize
+    if size > min(MAX_CHUNK, available / 2):
+        raise wrong(file, key, f"has chunks of {size / GIB:,.1f} GiB, too large to be read")
+    wanted = prod(-(-n // m) for n, m in zip(found.shape, found.chunks, strict=True))
+    if found.id.get_num_chunks() < wanted:
+        raise wrong(file, key, "claims more values than are in the file")
+
+
+def _nbytes(found: Any) -> int:
+    n: int = prod(found.shape) * found.dtype.itemsize
+    return n

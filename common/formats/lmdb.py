@@ -1,0 +1,67 @@
+"""LSUN's databases, read without torchvision, whose class leaves a pickle in the current folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ganlib.common.errors import UserError
+from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded
+from ganlib.common.formats.resize import CROPPED, Sizing
+from ganlib.common.formats.stream import NoSuchSplit, Stream, check_split
+from ganlib.common.io.files import reading
+
+URL = "http://dl.yf.io/lsun/scenes"
+
+
+def stream_lsun(
+    category: str, root: Path, split: str, size: int | None, sizing: Sizing = CROPPED
+) -> Stream:
+    """One split of a category, decoded block by block; its test split is LSUN's `val`."""
+    check_split(split)
+    name = f"{category}_{'train' if split == 'train' else 'val'}_lmdb"
+    _require(root, name, NoSuchSplit if split == "test" else UserError)
+    lmdb = _lmdb()
+    with _sentence(lmdb, root / name):
+        options = {"readonly": True, "lock": False, "readahead": False, "meminit": False}
+        database = lmdb.open(str(root / name), **options)
+        total = database.stat()["entries"]
+    shape = (3, size or DEFAULT_SIZE, size or DEFAULT_SIZE)
+    account = Account(f"lsun_{category}", root / name)
+    items = _items(lmdb, database, root / name)
+    blocks = decoded(items, shape, (), account, sizing)
+    return Stream(account.name, shape, total, blocks, provenance={"source": f"{URL}/{name}.zip"})
+
+
+def _require(root: Path, name: str, kind: type[UserError]) -> None:
+    with reading(root):
+        if (root / name / "data.mdb").is_file():
+            return
+    raise kind(
+        f"There is no {root / name / 'data.mdb'}: download {URL}/{name}.zip and unpack it in "
+        f"{root}, or use the data set fashion_mnist, which needs no download."
+    )
+
+
+def _lmdb() -> Any:
+    try:
+        return import_module("lmdb")
+    except ImportError as error:
+        raise UserError("LSUN is read by the package lmdb: run `pip install lmdb`.") from error
+
+
+@contextmanager
+def _sentence(lmdb: Any, place: Path) -> Iterator[None]:
+    try:
+        yield
+    except lmdb.Error as error:
+        raise UserError(
+            f"{place} is not an LMDB database or is damaged ({error}): unpack it anew."
+        ) from error
+
+
+def _items(lmdb: Any, database: Any, place: Path) -> Iterator[Item]:
+    with _sentence(lmdb, place), database, database.begin() as transaction:
+        for key, value in transaction.cursor():
+            yield Item(key.decode("ascii", "replace"), value)

@@ -1,0 +1,159 @@
+"""A split of a source, block by block, so that it may be larger than memory."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from ganlib.common.data import DataSet, Shape
+from ganlib.common.data.spec import SourceKind
+from ganlib.common.errors import UserError
+from ganlib.common.io.console import progress
+from ganlib.common.io.memory import require_memory
+
+SPLITS = ("train", "test")
+BLOCK_BYTES = 2**26
+
+
+class NoSuchSplit(UserError):
+    """The source is there and has no such split; most sources without a test split end here."""
+
+
+class Block(NamedTuple):
+    """x: uint8 (n, C, H, W); y: int64 (n,) or None; source: None, or uint8 (m, C', H', W') or
+    int32 ids, m = n but in unpaired sets, whose blocks may also be empty on one side.
+    """
+
+    x: Tensor
+    y: Tensor | None = None
+    source: Tensor | None = None
+
+    def images(self) -> tuple[Tensor, ...]:
+        """x, and source if there is one."""
+        return (self.x,) if self.source is None else (self.x, self.source)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One split as an iterator of blocks, to be used once.
+
+    shape: (C, H, W) of an image. source: (C', H', W') of its pair, or None. total: how many images
+    there are at most; those that turn out to be damaged are left out. sources: how many sources, if
+    not as many. The rest is as in DataSet.
+    """
+
+    name: str
+    shape: Shape
+    total: int
+    blocks: Iterator[Block]
+    classes: tuple[str, ...] = ()
+    source: Shape | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    source_kind: SourceKind = "image"
+    frames: int = 1
+    source_frames: int = 1
+    sources: int | None = None
+    held_out: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> list[tuple[str, int, Shape, torch.dtype]]:
+        """What a block holds in images(): the name, at most how many, shape and type."""
+        kind = torch.int32 if self.source_kind == "ids" else torch.uint8
+        parts = [("images", self.total, self.shape, torch.uint8)]
+        if self.source is not None:
+            length = self.total if self.sources is None else self.sources
+            parts.append(("source", length, self.source, kind))
+        return parts
+
+
+def check_split(split: str) -> None:
+    """UserError unless `split` is one that every source knows."""
+    if split not in SPLITS:
+        raise UserError(f"There is no split '{split}'; the splits are 'train' and 'test'.")
+
+
+def block_length(shape: Shape) -> int:
+    """How many images of `shape` go into a block."""
+    return max(1, min(256, BLOCK_BYTES // prod(shape)))
+
+
+T = TypeVar("T", DataSet, Stream)
+
+
+def with_pictures(of: T, source: Any, frames: int, provenance: Mapping[str, str]) -> T:
+    """`of` with pictures as its sources, of so many frames, and this beside its provenance."""
+    return replace(
+        of,
+        source=source,
+        classes=() if of.source_kind == "ids" else of.classes,  # they were those of the ids
+        source_kind="image",
+        source_frames=frames,
+        provenance={**of.provenance, **provenance},
+    )
+
+
+def as_stream(data: DataSet) -> Stream:
+    """The images of `data`, in order."""
+    source: Shape | None = None
+    if data.source is not None:
+        _, channels, height, width = data.source.shape
+        source = channels, height, width
+    return Stream(
+        data.name,
+        data.shape,
+        len(data),
+        _blocks(data),
+        data.classes,
+        source,
+        data.provenance,
+        data.source_kind,
+        data.frames,
+        data.source_frames,
+        None if data.source is None or len(data.source) == len(data) else len(data.source),
+        data.held_out,
+    )
+
+
+def _blocks(data: DataSet) -> Iterator[Block]:
+    step = block_length(data.shape)
+    images, sources = len(data), len(data) if data.source is None else len(data.source)
+    for start in range(0, max(images, sources), step):
+        rows, others = _between(start, step, images), _between(start, step, sources)
+        y = None if data.y is None else data.y[rows]
+        yield Block(data.x[rows], y, None if data.source is None else data.source[others])
+
+
+def _between(start: int, step: int, end: int) -> Tensor:
+    return torch.arange(min(start, end), min(start + step, end))
+
+
+def collect(stream: Stream) -> DataSet:
+    """All of a stream in memory; UserError if it does not fit."""
+    parts = stream.parts
+    require_memory(stream.name, sum(n * prod(shape) * kind.itemsize for _, n, shape, kind in parts))
+    images = [torch.empty((n, *shape), dtype=kind) for _, n, shape, kind in parts]
+    labels, ends = [], [0 for _ in parts]
+    with progress(f"reading {stream.name}", stream.total) as advance:
+        for block in stream.blocks:
+            for i, part in enumerate(block.images()):
+                images[i][ends[i] : ends[i] + len(part)] = part
+                ends[i] += len(part)
+            if block.y is not None:
+                labels.append(block.y)
+            advance(len(block.x))
+    x, *source = (whole[:end] for whole, end in zip(images, ends, strict=True))
+    return DataSet(
+        stream.name,
+        x,
+        torch.cat(labels) if labels else None,
+        source[0] if source else None,
+        stream.classes,
+        stream.provenance,
+        source_kind=stream.source_kind,
+        frames=stream.frames,
+        source_frames=stream.source_frames,
+        held_out=stream.held_out,
+    )

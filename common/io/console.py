@@ -1,0 +1,102 @@
+"""What is said on stderr, as long as anybody listens: lines, bars for what takes longer than two
+seconds, and text that came from elsewhere.
+"""
+
+import errno
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from ganlib.common.io.keywords import spoken
+
+GONE = (errno.EPIPE, errno.EIO)  # of a pipe whose reader has ended, of a terminal that was closed
+
+
+def stderr_console(quiet: bool = False) -> Console:
+    """A console on stderr. What cannot be written there is dropped: that nobody reads the progress
+    of a run is no reason to end it.
+    """
+    return Console(file=_Lasting(sys.stderr), quiet=quiet)  # type: ignore[arg-type]
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print a line of text as it is, but for flags: see spoken(). Nothing in it is taken for
+    markup, or obeyed by a terminal, on which lines end between words.
+    """
+    text = printable(spoken(text))
+    if console.is_terminal:  # rich would cut longer names of files in two
+        width = console.width
+        text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
+
+
+class _Lasting:
+    """A text file whose reader may go away."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except OSError as error:
+            self._give_up(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def _give_up(self, error: OSError) -> None:
+        """Let what others write there (warnings, Python at its end) go nowhere too."""
+        if error.errno not in GONE:
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._file.fileno())
+        os.close(nowhere)
+
+
+PATIENCE = 2.0  # seconds; nobody wants a bar for less
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A function to be told how many more are done; the bar is gone at the end."""
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    console = stderr_console()
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task, start = bar.add_task(escape(printable(what)), total=total), time.monotonic()
+
+    def advance(n: int) -> None:
+        if time.monotonic() - start > PATIENCE:
+            bar.start()
+        bar.advance(task, n)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
+
+
+def printable(text: object) -> str:
+    """The text with what is not printable (control characters, line breaks, half characters) as
+    Python writes it, "\\x1b": a terminal would obey it, and no file can hold some of it.
+    """
+    return "".join(c if c.isprintable() else _escaped(c) for c in str(text))
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,109 @@
+"""VGG19's activations, to compare images by: torchvision's network, with weights from a file.
+
+Simonyan, Zisserman 2015, https://arxiv.org/abs/1409.1556
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlib.common.errors import UserError
+from ganlib.common.io.files import WEIGHTS, expand, reading, regular
+
+URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+"""torchvision's file of the weights, 548 MB."""
+FILE = URL.rpartition("/")[2]
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's images in [0, 1]: what torchvision's weights were trained with."""
+
+
+class VGG19(nn.Module):
+    """Images in [-1, 1], grey or in colour, to the activations of these names.
+
+    names: relu1_1, relu1_2, relu2_1, ... relu5_4: what follows convolution j of those behind i - 1
+    poolings. Of the network nothing is made behind the last of them. weights: a file of
+    torchvision's, with the layers behind the convolutions or without; UserError if it is none.
+    """
+
+    features: nn.Sequential
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, names: Sequence[str], weights: Path) -> None:
+        super().__init__()
+        layers = _features()
+        where = {name: k for k, name in enumerate(layer_names(layers))}
+        self.wanted = {where[name]: name for name in names}
+        self.features = nn.Sequential(*list(layers)[: max(self.wanted) + 1])
+        self.features.load_state_dict(_read(weights, self.features), assign=True)
+        for name, values in (("mean", MEAN), ("std", STD)):
+            constant = torch.tensor(values)[:, None, None]
+            self.register_buffer(name, constant, persistent=False)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """x (N, 1 or 3, H, W) -> the activations (N, ch, h, w) by name."""
+        h = ((x + 1) / 2 - self.mean) / self.std  # of a grey image all three channels are alike
+        found: dict[str, Tensor] = {}
+        for k, layer in enumerate(self.features):
+            h = layer(h)
+            if k in self.wanted:
+                found[self.wanted[k]] = h
+        return found
+
+
+def layer_names(layers: nn.Sequential) -> list[str]:
+    """conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ...: names of VGG's layers in order."""
+    names, i, j = [], 1, 0
+    for layer in layers:
+        if isinstance(layer, nn.MaxPool2d):
+            names.append(f"pool{i}")
+            i, j = i + 1, 0
+            continue
+        j += isinstance(layer, nn.Conv2d)
+        names.append(f"{'conv' if isinstance(layer, nn.Conv2d) else 'relu'}{i}_{j}")
+    return names
+
+
+def _features() -> nn.Sequential:
+    """torchvision's convolutions, ReLUs and poolings, without memory for weights."""
+    from torchvision.models import vgg19  # slow to import, and few losses need it
+
+    with torch.device("meta"):
+        layers: nn.Sequential = vgg19(weights=None, init_weights=False).features
+    for layer in layers:
+        if isinstance(layer, nn.ReLU):
+            layer.inplace = False  # what goes into it may be kept for gradients
+    return layers
+
+
+def _read(path: Path, layers: nn.Module) -> dict[str, Tensor]:
+    """The weights of these layers in a file of the whole network's, where they are features.*."""
+    path = expand(path)
+    if not regular(path, WEIGHTS).is_file():
+        raise UserError(f"There is no file {path} of VGG19's weights: give torchvision's {FILE}.")
+    with reading(path):
+        found = _load(path)
+    wanted = {name: t.shape for name, t in layers.state_dict().items()}
+    given = {name: found.get(f"features.{name}") for name in wanted}
+    weights = {n: t.float() for n, t in given.items() if isinstance(t, Tensor)}
+    if {name: t.shape for name, t in weights.items()} != wanted:
+        raise UserError(f"{path} does not hold the weights of VGG19: give torchvision's {FILE}.")
+    return weights
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    """What torch.save wrote, if it is a mapping; UserError for a damaged file or one of another
+    kind. Nothing in it is run.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception:  # what torch.load raises for a file of another kind is no fixed set
+        raise UserError(
+            f"{path} is damaged, or no file of VGG19's weights: give torchvision's {FILE}."
+        ) from None
+    return content if isinstance(content, Mapping) else {}

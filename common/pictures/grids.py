@@ -1,0 +1,199 @@
+"""Images to look at: grids, strips, animations and scatter plots of tensors in [-1, 1]; grids by
+class, and of translations.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from ganlib.common.data import POINTS
+from ganlib.common.formats.video import MP4, write_video
+from ganlib.common.io.files import MARK, atomic
+
+SIDE = 96  # smaller images are enlarged by whole factors to about this many pixels
+PLOT = 512  # pixels along a side of a scatter plot
+MARGIN = 24  # of them around the square [-1, 1]^2
+GREY, BLUE, BLACK = "#c4c4c4", "#1f5fbf", "#000000"
+
+
+def to_uint8(x: Tensor) -> Tensor:
+    """[-1, 1] to 0..255 by rounding, on the same device."""
+    return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def apart(x: Tensor, frames: int) -> Tensor:
+    """Images (N, frames * C, H, W) as sequences (N, frames, C, H, W), as images if frames is 1."""
+    return x if frames == 1 else x.reshape(len(x), frames, -1, *x.shape[2:])
+
+
+def grid(x: Tensor, columns: int = 8) -> Image.Image:
+    """A picture of images (N, C, H, W) in [-1, 1], row by row; C is 1 or 3. Of sequences
+    (N, T, C, H, W) each is a row. Points become a scatter plot.
+    """
+    if x.dim() == 5:
+        return grid(x.flatten(0, 1), x.shape[1])
+    if x.shape[1:] == POINTS:
+        return scatter(x)
+    x = to_uint8(x.cpu())
+    factor = max(1, SIDE // x.shape[-1])
+    x = x.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+    return _to_pil(make_grid(x, columns, padding=2 * (factor > 1) + 2, pad_value=255))
+
+
+def scatter(x: Tensor, real: Tensor | None = None) -> Image.Image:
+    """Points (N, 2, 1, 1) as dots in [-1, 1]^2, the second coordinate upwards; `real` ones grey
+    behind them. What lies outside is not shown.
+    """
+    fine = 4  # drawn larger and reduced, because Pillow draws no smooth discs
+    picture = Image.new("RGB", (fine * PLOT, fine * PLOT), "white")
+    draw = ImageDraw.Draw(picture)
+    if real is not None:
+        _dots(draw, _places(real) * fine, GREY, 2 * fine)
+    _dots(draw, _places(x) * fine, BLUE, 2 * fine)
+    picture = picture.resize((PLOT, PLOT), Image.Resampling.BOX)
+    _axes(ImageDraw.Draw(picture))
+    return picture
+
+
+def _places(x: Tensor) -> Tensor:
+    """Where in the plot the points (N, 2, 1, 1) that lie in the square are, in pixels (n, 2)."""
+    flat = x.flatten(1).double().cpu()
+    inside = flat[(flat.abs() <= 1).all(1)]
+    flipped = inside * torch.tensor([1.0, -1.0], dtype=torch.float64)
+    return MARGIN + (flipped + 1) / 2 * (PLOT - 2 * MARGIN)
+
+
+def _dots(draw: ImageDraw.ImageDraw, places: Tensor, colour: str, radius: int) -> None:
+    for x, y in places.tolist():
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+
+def _axes(draw: ImageDraw.ImageDraw) -> None:
+    low, middle, high = MARGIN, PLOT // 2, PLOT - MARGIN
+    draw.rectangle((low, low, high, high), outline=BLACK)
+    for place, label in ((low, "-1"), (middle, "0"), (high, "1")):
+        draw.line((place, high, place, high + 4), fill=BLACK)
+        draw.text((place, high + 5), label, fill=BLACK, anchor="mt")
+        draw.line((low - 4, PLOT - place, low, PLOT - place), fill=BLACK)
+        draw.text((low - 6, PLOT - place), label, fill=BLACK, anchor="rm")
+
+
+def frames(x: Tensor) -> list[Image.Image]:
+    """One picture per image of (N, C, H, W) in [-1, 1], enlarged as in a grid."""
+    return [grid(image[None], 1) for image in x]
+
+
+def moving_grid(x: Tensor, columns: int | None = None) -> list[Image.Image]:
+    """For each frame of sequences (N, T, C, H, W) in [-1, 1] the grid of all of them.
+
+    columns: by default 8, or 6 or 4 where they alone make full rows: even, so that pairs stay
+    beside each other.
+    """
+    columns = columns or next((n for n in (8, 6, 4) if len(x) % n == 0), 8)
+    return [grid(frame, columns) for frame in x.unbind(1)]
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Write a picture; the file is whole or not there."""
+    info = PngInfo()
+    info.add_text("Software", MARK)
+    with atomic(path) as temporary:
+        picture.save(temporary, pnginfo=info)
+
+
+def save_animation(pictures: list[Image.Image], path: Path, milliseconds: int = 60) -> None:
+    """Write pictures as a .gif that runs forever, or as an .mp4 (H.264); UserError if the package
+    is missing that writes those.
+    """
+    first, *others = pictures
+    how: Any = {"save_all": True, "append_images": others, "duration": milliseconds, "loop": 0}
+    with atomic(path) as temporary:
+        if path.suffix.lower() == MP4:
+            write_video(pictures, temporary, Fraction(1000, milliseconds))
+            return
+        first.save(temporary, comment=MARK, **how)
+
+
+def _to_pil(x: Tensor) -> Image.Image:
+    return Image.fromarray(x.permute(1, 2, 0).contiguous().numpy())
+
+
+COLUMNS = 8  # at least, where a class has so many images
+SMALLEST = 14  # pixels of the letters
+WIDEST = 12.0  # of a name, in heights of its letters; what is longer is cut
+INK = "#000000"
+
+
+def class_grid(rows: Iterable[tuple[str, Tensor]]) -> Image.Image:
+    """Names of classes, and images (N, C, H, W) in [-1, 1] of each, row by row beside its name.
+
+    All images together are about as wide as high, if no class is then less than a row.
+    """
+    names, images = zip(*rows, strict=True)
+    counts = [len(x) for x in images]
+    columns = min(max(counts), max(COLUMNS, math.ceil(math.sqrt(sum(counts)))))
+    blocks = [grid(x, columns) for x in images]
+    height = grid(images[0][:1], 1).height  # of one row
+    size = max(SMALLEST, height // 6)
+    font = ImageFont.load_default(size)
+    words = [_cut(name, font, WIDEST * size) for name in names]
+    margin = math.ceil(max(font.getlength(word) for word in words)) + size
+    whole = (margin + max(b.width for b in blocks), sum(b.height for b in blocks))
+    picture, top = Image.new("RGB", whole, "white"), 0
+    draw = ImageDraw.Draw(picture)
+    for word, block in zip(words, blocks, strict=True):
+        place = (margin - size // 2, top + height // 2)
+        draw.text(place, word, INK, font, anchor="rm")
+        picture.paste(block, (margin, top))
+        top += block.height
+    return picture
+
+
+def _cut(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widest: float) -> str:
+    """The name without line breaks, or its beginning and an ellipsis."""
+    word = " ".join(name.split())
+    if font.getlength(word) <= widest:
+        return word
+    while word and font.getlength(f"{word}...") > widest:
+        word = word[:-1]
+    return f"{word.rstrip()}..."
+
+
+BETWEEN, GAP = 2, 16
+"""White pixels between pictures and between groups of them."""
+LETTERS = 14
+
+
+def translation_grid(columns: Mapping[str, Tensor], across: int | None = None) -> Image.Image:
+    """columns: by the titles above them, images (N, C, H, W) in [-1, 1], or (N, k, C, H, W), k next
+    to each other; row i of all is a group. across: groups in a row, by default so many that the
+    picture is about as wide as high.
+    """
+    stacks = {name: x if x.dim() == 5 else x[:, None] for name, x in columns.items()}
+    tiles = {name: [frames(row) for row in x.cpu()] for name, x in stacks.items()}
+    n, first = next((len(rows), rows[0][0]) for rows in tiles.values())
+    wide, high = first.width + BETWEEN, first.height + BETWEEN
+    width = wide * sum(x.shape[1] for x in stacks.values()) + GAP
+    across = min(n, across or max(1, round(math.sqrt(n * high / width))))
+    whole = (across * width - GAP - BETWEEN, 2 * LETTERS + -(-n // across) * high - BETWEEN)
+    picture, left = Image.new("RGB", whole, "white"), 0
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(LETTERS)
+    for name, rows in tiles.items():
+        taken = wide * stacks[name].shape[1]
+        for group in range(across):
+            middle = group * width + left + (taken - BETWEEN) // 2
+            draw.text((middle, LETTERS), name, INK, font, anchor="mm")
+        for i, row in enumerate(rows):
+            top = 2 * LETTERS + i // across * high
+            for j, tile in enumerate(row):
+                picture.paste(tile, (i % across * width + left + j * wide, top))
+        left += taken
+    return picture

@@ -1,0 +1,1 @@
+"""What translations start from: `--source`, a kind each."""

@@ -1,0 +1,179 @@
+"""Extractors: networks that turn images into the features that scores are made of.
+
+An extractor is a module of evaluation/extractors/, or of a plugin, with
+`make(device, options) -> Extractor`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from ganlib.common.errors import UserError
+from ganlib.common.io.files import WEIGHTS, regular
+from ganlib.common.registry import Registry, having
+
+Network = TypeVar("Network", bound=nn.Module)
+Value = TypeVar("Value")
+Precision = Literal["float32", "tf32", "bf16"]
+
+TRAINED = {"fashion_mnist": "fashion", "emoji": "emoji", "wardrobe": "wardrobe"}
+"""The extractors that come with ganlib, by the data sets that they were trained on."""
+OWN = {**TRAINED, "wardrobe_wide": "wardrobe", "moving": "fashion", "pushed": "fashion"}
+"""The extractors of the data sets that come with ganlib."""
+
+
+class Features(NamedTuple):
+    """pool: float32 (N, D). logits: float32 (N, K), or None if the network has no classes."""
+
+    pool: Tensor
+    logits: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may ask of an extractor; every one that changes numbers shows in describe().
+
+    weights: a file in place of the extractor's own. precision: float32 is canonical.
+    """
+
+    weights: Path | None = None
+    precision: Precision = "float32"
+    channels_last: bool = False
+
+
+class Extractor:
+    """A fixed network; the same uint8 images always give the same features.
+
+    name: as registered. digest: SHA-256 of its weights, hexadecimal. n_features: D of the pool
+    features. n_classes: K of the logits, 0 for none. classes: what those classes are called, if
+    they are a data set's. device: where both come out.
+    """
+
+    name: str
+    digest: str
+    n_features: int
+    n_classes: int = 0
+    classes: tuple[str, ...] = ()
+    device: torch.device
+    options: Options = Options()
+
+    @property
+    def score_name(self) -> str:
+        """What the Frechet distance in these features is called; only Inception's is a FID."""
+        return f"FD-{self.name}"
+
+    @property
+    def suffix(self) -> str:
+        """What follows the name of every other score in these features."""
+        return f"-{self.name}"
+
+    def describe(self) -> Mapping[str, str]:
+        """How images become features: "resize", "precision", and what else tells two apart."""
+        precision: str = self.options.precision
+        if self.options.channels_last:
+            precision += ", channels_last"
+        return {"resize": "none", "precision": precision}
+
+    def __call__(self, x: Tensor) -> Features:
+        """Features of uint8 images (N, C, H, W), C 1 or 3, on any device."""
+        raise NotImplementedError
+
+
+Make = Callable[[torch.device, Options], Extractor]
+
+extractors: Registry[Make] = Registry(
+    "extractor", "ganlib.evaluation.extractors", "make", having("make"), "ganlib.extractors"
+)
+
+
+def make_extractor(
+    name: str, device: torch.device | str = "cpu", options: Options | None = None
+) -> Extractor:
+    """The extractor `name` on `device`; UserError if there is none or its weights are not right."""
+    return extractors[name](torch.device(device), options or Options())
+
+
+def default_extractor(dataset: str) -> str:
+    """The extractor for a data set: its own if there is one, see OWN, else "inception"."""
+    return OWN.get(dataset, "inception")
+
+
+@contextmanager
+def arithmetic(device: torch.device, precision: Precision) -> Iterator[None]:
+    """No gradients, and matrix products and convolutions in `precision`, by algorithms that are not
+    searched for with every new size of batch; whatever training uses.
+    """
+    with (
+        torch.no_grad(),
+        _without_search(),
+        _tf32(precision == "tf32"),
+        torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
+    ):
+        yield
+
+
+@contextmanager
+def _tf32(on: bool) -> Iterator[None]:
+    """TF32 on or off; PyTorch's own default for convolutions is on.
+
+    PyTorch keeps these switches twice, in an older form and since 2.9 in a newer one, and raises in
+    places if the two differ: both are set, and put back.
+    """
+    matmul, cudnn = torch.backends.cuda.matmul, cast(Any, torch.backends.cudnn)
+    places = (matmul, cudnn.conv, cudnn.rnn) if hasattr(matmul, "fp32_precision") else ()
+    newer = [place.fp32_precision for place in places]
+    older = _older(torch.get_float32_matmul_precision), _older(lambda: cudnn.allow_tf32)
+
+    def switch(matmuls: str | None, convolutions: bool | None, each: Sequence[str]) -> None:
+        if matmuls is not None:
+            torch.set_float32_matmul_precision(matmuls)
+        if convolutions is not None:
+            cudnn.allow_tf32 = convolutions
+        for place, value in zip(places, each, strict=True):
+            place.fp32_precision = value
+
+    try:
+        switch("high" if on else "highest", on, len(places) * ["tf32" if on else "ieee"])
+        yield
+    finally:
+        switch(*older, newer)
+
+
+def _older(read: Callable[[], Value]) -> Value | None:
+    try:
+        return read()
+    except RuntimeError:  # the forms differ: a user has set the newer one
+        return None
+
+
+@contextmanager
+def _without_search() -> Iterator[None]:
+    """Convolutions as cuDNN's heuristics have them."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+def place(network: Network, device: torch.device, options: Options) -> Network:
+    """The network on the device, in the memory format that is asked for."""
+    if options.channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.to(device)
+
+
+def read_weights(path: Path) -> bytes:
+    """The content of a weights file; UserError if it cannot be read."""
+    try:
+        return regular(path, WEIGHTS).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"The weights file {path} cannot be read ({error.strerror}): give the path of a file."
+        ) from error

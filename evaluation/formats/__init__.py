@@ -1,0 +1,1 @@
+"""Images of any program as blocks to be scored: arrays, folders, files."""

@@ -1,0 +1,132 @@
+"""What the scores by class share: what they lack, images class by class, and what they record."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.evaluation.metrics.base import Seen
+from ganlib.evaluation.metrics.proportions import proportions
+from ganlib.evaluation.protocol import Plain
+from ganlib.evaluation.statistics.real import Given, labels_digest
+
+SHOWN = 3  # names of classes in a sentence
+
+
+class Part(NamedTuple):
+    """Features of one class: of the images that were asked for it, and of the real ones."""
+
+    name: str
+    fake: Tensor
+    real: Tensor
+
+
+def lacks_classes(given: Given) -> str:
+    """See Metric.lacks; "" if images and real images are labelled alike."""
+    if not given.classes:
+        return (
+            f"goes class by class, and the real images ('{given.main}') have no labels: leave it "
+            "out, or give a --dataset or --reference that has some."
+        )
+    if given.strangers:
+        return (
+            f"goes class by class, and the images' classes are called {few(given.origin.classes)} "
+            f"where those of the real images are {few(given.classes)}: leave it out, or call them "
+            "alike."
+        )
+    return _outside(given.labels, given.classes)
+
+
+def few(names: Sequence[str]) -> str:
+    """Names for a sentence: the first ones, if there are many."""
+    shown = ", ".join(names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+
+
+def _outside(labels: Tensor | None, classes: Sequence[str]) -> str:
+    if labels is None or not labels.numel():
+        return ""
+    low, high = int(labels.min()), int(labels.max())
+    if 0 <= low and high < len(classes):
+        return ""
+    return (
+        f"goes class by class, and the images have labels from {low} to {high} where there are "
+        f"{len(classes)} classes: leave it out, or number them from 0 on as the real images do."
+    )
+
+
+def parts(seen: Seen, most: int | None = None) -> list[Part]:
+    """Of every class that some real image has; most: only so many real images are looked at."""
+    y, real = checked_labels(seen), seen.real
+    assert real.y is not None
+    features, y_real = seen.main.features[:most], real.y[seen.main.which[:most]]
+    features, y_real = features.to(y.device), y_real.to(y.device)
+    return [
+        Part(name, seen.features[y == k], features[y_real == k])
+        for k, name in enumerate(real.classes)
+        if bool((real.y == k).any())
+    ]
+
+
+def checked_labels(seen: Seen) -> Tensor:
+    """The images' labels; UserError if there is one that is no class."""
+    wrong = _outside(seen.labels, seen.given.classes)
+    if wrong:
+        raise UserError(f"A metric {wrong}")
+    return seen.labels
+
+
+def enough(metric: str, classes: Sequence[Part], least: int) -> bool:
+    """Whether every class has so many images on both sides; a warning that the metric is left out
+    if one has not.
+    """
+    for name, fake, real in classes:
+        for count, whose in ((len(fake), "samples"), (len(real), "real images")):
+            if count < least:
+                warnings.warn(
+                    f"'{metric}' is left out: of the class '{name}' there are {count} {whose}, "
+                    f"and it takes {least}.",
+                    stacklevel=2,
+                )
+                return False
+    return True
+
+
+def asked(seen: Seen) -> dict[str, Plain]:
+    """The fields of a protocol that say how often each label was asked for, and which labels the
+    real images have.
+    """
+    y, real = checked_labels(seen), seen.real
+    assert real.y is not None
+    kind, least = proportions(y, real.y, len(real.classes))
+    return {
+        "labels": kind,
+        "n_per_class": least,
+        "classes": len(real.classes),
+        "real_labels": labels_digest(real),
+    }
+
+
+def table(classes: Sequence[Part], values: Sequence[float]) -> dict[str, Any]:
+    """What to keep beside a score: its value and the numbers of images for each class."""
+    return {
+        "by_class": {
+            name: {"value": value, "n": len(fake), "n_real": len(real)}
+            for (name, fake, real), value in zip(classes, values, strict=True)
+        }
+    }
+
+
+def accuracies(right: Tensor, y: Tensor, data: DataSet) -> dict[str, dict[str, float | int]]:
+    """Of bools (N,) that belong to labels (N,), the share of each class of which there are some."""
+    counts = torch.bincount(y, minlength=len(data.classes))
+    sums = torch.bincount(y, right.double(), minlength=len(data.classes))
+    return {
+        name: {"value": float(total / n), "n": int(n)}
+        for name, n, total in zip(data.classes, counts, sums, strict=False)
+        if n
+    }

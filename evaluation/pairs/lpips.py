@@ -1,0 +1,68 @@
+"""LPIPS: Zhang, Isola, Efros, Shechtman, Wang 2018, https://arxiv.org/abs/1801.03924
+
+By torchmetrics' implementation, which brings the weights of the paper's linear layers (version
+0.1); those of AlexNet itself are torchvision's and are given as a file.
+"""
+
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchmetrics.functional.image.lpips import _LPIPS
+
+from ganlib.common.errors import UserError
+from ganlib.common.io.files import WEIGHTS, reading, regular
+from ganlib.evaluation.pairs.pixels import Measure
+
+SMALLEST = 64
+"""Pixels; images with a smaller side are enlarged, bilinear, until it is so long."""
+FILE = "alexnet-owt-7be5be79.pth"
+"""torchvision's file of AlexNet's weights of ImageNet."""
+
+
+class Lpips(nn.Module):
+    """AlexNet's distance: of uint8 images (n, C, H, W), C 1 or 3, to others, float64 (n,)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = _LPIPS(pretrained=True, net="alex", pnet_rand=True)
+
+    @torch.no_grad()
+    def forward(self, output: Tensor, truth: Tensor) -> Tensor:
+        """0 for equal images."""
+        found: Tensor = self.net(_prepared(output), _prepared(truth))
+        return found.flatten().double()
+
+
+def lpips(weights: Path, device: torch.device | str = "cpu") -> Measure:
+    """LPIPS with AlexNet's weights from torchvision's file. UserError for another file."""
+    with reading(weights):
+        content = regular(weights, WEIGHTS).read_bytes()
+    network = Lpips()
+    convolutions = [m for m in network.net.net.modules() if isinstance(m, nn.Conv2d)]
+    try:
+        state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+        names = [n for n in state if n.startswith("features.") and n.endswith(".weight")]
+        for name, layer in zip(names, convolutions, strict=True):
+            bias = state[name.removesuffix("weight") + "bias"]
+            layer.load_state_dict({"weight": state[name], "bias": bias})
+    except Exception as error:  # what torch.load raises for a file of another kind is no fixed set
+        raise UserError(
+            f"{weights} holds no weights of AlexNet: give torchvision's {FILE}."
+        ) from error
+    digest = sha256(content).hexdigest()
+    resize = f"bilinear to {SMALLEST} pixels where a side is smaller"
+    settings = {"linear": "torchmetrics, 0.1"}
+    return Measure("LPIPS", network.to(device), settings, "alexnet", digest, resize)
+
+
+def _prepared(x: Tensor) -> Tensor:
+    x = x.float() / 127.5 - 1
+    side = min(x.shape[2:])
+    if side < SMALLEST:
+        size = [round(n * SMALLEST / side) for n in x.shape[2:]]
+        x = F.interpolate(x, size, mode="bilinear", antialias=False)
+    return x.expand(-1, 3, -1, -1)

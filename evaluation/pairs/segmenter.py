@@ -1,0 +1,201 @@
+"""A small network that tells the class of every pixel, trained on real images and their maps.
+
+It is trained once for a data set, always in the same way, and kept in the cache folder: what it
+finds in generated images is compared with the maps that these were made of, as FCN's score and
+pix2pixHD's do with networks of their own (Isola et al. 2017, section 4.1; Wang et al. 2018, section
+4.1).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.seeds import generator, mix
+from ganlib.evaluation.cache import cache_folder, digest_of, locked, read_kept, write_kept
+from ganlib.evaluation.protocol import Plain, package_versions
+
+VERSION = 1  # of the cache's files
+BATCH, STEPS, RATE, DECAY, SEED = 16, 800, 4e-3, 1e-2, 0
+WIDTHS = (16, 32, 64, 64)
+"""Channels at the whole size, a half, a quarter and an eighth."""
+NETWORK = "U-Net of 3x3, 16-32-64-64, BN, ReLU"
+OPTIMIZER = f"AdamW {RATE:g}, decay {DECAY:g}, one cycle, {STEPS} batches of {BATCH}, seed {SEED}"
+PARTS = 8
+"""Sides are multiples of it inside; what is missing is repeated from the border."""
+AT_ONCE = 64
+NONE = -1
+"""Stands for a class that has no name, which is neither learned nor scored."""
+
+Told = Callable[[str, int, int | None], None]
+
+
+class SegmentingNet(nn.Module):
+    """uint8 images (N, C, H, W) of any size to logits (N, K, H, W)."""
+
+    def __init__(self, channels: int, n_classes: int) -> None:
+        super().__init__()
+        before = (channels, *WIDTHS)
+        self.down = nn.ModuleList(
+            nn.Sequential(_conv(n_in, n_out, 2 if k else 1), _conv(n_out, n_out))
+            for k, (n_in, n_out) in enumerate(zip(before, WIDTHS, strict=False))
+        )
+        pairs = list(zip(WIDTHS[1:], WIDTHS, strict=False))
+        self.up = nn.ModuleList(_conv(deep + n, n) for deep, n in reversed(pairs))
+        self.last = nn.Conv2d(WIDTHS[0], n_classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        more = (0, -width % PARTS, 0, -height % PARTS)
+        h = F.pad(x.float() / 127.5 - 1, more, mode="replicate")
+        kept = []
+        for down in self.down:
+            h = down(h)
+            kept.append(h)
+        kept.pop()
+        for up in self.up:
+            wide = F.interpolate(h, scale_factor=2.0, mode="nearest")
+            h = up(torch.cat([wide, kept.pop()], 1))
+        logits: Tensor = self.last(h)
+        return logits[..., :height, :width]
+
+
+def _conv(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
+    layer = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(n_out), nn.ReLU())
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A trained network for classes of these names; digest: of its weights."""
+
+    network: SegmentingNet
+    classes: tuple[str, ...]
+    digest: str
+    extractor: str = "segmenter"
+    resize: str = "none"
+
+    @property
+    def settings(self) -> Mapping[str, Plain]:
+        """What decides about scores by it, but for its weights."""
+        return {"network": NETWORK, "training": OPTIMIZER, "classes": len(self.classes)}
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """uint8 images (N, C, H, W) to classes, int64 (N, H, W), on the network's device."""
+        device = next(self.network.parameters()).device
+        parts = [self.network(rows.to(device)).argmax(1) for rows in torch.split(x, AT_ONCE)]
+        return torch.cat(parts)
+
+
+def check_maps(data: DataSet, option: str = "--segmentation") -> None:
+    """UserError for data without maps of named classes as large as the images, for which `option`
+    asks.
+    """
+    source = data.source
+    if source is None or data.source_kind != "ids" or not data.classes:
+        raise UserError(
+            "Pixels can be told apart where there are maps of named classes, and these data have "
+            f"none: leave {option} out."
+        )
+    if source.shape[2:] != data.x.shape[2:]:
+        raise UserError(
+            "Maps must be as large as their images to tell pixels apart by them: leave "
+            f"{option} out."
+        )
+
+
+def load_segmenter(
+    data: DataSet, device: torch.device | str = "cpu", progress: Told | None = None
+) -> Segmenter:
+    """From the cache if it is there, else trained on images of `data` and kept. UserError as of
+    check_maps().
+    """
+    check_maps(data)
+    which = torch.randperm(len(data), generator=generator(SEED, "segmenter"))[: STEPS * BATCH]
+    n_classes, path = len(data.classes), cache_folder() / "segmenters"
+    network = SegmentingNet(data.shape[0], n_classes)
+    x, maps = _read(data, which, progress)
+    path = path / f"{_key(x, maps, n_classes)}.safetensors"
+    with locked(path):
+        weights = read_kept(path)
+        if weights is None:
+            weights = trained(x, maps, n_classes, device, progress)
+            write_kept(path, weights)
+    network.load_state_dict(weights)
+    return Segmenter(network.to(device).eval(), data.classes, digest_of(weights))
+
+
+def trained(
+    x: Tensor,
+    maps: Tensor,
+    n_classes: int,
+    device: torch.device | str = "cpu",
+    progress: Told | None = None,
+    steps: int = STEPS,
+    seed: int = SEED,
+) -> dict[str, Tensor]:
+    """The weights after `steps` over uint8 images (N, C, H, W) and their maps (N, H, W), batch by
+    batch in their order and from the start again: the same for the same arguments, whatever else
+    draws random numbers. seed: of the weights at the start.
+    """
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(mix(seed, "segmenter"))
+        network = SegmentingNet(x.shape[1], n_classes).to(device)
+        optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+        for step in range(steps):
+            rows = torch.arange(step * BATCH, (step + 1) * BATCH) % len(x)
+            truth = named(maps[rows].to(device), n_classes)
+            loss = F.cross_entropy(network(x[rows].to(device)), truth, ignore_index=NONE)
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            schedule.step()
+            if progress is not None:
+                progress("segmenter", step + 1, steps)
+    return {name: t.cpu().contiguous() for name, t in network.state_dict().items()}
+
+
+def named(maps: Tensor, n_classes: int) -> Tensor:
+    """Numbers of classes as int64, NONE in place of those that have no name."""
+    return torch.where((maps >= 0) & (maps < n_classes), maps.long(), NONE)
+
+
+def _read(data: DataSet, which: Tensor, progress: Told | None) -> tuple[Tensor, Tensor]:
+    """These images, uint8 (n, C, H, W), and the numbers of their classes, int16 (n, H, W) because
+    maps of int32 would be larger than photographs; int32 where there are too many classes.
+    """
+    source, n_classes = data.source, len(data.classes)
+    assert source is not None
+    kind = torch.int16 if n_classes < 1 << 15 else torch.int32
+    x = torch.empty(len(which), *data.x.shape[1:], dtype=torch.uint8)
+    maps = torch.empty(len(which), *data.x.shape[2:], dtype=kind)
+    for start in range(0, len(which), AT_ONCE):
+        rows, part = which[start : start + AT_ONCE], slice(start, start + AT_ONCE)
+        x[part], maps[part] = data.x[rows], named(source[rows][:, 0], n_classes)
+        if progress is not None:
+            progress("images for the segmenter", min(start + AT_ONCE, len(which)), len(which))
+    return x, maps
+
+
+def _key(x: Tensor, maps: Tensor, n_classes: int) -> str:
+    digest = sha256()
+    for part in (x, maps):
+        digest.update(repr((str(part.dtype), tuple(part.shape))).encode())
+        digest.update(part.cpu().contiguous().numpy().data)
+    facts = {
+        "version": VERSION,
+        "data": digest.hexdigest(),
+        "classes": n_classes,
+        "network": NETWORK,
+        "optimizer": OPTIMIZER,
+        "software": package_versions(["torch"]),
+    }
+    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,181 @@
+"""Scores of translations against the images that belong to their sources, with their protocol.
+
+Beside each stands what costs nothing: the source as it is, and the mean of the training images.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ganlib.common.data import Images
+from ganlib.common.data.spec import resize_pixels
+from ganlib.common.pictures import to_uint8
+from ganlib.common.seeds import generator
+from ganlib.common.sources.grey import in_channels
+from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.pairs.confusion import SCORES, Confusion
+from ganlib.evaluation.pairs.pixels import Measure, Measured
+from ganlib.evaluation.protocol import (
+    BESIDE,
+    FEATURES,
+    Origin,
+    Plain,
+    Protocol,
+    Score,
+    package_versions,
+    versions,
+)
+from ganlib.evaluation.statistics.moments import exact_device
+from ganlib.evaluation.statistics.references import Progress
+
+MEAN = "mean image"
+AT_ONCE = 32
+MOST = 10_000
+"""Of how many training images, drawn at random, the mean image is the mean."""
+
+
+@dataclass(frozen=True)
+class Truths:
+    """What outputs are compared with. split: of which the images are; n: how many there are;
+    digest: of their pixels.
+    """
+
+    split: str
+    n: int
+    digest: str
+
+
+class Sums:
+    """Sums of measures over pairs of outputs and truths, of which the means are."""
+
+    def __init__(self, measures: Sequence[Measure]) -> None:
+        self.measures, self.n = measures, 0
+        self._totals: Tensor | None = None
+
+    def add(self, output: Tensor, truth: Tensor) -> None:
+        """Take in uint8 (n, C, H, W) of each, on one device."""
+        # a few at a time, because SSIM keeps five float64 copies of them
+        parts = zip(torch.split(output, AT_ONCE), torch.split(truth, AT_ONCE), strict=True)
+        for x, y in parts:
+            found = torch.stack([m.compute(x, y).sum() for m in self.measures])
+            self._totals = found if self._totals is None else self._totals + found
+        self.n += len(output)
+
+    def finish(self, world: int, device: torch.device) -> None:
+        """Bring together what all ranks took in."""
+        if world == 1:
+            return
+        zeros = torch.zeros(len(self.measures), dtype=torch.float64, device=device)
+        sums = torch.cat([zeros if self._totals is None else self._totals, zeros[:1] + self.n])
+        dist.all_reduce(sums)
+        self._totals, self.n = sums[:-1], int(sums[-1])
+
+    def means(self) -> dict[str, float]:
+        """By the measures' names."""
+        assert self._totals is not None
+        totals = (self._totals / self.n).tolist()
+        return {m.name: value for m, value in zip(self.measures, totals, strict=True)}
+
+
+def pair_scores(
+    sums: Sums, beside: Mapping[str, Mapping[str, float]], truths: Truths, origin: Origin
+) -> dict[str, Score]:
+    """The means as scores by name; beside: those of trivial translations, by their names."""
+    scores = {}
+    for measure in sums.measures:
+        protocol = protocol_of(measure, sums.n, truths, origin)
+        more = {BESIDE: {name: means[measure.name] for name, means in beside.items()}}
+        name = measure.name
+        scores[name] = Score(name, sums.means()[name], None, protocol, more)
+    return scores
+
+
+def segmentation_scores(
+    found: Confusion, real: Confusion, truths: Truths, origin: Origin
+) -> dict[str, Score]:
+    """How well a segmenter finds in outputs the maps that they were made of, and the same maps in
+    the real images, by name; of the mean IoU with that of each class. None, with a warning, where
+    no pixel of the maps is of a class that has a name.
+    """
+    protocol = protocol_of(found.segmenter, found.n, truths, origin)
+    more: dict[str, dict[str, Any]] = {
+        name: {"real": {"value": value}} for name, value in real.scores().items()
+    }
+    if not more:
+        warnings.warn(f"{' and '.join(SCORES)}: the maps name no pixel's class.", stacklevel=2)
+        return {}
+    more["mean_iou"]["by_class"] = found.by_class()
+    more["mean_iou"]["real"]["by_class"] = real.by_class()
+    return {
+        name: Score(name, value, None, protocol, more[name])
+        for name, value in found.scores().items()
+    }
+
+
+def protocol_of(measure: Measured, n: int, truths: Truths | None, origin: Origin) -> Protocol:
+    """How a measure of n outputs is obtained."""
+    settings: dict[str, Plain] = dict(measure.settings)
+    if origin.source is not None:
+        settings["source"] = origin.source
+    return Protocol(
+        extractor=measure.extractor,
+        extractor_digest=measure.digest,
+        resize=measure.resize,
+        precision="float64" if measure.extractor == "pixels" else "float32",
+        n_generated=n,
+        reference=None if truths is None else truths.split,
+        n_reference=None if truths is None else truths.n,
+        reference_digest=None if truths is None else truths.digest,
+        settings=settings,
+        weights=origin.weights,
+        bn_mode=origin.bn_mode,
+        truncation=origin.truncation,
+        seed=origin.seed,
+        versions={**versions(), **package_versions([*FEATURES, "torchmetrics"])},
+    )
+
+
+def mean_image(images: Images, progress: Progress | None = None) -> Tensor:
+    """uint8 (C, H, W), of at most MOST of the images."""
+    n = len(images)
+    which = torch.randperm(n, generator=generator("mean image"))[:MOST]
+    total = torch.zeros(images.shape[1:], dtype=torch.float64)
+    for k, rows in enumerate(torch.split(which, BLOCK)):
+        total += images[rows].cpu().double().sum(0)
+        if progress is not None:
+            progress("mean image", k * BLOCK + len(rows), len(which))
+    return (total / len(which)).round().to(torch.uint8)
+
+
+def shows_as(source: tuple[int, ...], image: tuple[int, ...]) -> bool:
+    """Whether sources (N, C', H', W') can be seen as images (C, H, W): in as many channels, in grey
+    or of grey.
+    """
+    return source[1] == image[0] or {source[1], image[0]} == {1, 3}
+
+
+def as_it_is(source: Tensor, image: tuple[int, int, int]) -> Tensor:
+    """Sources, uint8 (n, C', H', W'), as images (n, *image), enlarged bicubic if need be."""
+    channels, height, width = image
+    source = in_channels(source, channels)
+    fits = source.shape[2:] == (height, width)
+    return source if fits else resize_pixels(source, (height, width))
+
+
+def pairwise(outputs: Tensor, compute: Callable[[Tensor, Tensor], Tensor]) -> float:
+    """The mean of compute over all pairs of outputs for one source: uint8 (n, k, C, H, W)."""
+    k = outputs.shape[1]
+    found = [
+        compute(outputs[:, i], outputs[:, j]).mean() for i in range(k) for j in range(i + 1, k)
+    ]
+    return float(torch.stack(found).mean())
+
+
+def exact(x: Tensor) -> Tensor:
+    """Float images in [-1, 1] as uint8 where float64 can be had."""
+    return (x if x.dtype == torch.uint8 else to_uint8(x)).to(exact_device(x.device))

@@ -1,0 +1,1 @@
+"""What scores need of many images: moments, kept features, the real images' statistics."""

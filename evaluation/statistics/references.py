@@ -1,0 +1,129 @@
+"""What scores need of real images, computed once per machine and kept in the cache folder."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+import torch
+from torch import Tensor
+
+from ganlib.common.data import Images
+from ganlib.common.errors import UserError
+from ganlib.common.seeds import generator
+from ganlib.evaluation.cache import cache_folder, locked, read_kept, write_kept
+from ganlib.evaluation.extractors.base import Extractor
+from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.protocol import FEATURES, package_versions
+from ganlib.evaluation.statistics.moments import Moments
+
+VERSION = 1  # of the cache's files
+KEPT_BYTES = 2**29  # of features at most
+
+Progress = Callable[[str, int, int | None], None]
+"""What is going on, how many images are done, of how many if that is known."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Features of one split.
+
+    digest: of the pixels. moments: of all n images. features: float32 (M, D) of images in a random
+    order that depends on n alone (so that the first thousand of a folder sorted by class are no
+    single class): all of them, or as many as KEPT_BYTES hold. which: int64 (M,), their numbers.
+    """
+
+    name: str
+    digest: str
+    moments: Moments
+    features: Tensor
+    which: Tensor
+
+    @property
+    def n(self) -> int:
+        """How many images there are."""
+        return self.moments.n
+
+
+def load_reference(
+    name: str, images: Images, extractor: Extractor, progress: Progress | None = None
+) -> Reference:
+    """From the cache if it is there and whole, else computed and written there.
+
+    Two processes that ask for the same one at once compute it once. UserError for fewer than two
+    images, or others than uint8 (N, C, H, W).
+    """
+    _check(name, images)
+    digest = pixel_digest(images, progress, f"reading {name}")
+    path = cache_folder() / "references" / f"{_key(digest, extractor)}.safetensors"
+    with locked(path):
+        tensors = read_kept(path)
+        if tensors is None:
+            tensors = _compute(name, images, extractor, progress)
+            write_kept(path, tensors)
+    moments = Moments(extractor.n_features)
+    moments.n, moments.total, moments.outer = len(images), tensors["total"], tensors["outer"]
+    return Reference(name, digest, moments, tensors["features"], tensors["which"])
+
+
+def _check(name: str, images: Images) -> None:
+    if len(images) < 2:
+        raise UserError(f"The reference '{name}' has {len(images)} images: at least 2 are needed.")
+    some = images[torch.arange(2)]
+    if not isinstance(some, Tensor) or some.dtype != torch.uint8 or some.ndim != 4:
+        raise UserError(
+            f"The reference '{name}' must be a uint8 tensor (N, C, H, W) of values 0..255, and its "
+            f"images are {some.dtype} {tuple(some.shape[1:])}: floats in [-1, 1] become uint8 by "
+            "((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)."
+        )
+
+
+def pixel_digest(
+    images: Images, progress: Progress | None = None, what: str = "reading images"
+) -> str:
+    """SHA-256 of the shape and the pixels, hexadecimal; what: the name of the progress."""
+    digest, n = sha256(repr(tuple(images.shape)).encode()), len(images)
+    for start in range(0, n, BLOCK):
+        digest.update(_rows(images, start).cpu().contiguous().numpy().data)
+        if progress is not None:
+            progress(what, min(start + BLOCK, n), n)
+    return digest.hexdigest()
+
+
+def _rows(images: Images, start: int) -> Tensor:
+    return images[torch.arange(start, min(start + BLOCK, len(images)))]
+
+
+def _key(digest: str, extractor: Extractor) -> str:
+    facts: Mapping[str, object] = {
+        "version": VERSION,
+        "images": digest,
+        "extractor": extractor.digest,
+        "software": package_versions(FEATURES),
+        **extractor.describe(),
+    }
+    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _compute(
+    name: str, images: Images, extractor: Extractor, progress: Progress | None
+) -> dict[str, Tensor]:
+    n = len(images)
+    kept = min(n, KEPT_BYTES // (4 * extractor.n_features))
+    order = torch.randperm(n, generator=generator(0, "reference", n))
+    place = order.argsort()  # image i is the place[i]-th
+    moments = Moments(extractor.n_features, extractor.device)
+    features = torch.empty(kept, extractor.n_features)
+    for start in range(0, n, BLOCK):
+        pool = extractor(_rows(images, start)).pool
+        moments.update(pool)
+        to = place[start : start + BLOCK]
+        features[to[to < kept]] = pool.cpu()[to < kept]
+        if progress is not None:
+            progress(f"reference {name}", start + len(pool), n)
+    return {
+        "total": moments.total.cpu(),
+        "outer": moments.outer.cpu(),
+        "features": features,
+        "which": order[:kept].clone(),
+    }

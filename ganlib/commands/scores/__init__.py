@@ -1,0 +1,1 @@
+"""What `ganlib evaluate` does: from a target to its scores."""

@@ -1,0 +1,159 @@
+"""Known answers: real images scored against real images, by the code that scores samples."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from ganlib.common.data import Images
+from ganlib.common.io.files import expand
+from ganlib.common.open_dataset import default_root
+from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation.cache import cache_folder
+from ganlib.evaluation.extractors.base import TRAINED, Extractor, Options, default_extractor
+from ganlib.evaluation.extractors.small import FOLDER
+from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.training.scores.real_images import RealImages
+from ganlib.training.scores.scorer import make_evaluator, progress_bar
+
+RECORDS = FOLDER
+"""The folder of NAME.json, which says how the weights of a bundled extractor were made."""
+KEY = "fd_train_test"
+"""The name, in such a record, of the distance between training and test images."""
+RELATIVE = 1e-3  # to that
+SAME = 1e-6  # to the sum of the traces of two equal covariances
+
+
+class Known(NamedTuple):
+    """A number, and how far from it is still right."""
+
+    value: float
+    tolerance: float
+
+
+# torch-fidelity's, and that of the 50,000 training images against the 10,000 test images
+CIFAR10_IS = Known(11.237, 0.095)
+CIFAR10_FID = Known(3.15, 0.05)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """right: None for what could not be checked, of which `text` gives the reason."""
+
+    text: str
+    right: bool | None
+
+    def __str__(self) -> str:
+        mark = {True: "right", False: "WRONG", None: "not checked"}[self.right]
+        return f"{mark}: {self.text}"
+
+
+def answers(
+    dataset: str | None,
+    data_root: Path | None,
+    extractor: str | None,
+    options: Options,
+    device: torch.device | str,
+    console: Console,
+) -> Iterator[Answer]:
+    """Those of one data set, one by one as they are found.
+
+    By default those of the bundled ones that an extractor was trained on, and of CIFAR-10 where it
+    and Inception's weights are there.
+    """
+    names, missing = [dataset] if dataset else list(TRAINED), ""
+    pairs = [(name, extractor) for name in names]
+    if dataset is None and extractor is None:
+        missing = _missing(data_root, options.weights)
+        pairs += [] if missing else [("cifar10", "inception")]
+    for name, wanted in pairs:
+        network = wanted or default_extractor(name)
+        own = options if network == "inception" else replace(options, weights=None)
+        evaluator = make_evaluator(RealImages(name, data_root), network, own, device)
+        yield from _answers(name, evaluator, console)
+    if missing:
+        yield Answer(f"cifar10 in the features of 'inception': {missing}", None)
+
+
+def _answers(dataset: str, evaluator: Evaluator, console: Console) -> Iterator[Answer]:
+    images, extractor = evaluator.images, evaluator.extractor
+    ours = Evaluator(extractor, {"train": images["train"]})
+    label = f"{extractor.score_name} of {dataset}, train against"
+    canonical = (dataset, extractor.name) == ("cifar10", "inception")
+
+    first, *others = _scores(ours, images["train"], console, canonical)
+    traces = 2 * float(ours.reference("train").moments.covariance().trace())
+    yield _compared(f"{label} itself", first.value, Known(0, SAME * traces))
+    if canonical:
+        inception_score = next(score for score in others if score.name.startswith("IS"))
+        yield _compared("IS of cifar10, train", inception_score.value, CIFAR10_IS)
+
+    if "test" not in images:
+        yield Answer(f"{label} test: there are no test images", None)
+        return
+    found = _scores(ours, images["test"], console)[0].value
+    if canonical:
+        yield _compared(f"{label} test", found, CIFAR10_FID)
+    else:
+        yield _train_test(f"{label} test", found, dataset, extractor)
+
+
+def _scores(
+    evaluator: Evaluator, images: Images, console: Console, classes: bool = False
+) -> list[Score]:
+    """The Frechet distance of all images first; with `classes` Inception Scores follow."""
+    metrics = ("is", "fid") if classes else ("fid",)
+    with progress_bar(console) as progress:
+        scores = evaluator(_stream(images), metrics, len(images), progress=progress).scores
+    return sorted(scores.values(), key=lambda score: score.name.startswith("IS"))
+
+
+def _train_test(what: str, found: float, dataset: str, extractor: Extractor) -> Answer:
+    """Data in the features that were trained on them as the record has it; nothing of others."""
+    if TRAINED.get(dataset) != extractor.name:
+        return Answer(f"{what}: {found:.6g}; the right value is not known", None)
+    path = RECORDS / f"{extractor.name}.json"
+    record = json.loads(path.read_text("utf-8"))
+    if record["sha256"] != extractor.digest:
+        return Answer(f"{what}: {found:.6g}; {path} describes other weights", False)
+    if KEY not in record:
+        return Answer(f"{what}: {found:.6g}; {path} does not say '{KEY}'", None)
+    return _compared(what, found, Known(record[KEY], RELATIVE * record[KEY]))
+
+
+def _compared(what: str, found: float, known: Known) -> Answer:
+    right = abs(found - known.value) <= known.tolerance
+    return Answer(f"{what}: {found:.6g} (known: {known.value:.6g} ± {known.tolerance:.2g})", right)
+
+
+def _stream(images: Images) -> Iterator[Tensor]:
+    for start in range(0, len(images), BLOCK):
+        yield images[torch.arange(start, min(start + BLOCK, len(images)))]
+
+
+def _missing(data_root: Path | None, weights: Path | None) -> str:
+    """What there is not of CIFAR-10 and Inception's weights, "" for nothing.
+
+    Nothing is downloaded to find out.
+    """
+    # slow to import, and no part of the answers of the bundled data
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+    from torchvision.datasets import CIFAR10
+
+    from ganlib.evaluation.extractors.inception import VARIABLE
+
+    root = expand(data_root or default_root())
+    names = (CIFAR10.base_folder, CIFAR10.filename)
+    files = [folder / name for folder in (root / "cifar10", root) for name in names]
+    if not any(file.exists() for file in files):
+        return f"there is no {files[0]}"
+    stored = cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]
+    if not (weights or os.environ.get(VARIABLE) or stored.exists()):
+        return f"there is no {stored}, and neither --inception-weights nor {VARIABLE} is given"
+    return ""

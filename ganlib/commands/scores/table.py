@@ -1,0 +1,98 @@
+"""Scores as a table to print."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ganlib.commands._narrow import Lines, fitting, grid_of, print_tables
+from ganlib.commands._terminal import table_console
+from ganlib.common.io.console import printable
+from ganlib.evaluation import Origin, Score
+from ganlib.evaluation.comparison.figures import figures
+from ganlib.evaluation.comparison.runs import REAL
+from ganlib.evaluation.extractors.base import Extractor
+from ganlib.evaluation.protocol import BESIDE
+
+NOTHING = "–"
+MEAN_IOU = "mean_iou"
+LEFT = ("score", "reference", "protocol")
+
+
+def show(
+    scores: Mapping[str, Score], title: str, caption: str, console: Console | None = None
+) -> None:
+    """Print a row per score: its value, beside it those of trivial translations and of real images,
+    if it has some, of how many images, against which, under which protocol. Below them the mean IoU
+    of each class.
+    """
+    # not the table's own title, which is folded to the table's width
+    heading = Text(printable(title), style="bold")
+    beside = list(dict.fromkeys(name for score in scores.values() for name in _beside(score)))
+    titles = ("score", "value", *beside, "n", "reference", "protocol")
+    rows = [titles, *(_cells(score, beside) for score in scores.values())]
+    lines = [[Text(printable(cell)) for cell in row] for row in rows]
+    console = table_console(grid_of(lines, LEFT), console)
+    console.print(heading, soft_wrap=True)
+    print_tables(_fitting(lines, console.width), console)
+    if MEAN_IOU in scores:
+        console.print(Text(printable(_by_class(scores[MEAN_IOU]))), soft_wrap=True)
+    console.print(Text(printable(caption), style="dim"), soft_wrap=True)
+
+
+def describe(origin: Origin, extractor: Extractor | None) -> str:
+    """In a line what all the scores of a table have in common; extractor: None where there are no
+    features.
+    """
+    words = []
+    if extractor is not None:
+        words.append(f"features of '{extractor.name}' ({extractor.digest[:8]})")
+        words.append(f"precision {extractor.describe()['precision']}")
+    if origin.weights != "given":
+        words.append({"ema": "moving average of the weights"}.get(origin.weights, "raw weights"))
+        words.append(f"BatchNorm's {origin.bn_mode} statistics")
+        words.append(f"truncation {origin.truncation or 'none'}")
+        words.append(f"seed {origin.seed}")
+    if origin.source is not None:
+        words.append(f"sources: {origin.source}")
+    return ", ".join(words)
+
+
+def _fitting(lines: Lines, width: int) -> list[Table]:
+    """The table, or one of the values and below it one of how they were obtained."""
+    whole = fitting(lines, width, LEFT)
+    if len(whole) == 1:
+        return whole
+    parts = [line[:-3] for line in lines], [[line[0], *line[-3:]] for line in lines]
+    return [table for part in parts for table in fitting(part, width, LEFT)]
+
+
+def _by_class(score: Score) -> str:
+    """In a line the score of each class, and that of real images."""
+    theirs = score.more["real"]["by_class"]
+    reached = {name: f" ({row['value']:.2f})" for name, row in theirs.items()}
+    words = [
+        f"{name} {row['value']:.2f}{reached.get(name, '')}"
+        for name, row in score.more["by_class"].items()
+    ]
+    return f"{score.name} by class (real images): {', '.join(words)}"
+
+
+def _beside(score: Score) -> dict[str, float]:
+    """What trivial translations reach, and real images."""
+    real = {REAL: score.more["real"]["value"]} if "real" in score.more else {}
+    return {**score.more.get(BESIDE, {}), **real}
+
+
+def _cells(score: Score, beside: Sequence[str]) -> tuple[str, ...]:
+    protocol = score.protocol
+    spread = "" if score.std is None else f" ± {score.std:.2g}"
+    against = NOTHING
+    if protocol.n_reference is not None:
+        against = f"{protocol.reference} ({protocol.n_reference:,})"
+    known = _beside(score)
+    others = [figures(known[name]) if name in known else NOTHING for name in beside]
+    mark = " rank_deficient" if protocol.rank_deficient else ""
+    value = f"{figures(score.value)}{spread}"
+    return score.name, value, *others, f"{protocol.n_generated:,}", against, protocol.hash + mark

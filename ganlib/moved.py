@@ -1,0 +1,78 @@
+"""Import paths of before, by which methods and plugins were written: they work, and warn."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+MOVED = {
+    "common.asked_source": "common.sources.parse",
+    "common.attention": "common.layers.attention",
+    "common.class_input": "common.layers.conditional",
+    "common.class_norm": "common.layers.conditional",
+    "common.condition": "common.data.condition",
+    "common.encoders": "common.networks.dcgan",
+    "common.equalized": "common.layers.progressive",
+    "common.futures": "common.sources.futures",
+    "common.hdf5": "common.formats.hdf5",
+    "common.init": "common.layers.init",
+    "common.label_maps": "common.layers.label_maps",
+    "common.labels": "common.layers.embedding",
+    "common.minibatch_deviation": "common.layers.progressive",
+    "common.mlp": "common.networks.mlp",
+    "common.net": "common.generator common.networks.dcgan",
+    "common.noise": "common.layers.noise",
+    "common.patchgan": "common.networks.patchgan",
+    "common.pixel_norm": "common.layers.progressive",
+    "common.pool": "common.data.pool",
+    "common.projection": "common.layers.conditional",
+    "common.quick": "common.networks.quick",
+    "common.resnet": "common.networks.resnet",
+    "common.salimans": "common.networks.salimans",
+    "common.spec": "common.data.spec",
+    "common.spectral_norm": "common.layers.spectral_norm",
+    "common.translator": "common.networks.translator",
+    "common.vgg": "common.networks.vgg",
+    "common.weight_norm": "common.layers.weight_norm",
+    "evaluation.features": "evaluation.extractors.base",
+    "evaluation.metric": "evaluation.metrics.base",
+    "sampling.export": "sampling.exports.export",
+    "training.prediction": "training.bases.predicting",
+    "training.ranks": "training.device.ranks",
+    "training.reconstruction": "training.bases.reconstructing",
+    "training.scoring": "training.scores.scorer",
+    "training.stages": "training.update.streams",
+}
+"""Where what a module of ganlib held is now, in one module or in several."""
+
+
+class Moved(MetaPathFinder, Loader):
+    """Finds modules by their old names."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        package, _, name = fullname.partition(".")
+        return ModuleSpec(fullname, self) if package == "ganlib" and name in MOVED else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        homes = [f"ganlib.{home}" for home in MOVED[module.__name__.partition(".")[2]].split()]
+
+        def find(name: str) -> Any:
+            for home in map(import_module, homes):
+                if hasattr(home, name):
+                    return getattr(home, name)
+            raise AttributeError(f"module '{module.__name__}' has no attribute '{name}'")
+
+        vars(module)["__getattr__"] = find
+        words = f"{module.__name__} has moved: import from {' or '.join(homes)}"
+        warnings.warn(words, FutureWarning, stacklevel=2)
+
+
+def find_moved() -> None:
+    """Let imports by old names be found, once nothing has the name."""
+    sys.meta_path.append(Moved())

@@ -1,0 +1,126 @@
+"""Everything around the updates of a run."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.registry import algorithms, extensions
+from ganlib.runs.scoring import best_by, make_evaluator, make_pairs, metrics_of, named_score
+from ganlib.runs.settings import Settings
+from ganlib.training.device import ranks
+from ganlib.training.extensions.announce import Announce
+from ganlib.training.extensions.evaluate import Evaluate
+from ganlib.training.extensions.finite_guard import FiniteGuard
+from ganlib.training.extensions.log_report import LogReport
+from ganlib.training.extensions.notebook import Notebook, in_notebook
+from ganlib.training.extensions.progress_bar import ProgressBar
+from ganlib.training.extensions.sample_grid import SampleGrid
+from ganlib.training.extensions.snapshot import Snapshot
+from ganlib.training.extensions.unmoved import Unmoved
+from ganlib.training.trainer import Extension, Trainer, Trigger, every
+from ganlib.training.updater import Updater
+
+QUICK = "quick"
+"""The preset for a CPU."""
+
+
+def list_extensions(
+    settings: Settings,
+    updater: Updater,
+    print_of_data: Mapping[str, Any],
+    test: DataSet | None,
+    device: torch.device,
+    console: Console,
+) -> list[Extension]:
+    """The extensions, in the order in which they act; of several ranks the first writes, the others
+    take part in what needs them all.
+
+    print_of_data: the fingerprint of the updater's data. test: the test set, if there is one.
+    """
+    s, flat, data = settings.run, settings.flat(), updater.data.data
+    interval = min(s.display_interval, updater.length())
+    evaluator = make_evaluator(settings, data, test, device, console)
+    pairs = make_pairs(settings, updater)
+    shared: list[Extension] = [
+        FiniteGuard(every(interval)),
+        Evaluate(
+            every(s.evaluation_interval),
+            evaluator,
+            test,
+            console,
+            metrics_of(settings, evaluator),
+            s.evaluation_images,
+            s.seed,
+            at_end=settings.evaluates,
+            pairs=pairs,
+        ),
+    ]
+    if ranks.rank() > 0:
+        return shared
+    listed: list[Extension] = [
+        *shared,
+        *(extensions[name](flat) for name in s.extension),
+        *settings.extensions,
+        SampleGrid(every(s.sample_interval), seed=s.seed),
+        LogReport(interval),
+        Announce(console, _hint(settings, device)),
+        Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
+        *named_score(settings, updater, evaluator, pairs),
+        Notebook() if in_notebook() else ProgressBar(console),
+        Snapshot(
+            every(s.snapshot_interval),
+            flat,
+            print_of_data,
+            s.keep_snapshots,
+            best_by(settings, updater, evaluator),
+        ),
+    ]
+    if s.tensorboard:
+        from ganlib.training.extensions.tensorboard import (
+            TensorBoard,
+        )  # a slow import that not everybody wants
+
+        listed.insert(-1, TensorBoard())
+    return listed
+
+
+def _hint(settings: Settings, device: torch.device) -> str:
+    """What else there is, for a run that takes too long on a CPU."""
+    source = algorithms.check(settings.run.algorithm).source
+    quick = source is not None and (source.parent / f"{QUICK}.yaml").is_file()
+    if device.type != "cpu" or settings.run.preset or not quick:
+        return ""
+    return (
+        f"That is long: --preset {QUICK} trains smaller networks in minutes, and these are for a "
+        "GPU."
+    )
+
+
+class Watch(Extension):
+    """A function of the trainer as an extension of its name."""
+
+    def __init__(self, function: Callable[[Trainer], object], trigger: Trigger) -> None:
+        self.function, self.trigger = function, trigger
+        self.name = getattr(function, "__name__", type(function).__name__)
+
+    def __call__(self, trainer: Trainer) -> None:
+        self.function(trainer)
+
+
+def as_extension(value: Any) -> Extension:
+    """An Extension as it is; of a function one that calls it after every iteration, of a pair
+    (function, trigger) when the trigger says so. UserError for anything else.
+    """
+    if isinstance(value, Extension):
+        return value
+    function, *triggers = value if isinstance(value, tuple) else (value,)
+    if not callable(function) or len(triggers) > 1 or not all(map(callable, triggers)):
+        raise UserError(
+            f"{value!r} is no extension: give an Extension, a function of the trainer, or a pair "
+            "(function, trigger) such as (f, every(100))."
+        )
+    return Watch(function, triggers[0] if triggers else every(1))

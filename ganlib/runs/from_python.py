@@ -1,0 +1,74 @@
+"""Training from Python: every setting is a keyword."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ganlib.common.data.in_memory import GIVEN, as_dataset
+from ganlib.common.io.keywords import in_python
+from ganlib.config import AlgorithmConfig, RunConfig
+from ganlib.runs.default_extensions import as_extension
+from ganlib.runs.run import gather, run
+from ganlib.sampling.model import Model
+
+
+@in_python
+def train(algorithm: str | None = None, **settings: Any) -> Model:
+    """Train as `python train.py` does: train("sngan", max_iter=1000, gpu=-1).
+
+    Every flag is a keyword, an algorithm's own too. Besides them, dataset may be what is in memory:
+    a tensor or array of images, a pair of them and their labels, or a torch Dataset. config is a
+    YAML file or a mapping. extensions are Extension objects, or functions of the trainer that are
+    called after every iteration, or pairs of such a function and a trigger: (f, every(100)).
+
+    Returns the trained model; its files are in `.out`. With resume="auto" a call that is made again
+    goes on where it was stopped, and returns the model at once where it had finished. Raises
+    UserError where the command line exits with status 2, StoppedError where it does with 1.
+    """
+    if algorithm is not None:
+        settings["algorithm"] = algorithm
+    extensions = tuple(map(as_extension, settings.pop("extensions", ())))
+    data = None
+    if not isinstance(settings.get("dataset"), str | Path | None):
+        data = as_dataset(settings["dataset"])
+        settings["dataset"] = GIVEN
+    return run(replace(gather(settings), data=data, extensions=extensions))
+
+
+class _Keywords(inspect.Signature):
+    """Every setting, which completion offers; short in help(), whose text lists them."""
+
+    def format(self, **_: Any) -> str:
+        """What help() shows from Python 3.13 on."""
+        return "(algorithm=None, **settings)"
+
+    def __str__(self) -> str:
+        return self.format()
+
+
+def _signature() -> inspect.Signature:
+    fields = {**RunConfig.model_fields, **AlgorithmConfig.model_fields}
+    names = dict.fromkeys([*fields, "config", "extensions"])
+    del names["algorithm"]
+    kinds = inspect.Parameter
+    first = kinds("algorithm", kinds.POSITIONAL_OR_KEYWORD, default=None)
+    # defaults differ from one algorithm to the next
+    others = [kinds(name, kinds.KEYWORD_ONLY, default=...) for name in names]
+    return _Keywords([first, *others, kinds("settings", kinds.VAR_KEYWORD)])
+
+
+def _described(doc: str) -> str:
+    """`doc` with a line for each setting."""
+    lines = [
+        f"    {name}: {' '.join((field.description or '').split())}"
+        for config in (RunConfig, AlgorithmConfig)
+        for name, field in config.model_fields.items()
+    ]
+    return doc.rstrip() + "\n\n    Settings of every algorithm:\n\n" + "\n".join(lines) + "\n"
+
+
+_train: Callable[..., Model] = train
+vars(_train)["__signature__"] = _signature()
+train.__doc__ = _described(train.__doc__ or "")

@@ -1,0 +1,1 @@
+"""Generators to give away: weights with a card, and ONNX."""

@@ -1,0 +1,213 @@
+"""A generator to give away: its weights, and a card that says what it is."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+import ganlib
+from ganlib.common.data import DataSpec
+from ganlib.common.data.classes import class_names
+from ganlib.common.errors import UserError, one_line
+from ganlib.common.generator import Generator
+from ganlib.common.io.files import MARK, atomic, regular
+from ganlib.common.open_dataset import license_of
+from ganlib.registry import algorithms
+from ganlib.sampling.model import Model, assemble
+from ganlib.sampling.translation.held_out import give_sources, translates
+from ganlib.training.updater import Updater
+
+WEIGHTS, CARD = "generator.safetensors", "model_card.json"
+
+# Where a run lived and on what, which is nobody else's business and nowhere else true.
+PRIVATE = "out force data_root plugin_dir init_from resume gpu device max_hours".split()
+
+LATENTS = {"normal": "N(0, 1)", "uniform": "U(-1, 1)", "category": "one-hot"}
+UNKNOWN = (
+    "Unknown: look up the licence of the data set before you publish this; it may bind the "
+    "generator too."
+)
+SNIPPET = """\
+from ganlib.sampling.exports.export import load_export
+
+model = load_export("THIS FOLDER")
+images = model.sample(64, seed=0)  # float (64, C, H, W) in [-1, 1]
+model.grid(64, seed=0).save("samples.png")
+"""
+LABELLED = """\
+from ganlib.sampling.exports.export import load_export
+
+model = load_export("THIS FOLDER")
+images = model.sample(64, seed=0, y=CLASS)  # float (64, C, H, W) in [-1, 1], all of one class
+images = model.sample(64, seed=0)  # classes as often as in the data
+model.grid(seed=0).save("samples.png")  # a row for each class
+"""
+TRANSLATING = """\
+from PIL import Image
+
+from ganlib.sampling.exports.export import load_export
+
+model = load_export("THIS FOLDER")
+images = model.translate(Image.open("A FILE"))  # float (1, C, H, W) in [-1, 1], of any size
+"""
+SEQUENCES = """\
+from ganlib.sampling.exports.export import load_export
+
+model = load_export("THIS FOLDER", dataset="AN .h5 FILE OF PAIRS")
+images = model.sample(64, seed=0)  # float (64, C, H, W) in [-1, 1]
+z, y = model.latents([0, 1])  # y: the sources of samples 0 and 1
+images = model.decode(z, y)  # or of sources of your own
+"""
+
+
+def write_weights(model: Model, path: Path) -> None:
+    """The parameters and buffers of the network that samples, by their names in it."""
+    state = model.updater.shown.state_dict()
+    # Copies, because safetensors takes neither channels_last nor two names for one memory.
+    tensors = {name: t.cpu().contiguous().clone() for name, t in state.items()}
+    # a full disk is an OSError to Python, and an error of its own to safetensors
+    with atomic(path) as temporary:
+        temporary.write_bytes(save(tensors, {"format": "pt", "software": MARK}))
+
+
+def write_card(
+    model: Model, path: Path, weights: Path | None = None, onnx: Mapping[str, Any] | None = None
+) -> None:
+    """model_card(model) as JSON, with the SHA-256 of the file of weights if there is one, and what
+    the ONNX file takes: shapes by name.
+    """
+    card = model_card(model)
+    if onnx is not None:
+        card["onnx"] = dict(onnx)
+    if weights is not None:
+        card["sha256"] = sha256(weights.read_bytes()).hexdigest()
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    with atomic(path) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
+def model_card(model: Model) -> dict[str, Any]:
+    """What somebody else must know of the generator, as plain types; enough for load_export."""
+    updater, spec, name = model.updater, model.spec, model.settings["algorithm"]
+    gen, private = updater.shown, {*PRIVATE, *updater.config.places()}
+    way = {"direction": _direction(updater.turned)} if updater.backward is not None else {}
+    idea, _, paper = algorithms.describe(name).partition("\n\n")
+    return {
+        "software": MARK,
+        "ganlib": ganlib.__version__,
+        "algorithm": name,
+        "idea": " ".join(idea.split()),
+        "paper": " ".join(paper.split()),
+        **way,
+        "weights": "moving average" if updater.average is not None else "as trained last",
+        "parameters": sum(p.numel() for p in gen.parameters()),
+        "latent": _latent(gen),
+        "condition": _condition(updater.config.condition, spec, gen.multiple),
+        "statistics": updater.config.statistics,
+        "images": {"shape": list(spec.native), "range": [-1, 1], "fit": _fit(spec)},
+        "iteration": updater.iteration,
+        "images_seen": model.images,
+        "data_license": license_of(model.settings.get("dataset", "")) or UNKNOWN,
+        "data": asdict(spec.turned() if updater.turned else spec),
+        "settings": {k: v for k, v in model.settings.items() if k not in private},
+        "python": _snippet(updater),
+    }
+
+
+def load_export(
+    folder: str | Path,
+    device: str | None = None,
+    dataset: str | Path | None = None,
+    data_root: str | Path | None = None,
+    source: str | None = None,
+    back: bool = False,
+) -> Model:
+    """The model that an export holds: its samples are those of the snapshot it was made from. It
+    holds one direction, of which its card says which; back: no other than the way back will do.
+    dataset, data_root, source: see ganlib.load.
+
+    Raises UserError if the folder holds no export, a damaged one, one that does not fit this
+    library, or the way there where the way back is asked for.
+    """
+    folder = Path(folder)
+    try:
+        card = json.loads(regular(folder / CARD).read_text("utf-8"))
+        content = regular(folder / WEIGHTS).read_bytes()
+        weights = load(content)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(f"{folder} holds no whole {CARD} and {WEIGHTS}.") from error
+    digest = sha256(content).hexdigest()
+    try:
+        if card.get("sha256", digest) != digest:
+            raise UserError(f"{folder / WEIGHTS} is damaged, or not that of its {CARD}.")
+        updater = assemble(card["settings"], _spec(card["data"]), device)
+        if card.get("direction") == _direction(turned=True):
+            updater.turn()
+        updater.shown.load_state_dict(weights)
+        updater.iteration = card["iteration"]
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder} does not fit this ganlib: {one_line(error)}.") from error
+    if back and not updater.turned:
+        raise UserError(f"{folder} does not hold the way back: export the run with --back.")
+    if dataset is not None:
+        root = None if data_root is None else Path(data_root)
+        give_sources(updater, card["settings"], str(dataset), root, source)
+    return Model(updater, card["settings"], folder, card["images_seen"])
+
+
+def _snippet(updater: Updater) -> str:
+    """How to use the generator in Python."""
+    if updater.classes:
+        first = updater.classes[0]
+        return LABELLED.replace("CLASS", json.dumps(first, ensure_ascii=False))
+    if translates(updater):
+        return TRANSLATING if updater.spec.source_frames == 1 else SEQUENCES
+    return SNIPPET
+
+
+def _latent(gen: Generator) -> Any:
+    """How z is spread, for the card: a list of its parts where it has several."""
+    parts = [{"distribution": LATENTS[p.kind], "size": p.size} for p in gen.parts]
+    if len(parts) > 1:
+        return [{"name": p.name, **said} for p, said in zip(gen.parts, parts, strict=True)]
+    return parts[0] if gen.n_hidden else None
+
+
+def _direction(turned: bool) -> str:
+    """Which way a translator of both ways goes here, for the card."""
+    return "back, from images to sources" if turned else "from sources to images"
+
+
+def _condition(condition: str | None, spec: DataSpec, multiple: int) -> Any:
+    """What the generator is told, for the card; class i is classes[i], and the sides of a source
+    are as in `shape` or, unless `multiple` is 0, multiples of it.
+    """
+    if condition is None:
+        return None
+    if condition == "labels":
+        return {"kind": "labels", "classes": list(class_names(spec))}
+    assert spec.source is not None
+    values = {"image": "[-1, 1]", "ids": "int32: class and instance of each pixel"}
+    return {
+        "kind": condition,
+        "shape": list(spec.source),
+        "multiple": multiple,
+        "values": values[spec.source_kind],
+    }
+
+
+def _fit(spec: DataSpec) -> str:
+    """How images of the network become images of the data's size."""
+    sizes = [f"{height}x{width}" for _, height, width in (spec.image, spec.native)]
+    verbs = {"none": "as generated", "pad": "cropped", "resize": "resized"}
+    return verbs[spec.fit] + ("" if spec.fit == "none" else f" from {sizes[0]} to {sizes[1]}")
+
+
+def _spec(values: dict[str, Any]) -> DataSpec:
+    lists = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+    return DataSpec(**{**values, **lists})

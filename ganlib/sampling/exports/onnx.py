@@ -1,0 +1,154 @@
+"""A generator as an ONNX file, which any runtime can draw images with."""
+
+import json
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlib.common.data.classes import class_names
+from ganlib.common.errors import UserError
+from ganlib.common.io.files import MARK, atomic
+from ganlib.sampling.model import Model
+from ganlib.sampling.translation.held_out import translates
+from ganlib.training.samples.sample_stream import Series, full_size
+
+ONNX = "generator.onnx"
+NEEDED = ("onnx", "onnxscript")  # by torch.onnx
+INSTALL = "pip install ganlib[onnx]"
+
+Shape = list[int | str]
+
+
+def missing_packages() -> list[str]:
+    """What an ONNX file needs and is not installed."""
+    return [name for name in NEEDED if find_spec(name) is None]
+
+
+def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
+    """From z (n, n_hidden), if it has components, and y of a conditional generator, to `images`
+    (n, C, H, W) in [-1, 1]. Returns the inputs' shapes by name; words are free sizes.
+
+    y: int64 (n,), whose classes are the file's metadata `classes`, a JSON list of their names in
+    order; or source images. n is free and images have the data's own size; where a generator
+    translates sources of other sizes (its `multiple`), height and width are free too. Dropout that
+    is noise is off.
+    UserError if onnx or onnxscript is missing, or an operation of the generator is not in ONNX.
+    """
+    if missing := missing_packages():
+        raise UserError(f"ONNX needs {' and '.join(missing)}: {INSTALL}")
+    series = model.updater.series(0)
+    if translates(model.updater) and series.gen.multiple and model.spec.fit == "none":
+        axes = {0: "n", 2: "height", 3: "width"}
+        try:
+            # of training's size, what a U-net halves to one pixel would be fixed to that
+            return _written(_Drawing(series, sized=False), _examples(model, 2), axes, path)
+        except torch.onnx.OnnxExporterError:
+            pass  # a network of one size, as one with linear layers
+    labelled = model.updater.config.condition == "labels"
+    classes = class_names(model.spec) if labelled else ()
+    try:
+        drawing = _Drawing(series, sized=True)
+        return _written(drawing, _examples(model, 1), {0: "n"}, path, classes)
+    except torch.onnx.OnnxExporterError as error:
+        name = model.settings["algorithm"]
+        raise UserError(f"The generator of {name} cannot be written as ONNX.") from error
+
+
+class _Drawing(nn.Module):
+    """Series.decode as a module. sized: whether images are brought to the data's own size."""
+
+    generate: Callable[..., Tensor]
+
+    def __init__(self, series: Series, sized: bool) -> None:
+        super().__init__()
+        # The updater stays outside, with its other networks: a bound method is no submodule.
+        self.generate, self.ready = series.sampler.generate, series.ready
+        self.gen, self.spec, self.sized = series.gen, series.spec, sized
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (n, n_hidden) -> images (n, C, H, W)."""
+        images = self.generate(self.gen, self.gen.code(z, y), y).float()
+        if self.sized:
+            images = self.spec.to_native(full_size(images, self.spec.image))
+        return images.clamp(-1, 1)
+
+
+class _Translating(nn.Module):
+    """The same without a z, which no runtime takes where it has no components."""
+
+    def __init__(self, drawing: _Drawing) -> None:
+        super().__init__()
+        self.drawing = drawing
+
+    def forward(self, y: Tensor) -> Tensor:
+        """y -> images (n, C, H, W)."""
+        # not len(y), which is a number of Python's and would be fixed
+        images: Tensor = self.drawing(torch.empty(y.shape[0], 0, device=y.device), y)
+        return images
+
+
+def _examples(model: Model, times: int) -> dict[str, Tensor]:
+    """Inputs to trace with, by name, sources so many times as high and wide as in training; two of
+    each, because ONNX would fix a dimension of 1.
+    """
+    gen, spec = model.updater.shown, model.spec
+    inputs = {"z": gen.make_hidden(2)} if gen.n_hidden else {}
+    if model.updater.config.condition == "labels":
+        inputs["y"] = torch.zeros(2, dtype=torch.int64)
+    elif translates(model.updater):
+        assert spec.source is not None
+        dtype = torch.int32 if spec.source_kind == "ids" else torch.float32
+        channels, height, width = spec.source
+        inputs["y"] = torch.zeros(2, channels, times * height, times * width, dtype=dtype)
+    return {name: x.to(model.updater.clock.device) for name, x in inputs.items()}
+
+
+def _written(
+    drawing: _Drawing,
+    inputs: Mapping[str, Tensor],
+    axes: Mapping[int, str],
+    path: Path,
+    classes: Sequence[str] = (),
+) -> dict[str, Shape]:
+    """The file `path`, with `axes` of all inputs free, and their shapes as it has them; `classes`
+    go into its metadata.
+    """
+    sizes = {axis: torch.export.Dim(name) for axis, name in axes.items()}
+    with atomic(path) as temporary, warnings.catch_warnings(), drawing.ready():
+        # torch 2.13's exporter copies its own specs in a way that torch deprecates.
+        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
+        # That z and y have the same n is meant.
+        warnings.filterwarnings("ignore", "# The axis name: n will not be used", UserWarning)
+        torch.onnx.export(
+            drawing.eval() if "z" in inputs else _Translating(drawing).eval(),
+            tuple(inputs.values()),
+            temporary,
+            input_names=list(inputs),
+            output_names=["images"],
+            dynamic_shapes={
+                name: {axis: size for axis, size in sizes.items() if axis < x.dim()}
+                for name, x in inputs.items()
+            },
+            external_data=False,
+            verbose=False,
+        )
+        onnx: Any = import_module("onnx")  # which may be missing, and has no types
+        written = onnx.load(temporary)
+        written.doc_string = MARK
+        if classes:
+            written.metadata_props.add(key="classes", value=json.dumps(classes, ensure_ascii=False))
+        onnx.save(written, temporary)
+        return _shapes(written.graph.input)
+
+
+def _shapes(inputs: Any) -> dict[str, Shape]:
+    """Of the inputs of an ONNX graph: a word for each size that is free."""
+    return {
+        x.name: [d.dim_param or d.dim_value for d in x.type.tensor_type.shape.dim] for x in inputs
+    }

@@ -1,0 +1,1 @@
+"""Ways through latents and codes, and pictures of them."""

@@ -1,0 +1,1 @@
+"""A trained translator applied to files and pictures of any size."""

@@ -1,0 +1,203 @@
+"""Files, pictures and tensors as the sources that a translator starts from: uint8 (C', H', W'), or
+int32 ids (2, H', W').
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganlib.common.data.spec import DataSpec, resize_ids, resize_pixels
+from ganlib.common.errors import UserError
+from ganlib.common.formats.decode import Half, Source, Unusable, header, whole, whole_ids
+from ganlib.common.pictures import to_uint8
+from ganlib.common.sources.derived import Derivation
+from ganlib.common.sources.grey import in_channels
+from ganlib.common.sources.pairs import SideBySide
+from ganlib.common.sources.parse import asked_source
+from ganlib.sampling.translation.padding import grown, up_to
+
+Given = Image.Image | Tensor | Sequence[Image.Image | Tensor]
+"""A picture; a tensor (C', H', W') or (n, C', H', W'), uint8 or float in [-1, 1], of ids whole
+numbers; or a list of such.
+"""
+KINDS = (
+    "give a PIL image, a list of them, or a tensor (n, C, H, W), uint8 or float in [-1, 1], for "
+    "maps of classes int32 (n, 2, H, W)"
+)
+
+
+class Read(NamedTuple):
+    """A source, and whether its picture was padded before the source was made of it."""
+
+    y: Tensor
+    padded: bool
+
+
+class Reader:
+    """Makes sources of picture files. source: what is made of a file first, as --source says it;
+    None: the file is a source as it is. size: to how many pixels the shorter side of a file is
+    brought before that.
+
+    UserError for a source that is not made of the files themselves, and for a generator that starts
+    from more than a picture holds.
+    """
+
+    def __init__(self, spec: DataSpec, source: str | None = None, size: int | None = None) -> None:
+        self.spec, self.maps, self.size = spec, spec.source_kind == "ids", size
+        self.by, self.half = _made(source)
+        assert spec.source is not None
+        if self.maps and self.by is not None:
+            raise UserError(
+                "This generator starts from maps of classes, which are not made of pictures: leave "
+                "--source out."
+            )
+        self.channels = spec.source[0] if self.by is None else spec.image[0] // spec.frames
+        if spec.source_frames > 1 or (self.channels not in (1, 3) and not self.maps):
+            raise UserError(
+                f"This generator starts from {spec.source_frames} pictures of "
+                f"{spec.source[0] // spec.source_frames} channels, which no picture file holds: "
+                "give tensors to Model.translate in Python."
+            )
+        if self.by is not None:  # of what it cannot be made, said before anything is read
+            self.by.shape((self.channels, self.by.multiple, self.by.multiple))
+
+    def read(self, source: Path | Image.Image) -> Read:
+        """The source; Unusable if the file or picture is of no use."""
+        with warnings.catch_warnings():  # of PIL, about files that it reads all the same
+            warnings.simplefilter("ignore")
+            found = self._half(source)
+            # copies, because PIL's memory must not be written to
+            if self.maps:
+                ids = self._resized(self._ids(found))
+                return Read(_known(ids, self.spec.n_classes), False)
+            x = self._resized(torch.from_numpy(np.array(whole(found, self.channels))))
+        return Read(x, False) if self.by is None else self._derived(x[None], self.by)
+
+    def _ids(self, source: Source | Image.Image) -> Tensor:
+        """A map, for a generator that knows instances with those of its classes, as Cityscapes has
+        what is no instance of its own.
+        """
+        ids = torch.from_numpy(whole_ids(source))
+        return ids[:1].expand(2, -1, -1).clone() if self.spec.instances else ids
+
+    def _half(self, source: Path | Image.Image) -> Source | Image.Image:
+        if self.half is None or isinstance(source, Image.Image):
+            return source
+        half = Half(source, self.half.half)
+        header(half)  # Unusable, if it has no middle
+        return half
+
+    def _resized(self, x: Tensor) -> Tensor:
+        if self.size is None:
+            return x
+        resize, least = resize_ids if self.maps else resize_pixels, min(x.shape[1:])
+        height, width = (max(1, round(side * self.size / least)) for side in x.shape[1:])
+        return resize(x[None], (height, width))[0]
+
+    def _derived(self, x: Tensor, by: Derivation) -> Read:
+        assert self.spec.source is not None
+        height, width = (up_to(side, by.multiple) for side in x.shape[2:])
+        # number 0 for all: a file's source depends on nothing but the file
+        made = by.of(grown(x, (height, width)), torch.zeros(1, dtype=torch.int64))
+        y = _coloured(made, self.spec.source[0])
+        return Read(y[0], (height, width) != x.shape[2:])
+
+
+def as_in_training(source: str | None) -> str | None:
+    """The source of a run, where it was made of the files themselves; of lower resolutions None,
+    for what is to be enlarged is small already.
+    """
+    if source is None or source.startswith("low-resolution"):
+        return None
+    try:
+        return source if any(_made(source)) else None
+    except UserError:
+        return None
+
+
+def as_sources(images: Given, spec: DataSpec) -> list[Tensor]:
+    """What Python was given, as sources; floats are rounded to 0..255, as in files.
+
+    UserError for anything else.
+    """
+    if isinstance(images, Image.Image) or (isinstance(images, Tensor) and images.dim() == 3):
+        images = [images]
+    if isinstance(images, Tensor):
+        images = list(images) if images.dim() == 4 else []
+    if not isinstance(images, list | tuple) or not images:
+        raise UserError(f"There is nothing to translate: {KINDS}.")
+    return [_source(image, spec) for image in images]
+
+
+def _source(image: object, spec: DataSpec) -> Tensor:
+    if isinstance(image, Image.Image):
+        try:
+            return Reader(spec).read(image).y
+        except Unusable as error:
+            raise UserError(f"One of the pictures cannot be translated: it is {error}.") from None
+    if not isinstance(image, Tensor) or image.dim() != 3 or not image.numel():
+        what = f"shape {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
+        raise UserError(f"A source cannot be of {what}: {KINDS}.")
+    assert spec.source is not None
+    if spec.source_kind == "ids":
+        return _ids(image.cpu(), spec)
+    return _coloured(_bytes(image.detach().cpu())[None], spec.source[0])[0]
+
+
+def _ids(image: Tensor, spec: DataSpec) -> Tensor:
+    if image.is_floating_point() or image.dtype == torch.bool or image.shape[0] != 2:
+        raise UserError(
+            f"A map of classes cannot be {image.dtype} of shape {tuple(image.shape)}: give int32 "
+            "(2, H, W), the class and the instance of each pixel."
+        )
+    try:
+        return _known(image.to(torch.int32), spec.n_classes)
+    except Unusable as error:
+        raise UserError(f"One of the maps cannot be translated: it is {error}.") from None
+
+
+def _bytes(image: Tensor) -> Tensor:
+    if image.dtype == torch.uint8:
+        return image
+    if image.is_floating_point() and bool((image.abs() <= 1).all()):
+        return to_uint8(image)
+    low, high = image.min(), image.max()
+    raise UserError(
+        f"A source is {image.dtype} from {low:g} to {high:g}: give uint8, or floats in [-1, 1]."
+    )
+
+
+def _coloured(y: Tensor, channels: int) -> Tensor:
+    """uint8 (n, C, H, W) with so many channels; UserError if that is more than colour or grey."""
+    if y.shape[1] == channels or {y.shape[1], channels} == {1, 3}:
+        return in_channels(y, channels).contiguous()
+    raise UserError(
+        f"A source has {y.shape[1]} channels, and this generator starts from {channels}."
+    )
+
+
+def _known(ids: Tensor, n_classes: int) -> Tensor:
+    if not 0 <= int(ids[0].min()) <= int(ids[0].max()) < n_classes:
+        raise Unusable(f"with classes other than 0 to {n_classes - 1}")
+    return ids
+
+
+def _made(source: str | None) -> tuple[Derivation | None, SideBySide | None]:
+    """What is made of a file first, and which half of it is taken."""
+    asked = None if source is None else asked_source(source)
+    if asked is None:
+        return None, None
+    if isinstance(asked, Derivation):
+        return asked, None
+    if isinstance(asked, SideBySide):
+        return None, asked
+    raise UserError(
+        f"The source '{source}' is not made of the files themselves: give its files as INPUT, and "
+        "leave --source out."
+    )

@@ -1,0 +1,1 @@
+"""Updaters that methods of one kind derive from."""

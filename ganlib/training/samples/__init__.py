@@ -1,0 +1,1 @@
+"""What a generator is sampled by: streams of samples, conditions, statistics."""

@@ -1,0 +1,1 @@
+"""How an iteration runs: batches, draws, gradients, steps, averages."""

@@ -1,0 +1,52 @@
+"""Two sets of images of which no two belong together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.formats.hdf5 import write_hdf5, write_streams
+from ganlib.common.open_dataset import brought_to, open_dataset, open_stream
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> tuple[str, str]:
+    """Five images in colour, and seven hundred grey ones in a file."""
+    for i in range(5):
+        path = tmp_path / "photos" / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((16, 16, 3), 40 * i, np.uint8)).save(path)
+    x = torch.arange(700)[:, None, None, None].expand(-1, 1, 8, 8) % 256
+    write_hdf5(tmp_path / "grey.h5", DataSet("grey", x.byte()))
+    return str(tmp_path / "photos"), str(tmp_path / "grey.h5")
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_second_set_is_the_source_in_memory_and_in_a_file(
+    swapped: bool, sets: tuple[str, str], tmp_path: Path
+) -> None:
+    name, other = sets[::-1] if swapped else sets
+    data, file = open_dataset(name, source=f"unpaired:{other}"), tmp_path / "both.h5"
+    write_streams(file, open_stream(name, source=f"unpaired:{other}"))
+    wanted = open_dataset(other).x
+    for one in (data, open_dataset(str(file))):
+        assert isinstance(one.x, Tensor) and isinstance(one.source, Tensor)
+        assert isinstance(wanted, Tensor) and torch.equal(one.source, wanted)
+        assert torch.equal(one.x, open_dataset(name).x[torch.arange(len(one))])
+        assert one.provenance["sources"].startswith("unpaired, ")
+
+
+def test_size_and_crop_are_of_both(sets: tuple[str, str]) -> None:
+    data = open_dataset(sets[0], size=12, crop=10, source=f"unpaired:{sets[1]}")
+    assert data.source is not None
+    assert (data.x.shape, data.source.shape) == ((5, 3, 10, 10), (700, 1, 10, 10))
+    given = DataSet("given", torch.zeros(3, 3, 16, 16, dtype=torch.uint8))
+    both = brought_to(given, 12, None, f"unpaired:{sets[0]}")
+    assert both.source is not None and both.source.shape == (5, 3, 12, 12)
+    with pytest.raises(UserError, match="^'given' is no folder of files"):
+        brought_to(given, None, None, "left")

@@ -1,0 +1,80 @@
+"""evaluation/pairs/lpips.py: LPIPS against its definition, with random weights of AlexNet."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchmetrics
+from torch import Tensor
+from torchvision.models import alexnet
+
+from ganlib.common.errors import UserError
+from ganlib.evaluation.pairs.lpips import lpips
+
+LINEAR = Path(torchmetrics.__file__).parent / "functional/image/lpips_models/alex.pth"
+
+
+def features() -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    found: torch.nn.Sequential = alexnet(weights=None).features.requires_grad_(False)
+    return found
+
+
+def by_definition(network: torch.nn.Sequential, x: Tensor, y: Tensor) -> list[float]:
+    """Zhang et al. 2018, equation 1, with the scaling of their code."""
+    shift = torch.tensor([-0.030, -0.088, -0.188])[:, None, None]
+    scale = torch.tensor([0.458, 0.448, 0.450])[:, None, None]
+    x, y = ((t.float() / 127.5 - 1 - shift) / scale for t in (x, y))
+    weights, total, k = torch.load(LINEAR, "cpu", weights_only=True), torch.zeros(len(x)), 0
+    for layer in network:
+        x, y = layer(x), layer(y)
+        if isinstance(layer, torch.nn.ReLU):
+            a, b = (F.normalize(t, dim=1, eps=1e-10) for t in (x, y))
+            w = weights[f"lin{k}.model.1.weight"]
+            total += ((a - b).square() * w[0]).sum(1).mean((1, 2))
+            k += 1
+    assert k == 5
+    return total.tolist()
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    path = tmp_path / "alexnet.pth"
+    torch.save({f"features.{name}": t for name, t in features().state_dict().items()}, path)
+    return path
+
+
+def test_it_is_the_papers_distance(weights: Path) -> None:
+    random = torch.Generator().manual_seed(1)
+    x, y = (
+        torch.randint(256, (3, 3, 64, 80), dtype=torch.uint8, generator=random) for _ in range(2)
+    )
+    measure = lpips(weights)
+    found = measure.compute(x, y)
+    assert found.dtype == torch.float64
+    assert found.tolist() == pytest.approx(by_definition(features(), x, y), rel=1e-4)
+    assert not measure.compute(x, x).any()
+    assert measure.extractor == "alexnet" and len(measure.digest) == 64
+
+
+def test_grey_and_small_images_are_brought_to_what_it_takes(weights: Path) -> None:
+    random = torch.Generator().manual_seed(1)
+    x, y = (torch.randint(256, (2, 1, 28, 28), dtype=torch.uint8, generator=random) for _ in "ab")
+    found = lpips(weights).compute(x, y)
+    large = [
+        F.interpolate(t.float().expand(-1, 3, -1, -1), (64, 64), mode="bilinear") for t in (x, y)
+    ]
+    assert found.tolist() == pytest.approx(by_definition(features(), *large), rel=1e-4)
+
+
+def test_files_that_hold_no_such_weights(tmp_path: Path) -> None:
+    other = tmp_path / "other.pth"
+    torch.save({"features.0.weight": torch.zeros(64, 3, 11, 11)}, other)
+    for content in (None, b"nothing", b"root:x:0:0:root:/root:/bin/bash\n"):
+        if content is not None:
+            other.write_bytes(content)
+        with pytest.raises(UserError, match="holds no weights of AlexNet"):
+            lpips(other)
+    with pytest.raises(UserError, match="missing"):
+        lpips(tmp_path / "missing.pth")

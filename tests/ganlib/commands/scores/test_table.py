@@ -1,0 +1,45 @@
+"""The table of `ganlib evaluate` on terminals of any width."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from ganlib.commands.scores.table import show
+from ganlib.evaluation import Origin, Score
+from ganlib.evaluation.pairs.pixels import measures
+from ganlib.evaluation.pairs.sums import Truths, protocol_of
+from ganlib.evaluation.protocol import BESIDE
+
+NAMES = [f"nearest-median-wardrobe1k-{which}" for which in "abcdefgh"]
+
+
+def scores() -> dict[str, Score]:
+    protocol = protocol_of(measures(28)[0], 1000, Truths("test", 10_000, "ab"), Origin("raw"))
+    found = {name: Score(name, 0.25, 0.125, protocol, {}) for name in NAMES}
+    found[NAMES[0]] = Score(NAMES[0], 0.25, None, protocol, {BESIDE: {"mean image": 15.0}})
+    found[NAMES[1]] = Score(NAMES[1], 0.25, None, protocol, {"real": {"value": 0.5}})
+    return found
+
+
+def printed(width: int) -> list[str]:
+    file = io.StringIO()
+    show(scores(), "a run", "a sentence", Console(file=file, width=width, force_terminal=True))
+    return Text.from_ansi(file.getvalue()).plain.splitlines()
+
+
+@pytest.mark.parametrize(("width", "tables"), [(130, 1), (100, 2), (80, 2), (60, 4)])
+def test_nothing_is_cut_off(width: int, tables: int) -> None:
+    lines = printed(width)
+    assert not any("…" in line for line in lines)
+    assert sum(line.split()[:1] == ["score"] for line in lines) == tables
+    for name in NAMES:
+        assert sum(line.split()[:1] == [name] for line in lines) == tables
+
+
+def test_real_images_stand_beside_as_translations_do() -> None:
+    lines = [line.split() for line in printed(130)]
+    assert ["score", "value", "mean", "image", "real", "images", "n"] == lines[2][:7]
+    assert lines[4][:4] == [NAMES[0], "0.2500", "15.00", "–"]
+    assert lines[5][:4] == [NAMES[1], "0.2500", "–", "0.5000"]

@@ -1,0 +1,49 @@
+"""Imports as methods, the guide and tests of methods wrote them before modules moved."""
+
+import json
+import sys
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from ganlib.moved import MOVED
+
+BEFORE: dict[str, list[str]] = json.loads(
+    Path(__file__).with_name("imports_of_before.json").read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("module", BEFORE)
+def test_names_are_found_where_they_were(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = module.removeprefix("ganlib.") in MOVED
+    if moved:
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for name in BEFORE[module]:
+            exec(f"from {module} import {name}", {})
+    if moved:
+        (warning,) = told
+        assert f"{module} has moved: import from " in str(warning.message)
+    else:
+        inside = [f"{module}.{name}".removeprefix("ganlib.") for name in BEFORE[module]]
+        assert len(told) <= len({*inside} & {*MOVED})
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_the_new_homes_are_there_and_the_old_ones_are_not(old: str) -> None:
+    for home in MOVED[old].split():
+        import_module(f"ganlib.{home}")
+    root = Path(import_module("ganlib").__file__ or "").parents[1]
+    place = root / (old if old.startswith(("common", "evaluation")) else f"ganlib.{old}").replace(
+        ".", "/"
+    )
+    assert not place.exists() and not place.with_suffix(".py").exists()
+
+
+def test_a_name_that_never_was_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ganlib.common.net", raising=False)
+    with pytest.warns(FutureWarning), pytest.raises(ImportError, match="nonsense"):
+        exec("from ganlib.common.net import nonsense", {})

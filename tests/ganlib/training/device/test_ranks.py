@@ -1,0 +1,229 @@
+"""Two processes on the CPU (gloo): what they compute together, and how a job ends."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from two_ranks import two_ranks
+
+import ganlib
+from ganlib.__main__ import _complain
+from ganlib.common.errors import StoppedError, UserError
+from ganlib.training.device import ranks
+from ganlib.training.snapshot import newest_snapshot, read_snapshot
+
+ROOT = Path(ganlib.__file__).parents[1]
+SMALL = ["--width=0.1", "--batch-size=8", "--display-interval=2", "--sample-interval=0", "-g", "-1"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """What rank_worker.py prints, run as two ranks."""
+    meeting = tmp_path_factory.mktemp("ranks") / "meeting"
+    return two_ranks(Path(__file__).with_name("rank_worker.py"), meeting)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "wgan_gp, two ranks",
+        "sngan, two ranks",
+        "wgan_gp, two ranks of two passes",
+    ],
+)
+def test_two_ranks_are_one_process(case: str, results: dict[str, float]) -> None:
+    """In float64, weights, buffers and logged values after five iterations."""
+    assert results[case] < 1e-10
+
+
+def test_with_synchronized_statistics_so_are_networks_with_them(results: dict[str, float]) -> None:
+    """Less exactly: a bias before a normalisation has a gradient of rounding errors alone, and
+    Adam divides it by its size.
+    """
+    assert results["dcgan, --sync-bn"] < 1e-7
+
+
+def test_blocks_that_are_computed_twice_meet_twice(results: dict[str, float]) -> None:
+    assert results["dcgan, --sync-bn --checkpoint-blocks"] == 0
+
+
+def test_statistics_of_a_share_are_not_those_of_the_batch(results: dict[str, float]) -> None:
+    """So the equality above shows something."""
+    assert results["dcgan, without --sync-bn"] > 1e-5
+
+
+def test_averaged_gradients_in_float32(results: dict[str, float]) -> None:
+    assert results["first gradients, float32"] < 1e-5
+
+
+def test_ranks_stay_bitwise_equal(results: dict[str, float]) -> None:
+    assert [k for k, v in results.items() if k.endswith("ranks differ") and v] == []
+
+
+def test_what_one_rank_says_all_hear(results: dict[str, float]) -> None:
+    assert results["first word"] == 1
+
+
+def test_what_the_first_does_alone_is_done_when_the_others_come(results: dict[str, float]) -> None:
+    assert results["first alone"] == 1
+
+
+def test_alone_everything_is_as_it_is() -> None:
+    values = [torch.tensor(3.0)]
+    ranks.mean_(values)
+    ranks.broadcast_(values)
+    ranks.wait()
+    assert values[0] == 3 and ranks.from_first("x") == "x" and ranks.first_word("") == ""
+    assert (ranks.rank(), ranks.count()) == (0, 1)
+
+
+def torchrun(n: int, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(n), str(ROOT / "train.py"), *arguments]
+    base = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(command, env=base, capture_output=True, text=True, timeout=600)
+
+
+def state(out: Path) -> dict[str, Any]:
+    return dict(read_snapshot(newest_snapshot(out))["updater"])
+
+
+def test_a_job_of_two_ranks_leaves_one_run(toy_file: Path, tmp_path: Path) -> None:
+    """One writer; and a snapshot of two ranks goes on alone."""
+    out = tmp_path / "run"
+    given = ["-a", "wgan_gp", "--dataset", str(toy_file), *SMALL, "--evaluation-interval=0"]
+    done = torchrun(2, *given, "--out", str(out), "--max-iter=6")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["iteration"] for line in lines] == [2, 4, 6]
+    assert lines[-1]["images"] == 6 * 5 * 8
+    assert done.stderr.count("Training wgan_gp") == 1
+    assert "terminate called" not in done.stderr
+    assert (out / "DONE").exists() and len(list((out / "snapshots").glob("*.pt"))) == 1
+    model = ganlib.train(resume=str(out), max_iter=8)
+    assert model.updater.iteration == 8 and model.updater.images == 8 * 5 * 8
+
+
+def test_a_rank_that_dies_ends_the_job_with_its_message(toy_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "plugins" / "dies"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(
+        '"""Dies.\n\nhttps://example.org\n"""\n'
+        "from ganlib.dcgan import ALGORITHM as base\n"
+        "from ganlib.registry import Algorithm\n"
+        "from .updater import Updater\n"
+        "ALGORITHM = Algorithm(config=base.config, build=base.build, updater=Updater)\n"
+    )
+    (folder / "updater.py").write_text(
+        "from ganlib.training.device import ranks\n"
+        "from ganlib.dcgan.updater import Updater as Base\n"
+        "class Updater(Base):\n"
+        "    def update_core(self):\n"
+        "        if self.iteration == 3 and ranks.rank() == 1:\n"
+        "            raise ValueError('the disk of rank 1 is full')\n"
+        "        return super().update_core()\n"
+    )
+    given = ["-a", "dies", "--plugin-dir", str(folder.parent), "--dataset", str(toy_file), *SMALL]
+    done = torchrun(2, *given, "--out", str(tmp_path / "run"), "--max-iter=100000")
+    assert done.returncode != 0 and "the disk of rank 1 is full" in done.stderr
+    assert "gloo" not in done.stderr and done.stderr.count("Traceback (most") <= 2  # torchrun's too
+
+
+def test_all_ranks_have_the_same_bad_input_and_say_it_once(tmp_path: Path) -> None:
+    given = ["-a", "dcgan", "--lam=3", "--out", str(tmp_path / "run")]
+    done = torchrun(2, *given)
+    assert done.returncode != 0
+    assert done.stderr.count("dcgan has no setting 'lam'") == 1
+
+
+@pytest.mark.usefixtures("usual_signals")
+def test_the_first_that_comes_says_what_all_have_to_say(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However late another is."""
+    keeper = torch.distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+
+    def complain(rank: int, words: str) -> str:
+        monkeypatch.setenv("RANK", str(rank))
+        _complain("Error", words)
+        return capsys.readouterr().err
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert complain(0, "no such file") == complain(0, "no such file") == "Error: no such file\n"
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", str(keeper.port))
+    assert complain(1, "no such file") == "Error on rank 1: no such file\n"
+    assert complain(0, "no such file") == ""
+    assert complain(0, "another") == "Error: another\n"
+
+
+def test_a_gpu_is_not_named_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ganlib.training.device.devices import pick_device
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="leave --gpu out"):
+        pick_device(0, None)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What two ranks share, of which this process is one."""
+    shared = torch.distributed.HashStore()
+    module = torch.distributed.distributed_c10d
+    monkeypatch.setattr(module, "_get_default_store", lambda: shared)
+    monkeypatch.setattr(ranks, "count", lambda: 2)
+    monkeypatch.setattr(ranks, "_turns", itertools.count())
+    return shared
+
+
+def test_others_wait_for_what_the_first_does_alone_by_no_collective(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose time-out is for ranks that are lost; a download may take longer."""
+    monkeypatch.setattr(ranks, "rank", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "barrier", pytest.fail)
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 5000:  # a quarter of an hour
+            store.set("alone/0", "done")
+
+    monkeypatch.setattr(ranks.time, "sleep", sleep)
+    with ranks.first_alone():
+        assert sum(waited) > ranks.PATIENCE.total_seconds()
+    assert len(waited) == 5000
+
+
+def test_others_come_after_the_first_whatever_became_of_it(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They say the same of the same bad input, in place of waiting."""
+    monkeypatch.setattr(ranks, "rank", lambda: 0)
+    with pytest.raises(UserError), ranks.first_alone():
+        assert not store.check(["alone/0"])
+        raise UserError("no such file")
+    with ranks.first_alone():
+        assert store.check(["alone/0"]) and not store.check(["alone/1"])
+    assert store.check(["alone/1"])
+
+
+def test_a_first_rank_that_is_gone_is_a_loss(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(words: list[str]) -> bool:
+        raise torch.distributed.DistNetworkError("connection reset by peer")
+
+    monkeypatch.setattr(ranks, "rank", lambda: 1)
+    lost = SimpleNamespace(check=check)
+    monkeypatch.setattr(torch.distributed.distributed_c10d, "_get_default_store", lambda: lost)
+    monkeypatch.setattr(ranks, "start", lambda device: None)
+    with pytest.raises(StoppedError, match="Another process"), ranks.joined(torch.device("cpu")):
+        with ranks.first_alone():
+            pass

@@ -1,0 +1,61 @@
+"""What names real images, and opening them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganlib.common.data import DataSet
+from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.training.scores.real_images import RealImages, open_references
+
+
+def test_references_by_name(toy_file: Path, toy_data: Callable[..., DataSet]) -> None:
+    name = str(toy_file)
+    both = open_references(RealImages(name))
+    assert list(both) == ["train", "test"]
+    assert torch.equal(_all(both["train"].x), _all(toy_data().x))
+    assert torch.equal(both["train"].y, toy_data().y)  # type: ignore[arg-type]
+    assert list(open_references(RealImages(name, reference="test"))) == ["test"]
+    assert open_references(RealImages(name, size=16))["train"].x.shape == (32, 1, 16, 16)
+    assert list(open_references(RealImages(reference=name))) == ["train", "test"]
+
+
+def test_a_reference_of_one_split_is_not_called_train_unless_it_is_the_data_set(
+    tmp_path: Path, toy_data: Callable[..., DataSet]
+) -> None:
+    path = tmp_path / "one.h5"
+    write_hdf5(path, toy_data())
+    assert list(open_references(RealImages(reference=str(path)))) == ["reference"]
+    assert list(open_references(RealImages("fashion_mnist", reference=str(path)))) == ["reference"]
+    assert list(open_references(RealImages(str(path)))) == ["train"]
+
+
+def test_of_files_that_hold_both_the_images_are_what_sources_leave(tmp_path: Path) -> None:
+    both = np.zeros((8, 16, 3), np.uint8)
+    both[:, 8:] = 200
+    Image.fromarray(both).save(tmp_path / "0.png")
+    for source, value in (("left", 200), ("right", 0)):
+        x = open_references(RealImages(str(tmp_path), source=source))["train"].x[torch.tensor([0])]
+        assert x.shape == (1, 3, 8, 8) and (x == value).all()
+
+
+def test_what_is_not_said_is_as_in_the_run() -> None:
+    run = {"dataset": "emoji", "data_root": "data", "size": 32, "crop": 24, "source": "edges"}
+    place = Path("data")
+    own = RealImages("emoji", place, 32, 24, "edges", "test", back=True)
+    assert RealImages(reference="test", back=True).completed(run) == own
+    said = RealImages("emoji", Path("here"), 16, 8, "grey")
+    assert said.completed(run) == said
+    # another data set lies elsewhere, and is brought to the same size
+    assert RealImages("mnist").completed(run) == RealImages("mnist", None, 32, 24, "edges")
+    assert RealImages("emoji").completed({}) == RealImages("emoji")
+
+
+def _all(images: Any) -> Tensor:
+    x: Tensor = images[torch.arange(len(images))]
+    return x
