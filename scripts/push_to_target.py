@@ -9,10 +9,9 @@ often that is 3 pixels or less; with several runs each figure is a mean over the
 deviation.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import mean, pstdev, stdev
+from statistics import mean, pstdev
 from typing import NamedTuple
 
 import click
@@ -28,7 +27,9 @@ from ganlib.common.pictures import grid, moving_grid, save, save_animation
 from ganlib.common.seeds import generator
 from ganlib.common.synthetic.sliding import Floats, Slide, State
 from ganlib.pgn.net import PredictiveGenerator
+from scripts.ending import in_a_sentence
 from scripts.planning import Planner, Search, as_frames, by_model, by_simulator
+from scripts.tables import figure, markdown
 
 PUSHES = 8
 NEAR = 3.0
@@ -148,21 +149,17 @@ class Result(NamedTuple):
 
 def table(rows: dict[str, Sequence[Result]]) -> str:
     """A line for each way, in Markdown; of several results means +- standard deviations."""
-    lines = [
-        f"| | distance after {PUSHES} pushes, pixels | its deviation over starts "
-        f"| {NEAR:g} pixels or less |",
-        "|---|---|---|---|",
-    ]
+    headers = (
+        "",
+        f"distance after {PUSHES} pushes, pixels",
+        "its deviation over starts",
+        f"{NEAR:g} pixels or less",
+    )
+    lines = []
     for name, results in rows.items():
         pixels, deviation, near = zip(*(result.figures for result in results), strict=True)
-        cells = [words(pixels, 2), words(deviation, 2), f"{words(near, 0)} %"]
-        lines.append(f"| {' | '.join([name, *cells])} |")
-    return "\n".join(lines)
-
-
-def words(values: Sequence[float], digits: int) -> str:
-    spread = f" +- {stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{mean(values):.{digits}f}{spread}"
+        lines.append((name, figure(pixels), figure(deviation), f"{figure(near, 0)} %"))
+    return markdown(headers, lines)
 
 
 def sequences(tasks: Sequence[Task], ways: Sequence[Way]) -> Tensor:
@@ -213,13 +210,9 @@ def measured(
     "--picture", type=click.Path(path_type=Path), help="a PNG, or a GIF, by the first RUN"
 )
 def main(runs: Sequence[Path], starts: int, picture: Path | None) -> None:
-    try:
-        models = [learned(run) for run in runs]
-        if len({model[1:] for model in models}) > 1:
-            raise UserError("The runs have frames of different sides or numbers: give alike ones.")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    models = [learned(run) for run in runs]
+    if len({model[1:] for model in models}) > 1:
+        raise UserError("The runs have frames of different sides or numbers: give alike ones.")
     pushed = of_split("test", models[0].size)
     tasks = [task(pushed, number, models[0].seen) for number in range(starts)]
     ways: dict[str, Sequence[Way]] = {
@@ -234,4 +227,4 @@ def main(runs: Sequence[Path], starts: int, picture: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_a_sentence(main)

@@ -12,11 +12,9 @@ simulator's, which knows what it puts where, but not how things look. The segmen
 `ganlib evaluate --segmentation`, from the same weights, with as many batches, mirrored as often.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 import click
@@ -37,6 +35,8 @@ from ganlib.evaluation.pairs.confusion import Confusion
 from ganlib.evaluation.pairs.segmenter import BATCH, Segmenter, SegmentingNet, Told, trained
 from ganlib.runs.grid import parse_seeds
 from ganlib.training.scores.scorer import progress_bar
+from scripts.ending import in_a_sentence
+from scripts.tables import figure, markdown
 
 COARSE, FIXED = 2, 8
 """Of pix2pixHD's iterations a half are of the coarse stage, an eighth of the enhancer alone."""
@@ -206,12 +206,11 @@ def compare(lengths: Lengths, seed: int, out: Path) -> dict[str, dict[str, float
 
 def table(found: Sequence[dict[str, dict[str, float]]]) -> str:
     """Means over seeds, and how far they spread, in percent."""
-    lines = ["| trained on | pixel accuracy | mean IoU |", "|---|---|---|"]
+    rows = []
     for name in found[0]:
         columns = [[100 * one[name][key] for one in found] for key in found[0][name]]
-        cells = [f"{mean(c):.2f}" + (f" +- {stdev(c):.2f}" if len(c) > 1 else "") for c in columns]
-        lines.append(" | ".join(["| " + name, *cells]) + " |")
-    return "\n".join(lines)
+        rows.append([name, *map(figure, columns)])
+    return markdown(["trained on", "pixel accuracy", "mean IoU"], rows)
 
 
 def number(name: str, least: int, text: str, most: int | None = None) -> Callable[..., Any]:
@@ -234,8 +233,4 @@ def main(seeds: str, out: Path, **lengths: int) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    in_a_sentence(main)

@@ -7,19 +7,19 @@ with the same seed, and so are the learning rate and the length. What is left ou
 without labels; the generator stays as it was.
 """
 
-import sys
 from pathlib import Path
-from statistics import mean, stdev
 
+import click
 import torch.nn.functional as F
 from torch import Tensor, device
 
-from ganlib.common.errors import UserError
 from ganlib.common.open_dataset import open_dataset
 from ganlib.runs.assembly import build, open_data
 from ganlib.runs.grid import plan
 from ganlib.runs.settings import Settings
 from ganlib.training.updater import Updater
+from scripts.ending import in_a_sentence
+from scripts.tables import figure
 
 CONFIG = Path("example_configs/fashion_mnist_cpu.yaml")
 
@@ -42,20 +42,19 @@ def train(settings: Settings) -> Updater:
     return updater
 
 
-def main(config: str = str(CONFIG), seeds: str = "0,1,2") -> None:
+@click.command()
+@click.argument("config", default=CONFIG, type=click.Path(path_type=Path))
+@click.argument("seeds", default="0,1,2")
+def main(config: Path, seeds: str) -> None:
+    """Train improved_gan's classifier on the labelled images alone, and test it."""
     errors = []
     for settings in plan("improved_gan", seeds, {"config": config}):
         run = settings.run
         test = open_dataset(run.dataset, run.data_root, "test", run.size)
         errors.append(train(settings).scores(test)["test_error"])
         print(f"seed {run.seed}: test error {errors[-1]:.2f} %", flush=True)
-    if len(errors) > 1:
-        print(f"mean {mean(errors):.2f} +- {stdev(errors):.2f} %")
+    print(f"mean {figure(errors)} %")
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except UserError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    in_a_sentence(main)

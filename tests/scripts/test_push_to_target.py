@@ -138,7 +138,7 @@ def test_a_run_without_actions_is_refused(run: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(UserError, match="has not learned what pushes do"):
         learned(run)
     result = CliRunner().invoke(main, [str(run)])
-    assert result.exit_code == 2 and "--actions 2" in result.output
+    assert isinstance(result.exception, UserError) and "--actions 2" in str(result.exception)
 
 
 def test_frames_with_borders_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from click.testing import CliRunner
 from torch import Tensor
 
 from ganlib.improved_gan.updater import Updater
@@ -65,9 +66,9 @@ def test_it_is_improved_gan_with_the_other_losses_at_zero(
     assert torch.equal(weights(alone.gen), weights(start.gen))
 
 
-def test_it_prints_an_error_for_each_seed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(str(config), "0,3")
-    first, second, last = capsys.readouterr().out.splitlines()
+def test_it_prints_an_error_for_each_seed(config: Path) -> None:
+    done = CliRunner().invoke(main, [str(config), "0,3"], catch_exceptions=False)
+    first, second, last = done.output.splitlines()
     assert first.startswith("seed 0: test error ") and second.startswith("seed 3: test error ")
     a, b = (float(line.split()[-2]) for line in (first, second))
     assert 0 <= a <= 100 and 0 <= b <= 100

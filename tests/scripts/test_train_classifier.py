@@ -1,6 +1,7 @@
 """What trains the classifiers that come with ganlib, on small data."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,21 @@ from ganlib.common.open_dataset import open_dataset
 from ganlib.common.seeds import generator
 from ganlib.evaluation.extractors.fashion import FASHION
 from ganlib.evaluation.extractors.small import Kind, Layer, accuracy, load_classifier
-from scripts import classifiers
-from scripts.classifiers import Recipe, augment, command, packed, train
+from ganlib.evaluation.extractors.wardrobe import WARDROBE
+from scripts import train_classifier
+from scripts.train_classifier import (
+    RECIPES,
+    Recipe,
+    augment,
+    canvases,
+    main,
+    most_covered,
+    packed,
+    train,
+)
 
 KIND = Kind("small", "stripes", channels=3, side=8, classes=("a", "b"), layers=(Layer(8, 3, 2),))
-RECIPE = Recipe(epochs=8, shift=1, background=255, decay=0.8)
+RECIPE = Recipe(KIND, epochs=8, shift=1, background=255, decay=0.8)
 
 
 def stripes(n: int) -> tuple[Tensor, Tensor]:
@@ -34,7 +45,7 @@ def stripes(n: int) -> tuple[Tensor, Tensor]:
 
 def test_augmented_images_are_shifted_and_mirrored() -> None:
     x = torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).view(2, 3, 4, 4).repeat(100, 1, 1, 1)
-    recipe = Recipe(epochs=1, shift=2, background=200, decay=0.9)
+    recipe = Recipe(KIND, epochs=1, shift=2, background=200, decay=0.9)
     found = augment(x, recipe, generator(0))
     assert found.shape == x.shape and found.dtype == torch.uint8
     page = torch.nn.functional.pad(x[:2], (2,) * 4, value=200)
@@ -51,9 +62,9 @@ def test_augmented_images_are_shifted_and_mirrored() -> None:
 
 def test_a_small_classifier_learns_and_is_the_same_each_time() -> None:
     x, y = stripes(1024)
-    weights = packed(train(KIND, RECIPE, x, y, seed=0))
-    assert packed(train(KIND, RECIPE, x, y, seed=0)) == weights
-    assert packed(train(KIND, RECIPE, x, y, seed=1)) != weights
+    weights = packed(train(RECIPE, x, y, seed=0))
+    assert packed(train(RECIPE, x, y, seed=0)) == weights
+    assert packed(train(RECIPE, x, y, seed=1)) != weights
     assert accuracy(load_classifier(KIND, weights), *stripes(200)) > 0.95
 
 
@@ -68,16 +79,18 @@ def test_weights_and_record_are_written(tmp_path: Path, monkeypatch: pytest.Monk
         given.append((kind, weights.read_bytes()))
         return 0.25
 
-    monkeypatch.setattr(classifiers, "open_dataset", open_stripes)
-    monkeypatch.setattr(classifiers, "distance", distance)
+    monkeypatch.setattr(train_classifier, "open_dataset", open_stripes)
+    monkeypatch.setattr(train_classifier, "distance", distance)
+    monkeypatch.setitem(RECIPES, "emoji", RECIPE)
     out = tmp_path / "small.safetensors"
-    main = command(KIND, RECIPE, "scripts/it.py")
-    done = CliRunner().invoke(main, ["--epochs", "6", "--out", str(out)], catch_exceptions=False)
+    asked = ["emoji", "--epochs", "6", "--out", str(out)]
+    done = CliRunner().invoke(main, asked, catch_exceptions=False)
     assert done.exit_code == 0 and "epoch 6" in done.output and "epoch 7" not in done.output
     record = json.loads((tmp_path / "small.json").read_text())
     found = accuracy(load_classifier(KIND, out.read_bytes()), *stripes(200))
     assert record["accuracy"] == found and record["fd_train_test"] == 0.25
-    assert (record["script"], record["epochs"], record["seed"]) == ("scripts/it.py", 6, 0)
+    assert (record["epochs"], record["seed"]) == (6, 0)
+    assert (Path(train_classifier.__file__).parents[1] / record["script"]).exists()
     assert given == [(KIND, out.read_bytes())]
 
 
@@ -91,10 +104,10 @@ def test_labels_may_be_other_than_the_data_sets_own(
         x, y = stripes({"train": 1024, "test": 200}[split])
         return x, 1 - y
 
-    monkeypatch.setattr(classifiers, "distance", lambda kind, weights: 0.25)
+    monkeypatch.setattr(train_classifier, "distance", lambda kind, weights: 0.25)
+    monkeypatch.setitem(RECIPES, "emoji", replace(RECIPE, labelled=swapped))
     out = tmp_path / "small.safetensors"
-    main = command(KIND, RECIPE, "scripts/it.py", swapped)
-    CliRunner().invoke(main, ["--out", str(out)], catch_exceptions=False)
+    CliRunner().invoke(main, ["emoji", "--out", str(out)], catch_exceptions=False)
     assert asked == [(KIND, "train"), (KIND, "test")]
     x, y = stripes(200)
     assert accuracy(load_classifier(KIND, out.read_bytes()), x, y) < 0.05
@@ -110,11 +123,46 @@ def test_the_distance_is_of_all_test_images_to_all_training_images(
         split: DataSet("clothes", open_dataset("fashion_mnist", split=split).x[torch.arange(n)])
         for split, n in (("train", 600), ("test", 300))
     }
-    monkeypatch.setattr(classifiers, "open_dataset", lambda name, split: data[split])
-    found = classifiers.distance(FASHION, FASHION.weights)
+    monkeypatch.setattr(train_classifier, "open_dataset", lambda name, split: data[split])
+    found = train_classifier.distance(FASHION, FASHION.weights)
     network = load_classifier(FASHION, FASHION.weights.read_bytes())
     both = [network(data[split].x[torch.arange(len(data[split]))])[0].double() for split in data]
     (mean, cov), (other, cov2) = ((f.mean(0).numpy(), np.cov(f.numpy().T)) for f in both)
     root = 2 * np.trace(sqrtm(cov @ cov2).real)
     expected = ((mean - other) ** 2).sum() + np.trace(cov) + np.trace(cov2) - root
     assert found == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_class_that_covers_most_and_never_the_ground() -> None:
+    maps = torch.randint(5, (50, 6, 8), generator=generator(0, "maps"))
+    maps[:, :3] = 0
+    counts = [np.bincount(one.flatten(), minlength=5)[1:] for one in maps]
+    found = most_covered(maps, 4)
+    assert found.tolist() == [int(count.argmax()) for count in counts]
+    assert len(found.unique()) == 4
+
+
+def test_all_canvases_have_their_own_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where they are read in parts."""
+    y = torch.arange(12) % 10
+    x = torch.arange(12, dtype=torch.uint8)[:, None, None, None].expand(12, 3, 4, 4)
+    maps = torch.zeros(12, 2, 4, 4, dtype=torch.int32)
+    maps[:, 0, 0, 1:3] = (y[:, None] + 1).int()
+    maps[:, 1] = 7  # numbers of items, which say nothing
+
+    def open_maps(name: str, split: str) -> DataSet:
+        assert (name, split) == ("wardrobe", "test")
+        return DataSet(name, x, source=maps, source_kind="ids")
+
+    monkeypatch.setattr(train_classifier, "open_dataset", open_maps)
+    monkeypatch.setattr(train_classifier, "AT_ONCE", 5)
+    images, labels = canvases(WARDROBE, "test")
+    assert torch.equal(images, x) and torch.equal(labels, y)
+
+
+def test_each_bundled_classifier_is_of_its_recipe() -> None:
+    """Recipes and records agree on the epochs, and records name the script."""
+    for recipe in RECIPES.values():
+        record = json.loads(recipe.kind.weights.with_suffix(".json").read_text("utf-8"))
+        assert record["epochs"] == recipe.epochs
+        assert (Path(train_classifier.__file__).parents[1] / record["script"]).exists()

@@ -1,0 +1,226 @@
+"""Draw the pictures and films that the pages of this repository show.
+
+Run `python -m scripts.draw KIND FILE ...` at the top of the checkout; `--help` lists the kinds, and
+`python -m scripts.draw KIND --help` says what each takes.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import click
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+import ganlib
+from ganlib.common.errors import UserError
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.pictures import grid, save, save_animation
+from ganlib.common.pictures.colours import coloured_maps
+from ganlib.common.pictures.grids import translation_grid
+from ganlib.evaluation.comparison.compare import compare
+from ganlib.evaluation.comparison.reading import read_run
+from ganlib.evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.table import Row
+from ganlib.sampling.translation.held_out import give_sources
+from ganlib.training.samples.translations import translations
+from scripts.ending import in_a_sentence
+
+LETTERS = 15
+LINE = 24  # pixels for words above a picture
+SAMPLES, HEIGHT, NAME = 12, 58, 196  # of a method: in a row, whose height and name are in pixels
+GROWING_WIDTH, LAST = 480, 6  # pixels, and how often the last grid stands
+STILL = 3  # how often the first and the last frame of a roll-out stand
+BETWEEN = 12  # white pixels between runs of translators
+CANVASES, CANVAS = 5, 192  # of wardrobe, and their side in pixels
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+RUN = click.argument("run", type=click.Path(path_type=Path))
+RUNS = click.argument(
+    "runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+
+
+@click.group()
+def command() -> None:
+    """Draw the pictures and films that the pages of this repository show."""
+
+
+@command.command("methods")
+@FILE
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--above", type=click.Path(path_type=Path), help="A picture of runs of before.")
+@click.option("--without", metavar="ROW", type=int, multiple=True, help="Its rows to leave out.")
+def draw_methods(file: Path, folder: Path, above: Path | None, without: tuple[int, ...]) -> None:
+    """Samples of every method, a row each.
+
+    FOLDER holds the runs of one data set: samples 0 to 11 of each method by its first seed, the
+    best distance first; nothing is picked. Rows of --above, a picture of runs
+    that are no longer there, stay above them; they are counted from 0.
+    """
+    rows = method_rows(folder)
+    save(stacked([*([] if above is None else rows_of(above, without)), *rows]), file)
+
+
+@command.command("growing")
+@FILE
+@RUN
+def draw_growing(file: Path, run: Path) -> None:
+    """A film of a run's sample grids.
+
+    They are of the same noise as it learns: of each the upper half, with its iteration and the
+    stage that the log says.
+    """
+    save_animation(growing_film(run), file, milliseconds=500)
+
+
+@command.command("rollouts")
+@FILE
+@RUNS
+@click.option("--titles", help="Of the runs, with commas.  [default: the folders' names]")
+@click.option("--rows", default=3, show_default=True, help="Sequences.")
+def draw_rollouts(file: Path, runs: tuple[Path, ...], titles: str | None, rows: int) -> None:
+    """A film of what runs predict, and of what came.
+
+    All start from the same held-out sequences. Each run has a column, and what came has the last
+    one. Predicted frames have a grey border.
+    """
+    words = [run.name for run in runs] if titles is None else titles.split(",")
+    if len(words) != len(runs):
+        raise click.UsageError(f"--titles are {len(words)}, and there are {len(runs)} runs.")
+    save_animation(rollout_film(runs, [*words, "what came"], rows), file, milliseconds=300)
+
+
+@command.command("translations")
+@FILE
+@RUNS
+@click.option("--rows", default=2, show_default=True, help="Of each run.")
+@click.option("--across", default=4, show_default=True, help="Sources in a row.")
+def draw_translations(file: Path, runs: tuple[Path, ...], rows: int, across: int) -> None:
+    """What translators make of held-out sources.
+
+    By seed 0, a block of rows for each run.
+    """
+    shown = [translations(updater_of(run), 0, rows * across) for run in runs]
+    save(stacked([translation_grid(columns, across) for columns in shown], BETWEEN), file)
+
+
+@command.command("wardrobe")
+@FILE
+def draw_wardrobe(file: Path) -> None:
+    """Test canvases of wardrobe.
+
+    Below each where its classes and its instances lie.
+    """
+    save(wardrobe(), file)
+
+
+def method_rows(folder: Path) -> list[Image.Image]:
+    """A row for each method below `folder`; UserError if its runs are not of one data set."""
+    tables = compare([folder])
+    if len(tables) != 1:
+        raise UserError(f"{folder} holds runs of {len(tables)} data sets; one is wanted.")
+    return [method_row(row) for row in tables[0].rows]
+
+
+def method_row(row: Row) -> Image.Image:
+    """A method's name and its first samples."""
+    run = min(row.runs, key=lambda run: run.seed)
+    samples = grid(ganlib.load(run.path).sample(SAMPLES, seed=0), SAMPLES)
+    samples = samples.resize((samples.width * HEIGHT // samples.height, HEIGHT))
+    whole = Image.new("RGB", (NAME + samples.width, HEIGHT), "white")
+    ImageDraw.Draw(whole).text((4, 20), row.title, "black", ImageFont.load_default(LETTERS))
+    whole.paste(samples, (NAME, 0))
+    return whole
+
+
+def rows_of(path: Path, without: Collection[int]) -> list[Image.Image]:
+    """The rows of methods in a file but those of these numbers; UserError if it is no picture."""
+    try:
+        picture = Image.open(path).convert("RGB")
+    except OSError:
+        raise UserError(f"{path} is no picture to draw below.") from None
+    numbers = [k for k in range(picture.height // HEIGHT) if k not in without]
+    return [picture.crop((0, HEIGHT * k, picture.width, HEIGHT * (k + 1))) for k in numbers]
+
+
+def growing_film(folder: Path) -> list[Image.Image]:
+    """The frames of a film of a run's grids; UserError if there are none."""
+    paths = sorted((folder / "samples").glob("[0-9]*.png"))
+    run = read_run(folder) if paths else None
+    if run is None:
+        raise UserError(f"{folder} holds no run with samples: give a run's folder.")
+    frames = [growing_frame(path, run) for path in paths]
+    return [*frames, *(frames[-1:] * LAST)]
+
+
+def growing_frame(path: Path, run: Run) -> Image.Image:
+    """The upper half of a grid, and above it what it is of."""
+    with Image.open(path) as picture:
+        half = picture.convert("RGB").crop((0, 0, picture.width, picture.height // 2))
+    size = (GROWING_WIDTH, half.height * GROWING_WIDTH // half.width)
+    words = filter(None, [f"iteration {int(path.stem):,}", run.stage(int(path.stem))])
+    return titled(half.resize(size, Image.Resampling.NEAREST), [", ".join(words)])
+
+
+def rollout_film(runs: Sequence[Path], titles: Sequence[str], rows: int) -> list[Image.Image]:
+    """The frames; UserError for runs that predict nothing, or other sequences than the first."""
+    found = [rollout(run)[: 2 * rows] for run in runs]
+    truth = found[0][1::2]
+    if any(x.shape != found[0].shape or not torch.equal(x[1::2], truth) for x in found):
+        raise UserError("These runs are not of the same sequences: give runs on the same data.")
+    # the columns of a row are beside each other: (rows * columns, T, C, H, W)
+    x = torch.stack([*(x[::2] for x in found), truth], 1).flatten(0, 1)
+    grids = (grid(x[:, t], len(titles)) for t in range(x.shape[1]))
+    large = (g.resize((2 * g.width, 2 * g.height), Image.Resampling.NEAREST) for g in grids)
+    frames = [titled(picture, titles) for picture in large]
+    return [*STILL * frames[:1], *frames[1:-1], *STILL * frames[-1:]]
+
+
+def rollout(run: Path) -> Tensor:
+    """The `rollout` of a run's last snapshot by seed 0, (2 n, T, C, H, W) in [-1, 1]."""
+    found = updater_of(run).pictures(0).get("rollout")
+    if not isinstance(found, Tensor):
+        raise UserError(f"{run} predicts no frames: give the folder of such a run, as of pgn.")
+    return found.cpu()
+
+
+def wardrobe() -> Image.Image:
+    """A column for each canvas: image, classes, instances."""
+    data = open_dataset("wardrobe", None, "test", CANVAS)
+    assert data.source is not None
+    index = torch.arange(CANVASES)
+    rows = [data.x[index], *map(coloured_maps, data.source[index].unbind(1))]
+    return grid(torch.cat(rows) / 127.5 - 1, CANVASES)
+
+
+def updater_of(run: Path) -> ganlib.Updater:
+    """That of a run's last snapshot, which starts from the images that its run held out."""
+    model = ganlib.load(run)
+    give_sources(model.updater, model.settings)
+    return model.updater
+
+
+def titled(picture: Image.Image, titles: Sequence[str]) -> Image.Image:
+    """A picture, and above its columns, which are equally wide, words."""
+    whole = stacked([Image.new("RGB", (picture.width, LINE), "white"), picture])
+    draw, font = ImageDraw.Draw(whole), ImageFont.load_default(LETTERS)
+    for column, words in enumerate(titles):
+        place = (picture.width * (column + 0.5) / len(titles), LINE // 2)
+        draw.text(place, words, "black", font, anchor="mm")
+    return whole
+
+
+def stacked(pictures: Sequence[Image.Image], between: int = 0) -> Image.Image:
+    """Pictures below each other, on white."""
+    height = sum(p.height + between for p in pictures) - between
+    whole = Image.new("RGB", (max(p.width for p in pictures), height), "white")
+    top = 0
+    for picture in pictures:
+        whole.paste(picture, (0, top))
+        top += picture.height + between
+    return whole
+
+
+if __name__ == "__main__":
+    in_a_sentence(command)

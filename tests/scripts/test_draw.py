@@ -1,0 +1,217 @@
+"""scripts/draw.py: rows of methods, films of grids and of roll-outs, translations, canvases."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import ganlib
+from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.open_dataset import open_dataset
+from scripts import draw
+from scripts.draw import HEIGHT, LAST, LINE, NAME, SAMPLES, STILL
+
+QUIET: dict[str, Any] = {"gpu": -1, "evaluation_interval": 0, "tensorboard": False}
+SMALL: dict[str, Any] = QUIET | {
+    "width": 0.05,
+    "batch_size": 4,
+    "max_iter": 6,
+    "adam_alpha": 0.05,
+    "sample_interval": 0,
+    "evaluation_interval": 6,
+    "evaluation_images": 100,
+    "extractor": "fashion",
+}
+GROWING: dict[str, Any] = QUIET | {
+    "algorithm": "progressive",
+    "architecture": "quick",
+    "width": 0.1,
+    "batch_size": 4,
+    "stage_images": 4,
+    "last_images": 8,
+    "sample_interval": 2,
+    "display_interval": 1,
+}
+PREDICTING: dict[str, Any] = QUIET | {
+    "algorithm": "pgn",
+    "width": 0.05,
+    "batch_size": 4,
+    "max_iter": 1,
+    "workers": 0,
+    "sample_interval": 0,
+}
+TRANSLATING: dict[str, Any] = QUIET | {
+    "algorithm": "srgan",
+    "blocks": 1,
+    "dataset": "emoji",
+    "source": "low-resolution:4",
+    "max_iter": 1,
+    "width": 0.1,
+}
+PAST, NEXT = 3, 10
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(draw.command, [*map(str, arguments)])
+
+
+def run(out: Path, **settings: Any) -> Path:
+    assert ganlib.train(**settings, out=out).out == out
+    return out
+
+
+# --- methods
+
+
+def rows(folder: Path) -> set[bytes]:
+    """The samples in each row of the picture."""
+    found = set()
+    for row in draw.method_rows(folder):
+        pixels = np.asarray(row.convert("L"))
+        assert row.height == HEIGHT and row.width > NAME + SAMPLES * 20
+        assert pixels[:, :NAME].min() < 128  # something is written
+        found.add(pixels[:, NAME:].tobytes())
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:.* too few for the")
+def test_a_row_for_each_method_by_its_first_seed(toy_file: Path, tmp_path: Path) -> None:
+    def train(name: str, seed: int) -> Path:
+        out = tmp_path / name / f"seed{seed}"
+        return run(out, algorithm=name, dataset=str(toy_file), seed=seed, **SMALL)
+
+    for name, seed in (("dcgan", 0), ("dcgan", 1), ("lsgan", 0)):
+        train(name, seed)
+    both = rows(tmp_path)
+    assert len(both) == 2
+    shutil.rmtree(tmp_path / "dcgan" / "seed1")
+    assert rows(tmp_path) == both
+    train("dcgan", 2)
+    shutil.rmtree(tmp_path / "dcgan" / "seed0")
+    assert len(rows(tmp_path) & both) == 1
+
+
+def test_a_picture_goes_below_rows_of_an_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colours = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255)}
+    earlier = Image.new("RGB", (40, 3 * HEIGHT))
+    for k, colour in enumerate(colours):
+        earlier.paste(colour, (0, k * HEIGHT, 40, (k + 1) * HEIGHT))
+    earlier.save(tmp_path / "earlier.png")
+    monkeypatch.setattr(draw, "method_rows", lambda folder: [Image.new("RGB", (50, HEIGHT))])
+    out = tmp_path / "both.png"
+    answer = call("methods", out, tmp_path, "--above", tmp_path / "earlier.png", "--without", 1)
+    assert answer.exit_code == 0, answer.exception
+    with Image.open(out) as picture:
+        red, blue, new = np.split(np.asarray(picture), 3)
+    assert (red[:, :40] == colours["red"]).all() and (blue[:, :40] == colours["blue"]).all()
+    assert (red[:, 40:] == 255).all() and new.shape == (HEIGHT, 50, 3) and not new.any()
+    with pytest.raises(UserError, match=r"none\.png is no picture"):
+        draw.rows_of(tmp_path / "none.png", ())
+
+
+def test_runs_of_no_or_several_data_sets(tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        draw.method_rows(tmp_path)
+
+
+# --- growing
+
+
+def test_a_frame_for_each_grid_with_words_above(toy_file: Path, tmp_path: Path) -> None:
+    folder = run(tmp_path / "run", dataset=str(toy_file), **GROWING)
+    frames = draw.growing_film(folder)
+    iterations = [0, 2, 4, 6, 8]
+    assert len(frames) == len(iterations) + LAST
+    for picture, iteration in zip(frames, iterations, strict=False):
+        assert picture.width == draw.GROWING_WIDTH
+        words = np.asarray(picture)[:LINE]
+        assert words.min() < 128 < words.max()
+        with Image.open(folder / f"samples/{iteration:07d}.png") as grid:
+            half = np.asarray(grid.convert("L"), float)[: grid.height // 2]
+        shown = np.asarray(picture.convert("L"), float)[LINE:]
+        assert shown.mean() == pytest.approx(half.mean(), rel=0.02)
+    for part in (slice(LINE), slice(LINE, None)):  # the last one stands
+        assert len({np.asarray(f)[part].tobytes() for f in frames}) == len(iterations)
+
+
+def test_a_folder_without_samples_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no run with samples"):
+        draw.growing_film(tmp_path)
+
+
+# --- roll-outs
+
+
+def write_sequences(path: Path, seed: int) -> Path:
+    """Pairs of three noisy frames and the ten that came."""
+    random = torch.Generator().manual_seed(seed)
+    x = torch.randint(256, (8, PAST + NEXT, 16, 16), generator=random).byte()
+    data = DataSet("noise", x[:, PAST:], source=x[:, :PAST], frames=NEXT, source_frames=PAST)
+    write_hdf5(path, data)
+    return path
+
+
+def test_each_run_has_a_column_and_what_came_the_last(tmp_path: Path) -> None:
+    data, other = (write_sequences(tmp_path / f"{k}.h5", k) for k in range(2))
+    first, second = (
+        run(tmp_path / f"run{k}", dataset=str(data), seed=k, **PREDICTING) for k in range(2)
+    )
+    frames = draw.rollout_film([first, second], ["first", "second", "what came"], 2)
+    assert len(frames) == PAST + NEXT + 2 * (STILL - 1)
+    pictures = [np.asarray(frame.convert("L"))[LINE:] for frame in frames]
+    assert {np.asarray(frame)[:LINE].min() < 128 for frame in frames} == {True}
+    cells = [np.array_split(picture[:, 4:-4], 3, 1) for picture in pictures]
+    past, ahead = cells[STILL], cells[STILL + PAST]
+    assert np.array_equal(past[0], past[1]) and np.array_equal(past[1], past[2])
+    assert not np.array_equal(ahead[0], ahead[1]) and not np.array_equal(ahead[1], ahead[2])
+
+    out = tmp_path / "film.gif"
+    answer = call("rollouts", out, first, "--titles", "a", "--rows", 1)
+    assert answer.exit_code == 0, answer.exception
+    with Image.open(out) as written:
+        assert getattr(written, "n_frames", 1) == PAST + NEXT  # those that stand are one each
+
+    answer = call("rollouts", out, first, second, "--titles", "one")
+    assert answer.exit_code == 2 and "--titles are 1, and there are 2 runs" in answer.output
+    third = run(tmp_path / "other", dataset=str(other), **PREDICTING)
+    with pytest.raises(UserError, match="not of the same sequences"):
+        draw.rollout_film([first, third], ["a", "b", "c"], 1)
+
+
+def test_what_predicts_nothing_is_named(tmp_path: Path, toy_file: Path) -> None:
+    settings = {**PREDICTING, "algorithm": "dcgan", "dataset": str(toy_file)}
+    with pytest.raises(UserError, match="predicts no frames"):
+        draw.rollout(run(tmp_path / "run", **settings))
+
+
+# --- translations, wardrobe
+
+
+def test_a_block_for_each_run(tmp_path: Path) -> None:
+    runs = [run(tmp_path / f"run{seed}", seed=seed, **TRANSLATING) for seed in (0, 1)]
+    out = tmp_path / "p.png"
+    answer = call("translations", out, *runs, "--rows", 2, "--across", 3)
+    assert answer.exit_code == 0, answer.exception
+    with Image.open(out) as picture:
+        assert picture.size == (3 * (3 * 66 + 16) - 18, 2 * (28 + 2 * 66 - 2) + 12)
+
+
+def test_canvases_stand_above_their_maps() -> None:
+    picture = np.asarray(draw.wardrobe())
+    size, step = draw.CANVAS, draw.CANVAS + 2
+    columns = picture[:, 2 + step : 2 + step + size]
+    canvas, classes, instances = (columns[2 + k * step :][:size] for k in range(3))
+    x = open_dataset("wardrobe", None, "test", size).x[torch.tensor([1])][0]
+    assert np.array_equal(canvas, x.permute(1, 2, 0).numpy())
+    ground = (classes == 48).all(-1)
+    assert ground.any() and np.array_equal(ground, (instances == 48).all(-1))
+    assert not np.array_equal(classes, instances)
