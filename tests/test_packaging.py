@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,20 @@ def test_a_checkout_without_links_trains(tmp_path: Path, toy_file: Path) -> None
 def test_a_folder_of_the_repository_is_no_package_of_its_own(name: str) -> None:
     done = call("-c", f"import {name}", cwd=ROOT, path=ROOT)
     assert done.returncode == 1 and f"ImportError: Import ganlib.{name}: " in done.stderr
+
+
+def test_recipes_travel_in_the_wheel_and_pictures_of_the_pages_do_not() -> None:
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    files = [
+        path
+        for package, patterns in setup["options.package_data"].items()
+        for pattern in patterns.split()
+        for path in ROOT.joinpath(*package.split(".")).glob(pattern)
+    ]
+    names = {path.relative_to(ROOT).as_posix() for path in files}
+    assert {"ganlib/README.md", "ganlib/example_configs/quickstart.yaml"} <= names
+    assert not {path.suffix for path in files} & {".png", ".gif", ".jpg", ".mp4"}
 
 
 @pytest.mark.slow
