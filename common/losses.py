@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlib.common.layers.recompute import for_second_derivatives
+from ganlib.common.layers.checkpoint import for_second_derivatives
 
 
 def loss_dis_softplus(y_real: Tensor, y_fake: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from ganlib.common.errors import UserError
+from ganlib.common.layers.checkpoint import checkpoint_blocks
 from ganlib.common.layers.spectral_norm import iterate_together
 from ganlib.config import RunConfig
 from ganlib.speed import precision, sync_bn
-from ganlib.speed.checkpoint import checkpoint_blocks
 from ganlib.speed.compiled import Trial, compile_losses, restore_losses
 from ganlib.speed.graph import CudaRecorder, Graphs
 from ganlib.training.device import ranks

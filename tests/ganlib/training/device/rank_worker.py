@@ -15,9 +15,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSet, Loader, fit_spec
+from ganlib.common.layers.checkpoint import checkpoint_blocks
 from ganlib.registry import algorithms
 from ganlib.speed import sync_bn
-from ganlib.speed.checkpoint import checkpoint_blocks
 from ganlib.training.device import ranks
 
 BATCH = 8

@@ -1,22 +1,18 @@
-"""Blocks that are computed twice: the same numbers to the last bit, and less that is kept."""
+"""Updates of networks whose blocks are computed twice: the same numbers to the last bit."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
-from peak import Peak
-from torch import Tensor, nn
+from torch import nn
 
-from ganlib.common.losses import slope_penalty
-from ganlib.common.networks.resnet import GenBlock
+from ganlib.common.layers.checkpoint import blocks
 from ganlib.config import RunConfig
 from ganlib.contract.tape import prepare, record
 from ganlib.contract.test_contract import assert_same, brief
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.speed.accelerate import accelerate
-from ganlib.speed.checkpoint import blocks, checkpoint_blocks
 from ganlib.speed.graph import WARM_UP, Graphs
 
 Make = Callable[..., Any]
@@ -81,55 +77,6 @@ def test_so_are_captured_updates(
 def test_so_are_updates_in_bfloat16(what: str, make_updater: Make) -> None:
     name, settings = RECIPES[what]
     assert_same_updates(*pair(lambda: make_updater(name, **settings), precision="bf16"))
-
-
-def peak(loss: Callable[[nn.Module, Tensor], Tensor], twice: bool) -> float:
-    """Of the gradients of a loss of 12 residual blocks, in outputs of a block."""
-    network = nn.Sequential(*(GenBlock(4, 4, up=1) for _ in range(12)))
-    if twice:
-        checkpoint_blocks(network)
-    x = torch.randn(8, 4, 16, 16)
-    with Peak() as peak:
-        parameters = list(network.parameters())
-        torch.autograd.grad(loss(network, x), parameters, allow_unused=True)
-    return peak.most / (x.numel() * x.element_size())
-
-
-def test_less_is_kept() -> None:
-    """Four tensors of each block (x, two ReLUs, what the second normalisation is given), or x of
-    each and four of one.
-    """
-
-    def loss(network: nn.Module, x: Tensor) -> Tensor:
-        return network(x).sum()
-
-    assert peak(loss, twice=False) > 12 * 4
-    assert peak(loss, twice=True) < 12 + 4 + 1
-
-
-def test_less_is_kept_for_second_derivatives() -> None:
-    """Of each block x and what the gradient's layers are given, but not what its own are."""
-
-    def loss(network: nn.Module, x: Tensor) -> Tensor:
-        return slope_penalty(network, x)
-
-    plain, twice = peak(loss, twice=False), peak(loss, twice=True)
-    assert twice < plain - 12 * 2
-
-
-def test_blocks_are_the_elements_of_outermost_containers() -> None:
-    def layer() -> nn.Module:
-        return nn.Linear(1, 1)
-
-    residual, flat = GenBlock(1, 1), nn.Sequential(layer(), nn.ReLU())
-    nested = nn.Sequential(nn.Sequential(nn.Sequential(layer())), residual)
-    network = nn.Module()
-    network.l0, network.l1 = flat, layer()
-    network.stages = nn.ModuleList([nn.ModuleList([nested, layer()]), layer()])
-    network.outputs = nn.ModuleList([layer(), layer()])
-    assert list(blocks(network)) == [flat, nested]
-    assert list(blocks(nested)) == list(nested)
-    assert list(blocks(layer())) == []
 
 
 def test_networks_without_blocks_are_said_to_have_none(make_updater: Make) -> None:
