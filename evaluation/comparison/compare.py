@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganlib.common.io.keywords import in_python
-from ganlib.evaluation.comparison.beside import beside_notes
-from ganlib.evaluation.comparison.choice import check_choice, further
-from ganlib.evaluation.comparison.columns import make_columns
-from ganlib.evaluation.comparison.entries import counted, first_score, one_per_seed
-from ganlib.evaluation.comparison.others import is_other, join, read_other
+from ganlib.evaluation.comparison.columns import check_choice, further, make_columns
+from ganlib.evaluation.comparison.external import is_external, join, read_external
 from ganlib.evaluation.comparison.reading import find_runs
-from ganlib.evaluation.comparison.rows import make_rows, mark_best, rank
-from ganlib.evaluation.comparison.runs import Run
-from ganlib.evaluation.comparison.table import Column, Row, Table
+from ganlib.evaluation.comparison.rows import counted, first_score, make_rows, one_per_seed
+from ganlib.evaluation.comparison.runs import REAL, Run
+from ganlib.evaluation.comparison.table import Column, Entry, Row, Table, figures
 
 
 @in_python
@@ -31,10 +28,10 @@ def compare(
     scores, their beginnings or metrics: no other columns, in this order; UserError for one that no
     run has.
     """
-    files = [path for path in folders if is_other(path)]
+    files = [path for path in folders if is_external(path)]
     inside = [path for path in folders if path not in files]
     runs = find_runs(inside, trials) if inside or not files else []
-    runs += join(map(read_other, files), runs)
+    runs += join(map(read_external, files), runs)
     check_choice(choice, [n for run in runs for e in run.evaluations for n, _ in e.every()])
     tables: dict[str, list[Run]] = {}
     for run in runs:
@@ -51,9 +48,6 @@ def _table(
     entries, notes = one_per_seed(entries)
     columns = make_columns(entries, split, choice)
     rows = make_rows(entries, columns)
-    for place, column in enumerate(columns):
-        mark_best(rows, place, column)
-    rows.sort(key=lambda row: rank(row, columns))
     notes += [
         f"{column.title}: of fewer images than features, which biases it."
         for column in columns
@@ -64,7 +58,7 @@ def _table(
         for run, scored in entries
         if run.external and scored and not scored.iteration
     ]
-    notes += beside_notes(entries, columns)
+    notes += _baseline_notes(entries, columns)
     more = further(name for _, scored in entries if scored for name, _ in scored.every())
     notes += [f"--columns shows further scores: {', '.join(more)}."] if more and not choice else []
     missing = choice and not columns
@@ -84,3 +78,19 @@ def _caption(
     marked = any(cell and cell.best for row in rows for cell in row.cells)
     parts += ["The best by each score is marked"] if marked else []
     return ". ".join(parts) + "."
+
+
+def _baseline_notes(entries: Sequence[Entry], columns: Sequence[Column]) -> list[str]:
+    """What real images and trivial translations reach: a sentence for each, with its values."""
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        scores = (scored and scored.under(column.name, column.hash) for _, scored in entries)
+        # of one protocol, all have the same sources and truths
+        first = next((score.baselines for score in scores if score and score.baselines), {})
+        for name, value in first.items():
+            found.setdefault(name, []).append(f"{column.title} {figures(value)}")
+    return [f"What {_called(name)}: {', '.join(of)}." for name, of in found.items()]
+
+
+def _called(name: str) -> str:
+    return f"{name} reach" if name == REAL else f"the {name} itself reaches"

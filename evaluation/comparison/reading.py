@@ -1,4 +1,6 @@
-"""Finding runs below folders and reading them; what is damaged is named in a sentence."""
+"""Finding runs below folders and reading them, in whose files anything may stand; what is damaged
+is named in a sentence.
+"""
 
 import json
 import os
@@ -13,12 +15,13 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.files import reading, regular
 from ganlib.common.io.jsonl import EACH, is_count, read_lines
 from ganlib.evaluation.comparison.runs import MEASURED, REAL, Evaluation, Recorded, Run
-from ganlib.evaluation.comparison.values import is_number, is_plain
 from ganlib.evaluation.protocol import BESIDE
 
 _OURS = {"algorithm", "dataset"}
 LONGEST = 2**16
 """Characters; a config.yaml of ganlib's is of some thousand."""
+LARGEST = 1e30
+"""Beyond it, sums and scales of a page would overflow; nothing that is measured is as large."""
 
 
 def find_runs(folders: Iterable[Path], trials: bool = False) -> list[Run]:
@@ -196,7 +199,7 @@ def recorded(given: Any) -> Recorded | None:
         given["hash"],
         _by_class(more),
         _by_class(real),
-        _beside(more, real),
+        _baselines(more, real),
     )
 
 
@@ -210,7 +213,7 @@ def _by_class(more: Any) -> dict[str, float]:
     }
 
 
-def _beside(more: Any, real: Any) -> dict[str, float]:
+def _baselines(more: Any, real: Any) -> dict[str, float]:
     rows = more.get(BESIDE) if isinstance(more, dict) else None
     values = {**(rows if isinstance(rows, dict) else {})}
     values[REAL] = real.get("value") if isinstance(real, dict) else None
@@ -229,3 +232,23 @@ def _is_score(given: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     right = protocol is None or (isinstance(protocol, dict) and is_plain(protocol))
     return "value" in given and (value is None or number) and right
+
+
+def is_number(value: Any) -> bool:
+    """Whether it can be added up and drawn: no bool, not NaN, of a size below LARGEST."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) < LARGEST  # false for NaN
+
+
+def is_plain(value: Any, depth: int = 10) -> bool:
+    """Whether it is text, a number, true, false, nothing, or lists and mappings by name of those
+    within each other, at most `depth` of them.
+    """
+    if isinstance(value, list):
+        return depth > 0 and all(is_plain(inner, depth - 1) for inner in value)
+    if isinstance(value, dict):
+        names = all(isinstance(name, str) for name in value)
+        return depth > 0 and names and all(is_plain(v, depth - 1) for v in value.values())
+    if isinstance(value, int):
+        return abs(value) < LARGEST
+    return value is None or isinstance(value, str | float)

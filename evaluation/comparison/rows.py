@@ -1,34 +1,86 @@
-"""Rows: means and deviations over seeds, the best of each column, and their order."""
+"""Rows: which evaluation of which runs counts, means and deviations over seeds, the best of each
+column, and their order.
+"""
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
-from ganlib.evaluation.comparison.recipes import varied
+from ganlib.evaluation.comparison.columns import differing, in_order, is_chosen
+from ganlib.evaluation.comparison.runs import Evaluation, Run
 from ganlib.evaluation.comparison.table import Cell, Column, Entry, Row
+
+ELSEWHERE = {"algorithm", "dataset", "size", "seed"}
+"""Settings that a table shows in a place of their own."""
+NO_RECIPE = set(
+    """
+    preset epochs force data_root out gpu device deterministic graph compile workers
+    checkpoint_blocks resume max_hours display_interval sample_interval snapshot_interval
+    evaluation_interval evaluation_images metrics segmentation extractor inception_weights
+    keep_snapshots best_by tensorboard extension plugin_dir statistics vgg_weights
+    """.split()
+)
+"""Settings on which no number depends, or only those of scores, whose protocols have them."""
+
+
+def first_score(runs: Iterable[Run], choice: Sequence[str] = ()) -> Column | None:
+    """The first score of which it is known whether less or more of it is better."""
+    names = (name for run in runs for e in run.evaluations for name in e.scores)
+    columns = [Column(name, "", {}) for name in in_order(names, choice)]
+    return next((column for column in columns if column.better), None)
+
+
+def counted(run: Run, by: Column | None, choice: Sequence[str] = ()) -> Evaluation | None:
+    """A run's last evaluation with a score of the choice, or its best by a score, of those under
+    the last one's protocol.
+    """
+    having = [e for e in run.evaluations if by is not None and by.name in e.scores]
+    if by is None or not having:
+        shown = [e for e in run.evaluations if any(is_chosen(n, choice) for n, _ in e.every())]
+        return next(reversed(shown or run.evaluations), None)
+    name, key = by.name, having[-1].scores[by.name].hash
+    alike = [e for e in having if e.scores[name].hash == key]
+    return min(alike, key=lambda e: by.badness(e.scores[name].value))
+
+
+def one_per_seed(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
+    """Of runs that are equal in seed and settings the newest: they would be no further seed."""
+    kept: dict[str, Entry] = {}
+    notes = []
+    for run, scored in sorted(entries, key=lambda entry: _age(*entry), reverse=True):
+        key = json.dumps([run.algorithm, run.seed, run.done, _recipe(run)], sort_keys=True)
+        newest, _ = kept.setdefault(key, (run, scored))
+        if newest is not run:
+            notes.append(f"{run.path} is left out: {newest.path} repeats it.")
+    return sorted(kept.values(), key=lambda entry: (entry[0].algorithm, entry[0].seed)), notes
+
+
+def _age(run: Run, scored: Evaluation | None) -> tuple[bool, int, str]:
+    return scored is not None, run.record.stat().st_mtime_ns, str(run.path)
+
+
+def _recipe(run: Run) -> dict[str, Any]:
+    """The settings that runs share if they differ in nothing but their seed."""
+    return {k: v for k, v in run.settings.items() if k not in ELSEWHERE | NO_RECIPE}
 
 
 def make_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]:
-    """A row for all seeds of the same algorithm and settings."""
-    groups: dict[str, tuple[dict[str, Any], list[Entry]]] = {}
+    """A row for all seeds of the same algorithm and settings, the best by the first score first."""
+    groups: dict[str, Row] = {}
     for run, scored in entries:
-        names = varied([other for other, _ in entries if other.algorithm == run.algorithm])
-        settings = {name: run.settings.get(name) for name in names}
+        alike = [_recipe(other) for other, _ in entries if other.algorithm == run.algorithm]
+        settings = {name: run.settings.get(name) for name in differing(alike)}
         key = json.dumps([run.algorithm, run.done, settings], sort_keys=True)
-        groups.setdefault(key, (settings, []))[1].append((run, scored))
-    return [
-        Row(
-            members[0][0].algorithm,
-            settings,
-            members[0][0].done,
-            members,
-            [_cell(members, column) for column in columns],
-        )
-        for settings, members in groups.values()
-    ]
+        row = groups.setdefault(key, Row(run.algorithm, settings, run.done, [], []))
+        row.entries.append((run, scored))
+    for row in groups.values():
+        row.cells[:] = [_cell(row.entries, column) for column in columns]
+    for place, column in enumerate(columns):
+        _mark_best(groups.values(), place, column)
+    return sorted(groups.values(), key=lambda row: _rank(row, columns))
 
 
 def _cell(entries: Iterable[Entry], column: Column) -> Cell | None:
@@ -43,7 +95,7 @@ def _cell(entries: Iterable[Entry], column: Column) -> Cell | None:
     return Cell(fmean(numbers), stdev(numbers) if len(numbers) > 1 else None, values)
 
 
-def mark_best(rows: Sequence[Row], place: int, column: Column) -> None:
+def _mark_best(rows: Collection[Row], place: int, column: Column) -> None:
     """Mark the best mean of a column, if there are several and it is known which is better."""
     means = [cell.mean for row in rows if (cell := row.cells[place])]
     if not column.better or len(means) < 2:
@@ -55,7 +107,7 @@ def mark_best(rows: Sequence[Row], place: int, column: Column) -> None:
             row.cells[place] = replace(cell, best=True)
 
 
-def rank(row: Row, columns: Sequence[Column]) -> tuple[Any, ...]:
+def _rank(row: Row, columns: Sequence[Column]) -> tuple[Any, ...]:
     """By the first score, the best first, then those without it by name."""
     for cell, column in zip(row.cells, columns, strict=True):
         if column.better:

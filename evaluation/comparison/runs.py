@@ -21,7 +21,7 @@ class Recorded:
     """A score as a file has it; two may share a column only if their hashes are equal.
 
     by_class: its value for each class, if it has some. real: the same of real images, in their
-    place. beside: what trivial translations reach, and REAL images, by their names.
+    place. baselines: what trivial translations reach, and REAL images, by their names.
     """
 
     value: float
@@ -29,7 +29,7 @@ class Recorded:
     hash: str
     by_class: Mapping[str, float] = field(default_factory=dict)
     real: Mapping[str, float] = field(default_factory=dict)
-    beside: Mapping[str, float] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
-"""A table: a row per algorithm and settings, a column per score and protocol."""
+"""A table: a row per algorithm and settings, a column per score and protocol; and how its numbers
+look, in every form of it.
+"""
 
+import math
 import re
 from dataclasses import dataclass, field
 from statistics import fmean, median
@@ -20,6 +23,7 @@ _BETTER = {
     "nearer to 1": re.compile(r"sharpness(?![a-z])", re.IGNORECASE),
 }
 _ARROWS = {"lower": " ↓", "higher": " ↑", "nearer to 1": " →1", "": ""}
+NOTHING = "–"
 
 Entry = tuple[Run, Evaluation | None]
 """A run and the evaluation of it that counts, None if it was not scored."""
@@ -121,7 +125,51 @@ class Table:
     caption: str
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def _devices(self) -> set[str]:
+        return {row.device for row in self.rows if row.device}
+
+    @property
+    def headers(self) -> list[str]:
+        """The titles of the columns: the row's, the scores', and what it cost."""
+        hours = f"{''.join(self._devices)}-hours" if len(self._devices) == 1 else "hours"
+        scores = [column.header for column in self.columns]
+        return ["algorithm", *scores, "n", "iterations", "images/s", f"{hours} per run"]
+
+    def costs(self, row: Row) -> list[str]:
+        """The cells of a row after the scores."""
+        low, high = min(row.iterations), max(row.iterations)
+        iterations = f"{low:,}" if low == high else f"{low:,}–{high:,}"
+        if all(run.external for run in row.runs) and not high:
+            iterations = NOTHING
+        mixed = len(self._devices) > 1 and row.hours is not None
+        hours = short(row.hours) + (f" {row.device}" if mixed else "")
+        return [str(len(row.entries)), iterations, short(row.images_per_second), hours]
+
+    def numbers(self, row: Row, place: int) -> tuple[str, str]:
+        """Mean and deviation of a score, ("–", "") for none; all rows have the same decimals."""
+        cell = row.cells[place]
+        if cell is None:
+            return NOTHING, ""
+        means = [abs(c.mean) for r in self.rows if (c := r.cells[place]) and c.mean]
+        decimals = min(5, max(2, 2 - math.floor(math.log10(min(means, default=1)))))
+        deviation = "" if cell.std is None else f"± {cell.std:.{decimals}f}"
+        partial = f"(n={len(cell.values)})" if len(cell.values) < len(row.entries) else ""
+        return f"{cell.mean:.{decimals}f}", f"{deviation} {partial}".strip()
+
 
 def plain(value: Any) -> str:
     """The value of a setting or of a field of a protocol, as a word."""
     return "none" if value is None else str(value)
+
+
+def short(value: float | None) -> str:
+    """A cost in two figures, or to the unit."""
+    if value is None:
+        return NOTHING
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:#.2g}"
+
+
+def figures(value: float) -> str:
+    """A number in four figures, zeros at its end too."""
+    return f"{value:#.4g}".removesuffix(".")

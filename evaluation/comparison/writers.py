@@ -12,7 +12,6 @@ from typing import Any
 import ganlib
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import MARK
-from ganlib.evaluation.comparison.figures import costs, headers, numbers
 from ganlib.evaluation.comparison.table import Row, Table
 
 
@@ -23,15 +22,15 @@ def to_markdown(tables: Iterable[Table]) -> str:
 
 def _markdown(table: Table) -> str:
     lines = [f"## {_safe(table.dataset)}", "", _safe(table.caption), ""]
-    head = [_safe(header) for header in headers(table)]
+    head = [_safe(header) for header in table.headers]
     lines += [_bar(head), _bar(["---"] + ["---:"] * (len(head) - 1))]
     for row in table.rows:
-        cells = [" ".join(numbers(table, row, i)).strip() for i in range(len(row.cells))]
+        cells = [" ".join(table.numbers(row, i)).strip() for i in range(len(row.cells))]
         marked = [
             f"**{text}**" if cell and cell.best else text
             for text, cell in zip(cells, row.cells, strict=True)
         ]
-        lines.append(_bar([_safe(row.title), *marked, *costs(table, row)]))
+        lines.append(_bar([_safe(row.title), *marked, *table.costs(row)]))
     lines += ["", *(f"{_safe(note)}  " for note in table.notes)]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -42,7 +42,7 @@ def iterations(curves: Sequence[Sequence[tuple[float, float]]]) -> Iterations:
 
 def thin(points: Sequence[tuple[float, float]], most: int = POINTS) -> list[tuple[float, float]]:
     """At most `most` points: means of equally many neighbours."""
-    step = math.ceil(len(points) / most)
+    step = max(1, math.ceil(len(points) / most))
     groups = [points[i : i + step] for i in range(0, len(points), step)]
     return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
 

@@ -1,19 +1,34 @@
-"""Scores and losses over iterations, a panel each."""
+"""Scores and losses over iterations: a panel each, as inline SVG."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from ganlib.evaluation.comparison.reading import is_number
 from ganlib.evaluation.comparison.runs import MEASURED, Run
-from ganlib.evaluation.comparison.table import Table
-from ganlib.evaluation.comparison.values import is_number
-from ganlib.evaluation.page.axes import iterations, thin
-from ganlib.evaluation.page.markup import e, key, labelled_runs
-from ganlib.evaluation.page.panel import Curve, panel
+from ganlib.evaluation.comparison.table import Column, Table
+from ganlib.evaluation.page.axes import Iterations, iterations, limits, thin, tick_text, ticks
+from ganlib.evaluation.page.style import e, key, labelled_runs
 
 NOT_LOSSES = {"iteration", *MEASURED}
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 340, 190, 46, 24, 8, 16
+DOT = 2.5  # pixels, the radius of a curve of one point
+
+Points = list[tuple[float, float]]
+
+
+class Curve(NamedTuple):
+    """A line of a panel: the classes of its row, what it is called, its points."""
+
+    classes: str
+    name: str
+    points: Points
 
 
 def curve_section(table: Table) -> str:
     """The panels below a legend; "" if there is nothing to draw."""
-    panels = [*_score_curves(table), *_loss_curves(table)]
-    panels = [(name, curves) for name, curves in panels if _over_time(curves)]
+    # the table shows a single point as well
+    panels = [p for p in _panels(table) if any(len(curve.points) > 1 for curve in p[1])]
     if not panels:
         return ""
     axis = iterations([curve.points for _, curves in panels for curve in curves])
@@ -28,50 +43,77 @@ def curve_section(table: Table) -> str:
 </div>"""
 
 
-def _over_time(curves: list[Curve]) -> bool:
-    """Whether some run has more than a point, which the table shows as well."""
-    return any(len(curve.points) > 1 for curve in curves)
-
-
-def _score_curves(table: Table) -> list[tuple[str, list[Curve]]]:
-    panels = []
-    for column in table.columns:
-        curves = [
-            Curve(classes, name, points)
-            for classes, name, run in labelled_runs(table)
-            if (
-                points := [
-                    (float(evaluation.iteration), score.value)
-                    for evaluation in run.evaluations
-                    if (score := evaluation.under(column.name, column.hash))
-                ]
-            )
-        ]
-        panels.append((column.header, curves))
-    return panels
-
-
-def _loss_curves(table: Table) -> list[tuple[str, list[Curve]]]:
+def _panels(table: Table) -> list[tuple[str, list[Curve]]]:
+    """Titles and curves: a panel for each score, and one for each loss."""
     runs = labelled_runs(table)
-    scores = {
-        name for _, _, run in runs for scored in run.evaluations for name, _ in scored.every()
-    }
+    scores = {n for _, _, run in runs for scored in run.evaluations for n, _ in scored.every()}
     lines = [line for _, _, run in runs for line in run.log]
-    names = dict.fromkeys(name for line in lines for name in line)
+    losses = dict.fromkeys(n for line in lines for n in line if n not in NOT_LOSSES | scores)
+    wanted: list[tuple[str, Callable[[Run], Points]]] = [
+        *((column.header, partial(_scores, column)) for column in table.columns),
+        *((name, partial(_losses, name)) for name in sorted(losses, key=_losses_first)),
+    ]
     return [
-        (
-            name,
-            [
-                Curve(classes, label, thin(points))
-                for classes, label, run in runs
-                if (points := _points(run, name))
-            ],
-        )
-        for name in sorted(names, key=lambda name: (not name.startswith("loss"), name))
-        if name not in NOT_LOSSES | scores
+        (title, [Curve(classes, name, xy) for classes, name, run in runs if (xy := of(run))])
+        for title, of in wanted
     ]
 
 
-def _points(run: Run, name: str) -> list[tuple[float, float]]:
+def _losses_first(name: str) -> tuple[bool, str]:
+    return not name.startswith("loss"), name
+
+
+def _scores(column: Column, run: Run) -> Points:
+    found = [(float(e.iteration), e.under(column.name, column.hash)) for e in run.evaluations]
+    return [(x, score.value) for x, score in found if score]
+
+
+def _losses(name: str, run: Run) -> Points:
     pairs = [(line["iteration"], line[name]) for line in run.log if name in line]
-    return [(float(x), float(y)) for x, y in pairs if is_number(y)]
+    return thin([(float(x), float(y)) for x, y in pairs if is_number(y)])
+
+
+def panel(name: str, curves: Sequence[Curve], axis: Iterations) -> str:
+    """A figure of curves over this axis."""
+    values = [y for curve in curves for _, y in curve.points]
+    low, high = limits(values)
+    outside = min(values) < low or max(values) > high
+    cut = " <span>(a few outliers lie outside)</span>" if outside else ""
+    inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        far = min(max((y - low) / (high - low), -5.0), 6.0)  # cut points stay near the frame
+        return axis.place(x) * inner_width, (1 - far) * inner_height
+
+    drawn = "".join(_line(curve, [place(x, y) for x, y in curve.points]) for curve in curves)
+    axes = _axes(axis, low, high)
+    ends = "; ".join(f"{curve.name}: {curve.points[-1][1]:.3g}" for curve in curves)
+    summary = f"{name} over iterations. Last values: {ends}."
+    return f"""<figure><figcaption><b>{e(name)}</b>{cut}</figcaption>
+<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{e(summary)}">{axes}
+<svg class="plot" x="{LEFT}" y="{TOP}" width="{inner_width + DOT}" height="{inner_height}"
+ overflow="hidden">{drawn}</svg></svg></figure>"""
+
+
+def _line(curve: Curve, places: Sequence[tuple[float, float]]) -> str:
+    classes, title = curve.classes, f"<title>{e(curve.name)}</title>"
+    if len(places) == 1:
+        x, y = places[0]
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{DOT}" class="{classes}">{title}</circle>'
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    return f'<polyline class="{classes}" points="{points}">{title}</polyline>'
+
+
+def _axes(axis: Iterations, low: float, high: float) -> str:
+    parts, rows = [], ticks(low, high)
+    for value in rows:
+        y = TOP + (1 - (value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM)
+        text = tick_text(value, rows)
+        parts.append(
+            f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>')
+    for value, text in axis.ticks():
+        x = LEFT + axis.place(value) * (WIDTH - LEFT - RIGHT)
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{text}</text>')
+    return "".join(parts)

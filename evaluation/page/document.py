@@ -1,15 +1,15 @@
-"""The whole page, section by section."""
+"""The whole page, section by section; the last says how the numbers were obtained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ganlib.evaluation.comparison.table import Table
-from ganlib.evaluation.page.classes import class_section
+from ganlib.evaluation.comparison.columns import flatten
+from ganlib.evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.table import NOTHING, Table, short
 from ganlib.evaluation.page.curves import curve_section
-from ganlib.evaluation.page.details import detail_section
-from ganlib.evaluation.page.markup import e
 from ganlib.evaluation.page.samples import sample_section
-from ganlib.evaluation.page.scores import score_table
-from ganlib.evaluation.page.style import style
+from ganlib.evaluation.page.style import e, labelled_runs, style
+from ganlib.evaluation.page.tables import class_section, score_table
 
 
 def to_html(tables: Sequence[Table]) -> str:
@@ -54,7 +54,73 @@ def _section(table: Table, alone: bool) -> str:
             class_section(table),
             curve_section(table),
             sample_section(table),
-            detail_section(table),
+            _details(table),
             "</section>",
         ]
     )
+
+
+def _details(table: Table) -> str:
+    """What a reader who doubts a number asks for, folded away."""
+    parts = ["<h3>How these numbers were obtained</h3>"]
+    parts += [
+        f"<details><summary>Protocol of {e(column.title)} "
+        f'<span class="soft"><code>{e(column.hash)}</code></span></summary>'
+        f"{_list(flatten(column.protocol))}</details>"
+        for column in table.columns
+    ]
+    parts.append(f"<details><summary>Runs</summary>{_run_table(table)}</details>")
+    environment = _list(
+        _environment([run for _, _, run in labelled_runs(table) if not run.external])
+    )
+    parts.append(f"<details><summary>Environment</summary>{environment}</details>")
+    return "\n".join(parts)
+
+
+def _list(values: Mapping[str, Any]) -> str:
+    if not values:
+        return "<p>Not recorded.</p>"
+    rows = (f"<dt>{e(name)}</dt><dd>{e(_text(value))}</dd>" for name, value in values.items())
+    return f"<dl>{''.join(rows)}</dl>"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return NOTHING if value is None else str(value)
+
+
+def _environment(runs: Sequence[Run]) -> dict[str, str]:
+    """Of each fact its value, or its values with how many runs have them."""
+    facts = dict.fromkeys(name for run in runs for name in run.environment)
+    merged = {}
+    for name in facts:
+        values = [_text(run.environment.get(name)) for run in runs]
+        counts = {value: values.count(value) for value in dict.fromkeys(values)}
+        several = "; ".join(f"{value} ({count} runs)" for value, count in counts.items())
+        merged[name] = values[0] if len(counts) == 1 else several
+    return merged
+
+
+def _run_table(table: Table) -> str:
+    titles = ("run", "seed", "scored at", "log up to", "hours", "device", "state")
+    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    rows = [
+        _run_row(run, f"{scored.iteration:,}" if scored else NOTHING)
+        for row in table.rows
+        for run, scored in row.entries
+    ]
+    note = "<p><code>--config RUN/config.yaml</code> repeats a run.</p>"
+    return (
+        f'{note}<div class="scroll" tabindex="0" role="region" aria-label="Runs"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _run_row(run: Run, scored: str) -> str:
+    device = str(run.environment.get("device") or run.device)
+    log = ", ".join(filter(None, [f"{run.iteration:,}", run.stage(run.iteration)]))
+    cells = (str(run.seed), scored, log, short(run.hours), device)
+    middle = "".join(f"<td>{e(cell)}</td>" for cell in cells)
+    state = "done" if run.done else "unfinished"
+    return f'<tr><th scope="row"><code>{e(run.path)}</code></th>{middle}<td>{state}</td></tr>'

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ganlib.evaluation.comparison.runs import Picture, Run
 from ganlib.evaluation.comparison.table import Row, Table
-from ganlib.evaluation.page.markup import e
+from ganlib.evaluation.page.style import e
 
 LARGEST = 1024  # pixels of a still picture: larger ones are made smaller
 FILM = 4_000_000  # bytes of a film: larger ones are left out

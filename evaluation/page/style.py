@@ -1,4 +1,12 @@
-"""The look of the page: light and dark, on a desk and on a phone."""
+"""The look of the page, light and dark, on a desk and on a phone; and pieces of HTML that every
+section uses.
+"""
+
+from html import escape
+
+from ganlib.common.io.console import printable
+from ganlib.evaluation.comparison.runs import Run
+from ganlib.evaluation.comparison.table import Row, Table
 
 # told apart by colour-blind readers too; from the seventh on the lines are dotted
 LIGHT = ("#0072b2", "#d55e00", "#009e73", "#c2479a", "#8a6d00", "#5b5fc7")
@@ -96,3 +104,31 @@ def style() -> str:
     light, dark = colours
     sheet = STYLE.replace("LIGHT", light).replace("DARK", dark)
     return sheet.replace("SERIES", "\n".join(lines))
+
+
+def e(text: object) -> str:
+    """Text from a file, as text of HTML."""
+    return escape(printable(text), quote=True)
+
+
+def key(table: Table, row: Row) -> str:
+    """A short line in the colour of a row."""
+    line = f'<line x1="0" y1="6" x2="24" y2="6" stroke-width="3" class="{classes_of(table, row)}"/>'
+    return f'<svg class="key" viewBox="0 0 24 12" aria-hidden="true">{line}</svg>'
+
+
+def classes_of(table: Table, row: Row) -> str:
+    """A colour per label; unfinished runs have the colour of the finished ones, and dashes."""
+    labels = list(dict.fromkeys(other.label for other in table.rows))
+    place = labels.index(row.label)
+    dash = "" if row.done else " dashed"
+    return f"s{place % len(LIGHT)}" + (dash or " dotted" * (place >= len(LIGHT)))
+
+
+def labelled_runs(table: Table) -> list[tuple[str, str, Run]]:
+    """Every run of a table, after its classes and its name."""
+    return [
+        (classes_of(table, row), f"{row.title}, seed {run.seed}", run)
+        for row in table.rows
+        for run in row.runs
+    ]

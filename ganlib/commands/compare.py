@@ -122,17 +122,15 @@ def _text(text: str, style: str = "") -> "Text":
 
 def _lines(table: "Table") -> "list[list[Text]]":
     """The titles of the columns, and the rows."""
-    from ganlib.evaluation.comparison.figures import headers
 
-    return [list(map(_text, headers(table))), *(_cells(table, row) for row in table.rows)]
+    return [list(map(_text, table.headers)), *(_cells(table, row) for row in table.rows)]
 
 
 def _cells(table: "Table", row: "Row") -> "list[Text]":
-    from ganlib.evaluation.comparison.figures import costs, numbers
 
     cells = [_text(row.title)]
     for place, cell in enumerate(row.cells):
         best = cell is not None and cell.best
-        text = " ".join(numbers(table, row, place)).strip()
+        text = " ".join(table.numbers(row, place)).strip()
         cells.append(_text(text + (" *" if best else ""), "bold" if best else ""))
-    return [*cells, *map(_text, costs(table, row))]
+    return [*cells, *map(_text, table.costs(row))]

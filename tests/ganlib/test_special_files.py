@@ -12,7 +12,7 @@ from ganlib.common.formats.decode import Unusable, header
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.common.networks.vgg import VGG19
-from ganlib.evaluation.comparison.others import read_other
+from ganlib.evaluation.comparison.external import read_external
 from ganlib.evaluation.comparison.reading import read_run
 from ganlib.evaluation.extractors.base import read_weights
 from ganlib.evaluation.formats.images import open_images
@@ -30,7 +30,7 @@ READERS: list[tuple[str, Callable[[Path], Any]]] = [
     ("a.h5", open_images),
     ("a.h5", lambda path: read_hdf5(path, "test")),
     ("a.yaml", read_yaml),
-    ("a.json", read_other),
+    ("a.json", read_external),
     ("a.jsonl", read_lines),
     ("config.yaml", lambda path: read_run(path.parent)),
     ("model_card.json", lambda path: load_export(path.parent)),
@@ -53,7 +53,7 @@ def test_what_is_no_file_is_refused_unread(
         reader(path)
 
 
-@pytest.mark.parametrize("reader", [read_weights, lpips, read_other, read_yaml])
+@pytest.mark.parametrize("reader", [read_weights, lpips, read_external, read_yaml])
 def test_the_size_is_looked_at_first(reader: Callable[[Path], Any], tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     with path.open("wb") as file:

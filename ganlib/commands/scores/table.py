@@ -10,8 +10,8 @@ from ganlib.commands._narrow import Lines, fitting, grid_of, print_tables
 from ganlib.commands._terminal import table_console
 from ganlib.common.io.console import printable
 from ganlib.evaluation import Origin, Score
-from ganlib.evaluation.comparison.figures import figures
 from ganlib.evaluation.comparison.runs import REAL
+from ganlib.evaluation.comparison.table import figures
 from ganlib.evaluation.extractors.base import Extractor
 from ganlib.evaluation.protocol import BESIDE
 

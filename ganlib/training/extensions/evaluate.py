@@ -10,7 +10,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.io.console import say
 from ganlib.common.io.jsonl import append_line, cut_lines
 from ganlib.evaluation import Evaluator, Score
-from ganlib.evaluation.comparison.figures import figures
+from ganlib.evaluation.comparison.table import figures
 from ganlib.evaluation.metrics.modes import score_points
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.device import ranks

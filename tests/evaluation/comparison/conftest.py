@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from ganlib.evaluation.comparison.compare import compare
-from ganlib.evaluation.comparison.figures import numbers
 from ganlib.evaluation.comparison.table import Table
 
 PROTOCOL = {
@@ -115,7 +114,7 @@ def texts() -> Callable[[Table], dict[str, list[str]]]:
 
     def show(table: Table) -> dict[str, list[str]]:
         return {
-            row.title: [" ".join(numbers(table, row, i)).strip() for i in range(len(row.cells))]
+            row.title: [" ".join(table.numbers(row, i)).strip() for i in range(len(row.cells))]
             for row in table.rows
         }
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganlib.evaluation.comparison.figures import NOTHING, costs, headers
-from ganlib.evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.table import NOTHING, Table
 
 Make = Callable[..., Path]
 Tables = Callable[..., Table]
@@ -44,7 +43,7 @@ def test_mean_and_sample_deviation_over_seeds_are_numpys(
         "wgan_gp": ["4.00", "6.00"],
         "dcgan": ["6.29 ± 0.81", "3.71 ± 0.81"],
     }
-    assert headers(table)[:4] == ["algorithm", "FD ↓", "IS ↑", "n"]
+    assert table.headers[:4] == ["algorithm", "FD ↓", "IS ↑", "n"]
 
 
 @pytest.mark.parametrize(
@@ -117,10 +116,10 @@ def test_unfinished_runs_stand_apart_and_unscored_ones_have_dashes(
         "dcgan, unfinished": ["9.00"],
         "sngan": [NOTHING],
     }
-    assert costs(table, table.rows[3])[:2] == ["1", "200"]
-    assert costs(table, table.rows[0])[:2] == ["2", "0–200"]
+    assert table.costs(table.rows[3])[:2] == ["1", "200"]
+    assert table.costs(table.rows[0])[:2] == ["2", "0–200"]
     make("began", log_lines=[])
-    assert costs(the_table(), the_table().rows[-2])[2:] == [NOTHING, NOTHING]
+    assert the_table().costs(the_table().rows[-2])[2:] == [NOTHING, NOTHING]
 
 
 def test_rate_is_the_median_and_hours_are_the_mean_of_a_row(
@@ -135,3 +134,47 @@ def test_rate_is_the_median_and_hours_are_the_mean_of_a_row(
     (row,) = the_table().rows
     assert row.images_per_second == np.median([np.median(values) for values in rates])
     assert row.hours == pytest.approx(np.mean([3, 4]))
+
+
+Score = Callable[..., dict[str, Any]]
+
+
+def test_a_repeated_run_is_no_further_seed(make: Make, the_table: Tables, texts: Texts) -> None:
+    make("dcgan", 0, {200: {"FD": 5.0}})
+    make("dcgan", 0, {200: {"FD": 6.0}}, name="seed0-2", out="elsewhere", gpu=1)
+    make("dcgan", 0, name="seed0-3")
+    table = the_table()
+    assert texts(table) == {"dcgan": ["6.00"]}
+    assert len(table.notes) == 2
+    assert all("left out" in n and n.endswith("seed0-2 repeats it.") for n in table.notes)
+
+
+def test_the_last_evaluation_counts_or_the_best_by_the_first_score(
+    make: Make, the_table: Tables, texts: Texts
+) -> None:
+    course = {100: {"FD": 4.0, "IS": 5.0}, 200: {"FD": 3.0, "IS": 4.0}, 300: {"FD": 6.0, "IS": 9.0}}
+    make("dcgan", 0, course)
+    assert texts(the_table()) == {"dcgan": ["6.00", "9.00"]}
+    table = the_table(best=True)
+    assert texts(table) == {"dcgan": ["3.00", "4.00"]}
+    assert "best evaluation by FD" in table.caption
+    assert table.costs(table.rows[0])[1] == "200"
+
+
+def test_a_frechet_distance_comes_first_wherever_it_stands_in_the_file(
+    make: Make, the_table: Tables
+) -> None:
+    names = ("IS10k", "FD-a10k-train", "precision", "FD-a10k-test")
+    make("dcgan", 0, {100: dict.fromkeys(names, 2.0), 200: dict.fromkeys(names, 3.0)})
+    table = the_table(best=True)
+    assert [c.name for c in table.columns] == [names[1], names[3], names[0], names[2]]
+    assert "best evaluation by FD-a10k-train" in table.caption
+    assert table.costs(table.rows[0])[1] == "100"
+
+
+def test_the_best_is_taken_among_comparable_evaluations(
+    make: Make, the_table: Tables, texts: Texts, score: Score
+) -> None:
+    course = {100: {"IS": score(9.0, "old")}, 200: {"IS": 5.0}, 300: {"IS": 4.0}}
+    make("dcgan", 0, course)
+    assert texts(the_table(best=True)) == {"dcgan": ["5.00"]}

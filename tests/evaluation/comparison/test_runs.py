@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from ganlib.evaluation.comparison.figures import costs, headers
 from ganlib.evaluation.comparison.reading import read_run
 from ganlib.evaluation.comparison.table import Table
 
@@ -55,11 +54,11 @@ def test_what_the_hours_are_of(
     (folder / "config.yaml").write_text(yaml.safe_dump(flat))
     (folder / "environment.json").write_text(json.dumps({"device": device}))
     table = the_table()
-    assert headers(table)[-1] == f"{kind}-hours per run"
+    assert table.headers[-1] == f"{kind}-hours per run"
     make("sngan", device="NVIDIA A100" if kind == "CPU" else "arm64")
     mixed = the_table()
-    assert headers(mixed)[-1] == "hours per run"
-    assert {costs(mixed, row)[-1][-4:] for row in mixed.rows} == {" CPU", " GPU"}
+    assert mixed.headers[-1] == "hours per run"
+    assert {mixed.costs(row)[-1][-4:] for row in mixed.rows} == {" CPU", " GPU"}
 
 
 @pytest.mark.parametrize(

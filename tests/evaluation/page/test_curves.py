@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ganlib.evaluation.page.axes import Iterations, thin
-from ganlib.evaluation.page.panel import DOT, LEFT, RIGHT, WIDTH, Curve, panel
+from ganlib.evaluation.page.curves import DOT, LEFT, RIGHT, WIDTH, Curve, panel
 
 Make = Callable[..., Path]
 Parsed = Callable[[], Any]

@@ -25,7 +25,7 @@ from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.common.open_dataset import open_dataset
 from ganlib.evaluation import Score, differences
-from ganlib.evaluation.comparison.figures import figures
+from ganlib.evaluation.comparison.table import figures
 from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.metrics import _cas_classifier
 from ganlib.evaluation.pairs import segmenter

@@ -1,4 +1,6 @@
-"""Scores that no run's folder holds: what `ganlib evaluate --out x.json` wrote of any images."""
+"""External results, which no run's folder holds: what `ganlib evaluate --out x.json` wrote of any
+images.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -19,12 +21,12 @@ UNTOLD = ("weights", "bn_mode", "rounding")
 """Fields of a protocol that images alone do not tell; they are "given" there."""
 
 
-def is_other(path: Path) -> bool:
+def is_external(path: Path) -> bool:
     """Whether it is named like such a file."""
     return path.suffix.lower() == ".json" and not path.is_dir()
 
 
-def read_other(path: Path) -> Run:
+def read_external(path: Path) -> Run:
     """The file as a run of its name without a log; UserError if it is none."""
     wrong = UserError(f"{path} holds no scores as `ganlib evaluate --out` writes them.")
     with reading(path):
@@ -47,22 +49,22 @@ def read_other(path: Path) -> Run:
     return Run(path, _settings(path, content), {}, [], [evaluation], True, external=True)
 
 
-def join(others: Iterable[Run], runs: Sequence[Run]) -> list[Run]:
+def join(results: Iterable[Run], runs: Sequence[Run]) -> list[Run]:
     """The same, each on the data of the runs that were compared with the same real images, and its
     scores under their protocols where those differ in nothing but what images do not tell.
     """
-    return [_joined(other, runs) for other in others]
+    return [_joined(result, runs) for result in results]
 
 
-def _joined(other: Run, runs: Sequence[Run]) -> Run:
-    (evaluation,) = other.evaluations
-    digests = _digests(other)
+def _joined(result: Run, runs: Sequence[Run]) -> Run:
+    (evaluation,) = result.evaluations
+    digests = _digests(result)
     near = [run for run in runs if digests & _digests(run)]
     if near:
         own = {name: near[0].settings.get(name) for name in ("dataset", "size", "source")}
-        other = replace(other, settings={**other.settings, **own})
+        result = replace(result, settings={**result.settings, **own})
     scores = {name: _alike(name, score, near) for name, score in evaluation.scores.items()}
-    return replace(other, evaluations=[replace(evaluation, scores=scores)])
+    return replace(result, evaluations=[replace(evaluation, scores=scores)])
 
 
 def _alike(name: str, score: Recorded, runs: Sequence[Run]) -> Recorded:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ganlib.evaluation.comparison.figures import NOTHING, figures, short
-from ganlib.evaluation.comparison.table import Table
+from ganlib.evaluation.comparison.table import NOTHING, Table, figures, short
 
 Make = Callable[..., Path]
 Tables = Callable[..., Table]

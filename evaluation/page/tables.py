@@ -1,0 +1,136 @@
+"""The table of scores, and one of each class's for each row of it."""
+
+from collections.abc import Mapping
+from statistics import fmean
+from typing import NamedTuple
+
+from ganlib.evaluation.comparison.table import NOTHING, Row, Table
+from ganlib.evaluation.page.style import e, key
+
+MOST = 10  # scores beside each other; more have a line each
+
+
+def score_table(table: Table) -> str:
+    """The table, which scrolls by itself where it is too wide: a line for each row, or for each
+    score where there are many of few rows.
+    """
+    upright = MOST < len(table.columns) > len(table.rows)
+    head, rows = _by_score(table) if upright else _by_row(table)
+    return f"""<div class="scroll" tabindex="0" role="region" aria-label="Scores">
+<table class="{"tall" if upright else "wide"}"><caption><span>{e(table.caption)}</span></caption>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{rows}
+</tbody></table></div>"""
+
+
+def _by_row(table: Table) -> tuple[str, str]:
+    head = "".join(_title(table, i, text, "col") for i, text in enumerate(table.headers))
+    lines = [
+        _label(table, row, "row")
+        + "".join(_score(table, row, i) for i in range(len(row.cells)))
+        + "".join(map(_cost, table.costs(row)))
+        for row in table.rows
+    ]
+    return head, _lines(lines)
+
+
+def _by_score(table: Table) -> tuple[str, str]:
+    first, *others = table.headers
+    n = len(table.columns)
+    head = _title(table, 0, first, "col") + "".join(_label(table, r, "col") for r in table.rows)
+    lines = [
+        _title(table, i + 1, text, "row") + "".join(_score(table, row, i) for row in table.rows)
+        for i, text in enumerate(others[:n])
+    ]
+    lines += [
+        _title(table, i + n + 1, text, "row")
+        + "".join(_cost(table.costs(row)[i]) for row in table.rows)
+        for i, text in enumerate(others[n:])
+    ]
+    return head, _lines(lines)
+
+
+def _lines(lines: list[str]) -> str:
+    return "\n".join(f"<tr>{line}</tr>" for line in lines)
+
+
+def _title(table: Table, place: int, text: str, scope: str) -> str:
+    column = table.columns[place - 1] if 0 < place <= len(table.columns) else None
+    better = f' title="{column.better} is better"' if column and column.better else ""
+    # an arrow is never alone on a line
+    words = e(text).replace(" ↓", "&nbsp;↓").replace(" ↑", "&nbsp;↑").replace(" →", "&nbsp;→")
+    return f'<th scope="{scope}"{better}>{words}</th>'
+
+
+def _label(table: Table, row: Row, scope: str) -> str:
+    badge = "" if row.done else '<span class="badge">unfinished</span>'
+    return f'<th scope="{scope}">{key(table, row)}{e(row.label)}{badge}</th>'
+
+
+def _score(table: Table, row: Row, place: int) -> str:
+    mean, deviation = table.numbers(row, place)
+    cell = row.cells[place]
+    best = cell is not None and cell.best
+    mark = '<span class="hidden"> (best)</span>' if best else ""
+    more = f' <span class="soft">{e(deviation)}</span>' if deviation else ""
+    return f'<td class="{"best" if best else "score"}">{e(mean)}{more}{mark}</td>'
+
+
+def _cost(text: str) -> str:
+    return f'<td class="cost">{e(text)}</td>'
+
+
+class Values(NamedTuple):
+    """What stands below one title: a number for each class."""
+
+    title: str
+    numbers: Mapping[str, float]
+
+
+def class_section(table: Table) -> str:
+    """The tables, folded away; "" if no score has values by class."""
+    found = [(row, columns) for row in table.rows if (columns := _columns(table, row))]
+    if not found:
+        return ""
+    parts = ["<h3>Scores by class</h3>"]
+    if any(len(row.entries) > 1 for row, _ in found):
+        parts.append("<p>Means over the training seeds.</p>")
+    return "\n".join([*parts, *(_folded(table, row, columns) for row, columns in found)])
+
+
+def _columns(table: Table, row: Row) -> list[Values]:
+    """A column for each score, and after it one for what real images reach in its place."""
+    columns = []
+    for column in table.columns:
+        found = (scored and scored.under(column.name, column.hash) for _, scored in row.entries)
+        scores = [score for score in found if score]
+        columns.append(Values(column.header, _means([s.by_class for s in scores])))
+        columns.append(Values("of real images", _means([s.real for s in scores])))
+    return [column for column in columns if column.numbers]
+
+
+def _means(several: list[Mapping[str, float]]) -> dict[str, float]:
+    """Of the classes that all of them have."""
+    first, *others = several or [{}]
+    shared = [name for name in first if all(name in other for other in others)]
+    return {name: fmean(each[name] for each in several) for name in shared}
+
+
+def _folded(table: Table, row: Row, columns: list[Values]) -> str:
+    titles = ("class", *(column.title for column in columns))
+    head = "".join(f'<th scope="col">{e(title)}</th>' for title in titles)
+    classes = dict.fromkeys(name for column in columns for name in column.numbers)
+    rows = "\n".join(_row(name, columns) for name in classes)
+    return f"""<details><summary>{key(table, row)}{e(row.title)}</summary>
+<div class="scroll" tabindex="0" role="region" aria-label="By class: {e(row.title)}"><table>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{rows}
+</tbody></table></div></details>"""
+
+
+def _row(name: str, columns: list[Values]) -> str:
+    numbers = (column.numbers.get(name) for column in columns)
+    cells = "".join(f"<td>{NOTHING if n is None else f'{n:.3f}'}</td>" for n in numbers)
+    return f'<tr><th scope="row">{e(name)}</th>{cells}</tr>'
