@@ -113,7 +113,7 @@ def command(
 
     from ganlib.common.formats.video import MP4, av_for
     from ganlib.registry import add_plugins
-    from ganlib.sampling.interpolation.files import Walk, write_walk
+    from ganlib.sampling.interpolation.pictures import Interpolation, write_interpolation
     from ganlib.sampling.model import load
     from ganlib.sampling.translation.held_out import give_sources
 
@@ -134,7 +134,9 @@ def command(
     else:
         assert frames is not None
         classes = _several(called(model, snapshot, [words])) if words is not None else []
-        write_walk(model, Walk(stops, seed, frames, space or "z", classes, told), out)
+        write_interpolation(
+            model, Interpolation(stops, seed, frames, space or "z", classes, told), out
+        )
     click.echo(out)
 
 
@@ -199,8 +201,8 @@ def _write_sum(
     import torch
 
     from ganlib.common.pictures import frames, save
-    from ganlib.sampling.interpolation.equation import equation
-    from ganlib.sampling.interpolation.paths import signed_sum
+    from ganlib.sampling.interpolation.pictures import equation
+    from ganlib.sampling.interpolation.segments import signed_sum
 
     z, y = model.latents([number for _, number in terms], seed, told)
     gen, sign = model.updater.shown, torch.tensor([sign for sign, _ in terms])

@@ -8,7 +8,6 @@ from ganlib.commands.options import shared as _common_options
 from ganlib.commands.options.outputs import check_file, check_folder, force
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import output
-from ganlib.sampling.translation.jobs import jobs
 
 
 @click.command()
@@ -88,19 +87,18 @@ def command(
     of one, is normalised by itself.
     """
     _check(out, outputs, tile, picture, force)
-    work = jobs(inputs, out, outputs, force)
     place = _common_options.chosen(gpu, device, "cpu")
 
     from ganlib.common.io.console import say, stderr_console
     from ganlib.common.pictures import save
     from ganlib.registry import add_plugins
     from ganlib.sampling.model import load
-    from ganlib.sampling.translation.files import TranslatedFiles
+    from ganlib.sampling.translation.files import TranslatedFiles, jobs, side_by_side
     from ganlib.sampling.translation.held_out import give_sources
-    from ganlib.sampling.translation.side_by_side import side_by_side
     from ganlib.sampling.translation.source_images import Reader, as_in_training
     from ganlib.sampling.translation.translate import Translator
 
+    work = jobs(inputs, out, outputs, force)
     for folder in plugin_dir:
         add_plugins(folder)
     model = load(snapshot, place, back=back)

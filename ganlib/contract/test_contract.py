@@ -18,7 +18,7 @@ from ganlib.contract.tape import prepare, record
 from ganlib.contract.tour import NEAR, first_of_each, tour, unread
 from ganlib.registry import algorithms
 from ganlib.sampling.translation.held_out import translates
-from ganlib.sampling.translation.padding import grown
+from ganlib.sampling.translation.tiles import grown
 from ganlib.sampling.translation.translate import Translator
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.bases.predicting import Predicting

@@ -20,7 +20,7 @@ from ganlib.registry import add_plugins, algorithms
 from ganlib.sampling.notebook_card import as_html, newest_scores
 from ganlib.sampling.scoring import evaluate
 from ganlib.sampling.translation.held_out import give_sources
-from ganlib.sampling.translation.source_images import Given
+from ganlib.sampling.translation.source_images import Inputs
 from ganlib.sampling.translation.translate import translate
 from ganlib.training import assembly
 from ganlib.training.device import devices
@@ -106,7 +106,7 @@ class Model:
     @in_python
     def translate(
         self,
-        images: Given,
+        images: Inputs,
         seed: int = 0,
         tile: int | None = None,
         statistics: str | None = None,

@@ -1,4 +1,4 @@
-"""What generators are given on a walk: points from stop to stop, and what they are told there."""
+"""Interpolation: what generators are given from stop to stop, and sums of latents."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -6,53 +6,114 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from ganlib.common.generator import Kind
 from ganlib.common.layers.embedding import one_hot
-from ganlib.sampling.interpolation.paths import straight, walk
 from ganlib.training.samples.sample_stream import Series
 
 Space = Literal["z", "code"]
 
 
-class Legs(NamedTuple):
-    """path: latents or codes (legs, frames, ...). y: what is told at each of them, (legs, frames)
-    or (legs, frames, ...), None if nothing is.
+class Segments(NamedTuple):
+    """path: latents or codes (segments, frames, ...). y: the condition at each of them, (segments,
+    frames) or (segments, frames, ...), None if there is none.
     """
 
     path: Tensor
     y: Tensor | None
 
 
-def between_samples(series: Series, stops: Sequence[int], frames: int, space: Space) -> Legs:
+def between_samples(series: Series, stops: Sequence[int], frames: int, space: Space) -> Segments:
     """From the sample of each of these numbers to the next: on spheres in the space of latents, or
-    straight between codes. What they are told changes halfway, as categories do.
+    straight between codes. Conditions change halfway, as categories do.
     """
     z, y = series.latents(stops)
     if space == "code":
         path = straight(series.code(z, y), frames)
     else:
         parts = zip(series.gen.split(z).values(), series.gen.parts, strict=True)
-        path = torch.cat([walk(h, frames, part.kind) for h, part in parts], -1)
-    if y is None:
-        return Legs(path, None)
-    second = torch.arange(frames, device=y.device) * 2 >= frames
-    told = [torch.where(_beside(second, a), b, a) for a, b in zip(y[:-1], y[1:], strict=True)]
-    return Legs(path, torch.stack(told))
+        path = torch.cat([spherical(h, frames, part.kind) for h, part in parts], -1)
+    return Segments(path, None if y is None else _halfway(y, frames))
 
 
 def between_classes(
     series: Series, number: int, classes: Sequence[int], frames: int, space: Space
-) -> Legs:
-    """From each of these classes to the next at the latents of one sample: a generator is told of
-    less and less of one class and more and more of the other. In the space of codes the way is
-    straight too.
+) -> Segments:
+    """From each of these classes to the next at the latents of one sample: less and less of one and
+    more and more of the other. In the space of codes the way is straight too.
     """
     z, _ = series.latents([number])
-    told = one_hot(torch.tensor(classes, device=z.device), len(series.sampler.classes), z)
-    stops, y = series.given(z.expand(len(told), -1), told)
+    chosen = one_hot(torch.tensor(classes, device=z.device), len(series.sampler.classes), z)
+    stops, y = series.given(z.expand(len(chosen), -1), chosen)
     path = straight(series.code(stops, y) if space == "code" else stops, frames)
-    return Legs(path, None if y is None else straight(y, frames))
+    return Segments(path, None if y is None else straight(y, frames))
 
 
-def _beside(mask: Tensor, like: Tensor) -> Tensor:
-    """(frames,) in the shape that selects whole conditions like this one."""
-    return mask.reshape(-1, *[1] * like.dim())
+def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Points (k, d) on the great circle from a (d,) to b (d,) at t (k,) in [0, 1]; the ends are
+    exact.
+
+    Spherical linear interpolation (Shoemake 1985; for latents White 2016, arXiv:1609.04468,
+    section 2.1): a straight line would lead through lengths that a generator is never shown. For
+    parallel or opposite vectors, which fix no great circle, it is that line.
+    """
+    # In double precision, in which the sines of small angles keep their digits.
+    start, end, t = a.double(), b.double(), t.double()[:, None]
+    cosine = (start @ end) / (start.norm() * end.norm())
+    angle = torch.acos(cosine.clamp(-1, 1))
+    if not torch.sin(angle) > 1e-6:  # false for the NaN of a zero vector too
+        return torch.lerp(start, end, t).to(a.dtype)
+    points = torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end
+    return (points / torch.sin(angle)).to(a.dtype)
+
+
+def spherical(z: Tensor, frames: int, latent: Kind) -> Tensor:
+    """From each row of z (k, d) to the next by slerp, of categories in one step halfway:
+    (k - 1, frames, d), both ends included.
+    """
+    if latent == "category":
+        return _halfway(z, frames)
+    t = torch.linspace(0, 1, frames, dtype=torch.float64, device=z.device)
+    segments = [slerp(a, b, t) for a, b in zip(z[:-1], z[1:], strict=True)]
+    return _inside(torch.stack(segments), latent)
+
+
+def straight(codes: Tensor, frames: int) -> Tensor:
+    """From each of the codes (k, ...) to the next in a line: (k - 1, frames, ...), both ends
+    included. The space of codes is made for it: StyleGAN (Karras et al. 2019), section 4.1.
+    """
+    t = torch.linspace(0, 1, frames, dtype=codes.dtype, device=codes.device)
+    t = t.reshape(1, -1, *[1] * (codes.dim() - 1))
+    return torch.lerp(codes[:-1, None], codes[1:, None], t)
+
+
+def signed_sum(z: Tensor, signs: Tensor, latent: Kind) -> Tensor:
+    """The sum (d,) of the rows of z (k, d), each times its sign (k,) of 1 or -1: latent arithmetic
+    (Radford et al. 2015, section 6.3.2).
+
+    "uniform": clamped to [-1, 1]. "normal": as long as the rows are (their root mean square).
+    "category": the first row.
+    ValueError if "normal" rows cancel out, so that nothing is left to lengthen.
+    """
+    if latent == "category":
+        return z[0]
+    total = signs.to(z) @ z
+    if latent == "normal":
+        # N(0, I) in d dimensions lies near the sphere of radius sqrt(d), and a sum of k such
+        # vectors near radius sqrt(k d), where the generator was never trained. The rows' own
+        # length, rather than sqrt(d), leaves a sum of one term as it is.
+        length = z.square().sum(1).mean().sqrt()
+        if total.norm() <= 1e-6 * length:
+            raise ValueError("the latents cancel out")
+        total = total * (length / total.norm())
+    return _inside(total, latent)
+
+
+def _inside(z: Tensor, latent: Kind) -> Tensor:
+    """Uniform latents clamped to the box that they are drawn from; normal ones have no border."""
+    return z.clamp(-1, 1) if latent == "uniform" else z
+
+
+def _halfway(x: Tensor, frames: int) -> Tensor:
+    """From each row of x (k, ...) to the next in one step halfway: (k - 1, frames, ...)."""
+    second = torch.arange(frames, device=x.device) * 2 >= frames
+    return torch.where(second.reshape(-1, *[1] * (x.dim() - 1)), x[1:, None], x[:-1, None])

@@ -1,21 +1,99 @@
-"""A translator applied to files, one after the other, and what became of them."""
+"""A translator applied to files: which there are, what became of them, a picture of the first."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from errno import ENAMETOOLONG
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.common.formats.decode import Unusable
+from ganlib.common.formats.decode import SUFFIXES, Unusable
+from ganlib.common.formats.files import files
 from ganlib.common.io.console import progress
-from ganlib.common.io.files import writing
+from ganlib.common.io.files import check_free, expand, reading, writing
+from ganlib.common.pictures import grid, to_uint8
+from ganlib.common.pictures.colours import coloured
 from ganlib.sampling.image_files import write_image
-from ganlib.sampling.translation.jobs import Job
-from ganlib.sampling.translation.side_by_side import MOST, cell, source_cell
 from ganlib.sampling.translation.source_images import Reader
 from ganlib.sampling.translation.translate import Translator
+
+MOST_FILES = 10**6
+"""That are made of others, where several are made of each."""
+CELL = 128  # pixels of a side, in which the whole of each picture is shown
+SHOWN = 64  # sources in a picture; more are too small to see
+
+
+class Job(NamedTuple):
+    """A file, and the names of what is made of it."""
+
+    source: Path
+    targets: tuple[Path, ...]
+
+
+def jobs(inputs: Sequence[Path], out: Path, outputs: int, force: bool) -> list[Job]:
+    """What there is to be done to the image files `inputs`, and to those in the folders among them:
+    `outputs` PNG files of the same names in `out`, several with a number.
+
+    UserError if there are no such files, if two would become one, if a result lies where an input
+    is, or where another file is and `force` does not say that this is meant.
+    """
+    places = list(_found(inputs, out))
+    if outputs > 1 and len(places) * outputs > MOST_FILES:
+        raise UserError(
+            f"{len(places):,} files with {outputs:,} outputs each are too many to write: give "
+            f"--outputs {max(1, MOST_FILES // len(places))} or less."
+        )
+    found = [
+        Job(path, tuple(out / name for name in _names(place, outputs))) for path, place in places
+    ]
+    _check(found)
+    check_free((target for job in found for target in job.targets), force)
+    return found
+
+
+def _found(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
+    """Every image file, and its place below the input that it is from."""
+    for given in map(expand, inputs):
+        with reading(given):
+            folder, there = given.is_dir(), given.exists()
+        if not there:
+            raise UserError(f"There is no file or folder {given}.")
+        if not folder:
+            yield given, Path(given.name)
+            continue
+        images = [p for p in files(given) if p.suffix.lower() in SUFFIXES]
+        inside = out.resolve() if out.resolve() != given.resolve() else None
+        images = [p for p in images if inside is None or not p.resolve().is_relative_to(inside)]
+        if not images:
+            endings = " ".join(sorted(SUFFIXES))
+            raise UserError(f"{given} holds no images, files that end in one of {endings}.")
+        for path in images:
+            yield path, path.relative_to(given)
+
+
+def _names(place: Path, outputs: int) -> list[Path]:
+    suffix = place.suffix if place.suffix.lower() == ".png" else ".png"
+    if outputs == 1:
+        return [place.with_suffix(suffix)]
+    return [place.with_name(f"{place.stem}_{k}{suffix}") for k in range(outputs)]
+
+
+def _check(found: Sequence[Job]) -> None:
+    owners: dict[Path, Path] = {}
+    sources = {job.source.resolve() for job in found}
+    for source, target in ((job.source, target) for job in found for target in job.targets):
+        if target in owners:
+            raise UserError(
+                f"{owners[target]} and {source} would both become {target}: translate them one "
+                "after the other, with another --out."
+            )
+        if target.resolve() in sources:
+            raise UserError(f"{target} is an input, which stays as it is: give another --out.")
+        owners[target] = source
 
 
 class TranslatedFiles:
@@ -81,7 +159,7 @@ class TranslatedFiles:
         self._write(job, y, first)
 
     def _write(self, job: Job, y: Tensor, first: Tensor) -> None:
-        shown, frames = self.shown and len(self.rows) < MOST, self.translator.spec.frames
+        shown, frames = self.shown and len(self.rows) < SHOWN, self.translator.spec.frames
         row = [source_cell(y)] if shown else []
         for number, target in enumerate(job.targets):
             x = self.translator(y, number) if number else first
@@ -112,3 +190,28 @@ def _check_name(target: Path) -> None:
 
 def _count(n: int) -> str:
     return f"{n:,} {'file' if n == 1 else 'files'}"
+
+
+def source_cell(y: Tensor) -> Tensor:
+    """A source, uint8 (C', H', W'), for side_by_side(); of int32 ids its classes in colours."""
+    y = coloured(y[0]) if y.dtype == torch.int32 else y
+    return cell(y.float() / 127.5 - 1)
+
+
+def cell(x: Tensor) -> Tensor:
+    """An image, float (C, H, W) in [-1, 1], for side_by_side(): float (3, CELL, CELL), enlarged by
+    squares or made smaller, on white.
+    """
+    pixels = to_uint8(x).expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
+    picture = Image.fromarray(pixels)
+    by = Image.Resampling.NEAREST if max(picture.size) < CELL else Image.Resampling.BICUBIC
+    square = ImageOps.pad(picture, (CELL, CELL), by, "white")
+    flat = torch.frombuffer(bytearray(square.tobytes()), dtype=torch.uint8)
+    return flat.reshape(CELL, CELL, 3).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def side_by_side(rows: Sequence[Sequence[Tensor]]) -> Image.Image:
+    """Cells of sources, each before those of its outputs, in about a square of such rows."""
+    each = len(rows[0])
+    beside = max(1, round(math.sqrt(len(rows) / each)))
+    return grid(torch.stack([one for row in rows for one in row]), beside * each)

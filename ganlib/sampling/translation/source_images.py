@@ -20,9 +20,9 @@ from ganlib.common.sources.derived import Derivation
 from ganlib.common.sources.grey import in_channels
 from ganlib.common.sources.pairs import SideBySide
 from ganlib.common.sources.parse import asked_source
-from ganlib.sampling.translation.padding import grown, up_to
+from ganlib.sampling.translation.tiles import grown, up_to
 
-Given = Image.Image | Tensor | Sequence[Image.Image | Tensor]
+Inputs = Image.Image | Tensor | Sequence[Image.Image | Tensor]
 """A picture; a tensor (C', H', W') or (n, C', H', W'), uint8 or float in [-1, 1], of ids whole
 numbers; or a list of such.
 """
@@ -121,7 +121,7 @@ def as_in_training(source: str | None) -> str | None:
         return None
 
 
-def as_sources(images: Given, spec: DataSpec) -> list[Tensor]:
+def as_sources(images: Inputs, spec: DataSpec) -> list[Tensor]:
     """What Python was given, as sources; floats are rounded to 0..255, as in files.
 
     UserError for anything else.

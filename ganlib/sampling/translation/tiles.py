@@ -1,4 +1,6 @@
-"""Large images made piece by piece: where the pieces lie, and how what they overlap is blended."""
+"""Images made larger by what is on their border; and large ones made piece by piece: where the
+pieces lie, and how what they overlap is blended.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
@@ -78,3 +80,16 @@ def _fade(old: Tensor, new: Tensor, dim: int) -> None:
 
 def _overlap(tile: int, unit: int) -> int:
     return tile // SHARE // unit * unit
+
+
+def up_to(n: int, multiple: int) -> int:
+    """The least multiple that is no smaller than n."""
+    return -(-n // multiple) * multiple
+
+
+def grown(x: Tensor, size: Size) -> Tensor:
+    """(N, C, h, w) of any dtype to (N, C, *size), no smaller: the last column and row repeated."""
+    for dim, (n, side) in enumerate(zip(x.shape[2:], size, strict=True), 2):
+        if n != side:
+            x = x.index_select(dim, torch.arange(side, device=x.device).clamp_(max=n - 1))
+    return x

@@ -12,9 +12,8 @@ from ganlib.common.data.spec import Size
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.layers.noise import has_noise
 from ganlib.sampling.translation.held_out import translates
-from ganlib.sampling.translation.padding import grown, up_to
-from ganlib.sampling.translation.source_images import Given, as_sources
-from ganlib.sampling.translation.tiles import tiled
+from ganlib.sampling.translation.source_images import Inputs, as_sources
+from ganlib.sampling.translation.tiles import grown, tiled, up_to
 from ganlib.training.samples.sample_stream import full_size
 from ganlib.training.updater import Updater
 
@@ -137,7 +136,7 @@ class Translator:
 
 
 def translate(
-    updater: Updater, images: Given, seed: int, tile: int | None, statistics: str | None
+    updater: Updater, images: Inputs, seed: int, tile: int | None, statistics: str | None
 ) -> Tensor | list[Tensor]:
     """See Model.translate."""
     translator = Translator(updater, seed, tile, statistics)

@@ -15,16 +15,15 @@ from torch import Tensor
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import frames, grid
-from ganlib.sampling.interpolation.files import Walk, images
-from ganlib.sampling.interpolation.paths import signed_sum, walk
-from ganlib.sampling.interpolation.segments import between_samples
+from ganlib.sampling.interpolation.pictures import Interpolation
+from ganlib.sampling.interpolation.segments import between_samples, signed_sum, spherical
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
 
 
-def walked(model: ganlib.Model, stops: list[int], seed: int, frames: int, **how: Any) -> Tensor:
-    return images(model, Walk(stops, seed, frames, **how))
+def interpolated(model: ganlib.Model, *how: Any, **more: Any) -> Tensor:
+    return Interpolation(*how, **more).images(model)
 
 
 def test_strip_goes_from_sample_0_to_1(run: Run, snapshot: Path) -> None:
@@ -39,7 +38,7 @@ def test_legs_start_and_end_at_their_samples(make_snapshot: Make, name: str) -> 
     settings = {"architecture": "quick"} if name == "sngan" else {}
     model = ganlib.load(make_snapshot(name, **settings))
     samples = model.sample(9, seed=2)
-    legs = walked(model, [3, 8, 1], 2, 4)
+    legs = interpolated(model, [3, 8, 1], 2, 4)
     assert legs.shape == (2, 4, 1, 28, 28)
     torch.testing.assert_close(legs[:, 0], samples[[3, 8]])
     torch.testing.assert_close(legs[:, -1], samples[[8, 1]])
@@ -47,7 +46,7 @@ def test_legs_start_and_end_at_their_samples(make_snapshot: Make, name: str) -> 
 
 def test_png_has_a_row_for_each_leg(run: Run, snapshot: Path) -> None:
     run("interpolate", snapshot, "--numbers", "3,8,1", "--seed", 2, "--frames", 4, "-o", "s.png")
-    expected = grid(walked(ganlib.load(snapshot), [3, 8, 1], 2, 4).flatten(0, 1), 4)
+    expected = grid(interpolated(ganlib.load(snapshot), [3, 8, 1], 2, 4).flatten(0, 1), 4)
     with Image.open("s.png") as strip:
         assert strip.tobytes() == expected.tobytes()
 
@@ -91,15 +90,15 @@ def test_class_changes_halfway(small_snapshot: Make) -> None:
     assert y is not None and len(set(y.tolist())) > 1
     a, b, c = y.tolist()
     told = torch.tensor([a, a, a, b, b, b, b, b, c, c])
-    path = walk(z, 5, "normal").flatten(0, 1)
+    path = spherical(z, 5, "normal").flatten(0, 1)
     expected = model.decode(path, told)
-    torch.testing.assert_close(walked(model, numbers, 0, 5).flatten(0, 1), expected)
+    torch.testing.assert_close(interpolated(model, numbers, 0, 5).flatten(0, 1), expected)
 
 
 def test_a_class_may_be_kept_to(run: Run, small_snapshot: Make) -> None:
     path = small_snapshot("labelled")
     model = ganlib.load(path)
-    legs = walked(model, [0, 1], 0, 3, told=2)
+    legs = interpolated(model, [0, 1], 0, 3, y=2)
     torch.testing.assert_close(legs[0, [0, 2]], model.sample(2, y="c"))
     assert run("interpolate", path, "--class", "C", "--frames", 3, "-o", "s.png").exit_code == 0
     with Image.open("s.png") as strip:
@@ -114,7 +113,7 @@ def test_a_class_may_be_kept_to(run: Run, small_snapshot: Make) -> None:
 def test_a_walk_from_class_to_class_keeps_the_latents(run: Run, small_snapshot: Make) -> None:
     path = small_snapshot("labelled")
     model = ganlib.load(path)
-    legs = walked(model, [4, 7], 1, 5, classes=[2, 0, 1])
+    legs = interpolated(model, [4, 7], 1, 5, classes=[2, 0, 1])
     assert legs.shape == (4, 5, 1, 28, 28)
     for row, i in ((0, 4), (2, 7)):  # two legs at sample 4, then two at sample 7
         z, _ = model.latents([i], seed=1)
@@ -136,7 +135,7 @@ def test_a_walk_from_class_to_class_keeps_the_latents(run: Run, small_snapshot: 
 
 def test_a_walk_from_class_to_class_in_the_space_of_codes(small_snapshot: Make) -> None:
     model = ganlib.load(small_snapshot("labelled"))  # whose codes are its latents
-    a, b = (walked(model, [3], 0, 4, classes=[0, 2], space=space) for space in ("z", "code"))
+    a, b = (interpolated(model, [3], 0, 4, classes=[0, 2], space=space) for space in ("z", "code"))
     torch.testing.assert_close(a, b)
 
 
@@ -171,10 +170,10 @@ def test_a_walk_between_codes_is_straight(run: Run, small_snapshot: Make) -> Non
     model = ganlib.load(path)
     z, _ = model.latents([3, 1])
     w = model.code(z)
-    legs = walked(model, [3, 1], 0, 5, space="code")
+    legs = interpolated(model, [3, 1], 0, 5, space="code")
     torch.testing.assert_close(legs[0, 1], model.draw(0.75 * w[:1] + 0.25 * w[1:])[0])
     torch.testing.assert_close(legs[0, [0, 4]], model.sample(4)[[3, 1]])
-    assert not torch.allclose(legs[0, 1], walked(model, [3, 1], 0, 5)[0, 1])
+    assert not torch.allclose(legs[0, 1], interpolated(model, [3, 1], 0, 5)[0, 1])
     run("interpolate", path, "--numbers", "3,1", "--frames", 5, "--space", "code", "-o", "s.png")
     with Image.open("s.png") as strip:
         assert strip.tobytes() == grid(legs[0], 5).tobytes()

@@ -19,8 +19,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.pictures.grids import class_grid
 from ganlib.common.seeds import generator
 from ganlib.sampling.exports.export import model_card
-from ganlib.sampling.interpolation.paths import slerp
-from ganlib.sampling.interpolation.segments import between_classes, between_samples
+from ganlib.sampling.interpolation.segments import between_classes, between_samples, slerp
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

@@ -11,11 +11,18 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.pictures import to_uint8
-from ganlib.sampling.translation.files import TranslatedFiles
-from ganlib.sampling.translation.jobs import jobs
-from ganlib.sampling.translation.side_by_side import cell
+from ganlib.common.pictures.colours import coloured
+from ganlib.sampling.translation.files import (
+    CELL,
+    TranslatedFiles,
+    cell,
+    jobs,
+    side_by_side,
+    source_cell,
+)
 from ganlib.sampling.translation.source_images import Reader
 from ganlib.sampling.translation.translate import Translator
 
@@ -52,3 +59,81 @@ def test_frames_lie_below_each_other(make_updater: Make, tmp_path: Path) -> None
     assert torch.equal(to_uint8(source), to_uint8(cell(torch.from_numpy(x)[None] / 127.5 - 1)))
     assert torch.equal(to_uint8(output), to_uint8(cell(torch.from_numpy(film)[None] / 127.5 - 1)))
     assert files.told() == [] and files.done == 1
+
+
+def test_names(tmp_path: Path) -> None:
+    (tmp_path / "in/x").mkdir(parents=True)
+    for name in ("a.b.jpg", "x/c.PNG", ".hidden.png", "text.txt"):
+        (tmp_path / "in" / name).touch()
+    (tmp_path / "odd").touch()  # given by name, it is tried
+    out = tmp_path / "out"
+    found = jobs([tmp_path / "in", tmp_path / "odd"], out, 1, False)
+    assert [job.source.name for job in found] == ["a.b.jpg", "c.PNG", "odd"]
+    assert [job.targets for job in found] == [
+        (out / "a.b.png",),
+        (out / "x/c.PNG",),
+        (out / "odd.png",),
+    ]
+    several = jobs([tmp_path / "in/a.b.jpg"], out, 2, False)
+    assert several[0].targets == (out / "a.b_0.png", out / "a.b_1.png")
+    assert not out.exists()
+
+
+def test_names_are_not_made_without_end(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    sentence = (
+        "2 files with 1,000,000,000 outputs each are too many to write: give --outputs 500000"
+    )
+    with pytest.raises(UserError, match=sentence):
+        jobs([tmp_path], tmp_path / "out", 10**9, False)
+
+
+def test_one_file_twice_is_two_files_of_one_name(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(UserError, match="would both become"):
+        jobs([tmp_path / "a.jpg", tmp_path / "a.jpg"], tmp_path / "out", 1, False)
+
+
+def test_what_is_there_already(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "a_1.png").touch()
+    jobs([tmp_path / "a.jpg"], tmp_path, 1, False)
+    with pytest.raises(UserError, match=r"a_1\.png is there already: give --force"):
+        jobs([tmp_path / "a.jpg"], tmp_path, 2, False)
+    assert len(jobs([tmp_path / "a.jpg"], tmp_path, 2, True)) == 1
+
+
+def test_an_input_stays_even_by_force_and_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.png").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "in", target_is_directory=True)
+    with pytest.raises(UserError, match="is an input, which stays as it is"):
+        jobs([tmp_path / "in"], tmp_path / "link", 1, True)
+
+
+def test_cells_show_the_whole_picture_on_white() -> None:
+    x = torch.tensor([[-1.0, 1.0], [0.0, 0.5], [1.0, -1.0], [0.5, 0.0]])[None]
+    found = to_uint8(cell(x))
+    assert found.shape == (3, CELL, CELL) and torch.equal(found[0], found[2])
+    inside = found[0, :, CELL // 4 : 3 * CELL // 4]  # half as wide as high
+    square = CELL // 4
+    expected = to_uint8(x)[0].repeat_interleave(square, 0).repeat_interleave(square, 1)
+    assert torch.equal(inside, expected)
+    outside = torch.cat([found[0, :, : CELL // 4], found[0, :, 3 * CELL // 4 :]], 1)
+    assert bool((outside == 255).all())
+
+
+def test_sources_are_shown_as_they_are_and_classes_in_colours() -> None:
+    y = torch.randint(256, (3, CELL, CELL), dtype=torch.uint8)
+    assert torch.equal(to_uint8(source_cell(y)), y)
+    ids = torch.arange(3, dtype=torch.int32).reshape(1, 3, 1).repeat(2, 1, 3)
+    colours = to_uint8(source_cell(ids))[:, [10, 64, 118], 64]
+    assert torch.equal(colours, coloured(torch.arange(3)))
+
+
+def test_as_many_rows_beside_each_other_as_make_a_square() -> None:
+    cells = [torch.zeros(3, CELL, CELL)] * 2
+    for rows, (across, down) in {1: (1, 1), 8: (2, 4), 64: (6, 11)}.items():
+        picture = side_by_side(rows * [cells])
+        assert picture.size == (across * 2 * (CELL + 2) + 2, down * (CELL + 2) + 2)

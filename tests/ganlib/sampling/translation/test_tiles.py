@@ -5,11 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganlib.sampling.translation.tiles import blended, places, tiled
+from ganlib.sampling.translation.tiles import blended, grown, places, tiled, up_to
 
 ONE = Fraction(1)
 
@@ -101,3 +102,16 @@ def test_two_parts_turn_into_each_other_linearly() -> None:
     parts = [torch.zeros(1, 6), torch.ones(1, 6)]
     found = blended(parts, [0, 2], 2, dim=1)  # they share 2 to 6, and turn in 3 to 5
     assert torch.equal(found, torch.tensor([[0, 0, 0, 0.25, 0.75, 1, 1, 1]]))
+
+
+def test_multiples() -> None:
+    assert [up_to(n, 4) for n in (1, 4, 5, 8)] == [4, 4, 8, 8]
+
+
+@pytest.mark.parametrize("size", [(3, 4), (3, 9), (12, 4), (7, 40)])
+def test_the_border_is_repeated_in_every_type(size: tuple[int, int]) -> None:
+    x = torch.randint(256, (2, 3, 3, 4), generator=torch.Generator().manual_seed(0))
+    expected = F.pad(x.float(), (0, size[1] - 4, 0, size[0] - 3), mode="replicate")
+    for dtype in (torch.uint8, torch.int32, torch.float32):
+        found = grown(x.to(dtype), size)
+        assert found.dtype == dtype and torch.equal(found.float(), expected)

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from ganlib.sampling.interpolation.equation import INK, MARGIN, equation
+from ganlib.sampling.interpolation.pictures import INK, MARGIN, equation
 
 RED = Image.new("RGB", (64, 48), (255, 0, 0))
 

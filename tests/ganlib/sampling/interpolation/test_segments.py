@@ -1,11 +1,11 @@
-"""Slerp, walks and latent arithmetic against values worked out by hand."""
+"""Slerp, segments and latent arithmetic against values worked out by hand."""
 
 import math
 
 import pytest
 import torch
 
-from ganlib.sampling.interpolation.paths import signed_sum, slerp, straight, walk
+from ganlib.sampling.interpolation.segments import signed_sum, slerp, spherical, straight
 
 X, Y = torch.tensor([1.0, 0, 0]), torch.tensor([0, 1.0, 0])
 HALF = torch.tensor([0.5])
@@ -41,19 +41,20 @@ def test_a_straight_line_where_there_is_no_great_circle(b: torch.Tensor) -> None
     torch.testing.assert_close(path, torch.stack([X, (X + b) / 2, b]))
 
 
-def test_walk_has_a_leg_for_each_pair() -> None:
+def test_there_is_a_segment_for_each_pair() -> None:
     z = torch.stack([X, Y, -X])
-    path = walk(z, 5, "normal")
+    path = spherical(z, 5, "normal")
     assert path.shape == (2, 5, 3)
     assert torch.equal(path[:, 0], z[:-1]) and torch.equal(path[:, -1], z[1:])
 
 
-def test_uniform_walk_stays_in_the_box() -> None:
+def test_uniform_latents_stay_in_the_box() -> None:
     a, b = torch.tensor([1.0, 1, 0]), torch.tensor([1.0, 0, 1])
     path = slerp(a, b, HALF)[0]
     assert path[0] > 1
     torch.testing.assert_close(
-        walk(torch.stack([a, b]), 3, "uniform")[0, 1], torch.stack([path[0] * 0 + 1, *path[1:]])
+        spherical(torch.stack([a, b]), 3, "uniform")[0, 1],
+        torch.stack([path[0] * 0 + 1, *path[1:]]),
     )
 
 
