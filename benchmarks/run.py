@@ -75,8 +75,8 @@ def command(
         _measure(names, device, mode, precision, iterations, fid_images, results or RESULTS)
     if results is not None:
         return
-    for path in table.write(table.read(RESULTS)):
-        click.echo(path)
+    if table.write(table.read(RESULTS)):
+        click.echo(table.README)
 
 
 def _measure(

@@ -24,7 +24,7 @@ from ganlib.commands._bench_table import HEADERS, cells, number
 from ganlib.common.errors import UserError
 from ganlib.speed.bench import Row
 
-HERE = Path(__file__).parent
+README = Path(__file__).with_name("README.md")
 UNMEASURED = "unmeasured"
 MISSING = "not here yet"
 SAME = ""  # in place of what the row above says
@@ -114,16 +114,6 @@ def loading(rows: Sequence[Mapping[str, Any]]) -> str:
     return _markdown(headers, lines)
 
 
-def summary(runs: Runs) -> str:
-    """A line per workload that is here: the best other program, the target, our best; on CARD."""
-    lines = []
-    for work in (w for w in WORKLOADS if w.peers and w.work is not None):
-        best = min(work.peers, key=lambda peer: peer.ms)
-        target = "" if work.target is None else f"{work.target:g}"
-        lines.append((work.title, f"{best.ms:.1f}, {best.name}", target, _best(work, runs)))
-    return _markdown(("ms an iteration", "best other program", "target", "ganlib"), lines)
-
-
 def fill(path: Path, name: str, text: str) -> bool:
     """Put `text` between the comments <!-- name --> and <!-- /name --> of a file.
 
@@ -139,13 +129,9 @@ def fill(path: Path, name: str, text: str) -> bool:
     return True
 
 
-def write(results: Mapping[str, Runs]) -> list[Path]:
-    """Bring the tables of this folder's README and the library's up to date; those written."""
-    texts = {
-        HERE / "README.md": ("tables", all_tables(results)),
-        HERE.parent / "README.md": ("benchmarks", summary(results.get(CARD, {}))),
-    }
-    return [path for path, (name, text) in texts.items() if fill(path, name, text)]
+def write(results: Mapping[str, Runs]) -> bool:
+    """Bring the tables of README up to date; False if it has no place for them."""
+    return fill(README, "tables", all_tables(results))
 
 
 def _ours(work: Workload, runs: Runs, best: float) -> list[tuple[str, ...]]:
@@ -187,15 +173,6 @@ def _how(fid: Mapping[str, Any]) -> tuple[str, str]:
     layout = ", channels_last" if fid["channels_last"] else ""
     count = "" if fid["images"] == 50_000 else f"{fid['images']:,} images only"
     return ", ".join(filter(None, (weights, count))), f"{fid['precision']}{layout}"
-
-
-def _best(work: Workload, runs: Runs) -> str:
-    rows = [Row.from_dict(record) for record in runs.get(work.name, {"rows": []})["rows"]]
-    timed = [(row.timing.seconds, row) for row in rows if row.timing is not None]
-    if not timed:
-        return "failed" if rows else UNMEASURED
-    seconds, row = min(timed, key=lambda pair: pair[0])
-    return f"{number(1000 * seconds)}, {row.mode}, {row.precision}"
 
 
 def _stamps(runs: Runs) -> str:

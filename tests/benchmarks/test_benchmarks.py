@@ -112,8 +112,6 @@ def test_without_results_nothing_of_ours_is_a_number() -> None:
     assert all("unmeasured" in line or "not here yet" in line for line in ours)
     assert not any(re.search(r"\d", line.partition("| ganlib |")[2]) for line in ours)
     assert "ganlib is unmeasured" in lines[-1]
-    ours = [line.split("|")[-2].strip() for line in table.summary({}).splitlines()[2:]]
-    assert set(ours) == {"unmeasured"}
 
 
 def test_results_stand_beside_the_other_programs() -> None:
@@ -123,16 +121,12 @@ def test_results_stand_beside_the_other_programs() -> None:
     assert "|  | ganlib, eager, tf32 | 80 | 35 | 8.8 % | 1.4x |" in lines
     assert "|  | ganlib, graph+compile, bf16 | 12.5 | 224 | 56.0 % | 8.9x |" in lines
     assert "torch 2.11.0, CPU threads 16, commit abc, 2027-01-01" in lines[-1]
-    summary = table.summary(runs)
-    assert "| 111.2, StudioGAN, unconditional | 10 | 12.5, graph+compile, bf16 |" in summary
-    assert "| 67.8, gan-collections | 9 | unmeasured |" in summary
 
 
 def test_a_failure_shows() -> None:
     failed = replace(row("x", "graph", "bf16", 1), timing=None, error="out of memory")
     runs = {"sngan_resnet": report("sngan_resnet", failed)}
     assert "ganlib, graph, bf16 | failed: out of memory" in table.beside_peers(runs)
-    assert "| failed |" in table.summary(runs)
 
 
 def test_every_table_is_rectangular() -> None:
@@ -141,7 +135,7 @@ def test_every_table_is_rectangular() -> None:
         "quickstart": report("quickstart", row("x", "eager", "fp32", 70)),
         "fid": {**report("fid"), "rows": [{**times, "weights": "random"}]},
     }
-    texts = (table.beside_peers(runs), table.alone(runs), table.summary(runs))
+    texts = (table.beside_peers(runs), table.alone(runs))
     for text in texts:
         lines = [line for line in text.splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in lines}) == 1
@@ -208,12 +202,8 @@ def test_fill(tmp_path: Path) -> None:
 
 def test_the_tables_in_the_repository_are_those_of_its_results() -> None:
     results = table.read(run.RESULTS)
-    assert f"<!-- tables -->\n{table.all_tables(results)}\n<!--" in (
-        table.HERE / "README.md"
-    ).read_text("utf-8")
-    readme = (table.HERE.parent / "README.md").read_text("utf-8")
-    if "<!-- benchmarks -->" in readme:
-        assert f"<!-- benchmarks -->\n{table.summary(results.get(CARD, {}))}\n<!--" in readme
+    text = table.README.read_text("utf-8")
+    assert f"<!-- tables -->\n{table.all_tables(results)}\n<!--" in text
 
 
 # --- the distance
