@@ -124,8 +124,8 @@ class AlgorithmConfig(_Strict):
     condition: "ClassVar[Condition]" = None
     """What the batches carry in y, and what gen and dis are told: see common/data/loader.py."""
     learns_in_bf16: ClassVar[Collection[str]] = ()
-    """Architectures of which three runs with bfloat16 ended as well as three without: see the
-    README's table.
+    """Architectures of which three runs with bfloat16 ended as well as three without: see
+    docs/speed.md.
     """
     architecture: str = ""
     """Which networks."""

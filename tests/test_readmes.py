@@ -1,4 +1,4 @@
-"""What the READMEs tell people to type is understood: commands, flags, files; Python runs."""
+"""What the pages tell people to type is understood, their Python runs, and their links lead on."""
 
 import re
 import shlex
@@ -20,7 +20,9 @@ from ganlib.runs.grid import plan
 from ganlib.runs.run import gather
 
 ROOT = Path(ganlib.__file__).resolve().parents[1]
-READMES = [ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("ganlib/*/README.md")]
+CHANGELOG = ROOT / "CHANGELOG.md"  # tells of commands of before, too
+READMES = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("ganlib/*/README.md")]
+READMES.remove(CHANGELOG)
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGE = 100  # characters: about as many of a line of code are seen on GitHub
 SECONDS = {"max_iter": 2, "width": 0.05, "batch_size": 4, "gpu": -1, "tensorboard": False}
@@ -109,7 +111,47 @@ def test_no_code_is_wider_than_a_page_shows(readme: Path) -> None:
 
 
 def test_the_readmes_have_commands() -> None:
-    assert len(CASES) > 60 and {file.name for file, _ in CASES} == {"README.md"}
+    found = {file.relative_to(ROOT).as_posix() for file, _ in CASES}
+    assert len(CASES) > 60 and {"README.md", "docs/runs.md", "ganlib/README.md"} <= found
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link into a page may name: its headings, as GitHub makes them into names."""
+    lines = FENCED.sub("", page.read_text("utf-8")).splitlines()
+    titles = [line.lstrip("#").strip().lower() for line in lines if line.startswith("#")]
+    return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles}
+
+
+def links(page: Path) -> list[tuple[Path, str]]:
+    """The files that a page links to, each with the heading that is named, "" for none."""
+    found = re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", page.read_text("utf-8")))
+    parts = [link.partition("#") for link in found if "://" not in link]
+    return [(page.parent / path if path else page, anchor) for path, _, anchor in parts]
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_leads_to_a_file_and_a_heading_of_it(page: Path) -> None:
+    for path, anchor in links(page):
+        assert path.exists(), path
+        assert not anchor or anchor in anchors(path), (path, anchor)
+
+
+def test_every_picture_is_on_a_page() -> None:
+    shown = {path.resolve() for page in READMES for path, _ in links(page)}
+    assert {path for path in (ROOT / "docs" / "pictures").iterdir() if path not in shown} == set()
+
+
+def test_every_page_is_in_the_list_of_pages() -> None:
+    listed = {path.resolve() for path, _ in links(ROOT / "docs" / "README.md")}
+    assert {*ROOT.glob("docs/*.md")} - {ROOT / "docs" / "README.md"} <= listed
+
+
+def test_the_first_page_is_one_page() -> None:
+    """With every method on it."""
+    page = ROOT / "README.md"
+    assert len(page.read_text("utf-8").splitlines()) < 200
+    shown = {path.resolve() for path, _ in links(page)}
+    assert {ROOT / "ganlib" / name for name in algorithms.entries} <= shown
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def command(out: Path, rehearse: bool) -> None:
     The tests that need a card, the benchmarks, the time of a FID, and two short trainings, of which
     one is resumed. Each step has a time limit, and the next one is run however it ended. What every
     step printed, and summary.md, are in the folder --out; what the benchmarks measured is in
-    benchmarks/ and in the READMEs' tables too. Status 1 if anything fell short, 2 without a card.
+    benchmarks/ and in its README's tables too. Status 1 if anything fell short, 2 without a card.
     """
     if rehearse:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the tests would use a card

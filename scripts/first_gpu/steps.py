@@ -24,8 +24,8 @@ MACHINE = "machine"
 BOUND = 10.0
 """FD-fashion to the training images that a training stays below: real images of two or three of the
 ten classes have 7 to 17, of one 19 to 27, black images 33. The short runs of both methods in
-README.md, of an eighth of the width, end at 4.0 and 5.1; sngan's default recipe at a quarter of the
-width has 10.4 after 500 iterations."""
+docs/results.md, of an eighth of the width, end at 4.0 and 5.1; sngan's default recipe at a quarter
+of the width has 10.4 after 500 iterations."""
 
 
 @dataclass(frozen=True)
