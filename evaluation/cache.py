@@ -2,8 +2,9 @@
 are whole or as good as not there.
 """
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -51,7 +52,23 @@ def _handle(lock: Path) -> Iterator[None]:
         yield
 
 
-def read_kept(path: Path) -> dict[str, Tensor] | None:
+def cached(
+    kind: str, facts: Mapping[str, object], compute: Callable[[], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """compute(), or what it gave before for these facts, plain values; kind: the folder that it is
+    kept in. Two processes that ask at once compute it once.
+    """
+    key = sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    path = cache_folder() / kind / f"{key}.safetensors"
+    with locked(path):
+        tensors = _read(path)
+        if tensors is None:
+            tensors = compute()
+            _write(path, tensors)
+    return tensors
+
+
+def _read(path: Path) -> dict[str, Tensor] | None:
     """The tensors of a file, or None if it is not there, damaged or not what it says."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -62,8 +79,7 @@ def read_kept(path: Path) -> dict[str, Tensor] | None:
     return tensors if said == digest_of(tensors) else None
 
 
-def write_kept(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Keep them if that is possible."""
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
     try:
         with atomic(path) as temporary:
             save_file(dict(tensors), temporary, {"sha256": digest_of(tensors)})

@@ -1,6 +1,6 @@
 """Scores of a stream of images against real ones, each stamped with its protocol."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +10,11 @@ from torch import Tensor
 from ganlib.common.errors import UserError
 from ganlib.evaluation.extractors.base import Extractor, arithmetic, make_extractor
 from ganlib.evaluation.formats.blocks import Batch, Block, Range, as_block, blocks, rescale
-from ganlib.evaluation.metrics.base import METRICS, check_needs, find_metrics
-from ganlib.evaluation.metrics.formulas import nearest
-from ganlib.evaluation.metrics.report import COUNTS, KEPT, Evaluation, Report
+from ganlib.evaluation.metrics.base import METRICS, Metric, check_needs, find_metrics
+from ganlib.evaluation.metrics.report import Evaluation, Report
 from ganlib.evaluation.protocol import Origin, Score
-from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.onepass import FOREVER, Keep, OnePass
-from ganlib.evaluation.statistics.real import Given, Real, real_sets
+from ganlib.evaluation.statistics.real import Inputs, Real, real_sets
 from ganlib.evaluation.statistics.references import Progress, Reference, load_reference
 
 
@@ -36,8 +34,7 @@ class Evaluator:
         self.main = "train" if "train" in references else next(iter(references))
         """The split that is not only compared by its moments."""
         self._references: dict[str, Reference] = {}
-        self._unseen: Tensor | None = None
-        self._kept: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {}
 
     def __call__(
         self,
@@ -60,25 +57,37 @@ class Evaluator:
         end. UserError for unknown metrics or what they lack, fewer than two images, NaN, or sizes
         that differ.
         """
-        find_metrics(metrics)
+        wanted = find_metrics(metrics)
         origin, progress = origin or Origin(), progress or _silent
         if value_range is not None:
             images = _rescaled(images, value_range)
-        given = self.given(origin)
-        images = _renumbered(images, given.renumbering())
+        inputs = self.inputs(origin)
+        images = _renumbered(images, inputs.renumbering())
         references = {name: self.reference(name, progress) for name in self.images}
-        done = self._pass(images, metrics, n, progress, rank, world, given)
+        bounds = {count for metric in wanted.values() for count in metric.moments}
+        done = OnePass(self.extractor, sorted(bounds), _kept(wanted.values()), rank, world)
+        for block in _first(blocks(images, self.size), n, done):
+            if done.n == 0:
+                check_needs(wanted, replace(inputs, labels=block.labels))
+            done.add(block.images, block.labels)
+            progress("samples", done.n * world, n)
+        done.finish()
         if done.n < 2:
             raise UserError(f"There are {done.n} images to score: at least 2 are needed.")
         if value_range is None and origin.weights == "given":
             _check_range(done)
-        report = Report(done, references, given, self.unseen, progress, self._kept)
         with arithmetic(self.extractor.device, "float32"):
-            return report.all(metrics)
+            return Report(done, references, inputs, progress, self._cache).all(wanted)
 
-    def given(self, origin: Origin | None = None, labels: Tensor | None = None) -> Given:
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the real images."""
+        height, width = self.images[self.main].shape[2:]
+        return height, width
+
+    def inputs(self, origin: Origin | None = None, labels: Tensor | None = None) -> Inputs:
         """What there is for images of this origin, the first of which have these labels."""
-        return Given(self.extractor, self.real, self.main, origin or Origin(), labels)
+        return Inputs(self.extractor, self.real, self.main, origin or Origin(), labels)
 
     def reference(self, name: str, progress: Progress | None = None) -> Reference:
         """The statistics of one split; the first time they may have to be computed."""
@@ -87,43 +96,6 @@ class Evaluator:
                 name, self.images[name], self.extractor, progress
             )
         return self._references[name]
-
-    def unseen(self) -> Tensor:
-        """float64 distances to the nearest training image of images that are none of them.
-
-        Those of the test split, or where there is none, of training images to one another.
-        """
-        if self._unseen is None:
-            main, device = self.reference(self.main), exact_device(self.extractor.device)
-            train = main.features.to(device)
-            if self.main != "test" and "test" in self.images:
-                test = self.reference("test").features[:KEPT].to(device)
-                self._unseen = nearest(test, train).distance
-            else:
-                self._unseen = nearest(train[:KEPT], train, same=True).distance
-        return self._unseen
-
-    def _pass(
-        self,
-        images: Iterable[Batch],
-        metrics: Sequence[str],
-        n: int | None,
-        progress: Progress,
-        rank: int,
-        world: int,
-        given: Given,
-    ) -> OnePass:
-        bounds = {count for counts in COUNTS.values() for count in counts}
-        keep, own = _kept(metrics), find_metrics(metrics)
-        done = OnePass(self.extractor, sorted(bounds), keep, rank, world)
-        height, width = self.images[self.main].shape[2:]
-        for block in _first(blocks(images, (height, width)), n, done):
-            if done.n == 0:
-                check_needs(own, replace(given, labels=block.labels))
-            done.add(block.images, block.labels)
-            progress("samples", done.n * world, n)
-        done.finish()
-        return done
 
 
 def score(
@@ -152,19 +124,14 @@ def score(
     return evaluator(images, metrics, n, origin, progress, value_range=value_range).scores
 
 
-def _kept(metrics: Sequence[str]) -> Keep:
+def _kept(wanted: Collection[Metric]) -> Keep:
     """What the pass keeps for all of them together."""
-    own = find_metrics(metrics).values()
     most = {
-        need: max((metric.n for metric in own if need in metric.needs), default=0)
+        need: max((metric.n for metric in wanted if need in metric.needs), default=0)
         for need in Keep._fields
     }
-    if {"kid", "prdc", "duplicates"} & set(metrics):
-        most["features"] = max(KEPT, most["features"])
-    most["labels"] = FOREVER  # eight bytes each, and they tell the proportions of the classes
-    if "is" in metrics:
-        most["logits"] = max(most["logits"], *COUNTS["train"])
-    return Keep(**most)
+    # eight bytes each, and they tell the proportions of the classes
+    return Keep(**{**most, "labels": FOREVER})
 
 
 def _rescaled(images: Iterable[Batch], value_range: Range) -> Iterator[Block]:

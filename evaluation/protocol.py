@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Plain: TypeAlias = str | int | float | bool | None
+Better = Literal["lower", "higher", "nearer to 1", ""]
+"""Where better scores are; "" where none is better than another."""
 
 BESIDE = "beside"
 """Of Score.more: what trivial translations reach, by their names."""
@@ -91,22 +93,25 @@ class Score:
     std: float | None
     protocol: Protocol
     more: Mapping[str, Any] = field(default_factory=dict)
+    better: Better = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain types: value, std, protocol and its hash, and more if there is more."""
+        """As plain types: value, std, protocol and its hash, and what else there is."""
         return {
             "value": self.value,
             "std": self.std,
             "protocol": self.protocol.to_dict(),
             "hash": self.protocol.hash,
             **({"more": dict(self.more)} if self.more else {}),
+            **({"better": self.better} if self.better else {}),
         }
 
     @classmethod
     def from_dict(cls, name: str, record: Mapping[str, Any]) -> "Score":
         """What to_dict gave; the hash is computed anew."""
         protocol = Protocol.from_dict(record["protocol"])
-        return cls(name, record["value"], record["std"], protocol, record.get("more", {}))
+        more, better = record.get("more", {}), record.get("better", "")
+        return cls(name, record["value"], record["std"], protocol, more, better)
 
 
 def _deciding(protocol: Protocol) -> dict[str, Any]:
@@ -140,6 +145,12 @@ class Origin:
     seed: int | None = None
     classes: tuple[str, ...] = ()
     source: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Those of Protocol."""
+        own = ("weights", "bn_mode", "truncation", "seed")
+        return {name: getattr(self, name) for name in own}
 
 
 FEATURES = ("torch", "torch-fidelity")

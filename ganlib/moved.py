@@ -2,12 +2,14 @@
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 MOVED = {
     "common.asked_source": "common.sources.parse",
@@ -63,9 +65,11 @@ class Moved(MetaPathFinder, Loader):
         homes = [f"ganlib.{home}" for home in MOVED[module.__name__.partition(".")[2]].split()]
 
         def find(name: str) -> Any:
-            for home in map(import_module, homes):
-                if hasattr(home, name):
-                    return getattr(home, name)
+            with warnings.catch_warnings():  # that it is called otherwise now, too
+                warnings.simplefilter("ignore", FutureWarning)
+                for home in map(import_module, homes):
+                    if hasattr(home, name):
+                        return getattr(home, name)
             raise AttributeError(f"module '{module.__name__}' has no attribute '{name}'")
 
         vars(module)["__getattr__"] = find
@@ -76,3 +80,20 @@ class Moved(MetaPathFinder, Loader):
 def find_moved() -> None:
     """Let imports by old names be found, once nothing has the name."""
     sys.meta_path.append(Moved())
+
+
+def renamed(module: str, **names: str) -> Callable[[str], Any]:
+    """A module's __getattr__ that finds what it held by other names: old="new"."""
+
+    def find(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module '{module}' has no attribute '{name}'")
+        return now_called(name, names[name], getattr(sys.modules[module], names[name]))
+
+    return find
+
+
+def now_called(old: str, new: str, value: T) -> T:
+    """`value`, which was asked for by a name of before; warns."""
+    warnings.warn(f"'{old}' is called '{new}' now", FutureWarning, stacklevel=3)
+    return value

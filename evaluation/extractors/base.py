@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
@@ -46,16 +47,49 @@ class Options:
     channels_last: bool = False
 
 
+@dataclass(frozen=True)
+class Resize:
+    """How images come to a network's size: `function` does what protocols call `name`."""
+
+    name: str
+    function: Callable[[Tensor], Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Float images (N, C, H, W) to those that the network takes."""
+        return self.function(x)
+
+
+AS_THEY_ARE = Resize("none", lambda x: x)
+
+
+def bilinear(side: int, smaller: bool = True) -> Resize:
+    """To squares of this side, without aliases; smaller: images that are smaller, too."""
+
+    def function(x: Tensor) -> Tensor:
+        fits = x.shape[2:] == (side, side) if smaller else max(x.shape[2:]) <= side
+        return x if fits else F.interpolate(x, (side, side), mode="bilinear", antialias=True)
+
+    name = f"bilinear, antialiased, to {side}x{side}"
+    return Resize(name if smaller else f"{name} if larger", function)
+
+
+def in_channels(x: Tensor, channels: int) -> Tensor:
+    """Images (N, C, H, W) in float, colours averaged or grey repeated where there are others."""
+    x = x.float()
+    return x if x.shape[1] == channels else x.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+
+
 class Extractor:
     """A fixed network; the same uint8 images always give the same features.
 
     name: as registered. digest: SHA-256 of its weights, hexadecimal. n_features: D of the pool
     features. n_classes: K of the logits, 0 for none. classes: what those classes are called, if
-    they are a data set's. device: where both come out.
+    they are a data set's. device: where both come out. resize: by which images come to its size.
     """
 
     name: str
     digest: str
+    resize = AS_THEY_ARE
     n_features: int
     n_classes: int = 0
     classes: tuple[str, ...] = ()
@@ -77,7 +111,7 @@ class Extractor:
         precision: str = self.options.precision
         if self.options.channels_last:
             precision += ", channels_last"
-        return {"resize": "none", "precision": precision}
+        return {"resize": self.resize.name, "precision": precision}
 
     def __call__(self, x: Tensor) -> Features:
         """Features of uint8 images (N, C, H, W), C 1 or 3, on any device."""

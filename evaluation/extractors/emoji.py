@@ -3,11 +3,9 @@
 Grey images get three equal channels, other sizes are resized to 64x64.
 """
 
-import torch
+from functools import partial
 
-from ganlib.evaluation.extractors._classifier import Classified, make_classified
-from ganlib.evaluation.extractors.base import Options
-from ganlib.evaluation.extractors.small import Kind, Layer
+from ganlib.evaluation.extractors.small import Kind, Layer, make_classified
 
 EMOJI = Kind(
     "emoji",
@@ -28,7 +26,5 @@ EMOJI = Kind(
     layers=(Layer(32, 5, 2), Layer(64, 3, 2), Layer(96, 3, 2), Layer(128, 3, 1)),
 )
 
-
-def make(device: torch.device, options: Options) -> Classified:
-    """The bundled classifier, or another file of the same network."""
-    return make_classified(EMOJI, device, options)
+make = partial(make_classified, EMOJI)
+"""See extractors/base.py."""

@@ -3,11 +3,9 @@
 Colour images are averaged to grey, other sizes are resized to 28x28.
 """
 
-import torch
+from functools import partial
 
-from ganlib.evaluation.extractors._classifier import Classified, make_classified
-from ganlib.evaluation.extractors.base import Options
-from ganlib.evaluation.extractors.small import Kind, Layer
+from ganlib.evaluation.extractors.small import Kind, Layer, make_classified
 
 FASHION = Kind(
     "fashion",
@@ -29,7 +27,5 @@ FASHION = Kind(
     layers=(Layer(32, 5, 2), Layer(64, 3, 1), Layer(64, 3, 2), Layer(128, 3, 1)),
 )
 
-
-def make(device: torch.device, options: Options) -> Classified:
-    """The bundled classifier, or another file of the same network."""
-    return make_classified(FASHION, device, options)
+make = partial(make_classified, FASHION)
+"""See extractors/base.py."""

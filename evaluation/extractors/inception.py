@@ -6,7 +6,7 @@ torch-fidelity's network; its weights (96 MB) are downloaded once, or given as a
 import io
 import os
 import urllib.request
-from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
@@ -20,6 +20,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
     URL_INCEPTION_V3,
     FeatureExtractorInceptionV3,
 )
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import atomic, expand
@@ -29,6 +30,7 @@ from ganlib.evaluation.extractors.base import (
     Extractor,
     Features,
     Options,
+    Resize,
     arithmetic,
     place,
     read_weights,
@@ -39,12 +41,20 @@ VARIABLE = "GANLIB_INCEPTION"
 TIMEOUT = 30  # seconds without a byte
 BATCH = {"cpu": 16}  # images at once: 256 of them take 3 GB on the way
 GPU_BATCH = 128
+SIDE = (299, 299)
 
 
 class Inception(Extractor):
-    """2048 pooled features and 1008 logits without bias."""
+    """2048 pooled features and 1008 logits without bias.
+
+    network: torch-fidelity's, of which the layers are taken; what comes to them is done here.
+    """
 
     name = "inception"
+    resize = Resize(
+        "bilinear of TensorFlow 1, to 299x299",
+        partial(interpolate_bilinear_2d_like_tensorflow1x, size=SIDE, align_corners=False),
+    )
     n_features = 2048
     n_classes = 1008
     score_name = "FID"
@@ -58,10 +68,9 @@ class Inception(Extractor):
         options: Options,
     ) -> None:
         self.digest, self.device, self.options = digest, device, options
-        self.network = place(network, device, options)
-
-    def describe(self) -> Mapping[str, str]:
-        return {**super().describe(), "resize": "bilinear of TensorFlow 1, to 299x299"}
+        layers = dict(place(network, device, options).named_children())
+        self.head = layers.pop("fc")
+        self.body = torch.nn.Sequential(*layers.values(), torch.nn.Flatten())
 
     def __call__(self, x: Tensor) -> Features:
         parts = torch.split(x, BATCH.get(self.device.type, GPU_BATCH))
@@ -73,8 +82,8 @@ class Inception(Extractor):
         x = x.to(self.device).expand(-1, 3, -1, -1)
         if self.options.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        pool, logits = self.network(x)
-        return pool, logits
+        pool = self.body((self.resize(x.float()) - 128) / 128)
+        return pool.float(), pool.mm(self.head.weight.T).float()
 
 
 def make(device: torch.device, options: Options) -> Inception:

@@ -6,15 +6,28 @@ that trained them are named in weights/NAME.json, beside weights/NAME.safetensor
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from ganlib.common.errors import UserError
+from ganlib.evaluation.extractors.base import (
+    Extractor,
+    Features,
+    Options,
+    arithmetic,
+    bilinear,
+    in_channels,
+    place,
+    read_weights,
+)
+
 FOLDER = Path(__file__).parent / "weights"
+"""Of NAME.safetensors, in float16, and of NAME.json, which says how those were made."""
 
 
 class Layer(NamedTuple):
@@ -74,23 +87,46 @@ class Classifier(nn.Module):
         return h, self.head(h)
 
 
+class Classified(Extractor):
+    """A classifier's pooled features and its logits; colours are averaged for one that takes grey,
+    grey is repeated for one that takes colours.
+    """
+
+    def __init__(
+        self, kind: Kind, network: Classifier, digest: str, device: torch.device, options: Options
+    ) -> None:
+        self.name, self.n_features, self.n_classes = kind.name, kind.n_features, kind.n_classes
+        self.classes, self.resize = kind.classes, bilinear(kind.side)
+        self.kind, self.digest, self.device, self.options = kind, digest, device, options
+        self.network = place(network, device, options)
+
+    def __call__(self, x: Tensor) -> Features:
+        with arithmetic(self.device, self.options.precision):
+            x = in_channels(x.to(self.device), self.kind.channels)
+            pool, logits = self.network(self.resize(x))
+        return Features(pool.float(), logits.float())
+
+
+def make_classified(kind: Kind, device: torch.device, options: Options) -> Classified:
+    """The extractor of the bundled classifier, or of another file of the same network."""
+    path = options.weights or kind.weights
+    content = read_weights(path)
+    try:
+        network = load_classifier(kind, content)
+    except Exception as error:  # safetensors and load_state_dict have many names for "not ours"
+        raise UserError(
+            f"{path} does not hold the weights of the extractor '{kind.name}': leave the file out, "
+            "the right one comes with ganlib."
+        ) from error
+    return Classified(kind, network, sha256(content).hexdigest(), device, options)
+
+
 def load_classifier(kind: Kind, data: bytes) -> Classifier:
     """The classifier with the weights of a safetensors file, in evaluation mode, frozen."""
     network = Classifier(kind)
     weights = {name: w.float() if w.is_floating_point() else w for name, w in load(data).items()}
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
-
-
-def fit(kind: Kind, x: Tensor) -> Tensor:
-    """Images (N, 1 or 3, H, W) in 0..255 as float (N, C, side, side): colours averaged where C is
-    1, grey repeated where it is 3, then resized.
-    """
-    x = x.float()
-    x = x.mean(1, keepdim=True) if kind.channels == 1 else x.expand(-1, kind.channels, -1, -1)
-    if x.shape[2:] == (kind.side, kind.side):
-        return x
-    return F.interpolate(x, (kind.side, kind.side), mode="bilinear", antialias=True)
 
 
 def conv_layer(before: int, layer: Layer) -> list[nn.Module]:

@@ -4,12 +4,10 @@ It tells which of Fashion-MNIST's clothes covers most of a canvas. Grey images g
 channels, other sizes are resized to 64x64.
 """
 
-import torch
+from functools import partial
 
-from ganlib.evaluation.extractors._classifier import Classified, make_classified
-from ganlib.evaluation.extractors.base import Options
 from ganlib.evaluation.extractors.fashion import FASHION
-from ganlib.evaluation.extractors.small import Kind, Layer
+from ganlib.evaluation.extractors.small import Kind, Layer, make_classified
 
 WARDROBE = Kind(
     "wardrobe",
@@ -20,7 +18,5 @@ WARDROBE = Kind(
     layers=(Layer(24, 5, 2), Layer(48, 3, 2), Layer(96, 3, 2), Layer(128, 3, 1)),
 )
 
-
-def make(device: torch.device, options: Options) -> Classified:
-    """The bundled classifier, or another file of the same network."""
-    return make_classified(WARDROBE, device, options)
+make = partial(make_classified, WARDROBE)
+"""See extractors/base.py."""

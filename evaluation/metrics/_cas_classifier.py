@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator, mix
+from ganlib.evaluation.extractors.base import bilinear, in_channels
 from ganlib.evaluation.extractors.small import Layer, conv_layer
 
-SIDE = 32  # pixels; larger images are resized
+SIDE = 32
+RESIZE = bilinear(SIDE, smaller=False)
 BATCH, EPOCHS, RATE, DECAY = 128, 10, 4e-3, 0.05
 NETWORK = "conv5s2-32 conv3s2-64 conv3s2-64, BN, ReLU; mean, linear"
 OPTIMIZER = f"AdamW {RATE:g}, decay {DECAY:g}, one cycle"
@@ -33,20 +35,8 @@ class SmallClassifier(nn.Module):
         self.head = nn.Linear(64, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = self.body(fit(x, self.channels) / 127.5 - 1).mean((2, 3))
+        h: Tensor = self.body(RESIZE(in_channels(x, self.channels)) / 127.5 - 1).mean((2, 3))
         return self.head(h)  # type: ignore[no-any-return]
-
-
-def fit(x: Tensor, channels: int) -> Tensor:
-    """Images (N, C, H, W) in 0..255 as float (N, channels, h, w), h and w at most SIDE: grey ones
-    repeated or colours averaged, larger ones resized.
-    """
-    x = x.float()
-    if x.shape[1] != channels:
-        x = x.mean(1, keepdim=True).expand(-1, channels, -1, -1)
-    if max(x.shape[2:]) > SIDE:
-        x = F.interpolate(x, (SIDE, SIDE), mode="bilinear", antialias=True)
-    return x
 
 
 def batches(n: int) -> int:

@@ -1,51 +1,82 @@
 """Metrics as files: those of metrics/ here, and of a plugin folder's, each of which assigns METRIC.
 
-Its name is that of the file. What it is given is in Seen, what it gives back in Value.
+Its name is that of the file. What it is given is in Context, what it gives back in Value, and what
+it says beforehand that it will give in Column.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from torch import Tensor
 
 from ganlib.common.data import DataSet
-from ganlib.common.errors import UserError, did_you_mean
-from ganlib.common.registry import Entry, Registry, having
-from ganlib.evaluation.protocol import Plain
-from ganlib.evaluation.statistics.real import Given
+from ganlib.common.errors import UserError
+from ganlib.common.registry import Registry, having
+from ganlib.evaluation.protocol import Better, Plain
+from ganlib.evaluation.statistics.moments import Moments
+from ganlib.evaluation.statistics.real import Inputs
 from ganlib.evaluation.statistics.references import Progress, Reference
+from ganlib.moved import now_called, renamed
 
-METRICS = ("is", "fid", "kid", "prdc", "duplicates")
-"""ganlib's own, which are in report.py."""
 BASIC = ("is", "fid")
-"""Those of METRICS that a run scores itself by while it trains."""
+"""What a run scores itself by while it trains."""
+METRICS = (*BASIC, "kid", "prdc", "duplicates")
+"""What any images are scored by, in this order, as far as they have what it takes. Protocols do
+not name these metrics, as they do all others.
+"""
 LABELLED = ("intra", "class_pr", "class_accuracy")
-"""ganlib's own of images with labels, which are in metrics/."""
-COSTLY = ("cas",)
-"""The same, of those that nobody is given who did not ask."""
+"""The same of images with labels."""
 Need = Literal["features", "logits", "labels", "images"]
 T = TypeVar("T")
 
 
+def label(n: int) -> str:
+    """50000 as "50k", 1234 as "1234"."""
+    return f"{n // 1000}k" if n % 1000 == 0 else str(n)
+
+
 @dataclass(frozen=True)
-class Seen:
+class Column:
+    """A score that a metric gives. name: with the extractor's suffix if it is of features. n: of
+    how many of the first images. reference: the split that it compares with, None for none.
+    """
+
+    name: str
+    n: int
+    reference: str | None = None
+    better: Better = ""
+
+    @property
+    def title(self) -> str:
+        """What the score is called: "FID50k-train"."""
+        against = "" if self.reference is None else f"-{self.reference}"
+        return f"{self.name}{label(self.n)}{against}"
+
+
+@dataclass(frozen=True)
+class Context:
     """What a metric is given: its needs of the first n images, in their order; total: how many
     images there were. All tensors are on one device, which has float64.
 
-    references: the real images' statistics by the name of their split. main: the split to compare
-    single images with. given: the extractor, and the real images with their labels. progress: to be
-    told of what takes long. kept: see once().
+    columns: what the metric said of that. moments: of the features of the first k images, for the
+    k of Metric.moments that there are and `total`. references: the real images' statistics by the
+    name of their split. main: the split to compare single images with. inputs: the extractor, and
+    the real images with their labels. progress: to be told of what takes long. cache: see once().
+    finds: what else it found, by name, for pictures: see Evaluation.
     """
 
     n: int
     total: int
+    columns: Sequence[Column]
     rows: Mapping[Need, Tensor]
+    moments: Callable[[int], Moments]
     references: Mapping[str, Reference]
     main: Reference
-    given: Given
+    inputs: Inputs
     progress: Progress
-    kept: dict[str, Any]
+    cache: dict[str, Any]
+    finds: dict[str, Any] = field(default_factory=dict)
 
     @property
     def features(self) -> Tensor:
@@ -70,21 +101,29 @@ class Seen:
     @property
     def real(self) -> DataSet:
         """The images of `main`."""
-        return self.given.real[self.main.name]
+        return self.inputs.real[self.main.name]
+
+    @property
+    def given(self) -> Inputs:
+        """`inputs` by its name of before."""
+        return now_called("given", "inputs", self.inputs)
 
     def once(self, what: str, compute: Callable[[], T]) -> T:
         """compute(), or what it gave an earlier evaluation by the same Evaluator: for what follows
         from the real images alone.
         """
-        if what not in self.kept:
-            self.kept[what] = compute()
-        found: T = self.kept[what]
+        if what not in self.cache:
+            self.cache[what] = compute()
+        found: T = self.cache[what]
         return found
 
     def _of(self, need: Need) -> Tensor:
         if need not in self.rows:
             raise UserError(f"A metric uses {need} without need: Metric(..., needs=('{need}',)).")
         return self.rows[need]
+
+
+__getattr__ = renamed(__name__, Seen="Context")
 
 
 @dataclass(frozen=True)
@@ -102,9 +141,9 @@ class Instrument:
 @dataclass(frozen=True)
 class Value:
     """std: its spread, if it has one. reference: the split that it compares with, one of
-    Seen.references. settings: what else decides about it, for the protocol. more: plain values to
-    keep beside it, on which it does not depend. rank_deficient: see Protocol. instrument: None for
-    the extractor.
+    Context.references; a Column says it itself. settings: what else decides about it, for the
+    protocol. more: plain values to keep beside it, on which it does not depend. rank_deficient: see
+    Protocol. instrument: None for the extractor.
     """
 
     value: float
@@ -116,86 +155,78 @@ class Value:
     instrument: Instrument | None = None
 
 
-def _nothing(given: Given) -> str:
-    return ""
+Values: TypeAlias = Mapping[str, Value | float] | Mapping[Column, Value]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """compute(seen): values by name, plain numbers where nothing else is to be said of them; no
-    gradients are recorded. needs: what is kept of an image for it. n: of how many images at most.
-    lacks(given): what it cannot do without, as a sentence that goes on after "The metric 'x'"; ""
-    if all is there.
+    """compute(context): values by those of context.columns that can be had, or by names of one's
+    own; plain numbers where nothing else is to be said of them; no gradients are recorded. needs:
+    what is kept of an image for it. n: of how many images at most. lacks(inputs): what it cannot do
+    without, as a sentence that goes on after "The metric 'x'"; "" if all is there.
+    columns(inputs, n): what it gives of n images, where a class may have too few of them; None
+    where that is not known beforehand. moments: of how many of the first images it needs those.
     """
 
-    compute: Callable[[Seen], Mapping[str, Value | float]]
+    compute: Callable[[Context], Values]
     needs: tuple[Need, ...] = ("features",)
     n: int = 10_000
-    lacks: Callable[[Given], str] = _nothing
+    lacks: Callable[[Inputs], str] = lambda inputs: ""
+    columns: Callable[[Inputs, int], Sequence[Column]] | None = None
+    moments: tuple[int, ...] = ()
 
 
-class Metrics(Registry[Metric]):
-    """Those of files, which leave the names of METRICS alone."""
-
-    def add(self, name: str, entry: Entry) -> None:
-        """Register one name; one that is taken is refused."""
-        if name in METRICS:
-            raise UserError(f"{entry.place} is called as a metric of ganlib's own is: rename it.")
-        super().add(name, entry)
-
-
-metrics = Metrics(
+metrics: Registry[Metric] = Registry(
     "metric", "ganlib.evaluation.metrics", "METRIC", having("METRIC"), "ganlib.metrics", Metric
 )
 
 
 def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
-    """Those of files among the names. UserError with the nearest name for one that there is not,
-    and for a file that cannot be used.
+    """These metrics, those of METRICS first. UserError with the nearest name for one that there is
+    not, and for a file that cannot be used.
     """
-    found = {}
-    for name in names:
-        if name in METRICS:
-            continue
-        if name not in metrics.entries:
-            metrics.check_files(name)
-            near = did_you_mean(name, [*METRICS, *metrics.names()])
-            raise UserError(f"There is no metric '{name}'.{near}")
-        found[name] = metrics[name]
-    return found
+    names = list(names)
+    order = [*(name for name in METRICS if name in names), *names]
+    return {name: metrics[name] for name in dict.fromkeys(order)}
 
 
-def check_needs(wanted: Mapping[str, Metric], given: Given) -> None:
+def check_needs(wanted: Mapping[str, Metric], inputs: Inputs) -> None:
     """UserError for a metric that needs what the images, the extractor or the real images do not
-    have.
+    have; METRICS are left out then.
     """
     for name, metric in wanted.items():
-        lacks = _lacks(metric, given)
+        lacks = "" if name in METRICS else _lacks(metric, inputs)
         if lacks:
             raise UserError(f"The metric '{name}' {lacks}")
 
 
-def labelled_metrics(given: Given) -> tuple[str, ...]:
+def labelled_metrics(inputs: Inputs) -> tuple[str, ...]:
     """Those of LABELLED that lack nothing."""
-    return tuple(name for name in LABELLED if not _lacks(metrics[name], given))
+    return tuple(name for name in LABELLED if not _lacks(metrics[name], inputs))
 
 
-def default_metrics(given: Given) -> list[str]:
+def default_metrics(inputs: Inputs) -> list[str]:
     """What to score often: BASIC, and by class what is quick."""
     quick = ("intra", "class_accuracy")
-    return [*BASIC, *(name for name in labelled_metrics(given) if name in quick)]
+    return [*BASIC, *(name for name in labelled_metrics(inputs) if name in quick)]
 
 
-def _lacks(metric: Metric, given: Given) -> str:
-    if "labels" in metric.needs and given.labels is None:
-        if given.origin.weights == "given":
+def columns_of(names: Iterable[str], inputs: Inputs, n: int) -> list[Column]:
+    """What these metrics are known to give of n images."""
+    found = [metric.columns for metric in find_metrics(names).values() if metric.columns]
+    return [column for columns in found for column in columns(inputs, n)]
+
+
+def _lacks(metric: Metric, inputs: Inputs) -> str:
+    if "labels" in metric.needs and inputs.labels is None:
+        if inputs.origin.weights == "given":
             cure = "give an .npz with `images` and `labels`, or leave it out"
         else:
             cure = "leave it out, or score a generator that is told labels"
         return f"needs the labels that images were asked for, and these have none: {cure}."
-    if "logits" in metric.needs and not given.extractor.n_classes:
+    if "logits" in metric.needs and not inputs.extractor.n_classes:
         return (
-            f"needs logits, and the extractor '{given.extractor.name}' has no classes: give "
+            f"needs logits, and the extractor '{inputs.extractor.name}' has no classes: give "
             "another --extractor, or leave the metric out."
         )
-    return metric.lacks(given)
+    return metric.lacks(inputs)

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.evaluation.metrics.base import Seen
+from ganlib.evaluation.metrics.base import Context
 from ganlib.evaluation.metrics.proportions import proportions
 from ganlib.evaluation.protocol import Plain
-from ganlib.evaluation.statistics.real import Given, labels_digest
+from ganlib.evaluation.statistics.real import Inputs, labels_digest
 
 SHOWN = 3  # names of classes in a sentence
 
@@ -25,20 +25,20 @@ class Part(NamedTuple):
     real: Tensor
 
 
-def lacks_classes(given: Given) -> str:
+def lacks_classes(inputs: Inputs) -> str:
     """See Metric.lacks; "" if images and real images are labelled alike."""
-    if not given.classes:
+    if not inputs.classes:
         return (
-            f"goes class by class, and the real images ('{given.main}') have no labels: leave it "
+            f"goes class by class, and the real images ('{inputs.main}') have no labels: leave it "
             "out, or give a --dataset or --reference that has some."
         )
-    if given.strangers:
+    if inputs.strangers:
         return (
-            f"goes class by class, and the images' classes are called {few(given.origin.classes)} "
-            f"where those of the real images are {few(given.classes)}: leave it out, or call them "
+            f"goes class by class, and the images' classes are called {few(inputs.origin.classes)} "
+            f"where those of the real images are {few(inputs.classes)}: leave it out, or call them "
             "alike."
         )
-    return _outside(given.labels, given.classes)
+    return _outside(inputs.labels, inputs.classes)
 
 
 def few(names: Sequence[str]) -> str:
@@ -59,25 +59,25 @@ def _outside(labels: Tensor | None, classes: Sequence[str]) -> str:
     )
 
 
-def parts(seen: Seen, most: int | None = None) -> list[Part]:
+def parts(context: Context, most: int | None = None) -> list[Part]:
     """Of every class that some real image has; most: only so many real images are looked at."""
-    y, real = checked_labels(seen), seen.real
+    y, real = checked_labels(context), context.real
     assert real.y is not None
-    features, y_real = seen.main.features[:most], real.y[seen.main.which[:most]]
+    features, y_real = context.main.features[:most], real.y[context.main.which[:most]]
     features, y_real = features.to(y.device), y_real.to(y.device)
     return [
-        Part(name, seen.features[y == k], features[y_real == k])
+        Part(name, context.features[y == k], features[y_real == k])
         for k, name in enumerate(real.classes)
         if bool((real.y == k).any())
     ]
 
 
-def checked_labels(seen: Seen) -> Tensor:
+def checked_labels(context: Context) -> Tensor:
     """The images' labels; UserError if there is one that is no class."""
-    wrong = _outside(seen.labels, seen.given.classes)
+    wrong = _outside(context.labels, context.inputs.classes)
     if wrong:
         raise UserError(f"A metric {wrong}")
-    return seen.labels
+    return context.labels
 
 
 def enough(metric: str, classes: Sequence[Part], least: int) -> bool:
@@ -96,11 +96,11 @@ def enough(metric: str, classes: Sequence[Part], least: int) -> bool:
     return True
 
 
-def asked(seen: Seen) -> dict[str, Plain]:
+def label_settings(context: Context) -> dict[str, Plain]:
     """The fields of a protocol that say how often each label was asked for, and which labels the
     real images have.
     """
-    y, real = checked_labels(seen), seen.real
+    y, real = checked_labels(context), context.real
     assert real.y is not None
     kind, least = proportions(y, real.y, len(real.classes))
     return {

@@ -6,31 +6,28 @@ its numbers can be compared with each other and with what it reaches when it is 
 real images, which is kept beside them.
 """
 
-import json
-from collections.abc import Callable
-from hashlib import sha256
-from pathlib import Path
+from collections.abc import Mapping
 from statistics import fmean, pstdev
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from ganlib.common.io.files import atomic
-from ganlib.evaluation.cache import cache_folder, locked
+from ganlib.evaluation.cache import cached
 from ganlib.evaluation.metrics._cas_classifier import (
     BATCH,
     EPOCHS,
     NETWORK,
     OPTIMIZER,
-    SIDE,
+    RESIZE,
     batches,
     right,
     trained,
 )
-from ganlib.evaluation.metrics.base import Instrument, Metric, Seen, Value
-from ganlib.evaluation.metrics.by_class import accuracies, asked, lacks_classes
+from ganlib.evaluation.metrics.base import Column, Context, Instrument, Metric, Value
+from ganlib.evaluation.metrics.by_class import accuracies, label_settings, lacks_classes
 from ganlib.evaluation.protocol import Plain, versions
-from ganlib.evaluation.statistics.real import Given, labels_digest
+from ganlib.evaluation.statistics.real import Inputs, labels_digest
 
 N = 50_000
 SEEDS = (0, 1, 2)
@@ -42,13 +39,13 @@ RECIPE: dict[str, Plain] = {
     "seeds": " ".join(map(str, SEEDS)),
 }
 """What decides about a score besides its images."""
-INSTRUMENT = Instrument("classifier", f"bilinear, antialiased, to {SIDE}x{SIDE} if larger")
+INSTRUMENT = Instrument("classifier", RESIZE.name)
 
 
-def lacks_test(given: Given) -> str:
+def lacks_test(inputs: Inputs) -> str:
     """See Metric.lacks."""
-    lacks = lacks_classes(given)
-    if not lacks and given.test is None:
+    lacks = lacks_classes(inputs)
+    if not lacks and inputs.test is None:
         lacks = (
             "tests a classifier on real test images, and there are none with labels of these "
             "classes: leave it out, or give a --dataset that has some."
@@ -56,93 +53,72 @@ def lacks_test(given: Given) -> str:
     return lacks
 
 
-def cas(seen: Seen) -> dict[str, Value]:
-    settings = {**asked(seen), **RECIPE}
-    found = classified(seen, "samples", seen.images, seen.labels)
-    real = {} if seen.main.name == "test" else on_real(seen)
-    value = Value(
-        found["value"],
-        found["std"],
-        reference="test",
-        settings=settings,
-        more={"by_class": found["by_class"], **({"real": real} if real else {})},
-        instrument=INSTRUMENT,
-    )
-    return {"CAS": value}
+def columns(inputs: Inputs, n: int) -> list[Column]:
+    """See Metric."""
+    return [Column("CAS", min(n, N), "test", "higher")]
 
 
-def classified(seen: Seen, what: str, x: Tensor, y: Tensor) -> dict[str, Any]:
-    """The mean accuracy on the test images, over SEEDS, of classifiers of x and y, with its
-    deviation, and its mean for each class.
-    """
-    data, device = seen.given.test, seen.images.device
+def cas(context: Context) -> Mapping[Column, Value]:
+    """See Metric."""
+    settings = {**label_settings(context), **RECIPE}
+    guesses = _right(context, "samples", context.images, context.labels)
+    found = _summary(context, guesses)
+    more = {"by_class": found["by_class"]}
+    if context.main.name != "test":
+        more["real"] = _on_real(context)
+    value, std = found["value"], found["std"]
+    (column,) = context.columns
+    return {column: Value(value, std, settings=settings, more=more, instrument=INSTRUMENT)}
+
+
+def _right(context: Context, what: str, x: Tensor, y: Tensor) -> Tensor:
+    """Which test images classifiers of x and y tell, bool (len(SEEDS), M)."""
+    data, found = context.inputs.test, []
     assert data is not None
-    accuracy, classes = [], []
     for k, seed in enumerate(SEEDS):
-        told = _told(seen, f"classifier of {what}", k, batches(len(x)))
-        network = trained(x, y, data.shape[0], len(seen.given.classes), seed, told)
-        good = right(network, data, device)
-        assert data.y is not None
-        accuracy.append(float(good.double().mean()))
-        classes.append(accuracies(good, data.y, data))
-    return {
-        "value": fmean(accuracy),
-        "std": pstdev(accuracy),
-        "by_class": {
-            name: {"value": fmean(each[name]["value"] for each in classes), "n": row["n"]}
-            for name, row in classes[0].items()
-        },
+
+        def told(done: int, k: int = k) -> None:
+            each = batches(len(x))
+            context.progress(f"classifier of {what}", k * each + done, len(SEEDS) * each)
+
+        network = trained(x, y, data.shape[0], len(context.inputs.classes), seed, told)
+        found.append(right(network, data, context.images.device))
+    return torch.stack(found)
+
+
+def _summary(context: Context, guesses: Tensor) -> dict[str, Any]:
+    """The mean accuracy over SEEDS with its deviation, and its mean for each class."""
+    data = context.inputs.test
+    assert data is not None and data.y is not None
+    accuracy = [float(good.double().mean()) for good in guesses]
+    classes = [accuracies(good, data.y, data) for good in guesses]
+    by_class = {
+        name: {"value": fmean(each[name]["value"] for each in classes), "n": row["n"]}
+        for name, row in classes[0].items()
     }
+    return {"value": fmean(accuracy), "std": pstdev(accuracy), "by_class": by_class}
 
 
-def _told(seen: Seen, what: str, k: int, each: int) -> Callable[[int], None]:
-    return lambda done: seen.progress(what, k * each + done, len(SEEDS) * each)
-
-
-def on_real(seen: Seen) -> dict[str, Any]:
+def _on_real(context: Context) -> dict[str, Any]:
     """The same of classifiers of as many real images, if there are so many; from the cache folder
     if it was computed before.
     """
-    n, main = min(seen.n, len(seen.main.which)), seen.main
+    n, main, real = min(context.n, len(context.main.which)), context.main, context.real
     facts = {
         **RECIPE,
-        "train": [main.digest, labels_digest(seen.real), n],
-        "test": [seen.references["test"].digest, labels_digest(seen.given.real["test"])],
+        "train": [main.digest, labels_digest(real), n],
+        "test": [context.references["test"].digest, labels_digest(context.inputs.real["test"])],
         "versions": versions(),
     }
-    key = sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    path = cache_folder() / "cas" / f"{key}.json"
 
-    def compute() -> dict[str, Any]:
-        with locked(path):
-            known = _read(path)
-            if known is None:
-                rows, device = main.which[:n], seen.images.device
-                assert seen.real.y is not None
-                x, y = seen.real.x[rows].to(device), seen.real.y[rows].to(device)
-                known = classified(seen, "real images", x, y)
-                _write(path, known)
-        return known
+    def compute() -> dict[str, Tensor]:
+        rows, device = main.which[:n], context.images.device
+        assert real.y is not None
+        x, y = real.x[rows].to(device), real.y[rows].to(device)
+        return {"right": _right(context, "real images", x, y)}
 
-    found = seen.once(key, compute)
-    return {**found, "split": main.name, "n": n, "digest": main.digest}
+    guesses = context.once(f"cas {n}", lambda: cached("cas", facts, compute))["right"]
+    return {**_summary(context, guesses), "split": main.name, "n": n, "digest": main.digest}
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """What is kept there, None if nothing is or it is damaged."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and {"value", "std", "by_class"} == set(found) else None
-
-
-def _write(path: Path, found: dict[str, Any]) -> None:
-    try:
-        with atomic(path) as temporary:
-            temporary.write_text(json.dumps(found), "utf-8")
-    except OSError:  # a full disk or a read-only folder costs time, no scores
-        pass
-
-
-METRIC = Metric(cas, needs=("images", "labels"), n=N, lacks=lacks_test)
+METRIC = Metric(cas, ("images", "labels"), N, lacks_test, columns)

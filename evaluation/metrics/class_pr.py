@@ -5,31 +5,34 @@
 from collections.abc import Mapping
 from statistics import fmean
 
-from ganlib.evaluation.metrics.base import Metric, Seen, Value
-from ganlib.evaluation.metrics.by_class import asked, enough, lacks_classes, parts, table
+from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
+from ganlib.evaluation.metrics.by_class import enough, label_settings, lacks_classes, parts, table
 from ganlib.evaluation.metrics.formulas import precision_recall
+from ganlib.evaluation.statistics.real import Inputs
 
 N = 10_000  # samples, and as many real images at most
 K = 3
 
 
-def class_pr(seen: Seen) -> Mapping[str, Value]:
-    classes = parts(seen, N)
+def columns(inputs: Inputs, n: int) -> list[Column]:
+    """See Metric."""
+    names = (f"class-{name}{inputs.extractor.suffix}" for name in ("precision", "recall"))
+    return [Column(name, min(n, N), inputs.main, "higher") for name in names]
+
+
+def class_pr(context: Context) -> Mapping[Column, Value]:
+    """See Metric; none, with a warning, where a class has too few images."""
+    classes = parts(context, N)
     if not enough("class_pr", classes, K + 1):
         return {}
     n_real = [len(part.real) for part in classes]
     found = [precision_recall(part.real, part.fake, K) for part in classes]
-    precision, recall = zip(*found, strict=True)
-    settings = {**asked(seen), "n_real_per_class": min(n_real), "k": K, "compared": sum(n_real)}
+    own = {"n_real_per_class": min(n_real), "k": K, "compared": sum(n_real)}
+    settings = {**label_settings(context), **own}
     return {
-        name: Value(
-            fmean(values),
-            reference=seen.main.name,
-            settings=settings,
-            more=table(classes, values),
-        )
-        for name, values in (("class-precision", precision), ("class-recall", recall))
+        column: Value(fmean(values), settings=settings, more=table(classes, values))
+        for column, values in zip(context.columns, zip(*found, strict=True), strict=True)
     }
 
 
-METRIC = Metric(class_pr, needs=("features", "labels"), n=N, lacks=lacks_classes)
+METRIC = Metric(class_pr, ("features", "labels"), N, lacks_classes, columns)

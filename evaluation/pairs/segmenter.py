@@ -6,7 +6,6 @@ pix2pixHD's do with networks of their own (Isola et al. 2017, section 4.1; Wang 
 4.1).
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator, mix
-from ganlib.evaluation.cache import cache_folder, digest_of, locked, read_kept, write_kept
+from ganlib.evaluation.cache import cached, digest_of
 from ganlib.evaluation.protocol import Plain, package_versions
 
 VERSION = 1  # of the cache's files
@@ -119,15 +118,22 @@ def load_segmenter(
     """
     check_maps(data)
     which = torch.randperm(len(data), generator=generator(SEED, "segmenter"))[: STEPS * BATCH]
-    n_classes, path = len(data.classes), cache_folder() / "segmenters"
+    n_classes = len(data.classes)
     network = SegmentingNet(data.shape[0], n_classes)
     x, maps = _read(data, which, progress)
-    path = path / f"{_key(x, maps, n_classes)}.safetensors"
-    with locked(path):
-        weights = read_kept(path)
-        if weights is None:
-            weights = trained(x, maps, n_classes, device, progress)
-            write_kept(path, weights)
+    digest = sha256()
+    for part in (x, maps):
+        digest.update(repr((str(part.dtype), tuple(part.shape))).encode())
+        digest.update(part.cpu().contiguous().numpy().data)
+    facts = {
+        "version": VERSION,
+        "data": digest.hexdigest(),
+        "classes": n_classes,
+        "network": NETWORK,
+        "optimizer": OPTIMIZER,
+        "software": package_versions(["torch"]),
+    }
+    weights = cached("segmenters", facts, lambda: trained(x, maps, n_classes, device, progress))
     network.load_state_dict(weights)
     return Segmenter(network.to(device).eval(), data.classes, digest_of(weights))
 
@@ -183,19 +189,3 @@ def _read(data: DataSet, which: Tensor, progress: Told | None) -> tuple[Tensor, 
         if progress is not None:
             progress("images for the segmenter", min(start + AT_ONCE, len(which)), len(which))
     return x, maps
-
-
-def _key(x: Tensor, maps: Tensor, n_classes: int) -> str:
-    digest = sha256()
-    for part in (x, maps):
-        digest.update(repr((str(part.dtype), tuple(part.shape))).encode())
-        digest.update(part.cpu().contiguous().numpy().data)
-    facts = {
-        "version": VERSION,
-        "data": digest.hexdigest(),
-        "classes": n_classes,
-        "network": NETWORK,
-        "optimizer": OPTIMIZER,
-        "software": package_versions(["torch"]),
-    }
-    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

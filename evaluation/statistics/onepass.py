@@ -28,8 +28,8 @@ class Keep(NamedTuple):
 class OnePass:
     """Moments of the first n images for several n, and what is kept of the first few.
 
-    bounds: those n. Of several processes, `rank` of `world` is given blocks rank, rank + world,
-    ... of BLOCK images each, and all call finish().
+    bounds: those n; no moments are taken where there is none. Of several processes, `rank` of
+    `world` is given blocks rank, rank + world, ... of BLOCK images each, and all call finish().
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class OnePass:
         self.given, self.rounded, self.negative = 0, 0, 0
         """How many images came as uint8 and as floats; 0 if no float was below 0."""
         self._end = 0
-        self._intervals = list(pairwise([0, *sorted(set(bounds)), FOREVER]))
+        self._intervals = list(pairwise([0, *sorted(set(bounds)), FOREVER])) if bounds else []
         self._parts = [Moments(extractor.n_features, extractor.device) for _ in self._intervals]
         self._features: list[tuple[int, Tensor]] = []
         self._logits: list[tuple[int, Tensor]] = []

@@ -41,7 +41,7 @@ TO_COME = torch.empty(0, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
-class Given:
+class Inputs:
     """What there is before anything is computed.
 
     real: the real images by the name of their split. main: the split that single images are

@@ -1,6 +1,5 @@
 """What scores need of real images, computed once per machine and kept in the cache folder."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,7 +10,7 @@ from torch import Tensor
 from ganlib.common.data import Images
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
-from ganlib.evaluation.cache import cache_folder, locked, read_kept, write_kept
+from ganlib.evaluation.cache import cached
 from ganlib.evaluation.extractors.base import Extractor
 from ganlib.evaluation.formats.blocks import BLOCK
 from ganlib.evaluation.protocol import FEATURES, package_versions
@@ -55,12 +54,14 @@ def load_reference(
     """
     _check(name, images)
     digest = pixel_digest(images, progress, f"reading {name}")
-    path = cache_folder() / "references" / f"{_key(digest, extractor)}.safetensors"
-    with locked(path):
-        tensors = read_kept(path)
-        if tensors is None:
-            tensors = _compute(name, images, extractor, progress)
-            write_kept(path, tensors)
+    facts: Mapping[str, object] = {
+        "version": VERSION,
+        "images": digest,
+        "extractor": extractor.digest,
+        "software": package_versions(FEATURES),
+        **extractor.describe(),
+    }
+    tensors = cached("references", facts, lambda: _compute(name, images, extractor, progress))
     moments = Moments(extractor.n_features)
     moments.n, moments.total, moments.outer = len(images), tensors["total"], tensors["outer"]
     return Reference(name, digest, moments, tensors["features"], tensors["which"])
@@ -92,17 +93,6 @@ def pixel_digest(
 
 def _rows(images: Images, start: int) -> Tensor:
     return images[torch.arange(start, min(start + BLOCK, len(images)))]
-
-
-def _key(digest: str, extractor: Extractor) -> str:
-    facts: Mapping[str, object] = {
-        "version": VERSION,
-        "images": digest,
-        "extractor": extractor.digest,
-        "software": package_versions(FEATURES),
-        **extractor.describe(),
-    }
-    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _compute(

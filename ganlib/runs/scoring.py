@@ -9,11 +9,15 @@ from ganlib.common.io.console import say
 from ganlib.evaluation import Evaluator, Origin
 from ganlib.evaluation.comparison.table import Column
 from ganlib.evaluation.extractors.base import Options, default_extractor, extractors, make_extractor
-from ganlib.evaluation.metrics.base import check_needs, default_metrics, find_metrics
+from ganlib.evaluation.metrics.base import (
+    check_needs,
+    columns_of,
+    default_metrics,
+    find_metrics,
+    label,
+)
 from ganlib.evaluation.metrics.modes import SCORES
-from ganlib.evaluation.metrics.report import label
-from ganlib.evaluation.names import OWN, score_names
-from ganlib.evaluation.statistics.real import TO_COME, Given
+from ganlib.evaluation.statistics.real import TO_COME, Inputs
 from ganlib.registry import extensions
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
@@ -65,7 +69,7 @@ def make_evaluator(
         # are compared with what belongs to them all the same
         say(console, f"Nothing is scored in features. {error}", "yellow")
         return None
-    check_needs(find_metrics(settings.metrics), _given(settings, evaluator))
+    check_needs(find_metrics(settings.metrics), _inputs(settings, evaluator))
     return evaluator
 
 
@@ -84,13 +88,13 @@ def metrics_of(settings: Settings, evaluator: Evaluator | None) -> list[str]:
     """
     if settings.run.metrics is not None or evaluator is None:
         return settings.metrics
-    return default_metrics(_given(settings, evaluator))
+    return default_metrics(_inputs(settings, evaluator))
 
 
-def _given(settings: Settings, evaluator: Evaluator) -> Given:
+def _inputs(settings: Settings, evaluator: Evaluator) -> Inputs:
     # whose weights they are is not yet known, but that they are a generator's
     labelled = settings.algorithm.condition == "labels"
-    return evaluator.given(Origin("raw"), TO_COME if labelled else None)
+    return evaluator.inputs(Origin("raw"), TO_COME if labelled else None)
 
 
 def _asked_for_scores(settings: Settings) -> bool:
@@ -121,7 +125,8 @@ def named_score(
     _, name = parse(s.best_by)
     known = _known_names(settings, updater, evaluator, pairs)
     own = settings.evaluates and type(updater).scores is not Updater.scores
-    more = own or (evaluator is not None and not set(settings.metrics) <= set(OWN))
+    unknown = any(metric.columns is None for metric in find_metrics(settings.metrics).values())
+    more = own or (evaluator is not None and unknown)
     if name not in known and not more and Column(name, "", {}).better:
         near = did_you_mean(name, known)
         raise UserError(f"--best-by: no evaluation of this run gives '{name}'.{near}")
@@ -140,5 +145,5 @@ def _known_names(
     if evaluator is None:
         return own
     n, metrics = scored(updater, settings.run.evaluation_images), metrics_of(settings, evaluator)
-    e = evaluator
-    return [*score_names(e.extractor, e.images, e.main, n, metrics), *own]
+    columns = columns_of(metrics, _inputs(settings, evaluator), n)
+    return [*(column.title for column in columns), *own]

@@ -74,7 +74,7 @@ def evaluate(
     samples = samples_to_score(updater, n, seed, truncation=truncation, statistics=statistics)
     if metrics is None and evaluator is not None:
         labels = TO_COME if updater.config.condition == "labels" else None
-        metrics = default_metrics(evaluator.given(origin, labels))
+        metrics = default_metrics(evaluator.inputs(origin, labels))
     with progress_bar(stderr_console()) as progress:
         how = updater, evaluator, metrics or (), pairs, progress
         return all_scores(samples, n, origin, *how, intra_images).scores

@@ -12,7 +12,8 @@ from ganlib.common.open_dataset import open_dataset
 from ganlib.evaluation.evaluate import METRICS, Evaluator
 from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks, share
-from ganlib.evaluation.metrics.report import counts, label
+from ganlib.evaluation.metrics.base import label
+from ganlib.evaluation.metrics.fid import counts
 from ganlib.evaluation.statistics.onepass import Keep, OnePass
 
 

@@ -15,10 +15,10 @@ from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.formats.blocks import share
 from ganlib.evaluation.metrics import _cas_classifier, cas
-from ganlib.evaluation.metrics.base import COSTLY, LABELLED, metrics
+from ganlib.evaluation.metrics.base import LABELLED, metrics
 from ganlib.training.device import ranks
 
-NAMES = ("is", "fid", "prdc", "duplicates", *LABELLED, *COSTLY, "asked_accuracy")
+NAMES = ("is", "fid", "prdc", "duplicates", *LABELLED, "cas", "asked_accuracy")
 
 
 def score(rank: int, world: int) -> dict[str, tuple[float, str]]:

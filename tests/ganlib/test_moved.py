@@ -47,3 +47,8 @@ def test_a_name_that_never_was_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delitem(sys.modules, "ganlib.common.net", raising=False)
     with pytest.warns(FutureWarning), pytest.raises(ImportError, match="nonsense"):
         exec("from ganlib.common.net import nonsense", {})
+
+
+def test_names_of_before_inside_a_module_warn() -> None:
+    with pytest.warns(FutureWarning, match="'Seen' is called 'Context' now"):
+        exec("from ganlib.evaluation.metrics.base import Seen", {})

@@ -22,7 +22,7 @@ from ganlib.evaluation import Evaluator
 from ganlib.evaluation.formats.blocks import as_block, as_uint8, blocks
 from ganlib.evaluation.metrics.base import METRICS, check_needs, find_metrics, labelled_metrics
 from ganlib.evaluation.pairs.pixels import Measure
-from ganlib.evaluation.statistics.real import Given
+from ganlib.evaluation.statistics.real import Inputs
 from ganlib.registry import add_plugins
 from ganlib.training.device import devices
 from ganlib.training.scores.scorer import all_scores, evaluator_if_any, progress_bar
@@ -71,9 +71,9 @@ def _scored(
     if evaluator is None:
         images, metrics = target.batches(), wanted or ()
     else:
-        given, images = _begun(target, evaluator)
-        metrics = wanted or _sensible(given, asked)
-        check_needs(find_metrics(metrics), given)
+        inputs, images = _begun(target, evaluator)
+        metrics = wanted or _sensible(inputs, asked)
+        check_needs(find_metrics(metrics), inputs)
     updater = target.updater
     n = asked.n if updater is None else scored(updater, asked.n)
     with _told_warnings(), progress_bar(stderr_console()) as progress:
@@ -108,15 +108,15 @@ def _metrics(asked: Asked) -> tuple[str, ...] | None:
     return names
 
 
-def _sensible(given: Given, asked: Asked) -> tuple[str, ...]:
+def _sensible(inputs: Inputs, asked: Asked) -> tuple[str, ...]:
     names: tuple[str, ...] = METRICS
     # nothing was trained on the test images, so a copy of one is chance
-    if given.main == "test" and asked.duplicates_picture is None:
+    if inputs.main == "test" and asked.duplicates_picture is None:
         names = tuple(name for name in METRICS if name != "duplicates")
-    return (*names, *labelled_metrics(given), *(("cas",) if asked.cas else ()))
+    return (*names, *labelled_metrics(inputs), *(("cas",) if asked.cas else ()))
 
 
-def _begun(target: Target, evaluator: Evaluator) -> tuple[Given, Iterator[Any]]:
+def _begun(target: Target, evaluator: Evaluator) -> tuple[Inputs, Iterator[Any]]:
     """What there is for these images, and all their batches; the first one is checked here, before
     the reference's statistics are computed, which may take an hour.
     """
@@ -128,7 +128,7 @@ def _begun(target: Target, evaluator: Evaluator) -> tuple[Given, Iterator[Any]]:
     height, width = evaluator.images[evaluator.main].shape[2:]
     for block in blocks([first], (height, width)):
         as_uint8(block.images)
-    return evaluator.given(target.origin, as_block(first).labels), chain([first], batches)
+    return evaluator.inputs(target.origin, as_block(first).labels), chain([first], batches)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ganlib.common.io.console import say
 from ganlib.evaluation import Evaluation, Evaluator, Origin, Score
 from ganlib.evaluation.extractors.base import Extractor, Options, default_extractor, make_extractor
 from ganlib.evaluation.formats.blocks import Batch, as_block
-from ganlib.evaluation.metrics.classwise import Samples, classwise
+from ganlib.evaluation.metrics.intra import Samples, classwise
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.samples.sample_stream import BLOCK
 from ganlib.training.scores.predictions import frame_scores

@@ -15,7 +15,7 @@ from ganlib.common.errors import UserError
 from ganlib.evaluation import Score
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.formats.blocks import blocks, share
-from ganlib.evaluation.metrics.base import Metric, Seen, Value, metrics
+from ganlib.evaluation.metrics.base import Context, Metric, Value, metrics
 
 METHODS = Path(__file__).parents[2] / "methods"
 
@@ -116,11 +116,11 @@ def test_ganlibs_own_scores_do_not_change_beside_others(plain: Any, noise: Tenso
 def test_a_metric_is_given_the_real_images(
     plain: Any, noise: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def compute(seen: Seen) -> dict[str, Value | float]:
-        assert (seen.n, seen.total) == (100, 1500) and not torch.is_grad_enabled()
-        gap = (seen.features.mean(0) - seen.main.features.mean(0)).norm()
-        count = len(seen.references)
-        return {"gap": Value(float(gap), reference=seen.main.name), "count": count}
+    def compute(context: Context) -> dict[str, Value | float]:
+        assert (context.n, context.total) == (100, 1500) and not torch.is_grad_enabled()
+        gap = (context.features.mean(0) - context.main.features.mean(0)).norm()
+        count = len(context.references)
+        return {"gap": Value(float(gap), reference=context.main.name), "count": count}
 
     monkeypatch.setitem(metrics.entries, "gap", metrics.entries["asked_accuracy"])
     monkeypatch.setattr(type(metrics), "__getitem__", lambda self, name: Metric(compute, n=100))
@@ -161,7 +161,7 @@ def test_labels_for_some_images_only(plain: Any, noise: Tensor) -> None:
         ("def (", "no metric 'mine': .*mine.py has no METRIC"),
         (
             "from ganlib.evaluation.metrics.base import Metric\n"
-            "METRIC = Metric(lambda seen: {'x': seen.logits.sum()})",
+            "METRIC = Metric(lambda context: {'x': context.logits.sum()})",
             r"uses logits without need: Metric\(..., needs=\('logits',\)\)",
         ),
     ],
@@ -177,7 +177,7 @@ def test_names(plain: Any, noise: Tensor, tmp_path: Path) -> None:
         score(plain, noise, "asked_acuracy")
     with pytest.raises(UserError, match="There are: asked_accuracy, cas, class_accuracy, "):
         score(plain, noise, "zzz")
-    with pytest.raises(UserError, match="fid.py is called as a metric of ganlib's own is"):
+    with pytest.raises(UserError, match="Two metrics are called 'fid': .*Rename one"):
         write(tmp_path, fid="METRIC = None")
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluator, Origin, Score, differences, score
-from ganlib.evaluation.metrics.classwise import classwise
 from ganlib.evaluation.metrics.formulas import precision_recall
+from ganlib.evaluation.metrics.intra import classwise
 from ganlib.evaluation.statistics import references
 
 CLASSES = ("cat", "dog", "emu")

@@ -11,8 +11,14 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation.extractors.base import in_channels
 from ganlib.evaluation.metrics import _cas_classifier, cas
-from ganlib.evaluation.metrics._cas_classifier import SIDE, SmallClassifier, fit, trained
+from ganlib.evaluation.metrics._cas_classifier import (
+    RESIZE,
+    SIDE,
+    SmallClassifier,
+    trained,
+)
 
 CLASSES = ("dark", "bright", "even")
 
@@ -99,7 +105,7 @@ def test_what_real_images_reach_is_computed_once(
     assert scored(samples.x, samples.y) == first and len(trainings) == 9
     scored(samples.x, samples.y, n=299)
     assert len(trainings) == 15  # of another number of images
-    for file in (cache / "cas").glob("*.json"):
+    for file in (cache / "cas").glob("*.safetensors"):
         file.write_text("{")
     assert scored(samples.x, samples.y) == first and len(trainings) == 21
     other = pictures(400, 1)
@@ -177,11 +183,11 @@ def test_only_test_images_with_labels_will_do(scored: Callable[..., Score]) -> N
 @pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 32), (3, 64)])
 def test_images_are_brought_to_the_networks_size(channels: int, side: int) -> None:
     data = pictures(140, 0, 1, side)
-    x = fit(data.x, channels)  # type: ignore[arg-type]
+    x = RESIZE(in_channels(data.x, channels))  # type: ignore[arg-type]
     assert x.shape == (140, channels, min(side, SIDE), min(side, SIDE))
     assert torch.allclose(x.mean((1, 2, 3)), data.x.float().mean((1, 2, 3)), atol=1)  # type: ignore
     colours = torch.randint(256, (2, 3, 8, 8)).to(torch.uint8)
-    assert torch.equal(fit(colours, 1)[:, 0], colours.float().mean(1))
+    assert torch.equal(in_channels(colours, 1)[:, 0], colours.float().mean(1))
     assert SmallClassifier(channels, 7)(data.x).shape == (140, 7)
 
 

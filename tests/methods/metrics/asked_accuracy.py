@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from ganlib.evaluation.metrics.base import Metric, Seen, Value
+from ganlib.evaluation.metrics.base import Context, Metric, Value
 
 
-def asked_accuracy(seen: Seen) -> Mapping[str, Value]:
-    right = (seen.logits.argmax(1) == seen.labels).double()
-    error = float(right.std(correction=0)) / seen.n**0.5
+def asked_accuracy(context: Context) -> Mapping[str, Value]:
+    right = (context.logits.argmax(1) == context.labels).double()
+    error = float(right.std(correction=0)) / context.n**0.5
     return {"asked_accuracy": Value(float(right.mean()), error, settings={"top": 1})}
 
 

@@ -1,0 +1,47 @@
+"""Whether samples copy training images: how near those lie, beside how near unseen real ones do.
+
+As in Meehan, Chaudhuri and Dasgupta 2020, https://arxiv.org/abs/2004.05675.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
+from ganlib.evaluation.metrics.formulas import Nearest, duplicates, nearest
+from ganlib.evaluation.protocol import Better, Plain
+from ganlib.evaluation.statistics.real import Inputs
+
+N = 10_000  # samples, and as many unseen images at most
+NAMES: dict[str, Better] = {"duplicates": "lower", "nearest-median": "", "nearest-least": ""}
+
+
+def columns(inputs: Inputs, n: int) -> list[Column]:
+    """See Metric."""
+    suffix, of = inputs.extractor.suffix, (min(n, N), inputs.main)
+    return [Column(f"{name}{suffix}", *of, better) for name, better in NAMES.items()]
+
+
+def copies(context: Context) -> Mapping[Column, Value]:
+    """See Metric."""
+    train = context.main.features.to(context.features.device)
+    distance, which = nearest(context.features, train)
+    context.finds["nearest"] = Nearest(distance.cpu(), context.main.which[which.cpu()])
+    test = context.references.get("test", context.main)
+    unseen = context.once("unseen", lambda: _unseen(train, test.features, test is context.main))
+    settings: dict[str, Plain] = {"compared": len(train), "unseen": "each other"}
+    if test is not context.main:
+        settings |= {"unseen": "test", "n_unseen": len(unseen), "unseen_digest": test.digest}
+    found = duplicates(distance, unseen)
+    values = zip(context.columns, (found.share, found.median, found.least), strict=True)
+    return {column: Value(value, settings=settings) for column, value in values}
+
+
+def _unseen(train: Tensor, test: Tensor, same: bool) -> Tensor:
+    """float64 distances to the nearest training image of real images that are none of them: those
+    of the test split, or where there is none, of training images to one another.
+    """
+    return nearest((train if same else test.to(train.device))[:N], train, same).distance
+
+
+METRIC = Metric(copies, n=N, columns=columns)
