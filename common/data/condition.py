@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from ganlib.common.data.spec import AS_THEY_ARE, DataSet
+from ganlib.common.data.spec import DataSet
 from ganlib.common.errors import UserError, did_you_mean
 
 Condition = Literal["labels", "images", "unpaired"] | None
@@ -54,7 +54,7 @@ def check_lengths(data: DataSet, condition: Condition) -> None:
 
 def check_flip(data: DataSet, condition: Condition) -> None:
     """UserError where a mirrored pair would be a wrong one."""
-    if condition == "images" and AS_THEY_ARE in data.provenance:
+    if condition == "images" and not data.flips:
         raise UserError(
             f"--flip would mirror the pictures of '{data.name}' and not what is pushed where, so "
             "that they belong together no more: leave it out."

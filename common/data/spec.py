@@ -1,8 +1,8 @@
 """What a data set holds, and what an algorithm is told of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -13,14 +13,8 @@ from ganlib.common.errors import UserError
 Shape = tuple[int, int, int]
 Size = tuple[int, int]
 SourceKind = Literal["image", "ids"]
-UNPAIRED = "unpaired"
-"""How the provenance of sources begins that belong to no image."""
-AS_THEY_ARE = "mirrored"
-"""In the provenance of pairs that no mirror may change, and why."""
-ACTIONS = "actions"
-"""In the provenance of sources that end in actions: of how many numbers each is."""
-INSTANCES = "instances"
-"""In the provenance of ids that know no instances and have 0 for all of them."""
+UNPAIRED, MIRRORED, ACTIONS, INSTANCES = "unpaired", "mirrored", "actions", "instances"
+"""Words by which files say what Contents has as fields."""
 POINTS: Shape = (2, 1, 1)
 """The shape of points in the plane, which are images of one pixel: x and y are its channels."""
 
@@ -56,19 +50,65 @@ class Mixture(NamedTuple):
     std: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What is known of a split beside its images, whether in memory or a stream.
+
+    source_kind: of what translations start from, see DataSet. frames, source_frames: so many
+    pictures of a sequence lie one behind the other on the channels. held_out: of a test split that
+    was made of a folder without one, its files. pairs: whether source i belongs to image i. flips:
+    whether a mirrored pair is a right one. actions: of how many numbers each action is that the
+    sources end in, None if that is not known. instances: whether ids know instances, or have 0 for
+    all of them. resized: whether files of other sizes were brought to this one.
+    """
+
+    source_kind: SourceKind = "image"
+    frames: int = 1
+    source_frames: int = 1
+    held_out: tuple[str, ...] = ()
+    pairs: bool = True
+    flips: bool = True
+    actions: int | None = None
+    instances: bool = True
+    resized: bool = False
+
+    def contents(self) -> dict[str, Any]:
+        """All of this by name."""
+        return {one.name: getattr(self, one.name) for one in fields(Contents)}
+
+    def in_words(self, provenance: Mapping[str, str]) -> dict[str, str]:
+        """The provenance, and what of this people and files are told in the same way."""
+        ids = self.source_kind == "ids"
+        return {
+            **provenance,
+            **({} if self.flips else {MIRRORED: "never: pushes would stay as they are"}),
+            **({} if self.actions is None else {ACTIONS: str(self.actions)}),
+            **({INSTANCES: "none"} if ids and not self.instances else {}),
+        }
+
+
+def contents_of(provenance: Mapping[str, str]) -> dict[str, Any]:
+    """What the provenance in a file says of its Contents."""
+    actions = provenance.get(ACTIONS, "")
+    return {
+        "pairs": not provenance.get("sources", "").startswith(UNPAIRED),
+        "flips": MIRRORED not in provenance,
+        "actions": int(actions) if actions.isdecimal() else None,
+        "instances": INSTANCES not in provenance,
+    }
+
+
 @dataclass(frozen=True)
-class DataSet:
+class DataSet(Contents):
     """One split of one source.
 
     x: uint8 (N, C, H, W); y: None or int64 labels (N,); source: None or what a translation starts
     from, of a size of its own: "image": uint8 (N, C', H', W'); "ids": int32 (N, 2, H', W') in
     0..65535, the number of the class and of the instance that a pixel belongs to. Source i belongs
     to image i; of unpaired sets, which may differ in length, none belongs to any. classes: names of
-    the labels' classes, without labels of those of ids. frames, source_frames: so many pictures of
-    a sequence lie one behind the other on the channels. `provenance` says where it came from in a
-    few words. mixture: of points, what they were drawn from, if that is known. smaller: the images
-    at lower resolutions, where there are such already, by their side: uint8 (N, C, side, side).
-    held_out: of a test split that was made of a folder without one, its files.
+    the labels' classes, without labels of those of ids. `provenance` says to people where it came
+    from. mixture: of points, what they were drawn from, if that is known. smaller: the images at
+    lower resolutions, where there are such already, by their side: uint8 (N, C, side, side).
     """
 
     name: str
@@ -78,11 +118,7 @@ class DataSet:
     classes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     mixture: Mixture | None = None
-    source_kind: SourceKind = "image"
-    frames: int = 1
-    source_frames: int = 1
     smaller: Mapping[int, Images] = field(default_factory=dict)
-    held_out: tuple[str, ...] = ()
 
     @property
     def shape(self) -> Shape:
@@ -98,10 +134,8 @@ class DataSet:
 
     @property
     def paired(self) -> bool:
-        """Whether source i belongs to image i."""
-        if self.source is None or len(self.source) != len(self.x):
-            return False
-        return not self.provenance.get("sources", "").startswith(UNPAIRED)
+        """Whether there are sources, and source i belongs to image i."""
+        return self.pairs and self.source is not None and len(self.source) == len(self.x)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -113,18 +147,22 @@ class DataSet:
         source = None if self.source is None else self.source.shape[1:]
         _check_turns(self.source_kind, self.shape[1:], source)
         assert self.source is not None
-        sources = f"back from {self.name} to {self.provenance.get('sources', 'the sources')}"
-        return DataSet(
-            self.name,
-            self.source,
+        back = f"back from {self.name} to {self.provenance.get('sources', 'the sources')}"
+        return replace(
+            self,
+            x=self.source,
+            y=None,
             source=self.x,
+            classes=(),
             provenance={
                 **self.provenance,
-                "sources": sources if self.paired else f"{UNPAIRED}, {sources}",
+                "sources": back if self.paired else f"{UNPAIRED}, {back}",
             },
+            mixture=None,
+            smaller={},
             frames=self.source_frames,
             source_frames=self.frames,
-            held_out=self.held_out,
+            pairs=self.paired,
         )
 
 
@@ -279,7 +317,7 @@ def fit_spec(data: DataSet, size: Size) -> DataSpec:
         data.source_kind,
         data.frames,
         data.source_frames,
-        INSTANCES not in data.provenance if data.source_kind == "ids" else None,
+        data.instances if data.source_kind == "ids" else None,
     )
 
 

@@ -79,7 +79,7 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
         classes,
         (2, height, width),
         {"source": URL, "folder": str(place.resolve()), "size": f"resized to {width}x{height}"},
-        "ids",
+        source_kind="ids",
     )
 
 

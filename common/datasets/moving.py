@@ -82,6 +82,7 @@ def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
         },
         frames=m,
         source_frames=n,
+        actions=0,
     )
 
 

@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet
-from ganlib.common.data.spec import ACTIONS, AS_THEY_ARE
 from ganlib.common.datasets import fashion_mnist
 from ganlib.common.datasets.moving import KEPT, SEQUENCES, SPEEDS, checked, clothes
 from ganlib.common.seeds import generator
@@ -111,10 +110,10 @@ def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
         provenance={
             "source": "made: one of Fashion-MNIST's clothes, which is pushed",
             **told,
-            AS_THEY_ARE: "never: pushes would stay as they are",
-            ACTIONS: "2",
             "sources": f"{told['sources']}, then each push as two constant channels",
         },
         frames=m,
         source_frames=n + 2 * m,
+        flips=False,
+        actions=2,
     )

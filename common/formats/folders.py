@@ -65,6 +65,7 @@ def stream(
             "size": "as in the files" if kept else f"{WAYS[sizing.fit]}, resized to {side}x{side}",
         },
         held_out=found.held_out(items),
+        resized=not kept,
     )
 
 

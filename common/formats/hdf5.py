@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images
-from ganlib.common.data.spec import SourceKind
+from ganlib.common.data.spec import SourceKind, contents_of
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_checks import (
     attribute,
@@ -223,7 +223,9 @@ def _version(stream: Stream) -> int:
 def _write_head(file: Any, stream: Stream, version: int) -> None:
     file.attrs["version"] = version
     file.attrs["name"] = text(stream.name)
-    provenance = {text(key): text(value) for key, value in stream.provenance.items()}
+    provenance = {
+        text(key): text(value) for key, value in stream.in_words(stream.provenance).items()
+    }
     file.create_group("provenance").attrs.update(provenance)
 
 
@@ -269,17 +271,19 @@ def _read_split(path: Path, file: Any, split: str) -> DataSet:
     if source is not None and version == 1 and len(source) != len(images):
         raise wrong(file, f"{split}/source", f"must hold {len(images):,} images as images does")
     labels, classes = _labels(file, split, len(images))
+    provenance = _provenance(file)
     return DataSet(
         str(attribute(file, "name", file, path.stem)),
         _in_memory(file, images),
         labels,
         None if source is None else _in_memory(file, source),
         classes,
-        _provenance(file),
+        provenance,
         source_kind=kind,
         frames=_frames(file, f"{split}/images"),
         source_frames=_frames(file, f"{split}/source"),
         smaller=_smaller(path, file, split, images),
+        **contents_of(provenance),
     )
 
 

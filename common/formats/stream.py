@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Shape
-from ganlib.common.data.spec import SourceKind
+from ganlib.common.data.spec import Contents
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress
 from ganlib.common.io.memory import require_memory
@@ -37,7 +37,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stream:
+class Stream(Contents):
     """One split as an iterator of blocks, to be used once.
 
     shape: (C, H, W) of an image. source: (C', H', W') of its pair, or None. total: how many images
@@ -52,11 +52,7 @@ class Stream:
     classes: tuple[str, ...] = ()
     source: Shape | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
-    source_kind: SourceKind = "image"
-    frames: int = 1
-    source_frames: int = 1
     sources: int | None = None
-    held_out: tuple[str, ...] = ()
 
     @property
     def parts(self) -> list[tuple[str, int, Shape, torch.dtype]]:
@@ -83,7 +79,9 @@ def block_length(shape: Shape) -> int:
 T = TypeVar("T", DataSet, Stream)
 
 
-def with_pictures(of: T, source: Any, frames: int, provenance: Mapping[str, str]) -> T:
+def with_pictures(
+    of: T, source: Any, frames: int, provenance: Mapping[str, str], pairs: bool = True
+) -> T:
     """`of` with pictures as its sources, of so many frames, and this beside its provenance."""
     return replace(
         of,
@@ -91,6 +89,7 @@ def with_pictures(of: T, source: Any, frames: int, provenance: Mapping[str, str]
         classes=() if of.source_kind == "ids" else of.classes,  # they were those of the ids
         source_kind="image",
         source_frames=frames,
+        pairs=pairs,
         provenance={**of.provenance, **provenance},
     )
 
@@ -109,11 +108,8 @@ def as_stream(data: DataSet) -> Stream:
         data.classes,
         source,
         data.provenance,
-        data.source_kind,
-        data.frames,
-        data.source_frames,
         None if data.source is None or len(data.source) == len(data) else len(data.source),
-        data.held_out,
+        **data.contents(),
     )
 
 
@@ -152,8 +148,5 @@ def collect(stream: Stream) -> DataSet:
         source[0] if source else None,
         stream.classes,
         stream.provenance,
-        source_kind=stream.source_kind,
-        frames=stream.frames,
-        source_frames=stream.source_frames,
-        held_out=stream.held_out,
+        **stream.contents(),
     )

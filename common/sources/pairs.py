@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet, Shape
-from ganlib.common.data.spec import INSTANCES, SourceKind
+from ganlib.common.data.spec import SourceKind
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Item, attempt, decoded, in_threads
 from ganlib.common.formats.class_table import MOST, TABLE, check_numbers, class_table
@@ -104,9 +104,10 @@ def stream_pairs(
             "folder": str(found.of.folder.resolve()),
             "size": "as in the files" if kept else f"{WAYS[sizing.fit]}, resized to {side}x{side}",
             "sources": found.words,
-            **({INSTANCES: "none"} if found.kind == "ids" else {}),
         },
-        found.kind,
+        source_kind=found.kind,
+        instances=False,
+        resized=not kept,
         held_out=found.of.held_out(items),
     )
 

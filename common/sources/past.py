@@ -102,6 +102,8 @@ def stream_past(
         },
         frames=asked.m,
         source_frames=asked.n,
+        actions=0,
+        resized=not kept,
         held_out=tuple(video.name for video in chosen) if shared and split == "test" else (),
     )
 

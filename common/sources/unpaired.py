@@ -12,7 +12,7 @@ from ganlib.common.formats.stream import Block, Stream, with_pictures
 
 def with_unpaired(data: DataSet, other: DataSet) -> DataSet:
     """`data` with the images of `other` as its sources."""
-    found = with_pictures(data, other.x, other.frames, _provenance(other))
+    found = with_pictures(data, other.x, other.frames, _provenance(other), pairs=False)
     return replace(found, held_out=(*data.held_out, *other.held_out))
 
 
@@ -27,10 +27,10 @@ def stream_unpaired(stream: Stream, other: Stream) -> Stream:
         for mine, theirs in zip_longest(stream.blocks, other.blocks):
             yield (mine or none)._replace(source=(theirs or no_other).x)
 
-    told = with_pictures(stream, other.shape, other.frames, _provenance(other))
+    told = with_pictures(stream, other.shape, other.frames, _provenance(other), False)
     return replace(told, blocks=blocks(), sources=other.total)
 
 
 def _provenance(other: DataSet | Stream) -> dict[str, str]:
-    theirs = {f"sources' {key}": value for key, value in other.provenance.items()}
+    theirs = {f"sources' {key}": value for key, value in other.in_words(other.provenance).items()}
     return {**theirs, "sources": f"{UNPAIRED}, {other.name}"}

@@ -12,8 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganlib.common.data.spec import ACTIONS
-
 WINDOWS = 10
 PAST = 4
 """Frames that a pair starts from where nothing else is asked for."""
@@ -55,5 +53,4 @@ def frames_told(n: int, m: int) -> dict[str, str]:
     return {
         "sources": f"{n} past frames",
         "images": f"the next {m} frames" if m > 1 else "the next frame",
-        ACTIONS: "0",
     }

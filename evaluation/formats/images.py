@@ -48,8 +48,7 @@ def open_images(path: Path, split: str = "train", value_range: Range | None = No
 
 def _streamed(path: Path, split: str) -> Pictures:
     stream = open_stream(str(path), split=split)
-    size = stream.provenance.get("size", "as in the files") if path.is_dir() else ""
-    if size and size != "as in the files":
+    if stream.resized:
         raise UserError(
             f"The images in {path} are not squares of one size: bring them all to one size first."
         )

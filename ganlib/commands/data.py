@@ -81,7 +81,7 @@ def info(
     except NoSuchSplit:
         test = None
     click.echo(printable(train.name))
-    for key, value in train.provenance.items():
+    for key, value in train.in_words(train.provenance).items():
         click.echo(printable(f"  {key}: {value}"))
     _describe("train", train)
     if test is not None:

@@ -8,7 +8,6 @@ from torch.optim import Optimizer
 
 from ganlib import config
 from ganlib.common.data import Loader
-from ganlib.common.data.spec import ACTIONS
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
@@ -50,11 +49,11 @@ class Updater(Predicting):
     dis: nn.Module
 
     def start_from(self, data: Loader) -> None:
-        n, told = self.config.actions, data.data.provenance.get(ACTIONS)
-        if n and told not in (None, str(n)):
-            cure = "leave --actions out" if told == "0" else f"give --actions {told}"
+        n, own = self.config.actions, data.data.actions
+        if n and own not in (None, n):
+            cure = f"give --actions {own}" if own else "leave --actions out"
             raise UserError(
-                f"--actions is {n}, but an action of '{data.data.name}' is {told} numbers: {cure}."
+                f"--actions is {n}, but an action of '{data.data.name}' is {own} numbers: {cure}."
             )
 
     def optimizers(self) -> dict[str, Optimizer]:

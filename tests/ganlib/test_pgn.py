@@ -220,7 +220,7 @@ def test_actions_are_no_frames() -> None:
     assert found["MSE-1"].more[BESIDE] == {"last frame": pytest.approx(copied, rel=1e-4)}
     with pytest.raises(UserError, match="and 7 channels, the last 8 for actions: give sequences"):
         small(data, actions=4)
-    told = replace(data, provenance=open_dataset("pushed", split="test").provenance)
+    told = replace(data, actions=open_dataset("pushed", split="test").actions)
     with pytest.raises(UserError, match=r"--actions is 1, .* is 2 numbers: give --actions 2\."):
         small(told, actions=1)
     for actions in (0, 2):

@@ -50,7 +50,7 @@ def test_data_say_that_they_are_turned() -> None:
 
 def test_sets_that_are_no_pairs_are_none_on_the_way_back() -> None:
     longer = pairs(n_sources=5)
-    alike = replace(pairs(n_sources=8), provenance={"sources": "unpaired, other"})
+    alike = replace(pairs(n_sources=8), pairs=False)
     assert not longer.turned().paired and not alike.turned().paired
 
 
