@@ -42,85 +42,63 @@ def spectral_normalize(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     return weight / sigma, u
 
 
-class SNConv2d(nn.Conv2d):
-    """A convolution whose (d_out, d_in * k * k) matrix has spectral norm 1; the bias is untouched.
-
-    u starts as N(0, 1), not normalised, and is kept only in training mode: in evaluation mode the
-    same iteration runs and its result is dropped. (chainer-gan-lib common/sn also moves u in
-    evaluation, and does not save it.)
+class SNLayer(nn.Module):
+    """What the spectrally normalised layers share: u, which starts as N(0, 1), not normalised, and
+    is kept only in training mode: in evaluation mode the same iteration runs and its result is
+    dropped. (chainer-gan-lib common/sn also moves u in evaluation, and does not save it.)
     """
 
+    weight: Tensor
     u: Tensor
     sigma: Tensor | None
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        bias: bool = True,
-    ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
-        self.register_buffer("u", torch.randn(out_channels))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register_buffer("u", torch.randn(len(self.weight)))
         self.register_buffer("sigma", None, persistent=False)
+
+    def normalized(self) -> Tensor:
+        """The normalised weight; in training mode u moves on, in place."""
+        if self.sigma is not None:
+            return self.weight / self.sigma
+        if not self.training:
+            return spectral_normalize(self.weight, self.u)[0]
+        # torch.compile may compute v again in the backward pass, where self.u is the next one
+        # already (pytorch pull request 197039): the gradient would be wrong without a word.
+        u = _snapshot(self.u) if torch.compiler.is_compiling() else self.u
+        weight, u = spectral_normalize(self.weight, u)
+        self.u.copy_(u)
+        return weight
+
+
+class SNConv2d(SNLayer, nn.Conv2d):
+    """A convolution whose (d_out, d_in * k * k) matrix has spectral norm 1; the bias is untouched.
+
+    Its arguments are nn.Conv2d's.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        y: Tensor = self._conv_forward(input, _normalized(self), self.bias)
+        y: Tensor = self._conv_forward(input, self.normalized(), self.bias)
         return y
 
 
-class SNLinear(nn.Linear):
-    """A linear layer of spectral norm 1; u as in SNConv2d."""
-
-    u: Tensor
-    sigma: Tensor | None
-
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        super().__init__(in_features, out_features, bias=bias)
-        self.register_buffer("u", torch.randn(out_features))
-        self.register_buffer("sigma", None, persistent=False)
+class SNLinear(SNLayer, nn.Linear):
+    """A linear layer of spectral norm 1; its arguments are nn.Linear's."""
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_features) -> (N, out_features)."""
-        return F.linear(input, _normalized(self), self.bias)
+        return F.linear(input, self.normalized(), self.bias)
 
 
-class SNEmbedding(ClassEmbedding):
+class SNEmbedding(SNLayer, ClassEmbedding):
     """A vector for each class; the (num_embeddings, embedding_dim) matrix of all has spectral norm
-    1. u, of num_embeddings, as in SNConv2d.
+    1.
     """
-
-    u: Tensor
-    sigma: Tensor | None
-
-    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
-        super().__init__(num_embeddings, embedding_dim)
-        self.register_buffer("u", torch.randn(num_embeddings))
-        self.register_buffer("sigma", None, persistent=False)
 
     def forward(self, y: Tensor) -> Tensor:
         """int64 (N,) or float (N, num_embeddings) -> (N, embedding_dim)."""
-        return look_up(_normalized(self), y)
-
-
-SNLayer = SNConv2d | SNLinear | SNEmbedding
-
-
-def _normalized(layer: SNLayer) -> Tensor:
-    """The layer's normalised weight; in training mode its u moves on, in place."""
-    if layer.sigma is not None:
-        return layer.weight / layer.sigma
-    if not layer.training:
-        return spectral_normalize(layer.weight, layer.u)[0]
-    # torch.compile may compute v again in the backward pass, where layer.u is the next one
-    # already (pytorch pull request 197039): the gradient would be wrong without a word.
-    u = _snapshot(layer.u) if torch.compiler.is_compiling() else layer.u
-    weight, u = spectral_normalize(layer.weight, u)
-    layer.u.copy_(u)
-    return weight
+        return look_up(self.normalized(), y)
 
 
 @torch.library.custom_op("ganlib::snapshot", mutates_args=())

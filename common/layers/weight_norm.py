@@ -29,19 +29,27 @@ def weight_normalize(weight: Tensor, gain: Tensor, axis: int = 0) -> Tensor:
 
 
 class _WeightNorm(nn.Module):
-    """What the weight-normalised layers share: the gain, a parameter or a buffer, and its start."""
+    """What the weight-normalised layers share: the gain, a parameter or a buffer, and its start.
+
+    train_gain: the gain is learned. init_std: see initialize(); with None the layer does not start
+    from data. The other arguments are those of PyTorch's layer.
+    """
 
     weight: Tensor
     bias: Any  # a Tensor; nn.Linear and nn.Conv2d declare it in two ways
     gain: Tensor
     axis = 0  # of the weight, that counts outputs
 
-    def _add_gain(self, n: int, train_gain: bool, init_std: float | None) -> None:
+    def __init__(
+        self, *args: Any, train_gain: bool = False, init_std: float | None = 1.0, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
         self.init_std = init_std
+        gain = torch.ones(self.weight.shape[self.axis])
         if train_gain:
-            self.gain = nn.Parameter(torch.ones(n))
+            self.gain = nn.Parameter(gain)
         else:
-            self.register_buffer("gain", torch.ones(n))
+            self.register_buffer("gain", gain)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in, ...) -> (N, out, ...)."""
@@ -63,23 +71,7 @@ class _WeightNorm(nn.Module):
 
 
 class WNConv2d(_WeightNorm, nn.Conv2d):
-    """A convolution whose filters have the lengths `gain`.
-
-    train_gain: the gain is learned. init_std: see initialize().
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        train_gain: bool = False,
-        init_std: float = 1.0,
-    ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding)
-        self._add_gain(out_channels, train_gain, init_std)
+    """A convolution whose filters have the lengths `gain`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
@@ -92,20 +84,6 @@ class WNConvTranspose2d(_WeightNorm, nn.ConvTranspose2d):
 
     axis = 1
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        output_padding: int = 0,
-        train_gain: bool = False,
-        init_std: float = 1.0,
-    ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, output_padding)
-        self._add_gain(out_channels, train_gain, init_std)
-
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
         weight, padding = self.normalized(), self.padding
@@ -116,19 +94,7 @@ class WNConvTranspose2d(_WeightNorm, nn.ConvTranspose2d):
 
 
 class WNLinear(_WeightNorm, nn.Linear):
-    """A linear layer whose rows have the lengths `gain`; with init_std None it does not start from
-    data.
-    """
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        train_gain: bool = False,
-        init_std: float | None = 1.0,
-    ) -> None:
-        super().__init__(in_features, out_features)
-        self._add_gain(out_features, train_gain, init_std)
+    """A linear layer whose rows have the lengths `gain`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_features) -> (N, out_features)."""
@@ -166,6 +132,9 @@ class WNMinibatchDiscrimination(MinibatchDiscrimination):
         self.bias.copy_(-minibatch_similarity(self.project(f)).mean(0))
 
 
+Starting = _WeightNorm | WNMinibatchDiscrimination
+
+
 @torch.no_grad()
 def initialize_from(net: nn.Module, x: Tensor) -> None:
     """Let every layer of `net` that starts from data do so from the batch x, in the order of the
@@ -174,7 +143,7 @@ def initialize_from(net: nn.Module, x: Tensor) -> None:
     Salimans & Kingma 2016, section 3; openai/improved-gan's `init=True`.
     """
     layers = _starting(net)
-    hooks = [layer.register_forward_pre_hook(_initialize) for layer in layers]
+    hooks = [layer.register_forward_pre_hook(lambda m, xs: m.initialize(xs[0])) for layer in layers]
     if layers:
         net(x)
     for hook in hooks:
@@ -192,17 +161,7 @@ def start_from_data(gen: Generator, dis: nn.Module, data: Loader) -> None:
         initialize_from(gen, gen.make_hidden(data.batch_size))
 
 
-def _starting(net: nn.Module) -> list["_WeightNorm | WNMinibatchDiscrimination"]:
+def _starting(net: nn.Module) -> list[Starting]:
     """The layers of `net` that start from data."""
-    return [
-        m
-        for m in net.modules()
-        if isinstance(m, WNMinibatchDiscrimination)
-        or (isinstance(m, _WeightNorm) and m.init_std is not None)
-    ]
-
-
-def _initialize(
-    layer: "_WeightNorm | WNMinibatchDiscrimination", inputs: tuple[Tensor, ...]
-) -> None:
-    layer.initialize(inputs[0])
+    layers = [m for m in net.modules() if isinstance(m, Starting)]
+    return [m for m in layers if isinstance(m, WNMinibatchDiscrimination) or m.init_std is not None]
