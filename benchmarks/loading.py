@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from ganlib.common.data import DataSet, Loader, Shape, fit_spec
-from ganlib.common.data.ahead import readers
+from ganlib.common.data.loader import readers
 from ganlib.common.formats.hdf5 import Hdf5Images, write_streams
 from ganlib.common.formats.stream import Block, Stream, block_length
 from ganlib.common.seeds import generator

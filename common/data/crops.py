@@ -6,7 +6,8 @@ have: cell (i, j) of one shows what cell (i, j) of the other shows. Of sources o
 size, a cell is one pixel, and 4 x 4 pixels of the image; of equal sizes, it is one pixel of both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import gcd
 from typing import Protocol, TypeVar, runtime_checkable
@@ -168,6 +169,28 @@ def placed(images: Images, device: torch.device) -> Images:
     if isinstance(images, Crops):
         return Crops(place(images.images, device), images.size, images.grid)
     return place(images, device)
+
+
+def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
+    """images[index], or their crops at these places (n, 2) if they are crops and places are given;
+    UserError if they cannot be read.
+    """
+    with readable():
+        if places is not None and isinstance(images, Croppable):
+            return images.crops(index, places)
+        return images[index]
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """What goes wrong inside, where images are read, becomes a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # what other people's files and code raise is no fixed set
+        reason = " ".join(str(error).split())
+        raise UserError(f"Images could not be read: {type(error).__name__}: {reason}") from error
 
 
 def in_memory(images: Images) -> bool:

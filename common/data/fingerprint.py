@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlib.common.data.ahead import read, readable
-from ganlib.common.data.crops import Uncut
+from ganlib.common.data.crops import Uncut, read, readable
 from ganlib.common.data.spec import DataSet, Images
 
 SPREAD = 256  # images that are looked at, evenly from the first to the last

@@ -1,5 +1,6 @@
 """Images on their way to a network: batches out of a data set."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from copy import copy
 from typing import NamedTuple
@@ -8,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlib.common.data.ahead import WORKERS, Ahead, read
 from ganlib.common.data.condition import Condition, check_condition, check_flip, check_lengths
-from ganlib.common.data.crops import Jitter, centres, common_grid, in_memory, placed
+from ganlib.common.data.crops import Jitter, centres, common_grid, in_memory, placed, read
 from ganlib.common.data.order import Order, Rows
+from ganlib.common.data.prefetch import Part, Prefetcher
 from ganlib.common.data.spec import (
     POINTS,
     DataSet,
@@ -23,7 +24,7 @@ from ganlib.common.data.spec import (
     Size,
     fit_spec,
 )
-from ganlib.common.data.transfer import Memory, centre, upload
+from ganlib.common.data.transfer import upload
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
 
@@ -42,6 +43,18 @@ __all__ = [
 ]
 
 
+WORKERS = 2 if sys.platform == "linux" else 0  # elsewhere forks are not safe, or there are none
+MOST = 8  # of which a device that trains asks no more
+
+
+def readers(workers: int | None, cores: int) -> int:
+    """How many processes read for one loader: `workers`, by default one for each of the cores, up
+    to MOST; none where forks are not safe.
+    """
+    wanted = min(MOST, cores) if workers is None else workers
+    return wanted if WORKERS else 0
+
+
 class Batch(NamedTuple):
     """x: float NCHW in [-1, 1]. y: None; int64 labels (N,); or sources (N, C', H', W'), images like
     x or int32 ids of class and instance, (N, 2, H', W').
@@ -52,8 +65,8 @@ class Batch(NamedTuple):
 
 
 class _At(NamedTuple):
-    """Where reading ahead has come to: which batch, of how many images if that matters, and whether
-    x is the images of some side by themselves.
+    """Where reading ahead has come to: which batch, of how many images, and whether x is the images
+    of some side by themselves.
     """
 
     position: int
@@ -109,11 +122,10 @@ class Loader(Iterator[Batch]):
         self._jitter, self._still = self._make_jitter(jitter), False
         self.size: Size | None = None
         self.position = 0
-        self._memory = Memory()
         self._orders: dict[str, Order] = {}
         self._places: dict[tuple[str, int | None], Images] = {}
-        self._ahead: Ahead | None = None
-        self._ahead_at = _At(0, 0, None)  # what _ahead gives next
+        self._prefetcher: Prefetcher | None = None
+        self._prefetched = _At(0, 0, None)  # what _prefetcher gives next
 
     def __next__(self) -> Batch:
         rows, lazy = self._draw(), self._read()
@@ -189,13 +201,13 @@ class Loader(Iterator[Batch]):
 
     def close(self) -> None:
         """End the processes that read ahead; the next batch starts new ones."""
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead = None
+        if self._prefetcher is not None:
+            self._prefetcher.close()
+            self._prefetcher = None
 
     def _copy(self) -> "Loader":
         other = copy(self)
-        other._ahead, other._orders = None, {}
+        other._prefetcher, other._orders = None, {}
         return other
 
     def _images(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
@@ -210,10 +222,8 @@ class Loader(Iterator[Batch]):
         return F.interpolate(x.to(exact), self.size, mode="area").to(self.dtype)
 
     def _centre(self, x: Tensor) -> Tensor:
-        """0..255 to [-1, 1], in memory of its own, of which new takes longer than all else."""
-        if self.device.type != "cpu":
-            return x.to(self.dtype, copy=True).div_(127.5).sub_(1)
-        return centre(x, self._memory.empty(x.shape, self.dtype))
+        """0..255 to [-1, 1], in memory of its own."""
+        return x.to(self.dtype, copy=True).div_(127.5).sub_(1)
 
     def _condition(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor | None:
         """y: the labels of these images, or these sources."""
@@ -282,16 +292,16 @@ class Loader(Iterator[Batch]):
         if not (lazy and self.workers):
             self.close()
             return {}
-        # without shares, the same rows come one after the other, however many make a batch
-        at = _At(self.position, self.batch_size if self.ranks > 1 else 0, self._side)
-        if self._ahead is None or self._ahead_at != at:
+        at = _At(self.position, self.batch_size, self._side)
+        if self._prefetcher is None or self._prefetched != at:
             self.close()
             kinds = {"x": torch.uint8, "source": self._source_kind}
-            self._ahead = Ahead(lazy, _drawn(self._copy()), self.workers, kinds)
+            self._prefetcher = Prefetcher(lazy, _drawn(self._copy()), self.workers, kinds)
         # kept only once it has read, so that a loader whose workers failed can start new ones
-        ahead, self._ahead = self._ahead, None
-        rows = ahead.take(self.batch_size // self.ranks)
-        self._ahead, self._ahead_at = ahead, at._replace(position=self.position + self.batch_size)
+        prefetcher, self._prefetcher = self._prefetcher, None
+        rows = prefetcher.take()
+        self._prefetcher = prefetcher
+        self._prefetched = at._replace(position=self.position + self.batch_size)
         return rows
 
     def _dequantize(self, x: Tensor) -> Tensor:
@@ -332,7 +342,7 @@ def _by(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _drawn(loader: Loader) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+def _drawn(loader: Loader) -> Iterator[Part]:
     """Which images and sources the batches of this loader hold, and the places of their crops, on
     the CPU.
     """

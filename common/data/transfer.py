@@ -1,15 +1,6 @@
-"""From the CPU's memory to a device's: once, what fits; else without waiting for the device. Pixels
-0..255 as floats in [-1, 1], and memory that is used again once nobody holds any part of it: the
-kernel hands out new memory a page at a time, several times as slowly as it is filled.
-"""
+"""Images from where they lie to a device: once, what fits; else without waiting for the device."""
 
-import weakref
-from math import prod
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data.spec import Images
@@ -30,48 +21,3 @@ def upload(x: Tensor, device: torch.device) -> Tensor:
     if x.is_cpu and device.type == "cuda":
         return x.pin_memory().to(device, non_blocking=True)
     return x.to(device)
-
-
-LARGE = 2**24  # bytes; smaller ones the C library keeps for itself
-
-
-class Memory:
-    """Tensors of changing use. What was lent and given back stays for others of that size."""
-
-    def __init__(self) -> None:
-        self._lent: list[tuple[NDArray[Any], weakref.ref[Any]]] = []
-
-    def empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """As torch.empty does, on the CPU."""
-        nbytes = prod(shape) * dtype.itemsize
-        if nbytes < LARGE:
-            return torch.empty(shape, dtype=dtype)
-        kept = [one for one in self._lent if one[1]() is not None or len(one[0]) == nbytes]
-        free = next((whole for whole, lent in kept if lent() is None), None)
-        whole = np.empty(nbytes, np.uint8) if free is None else free
-        view = whole[:]  # which PyTorch's storage holds, and every tensor in it holds that
-        kept = [one for one in kept if one[0] is not free]
-        self._lent = [*kept, (whole, weakref.ref(view))]
-        return torch.from_numpy(view).view(dtype).view(shape)
-
-
-CACHED = 2**18  # numbers at a time, which stay in the processor's cache from step to step
-MUCH = 4  # times as many
-NUMPYS = (torch.float32, torch.float64)
-
-
-def centre(x: Tensor, out: Tensor) -> Tensor:
-    """x / 127.5 - 1 in `out`, of the same shape, both on the CPU, to the bits that PyTorch gives.
-
-    Much is done by this thread alone: PyTorch's would wait at every step for the cores on which
-    readers run.
-    """
-    if out.dtype not in NUMPYS or out.numel() < MUCH * CACHED:
-        return out.copy_(x).div_(127.5).sub_(1)
-    values, result = x.reshape(-1).numpy(), out.view(-1).numpy()
-    for start in range(0, len(result), CACHED):
-        part = result[start : start + CACHED]
-        np.copyto(part, values[start : start + CACHED], casting="same_kind")
-        part /= 127.5
-        part -= 1
-    return out

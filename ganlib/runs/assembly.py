@@ -5,8 +5,8 @@ from math import prod
 import torch
 
 from ganlib.common.data import DataSet, DataSpec, Loader, Size, fit_spec
-from ganlib.common.data.ahead import readers
 from ganlib.common.data.in_memory import GIVEN
+from ganlib.common.data.loader import readers
 from ganlib.common.errors import UserError
 from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.open_dataset import brought_to, open_dataset

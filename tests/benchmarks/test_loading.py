@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from benchmarks import loading, run, table
 from benchmarks.loading import Load, Rate
-from ganlib.common.data import ahead
+from ganlib.common.data.loader import WORKERS
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(loading, name, value)
 
 
-@pytest.mark.skipif(ahead.WORKERS == 0, reason="no safe forks here")
+@pytest.mark.skipif(WORKERS == 0, reason="no safe forks here")
 def test_a_rate_of_floats_and_of_bytes(quick: None) -> None:
     rates = list(loading.measure((Load((3, 16, 16), 8, 1.0),), windows=4))
     assert [rate.kind for rate in rates] == ["floats", "bytes"]

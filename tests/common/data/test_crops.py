@@ -13,9 +13,10 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import functional as tv
 
-from ganlib.common.data import Batch, DataSet, Loader, ahead, fit_spec
+from ganlib.common.data import Batch, DataSet, Loader, fit_spec
 from ganlib.common.data.crops import Croppable, Crops, Jitter, cropped
 from ganlib.common.data.fingerprint import fingerprint
+from ganlib.common.data.loader import WORKERS
 from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5
 from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
@@ -302,7 +303,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataSet]:
     yield read_hdf5(tmp_path / "pair.h5", "train")
 
 
-@pytest.mark.skipif(ahead.WORKERS == 0, reason="no safe forks here")
+@pytest.mark.skipif(WORKERS == 0, reason="no safe forks here")
 def test_two_workers_equal_none_and_a_file_its_images_in_memory(file: DataSet) -> None:
     settings: dict[str, Any] = {"flip": True}
     lazy, memory = cropped(file, 8), cropped(numbered_pair(4), 8)
@@ -319,7 +320,7 @@ def test_two_workers_equal_none_and_a_file_its_images_in_memory(file: DataSet) -
             batch = next(plain)
             assert_same(batch, next(inside))
             assert_same(batch, next(workers))
-    assert inside._ahead is None
+    assert inside._prefetcher is None
     workers.close()
 
 

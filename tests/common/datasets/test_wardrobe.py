@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.common.data import DataSet, Loader, ahead, fit_spec
+from ganlib.common.data import DataSet, Loader, fit_spec
+from ganlib.common.data.loader import WORKERS
 from ganlib.common.datasets.wardrobe import _wardrobe
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
@@ -151,7 +152,7 @@ def test_splits_have_no_item_in_common() -> None:
     assert len(items[0]) == 60_000 and len(items[1]) == 10_000 and not items[0] & items[1]
 
 
-@pytest.mark.skipif(ahead.WORKERS == 0, reason="no safe forks here")
+@pytest.mark.skipif(WORKERS == 0, reason="no safe forks here")
 @pytest.mark.parametrize("condition", [None, "images"])
 def test_any_number_of_readers_gives_the_same(condition: str, real: dict[str, DataSet]) -> None:
     data = real["test"]

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganlib.common.data import DataSet, Loader, ahead, fit_spec
+from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.data.fingerprint import fingerprint
+from ganlib.common.data.loader import WORKERS
 from ganlib.common.errors import UserError
 from ganlib.common.formats import folders as folder
 from ganlib.common.formats.file_crops import FileCrops
@@ -173,7 +174,7 @@ def test_a_long_list_is_not_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert len(lines) == 10 and last == "Further files that are of no use are not named."
 
 
-@pytest.mark.skipif(ahead.WORKERS == 0, reason="no safe forks here")
+@pytest.mark.skipif(WORKERS == 0, reason="no safe forks here")
 @pytest.mark.parametrize("spoilt", [False, True])
 def test_two_workers_equal_none(
     root: Path, spoilt: bool, capfd: pytest.CaptureFixture[str]

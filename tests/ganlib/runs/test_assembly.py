@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 import torch
 
-from ganlib.common.data import DataSet, ahead
+from ganlib.common.data import DataSet
+from ganlib.common.data.loader import WORKERS
 from ganlib.common.errors import UserError
 from ganlib.runs.assembly import build, open_data
 from ganlib.runs.run import gather
 from ganlib.training.device import devices
 
 
-@pytest.mark.skipif(ahead.WORKERS == 0, reason="no safe forks here")
+@pytest.mark.skipif(WORKERS == 0, reason="no safe forks here")
 @pytest.mark.parametrize(
     ("given", "ranks", "number"),
     [({}, 1, 6), ({}, 3, 2), ({"accumulate": 4}, 1, 1), ({"workers": 3}, 1, 3), ({}, 9, 1)],

@@ -11,7 +11,6 @@ send it would take new memory for every batch, and longer than reading it.
 
 import os
 import signal
-import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,52 +25,22 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ganlib.common.data.crops import Croppable
+from ganlib.common.data.crops import read
 from ganlib.common.data.spec import Images
 from ganlib.common.errors import UserError
 
-WORKERS = 2 if sys.platform == "linux" else 0
-MOST = 8  # of which a device that trains asks no more
 AT_ONCE = 2**22  # bytes that a process reads before it puts them where they belong
-BATCHES = 2  # that each process is ahead, of the size that there was at its start
+BATCHES = 2  # that each process is ahead
 TIMEOUT = 120  # seconds without a batch, after which a process is given up
 POLL = 5  # seconds between two looks of an idle process at whether its parent lives
 
-
-def readers(asked: int | None, cores: int) -> int:
-    """How many processes read for one loader: as many as were asked for, by default one for each
-    of the cores, up to MOST; none where forks are not safe.
-    """
-    wanted = min(MOST, cores) if asked is None else asked
-    return wanted if WORKERS else 0
+Part = Mapping[str, tuple[Tensor, Tensor]]
+"""Which images (n,) of each name, and the places (n, 2) of their crops."""
 
 
-def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
-    """images[index], or their crops at these places (n, 2) if they are crops and places are given;
-    UserError if they cannot be read.
-    """
-    with readable():
-        if places is not None and isinstance(images, Croppable):
-            return images.crops(index, places)
-        return images[index]
-
-
-@contextmanager
-def readable() -> Iterator[None]:
-    """What goes wrong inside, where images are read, becomes a UserError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:  # what other people's files and code raise is no fixed set
-        reason = " ".join(str(error).split())
-        raise UserError(f"Images could not be read: {type(error).__name__}: {reason}") from error
-
-
-class Ahead:
-    """Rows of all `images`, by name, in the order that `order` gives a part at a time, without end:
-    an index tensor (n,) and the places (n, 2) of crops for each name; all parts are of one length.
-    kinds: the types of the images.
+class Prefetcher:
+    """Rows of all `images`, by name, in the order that `order` gives a part at a time, without end;
+    all parts are of one length. kinds: the types of the images.
 
     UserError if images cannot be read, or if a process ended or stood still. `close()`, or to
     forget it, ends the processes.
@@ -80,11 +49,10 @@ class Ahead:
     def __init__(
         self,
         images: Mapping[str, Images],
-        order: Iterator[Mapping[str, tuple[Tensor, Tensor]]],
+        order: Iterator[Part],
         workers: int,
         kinds: Mapping[str, torch.dtype],
     ) -> None:
-        self._over: dict[str, Tensor] = {}  # what is left of the last part
         self._order, self._asked, self._taken = order, 0, 0
         first = next(order)
         self._slots = [  # what is read, and what was taken last
@@ -100,31 +68,8 @@ class Ahead:
         while self._asked < BATCHES * workers:
             self._ask(next(order))
 
-    def take(self, n: int) -> dict[str, Tensor]:
-        """The next n rows of all, whatever the length of a part; what is given may be overwritten
-        when the next are taken.
-        """
-        if not self._over:
-            self._over = self._next()
-        if n <= _length(self._over):
-            return self._first(n)
-        result = {name: rows.new_empty(n, *rows.shape[1:]) for name, rows in self._over.items()}
-        done = 0
-        while done < n:
-            self._over = self._over or self._next()
-            part = self._first(n - done)
-            for name, rows in part.items():
-                result[name][done : done + len(rows)] = rows
-            done += _length(part)
-        return result
-
-    def _first(self, n: int) -> dict[str, Tensor]:
-        """Up to n rows of those that are left."""
-        part, over = self._over, n < _length(self._over)
-        self._over = {name: rows[n:] for name, rows in part.items()} if over else {}
-        return {name: rows[:n] for name, rows in part.items()}
-
-    def _next(self) -> dict[str, Tensor]:
+    def take(self) -> dict[str, Tensor]:
+        """The rows of the next part, which may be overwritten when one more is taken."""
         reader = self._readers[self._taken % len(self._readers)]
         try:
             reader.await_answer()
@@ -140,7 +85,7 @@ class Ahead:
         """End the processes, also one that stands still."""
         self._finalize()
 
-    def _ask(self, part: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+    def _ask(self, part: Part) -> None:
         """Let the process whose turn it is read a part."""
         number = self._asked % len(self._slots)
         for name, slot in self._slots[number].items():
@@ -243,10 +188,6 @@ def _fill(slot: Tensor, images: Images, index: Tensor, places: Tensor) -> None:
     rows = zip(*(torch.split(t, some) for t in (slot, index, places)), strict=True)
     for room, which, where in rows:
         room.copy_(read(images, which, where))
-
-
-def _length(part: Mapping[str, Tensor]) -> int:
-    return len(next(iter(part.values())))
 
 
 def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
