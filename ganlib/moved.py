@@ -43,6 +43,12 @@ MOVED = {
     "evaluation.features": "evaluation.extractors.base",
     "evaluation.metric": "evaluation.metrics.base",
     "sampling.export": "sampling.exports.export",
+    "training.extensions.announce": "training.extensions.display",
+    "training.extensions.finite_guard": "training.extensions.checks",
+    "training.extensions.named_score": "training.extensions.snapshot",
+    "training.extensions.notebook": "training.extensions.display",
+    "training.extensions.progress_bar": "training.extensions.display",
+    "training.extensions.unmoved": "training.extensions.checks",
     "training.prediction": "training.bases.predicting",
     "training.ranks": "training.device.ranks",
     "training.reconstruction": "training.bases.reconstructing",
@@ -75,6 +81,19 @@ class Moved(MetaPathFinder, Loader):
         vars(module)["__getattr__"] = find
         words = f"{module.__name__} has moved: import from {' or '.join(homes)}"
         warnings.warn(words, FutureWarning, stacklevel=2)
+
+
+class Renamed:
+    """An attribute by the name that it had before: it works, and warns."""
+
+    def __init__(self, new: str) -> None:
+        self.new = new
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.old = name
+
+    def __get__(self, one: Any, owner: type) -> Any:
+        return now_called(self.old, self.new, getattr(owner if one is None else one, self.new))
 
 
 def find_moved() -> None:

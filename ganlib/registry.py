@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from ganlib.common.errors import UserError
 from ganlib.common.registry import Entry, Registry, having, packages
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch takes seconds to import, and a list of methods needs none of it
+    import torch
     from torch import nn
 
-    from ganlib.common.data import DataSet, DataSpec
+    from ganlib.common.data import DataSet, DataSpec, Loader
     from ganlib.config import AlgorithmConfig
     from ganlib.training.trainer import Extension
     from ganlib.training.updater import Updater
@@ -36,7 +37,8 @@ class Algorithm:
     example: "Callable[[int, int], DataSet] | None" = None
 
     def networks(self, config: "AlgorithmConfig", spec: "DataSpec") -> "dict[str, nn.Module]":
-        """build()'s networks, the discriminators' input augmented if the settings say so.
+        """build()'s networks, the discriminators' input augmented if the settings say so: of "dis"
+        and of what is called "dis_...".
 
         Raises UserError where there is nothing to augment.
         """
@@ -52,9 +54,28 @@ class Algorithm:
                 raise UserError("diffaugment is for images, and these data are points.")
             wrap = augment_inputs if config.condition == "images" else augment_input
             p = torch.zeros(()) if config.ada_target else None
-            for name in [name for name in ("dis", "dis_back") if name in networks]:
+            for name in [n for n in networks if n.partition("_")[0] == "dis"]:
                 networks[name] = wrap(networks[name], config.diffaugment or tuple(POLICIES), p)
         return networks
+
+    def assemble(
+        self,
+        config: "AlgorithmConfig",
+        data: "Loader | None",
+        spec: "DataSpec",
+        device: "torch.device",
+    ) -> "Updater":
+        """The updater and its networks on a device, with weights from PyTorch's own generator.
+
+        Raises UserError if the device has no memory for them.
+        """
+        from ganlib.training.device import devices
+
+        nbytes = devices.size_of(lambda: self.networks(config, spec))
+        devices.require(nbytes, "Networks", "give a smaller --width", device)
+        networks = self.networks(config, spec)
+        placed = {name: devices.place(network, device) for name, network in networks.items()}
+        return self.updater(config, data, spec, placed).to(device)
 
 
 ROOMS = ("commands", "common", "contract", "evaluation", "runs", "sampling", "speed", "training")
@@ -92,12 +113,19 @@ extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
 )
 
 
-def add_plugins(folder: Path) -> None:
-    """Register a folder of algorithms; datasets/, extensions/, extractors/ and metrics/ in it
-    hold a file for each of theirs.
-    """
-    from ganlib.common.open_dataset import datasets
+PLUGINS = {
+    "datasets": "ganlib.common.open_dataset",
+    "extensions": "ganlib.registry",
+    "extractors": "ganlib.evaluation.extractors.base",
+    "metrics": "ganlib.evaluation.metrics.base",
+}
+"""Folders of a plugin folder, with a file for each of theirs, and the module that has their
+registry under the same name; some are slow to import.
+"""
 
+
+def add_plugins(folder: Path) -> None:
+    """Register a folder of algorithms, and what is in the folders of PLUGINS in it."""
     folder = folder.resolve()
     if not folder.is_dir():
         raise UserError(f"There is no plugin folder {folder}.")
@@ -105,18 +133,9 @@ def add_plugins(folder: Path) -> None:
         if name in ROOMS:
             raise UserError(f"{source.parent} is called as a room of ganlib is: rename it.")
     algorithms.add_folder(folder)
-    if (folder / "datasets").is_dir():
-        datasets.add_folder(folder / "datasets")
-    if (folder / "extensions").is_dir():
-        extensions.add_folder(folder / "extensions")
-    if (folder / "extractors").is_dir():
-        from ganlib.evaluation.extractors.base import extractors
-
-        extractors.add_folder(folder / "extractors")
-    if (folder / "metrics").is_dir():
-        from ganlib.evaluation.metrics.base import metrics  # as slow
-
-        metrics.add_folder(folder / "metrics")
+    for name, home in PLUGINS.items():
+        if (folder / name).is_dir():
+            getattr(import_module(home), name).add_folder(folder / name)
 
 
 def in_a_method(file: str | Path | None) -> Path | None:

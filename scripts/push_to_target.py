@@ -123,7 +123,7 @@ class Learned(NamedTuple):
 def learned(run: Path) -> Learned:
     """What a run has learned; UserError if that is not what pushes do."""
     model = ganlib.load(run)
-    gen, spec = model.updater.shown, model.spec
+    gen, spec = model.updater.sampling_gen, model.spec
     if not isinstance(gen, PredictiveGenerator) or gen.sequences.actions != 2:
         raise UserError(
             f"{run} has not learned what pushes do: give a run of pgn with --dataset pushed "

@@ -122,7 +122,7 @@ def command(
     for folder in plugin_dir:
         add_plugins(folder)
     model = load(snapshot, place, back=back)
-    if not model.updater.shown.n_hidden:
+    if not model.updater.sampling_gen.n_hidden:
         raise UserError(
             f"{snapshot} has no latents to walk between: it translates images, and `ganlib sample` "
             "shows what becomes of them."
@@ -205,7 +205,7 @@ def _write_sum(
     from ganlib.sampling.interpolation.segments import signed_sum
 
     z, y = model.latents([number for _, number in terms], seed, told)
-    gen, sign = model.updater.shown, torch.tensor([sign for sign, _ in terms])
+    gen, sign = model.updater.sampling_gen, torch.tensor([sign for sign, _ in terms])
     parts = zip(gen.split(z).values(), gen.parts, strict=True)
     try:
         total = torch.cat([signed_sum(h, sign, part.kind) for h, part in parts])

@@ -117,9 +117,15 @@ def command(
     )
     from ganlib.sampling.model import load
     from ganlib.sampling.translation.held_out import give_sources
-    from ganlib.training.device.memory import require
-    from ganlib.training.samples.class_rows import EACH, class_rows, shown_classes
-    from ganlib.training.samples.translations import SHOWN, shows_translations, translations
+    from ganlib.training.device.devices import require
+    from ganlib.training.samples.grid_rows import (
+        EACH,
+        SOURCES,
+        class_rows,
+        shown_classes,
+        shows_translations,
+        translations,
+    )
 
     if not _kind(out) and not force:
         _check_folder(out, set(folder_names(N if n is None else n)))
@@ -137,11 +143,11 @@ def command(
     rows = (classes or shown) if shown and drawn else []
     if n is None:
         pairs = shows_translations(model.updater) and drawn
-        n = EACH * len(rows) if rows else SHOWN if pairs else N
+        n = EACH * len(rows) if rows else SOURCES if pairs else N
         _check_grid(out, n)
     kept = n if _kind(out) else min(n, batch_size)
     require(
-        kept * (4 * prod(model.spec.image) + 4 * model.updater.shown.n_hidden),
+        kept * (4 * prod(model.spec.image) + 4 * model.updater.sampling_gen.n_hidden),
         "Images",
         f"give a smaller -n{'' if _kind(out) else ' or --batch-size'}",
         place,
@@ -153,8 +159,8 @@ def command(
             case ".png" if plain:
                 write_plain(batches, n, out, model.spec.frames)
             case ".png" if rows:
-                series = model.updater.series(seed, truncation, statistics=statistics)
-                told = _watched(class_rows(series, rows, n), n, lambda row: len(row[1]))
+                stream = model.updater.sample_stream(seed, truncation, statistics=statistics)
+                told = _watched(class_rows(stream, rows, n), n, lambda row: len(row[1]))
                 save(class_grid(told), out)
             case ".png" if shows_translations(model.updater):
                 with stderr_console().status("translating"):

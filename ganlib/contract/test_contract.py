@@ -135,7 +135,7 @@ def test_sampling_is_a_function_of_the_seed(
     assert whole.shape == (5, *updater.spec.native) and whole.dtype == torch.float32
     assert whole.abs().max() <= 1
     torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-5)
-    alone = updater.series(1).images([3])
+    alone = updater.sample_stream(1).images([3])
     torch.testing.assert_close(whole[3:4], alone, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(whole, other)
 
@@ -276,12 +276,12 @@ def test_a_translator_takes_sources_of_the_sizes_that_it_says(
 ) -> None:
     """`multiple` of the generator: images of other sources come out in proportion to them."""
     updater = make_updater(algorithm)
-    if not translates(updater) or not updater.shown.multiple:
+    if not translates(updater) or not updater.sampling_gen.multiple:
         return
     translator, data = Translator(updater), updater.held_out.data
     source = data.source[torch.tensor([0])]
     height, width = source.shape[2:]
-    multiple = updater.shown.multiple
+    multiple = updater.sampling_gen.multiple
     y = grown(source, (height + multiple, width + 2 * multiple))[0]
     x = translator(y)
     sides = [-(-n * by // 1) for n, by in zip(y.shape[1:], translator.scale, strict=True)]
@@ -293,15 +293,15 @@ def test_a_roll_out_begins_with_the_samples_and_goes_on(algorithm: str, make_upd
     updater = make_updater(algorithm)
     if not isinstance(updater, Predicting):
         return
-    series, frames = updater.series(3), updater.spec.frames
-    index = series.held(range(5))
-    samples = to_uint8(series.images(range(5))).int()
-    found = updater.predicted(series, index, frames + 2)
+    stream, frames = updater.sample_stream(3), updater.spec.frames
+    index = stream.held(range(5))
+    samples = to_uint8(stream.images(range(5))).int()
+    found = updater.predicted(stream, index, frames + 2)
     channels, *size = samples.shape[1:]
     assert found.shape == (5, frames + 2, channels // frames, *size)
     # other convolutions may be chosen for other shapes
     assert (found[:, :frames].flatten(1, 2) - samples).abs().max() <= 1
-    assert torch.equal(updater.predicted(series, index, frames), found[:, :frames])
+    assert torch.equal(updater.predicted(stream, index, frames), found[:, :frames])
 
 
 def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> None:

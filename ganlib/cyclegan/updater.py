@@ -156,8 +156,8 @@ class Updater(updater.Updater):
         if self.held_out is None:
             return {}
         back = self.back if self.average_back is None else self.average_back
-        there_and_back = self._rows(self.held_out, self.shown, back, seed)
-        back_and_there = self._rows(self.held_out.turned(), back, self.shown, seed)
+        there_and_back = self._rows(self.held_out, self.sampling_gen, back, seed)
+        back_and_there = self._rows(self.held_out.turned(), back, self.sampling_gen, seed)
         return {"there_and_back": there_and_back, "back_and_there": back_and_there}
 
     def _rows(self, held_out: Loader, first: nn.Module, second: nn.Module, seed: int) -> Tensor:

@@ -15,8 +15,7 @@ from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs.resolving import check_architecture
 from ganlib.runs.settings import Settings
-from ganlib.training.assembly import assemble
-from ganlib.training.device import devices, memory, ranks
+from ganlib.training.device import devices, ranks
 from ganlib.training.updater import Updater
 
 SMALL, MOST_TIMES = 256, 4
@@ -56,7 +55,7 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
         workers=_workers(s),
     )
     torch.manual_seed(mix(s.seed, "weights"))
-    updater = assemble(algorithm, settings.algorithm, loader, spec, device)
+    updater = algorithm.assemble(settings.algorithm, loader, spec, device)
     if settings.translates:
         updater.held_out = loader.over(data)
         if test is not None and test.source is not None:
@@ -114,4 +113,4 @@ def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> No
     """
     share = settings.algorithm.batch_size // (settings.run.accumulate * ranks.count())
     pixels = prod(spec.image) + prod(spec.source or (0,))
-    memory.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)
+    devices.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)

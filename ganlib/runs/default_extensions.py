@@ -12,15 +12,12 @@ from ganlib.registry import algorithms, extensions
 from ganlib.runs.scoring import best_by, make_evaluator, make_pairs, metrics_of, named_score
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
-from ganlib.training.extensions.announce import Announce
+from ganlib.training.extensions.checks import FiniteGuard, Unmoved
+from ganlib.training.extensions.display import Announce, Notebook, ProgressBar, in_notebook
 from ganlib.training.extensions.evaluate import Evaluate
-from ganlib.training.extensions.finite_guard import FiniteGuard
 from ganlib.training.extensions.log_report import LogReport
-from ganlib.training.extensions.notebook import Notebook, in_notebook
-from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
-from ganlib.training.extensions.unmoved import Unmoved
 from ganlib.training.trainer import Extension, Trainer, Trigger, every
 from ganlib.training.updater import Updater
 
@@ -80,11 +77,7 @@ def list_extensions(
         ),
     ]
     if s.tensorboard:
-        from ganlib.training.extensions.tensorboard import (
-            TensorBoard,
-        )  # a slow import that not everybody wants
-
-        listed.insert(-1, TensorBoard())
+        listed.insert(-1, extensions["tensorboard"](flat))  # a slow import not all want
     return listed
 
 

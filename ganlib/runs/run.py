@@ -37,7 +37,7 @@ from ganlib.runs.settings import (
 )
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, release
-from ganlib.training.device import devices, environment, ranks
+from ganlib.training.device import devices, ranks
 from ganlib.training.snapshot import peek_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
@@ -124,7 +124,7 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
         accelerate(updater, s, updater.length() - updater.iteration, tell)
         if ranks.rank() == 0:
             with writing(out):
-                now = environment.describe(device)
+                now = devices.environment(device)
                 write_start(out, settings, now, updater.iteration)
                 _write_held_out(out, test)
         for line in [_start(settings, updater, out, device), *updater.remarks()]:

@@ -21,8 +21,7 @@ from ganlib.evaluation.statistics.real import TO_COME, Inputs
 from ganlib.registry import extensions
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
-from ganlib.training.extensions.named_score import NamedScore
-from ganlib.training.extensions.snapshot import parse
+from ganlib.training.extensions.snapshot import NamedScore, parse
 from ganlib.training.scores.predictions import frame_names
 from ganlib.training.scores.scorer import check_weights, no_features
 from ganlib.training.scores.translations import PairScores, pairs_of, scored

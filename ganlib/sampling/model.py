@@ -22,11 +22,15 @@ from ganlib.sampling.scoring import evaluate
 from ganlib.sampling.translation.held_out import give_sources
 from ganlib.sampling.translation.source_images import Inputs
 from ganlib.sampling.translation.translate import translate
-from ganlib.training import assembly
 from ganlib.training.device import devices
-from ganlib.training.samples.class_rows import class_rows, shown_classes
-from ganlib.training.samples.conditions import Asked
-from ganlib.training.samples.translations import SHOWN, shows_translations, translations
+from ganlib.training.samples.conditions import Conditions
+from ganlib.training.samples.grid_rows import (
+    SOURCES,
+    class_rows,
+    shown_classes,
+    shows_translations,
+    translations,
+)
 from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
@@ -60,7 +64,7 @@ class Model:
         seed: int = 0,
         batch_size: int = 256,
         truncation: float | None = None,
-        y: Asked | None = None,
+        y: Conditions | None = None,
         statistics: str | None = None,
     ) -> Tensor:
         """n images, float (n, C, H, W) in [-1, 1] on the CPU; image i depends on (seed, i), y[i].
@@ -79,7 +83,7 @@ class Model:
         n: int | None = None,
         seed: int = 0,
         truncation: float | None = None,
-        y: Asked | None = None,
+        y: Conditions | None = None,
     ) -> Image.Image:
         """n images in one picture, by default 64; a notebook shows it. Of points, at least 1,000
         dots.
@@ -97,9 +101,9 @@ class Model:
             if y is not None:
                 words, names = [y] if isinstance(y, int | str) else y, self.updater.classes
                 classes = [find_class(word, names) for word in words]
-            return class_grid(class_rows(self.updater.series(seed, truncation), classes, n))
+            return class_grid(class_rows(self.updater.sample_stream(seed, truncation), classes, n))
         if shows_translations(self.updater) and y is None:
-            return translation_grid(translations(self.updater, seed, n or SHOWN, truncation))
+            return translation_grid(translations(self.updater, seed, n or SOURCES, truncation))
         samples = self.sample(64 if n is None else n, seed, truncation=truncation, y=y)
         return grid(apart(samples, self.spec.frames))
 
@@ -174,7 +178,7 @@ class Model:
 
     @in_python
     def latents(
-        self, numbers: list[int], seed: int = 0, y: Asked | None = None
+        self, numbers: list[int], seed: int = 0, y: Conditions | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Latents and conditions of the samples with these numbers in sample(..., seed, y=y)."""
         return self.updater.latents(numbers, seed, y)
@@ -187,11 +191,11 @@ class Model:
         """What images are drawn from: w of a style-based generator, z of another; truncated if so
         asked.
         """
-        return self.updater.series(0, truncation).code(z, y)
+        return self.updater.sample_stream(0, truncation).code(z, y)
 
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Images for codes, float (n, C, H, W) in [-1, 1] on the CPU."""
-        return self.updater.series(0).draw(code, y).cpu()
+        return self.updater.sample_stream(0).draw(code, y).cpu()
 
 
 @in_python
@@ -255,4 +259,4 @@ def assemble(settings: Mapping[str, Any], spec: DataSpec, device: str | None = N
         **{k: v for k, v in settings.items() if k not in RunConfig.model_fields}
     )
     place = devices.pick_device(None, device or "cpu")
-    return assembly.assemble(algorithm, config, None, spec, place)
+    return algorithm.assemble(config, None, spec, place)

@@ -31,9 +31,7 @@ from ganlib.registry import Algorithm
 from ganlib.speed.accelerate import accelerate
 from ganlib.speed.graph import WARM_UP
 from ganlib.speed.precision import Precision, set_float32
-from ganlib.training import assembly
-from ganlib.training.device import environment
-from ganlib.training.device.devices import is_out_of_memory, synchronize
+from ganlib.training.device.devices import environment, is_out_of_memory, synchronize
 from ganlib.training.updater import Updater
 
 Mode = Literal["eager", "compile", "graph", "graph+compile"]
@@ -264,7 +262,7 @@ def assemble(work: Work, device: torch.device) -> Updater:
         dequantize=config.dequantize,
     )
     torch.manual_seed(0)
-    return assembly.assemble(work.algorithm, config, loader, spec, device)
+    return work.algorithm.assemble(config, loader, spec, device)
 
 
 def _random(n: int, image: Shape, device: torch.device) -> DataSet:
@@ -308,7 +306,7 @@ def report(rows: Iterable[Row], device: torch.device) -> dict[str, Any]:
     return {
         "card": card(device),
         "date": date.today().isoformat(),
-        "environment": environment.describe(device),
+        "environment": environment(device),
         "rows": [row.to_dict() for row in rows],
     }
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from PIL.Image import Image
 from torch import Tensor
 
+from ganlib.common.errors import UserError
 from ganlib.training.device import ranks
 from ganlib.training.updater import Updater
 
@@ -142,7 +143,7 @@ class Trainer:
         """Append extensions; they run in this order."""
         for extension in extensions:
             if extension.name in self.extensions:
-                raise ValueError(f"two extensions are called '{extension.name}'")
+                raise UserError(f"Two extensions are called '{extension.name}': leave one out.")
             self.extensions[extension.name] = extension
 
     def stop(self, reason: str) -> None:

@@ -190,6 +190,7 @@ class Updater(Iterating):
         """Say what D gave a batch of real images in training mode, (N, ...), above 0 where it takes
         them for real: ada_target augments by it. Not in a loss_*, which is compiled.
         """
+        self.heard_of_real = True
         if self.config.ada_target:
             self.adaptation.note(logits, self.passes.shares)
 

@@ -383,7 +383,7 @@ def test_standing_statistics_are_those_of_pooled_passes(make_updater: Make) -> N
 
     updater.update()
     updater.gen.stages[1][0].b1.norm.register_forward_pre_hook(watch)
-    updater.series(0).images(range(2))
+    updater.sample_stream(0).images(range(2))
     assert len(passes) == 3 and len(means) == 1
     pooled = torch.cat(passes)
     torch.testing.assert_close(means[0], pooled.mean((0, 2, 3)))

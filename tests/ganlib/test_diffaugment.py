@@ -14,7 +14,6 @@ from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm, algorithms
 from ganlib.runs.settings import resolve
-from ganlib.training.assembly import assemble
 from ganlib.training.updater import Updater
 
 Make = Callable[..., Any]
@@ -164,10 +163,10 @@ def test_a_discriminator_of_pairs_sees_both_moved_alike(condition: Any, alike: b
     assert not torch.equal(seen, x) and torch.equal(seen, beside) == alike
 
 
-def test_a_run_takes_it_from_assemble() -> None:
+def test_an_assembled_updater_has_it() -> None:
     config = algorithms["sngan"].config(diffaugment=("color",), width=0.1)
     spec = DataSpec((1, 32, 32), (1, 32, 32))
-    updater = assemble(algorithms["sngan"], config, None, spec, torch.device("cpu"))
+    updater = algorithms["sngan"].assemble(config, None, spec, torch.device("cpu"))
     dis: Any = updater.dis
     x = torch.rand(2, 1, 32, 32)
     torch.manual_seed(0)

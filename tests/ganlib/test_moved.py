@@ -5,8 +5,10 @@ import sys
 import warnings
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from ganlib.moved import MOVED
 
@@ -52,3 +54,13 @@ def test_a_name_that_never_was_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
 def test_names_of_before_inside_a_module_warn() -> None:
     with pytest.warns(FutureWarning, match="'Seen' is called 'Context' now"):
         exec("from ganlib.evaluation.metrics.base import Seen", {})
+
+
+def test_attributes_of_before_work_and_say_their_new_name(make_updater: Any) -> None:
+    updater = make_updater("dcgan", ema_decay=0.9)
+    with pytest.warns(FutureWarning, match="'shown' is called 'sampling_gen' now"):
+        assert updater.shown is updater.average
+    with pytest.warns(FutureWarning, match="'series' is called 'sample_stream' now"):
+        old = updater.series(3, 0.5)
+    new = updater.sample_stream(3, 0.5)
+    assert torch.equal(old.images([1, 4]), new.images([1, 4]))

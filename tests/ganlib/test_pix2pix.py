@@ -293,7 +293,7 @@ def test_dropout_is_the_noise() -> None:
     first, same, other = (next(updater.sample(4, seed, y=y)) for seed in (1, 1, 2))
     assert torch.equal(first, same) and not torch.equal(first, other)
     assert all(not torch.equal(first[0], image) for image in first[1:])
-    alone = updater.series(1).told(y).images([2])
+    alone = updater.sample_stream(1).with_condition(y).images([2])
     torch.testing.assert_close(alone[0], first[2], rtol=1e-4, atol=1e-5)
 
 

@@ -133,7 +133,7 @@ def test_a_picture_has_the_target_in_blue(run: Path) -> None:
 
 def test_a_run_without_actions_is_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ganlib.load(run)
-    model.updater.shown.sequences = model.updater.shown.sequences._replace(actions=0)
+    model.updater.sampling_gen.sequences = model.updater.sampling_gen.sequences._replace(actions=0)
     monkeypatch.setattr(ganlib, "load", lambda path: model)
     with pytest.raises(UserError, match="has not learned what pushes do"):
         learned(run)

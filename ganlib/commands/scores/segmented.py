@@ -19,7 +19,7 @@ def segmented(target: Target, pairs: PairScores, seed: int) -> Image.Image:
     """
     assert pairs.segmenter is not None and pairs.data.source is not None
     numbers = range(scored(pairs.updater, ROWS))
-    index = pairs.updater.series(seed).held(numbers).cpu()
+    index = pairs.updater.sample_stream(seed).held(numbers).cpu()
     maps, truth = pairs.data.source[index][:, 0], pairs.data.x[index].cpu()
     output = exact(target.pick(numbers)).cpu()
     beside = [_beside(x, pairs.segmenter(x).cpu()) for x in (output, truth)]

@@ -20,7 +20,7 @@ from ganlib.evaluation.formats.blocks import Batch, Range, as_block
 from ganlib.evaluation.formats.images import open_images
 from ganlib.sampling.model import Model, load
 from ganlib.sampling.translation.held_out import give_sources, translates
-from ganlib.training.device.memory import require
+from ganlib.training.device.devices import require
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import origin_of, samples_to_score
 from ganlib.training.scores.translations import scored
@@ -91,7 +91,7 @@ def samples(path: Path, model: Model, how: Drawing) -> Target:
     return Target(
         path,
         lambda: samples_to_score(updater, most, how.seed, how.batch_size, *which),
-        updater.series(how.seed, how.truncation, statistics=how.statistics).images,
+        updater.sample_stream(how.seed, how.truncation, statistics=how.statistics).images,
         origin_of(updater, how.seed, *which),
         own,
         model.settings,

@@ -67,7 +67,7 @@ images = model.decode(z, y)  # or of sources of your own
 
 def write_weights(model: Model, path: Path) -> None:
     """The parameters and buffers of the network that samples, by their names in it."""
-    state = model.updater.shown.state_dict()
+    state = model.updater.sampling_gen.state_dict()
     # Copies, because safetensors takes neither channels_last nor two names for one memory.
     tensors = {name: t.cpu().contiguous().clone() for name, t in state.items()}
     # a full disk is an OSError to Python, and an error of its own to safetensors
@@ -94,7 +94,7 @@ def write_card(
 def model_card(model: Model) -> dict[str, Any]:
     """What somebody else must know of the generator, as plain types; enough for load_export."""
     updater, spec, name = model.updater, model.spec, model.settings["algorithm"]
-    gen, private = updater.shown, {*PRIVATE, *updater.config.places()}
+    gen, private = updater.sampling_gen, {*PRIVATE, *updater.config.places()}
     way = {"direction": _direction(updater.turned)} if updater.backward is not None else {}
     idea, _, paper = algorithms.describe(name).partition("\n\n")
     return {
@@ -148,7 +148,7 @@ def load_export(
         updater = assemble(card["settings"], _spec(card["data"]), device)
         if card.get("direction") == _direction(turned=True):
             updater.turn()
-        updater.shown.load_state_dict(weights)
+        updater.sampling_gen.load_state_dict(weights)
         updater.iteration = card["iteration"]
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder} does not fit this ganlib: {one_line(error)}.") from error

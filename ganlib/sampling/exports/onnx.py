@@ -16,7 +16,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.files import MARK, atomic
 from ganlib.sampling.model import Model
 from ganlib.sampling.translation.held_out import translates
-from ganlib.training.samples.sample_stream import Series, full_size
+from ganlib.training.samples.sample_stream import SampleStream, full_size
 
 ONNX = "generator.onnx"
 NEEDED = ("onnx", "onnxscript")  # by torch.onnx
@@ -42,18 +42,18 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
     """
     if missing := missing_packages():
         raise UserError(f"ONNX needs {' and '.join(missing)}: {INSTALL}")
-    series = model.updater.series(0)
-    if translates(model.updater) and series.gen.multiple and model.spec.fit == "none":
+    stream = model.updater.sample_stream(0)
+    if translates(model.updater) and stream.gen.multiple and model.spec.fit == "none":
         axes = {0: "n", 2: "height", 3: "width"}
         try:
             # of training's size, what a U-net halves to one pixel would be fixed to that
-            return _written(_Drawing(series, sized=False), _examples(model, 2), axes, path)
+            return _written(_Drawing(stream, sized=False), _examples(model, 2), axes, path)
         except torch.onnx.OnnxExporterError:
             pass  # a network of one size, as one with linear layers
     labelled = model.updater.config.condition == "labels"
     classes = class_names(model.spec) if labelled else ()
     try:
-        drawing = _Drawing(series, sized=True)
+        drawing = _Drawing(stream, sized=True)
         return _written(drawing, _examples(model, 1), {0: "n"}, path, classes)
     except torch.onnx.OnnxExporterError as error:
         name = model.settings["algorithm"]
@@ -61,15 +61,15 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
 
 
 class _Drawing(nn.Module):
-    """Series.decode as a module. sized: whether images are brought to the data's own size."""
+    """SampleStream.decode as a module. sized: whether images are brought to the data's own size."""
 
     generate: Callable[..., Tensor]
 
-    def __init__(self, series: Series, sized: bool) -> None:
+    def __init__(self, stream: SampleStream, sized: bool) -> None:
         super().__init__()
         # The updater stays outside, with its other networks: a bound method is no submodule.
-        self.generate, self.ready = series.sampler.generate, series.ready
-        self.gen, self.spec, self.sized = series.gen, series.spec, sized
+        self.generate, self.ready = stream.networks.generate, stream.ready
+        self.gen, self.spec, self.sized = stream.gen, stream.spec, sized
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (n, n_hidden) -> images (n, C, H, W)."""
@@ -97,7 +97,7 @@ def _examples(model: Model, times: int) -> dict[str, Tensor]:
     """Inputs to trace with, by name, sources so many times as high and wide as in training; two of
     each, because ONNX would fix a dimension of 1.
     """
-    gen, spec = model.updater.shown, model.spec
+    gen, spec = model.updater.sampling_gen, model.spec
     inputs = {"z": gen.make_hidden(2)} if gen.n_hidden else {}
     if model.updater.config.condition == "labels":
         inputs["y"] = torch.zeros(2, dtype=torch.int64)

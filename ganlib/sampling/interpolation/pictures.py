@@ -20,8 +20,8 @@ from ganlib.sampling.interpolation.segments import (
     between_samples,
 )
 from ganlib.sampling.model import Model
-from ganlib.training.device.memory import require
-from ganlib.training.samples.sample_stream import Series
+from ganlib.training.device.devices import require
+from ganlib.training.samples.sample_stream import SampleStream
 
 AT_ONCE = 256  # images
 INK = (64, 64, 64)
@@ -50,14 +50,14 @@ class Interpolation:
 
     def images(self, model: Model) -> Tensor:
         """Of all of it, (segments, frames, C, H, W)."""
-        series, how = model.updater.series(self.seed, y=self.y), (self.frames, self.space)
+        stream, how = model.updater.sample_stream(self.seed, y=self.y), (self.frames, self.space)
         n = (len(self.classes) - 1) * len(self.stops) if self.classes else len(self.stops) - 1
-        numbers = prod(model.spec.image) + model.updater.shown.n_hidden
+        numbers = prod(model.spec.image) + model.updater.sampling_gen.n_hidden
         require(4 * n * self.frames * numbers, "Frames", "give a smaller --frames")
         if not self.classes:
-            return _decoded(series, between_samples(series, self.stops, *how), self.space)
-        parts = [between_classes(series, number, self.classes, *how) for number in self.stops]
-        return torch.cat([_decoded(series, part, self.space) for part in parts])
+            return _decoded(stream, between_samples(stream, self.stops, *how), self.space)
+        parts = [between_classes(stream, number, self.classes, *how) for number in self.stops]
+        return torch.cat([_decoded(stream, part, self.space) for part in parts])
 
 
 def write_interpolation(model: Model, what: Interpolation, out: Path) -> None:
@@ -73,10 +73,10 @@ def write_interpolation(model: Model, what: Interpolation, out: Path) -> None:
         save_animation(film, out)
 
 
-def _decoded(series: Series, segments: Segments, space: Space) -> Tensor:
+def _decoded(stream: SampleStream, segments: Segments, space: Space) -> Tensor:
     path, y = segments.path.flatten(0, 1), segments.y
     y = None if y is None else y.flatten(0, 1)
-    decode, found = series.draw if space == "code" else series.decode, []
+    decode, found = stream.draw if space == "code" else stream.decode, []
     with progress("decoding", len(path)) as advance:
         for start in range(0, len(path), AT_ONCE):
             part = slice(start, start + AT_ONCE)

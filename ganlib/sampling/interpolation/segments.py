@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganlib.common.generator import Kind
 from ganlib.common.layers.embedding import one_hot
-from ganlib.training.samples.sample_stream import Series
+from ganlib.training.samples.sample_stream import SampleStream
 
 Space = Literal["z", "code"]
 
@@ -22,29 +22,31 @@ class Segments(NamedTuple):
     y: Tensor | None
 
 
-def between_samples(series: Series, stops: Sequence[int], frames: int, space: Space) -> Segments:
+def between_samples(
+    stream: SampleStream, stops: Sequence[int], frames: int, space: Space
+) -> Segments:
     """From the sample of each of these numbers to the next: on spheres in the space of latents, or
     straight between codes. Conditions change halfway, as categories do.
     """
-    z, y = series.latents(stops)
+    z, y = stream.latents(stops)
     if space == "code":
-        path = straight(series.code(z, y), frames)
+        path = straight(stream.code(z, y), frames)
     else:
-        parts = zip(series.gen.split(z).values(), series.gen.parts, strict=True)
+        parts = zip(stream.gen.split(z).values(), stream.gen.parts, strict=True)
         path = torch.cat([spherical(h, frames, part.kind) for h, part in parts], -1)
     return Segments(path, None if y is None else _halfway(y, frames))
 
 
 def between_classes(
-    series: Series, number: int, classes: Sequence[int], frames: int, space: Space
+    stream: SampleStream, number: int, classes: Sequence[int], frames: int, space: Space
 ) -> Segments:
     """From each of these classes to the next at the latents of one sample: less and less of one and
     more and more of the other. In the space of codes the way is straight too.
     """
-    z, _ = series.latents([number])
-    chosen = one_hot(torch.tensor(classes, device=z.device), len(series.sampler.classes), z)
-    stops, y = series.given(z.expand(len(chosen), -1), chosen)
-    path = straight(series.code(stops, y) if space == "code" else stops, frames)
+    z, _ = stream.latents([number])
+    chosen = one_hot(torch.tensor(classes, device=z.device), len(stream.networks.classes), z)
+    stops, y = stream.inputs(z.expand(len(chosen), -1), chosen)
+    path = straight(stream.code(stops, y) if space == "code" else stops, frames)
     return Segments(path, None if y is None else straight(y, frames))
 
 

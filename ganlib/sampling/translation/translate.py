@@ -63,8 +63,8 @@ class Translator:
     ) -> None:
         if not translates(updater):
             raise UserError(NO_SOURCES)
-        self.series = updater.series(seed, statistics=statistics)
-        self.spec, self.multiple, self.tile = updater.spec, self.series.gen.multiple, tile
+        self.stream = updater.sample_stream(seed, statistics=statistics)
+        self.spec, self.multiple, self.tile = updater.spec, self.stream.gen.multiple, tile
         assert self.spec.source is not None
         self.source: Size = self.spec.source[1:]
         self.scale = (
@@ -79,7 +79,7 @@ class Translator:
     @property
     def draws(self) -> bool:
         """Whether images of one source differ by their numbers."""
-        return has_noise(self.series.gen)
+        return has_noise(self.stream.gen)
 
     def way(self, size: Size) -> Way:
         """How sources of `size` go through the network."""
@@ -97,10 +97,10 @@ class Translator:
 
         UserError if the network does not take it.
         """
-        with self.series.noise([number]):
+        with self.stream.noise([number]):
             if y.shape[1:] == self.spec.native_source:
                 ready = self._ready(self.spec.to_source(y[None]))
-                x = self.series.decode(self.series.hidden([number]), ready).cpu()
+                x = self.stream.decode(self.stream.hidden([number]), ready).cpu()
             else:
                 x = self._of_another_size(y[None], number)
         return x[0]
@@ -116,9 +116,9 @@ class Translator:
     def _tile(self, number: int, y: Tensor) -> Tensor:
         """What the network makes of sources as they are."""
         height, width = (int(n * s) for n, s in zip(y.shape[2:], self.scale, strict=True))
-        z, ready = self.series.hidden([number]), self._ready(y)
+        z, ready = self.stream.hidden([number]), self._ready(y)
         try:
-            x = self.series.made(self.series.code(z, ready), ready)
+            x = self.stream.made(self.stream.code(z, ready), ready)
         except (RuntimeError, ValueError) as error:
             raise UserError(_refused(y, error)) from error
         if height % x.shape[2] or width % x.shape[3]:
@@ -131,7 +131,7 @@ class Translator:
 
     def _ready(self, y: Tensor) -> Tensor:
         """Sources as the network is given them."""
-        y = y.to(next(self.series.gen.parameters()).device)
+        y = y.to(next(self.stream.gen.parameters()).device)
         return y if self.spec.source_kind == "ids" else y.float().div_(127.5).sub_(1)
 
 

@@ -10,7 +10,7 @@ from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
 from ganlib.common.sources.futures import future
 from ganlib.evaluation.pairs.frames import STEPS
-from ganlib.training.samples.sample_stream import Series
+from ganlib.training.samples.sample_stream import SampleStream
 from ganlib.training.scores.translations import has_pairs
 from ganlib.training.updater import Updater
 
@@ -33,15 +33,15 @@ class Predicting(Updater):
         return y
 
     @torch.no_grad()
-    def predicted(self, series: Series, index: Tensor, steps: int) -> Tensor:
+    def predicted(self, stream: SampleStream, index: Tensor, steps: int) -> Tensor:
         """What the network that samples predicts after the past of the held-out pairs `index` (n,),
         all at once: uint8 (n, steps, C, H, W) at the data's own size, on the network's device.
         """
         assert self.held_out is not None
         y = self.held_out.share(0, 1).condition_at(index)
         assert y is not None
-        with series.ready(), series.noise(index.tolist()):
-            x = self.roll_out(series.gen, y.to(self.clock.device), steps)
+        with stream.ready(), stream.noise(index.tolist()):
+            x = self.roll_out(stream.gen, y.to(self.clock.device), steps)
         x = to_uint8(self.spec.to_native(x.float()).clamp(-1, 1))
         return x.reshape(len(x), steps, -1, *x.shape[2:])
 
@@ -63,7 +63,7 @@ class Predicting(Updater):
         if not whole.any():
             truth, whole = future(data, index, data.frames)
         index, truth = index[whole][:SHOWN], truth[whole][:SHOWN]
-        predicted = self.predicted(self.series(seed), index, truth.shape[1])
+        predicted = self.predicted(self.sample_stream(seed), index, truth.shape[1])
         past = self.seen(data, index).to(predicted.device)
         rows = [
             torch.cat([_framed(past, 0), _framed(next_ones, border)], 1)

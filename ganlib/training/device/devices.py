@@ -1,14 +1,27 @@
-"""The device and how to use it."""
+"""The device: which it is, what fits its memory, and what a run on it was made with."""
 
 import gc
 import os
+import platform
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+import ganlib
 from ganlib.common.errors import UserError
+from ganlib.common.io.memory import GIB, available_memory
 from ganlib.training.device import ranks
+
+COUNTABLE = 2**63
+"""Bytes of more than which PyTorch makes no tensor."""
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "h5py", "pydantic")
 
 
 def pick_device(gpu: int | None, device: str | None) -> torch.device:
@@ -66,6 +79,36 @@ def free(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
+def size_of(build: Callable[[], dict[str, nn.Module]]) -> int:
+    """Bytes of the parameters and buffers of the networks that `build` makes, none of which are
+    made for it; 0 if that cannot be told.
+    """
+    try:
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            networks = build()
+    except Exception as error:  # what networks do that were not written for this is no fixed set
+        return COUNTABLE if "overflow" in str(error).lower() else 0
+    return sum(
+        tensor.nbytes
+        for network in networks.values()
+        for tensor in (*network.parameters(), *network.buffers())
+    )
+
+
+def require(nbytes: int, what: str, advice: str, device: torch.device | str | None = None) -> None:
+    """UserError with `advice` if `what`, a word in the plural, takes more bytes than are free on
+    the device, by default of this machine: a system without any left ends processes without a word.
+    """
+    where = torch.device(device or "cpu")
+    free = torch.cuda.mem_get_info(where)[0] if where.type == "cuda" else available_memory()
+    if free is not None and nbytes > free:
+        raise UserError(
+            f"{what} of {nbytes / GIB:,.1f} GiB do not fit the memory, of which "
+            f"{free / GIB:,.1f} GiB are free: {advice}."
+        )
+
+
 def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     """The cores that this process may use: of its affinity, and of what its container is given,
     which PyTorch does not ask for.
@@ -98,3 +141,42 @@ def synchronize(device: torch.device) -> None:
     """Wait until the device has done all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions of what computes, the commit of this library, the device and the command."""
+    return {
+        "ganlib": ganlib.__version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        "device": _name(device),
+        "device_type": device.type,
+        "threads": torch.get_num_threads(),
+        "command": sys.argv,
+    }
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine() if device.type == "cpu" else str(device)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this file lies in, with a + if it was changed; None outside
+    of one.
+    """
+    command = ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() or None

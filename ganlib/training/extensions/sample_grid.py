@@ -12,8 +12,13 @@ from ganlib.common.data.classes import class_names
 from ganlib.common.pictures import apart, grid, moving_grid, save, save_animation, scatter
 from ganlib.common.pictures.grids import class_grid, translation_grid
 from ganlib.common.seeds import generator
-from ganlib.training.samples.class_rows import EACH, class_rows, shown_classes
-from ganlib.training.samples.translations import shows_translations, translations
+from ganlib.training.samples.grid_rows import (
+    EACH,
+    class_rows,
+    shown_classes,
+    shows_translations,
+    translations,
+)
 from ganlib.training.trainer import Extension, Trainer, Trigger
 from ganlib.training.updater import Updater
 
@@ -55,7 +60,7 @@ class SampleGrid(Extension):
             )
             save(picture, path)
         elif classes := shown_classes(updater):
-            picture = class_grid(class_rows(updater.series(self.seed), classes))
+            picture = class_grid(class_rows(updater.sample_stream(self.seed), classes))
             save(picture, path)
         elif shows_translations(updater):
             picture = translation_grid(translations(updater, self.seed))

@@ -1,14 +1,14 @@
 """Snapshots: the newest few, the best by score, and the last."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.io.files import atomic
 from ganlib.training.snapshot import list_snapshots, write_snapshot
-from ganlib.training.trainer import Extension, Trainer, Trigger
+from ganlib.training.trainer import Extension, Trainer, Trigger, every
 
 
 class Snapshot(Extension):
@@ -93,3 +93,25 @@ def parse(best_by: str | None) -> tuple[int, str]:
             f"best_by is '{best_by}'; write min:NAME or max:NAME, with the name of a score."
         )
     return (1 if way == "min" else -1), name
+
+
+class NamedScore(Extension):
+    """See once, when all names have had their turn, that `score` is among them: those `known` to
+    come, and those observed. If not, UserError at the first iteration, and later the run is asked
+    to stop.
+    """
+
+    name = "named_score"
+
+    def __init__(self, trigger: Trigger, score: str, known: Iterable[str]) -> None:
+        self.trigger, self.score, self.known = trigger, score, set(known)
+
+    def __call__(self, trainer: Trainer) -> None:
+        self.trigger = every(0)
+        names = self.known | trainer.observation.keys()
+        if self.score in names:
+            return
+        words = f"--best-by: there is no '{self.score}'.{did_you_mean(self.score, names)}"
+        if trainer.iteration == trainer.first_iteration + 1:
+            raise UserError(words)
+        trainer.stop(words.rstrip(".?"))

@@ -9,20 +9,18 @@ from ganlib.common.data import Condition, DataSpec
 from ganlib.common.data.classes import find_class
 from ganlib.common.errors import UserError
 
-Asked = int | str | Sequence[int | str] | Tensor
+Conditions = int | str | Sequence[int | str] | Tensor
 """A class by number or name (see find_class) for all samples; a list of them, or int64 (n,), one
 for each; float (n, n_classes), how much of each class; or (n, C', H', W'), source images.
 """
 
 
 def as_condition(
-    y: Asked | None, condition: Condition, spec: DataSpec, names: Sequence[str]
-) -> int | Tensor | None:
+    y: Conditions, condition: Condition, spec: DataSpec, names: Sequence[str]
+) -> int | Tensor:
     """y with names of classes as numbers and lists as tensors; UserError if the generator does not
     take it.
     """
-    if y is None:
-        return None
     if names:
         return _classes(y, names)
     if condition is None:
@@ -33,7 +31,7 @@ def as_condition(
     return y
 
 
-def _classes(y: Asked, names: Sequence[str]) -> int | Tensor:
+def _classes(y: Conditions, names: Sequence[str]) -> int | Tensor:
     if isinstance(y, str):
         return find_class(y, names)
     if isinstance(y, list | tuple):

@@ -1,15 +1,15 @@
 """The samples of one seed, without end, each a function of the seed and its number."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, wraps
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
@@ -26,44 +26,42 @@ from ganlib.training.samples.bn_statistics import (
     of_the_first_half,
     standing,
 )
-from ganlib.training.samples.conditions import Asked, as_condition
-
-if TYPE_CHECKING:
-    from ganlib.training.samples.sampler import Sampler
+from ganlib.training.samples.conditions import Conditions, as_condition
+from ganlib.training.samples.networks import Networks
 
 BLOCK = 256
 """Latents are drawn in blocks of this many, so that sample i does not depend on the batch size."""
 FRESH = mix("standing")
 """The seed of the samples that standing statistics are of."""
 AT_ONCE = 2**22
-"""Pixels of a pass at most, of those and of images that are normalised alone: 256 images of 128
+"""Pixels of a batch at most, of those and of images that are normalised alone: 256 images of 128
 pixels, 16 of 512."""
 
 
-class Series:
+class SampleStream:
     """The samples of `seed` by the network that samples, in evaluation mode.
 
     truncation: how far codes are moved, see Generator.truncate. y: what the samples are told, one
-    class for all or y[i] for sample i, see asked.py; by default classes as often as among the data,
-    or held-out sources. statistics: see statistics.py; by default the settings'. bn_mode: the same
-    as the protocol of a score has it, which is taken for statistics too. UserError for a y that the
-    generator does not take.
+    class for all or y[i] for sample i, see conditions.py; by default classes as often as among the
+    data, or held-out sources. statistics: see bn_statistics.py; by default the settings'. bn_mode:
+    the same as the protocol of a score has it, which is taken for statistics too. UserError for a y
+    that the generator does not take.
     """
 
     def __init__(
         self,
-        sampler: "Sampler",
+        networks: Networks,
         seed: int,
         truncation: float | None = None,
-        y: Asked | None = None,
+        y: Conditions | None = None,
         statistics: str | None = None,
     ) -> None:
-        self.sampler, self.seed, self.truncation = sampler, seed, truncation
-        self.config, self.spec = sampler.config, sampler.spec
+        self.networks, self.seed, self.truncation = networks, seed, truncation
+        self.config, self.spec = networks.config, networks.spec
         self.statistics = _known(statistics or self.config.statistics)
         alone = self.statistics == "batch" and self.config.condition in ("images", "unpaired")
         self.bn_mode = IMAGE if alone else self.statistics
-        self.y = self._asked(y)
+        self.y = None if y is None else self._condition(y)
         self._group: tuple[int, Tensor] | None = None  # the last one, and its number
 
     # ---- samples by their numbers ------------------------------------------------------------
@@ -78,20 +76,19 @@ class Series:
             return torch.cat([self._images(part) for part in parts])
         if self.bn_mode != "batch":
             return self._images(numbers)
-        size = self.config.batch_size
-        return torch.stack([self._of_group(i // size)[i % size] for i in numbers])
+        return _rows(numbers, self.config.batch_size, self._of_group)
 
     def labelled(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """images(numbers) and the classes that were asked for, None where there are no classes."""
         images = self.images(numbers)
-        y = self._told(numbers) if self.config.condition == "labels" else None
+        y = self._conditions(numbers) if self.config.condition == "labels" else None
         return images, None if y is None else y.to(images.device)
 
     def latents(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """z (len(numbers), n_hidden) of these samples, and what they are told."""
-        return self.given(self.hidden(numbers), self._told(numbers))
+        return self.inputs(self.hidden(numbers), self._conditions(numbers))
 
-    def given(self, z: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def inputs(self, z: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Latents and conditions as the generator takes them: categories are among its latents."""
         if y is None or self.config.condition is not None:
             return z, None if y is None else y.to(z.device)
@@ -101,17 +98,11 @@ class Series:
         """Which held-out sources these samples start from where they are told nothing, int64 (n,):
         in an order that the seed chooses, all of them before one comes again.
         """
-        n = self._held_out.n_sources
-        orders = {
-            k: torch.randperm(n, generator=generator(self.seed, "source", k))
-            for k in {i // n for i in numbers}
-        }
-        return torch.stack([orders[i // n][i % n] for i in numbers])
+        return _rows(numbers, self._held_out.n_sources, self._sources)
 
     def hidden(self, numbers: Sequence[int]) -> Tensor:
         """z (len(numbers), n_hidden) of these samples."""
-        blocks = {k: self._block(k) for k in {i // BLOCK for i in numbers}}
-        return torch.stack([blocks[i // BLOCK][i % BLOCK] for i in numbers])
+        return _rows(numbers, BLOCK, self._block)
 
     @contextmanager
     def noise(self, numbers: Sequence[int]) -> Iterator[None]:
@@ -119,11 +110,11 @@ class Series:
         with masks_by(self.gen, [mix(self.seed, "mask", i) for i in numbers]):
             yield
 
-    def told(self, y: Asked) -> "Series":
-        """The same latents, told something else."""
+    def with_condition(self, y: Conditions) -> "SampleStream":
+        """The same latents, of another condition."""
         other = copy(self)
         other.gen = self.gen  # whose statistics are not computed once more
-        other.y = other._asked(y)
+        other.y = other._condition(y)
         other._group = None
         return other
 
@@ -142,7 +133,7 @@ class Series:
         perhaps a little outside of [-1, 1].
         """
         with self.ready():
-            return self.sampler.generate(self.gen, code, y).float()
+            return self.networks.generate(self.gen, code, y).float()
 
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Images of codes, float NCHW in [-1, 1] at the data's own size, or as large as they come
@@ -162,7 +153,7 @@ class Series:
     def gen(self) -> Generator:
         """The network that samples, with the statistics asked for."""
         _, _, n = self.statistics.partition("standing:")
-        return self._standing(int(n)) if n else self.sampler.shown
+        return self._standing(int(n)) if n else self.networks.sampling_gen
 
     @contextmanager
     def ready(self) -> Iterator[None]:
@@ -182,11 +173,11 @@ class Series:
         """The samples that are normalised together with numbers k * batch_size and on."""
         if self._group is None or self._group[0] != k:
             size = self.config.batch_size
-            make = self._images if self.y is None else self._beside_drawn
+            make = self._images if self.y is None else self._among_drawn
             self._group = k, make(range(k * size, (k + 1) * size))
         return self._group[1]
 
-    def _beside_drawn(self, numbers: Sequence[int]) -> Tensor:
+    def _among_drawn(self, numbers: Sequence[int]) -> Tensor:
         """These samples by the means and variances of the same latents with classes as they are
         drawn: of one class alone, another generator than the trained one would make them.
         """
@@ -200,7 +191,7 @@ class Series:
         return images[len(z) :]
 
     def _standing(self, n: int) -> Generator:
-        fresh = Series(self.sampler, FRESH, self.truncation, statistics="running")
+        fresh = SampleStream(self.networks, FRESH, self.truncation, statistics="running")
         pixels = self.config.batch_size * math.prod(self.spec.image[1:])
         passes = -(-pixels // AT_ONCE)
         size = -(-self.config.batch_size // passes)
@@ -209,13 +200,17 @@ class Series:
             fresh.gen = copy
             fresh._images(range(k * size, (k + 1) * size))
 
-        return standing(self.sampler.shown, run, n, passes)
+        return standing(self.networks.sampling_gen, run, n, passes)
+
+    def _sources(self, k: int) -> Tensor:
+        n, random = self._held_out.n_sources, generator(self.seed, "source", k)
+        return torch.randperm(n, generator=random)
 
     def _block(self, k: int) -> Tensor:
         # drawn on the CPU, so that a seed shows the same pictures on every device
-        return self.sampler.shown.make_hidden(BLOCK, generator(self.seed, "sample", k))
+        return self.networks.sampling_gen.make_hidden(BLOCK, generator(self.seed, "sample", k))
 
-    def _told(self, numbers: Sequence[int]) -> Tensor | None:
+    def _conditions(self, numbers: Sequence[int]) -> Tensor | None:
         if isinstance(self.y, Tensor):
             return self.y[torch.as_tensor(list(numbers), device=self.y.device)]
         if self.y is not None:
@@ -227,31 +222,27 @@ class Series:
         if self.config.condition is None:
             return None
         if self.config.condition == "labels":
-            return self._classes(numbers)
+            return _rows(numbers, BLOCK, self._classes)
         return self._held_out.condition_at(self.held(numbers))
 
-    def _classes(self, numbers: Sequence[int]) -> Tensor:
+    def _classes(self, k: int) -> Tensor:
         n = self.spec.n_classes
         weights = torch.tensor(self.spec.marginal or n * [1 / n], dtype=torch.float64)
-        blocks = {
-            k: torch.multinomial(weights, BLOCK, True, generator=generator(self.seed, "class", k))
-            for k in {i // BLOCK for i in numbers}
-        }
-        return torch.stack([blocks[i // BLOCK][i % BLOCK] for i in numbers])
+        return torch.multinomial(weights, BLOCK, True, generator=generator(self.seed, "class", k))
 
     @property
     def _held_out(self) -> Loader:
-        held_out = self.sampler.held_out
+        held_out = self.networks.held_out
         if held_out is None:
             raise UserError("This generator translates images: give the data set that holds them.")
         return held_out
 
-    def _asked(self, asked: Asked | None) -> int | Tensor | None:
-        """What is asked for, and what the rest of its last group is told where groups are
+    def _condition(self, y: Conditions) -> int | Tensor:
+        """y as the generator takes it, and what the rest of its last group is told where groups are
         normalised together.
         """
-        names = self.sampler.classes
-        y = as_condition(asked, self.config.condition, self.spec, names)
+        names = self.networks.classes
+        y = as_condition(y, self.config.condition, self.spec, names)
         if self.bn_mode != "batch" or not isinstance(y, Tensor):
             return y
         more = -len(y) % self.config.batch_size
@@ -267,6 +258,12 @@ class Series:
         return torch.cat([y, rest.to(y.device)])
 
 
+def _rows(numbers: Sequence[int], size: int, block: Callable[[int], Tensor]) -> Tensor:
+    """The rows with these numbers of blocks of so many rows each, number k of which is block(k)."""
+    blocks = {k: block(k) for k in {i // size for i in numbers}}
+    return torch.stack([blocks[i // size][i % size] for i in numbers])
+
+
 def _known(statistics: str) -> str:
     if statistics == IMAGE:
         return "batch"
@@ -279,3 +276,68 @@ def _known(statistics: str) -> str:
 def full_size(x: Tensor, image: tuple[int, int, int]) -> Tensor:
     """Images (N, C, h, w) of an early stage at the networks' full size, each pixel as a square."""
     return x if x.shape[2:] == image[1:] else F.interpolate(x, image[1:], mode="nearest")
+
+
+class Sampler(Networks):
+    """Networks, and the samples of any seed. Nothing here needs training data."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """What an algorithm shows and scores leaves training as it was, whoever calls it."""
+        super().__init_subclass__(**kwargs)
+        for name in {"pictures", "scores"} & vars(cls).keys():
+            setattr(cls, name, _evaluated(vars(cls)[name]))
+
+    def sample(
+        self,
+        n: int,
+        seed: int,
+        batch_size: int = BLOCK,
+        truncation: float | None = None,
+        y: Conditions | None = None,
+        statistics: str | None = None,
+    ) -> Iterator[Tensor]:
+        """n images in batches, float NCHW in [-1, 1] at the data's own size; image i depends on
+        (seed, i), and on y[i].
+
+        By the moving average if there is one, in evaluation mode; training is not disturbed. y: one
+        for all, or of n samples. truncation, statistics: see SampleStream.
+        """
+        if isinstance(y, Tensor | list | tuple) and len(y) != n:
+            raise UserError(
+                f"y is of {len(y)} samples, and {n} are asked for: give one for each, or one "
+                "class for all."
+            )
+        stream = self.sample_stream(seed, truncation, y, statistics)
+        for start in range(0, n, batch_size):
+            yield stream.images(range(start, min(start + batch_size, n)))
+
+    def sample_stream(
+        self,
+        seed: int,
+        truncation: float | None = None,
+        y: Conditions | None = None,
+        statistics: str | None = None,
+    ) -> SampleStream:
+        """The samples of a seed by their numbers, and the steps from latents to images."""
+        return SampleStream(self, seed, truncation, y, statistics)
+
+    def latents(
+        self, numbers: Sequence[int], seed: int, y: Conditions | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The latents and conditions of the samples with these numbers."""
+        return self.sample_stream(seed, y=y).latents(numbers)
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images for z by the network that samples, float NCHW in [-1, 1], at the data's size."""
+        return self.sample_stream(0).decode(z, y)
+
+
+def _evaluated(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of networks in evaluation mode, without gradients."""
+
+    @wraps(method)
+    def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        with torch.no_grad(), evaluating(self):
+            return method(self, *args, **kwargs)
+
+    return call

@@ -61,8 +61,8 @@ def _add(updater: Predicting, rows: Tensor, sums: Mapping[int, FrameSums], origi
     known = _known(data, rows)
     if not known:
         return
-    series = updater.series(origin.seed or 0, statistics=origin.bn_mode)
-    outputs = exact(updater.predicted(series, rows, max(known)))
+    stream = updater.sample_stream(origin.seed or 0, statistics=origin.bn_mode)
+    outputs = exact(updater.predicted(stream, rows, max(known)))
     last = updater.seen(data, rows)[:, -1]
     for step, (whole, truth) in known.items():
         output = outputs[whole.to(outputs.device), step - 1]

@@ -119,7 +119,7 @@ def origin_of(
     classes = updater.spec.classes if updater.config.condition == "labels" else ()
     held_out = updater.held_out
     source = None if held_out is None else held_out.data.provenance.get("sources")
-    bn_mode = updater.series(seed, statistics=statistics).bn_mode
+    bn_mode = updater.sample_stream(seed, statistics=statistics).bn_mode
     return Origin(weights, bn_mode, truncation, seed, classes, source)
 
 
@@ -138,10 +138,10 @@ def samples_to_score(
     often as among the training images, None if none were; of several ranks those batches that fall
     to this one. pairs: what compares translations on their way.
     """
-    series = updater.series(seed, truncation, statistics=statistics)
+    stream = updater.sample_stream(seed, truncation, statistics=statistics)
     starts = range(batch_size * rank, n, batch_size * world)
     parts = [range(start, min(start + batch_size, n)) for start in starts]
-    batches = map(series.labelled, parts)
+    batches = map(stream.labelled, parts)
     return batches if pairs is None else pairs.watch(batches, seed, parts)
 
 
@@ -153,10 +153,10 @@ def class_samples(
     """
     if updater is None or updater.config.condition != "labels":
         raise UserError("--intra-images is for a generator that is told classes: leave it out.")
-    series = updater.series(origin.seed or 0, origin.truncation, statistics=origin.bn_mode)
+    stream = updater.sample_stream(origin.seed or 0, origin.truncation, statistics=origin.bn_mode)
 
     def samples(k: int) -> Iterator[Tensor]:
-        told, end = series.told(k), (k + 1) * n
+        told, end = stream.with_condition(k), (k + 1) * n
         for start in range(k * n, end, batch_size):
             yield told.images(range(start, min(start + batch_size, end)))
 

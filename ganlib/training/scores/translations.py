@@ -133,7 +133,7 @@ class PairScores:
     @property
     def names(self) -> list[str]:
         """Of the scores."""
-        diversity = ["diversity"] if has_noise(self.updater.shown) else []
+        diversity = ["diversity"] if has_noise(self.updater.sampling_gen) else []
         found = [] if self.lessons is None else SCORES
         return [*(measure.name for measure in self.measures), *diversity, *found]
 
@@ -164,7 +164,7 @@ class PairScores:
         """Batches of the samples of a seed as they are, compared on their way; numbers: those of
         the samples of each, by default 0, 1, 2, ... Once all have passed, scores() has them.
         """
-        series = self.updater.series(seed)
+        stream = self.updater.sample_stream(seed)
         trivial = {} if self.beside else self._trivial
         self._sums = {name: Sums(self.measures) for name in (OWN, *trivial)}
         if self.segmenter is not None:
@@ -172,7 +172,7 @@ class PairScores:
             self._found = {name: Confusion(self.segmenter) for name in whose}
         for part, batch in _numbered(batches, numbers):
             output = exact(as_block(batch).images)
-            index = series.held(part).cpu()
+            index = stream.held(part).cpu()
             truth = self.data.x[index].to(output.device)
             for name, sums in self._sums.items():
                 images = output if name == OWN else trivial[name](index).to(output.device)
@@ -190,10 +190,10 @@ class PairScores:
         progress: Progress,
     ) -> dict[str, Score]:
         """`scores`, the Frechet distances with those of what costs nothing beside them."""
-        series, found = self.updater.series(seed), dict(scores)
+        stream, found = self.updater.sample_stream(seed), dict(scores)
         n = max(score.protocol.n_generated for score in scores.values())
         for name, translate in self._trivial.items():
-            index = series.held(range(n)).cpu()
+            index = stream.held(range(n)).cpu()
             images = (translate(rows) for rows in torch.split(index, BLOCK))
             theirs = evaluator(images, ["fid"], n, origin, progress).scores
             for key in theirs.keys() & scores.keys():
@@ -247,7 +247,7 @@ class PairScores:
         return self.data.source[index][:, 0]
 
     def _diversity(self, origin: Origin, seed: int, progress: Progress | None) -> dict[str, Score]:
-        if not has_noise(self.updater.shown):
+        if not has_noise(self.updater.sampling_gen):
             return {}
         n = min(SOURCES, len(self.data))
         outputs = exact(several(self.updater, seed, n, OUTPUTS, progress=progress))
@@ -274,16 +274,16 @@ def several(
     progress: Progress | None = None,
 ) -> Tensor:
     """k outputs for each of the first n held-out sources of a seed, float (n, k, C, H, W).
-    truncation, statistics: see Series.
+    truncation, statistics: see SampleStream.
     """
-    held_out, first = updater.held_out, updater.series(seed)
+    held_out, first = updater.held_out, updater.sample_stream(seed)
     assert held_out is not None
     found = []
     for start in range(0, n, AT_ONCE):
         y = held_out.condition_at(first.held(range(start, min(start + AT_ONCE, n))))
         assert y is not None
-        series = updater.series(seed, truncation, y.repeat_interleave(k, 0), statistics)
-        images = series.images(range(len(y) * k))
+        stream = updater.sample_stream(seed, truncation, y.repeat_interleave(k, 0), statistics)
+        images = stream.images(range(len(y) * k))
         found.append(images.reshape(len(y), k, *images.shape[1:]))
         if progress is not None:
             progress("several outputs", start + len(y), n)

@@ -4,15 +4,12 @@ Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3 with r_t. It is 
 no update waits for the host.
 """
 
-from types import CodeType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ganlib.common.augment import is_probability
-from ganlib.common.errors import UserError
-from ganlib.registry import algorithms
 
 EVERY = 4
 """Minibatches of real images after which p is moved."""
@@ -60,43 +57,3 @@ class Adaptation(NamedTuple):
 def is_of_adaptation(name: str) -> bool:
     """Whether a buffer of this name is in an updater for the sake of adaptation alone."""
     return name == "ada_seen" or is_probability(name)
-
-
-def require_calls(updater: type) -> None:
-    """UserError if no function of an updater's class names saw_real: p would never move."""
-    if not _names(updater, "saw_real"):
-        raise UserError(
-            "ada_target needs to know what D thinks of real images, and this algorithm never calls "
-            f"self.saw_real(logits): {', '.join(_that_call())} do."
-        )
-
-
-def _that_call() -> list[str]:
-    found = []
-    for name in algorithms.names():
-        try:
-            if _names(algorithms[name].updater, "saw_real"):
-                found.append(name)
-        except UserError:  # a broken folder does not stop the others
-            pass
-    return found
-
-
-def _names(kind: type, word: str) -> bool:
-    """Whether code of a function of this class, or of those that it inherits from, has the name."""
-    members = [member for cls in kind.__mro__ for member in vars(cls).values()]
-    return any(word in _words(code) for m in members if (code := _code(m)) is not None)
-
-
-def _code(member: object) -> CodeType | None:
-    """Of a method, also of one in a decorator that says what it wraps."""
-    while (inner := getattr(member, "__wrapped__", None)) is not None:
-        member = inner
-    code = getattr(member, "__code__", None)
-    return code if isinstance(code, CodeType) else None
-
-
-def _words(code: CodeType) -> set[str]:
-    """The names of attributes and globals in it and in the functions that it makes."""
-    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
-    return set(code.co_names).union(*map(_words, inner))

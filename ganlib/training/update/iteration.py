@@ -12,9 +12,10 @@ from ganlib.common.data import DataSpec, Loader
 from ganlib.common.seeds import mix
 from ganlib.config import AlgorithmConfig
 from ganlib.training.device import ranks
-from ganlib.training.samples.sampler import AVERAGES, Sampler
+from ganlib.training.samples.networks import AVERAGES
+from ganlib.training.samples.sample_stream import Sampler
 from ganlib.training.update.accumulation import Passes, Shared, Sharing, sort
-from ganlib.training.update.adaptation import Adaptation, require_calls
+from ganlib.training.update.adaptation import Adaptation
 from ganlib.training.update.draws import Draws
 from ganlib.training.update.ema import average_of, follow, left_behind
 from ganlib.training.update.frozen import Frozen
@@ -54,11 +55,12 @@ class Iterating(Sampler):
         super().__init__(config, spec, networks)
         self.iteration = 0
         self._now: dict[str, Tensor] = {}
+        self.heard_of_real = False
+        """Whether an update has called saw_real()."""
         self._runs = False  # an iteration does; else the one before self.iteration was the last
         self.register_buffer("clock", torch.tensor(0), persistent=False)
         self.register_buffer("bad", torch.tensor([-1, -1]), persistent=False)
         if config.ada_target:
-            require_calls(type(self))
             self.register_buffer("ada_seen", torch.zeros(4))
         self.passes = Passes()
         self.frozen = Frozen()

@@ -230,7 +230,7 @@ def test_a_picture_of_what_is_found(
     assert "mean_iou by class (real images): sky 0." in told.output
     picture = np.array(Image.open("found.png"))
     model = ganlib.load(path, dataset="data.h5")
-    index, data = model.updater.series(0).held(range(1)), model.updater.held_out.data
+    index, data = model.updater.sample_stream(0).held(range(1)), model.updater.held_out.data
     ids = data.source[index][0, 0].numpy()
     tile, top = 3 * 28, 2 * 14  # enlarged, below the titles
     parts = [picture[top : top + tile, k * (tile + 2) :][:, :tile] for k in range(5)]

@@ -158,10 +158,10 @@ def test_classes_that_cannot_be(
 @pytest.mark.usefixtures("small_methods")
 def test_a_source_changes_halfway_too(make_updater: Callable[..., Any]) -> None:
     updater = make_updater("labelled")
-    series = updater.series(0)
+    stream = updater.sample_stream(0)
     y = torch.rand(2, 3, 4, 4)
-    series.latents = lambda numbers: (updater.gen.make_hidden(2), y)
-    told = between_samples(series, [0, 1], 5, "z").y
+    stream.latents = lambda numbers: (updater.gen.make_hidden(2), y)
+    told = between_samples(stream, [0, 1], 5, "z").y
     assert told is not None and torch.equal(told[0], y[[0, 0, 0, 1, 1]])
 
 

@@ -90,7 +90,7 @@ def test_as_many_of_each_class_as_asked_for(data: Path, run: Callable[..., Resul
     assert again.protocol.hash == found.protocol.hash
     assert again.value == pytest.approx(found.value, rel=1e-4)
     # each class has latents of its own: here those of samples 30 to 59
-    drawn = model.updater.series(0, y=1).images(range(30, 60))
+    drawn = model.updater.sample_stream(0, y=1).images(range(30, 60))
     kept = list(class_samples(model.updater, 30, origin_of(model.updater, 0), 16)(1))
     assert [len(x) for x in kept] == [16, 14]
     torch.testing.assert_close(torch.cat(kept), drawn, rtol=1e-4, atol=1e-5)

@@ -61,7 +61,7 @@ def test_a_model_is_turned(out: Path) -> None:
     there, back = (ganlib.load(out, dataset="set.h5", back=b) for b in (False, True))
     assert there.updater.spec.image == back.updater.spec.source == (3, 16, 16)
     assert there.sample(2).shape == (2, 3, 14, 14) and back.sample(2).shape == (2, 1, 14, 14)
-    assert there.updater.shown is there.updater.average
+    assert there.updater.sampling_gen is there.updater.average
     assert there.updater.average_back is not None
     for ours, theirs in (("average_back", "average"), ("average", "average_back")):
         a, b = getattr(there.updater, ours).state_dict(), getattr(back.updater, theirs).state_dict()
@@ -89,7 +89,7 @@ def test_without_an_average_the_weights_go_back() -> None:
     write_hdf5(Path("set.h5"), DataSet("set", x, source=255 - x))
     out = ganlib.train(**{**SETTINGS, "ema_decay": 0}, dataset="set.h5", out="run").out
     model = ganlib.load(out, back=True)
-    assert model.updater.average is None and model.updater.shown is model.updater.back
+    assert model.updater.average is None and model.updater.sampling_gen is model.updater.back
     assert origin_of(model.updater, 0).weights == "raw"
 
 

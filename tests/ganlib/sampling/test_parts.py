@@ -129,7 +129,7 @@ def test_a_grid_has_a_row_for_each_category(model: ganlib.Model, run: Run) -> No
 
 def test_a_walk_goes_by_part_and_changes_the_category_halfway(model: ganlib.Model) -> None:
     z, _ = model.latents([3, 8], seed=1)
-    path, y = between_samples(model.updater.series(1), [3, 8], 5, "z")
+    path, y = between_samples(model.updater.sample_stream(1), [3, 8], 5, "z")
     assert y is None and path.shape == (1, 5, 73)
     t, (a, b) = torch.linspace(0, 1, 5), z
     noise, slant = (slerp(a[p], b[p], t).clamp(-1, 1) for p in (slice(62), slice(72, 73)))
@@ -141,7 +141,7 @@ def test_a_walk_goes_by_part_and_changes_the_category_halfway(model: ganlib.Mode
 
 def test_a_walk_through_categories_keeps_the_rest(model: ganlib.Model, run: Run) -> None:
     z, _ = model.latents([2])
-    path, y = between_classes(model.updater.series(0), 2, [1, 6], 3, "z")
+    path, y = between_classes(model.updater.sample_stream(0), 2, [1, 6], 3, "z")
     assert y is None and path.shape == (1, 3, 73)
     half = (one_hot(1) + one_hot(6)) / 2
     torch.testing.assert_close(path[0, :, 62:72], torch.cat([one_hot(1), half, one_hot(6)]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ganlib.common.errors import UserError
 from ganlib.training.trainer import Extension, Trainer, every
 
 Make = Callable[..., Any]
@@ -94,7 +95,7 @@ def test_extensions_run_in_their_order_and_are_closed(make_updater: Make, tmp_pa
 
 def test_two_extensions_of_one_name_are_refused(make_updater: Make, tmp_path: Path) -> None:
     trainer = Trainer(make_updater("dcgan"), tmp_path, max_iter=2)
-    with pytest.raises(ValueError, match="two extensions are called 'recorder'"):
+    with pytest.raises(UserError, match="Two extensions are called 'recorder'"):
         trainer.extend(Recorder(), Recorder())
 
 

@@ -146,7 +146,7 @@ def test_so_it_does_with_noise(make_updater: Make, statistics: str) -> None:
     expected = torch.cat(list(updater.sample(3, 7, batch_size=1, **how)))
     torch.testing.assert_close(torch.cat(list(updater.sample(3, 7, **how))), expected)
     held_out = next(updater.sample(32, 7, statistics=statistics))  # in another order
-    row = updater.series(7).held(range(32)).tolist().index(4)
+    row = updater.sample_stream(7).held(range(32)).tolist().index(4)
     translator = Translator(updater, 7, statistics=statistics)
     assert translator.draws
     source = updater.held_out.data.source[4]

@@ -1,12 +1,19 @@
-"""The device that is asked for, without one: what PyTorch is told."""
+"""The device that is asked for, without one: what PyTorch is told; and what no memory holds."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from starting import source_shape
+from torch import nn
 
+from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
+from ganlib.registry import algorithms
 from ganlib.training.device import devices
+
+IMAGE = (3, 32, 32)
 
 
 @pytest.fixture
@@ -51,3 +58,56 @@ def test_memory_of_what_lies_in_cycles_is_given_back(monkeypatch: pytest.MonkeyP
     assert emptied == [False, True]
     devices.free(torch.device("cpu"))
     assert emptied == [False, True]
+
+
+def test_the_size_is_that_of_the_networks_and_no_random_number_is_drawn(algorithm: str) -> None:
+    one = algorithms[algorithm]
+    spec = DataSpec(IMAGE, IMAGE, n_classes=10, source=source_shape(algorithm, IMAGE))
+    config = one.config(width=0.1)
+    before = torch.get_rng_state()
+    size = devices.size_of(lambda: one.networks(config, spec))
+    assert torch.equal(before, torch.get_rng_state())
+    built = one.networks(config, spec)
+    tensors = [t for net in built.values() for t in (*net.parameters(), *net.buffers())]
+    assert size == sum(t.numel() * t.element_size() for t in tensors) > 10_000
+
+
+@pytest.mark.parametrize("width", [1e5, 1e9, 1e18])
+def test_networks_of_any_width_are_refused(width: float) -> None:
+    one, spec = algorithms["dcgan"], DataSpec(IMAGE, IMAGE)
+    with pytest.raises(UserError, match="Networks of .* GiB do not fit .*: give a smaller --width"):
+        one.assemble(one.config(width=width), None, spec, torch.device("cpu"))
+
+
+def test_networks_that_cannot_be_measured_are_let_through() -> None:
+    def build() -> dict[str, nn.Module]:
+        return {"gen": nn.Linear(int(torch.ones(1).item()), 1)}  # reads a value that meta lacks
+
+    assert devices.size_of(build) == 0
+
+
+def test_what_fits_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "available_memory", lambda: 3 * 2**30)
+    devices.require(3 * 2**30, "Batches", "give less")
+    with pytest.raises(UserError, match=r"Batches of 4.0 GiB .* of which 3.0 GiB are free: give l"):
+        devices.require(4 * 2**30, "Batches", "give less")
+    monkeypatch.setattr(devices, "available_memory", lambda: None)
+    devices.require(2**70, "Batches", "give less")
+
+
+def test_a_batch_is_counted_in_its_shares(
+    toy_file: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    import ganlib
+
+    monkeypatch.chdir(tmp_path)
+    settings: dict[str, Any] = {"algorithm": "dcgan", "dataset": str(toy_file), "gpu": -1}
+    settings |= {"width": 0.05, "max_iter": 1, "tensorboard": False}
+    train: Callable[..., Any] = ganlib.train
+    with pytest.raises(UserError, match=r"Batches of 3,814\.7 GiB .* smaller batch_size="):
+        train(batch_size=10**9, **settings)
+    monkeypatch.setattr("ganlib.training.device.devices.available_memory", lambda: 5 * 32 * 32 * 4)
+    monkeypatch.setattr("ganlib.training.device.devices.size_of", lambda build: 0)
+    with pytest.raises(UserError, match="Batches"):
+        train(batch_size=10, **settings)
+    assert train(batch_size=10, accumulate=2, **settings).updater.iteration == 1

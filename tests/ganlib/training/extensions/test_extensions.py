@@ -15,20 +15,20 @@ from rich.console import Console
 from torch import Tensor
 
 from ganlib import evaluation
+from ganlib.common.errors import UserError
 from ganlib.common.io.jsonl import read_lines
 from ganlib.common.pictures import grid
 from ganlib.common.pictures.grids import class_grid
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, Features
-from ganlib.training.extensions.announce import Announce
+from ganlib.registry import extensions
+from ganlib.training.extensions.checks import FiniteGuard, Unmoved
+from ganlib.training.extensions.display import Announce, ProgressBar
 from ganlib.training.extensions.evaluate import Evaluate
-from ganlib.training.extensions.finite_guard import FiniteGuard
 from ganlib.training.extensions.log_report import LogReport
-from ganlib.training.extensions.progress_bar import ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
 from ganlib.training.extensions.tensorboard import TensorBoard
-from ganlib.training.extensions.unmoved import Unmoved
 from ganlib.training.trainer import Extension, Trainer, every
 from ganlib.training.update.guard import NonFiniteError
 from ganlib.training.update.streams import Stage
@@ -129,6 +129,18 @@ def test_tensorboard_reads_the_log(make_trainer: Make, tmp_path: Path) -> None:
     assert [(e.step, e.value) for e in events.Scalars("loss")] == [(2, 2.5), (4, 12.5)]
 
 
+def test_tensorboard_is_made_by_its_name_and_has_all_lines_in_any_order(
+    make_trainer: Make, tmp_path: Path
+) -> None:
+    """As `--no-tensorboard --extension tensorboard` puts it before the log."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    make_trainer(Observed(), extensions["tensorboard"]({}), LogReport(2), max_iter=4).run()
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(e.step, e.value) for e in events.Scalars("loss")] == [(2, 2.5), (4, 12.5)]
+
+
 @pytest.mark.parametrize("max_iter", [6, 7])
 def test_tensorboard_has_what_is_observed_at_the_end(
     make_trainer: Make, tmp_path: Path, max_iter: int
@@ -145,7 +157,7 @@ def test_tensorboard_has_what_is_observed_at_the_end(
 def test_progress_without_a_terminal_is_lines(
     make_trainer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganlib.training.extensions.progress_bar.PAUSE", 0)
+    monkeypatch.setattr("ganlib.training.extensions.display.PAUSE", 0)
     said = io.StringIO()
     make_trainer(LogReport(2), ProgressBar(Console(file=said, width=200)), max_iter=4).run()
     lines = said.getvalue().splitlines()
@@ -291,7 +303,7 @@ def test_the_first_line_without_a_terminal_names_no_rate_that_nobody_knows(
     make_trainer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = io.StringIO()
-    monkeypatch.setattr("ganlib.training.extensions.progress_bar.PAUSE", -1.0)
+    monkeypatch.setattr("ganlib.training.extensions.display.PAUSE", -1.0)
     slow(make_trainer, monkeypatch, LogReport(1), ProgressBar(Console(file=said, width=200)))
     first, second, *_ = said.getvalue().splitlines()
     assert first.startswith("1/100000  loss_")
@@ -302,7 +314,7 @@ def test_the_first_line_without_a_terminal_names_no_rate_that_nobody_knows(
 def test_what_no_step_moves_is_said_once(
     later: str, make_trainer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganlib.training.extensions.unmoved.AFTER", 4)
+    monkeypatch.setattr("ganlib.training.extensions.checks.AFTER", 4)
     said = io.StringIO()
     trainer = make_trainer(Unmoved(Console(file=said, width=200), ["gen.known"]), max_iter=9)
     updater = trainer.updater
@@ -345,6 +357,24 @@ def test_nothing_is_said_of_networks_that_move(make_trainer: Make) -> None:
     said = io.StringIO()
     make_trainer(Unmoved(Console(file=said)), max_iter=2, ema_decay=0.9).run()
     assert said.getvalue() == ""
+
+
+@pytest.mark.parametrize("algorithm", ["wgan", "wgan_gp", "cramer", "began", "r3gan", "sngan"])
+def test_a_target_that_no_update_serves_ends_the_run(
+    algorithm: str, make_updater: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """p would stay where it is: of these methods sngan alone says what D thinks of real images."""
+    monkeypatch.setattr("ganlib.training.extensions.checks.AFTER", 2)
+    trainer = Trainer(make_updater(algorithm, ada_target=0.6), tmp_path, 9)
+    trainer.extend(Unmoved(Console(file=io.StringIO())))
+    if algorithm == "sngan":
+        trainer.max_iter = 3
+        trainer.run()
+        assert trainer.iteration == 3
+        return
+    with pytest.raises(UserError, match=r"never calls self.saw_real\(logits\): leave"):
+        trainer.run()
+    assert trainer.iteration == 2
 
 
 class Counted(Extension):

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
 from ganlib.common.layers.embedding import one_hot
-from ganlib.training.samples import sample_stream as series
-from ganlib.training.samples.sample_stream import full_size
-from ganlib.training.samples.sampler import Sampler
+from ganlib.training.samples import sample_stream as module
+from ganlib.training.samples.sample_stream import Sampler, full_size
 
 Make = Callable[..., Any]
 
@@ -32,7 +31,7 @@ def test_image_7_alone_is_image_7_of_16(name: str, statistics: str, make_updater
     updater = make_updater(name, ema_decay=0.9)
     updater.update()
     whole = samples(updater, 16, seed=3, statistics=statistics)
-    alone = updater.series(3, statistics=statistics).images([7])
+    alone = updater.sample_stream(3, statistics=statistics).images([7])
     torch.testing.assert_close(alone[0], whole[7], rtol=1e-4, atol=1e-5)
     few = samples(updater, 9, seed=3, batch_size=2, statistics=statistics)
     torch.testing.assert_close(few, whole[:9], rtol=1e-4, atol=1e-5)
@@ -45,10 +44,10 @@ def test_standing_statistics_of_large_batches_are_made_in_passes(
     updater.update()
     found, sizes = [], list[int]()
     gen = updater.gen
-    for at_once in (series.AT_ONCE, 12 * 32 * 32):
-        monkeypatch.setattr(series, "AT_ONCE", at_once)
+    for at_once in (module.AT_ONCE, 12 * 32 * 32):
+        monkeypatch.setattr(module, "AT_ONCE", at_once)
         hook = gen.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
-        copy = updater.series(0).gen
+        copy = updater.sample_stream(0).gen
         hook.remove()
         found.append([m for m in copy.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)])
     assert sizes == 2 * [48] + 8 * [12]
@@ -82,13 +81,13 @@ def test_dropout_is_the_noise_of_a_sample(make_updater: Make) -> None:
 def test_a_sample_in_steps(make_updater: Make) -> None:
     updater = make_updater("dropped", statistics="running")
     y = updater.held_out.condition_at(torch.arange(3))
-    series = updater.series(4, y=y)
-    z, _ = series.latents([2, 0])
-    assert torch.equal(series.hidden([2, 0]), z)
-    with series.noise([2, 0]):
-        made = series.made(series.code(z, y[[2, 0]]), y[[2, 0]])
+    stream = updater.sample_stream(4, y=y)
+    z, _ = stream.latents([2, 0])
+    assert torch.equal(stream.hidden([2, 0]), z)
+    with stream.noise([2, 0]):
+        made = stream.made(stream.code(z, y[[2, 0]]), y[[2, 0]])
     assert made.shape == (2, *updater.spec.image) and updater.spec.fit == "pad"
-    assert torch.equal(updater.spec.to_native(made), series.images([2, 0]))
+    assert torch.equal(updater.spec.to_native(made), stream.images([2, 0]))
 
 
 def test_classes_come_as_often_as_in_the_data(make_updater: Make) -> None:
@@ -111,7 +110,7 @@ def test_classes_that_are_asked_for(make_updater: Make) -> None:
     for y, told in ((2, torch.full((5,), 2)), (several, several), (mixed, mixed)):
         images = samples(updater, 5, y=y)
         torch.testing.assert_close(images, updater.decode(z, told))
-        pair = updater.series(0, y=y).labelled([3, 1])
+        pair = updater.sample_stream(0, y=y).labelled([3, 1])
         torch.testing.assert_close(pair[0], images[[3, 1]])
         assert torch.equal(pair[1], told[[3, 1]])
     torch.testing.assert_close(samples(updater, 5, y=mixed), samples(updater, 5, y=several))
@@ -139,11 +138,11 @@ def test_a_group_is_of_all_classes_whichever_is_asked_for(make_updater: Make) ->
         norm.eval().running_var.mul_(1 - 1 / sizes[norm])
     expected = gen(z, y).detach()
     to_native, close = updater.spec.to_native, {"rtol": 1e-4, "atol": 1e-4}
-    images = updater.series(3, y=2).images(range(16, 32))
+    images = updater.sample_stream(3, y=2).images(range(16, 32))
     torch.testing.assert_close(images, to_native(expected), **close)
     several = torch.cat([torch.arange(20) % 3, torch.tensor([2, 2, 1])])
     torch.testing.assert_close(samples(updater, 23, 3, y=several)[20:22], images[4:6], **close)
-    whole = updater.series(3, y=one_hot(torch.full((32,), 2), 3, z)).images([31])
+    whole = updater.sample_stream(3, y=one_hot(torch.full((32,), 2), 3, z)).images([31])
     torch.testing.assert_close(whole[0], images[15], **close)
     # what would have been drawn anyway is as the group makes it
     asked = updater.latents(range(32), 3)[1]
@@ -196,7 +195,7 @@ def test_sources_are_read_for_these_samples_alone_and_come_once(
         return condition_at(index)
 
     monkeypatch.setattr(updater.held_out, "condition_at", count)
-    updater.series(5, statistics="running").images([3])
+    updater.sample_stream(5, statistics="running").images([3])
     assert len(read) == 1
     updater.latents(range(64), 5)
     first, second = read[1:33], read[33:]
@@ -218,8 +217,8 @@ def test_codes_are_truncated_by_the_network_that_samples(make_updater: Make) -> 
     w = average.mapping(z)
     by_hand = updater.spec.to_native(average.draw(average.w_mean + 0.3 * (w - average.w_mean)))
     torch.testing.assert_close(samples(updater, 3, truncation=0.3), by_hand.detach())
-    series = updater.series(0, truncation=0.3)
-    torch.testing.assert_close(series.draw(series.code(z)), by_hand.detach())
+    stream = updater.sample_stream(0, truncation=0.3)
+    torch.testing.assert_close(stream.draw(stream.code(z)), by_hand.detach())
 
 
 def test_images_of_a_stage_are_shown_at_full_size() -> None:
@@ -258,4 +257,4 @@ def test_training_does_not_depend_on_the_statistics_of_sampling(make_updater: Ma
 
 def test_statistics_that_are_none(make_updater: Make) -> None:
     with pytest.raises(UserError, match="statistics is 'mine', but should be running, batch"):
-        make_updater("dcgan").series(0, statistics="mine")
+        make_updater("dcgan").sample_stream(0, statistics="mine")

@@ -18,7 +18,7 @@ from ganlib.evaluation import Origin
 from ganlib.evaluation.pairs import segmenter
 from ganlib.evaluation.pairs.sums import exact
 from ganlib.evaluation.protocol import BESIDE
-from ganlib.training.samples.translations import shows_translations, translations
+from ganlib.training.samples.grid_rows import shows_translations, translations
 from ganlib.training.scores.scorer import samples_to_score
 from ganlib.training.scores.translations import PairScores, has_pairs, scored, several
 
@@ -39,7 +39,7 @@ def test_every_held_out_source_counts_once(make_updater: Make) -> None:
     batches = samples_to_score(updater, n, 7, batch_size=5, pairs=pairs)
     scores = pairs.scores(Origin("raw"), 7, batches)
     assert n == len(data) == 32
-    # in the data's own order, without a series
+    # in the data's own order, without a stream
     made = updater.decode(torch.empty(32, 0), data.source / 127.5 - 1)
     assert scores["PSNR"].value == pytest.approx(psnr(exact(made), data.x), rel=1e-5)
     beside = scores["PSNR"].more[BESIDE]
@@ -108,10 +108,10 @@ def test_a_segmenter_is_asked_about_outputs_and_the_images_of_the_same_maps(
     for n in (9, 9):  # the second time, real images are not counted again
         scored = pairs.scores(Origin("raw"), 3, samples_to_score(updater, n, 3, 4, pairs=pairs))
     assert list(scored) == pairs.names
-    series, find = updater.series(3), pairs.segmenter
-    index = series.held(range(9))
+    stream, find = updater.sample_stream(3), pairs.segmenter
+    index = stream.held(range(9))
     assert find is not None and index.tolist() != list(range(9))
-    maps, output = data.source[index][:, 0], exact(series.images(range(9)))
+    maps, output = data.source[index][:, 0], exact(stream.images(range(9)))
     for more, x in (
         (scored["mean_iou"].more, output),
         (scored["mean_iou"].more["real"], data.x[index]),
@@ -138,7 +138,9 @@ def test_two_ranks_train_one_segmenter_and_find_what_one_does(tmp_path: Path) ->
 
 def test_diversity_is_of_generators_with_noise(make_updater: Make) -> None:
     updater = make_updater("dropped", 3, 16, statistics="running")
-    assert has_noise(updater.shown) and not has_noise(make_updater("superres", 3, 16).shown)
+    assert has_noise(updater.sampling_gen) and not has_noise(
+        make_updater("superres", 3, 16).sampling_gen
+    )
     pairs = PairScores(updater, updater.held_out.data.x)
     told = {}
     pairs.prepare(lambda what, done, total: told.update({what: (done, total)}))
@@ -180,7 +182,7 @@ def test_the_grid_shows_sources_outputs_and_truths(
     updater = make_updater(name, 3, 16)
     columns = translations(updater, 5, 6)
     assert list(columns) == ["source", title, "truth"]
-    index = updater.series(5).held(range(6))
+    index = updater.sample_stream(5).held(range(6))
     assert torch.equal(columns["truth"], updater.held_out.data.x[index] / 127.5 - 1)
     first = columns[title] if title == "output" else columns[title][:, 0]
     assert first.shape == columns["truth"].shape == columns["source"].shape

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from functools import wraps
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 from small_methods import FOLDER
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib.common.augment import probability_of
-from ganlib.common.errors import UserError
 from ganlib.contract.tape import prepare, record
 from ganlib.registry import add_plugins, algorithms
 from ganlib.runs.resuming import take_weights
@@ -216,45 +214,6 @@ def test_a_target_alone_adapts_all_policies(make_updater: Make) -> None:
 def test_both_settings_are_of_the_trajectory() -> None:
     trajectory = resolve({"algorithm": "sngan", "ada_target": 0.6}).trajectory()
     assert trajectory["ada_target"] == 0.6 and trajectory["ada_images"] == 500_000
-
-
-@pytest.mark.parametrize("algorithm", ["wgan", "wgan_gp", "cramer", "began", "r3gan"])
-def test_methods_that_never_say_it_are_refused(algorithm: str, make_updater: Make) -> None:
-    sentence = rf"never calls self.saw_real\(logits\): {', '.join(CALLERS)} do\."
-    with pytest.raises(UserError, match=sentence):
-        make_updater(algorithm, ada_target=0.6)
-
-
-def test_a_call_is_found_wherever_in_the_class_it_is_made() -> None:
-    class Silent(nn.Module):
-        def update_core(self: Any) -> None:
-            self.saw()
-
-    class Says(Silent):
-        def inner(self: Any) -> None:
-            [self.saw_real(y) for y in ()]
-            (lambda: self.saw_real(0))()
-
-    class Inherits(Says):
-        pass
-
-    class Decorated(Silent):
-        @staticmethod
-        def decorator(f: Any) -> Any:
-            @wraps(f)
-            def run(*args: Any) -> Any:
-                return f(*args)
-
-            return run
-
-        @decorator
-        def update_core(self: Any) -> None:
-            self.saw_real(0)
-
-    for kind in (Says, Inherits, Decorated):
-        adaptation.require_calls(kind)
-    with pytest.raises(UserError, match="never calls"):
-        adaptation.require_calls(Silent)
 
 
 @pytest.mark.parametrize(("old", "new"), [(0.6, 0.0), (0.0, 0.6), (0.6, 0.6)])

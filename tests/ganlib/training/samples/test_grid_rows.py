@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganlib.training.samples.class_rows import class_rows, shares, shown_classes
+from ganlib.training.samples.grid_rows import class_rows, parts, shown_classes
 
 Make = Callable[..., Any]
 
@@ -19,8 +19,8 @@ def test_a_column_has_the_same_latents_and_a_row_its_class(
     statistics: str, make_updater: Make
 ) -> None:
     updater = make_updater("labelled")
-    series = updater.series(3, statistics=statistics)
-    rows = list(class_rows(series, [2, 0], 9))
+    stream = updater.sample_stream(3, statistics=statistics)
+    rows = list(class_rows(stream, [2, 0], 9))
     assert [(name, len(x)) for name, x in rows] == [("c", 5), ("a", 4)]
     for k, (_, x) in zip((2, 0), rows, strict=True):
         expected = torch.cat(list(updater.sample(len(x), 3, y=k, statistics=statistics)))
@@ -37,17 +37,19 @@ def test_standing_statistics_are_computed_once(
         "ganlib.training.samples.sample_stream.standing",
         lambda gen, run, n, passes: made.append(n) or gen,
     )
-    assert len(list(class_rows(updater.series(0, statistics="standing:5"), [0, 1, 2], 6))) == 3
+    assert (
+        len(list(class_rows(updater.sample_stream(0, statistics="standing:5"), [0, 1, 2], 6))) == 3
+    )
     assert made == [5]
 
 
 def test_shares_are_equal_or_one_more_and_a_class_without_any_is_left_out(
     make_updater: Make,
 ) -> None:
-    assert shares(None, 3) == [8, 8, 8]
-    assert shares(10, 3) == [4, 3, 3]
-    series = make_updater("labelled").series(0)
-    assert [name for name, _ in class_rows(series, [0, 1, 2], 2)] == ["a", "b"]
+    assert parts(None, 3) == [8, 8, 8]
+    assert parts(10, 3) == [4, 3, 3]
+    stream = make_updater("labelled").sample_stream(0)
+    assert [name for name, _ in class_rows(stream, [0, 1, 2], 2)] == ["a", "b"]
 
 
 def test_of_many_classes_the_first_sixteen_are_shown_and_of_points_none(make_updater: Make) -> None:

@@ -1,0 +1,82 @@
+"""Whether a run trains what it should: losses that are numbers, weights that all move."""
+
+from collections.abc import Collection, Iterator
+
+from rich.console import Console
+
+from ganlib.common.errors import UserError
+from ganlib.common.io.console import say
+from ganlib.training.samples.networks import AVERAGES
+from ganlib.training.snapshot import list_snapshots
+from ganlib.training.trainer import Extension, Trainer, Trigger
+from ganlib.training.update.guard import NonFiniteError
+
+AFTER = 100  # iterations: what is done in every 16th or so had its turn
+SHOWN = 3
+
+
+class FiniteGuard(Extension):
+    """Ask the device, at the trigger, whether every loss was finite; NonFiniteError, which names
+    the last good snapshot if there is one, ends the run if not.
+    """
+
+    name = "finite_guard"
+
+    def __init__(self, trigger: Trigger) -> None:
+        self.trigger = trigger
+
+    def __call__(self, trainer: Trainer) -> None:
+        try:
+            trainer.updater.check_finite()
+        except NonFiniteError as error:
+            good = list_snapshots(trainer.out / "snapshots")
+            kept = f"; the last good snapshot is {good[-1]}." if good else "."
+            raise NonFiniteError(str(error).removesuffix(".") + kept) from None
+
+    def finalize(self, trainer: Trainer) -> None:
+        self(trainer)
+
+
+class Unmoved(Extension):
+    """After the first iterations, say which networks and parameters had no gradient in any step:
+    one that was forgotten trains without complaint. UserError for an ada_target that can move
+    nothing, as no update has said what D thinks of real images.
+
+    explained: names of parameters of which that is known.
+    """
+
+    name = "unmoved"
+
+    def __init__(self, console: Console, explained: Collection[str] = ()) -> None:
+        self.console, self.explained = console, explained
+
+    def __call__(self, trainer: Trainer) -> None:
+        last = min(AFTER, trainer.max_iter - trainer.first_iteration)
+        if trainer.iteration - trainer.first_iteration != last:
+            return
+        if trainer.updater.config.ada_target and not trainer.updater.heard_of_real:
+            raise UserError(
+                "ada_target needs to know what D thinks of real images, and this algorithm never "
+                "calls self.saw_real(logits): leave --ada-target out."
+            )
+        if found := list(self._found(trainer)):
+            say(self.console, f"No step has moved {', '.join(found)} so far.", "yellow")
+
+    def _found(self, trainer: Trainer) -> Iterator[str]:
+        updater = trainer.updater
+        # a part of a network may wait for a phase or a stage that is to come, a whole one if that
+        # was said; of a run that goes on a part may have moved in an earlier stage
+        now, last = trainer.iteration - 1, trainer.max_iter - 1
+        waits = updater.phase(last) != updater.phase(now) or updater.stage(last) != updater.current
+        moved = updater.stage(0) != updater.stage(trainer.first_iteration)
+        for network, module in updater.named_children():
+            named = {f"{network}.{name}": p for name, p in module.named_parameters()}
+            meant = [n for n, p in named.items() if p.requires_grad and n not in self.explained]
+            still = [name for name in meant if id(named[name]) not in updater.steps.reached]
+            if network in AVERAGES or not still or (waits and network in updater.later):
+                continue
+            if len(still) == len(meant):
+                yield network
+            elif not waits and not moved:
+                more = f" and {len(still) - SHOWN} more" if len(still) > SHOWN else ""
+                yield ", ".join(still[:SHOWN]) + more

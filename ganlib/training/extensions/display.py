@@ -1,0 +1,193 @@
+"""Where a run is: lines in a file, a bar on a terminal, a bar with the newest grid in a notebook;
+and once how fast it is, when it will be done, and how much it will write.
+"""
+
+import base64
+import html
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
+from torch import Tensor
+
+from ganlib.common.io.console import printable, say
+from ganlib.training.device.devices import synchronize
+from ganlib.training.trainer import Extension, Trainer
+
+CENTURY = 3_155_760_000  # seconds; beyond a few of them the calendar ends
+WINDOW = 100  # iterations of which the bar shows the rate
+WIDE = 100  # characters; a narrower terminal has room for numbers alone
+PAUSE = 10.0  # seconds between two lines where there is no terminal
+REFRESH = 0.5  # seconds between two updates of a notebook
+AFTER = 20  # iterations until the rate is said; the first half is left out, it warms up
+PATIENCE = 5.0  # seconds after which slow iterations have shown their rate
+LONG = 3 * 3600.0  # seconds that a run takes before another way is named
+
+
+class ProgressBar(Extension):
+    """Iterations done and left, rate, time left, the stage, and the newest losses, as far as the
+    terminal has room for these; of a wide one the run's name first.
+    """
+
+    name = "progress_bar"
+
+    def __init__(self, console: Console) -> None:
+        self.console, wide = console, console.width >= WIDE
+        self._progress = Progress(
+            *([TextColumn("[bold]{task.description}")] if wide else []),
+            BarColumn(console.width - WIDE + 20 if wide else 8),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[speed]}"),
+            _Rest("{task.fields[news]}", table_column=Column()),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._shown = 0.0
+        self._marks: deque[tuple[float, int]] = deque(maxlen=WINDOW)
+
+    def initialize(self, trainer: Trainer) -> None:
+        self._progress.start()
+        self._task = self._progress.add_task(
+            escape(printable(trainer.out.parent.name)),
+            total=trainer.max_iter,
+            completed=trainer.iteration,
+            speed="",
+            news="",
+        )
+
+    def __call__(self, trainer: Trainer) -> None:
+        rate, losses = self._rate(trainer), _words(trainer, "loss")
+        speed = f"{rate:.3g} it/s  {_left(trainer, rate)} left" if rate else ""
+        news = "  ".join(losses)
+        self._progress.update(self._task, completed=trainer.iteration, speed=speed, news=news)
+        new = trainer.line.get("iteration") == trainer.iteration
+        if new and not self.console.is_terminal and time.monotonic() - self._shown > PAUSE:
+            self._shown = time.monotonic()
+            line = (f"{trainer.iteration}/{trainer.max_iter}", speed, news)
+            say(self.console, "  ".join(filter(None, line)))
+
+    def _rate(self, trainer: Trainer) -> float:
+        """Iterations per second over the last WINDOW of them, 0 before there are two."""
+        self._marks.append((time.monotonic(), trainer.iteration))
+        (before, first), (now, last) = self._marks[0], self._marks[-1]
+        return (last - first) / max(now - before, 1e-9)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+class _Rest(TextColumn):
+    """Text in what room is left."""
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+class Notebook(Extension):
+    """Iterations done and left, the newest losses and scores, and the newest sample grid, updated
+    in place.
+    """
+
+    name = "notebook"
+
+    def __init__(self) -> None:
+        self._ipython: Any = import_module("IPython.display")  # which has no types
+        self._handle: Any = None
+        self._shown = 0.0
+
+    def initialize(self, trainer: Trainer) -> None:
+        self._handle = self._ipython.display(self._page(trainer), display_id=True)
+
+    def __call__(self, trainer: Trainer) -> None:
+        if time.monotonic() - self._shown > REFRESH:
+            self.finalize(trainer)
+
+    def finalize(self, trainer: Trainer) -> None:
+        self._shown = time.monotonic()
+        self._handle.update(self._page(trainer))
+
+    def _page(self, trainer: Trainer) -> Any:
+        done, all_of_it = trainer.iteration, trainer.max_iter
+        words, grids = ", ".join(_words(trainer)), sorted(trainer.out.glob("samples/[0-9]*.png"))
+        grid = ""
+        if grids:
+            content = base64.b64encode(grids[-1].read_bytes()).decode("ascii")
+            grid = f'<br><img alt="samples" src="data:image/png;base64,{content}">'
+        return self._ipython.HTML(
+            f'<progress value="{done}" max="{all_of_it}" style="width:60%"></progress> '
+            f"{done:,} of {all_of_it:,}<br><small>{html.escape(words)}</small>{grid}"
+        )
+
+
+class Announce(Extension):
+    """Say the rate, the time of the end and the size of a snapshot, once; where there are several
+    stages, the first one's rate.
+
+    hint: said too where the run will take very long.
+    """
+
+    name = "announce"
+
+    def __init__(self, console: Console, hint: str = "") -> None:
+        self.console, self.hint = console, hint
+        self._start, self._first = 0.0, -1  # when the iterations that are timed begin; which is it
+        self._said = False
+
+    def __call__(self, trainer: Trainer) -> None:
+        if self._said:
+            return
+        done = trainer.iteration - trainer.first_iteration
+        if done in (1, AFTER // 2, AFTER):
+            synchronize(trainer.updater.clock.device)
+        if done in (1, AFTER // 2):
+            self._start, self._first = time.monotonic(), done
+        seconds = time.monotonic() - self._start
+        if done > self._first and (done >= AFTER or seconds > PATIENCE):
+            self._said = True
+            say(self.console, self._sentence(trainer, (done - self._first) / seconds))
+
+    def _sentence(self, trainer: Trainer, rate: float) -> str:
+        left = _left(trainer, rate)
+        when = f": done in {left}, at {datetime.now() + left:%Y-%m-%d %H:%M}"
+        if trainer.stage:  # of which others take longer, or less long
+            when = f" at {trainer.stage}; other stages have rates of their own"
+        hint = f" {self.hint}" if left.total_seconds() > LONG and self.hint else ""
+        weight = f"A snapshot weighs {_bytes(trainer.state()) / 1e6:.3g} MB."
+        return f"{rate:.3g} iterations/s{when}. {weight}{hint}"
+
+
+def _left(trainer: Trainer, rate: float) -> timedelta:
+    return timedelta(seconds=min(CENTURY, round(trainer.seconds_left(rate))))
+
+
+def _words(trainer: Trainer, beginning: str = "") -> list[str]:
+    """The stage, where there are several, and the newest line's numbers of names that begin so."""
+    numbers = {k: v for k, v in trainer.line.items() if isinstance(v, float)}
+    values = [f"{name} {v:.3g}" for name, v in numbers.items() if name.startswith(beginning)]
+    return [*filter(None, [trainer.stage]), *values]
+
+
+def _bytes(state: Any) -> int:
+    """The size of all tensors in nested dicts and lists."""
+    if isinstance(state, Tensor):
+        return state.nbytes
+    parts = list(state.values()) if isinstance(state, Mapping) else state
+    return sum(map(_bytes, parts)) if isinstance(parts, list) else 0
