@@ -5,7 +5,7 @@ are whole or as good as not there.
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -45,10 +45,8 @@ def _handle(lock: Path) -> Iterator[None]:
         yield
         return
     with file:
-        try:
+        with suppress(OSError):  # some network file systems have no locks
             fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:  # some network file systems have no locks
-            pass
         yield
 
 
@@ -73,7 +71,7 @@ def _read(path: Path) -> dict[str, Tensor] | None:
     try:
         with safe_open(path, framework="pt") as file:
             said = (file.metadata() or {}).get("sha256")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError):
         return None
     return tensors if said == digest_of(tensors) else None

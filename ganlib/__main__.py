@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -81,10 +82,8 @@ def _complain(what: str, text: str) -> None:
         if not ranks.first_to_say(text):
             return
     lines = "\n".join(map(printable, text.split("\n")))
-    try:
+    with suppress(OSError):  # nobody listens
         click.echo(f"{what}{f' on rank {rank}' if rank else ''}: {lines}", err=True)
-    except OSError:  # nobody listens
-        pass
 
 
 if __name__ == "__main__":

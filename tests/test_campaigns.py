@@ -92,7 +92,7 @@ def test_kill_9_at_any_moment_loses_nothing(
     assert [k for k in b["modules"] if not torch.equal(a["modules"][k], b["modules"][k])] == []
     iterations = [line["iteration"] for line in read_lines(out / "log.jsonl")]
     assert iterations == list(range(3, settings["max_iter"] + 1, 3))
-    assert [p for p in out.rglob(".*")] == []
+    assert list(out.rglob(".*")) == []
     with capsys.disabled():
         print(f"\n{name}: {KILLS} kills, {torn} torn files swept, equal at {a['iteration']}")
 

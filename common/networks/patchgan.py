@@ -3,6 +3,8 @@
 PatchGAN: Isola et al. 2017, section 3.2.2, https://arxiv.org/abs/1611.07004
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -37,7 +39,7 @@ class PatchDiscriminator(nn.Module):
             nn.Conv2d(channels, ch, kernel, stride, padding),
             nn.LeakyReLU(LEAK),
         ]
-        for i, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False), 1):
+        for i, (n_in, n_out) in enumerate(pairwise(widths), 1):
             step = stride if i < n_layers else 1
             layers += [
                 nn.Conv2d(n_in, n_out, kernel, step, padding, bias=bias),

@@ -6,6 +6,7 @@ alone.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 from torch import Tensor, nn
@@ -79,7 +80,7 @@ def translating(
     at a 2^downs-th of both sides.
     """
     widths = [ch << k for k in range(downs + 1)]
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(pairwise(widths))
     return [
         first(n_in, ch),
         *(halving(a, b) for a, b in pairs),

@@ -1,6 +1,5 @@
 """Small real and generated images, and a cache folder of each test's own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,11 @@ from ganlib.evaluation.extractors.base import Extractor, Features
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """GANLIB_CACHE, empty."""
     monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("GANLIB_INCEPTION", raising=False)
-    yield tmp_path / "cache"
+    return tmp_path / "cache"
 
 
 @pytest.fixture(scope="session")

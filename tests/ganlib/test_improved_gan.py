@@ -270,7 +270,7 @@ def test_the_test_error_is_a_percentage(make_updater: Make) -> None:
 def test_it_judges_the_images_that_training_sees(make_updater: Make) -> None:
     """Cut to batches and back, padded as in training, the labels of D itself are all right."""
     updater = make_updater("improved_gan", data=(data := uneven()))
-    x, _ = next(updater.data)
+    next(updater.data)
     updater.dis.eval()
     loader = updater.data.fork("all")
     loader.batch_size, loader.condition = 60, "labels"

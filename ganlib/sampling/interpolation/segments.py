@@ -1,6 +1,7 @@
 """Interpolation: what generators are given from stop to stop, and sums of latents."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
@@ -75,7 +76,7 @@ def spherical(z: Tensor, frames: int, latent: Kind) -> Tensor:
     if latent == "category":
         return _halfway(z, frames)
     t = torch.linspace(0, 1, frames, dtype=torch.float64, device=z.device)
-    segments = [slerp(a, b, t) for a, b in zip(z[:-1], z[1:], strict=True)]
+    segments = [slerp(a, b, t) for a, b in pairwise(z)]
     return _inside(torch.stack(segments), latent)
 
 

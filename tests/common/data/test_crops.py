@@ -1,7 +1,6 @@
 """Crops and jitter: which pixels, equally likely places, whole pairs, the same batches."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -296,11 +295,11 @@ def test_ranks_share_the_batches_of_one_process(ranks: int) -> None:
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataSet]:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSet:
     """numbered_pair(4), read from a file when asked."""
     write_hdf5(tmp_path / "pair.h5", numbered_pair(4))
     monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
-    yield read_hdf5(tmp_path / "pair.h5", "train")
+    return read_hdf5(tmp_path / "pair.h5", "train")
 
 
 @pytest.mark.skipif(WORKERS == 0, reason="no safe forks here")

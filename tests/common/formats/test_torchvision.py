@@ -11,6 +11,7 @@ import socket
 import tarfile
 import warnings
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from urllib.error import URLError
 
@@ -135,7 +136,7 @@ def test_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train = cifar10.load(tmp_path, "train", None)
     rows = np.concatenate([written[name]["data"] for name in batches])
     assert np.array_equal(tensor(train), planes(rows))
-    assert labels(train) == sum((written[name]["labels"] for name in batches), [])  # type: ignore
+    assert labels(train) == list(chain(*(written[name]["labels"] for name in batches)))  # type: ignore
     assert train.classes == tuple(classes)
     assert labels(cifar10.load(tmp_path, "test", None)) == written["test_batch"]["labels"]
 

@@ -19,9 +19,9 @@ def test_a_home_folder_is_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_the_system_refuses_is_a_sentence() -> None:
     long = Path("x" * 300)
-    with pytest.raises(UserError, match="^x{300} cannot be read: File name too long.$"):
-        with reading("this"):
-            long.stat()
-    with pytest.raises(UserError, match="^this cannot be read: Input/output error.$"):
-        with reading("this"):
-            raise OSError(errno.EIO, "Input/output error")
+    too_long = "^x{300} cannot be read: File name too long.$"
+    with pytest.raises(UserError, match=too_long), reading("this"):
+        long.stat()
+    failed = "^this cannot be read: Input/output error.$"
+    with pytest.raises(UserError, match=failed), reading("this"):
+        raise OSError(errno.EIO, "Input/output error")

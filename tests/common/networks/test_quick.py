@@ -1,5 +1,6 @@
 """Quick networks: how they grow with the image, in every method that has them."""
 
+from itertools import pairwise
 from typing import get_args
 
 import pytest
@@ -38,10 +39,10 @@ def test_parameters_are_those_of_the_layers(side: int) -> None:
     """Counted by hand: 4x4 kernels, a linear layer to and from 4 pixels."""
     image, n = (3, side, side), 3 if side == 32 else 4
     up = [256 >> k for k in range(n)] + [3]
-    gen = sum(16 * a * b + b for a, b in zip(up, up[1:], strict=False))
+    gen = sum(16 * a * b + b for a, b in pairwise(up))
     gen += 128 * 256 * 16 + 256 * 16 + 2 * 256 * 16 + 2 * sum(up[1:-1])  # linear, norms
     down = [3] + [32 << k for k in range(n)]
-    dis = sum(16 * a * b + b for a, b in zip(down, down[1:], strict=False)) + down[-1] * 16 + 1
+    dis = sum(16 * a * b + b for a, b in pairwise(down)) + down[-1] * 16 + 1
     count = lambda network: sum(p.numel() for p in network.parameters())  # noqa: E731
     assert count(quick_generator(image)) == gen
     assert count(quick_discriminator(image)) == dis

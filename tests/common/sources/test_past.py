@@ -223,7 +223,7 @@ def test_frames_become_square_as_images_do(tmp_path: Path) -> None:
     frames = clip(0, 5, 16, 24)
     as_files(tmp_path / "clips" / "a", frames)
     assert opened(tmp_path / "clips")[0].shape == (6, 64, 64)  # as of a folder
-    data, source = opened(tmp_path / "clips", size=16)
+    _, source = opened(tmp_path / "clips", size=16)
     assert torch.equal(source, pairs(frames[:, :, 4:20].copy())[0])
     cropped = open_dataset(str(tmp_path / "clips"), size=16, crop=8, source=f"past:{N}:{M}")
     assert cropped.shape == (6, 8, 8) and cropped.source is not None

@@ -48,7 +48,7 @@ def test_they_are_those_of_an_evaluation(
     torch.manual_seed(0)
     x = torch.randint(256, (n, 1, 2, 2), dtype=torch.uint8)
     extractor = Few(name, n_classes)
-    evaluator = Evaluator(extractor, {split: x[:100] for split in splits})
+    evaluator = Evaluator(extractor, dict.fromkeys(splits, x[:100]))
     for metrics in (("is", "fid"), METRICS if n == 300 else ("fid",)):
         found = evaluator([x], metrics).scores
         assert titles(evaluator, metrics, n) == list(found)

@@ -120,7 +120,7 @@ def test_a_run_leaves_everything(toy_file: Path) -> None:
     assert list((out / "tensorboard").glob("events*"))
     assert yaml.safe_load((out / "config.yaml").read_text())["width"] == 0.05
     assert json.loads((out / "environment.json").read_text())["torch"] == torch.__version__
-    assert not [p for p in out.rglob(".*")]
+    assert not list(out.rglob(".*"))
 
 
 def test_a_second_run_has_its_own_folder_and_the_config_repeats_it(toy_file: Path) -> None:

@@ -203,7 +203,7 @@ class Gpu:
             yield
             gpu.now = before
 
-        class graph:
+        class Capture:
             def __init__(self, graph: Any, pool: Any, stream: Any, **rest: Any) -> None:
                 assert rest == {"capture_error_mode": "thread_local"}
                 gpu.captures.append((pool, stream))
@@ -229,7 +229,7 @@ class Gpu:
             "stream": stream,
             "current_stream": lambda device: gpu.now,
             "CUDAGraph": Graph,
-            "graph": graph,
+            "graph": Capture,
             "use_mem_pool": use_mem_pool,
             "empty_cache": lambda: None,
         }.items():

@@ -224,6 +224,6 @@ def test_a_first_rank_that_is_gone_is_a_loss(store: Any, monkeypatch: pytest.Mon
     lost = SimpleNamespace(check=check)
     monkeypatch.setattr(torch.distributed.distributed_c10d, "_get_default_store", lambda: lost)
     monkeypatch.setattr(ranks, "start", lambda device: None)
-    with pytest.raises(StoppedError, match="Another process"), ranks.joined(torch.device("cpu")):
-        with ranks.first_alone():
-            pass
+    refused = pytest.raises(StoppedError, match="Another process")
+    with refused, ranks.joined(torch.device("cpu")), ranks.first_alone():
+        pass

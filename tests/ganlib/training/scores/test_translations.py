@@ -147,7 +147,7 @@ def test_diversity_is_of_generators_with_noise(make_updater: Make) -> None:
     left = samples_to_score(updater, 32, 3, pairs=pairs)
     scores = pairs.scores(Origin(), 3, left, 1, lambda *now: told.update({now[0]: now[1:]}))
     n = len(updater.held_out.data)
-    assert told == {name: (n, n) for name in ("reading truths", "mean image", "several outputs")}
+    assert told == dict.fromkeys(("reading truths", "mean image", "several outputs"), (n, n))
     x = exact(several(updater, 3, 32, 4)).numpy().astype(float)
     wanted = np.mean([np.abs(x[:, i] - x[:, j]).mean() for i in range(4) for j in range(i)])
     assert wanted > 1
