@@ -131,7 +131,8 @@ def on_white(file: Path) -> NDArray[np.uint8]:
     with Image.open(file) as image:
         x = np.asarray(image.convert("RGBA")).astype(np.int64).transpose(2, 0, 1)
     alpha = x[3]
-    return ((x[:3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    over: NDArray[np.int64] = (x[:3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return over.astype(np.uint8)
 
 
 def _pictures(folder: Path, emoji: list[dict[str, Any]]) -> Iterator[Picture]:

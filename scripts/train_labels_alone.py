@@ -27,7 +27,8 @@ CONFIG = Path("example_configs/fashion_mnist_cpu.yaml")
 def learn_labels(updater: Updater) -> dict[str, Tensor]:
     """improved_gan's update_core() with L_lab for its only loss."""
     x_lab, y = next(updater.stream("labelled"))
-    loss_lab = F.cross_entropy(updater.dis(x_lab), y)
+    assert y is not None
+    loss_lab = F.cross_entropy(updater.get_submodule("dis")(x_lab), y)
     updater.step(dis=loss_lab)
     return {"loss_lab": loss_lab}
 
@@ -35,7 +36,7 @@ def learn_labels(updater: Updater) -> dict[str, Tensor]:
 def train(settings: Settings) -> Updater:
     """The updater of an improved_gan run after max_iter iterations of learn_labels()."""
     updater = build(settings, *open_data(settings), device("cpu"))
-    updater.update_core = lambda: learn_labels(updater)
+    updater.update_core = lambda: learn_labels(updater)  # type: ignore[method-assign]
     for _ in range(settings.algorithm.max_iter):
         updater.update()
     updater.check_finite()

@@ -40,11 +40,11 @@ class Waits(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-class Tape(TorchDispatchMode):
+class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The operations that ran in it, in order."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[tuple[Any, Any, Any, list[Tensor]]] = []
         self.made: set[int] = set()  # storages that an operation made
         self.before: dict[int, tuple[Any, Any]] = {}  # storages from outside, and what they held
@@ -66,7 +66,8 @@ class Tape(TorchDispatchMode):
         # whether it will be changed or not: batch normalisation does not say so in its schema
         for storage in (t.untyped_storage() for t in read):
             if storage._cdata not in self.made and storage._cdata not in self.before:
-                self.before[storage._cdata] = (storage, storage.clone())
+                content = storage.clone()  # type: ignore[no-untyped-call]
+                self.before[storage._cdata] = (storage, content)
 
     def undo(self) -> None:
         """Put back what the recording changed."""

@@ -141,13 +141,13 @@ def _note_steps(updater: Any, seen: Seen) -> None:
     updater.step = watch
 
 
-class _Draws(TorchDispatchMode):
+class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the lines that draw random numbers of their own: all but the updater's calls, its
     loaders, and what is inside of a network's forward.
     """
 
     def __init__(self, updater: nn.Module, lines: set[str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.updater, self.lines = updater, lines
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
