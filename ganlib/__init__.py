@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ganlib.training.trainer import Extension, every
     from ganlib.training.updater import Updater
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Algorithm",
     "AlgorithmConfig",

@@ -1,6 +1,7 @@
 """One installed name: in a checkout without links, and as a wheel beside a user's own common/."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -73,6 +74,11 @@ def test_recipes_travel_in_the_wheel_and_pictures_of_the_pages_do_not() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in files}
     assert {"ganlib/README.md", "ganlib/example_configs/quickstart.yaml"} <= names
     assert not {path.suffix for path in files} & {".png", ".gif", ".jpg", ".mp4"}
+
+
+def test_the_version_is_the_newest_of_the_changelog() -> None:
+    versions = re.findall(r"^## \[(.*)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert versions[:2] == ["Unreleased", ganlib.__version__]
 
 
 @pytest.mark.slow
