@@ -5,7 +5,6 @@ python -m benchmarks.run [WORKLOAD]...
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks.workloads import FID_NAME, LOADING_NAME, WORKLOADS, Workload, choose
-from ganlib.common.errors import UserError
+from scripts.ending import in_a_sentence
 
 if TYPE_CHECKING:
     import torch
@@ -183,14 +182,5 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def main() -> None:
-    """Bad input ends in one sentence and status 2."""
-    try:
-        command(prog_name="benchmarks.run")
-    except UserError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    in_a_sentence(command)

@@ -17,6 +17,7 @@ from ganlib.evaluation import Evaluator
 from ganlib.evaluation.formats.blocks import BLOCK
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import make_evaluator
+from scripts.ending import in_a_sentence
 
 LEVELS = 16
 
@@ -64,4 +65,4 @@ def main(names: tuple[str, ...], extractor: str | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_a_sentence(main)

@@ -28,6 +28,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.datasets.emoji import BUNDLED
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import write_hdf5
+from scripts.ending import in_a_sentence
 
 VENDORS = ("google", "twitter")
 SUMS = {  # SHA-256 of emoji.json, which is the same in both packages, and of each vendor's images
@@ -180,4 +181,5 @@ def _check(name: str, package: Path, files: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("node_modules"), BUNDLED)
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("node_modules")
+    in_a_sentence(lambda: make(folder, BUNDLED))

@@ -17,6 +17,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.datasets.fashion_mnist import BUNDLED
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import write_hdf5
+from scripts.ending import in_a_sentence
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 SUMS = {  # SHA-256 of the unpacked files: Debian packed them anew
@@ -68,4 +69,5 @@ def _idx(folder: Path, name: str) -> Tensor:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]) if len(sys.argv) > 1 else DEBIAN, BUNDLED)
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DEBIAN
+    in_a_sentence(lambda: make(folder, BUNDLED))

@@ -29,6 +29,7 @@ from ganlib.evaluation.extractors.fashion import FASHION
 from ganlib.evaluation.extractors.small import Classifier, Kind, accuracy, load_classifier
 from ganlib.evaluation.extractors.wardrobe import WARDROBE
 from ganlib.evaluation.formats.blocks import BLOCK
+from scripts.ending import in_a_sentence
 
 BATCH = 128
 LR = 4e-3
@@ -181,4 +182,4 @@ def _write(path: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_a_sentence(main)
