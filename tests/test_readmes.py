@@ -110,6 +110,13 @@ def test_no_code_is_wider_than_a_page_shows(readme: Path) -> None:
     assert not [line for text in texts for line in text.splitlines() if len(line) > PAGE]
 
 
+@pytest.mark.parametrize("name", algorithms.names())
+def test_methods_are_told_in_the_same_order(name: str) -> None:
+    text = FENCED.sub("", (ROOT / "ganlib" / name / "README.md").read_text("utf-8"))
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert headings == ["Paper", "Commands", "Method", "What differs", "Results"]
+
+
 def test_the_readmes_have_commands() -> None:
     found = {file.relative_to(ROOT).as_posix() for file, _ in CASES}
     assert len(CASES) > 60 and {"README.md", "docs/runs.md", "ganlib/README.md"} <= found

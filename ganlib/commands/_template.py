@@ -22,22 +22,26 @@ Here your paper, if there is one: authors, year, its URL.
 README = """\
 # {name}
 
-Starts from {origin}. What is new, in one or two sentences.
+## Paper
 
-Paper: author, author, year, title, link.
+Author, author: *title*, year, link. Starts from {origin}.
 
-## Train
+## Commands
 
     python train.py --algorithm {name}
+
+## Method
+
+What is new, in one or two sentences.
+
+## What differs
+
+Nothing known.
 
 ## Results
 
 | data set | iterations | IS | FID | command |
 |---|---|---|---|---|
-
-## What differs from the paper
-
-- Nothing known.
 """
 
 
