@@ -1,7 +1,7 @@
 """The names, types, ranges and defaults of settings: a run's, and those of every algorithm."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from inspect import get_annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
@@ -123,6 +123,10 @@ class AlgorithmConfig(_Strict):
 
     condition: "ClassVar[Condition]" = None
     """What the batches carry in y, and what gen and dis are told: see common/data/loader.py."""
+    sides: ClassVar[Mapping[str, int | None]] = {}
+    """Architectures that are made for square images of so many pixels; None: that take any."""
+    multiple: ClassVar[int] = 8
+    """Of what the sides of images are multiples, for the other architectures."""
     learns_in_bf16: ClassVar[Collection[str]] = ()
     """Architectures of which three runs with bfloat16 ended as well as three without: see
     docs/speed.md.
@@ -173,12 +177,16 @@ class AlgorithmConfig(_Strict):
     """
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """(H, W) that the networks want for images of this size: here the next multiple of 8,
-        square; points, which are images of one pixel, stay points. Sources follow in proportion.
+        """(H, W) that the networks want for images of this size: what `sides` has of them, or the
+        next square of `multiple`; points, which are images of one pixel, stay points. Sources
+        follow in proportion.
         """
+        if self.architecture in self.sides:
+            side = self.sides[self.architecture]
+            return (height, width) if side is None else (side, side)
         if height == width == 1:
             return 1, 1
-        side = max(16, -(-max(height, width) // 8) * 8)
+        side = max(16, -(-max(height, width) // self.multiple) * self.multiple)
         return side, side
 
     def revisions(self) -> tuple[str, ...]:

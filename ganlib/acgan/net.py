@@ -21,6 +21,33 @@ N_NOISE = 100
 DIS_WIDTHS = (16, 32, 64, 128, 256, 512)
 
 
+def features(image: Shape, widths: list[int]) -> nn.Sequential:
+    """3x3 convolutions, every other of which halves the size, with leaky ReLU and dropout of a
+    half; batch normalisation in all but the first.
+    """
+    parts: list[nn.Module] = []
+    for k, (a, b) in enumerate(pairwise([image[0], *widths])):
+        parts += [nn.Conv2d(a, b, 3, 2 - k % 2, 1), *([BatchNorm2d(b)] if k else [])]
+        parts += [nn.LeakyReLU(LEAK), nn.Dropout(0.5)]
+    return nn.Sequential(*parts, nn.Flatten())
+
+
+class ClassifyingDiscriminator(nn.Module):
+    """One linear layer of features for both questions: real or generated, and which class."""
+
+    def __init__(self, features: nn.Module, n_features: int, n_classes: int) -> None:
+        super().__init__()
+        self.features, self.n_classes = features, n_classes
+        self.last = nn.Linear(n_features, 1 + n_classes)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x (N, C, H, W) -> logits of being real (N, 1), and of the classes (N, n_classes); y is
+        not used.
+        """
+        source, classes = self.last(self.features(x)).split([1, self.n_classes], 1)
+        return source, classes
+
+
 def cifar10(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """The paper's for CIFAR-10: z 100 ~ N(0, 1), weights N(0, 0.02^2), biases 0."""
     ch = [scaled(n, config.width) for n in (384, 192, 96)]
@@ -55,30 +82,3 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 build = Architectures(cifar10=cifar10, quick=quick, mlp=mlp)
-
-
-def features(image: Shape, widths: list[int]) -> nn.Sequential:
-    """3x3 convolutions, every other of which halves the size, with leaky ReLU and dropout of a
-    half; batch normalisation in all but the first.
-    """
-    parts: list[nn.Module] = []
-    for k, (a, b) in enumerate(pairwise([image[0], *widths])):
-        parts += [nn.Conv2d(a, b, 3, 2 - k % 2, 1), *([BatchNorm2d(b)] if k else [])]
-        parts += [nn.LeakyReLU(LEAK), nn.Dropout(0.5)]
-    return nn.Sequential(*parts, nn.Flatten())
-
-
-class ClassifyingDiscriminator(nn.Module):
-    """One linear layer of features for both questions: real or generated, and which class."""
-
-    def __init__(self, features: nn.Module, n_features: int, n_classes: int) -> None:
-        super().__init__()
-        self.features, self.n_classes = features, n_classes
-        self.last = nn.Linear(n_features, 1 + n_classes)
-
-    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x (N, C, H, W) -> logits of being real (N, 1), and of the classes (N, n_classes); y is
-        not used.
-        """
-        source, classes = self.last(self.features(x)).split([1, self.n_classes], 1)
-        return source, classes

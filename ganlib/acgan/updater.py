@@ -3,10 +3,9 @@
 from typing import Literal
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 
 
@@ -32,8 +31,6 @@ class Updater(updater.Updater):
     """D ascends L_S + L_C, then G ascends L_C - L_S, in the non-saturating form, with fresh z."""
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_dis(
         self, x_real: Tensor, y: Tensor, x_fake: Tensor, y_fake: Tensor

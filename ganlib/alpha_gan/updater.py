@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from ganlib import config
 from ganlib.common.data import DataSet
-from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus, loss_gen_wasserstein
 from ganlib.training.bases.reconstructing import Reconstructing
 
@@ -42,8 +41,6 @@ class Updater(Reconstructing):
 
     config: Config
     enc: nn.Module
-    gen: Generator
-    dis: nn.Module
     cdis: nn.Module
 
     def loss_autoencoder(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -91,8 +88,7 @@ class Updater(Reconstructing):
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """The codes (N, n_hidden) of images (N, C, H, W), without a graph."""
-        code: Tensor = self.enc(x)
-        return code
+        return self.enc(x)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """G(E(x))."""

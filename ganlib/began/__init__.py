@@ -5,7 +5,6 @@ Berthelot, Schumm, Metz 2017, https://arxiv.org/abs/1703.10717
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater)

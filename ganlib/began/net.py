@@ -22,45 +22,7 @@ class Autoencoder(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W) -> its reconstruction (N, C, H, W); y is not used."""
-        images: Tensor = self.decoder(self.encoder(x))
-        return images
-
-
-def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """chainer-gan-lib began/net.py: z 128 ~ U(-1, 1), code 128, tanh, no normalisation."""
-    ch, none = scaled(512, config.width), nn.Identity
-    gen = DCGANGenerator(spec.image, ch=ch, l0_norm=none, norm=none, std=unnormalized_std(ch))
-    return {"gen": gen, "dis": dcgan_autoencoder(spec.image, ch)}
-
-
-def dcgan_bn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The same with the generator as chainer-gan-lib's other methods have it, batch normalised."""
-    ch = scaled(512, config.width)
-    return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": dcgan_autoencoder(spec.image, ch)}
-
-
-def paper(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """carpedm20/BEGAN-tensorflow models.py, n 128: z 64 ~ U(-1, 1), code 64, linear outputs."""
-    ch = scaled(128, config.width)
-    dis = Autoencoder(paper_encoder(spec.image, ch), Decoder(spec.image, ch))
-    init_glorot_uniform(dis)
-    return {"gen": Decoder(spec.image, ch), "dis": dis}
-
-
-def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers for z ~ N(0, 1), and again on both sides of the code.
-
-    Batch normalisation in the generator keeps its samples apart where the data are of many kinds;
-    without it they fall together on one. The code has half as many numbers as an image, but no more
-    than 64: one that has as many as a point could copy every point, real or not.
-    """
-    n_code = min(64, max(1, math.prod(spec.image) // 2))
-    encoder = MLPDiscriminator(spec.image, config.width, n_code)
-    dis = Autoencoder(encoder, MLPGenerator(spec.image, n_code, config.width))
-    return {"gen": MLPGenerator(spec.image, width=2 * config.width, norm=BatchNorm1d), "dis": dis}
-
-
-build = Architectures(dcgan=dcgan, dcgan_bn=dcgan_bn, paper=paper, mlp=mlp)
+        return self.decoder(self.encoder(x))
 
 
 def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:
@@ -116,8 +78,7 @@ class Decoder(Generator):
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, n_hidden) -> images (N, C, H, W), not bounded; y is not used."""
-        images: Tensor = self.layers(z)
-        return images
+        return self.layers(z)
 
 
 def paper_encoder(image: Shape, ch: int, n_code: int = 64) -> nn.Sequential:
@@ -155,3 +116,40 @@ def strided_elu_conv(ch: int) -> tuple[nn.Module, nn.Module, nn.Module]:
     none before.
     """
     return nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(ch, ch, 3, stride=2), nn.ELU()
+
+
+def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """chainer-gan-lib began/net.py: z 128 ~ U(-1, 1), code 128, tanh, no normalisation."""
+    ch, none = scaled(512, config.width), nn.Identity
+    gen = DCGANGenerator(spec.image, ch=ch, l0_norm=none, norm=none, std=unnormalized_std(ch))
+    return {"gen": gen, "dis": dcgan_autoencoder(spec.image, ch)}
+
+
+def dcgan_bn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """The same with the generator as chainer-gan-lib's other methods have it, batch normalised."""
+    ch = scaled(512, config.width)
+    return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": dcgan_autoencoder(spec.image, ch)}
+
+
+def paper(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """carpedm20/BEGAN-tensorflow models.py, n 128: z 64 ~ U(-1, 1), code 64, linear outputs."""
+    ch = scaled(128, config.width)
+    dis = Autoencoder(paper_encoder(spec.image, ch), Decoder(spec.image, ch))
+    init_glorot_uniform(dis)
+    return {"gen": Decoder(spec.image, ch), "dis": dis}
+
+
+def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Three layers for z ~ N(0, 1), and again on both sides of the code.
+
+    Batch normalisation in the generator keeps its samples apart where the data are of many kinds;
+    without it they fall together on one. The code has half as many numbers as an image, but no more
+    than 64: one that has as many as a point could copy every point, real or not.
+    """
+    n_code = min(64, max(1, math.prod(spec.image) // 2))
+    encoder = MLPDiscriminator(spec.image, config.width, n_code)
+    dis = Autoencoder(encoder, MLPGenerator(spec.image, n_code, config.width))
+    return {"gen": MLPGenerator(spec.image, width=2 * config.width, norm=BatchNorm1d), "dis": dis}
+
+
+build = Architectures(dcgan=dcgan, dcgan_bn=dcgan_bn, paper=paper, mlp=mlp)

@@ -4,10 +4,9 @@ import math
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 
 
 class Config(config.AlgorithmConfig):
@@ -38,8 +37,6 @@ class Updater(updater.Updater):
     """
 
     config: Config
-    gen: Generator
-    dis: nn.Module
     kt: Tensor
     measure_sum: Tensor
     measure_best: Tensor

@@ -6,7 +6,6 @@ Brock, Donahue, Simonyan 2019, https://arxiv.org/abs/1809.11096
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater)

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.biggan.generator import SharedClassGenerator
-from ganlib.common.data import Shape
 from ganlib.common.layers.attention import SelfAttention
 from ganlib.common.layers.conditional import VectorBatchNorm2d
 from ganlib.common.layers.spectral_norm import SNConv2d
@@ -44,32 +43,19 @@ class DeepGenBlock(Bottleneck):
         self.b2, self.b3, self.b4 = (VectorBatchNorm2d(hidden, n_told) for _ in range(3))
         self.resize = nn.Upsample(scale_factor=up) if up > 1 else nn.Identity()
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
-        h = self.c1(F.relu(self.b1(x, told)))
-        h = self.c2(self.resize(F.relu(self.b2(h, told))))
-        h = self.c3(F.relu(self.b3(h, told)))
-        h = self.c4(F.relu(self.b4(h, told)))
-        y: Tensor = h + self.resize(x[:, : self.out_channels])
-        return y
+        h = self.c1(F.relu(self.b1(x, condition)))
+        h = self.c2(self.resize(F.relu(self.b2(h, condition))))
+        h = self.c3(F.relu(self.b3(h, condition)))
+        h = self.c4(F.relu(self.b4(h, condition)))
+        return h + self.resize(x[:, : self.out_channels])
 
 
 class DeepGenerator(SharedClassGenerator):
     """Two blocks of each size, which all see the class's vector beside all of z, as does the first
     layer.
     """
-
-    def __init__(
-        self,
-        image: Shape,
-        widths: Sequence[int],
-        n_classes: int,
-        n_hidden: int,
-        n_shared: int,
-        attention_at: int,
-    ) -> None:
-        n_told = n_shared + n_hidden
-        super().__init__(image, widths, n_classes, n_hidden, n_shared, n_told, n_told, attention_at)
 
     def blocks(self, in_channels: int, out_channels: int, n_told: int) -> list[nn.Module]:
         """A block that keeps size and channels, and one that changes them."""
@@ -78,9 +64,9 @@ class DeepGenerator(SharedClassGenerator):
             DeepGenBlock(in_channels, out_channels, 2, n_told),
         ]
 
-    def told(self, z: Tensor, e: Tensor) -> list[Tensor]:
+    def conditions(self, z: Tensor, e: Tensor) -> list[Tensor]:
         """The same for all."""
-        return [torch.cat((e, z), 1)] * (1 + len(self.stages))
+        return [torch.cat((e, z), 1)] * (1 + self.n_stages)
 
 
 class DeepDisBlock(Bottleneck):
@@ -99,8 +85,7 @@ class DeepDisBlock(Bottleneck):
         h = self.c3(F.relu(self.c2(F.relu(self.c1(F.relu(x))))))
         h = self.c4(self.resize(F.relu(h)))
         x = self.resize(x)
-        y: Tensor = h + (x if self.c_sc is None else torch.cat((x, self.c_sc(x)), 1))
-        return y
+        return h + (x if self.c_sc is None else torch.cat((x, self.c_sc(x)), 1))
 
 
 class DeepFeatures(nn.Module):

@@ -20,11 +20,11 @@ from ganlib.common.networks.resnet import GenBlock
 
 class SharedClassGenerator(Generator):
     """Linear, stages that double the size, BN, ReLU, conv, tanh. All layers that are told of the
-    class see one vector of it, `shared`; the first layer and each stage see what told() gives them.
+    class see one vector of it, `shared`: the first layer and each stage what conditions() makes.
 
     widths: channels of the smallest image and behind each stage; H and W: multiples of
-    2 ** stages. n_first, n_told: lengths of what the first layer and each stage are told.
-    attention_at: behind so many stages there is attention.
+    2 ** stages. n_shared: length of a class's vector. attention_at: behind so many stages there is
+    attention.
     """
 
     def __init__(
@@ -34,15 +34,15 @@ class SharedClassGenerator(Generator):
         n_classes: int,
         n_hidden: int,
         n_shared: int,
-        n_first: int,
-        n_told: int,
         attention_at: int,
     ) -> None:
         super().__init__(n_hidden, latent="normal")
-        (channels, height, width), n = image, len(widths) - 1
-        self.bottom = (widths[0], height >> n, width >> n)
+        (channels, height, width), self.n_stages = image, len(widths) - 1
+        self.bottom = (widths[0], height >> self.n_stages, width >> self.n_stages)
         self.shared = ClassEmbedding(n_classes, n_shared)
-        self.first = SNLinear(n_first, math.prod(self.bottom))
+        zeros = torch.zeros(1, n_hidden), torch.zeros(1, n_shared)
+        first, n_told, *_ = (condition.shape[1] for condition in self.conditions(*zeros))
+        self.first = SNLinear(first, math.prod(self.bottom))
         self.stages = nn.ModuleList(
             nn.ModuleList(self.blocks(a, b, n_told)) for a, b in pairwise(widths)
         )
@@ -54,18 +54,18 @@ class SharedClassGenerator(Generator):
         """The blocks of one size."""
         raise NotImplementedError
 
-    def told(self, z: Tensor, e: Tensor) -> list[Tensor]:
+    def conditions(self, z: Tensor, e: Tensor) -> list[Tensor]:
         """Of z (N, n_hidden) and e (N, n_shared): what the first layer and each stage see."""
         raise NotImplementedError
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, n_hidden) and y, int64 (N,) or float (N, n_classes) -> images in [-1, 1]."""
         assert y is not None
-        first, *others = self.told(z, self.shared(y))
+        first, *others = self.conditions(z, self.shared(y))
         h = self.first(first).unflatten(1, self.bottom)
-        for stage, told in zip(self.stages, others, strict=True):
+        for stage, condition in zip(self.stages, others, strict=True):
             for block in stage:
-                h = block(h, told)
+                h = block(h, condition)
         return torch.tanh(self.last(F.relu(self.norm(h))))
 
 
@@ -84,17 +84,15 @@ class HierarchicalGenerator(SharedClassGenerator):
         attention_at: int,
     ) -> None:
         self.n_chunk = n_chunk
-        n_hidden, n_told = len(widths) * n_chunk, n_shared + n_chunk
-        super().__init__(
-            image, widths, n_classes, n_hidden, n_shared, n_chunk, n_told, attention_at
-        )
+        n_hidden = len(widths) * n_chunk
+        super().__init__(image, widths, n_classes, n_hidden, n_shared, attention_at)
 
     def blocks(self, in_channels: int, out_channels: int, n_told: int) -> list[nn.Module]:
         """One block."""
         norm = partial(VectorBatchNorm2d, n_told=n_told)
         return [GenBlock(in_channels, out_channels, conv=SNConv2d, norm=norm)]
 
-    def told(self, z: Tensor, e: Tensor) -> list[Tensor]:
+    def conditions(self, z: Tensor, e: Tensor) -> list[Tensor]:
         """The parts of z in their order, all but the first behind e."""
         first, *others = z.split(self.n_chunk, 1)
         return [first, *(torch.cat((e, part), 1) for part in others)]

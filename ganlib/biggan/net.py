@@ -4,8 +4,7 @@ a part of z in every block.
 Sizes as in ajbrock/BigGAN-PyTorch, BigGAN.py and BigGANdeep.py.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 from torch import nn
@@ -26,33 +25,24 @@ from ganlib.sngan_projection.net import mlp
 N_SHARED = 128
 """The length of a class's vector, which all blocks share."""
 
-Build = Callable[[NetConfig, DataSpec], dict[str, nn.Module]]
 
-
-@dataclass(frozen=True)
-class Sizes:
-    """gen, dis: channels as in networks/resnet.py. n_chunk: the part of z for each block. gen_at,
-    dis_at: behind so many blocks there is attention.
+def large(
+    gen_widths: Sequence[int],
+    dis_widths: Sequence[int],
+    config: NetConfig,
+    spec: DataSpec,
+    gen_at: int,
+    dis_at: int,
+) -> dict[str, nn.Module]:
+    """Of so many times 96 channels, times the settings' width, with 20 components of z for each
+    block. All of D's blocks but the last halve; attention is behind gen_at and dis_at blocks.
     """
-
-    gen: tuple[int, ...]
-    dis: tuple[int, ...]
-    n_chunk: int
-    gen_at: int
-    dis_at: int
-
-
-def residual(sizes: Sizes, config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Networks of these sizes, times the settings' width. All of D's blocks but the last halve."""
-    gen_widths = [scaled(ch, config.width) for ch in sizes.gen]
-    dis_widths = [scaled(ch, config.width) for ch in sizes.dis]
-    n_shared = scaled(N_SHARED, config.width)
-    gen = HierarchicalGenerator(
-        spec.image, gen_widths, spec.n_classes, sizes.n_chunk, n_shared, sizes.gen_at
-    )
-    down = len(dis_widths) - 1
+    gen_widths = [scaled(96 * k, config.width) for k in gen_widths]
+    dis_widths = [scaled(96 * k, config.width) for k in dis_widths]
+    n_shared, down = scaled(N_SHARED, config.width), len(dis_widths) - 1
+    gen = HierarchicalGenerator(spec.image, gen_widths, spec.n_classes, 20, n_shared, gen_at)
     features = ResNetFeatures(spec.image[0], dis_widths, down, SNConv2d, block=WideDisBlock)
-    features.blocks.insert(sizes.dis_at, SelfAttention(dis_widths[sizes.dis_at - 1]))
+    features.blocks.insert(dis_at, SelfAttention(dis_widths[dis_at - 1]))
     head = Projection(dis_widths[-1], spec.n_classes)
     return orthogonal(gen, ProjectionDiscriminator(features, head))
 
@@ -105,17 +95,15 @@ def cifar10(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": gen, "dis": dis}
 
 
-def large(gen: Sequence[int], dis: Sequence[int], gen_at: int, dis_at: int) -> Build:
-    """Channels in units of 96."""
-    sizes = Sizes(tuple(96 * k for k in gen), tuple(96 * k for k in dis), 20, gen_at, dis_at)
-    return partial(residual, sizes)
-
-
 build = Architectures(
     cifar10=cifar10,
-    imagenet128=large((16, 16, 8, 4, 2, 1), (1, 2, 4, 8, 16, 16), gen_at=4, dis_at=1),
-    imagenet256=large((16, 16, 8, 8, 4, 2, 1), (1, 2, 4, 8, 8, 16, 16), gen_at=4, dis_at=2),
-    imagenet512=large((16, 16, 8, 8, 4, 2, 1, 1), (1, 1, 2, 4, 8, 8, 16, 16), gen_at=4, dis_at=3),
+    imagenet128=partial(large, (16, 16, 8, 4, 2, 1), (1, 2, 4, 8, 16, 16), gen_at=4, dis_at=1),
+    imagenet256=partial(
+        large, (16, 16, 8, 8, 4, 2, 1), (1, 2, 4, 8, 8, 16, 16), gen_at=4, dis_at=2
+    ),
+    imagenet512=partial(
+        large, (16, 16, 8, 8, 4, 2, 1, 1), (1, 1, 2, 4, 8, 8, 16, 16), gen_at=4, dis_at=3
+    ),
     deep128=deep128,
     quick=quick,
     mlp=mlp,

@@ -12,12 +12,12 @@ from ganlib.sagan import updater
 
 
 class Config(config.AlgorithmConfig):
-    """The recipe of BigGAN-PyTorch for CIFAR-10, launch_cifar_ema.sh.
-
-    example_configs/biggan_*.yaml are those for ImageNet.
+    """The recipe of BigGAN-PyTorch for CIFAR-10, launch_cifar_ema.sh;
+    example_configs/biggan_*.yaml: those for ImageNet.
     """
 
     condition = "labels"
+    sides = {"imagenet128": 128, "imagenet256": 256, "imagenet512": 512, "deep128": 128}
     architecture: Literal[
         "cifar10", "imagenet128", "imagenet256", "imagenet512", "deep128", "quick", "mlp"
     ] = "cifar10"
@@ -44,13 +44,6 @@ class Config(config.AlgorithmConfig):
     orthogonal: config.NonNegative = 0.0
     """Weight of the orthogonal regularisation of the generator; the paper's is 1e-4."""
     statistics: config.Statistics = "batch"
-
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """128, 256 or 512 pixels for the networks made for them."""
-        for side in (128, 256, 512):
-            if self.architecture.endswith(str(side)):
-                return side, side
-        return super().image_size(height, width)
 
     def revisions(self) -> tuple[str, ...]:
         """Of BigGAN-deep's D, of the term of tables of gains, of where the average begins."""

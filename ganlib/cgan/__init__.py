@@ -5,7 +5,6 @@ Mirza, Osindero 2014, https://arxiv.org/abs/1411.1784
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater)

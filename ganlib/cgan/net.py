@@ -1,60 +1,21 @@
 """The conditional GAN's networks: the paper's fully connected ones for MNIST, and small ones."""
 
 import math
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ganlib.common.data import POINTS, DataSpec, Shape
-from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.data import DataSpec, Shape
+from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import BatchNorm2d, Maxout
+from ganlib.common.layers.conditional import ClassInput
 from ganlib.common.layers.embedding import one_hot
 from ganlib.common.layers.init import init_uniform
-from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator, n_hidden_for
 from ganlib.common.networks.quick import N_HIDDEN as QUICK_HIDDEN
 from ganlib.common.networks.quick import quick_discriminator, quick_generator
 
-
-class Config(NetConfig, Protocol):
-    """What `build` reads of the settings."""
-
-    @property
-    def dropout_gen(self) -> float: ...
-    @property
-    def dropout_dis(self) -> float: ...
-
-
-def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Section 4.1: z 100 ~ U(0, 1), pixels in [0, 1] inside. The paper does not say how the weights
-    start: as those of the first GAN, goodfeli/adversarial mnist.yaml.
-    """
-    gen = DenseGenerator(spec.image, spec.n_classes, config.width, config.dropout_gen)
-    dis = DenseDiscriminator(spec.image, spec.n_classes, config.width, config.dropout_dis)
-    init_uniform(gen, 0.05)
-    init_uniform(dis, 0.005)
-    return {"gen": gen, "dis": dis}
-
-
-def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
-    (channels, height, width), n = spec.image, spec.n_classes
-    gen = quick_generator(spec.image, config.width, QUICK_HIDDEN + n)
-    told = (channels + n, height, width)
-    dis = quick_discriminator(told, config.width, norm=BatchNorm2d)
-    return {"gen": ToldGenerator(gen, n), "dis": ToldDiscriminator(dis, n)}
-
-
-def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/networks/mlp.py; no paper's networks."""
-    (channels, height, width), n = spec.image, spec.n_classes
-    n_hidden = (4 if spec.image == POINTS else 128) + n
-    gen = MLPGenerator(spec.image, n_hidden, config.width)
-    dis = MLPDiscriminator((channels + n, height, width), config.width)
-    return {"gen": ToldGenerator(gen, n), "dis": ToldDiscriminator(dis, n)}
-
-
-build = Architectures(mnist=mnist, quick=quick, mlp=mlp)
+from .updater import Config
 
 
 class DenseGenerator(Generator):
@@ -79,8 +40,8 @@ class DenseGenerator(Generator):
         (N, C, H, W) in [-1, 1].
         """
         assert y is not None
-        told = self.from_y(one_hot(y, self.n_classes, z))
-        pixels = self.joint(torch.cat((self.from_z((z + 1) / 2), told), 1))
+        h_y = self.from_y(one_hot(y, self.n_classes, z))
+        pixels = self.joint(torch.cat((self.from_z((z + 1) / 2), h_y), 1))
         return 2 * torch.sigmoid(pixels.unflatten(1, self.image)) - 1
 
 
@@ -104,26 +65,11 @@ class DenseDiscriminator(nn.Module):
         """x (N, C, H, W) in [-1, 1], classes (N,) or (N, n_classes) -> logits (N, 1)."""
         assert y is not None
         x = (x.flatten(1) + 1) / 2
-        told = self.from_y(one_hot(y, self.n_classes, x))
-        logits: Tensor = self.joint(torch.cat((self.from_x(x), told), 1))
-        return logits
+        h_y = self.from_y(one_hot(y, self.n_classes, x))
+        return self.joint(torch.cat((self.from_x(x), h_y), 1))
 
 
-class ToldGenerator(Generator):
-    """A generator that sees the class as further components of its z."""
-
-    def __init__(self, gen: Generator, n_classes: int) -> None:
-        super().__init__(gen.n_hidden - n_classes, gen.latent)
-        self.gen, self.n_classes = gen, n_classes
-
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, n_hidden), classes (N,) or (N, n_classes) -> images (N, C, H, W)."""
-        assert y is not None
-        images: Tensor = self.gen(torch.cat((z, one_hot(y, self.n_classes, z)), 1))
-        return images
-
-
-class ToldDiscriminator(nn.Module):
+class ClassPlanes(nn.Module):
     """A discriminator that sees a channel for each class: of the image's own all ones, of the
     others zeros.
     """
@@ -135,6 +81,35 @@ class ToldDiscriminator(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W), classes (N,) or (N, n_classes) -> logits (N, 1)."""
         assert y is not None
-        told = one_hot(y, self.n_classes, x)[:, :, None, None].expand(-1, -1, *x.shape[2:])
-        logits: Tensor = self.dis(torch.cat((x, told), 1))
-        return logits
+        planes = one_hot(y, self.n_classes, x)[:, :, None, None].expand(-1, -1, *x.shape[2:])
+        return self.dis(torch.cat((x, planes), 1))
+
+
+def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Section 4.1: z 100 ~ U(0, 1), pixels in [0, 1] inside. The paper does not say how the weights
+    start: as those of the first GAN, goodfeli/adversarial mnist.yaml.
+    """
+    gen = DenseGenerator(spec.image, spec.n_classes, config.width, config.dropout_gen)
+    dis = DenseDiscriminator(spec.image, spec.n_classes, config.width, config.dropout_dis)
+    init_uniform(gen, 0.05)
+    init_uniform(dis, 0.005)
+    return {"gen": gen, "dis": dis}
+
+
+def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
+    (channels, height, width), n = spec.image, spec.n_classes
+    gen = quick_generator(spec.image, config.width, QUICK_HIDDEN + n)
+    dis = quick_discriminator((channels + n, height, width), config.width, norm=BatchNorm2d)
+    return {"gen": ClassInput(gen, n), "dis": ClassPlanes(dis, n)}
+
+
+def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Three layers of 128, for points: common/networks/mlp.py; no paper's networks."""
+    (channels, height, width), n = spec.image, spec.n_classes
+    gen = MLPGenerator(spec.image, n_hidden_for(spec.image) + n, config.width)
+    dis = MLPDiscriminator((channels + n, height, width), config.width)
+    return {"gen": ClassInput(gen, n), "dis": ClassPlanes(dis, n)}
+
+
+build = Architectures(mnist=mnist, quick=quick, mlp=mlp)

@@ -2,10 +2,9 @@
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config
-from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 from ganlib.gan.sgd import SGDConfig, SGDUpdater
 
@@ -14,6 +13,7 @@ class Config(SGDConfig):
     """The paper's recipe for MNIST; what it does not say is the first GAN's."""
 
     condition = "labels"
+    sides = {"mnist": None, "mlp": None}
     architecture: Literal["mnist", "quick", "mlp"] = "mnist"
     """mnist: the paper's networks for MNIST; quick: small convolutional ones, for a CPU; mlp:
     small, for points.
@@ -23,20 +23,12 @@ class Config(SGDConfig):
     dropout_dis: config.Rate = 0.5
     """The same of the discriminator's."""
     lr_divisor: config.Positive = 1.00004
-    """What each iteration divides the learning rate by."""
-
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The data's own but for `quick`, whose convolutions halve it."""
-        own = self.architecture != "quick"
-        return (height, width) if own else super().image_size(height, width)
 
 
 class Updater(SGDUpdater):
     """Equation 2: D(x|y) and G(z|y), trained by gradient descent on both at once."""
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_both(self, x_real: Tensor, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """E softplus(-D(G(z|y)|y)), (E softplus(-D(x|y)) + E softplus(D(G(z|y)|y))) / 2, and

@@ -1,25 +1,18 @@
 """Cramer GAN's networks: chainer-gan-lib's, with a vector as the output of dis."""
 
-from typing import Protocol
-
 from torch import nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.generator import Architectures, NetConfig, scaled
+from ganlib.common.generator import Architectures, scaled
 from ganlib.common.layers.init import init_he_uniform
 from ganlib.common.networks.dcgan import DCGANGenerator, StridedDiscriminator, WGANDiscriminator
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.networks.quick import quick_critic
 
-
-class CramerConfig(NetConfig, Protocol):
-    """What `build` reads of the settings."""
-
-    @property
-    def output_dim(self) -> int: ...
+from .updater import Config
 
 
-def dcgan(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
+def dcgan(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib cramer, common/net.py: z 128 ~ U(-1, 1), no normalisation in dis."""
     ch = scaled(512, config.width)
     return {
@@ -28,7 +21,7 @@ def dcgan(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
-def quick(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
+def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Small enough for minutes on a CPU: common/networks/quick.py; no paper's network."""
     networks = quick_critic(config, spec)
     dis = networks["dis"]
@@ -38,7 +31,7 @@ def quick(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
     return networks
 
 
-def mlp(config: CramerConfig, spec: DataSpec) -> dict[str, nn.Module]:
+def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Three layers of 128, for points: z 128 ~ N(0, 1); no paper's network."""
     dis = MLPDiscriminator(spec.image, config.width, config.output_dim)
     return {"gen": MLPGenerator(spec.image, width=config.width), "dis": dis}

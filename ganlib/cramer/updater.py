@@ -3,10 +3,9 @@
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 from ganlib.common.losses import aside, energy_distance, row_norm, slope_penalty
 
 
@@ -31,8 +30,6 @@ class Updater(updater.Updater):
     """
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_dis(
         self, x_real: Tensor, x_fake: Tensor, x_other: Tensor, eps: Tensor

@@ -9,8 +9,7 @@ from torch.nn.functional import interpolate
 from ganlib.common.data import DataSet
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import net, updater
 
 
 def example(channels: int, side: int) -> DataSet:
@@ -25,4 +24,6 @@ def example(channels: int, side: int) -> DataSet:
     return DataSet("two sets", x.byte(), source=y.byte())
 
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater, example=example)
+ALGORITHM = Algorithm(
+    config=updater.Config, build=net.build, updater=updater.Updater, example=example
+)

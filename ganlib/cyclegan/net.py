@@ -3,33 +3,20 @@
 Zhu et al. 2017, section 7.2; weights N(0, 0.02^2), biases 0.
 """
 
-from typing import Protocol
-
 from torch import Tensor, nn
 
-from ganlib.common.data import POINTS, DataSpec, Shape
+from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers.init import init_normal
 from ganlib.common.layers.label_maps import check_sides
 from ganlib.common.networks.patchgan import PatchDiscriminator
 from ganlib.common.networks.translator import InstanceNorm, Upsampling, to_image, translating
 
+from .updater import Config
+
 CH = 64
 STD = 0.02
-
-
-class Settings(NetConfig, Protocol):
-    """What these networks read of the settings."""
-
-    @property
-    def blocks(self) -> int: ...
-    @property
-    def n_layers(self) -> int: ...
-    @property
-    def upsampling(self) -> Upsampling: ...
-    @property
-    def lam_idt(self) -> float: ...
 
 
 class Translator(Generator):
@@ -51,40 +38,13 @@ class Translator(Generator):
         """
         assert y is not None
         check_sides(y, self.multiple)
-        x: Tensor = self.layers(y)
-        return x
+        return self.layers(y)
 
 
-def n_blocks(blocks: int, image: Shape) -> int:
-    """`blocks`, or if that is 0 the paper's: 9 from 256 pixels on, 6 below."""
-    return blocks or (9 if min(image[1:]) >= 256 else 6)
-
-
-def smallest(n_layers: int) -> int:
-    """The least side, a multiple of 4, of which the discriminator's last norm has some pixels."""
-    return max(8, 3 << n_layers)
-
-
-def resnet(config: Settings, spec: DataSpec) -> dict[str, nn.Module]:
+def resnet(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """gen: sources to images; back: images to sources; dis, dis_back: judges of images and of
-    sources.
+    sources. UserError for sets that these networks do not translate.
     """
-    check(config, spec)
-    assert spec.source is not None
-    images, sources, ch = spec.image[0], spec.source[0], scaled(CH, config.width)
-    how = n_blocks(config.blocks, spec.image), ch, config.upsampling
-    networks: dict[str, nn.Module] = {
-        "gen": Translator(sources, images, *how),
-        "back": Translator(images, sources, *how),
-    }
-    for name, channels in (("dis", images), ("dis_back", sources)):
-        networks[name] = PatchDiscriminator(channels, InstanceNorm, ch, config.n_layers, bias=True)
-        init_normal(networks[name], STD)
-    return networks
-
-
-def check(config: Settings, spec: DataSpec) -> None:
-    """UserError for sets that these networks do not translate."""
     if spec.native == POINTS:
         raise UserError("This algorithm translates images, and these data are points.")
     spec.turned()  # which says what is missing for a way back
@@ -94,6 +54,17 @@ def check(config: Settings, spec: DataSpec) -> None:
             "The identity loss shows a generator what it should make, and these sets have "
             f"{spec.image[0]} and {spec.source[0]} channels: give --lam-idt 0."
         )
+    images, sources, ch = spec.image[0], spec.source[0], scaled(CH, config.width)
+    blocks = config.blocks or (9 if min(spec.image[1:]) >= 256 else 6)
+    how = blocks, ch, config.upsampling
+    networks: dict[str, nn.Module] = {
+        "gen": Translator(sources, images, *how),
+        "back": Translator(images, sources, *how),
+    }
+    for name, channels in (("dis", images), ("dis_back", sources)):
+        networks[name] = PatchDiscriminator(channels, InstanceNorm, ch, config.n_layers, bias=True)
+        init_normal(networks[name], STD)
+    return networks
 
 
 build = Architectures(resnet=resnet)

@@ -14,16 +14,13 @@ from ganlib.common.losses import loss_dis_least_squares
 from ganlib.common.networks.translator import Upsampling
 from ganlib.common.seeds import generator
 
-from .net import smallest
-
 SHOWN = 8
 """How many of each set pictures() has, in rows of a grid as long."""
 
 
 class Config(config.AlgorithmConfig):
-    """The recipe of the authors' PyTorch code, for two sets of a thousand images or so.
-
-    example_configs/cyclegan_folders.yaml is theirs for 256 pixels.
+    """The recipe of the authors' PyTorch code, for two sets of a thousand images or so;
+    example_configs/cyclegan_folders.yaml: theirs for 256 pixels.
     """
 
     condition = "unpaired"
@@ -33,7 +30,7 @@ class Config(config.AlgorithmConfig):
     """Residual blocks of a generator; 0: 9 for images of 256 pixels or more, 6 below."""
     upsampling: Upsampling = "transposed"
     """How a generator doubles sides: transposed: by transposed convolutions, the paper's; nearest:
-    every pixel four times, then a convolution, which leaves no net of pixels."""
+    every pixel four times, then a convolution, which leaves no checkerboard."""
     n_layers: config.Interval = 3
     """Layers of stride 2 of a discriminator: with 3 each logit is of a patch of 70 pixels, with 2
     of 34, with 1 of 16, with 0 of one pixel.
@@ -60,10 +57,10 @@ class Config(config.AlgorithmConfig):
     lr_decay_start: config.Rate = 0.5
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The next multiples of 4, and at least what the discriminators need."""
+        """The next multiples of 4 of which the discriminators' last norms have some pixels."""
         if height == width == 1:
             return 1, 1
-        least = smallest(self.n_layers)
+        least = max(8, 3 << self.n_layers)
         return max(least, -(-height // 4) * 4), max(least, -(-width // 4) * 4)
 
 
@@ -73,7 +70,6 @@ class Updater(updater.Updater):
     """
 
     config: Config
-    gen: Generator
     back: Generator
     pool: Pool
     pool_back: Pool
@@ -88,10 +84,7 @@ class Updater(updater.Updater):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam over both generators, one over both discriminators."""
-        return {
-            "gen": self.adam(self.gen, self.back),
-            "dis": self.adam(self.dis, self.dis_back),
-        }
+        return {"gen": self.adam(self.gen, self.back), "dis": self.adam(self.dis, self.dis_back)}
 
     def loss_gen(self, x_fake: Tensor, y_fake: Tensor) -> tuple[Tensor, Tensor]:
         """E (D(x_fake) - 1)^2, and the same of the way back."""
@@ -164,11 +157,11 @@ class Updater(updater.Updater):
         """(3 SHOWN, C, H, W), grey rows in equal channels beside coloured ones."""
         n = held_out.n_sources
         order = torch.randperm(n, generator=generator(seed, "pictures"))
-        given = held_out.condition_at(order[torch.arange(SHOWN) % n])
-        assert given is not None
-        none = self.gen.make_hidden(len(given))
-        given = given.to(none)
-        made = first(none, given)
-        rows = [self.spec.to_native(x.float()) for x in (given, made, second(none, made))]
-        channels = max(x.shape[1] for x in rows)
-        return torch.cat([x.expand(-1, channels, -1, -1) for x in rows])
+        x = held_out.condition_at(order[torch.arange(SHOWN) % n])
+        assert x is not None
+        none = self.gen.make_hidden(len(x))
+        x = x.to(none)
+        made = first(none, x)
+        rows = [self.spec.to_native(row.float()) for row in (x, made, second(none, made))]
+        channels = max(row.shape[1] for row in rows)
+        return torch.cat([row.expand(-1, channels, -1, -1) for row in rows])

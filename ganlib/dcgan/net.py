@@ -19,6 +19,13 @@ from ganlib.common.networks.mlp import mlp
 from ganlib.common.networks.quick import quick
 
 
+def init_radford(net: nn.Module) -> nn.Module:
+    """`net` with weights N(0, 0.02^2), gains of batch normalisation N(1, 0.02^2), biases 0."""
+    init_normal(net, 0.02)
+    init_gains(net, 0.02)
+    return net
+
+
 def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib dcgan/net.py, common/networks/dcgan.py: z 128 ~ U(-1, 1), 32 pixels."""
     ch = scaled(512, config.width)
@@ -66,10 +73,3 @@ def torch_like(image: Shape, widths: list[int]) -> dict[str, nn.Module]:
 
 
 build = Architectures(dcgan=dcgan, radford=radford, torch=torch_, quick=quick, mlp=mlp)
-
-
-def init_radford(net: nn.Module) -> nn.Module:
-    """`net` with weights N(0, 0.02^2), gains of batch normalisation N(1, 0.02^2), biases 0."""
-    init_normal(net, 0.02)
-    init_gains(net, 0.02)
-    return net

@@ -2,10 +2,9 @@
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 
 
@@ -13,24 +12,17 @@ class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe; example_configs/dcgan_celeba.yaml is the paper's."""
 
     learns_in_bf16 = ("dcgan",)
+    sides = {"radford": 64, "torch": 64}
     architecture: Literal["dcgan", "radford", "torch", "quick", "mlp"] = "dcgan"
     """dcgan: chainer-gan-lib's 32-pixel networks; radford: the paper's, 64 pixels; torch: the
     co-author's, 64; quick: small, for a CPU; mlp: small, for points.
     """
-
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """64 pixels for the paper's networks, which halve the image four times."""
-        if self.architecture in ("radford", "torch"):
-            return 64, 64
-        return super().image_size(height, width)
 
 
 class Updater(updater.Updater):
     """Section 3 of the paper, with the non-saturating loss of Goodfellow et al. 2014."""
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """E softplus(-D(x)) + E softplus(D(G(z))), and D(x)."""

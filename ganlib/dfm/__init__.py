@@ -5,7 +5,6 @@ Warde-Farley, Bengio 2017, https://openreview.net/forum?id=S1X7nhsxl
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater)

@@ -14,6 +14,59 @@ from ganlib.common.networks.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
 from ganlib.common.networks.quick import quick as quick_networks
 
 
+class Discriminator(nn.Module):
+    """Five convolutions; H and W: multiples of 16.
+
+    The features come out of a batch normalisation without gain: in training each channel has
+    variance 1 over the batch, which gives the noise on them its scale.
+    """
+
+    def __init__(self, image: Shape, ch: int = 512) -> None:
+        super().__init__()
+        channels, height, width = image
+        c0, c1, c2, c3, c4 = halvings(ch, 4)
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, c4, 3, 1, 1),
+            nn.LeakyReLU(LEAK),
+            *conv_leaky(c4, c3),
+            *conv_leaky(c3, c2),
+            *conv_leaky(c2, c1),
+            nn.Conv2d(c1, c0, 4, 2, 1),
+            BiasBatchNorm2d(c0),
+            nn.Flatten(),
+        )
+        n_features = c0 * (height // 16) * (width // 16)
+        self.l4 = nn.Sequential(nn.LeakyReLU(LEAK), nn.Linear(n_features, 1))
+        init_normal(self, 0.02)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) -> logits (N, 1); y is not used."""
+        return self.l4(self.features(x))
+
+
+def conv_leaky(d_in: int, d_out: int) -> tuple[nn.Module, ...]:
+    """Half the size, batch normalisation, leaky ReLU."""
+    return nn.Conv2d(d_in, d_out, 4, 2, 1), BatchNorm2d(d_out), nn.LeakyReLU(LEAK)
+
+
+class Denoiser(nn.Module):
+    """`depth` linear layers of one width, batch normalisation and leaky ReLU between them."""
+
+    def __init__(self, n_features: int, depth: int) -> None:
+        super().__init__()
+        n = self.n_features = n_features
+        inner = [
+            nn.Sequential(nn.Linear(n, n), BatchNorm1d(n), nn.LeakyReLU(LEAK))
+            for _ in range(depth - 1)
+        ]
+        self.layers = nn.Sequential(*inner, nn.Linear(n, n))
+        init_lecun_normal(self)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Features (N, n_features) -> what they are without noise, (N, n_features)."""
+        return self.layers(h)
+
+
 def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib dfm/net.py: z 128 ~ U(-1, 1), 2048 features at 32 pixels."""
     ch = scaled(512, config.width)
@@ -54,60 +107,3 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 build = Architectures(dcgan=dcgan, quick=quick, mlp=mlp)
-
-
-class Discriminator(nn.Module):
-    """Five convolutions; H and W: multiples of 16.
-
-    The features come out of a batch normalisation without gain: in training each channel has
-    variance 1 over the batch, which gives the noise on them its scale.
-    """
-
-    def __init__(self, image: Shape, ch: int = 512) -> None:
-        super().__init__()
-        channels, height, width = image
-        c0, c1, c2, c3, c4 = halvings(ch, 4)
-        self.features = nn.Sequential(
-            nn.Conv2d(channels, c4, 3, 1, 1),
-            nn.LeakyReLU(LEAK),
-            *conv_leaky(c4, c3),
-            *conv_leaky(c3, c2),
-            *conv_leaky(c2, c1),
-            nn.Conv2d(c1, c0, 4, 2, 1),
-            BiasBatchNorm2d(c0),
-            nn.Flatten(),
-        )
-        n_features = c0 * (height // 16) * (width // 16)
-        self.l4 = nn.Sequential(nn.LeakyReLU(LEAK), nn.Linear(n_features, 1))
-        init_normal(self, 0.02)
-
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """x (N, C, H, W) -> logits (N, 1); y is not used."""
-        logits: Tensor = self.l4(self.features(x))
-        return logits
-
-
-def conv_leaky(d_in: int, d_out: int) -> tuple[nn.Module, ...]:
-    """Half the size, batch normalisation, leaky ReLU."""
-    return nn.Conv2d(d_in, d_out, 4, 2, 1), BatchNorm2d(d_out), nn.LeakyReLU(LEAK)
-
-
-class Denoiser(nn.Module):
-    """`depth` linear layers of one width, batch normalisation and leaky ReLU between them."""
-
-    def __init__(self, n_features: int, depth: int) -> None:
-        super().__init__()
-        self.n_features = n_features
-        inner = [dense_leaky(n_features) for _ in range(depth - 1)]
-        self.layers = nn.Sequential(*inner, nn.Linear(n_features, n_features))
-        init_lecun_normal(self)
-
-    def forward(self, h: Tensor) -> Tensor:
-        """Features (N, n_features) -> what they are without noise, (N, n_features)."""
-        features: Tensor = self.layers(h)
-        return features
-
-
-def dense_leaky(n: int) -> nn.Sequential:
-    """(N, n) -> (N, n)."""
-    return nn.Sequential(nn.Linear(n, n), BatchNorm1d(n), nn.LeakyReLU(LEAK))

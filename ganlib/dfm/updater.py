@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 from ganlib.common.layers import evaluating
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 
@@ -17,6 +16,7 @@ from .net import Denoiser, Discriminator
 class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe."""
 
+    multiple = 16  # the discriminator halves four times
     architecture: Literal["dcgan", "quick", "mlp"] = "dcgan"
     """dcgan: chainer-gan-lib's networks; quick: small, for a CPU; mlp: three layers, for points."""
     lam: config.NonNegative = 0.03
@@ -25,13 +25,6 @@ class Config(config.AlgorithmConfig):
     """Standard deviation of the noise that the denoiser learns to remove."""
     adam_alpha: config.Positive = 1e-4
     adam_beta1: config.Rate = 0.5
-
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The next multiple of 16, square, for the discriminator, which halves four times."""
-        if height == width == 1:
-            return 1, 1
-        side = -(-max(height, width) // 16) * 16
-        return side, side
 
 
 class Updater(updater.Updater):
@@ -42,7 +35,6 @@ class Updater(updater.Updater):
     """
 
     config: Config
-    gen: Generator
     dis: Discriminator
     den: Denoiser
 

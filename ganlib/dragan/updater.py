@@ -2,13 +2,10 @@
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 from ganlib.common.losses import gradient_penalty, loss_dis_softplus, loss_gen_softplus
-
-from .perturbation import elementwise, gaussian, scalar
 
 LEVEL = 1 / 127.5  # one of the 256 levels of an image in [-1, 1]
 
@@ -33,17 +30,21 @@ class Updater(updater.Updater):
     """n_dis discriminator steps, each with fresh z, then one generator step with fresh z."""
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def near(self, x_real: Tensor) -> Tensor:
-        """Points around the real images, by the perturbation that the settings name."""
+        """Points around the real images (of this GPU's share), where the slope is taken.
+
+        gaussian: x + N(0, c I), equation 1 of the paper. scalar: x + alpha std u / 2 with alpha and
+        u ~ U(0, 1), std over the whole batch, the authors' DRAGAN.ipynb. elementwise: x + std u / 2
+        with std over the batch for each channel and pixel, chainer-gan-lib dragan/updater.py.
+        """
         if self.config.perturbation == "gaussian":
-            return gaussian(x_real, self.normal(*x_real.shape), self.config.c * LEVEL**2)
+            return x_real + (self.config.c * LEVEL**2) ** 0.5 * self.normal(*x_real.shape)
         u = self.uniform(*x_real.shape)
         if self.config.perturbation == "scalar":
-            return scalar(x_real, u, self.uniform(len(x_real), 1, 1, 1))
-        return elementwise(x_real, u)
+            alpha = self.uniform(len(x_real), 1, 1, 1)
+            return x_real + alpha * 0.5 * x_real.std(correction=0) * u
+        return x_real + 0.5 * x_real.std(0, correction=0) * u
 
     def loss_dis(
         self, x_real: Tensor, x_fake: Tensor, x_near: Tensor

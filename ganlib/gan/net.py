@@ -15,6 +15,68 @@ from ganlib.common.networks.quick import quick
 PIECES = 5
 
 
+def maxout(image: Shape, units: int) -> nn.Sequential:
+    """Two layers of maxout and a linear one, (N, C * H * W) -> (N, 1), with dropout before each.
+
+    Of the inputs 0.8 are kept and of the others 0.5, as 1.25 and 2 times themselves.
+    """
+    net = nn.Sequential(
+        nn.Dropout(0.2),
+        Maxout(math.prod(image), units, PIECES),
+        nn.Dropout(0.5),
+        Maxout(units, units, PIECES),
+        nn.Dropout(0.5),
+        nn.Linear(units, 1),
+    )
+    init_uniform(net, 0.005)
+    return net
+
+
+class DenseGenerator(Generator):
+    """`layers` (N, 100) -> (N, C * H * W), and nothing after them."""
+
+    def __init__(self, image: Shape, layers: nn.Sequential, latent: Latent) -> None:
+        super().__init__(100, latent)
+        self.layers, self.image = layers, image
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 100) -> images (N, C, H, W); y is not used."""
+        return self.layers(z).unflatten(1, self.image)
+
+
+class UnitGenerator(DenseGenerator):
+    """`layers` of a uniform z of variance 1, then a sigmoid, which gives pixels in [0, 1]."""
+
+    def __init__(self, image: Shape, layers: nn.Sequential) -> None:
+        super().__init__(image, layers, "uniform")
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 100) in [-1, 1], stretched to [-sqrt 3, sqrt 3] here -> images (N, C, H, W) in
+        [-1, 1]; y is not used.
+        """
+        return 2 * torch.sigmoid(super().forward(math.sqrt(3) * z)) - 1
+
+
+class DenseDiscriminator(nn.Module):
+    """`layers` (N, C * H * W) -> logits (N, 1)."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) -> logits (N, 1); y is not used."""
+        return self.layers(x.flatten(1))
+
+
+class UnitDiscriminator(DenseDiscriminator):
+    """The same for pixels in [0, 1]: what dropout leaves out is black, as for its authors."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W) in [-1, 1] -> logits (N, 1); y is not used."""
+        return super().forward((x + 1) / 2)
+
+
 def mnist(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """goodfeli/adversarial mnist.yaml: z 100 ~ U(-sqrt 3, sqrt 3), pixels in [0, 1] inside.
 
@@ -50,67 +112,3 @@ def cifar_fc(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 build = Architectures(mnist=mnist, cifar_fc=cifar_fc, quick=quick, mlp=mlp)
-
-
-def maxout(image: Shape, units: int) -> nn.Sequential:
-    """Two layers of maxout and a linear one, (N, C * H * W) -> (N, 1), with dropout before each.
-
-    Of the inputs 0.8 are kept and of the others 0.5, as 1.25 and 2 times themselves.
-    """
-    net = nn.Sequential(
-        nn.Dropout(0.2),
-        Maxout(math.prod(image), units, PIECES),
-        nn.Dropout(0.5),
-        Maxout(units, units, PIECES),
-        nn.Dropout(0.5),
-        nn.Linear(units, 1),
-    )
-    init_uniform(net, 0.005)
-    return net
-
-
-class DenseGenerator(Generator):
-    """`layers` (N, 100) -> (N, C * H * W), and nothing after them."""
-
-    def __init__(self, image: Shape, layers: nn.Sequential, latent: Latent) -> None:
-        super().__init__(100, latent)
-        self.layers, self.image = layers, image
-
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, 100) -> images (N, C, H, W); y is not used."""
-        images: Tensor = self.layers(z).unflatten(1, self.image)
-        return images
-
-
-class UnitGenerator(DenseGenerator):
-    """`layers` of a uniform z of variance 1, then a sigmoid, which gives pixels in [0, 1]."""
-
-    def __init__(self, image: Shape, layers: nn.Sequential) -> None:
-        super().__init__(image, layers, "uniform")
-
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, 100) in [-1, 1], stretched to [-sqrt 3, sqrt 3] here -> images (N, C, H, W) in
-        [-1, 1]; y is not used.
-        """
-        return 2 * torch.sigmoid(super().forward(math.sqrt(3) * z)) - 1
-
-
-class DenseDiscriminator(nn.Module):
-    """`layers` (N, C * H * W) -> logits (N, 1)."""
-
-    def __init__(self, layers: nn.Sequential) -> None:
-        super().__init__()
-        self.layers = layers
-
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """x (N, C, H, W) -> logits (N, 1); y is not used."""
-        logits: Tensor = self.layers(x.flatten(1))
-        return logits
-
-
-class UnitDiscriminator(DenseDiscriminator):
-    """The same for pixels in [0, 1]: what dropout leaves out is black, as for its authors."""
-
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """x (N, C, H, W) in [-1, 1] -> logits (N, 1); y is not used."""
-        return super().forward((x + 1) / 2)

@@ -12,7 +12,6 @@ class SGDConfig(config.AlgorithmConfig):
     """goodfeli/adversarial mnist.yaml."""
 
     batch_size: config.Count = 100
-    """Images in a batch (of all GPUs together)."""
     max_iter: config.Count = 125_000
     """Iterations to train for; 250 passes over 50,000 images, after which momentum is constant."""
     optimizer: Literal["sgd", "adam"] = "sgd"

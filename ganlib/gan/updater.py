@@ -2,23 +2,20 @@
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config
 from ganlib.common import losses
-from ganlib.common.generator import Generator
 
 from .sgd import SGDConfig, SGDUpdater
 
-LOSSES_GEN = {
-    "nonsaturating": losses.loss_gen_softplus,
-    "minimax": losses.loss_gen_minimax,
-}
+LOSSES_GEN = {"nonsaturating": losses.loss_gen_softplus, "minimax": losses.loss_gen_minimax}
 
 
 class Config(SGDConfig):
     """The authors' recipe for MNIST; example_configs/gan_cifar10.yaml is theirs for CIFAR-10."""
 
+    sides = {"mnist": None, "cifar_fc": None, "mlp": None}
     architecture: Literal["mnist", "cifar_fc", "quick", "mlp"] = "mnist"
     """mnist: the authors' networks for MNIST; cifar_fc: for CIFAR-10, fully connected and 36 times
     as large; quick: small convolutional ones, for a CPU; mlp: small, for points.
@@ -30,18 +27,11 @@ class Config(SGDConfig):
     the authors' code; more: one after the other, each with fresh samples, as the paper prints it.
     """
 
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The data's own but for `quick`, whose convolutions halve it."""
-        own = self.architecture != "quick"
-        return (height, width) if own else super().image_size(height, width)
-
 
 class Updater(SGDUpdater):
     """Section 3 of the paper, Algorithm 1."""
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_both(self, x_real: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """G's loss as the settings name it, D's (E softplus(-D(x)) + E softplus(D(G(z)))) / 2, and

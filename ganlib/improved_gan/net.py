@@ -6,58 +6,21 @@ import math
 from copy import deepcopy
 from functools import partial
 from itertools import pairwise
-from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import BiasBatchNorm1d, GaussianNoise
 from ganlib.common.layers.init import init_glorot_uniform, init_normal
 from ganlib.common.layers.weight_norm import WNLinear
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.networks.salimans import EPS, LAST_STD, SalimansDiscriminator, SalimansGenerator
 
+from .updater import Config
+
 NOISE = {"dropout": nn.Dropout(0.2), "gaussian": GaussianNoise(0.3)}
-
-
-class Config(NetConfig, Protocol):
-    """What `build` reads of the settings."""
-
-    @property
-    def noise(self) -> Literal["dropout", "gaussian"]: ...
-
-
-def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """openai/improved-gan train_cifar_feature_matching.py; its noise on images is dropout, that of
-    train_mnist_feature_matching.py Gaussian.
-    """
-    ch, noise = scaled(96, config.width), deepcopy(NOISE[config.noise])
-    last = WNLinear(2 * ch, n_out(spec), train_gain=True, init_std=LAST_STD)
-    return {
-        "gen": SalimansGenerator(spec.image, scaled(512, config.width)),
-        "dis": SalimansDiscriminator(spec.image, noise, last, ch),
-    }
-
-
-def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """openai/improved-gan train_mnist_feature_matching.py; pixels are in [0, 1] inside."""
-    return {
-        "gen": DenseGenerator(spec.image, config.width),
-        "dis": DenseDiscriminator(spec.image, config.width, n_out(spec)),
-    }
-
-
-def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small networks for points: common/networks/mlp.py."""
-    return {
-        "gen": MLPGenerator(spec.image, width=config.width),
-        "dis": MLPDiscriminator(spec.image, config.width, n_out(spec)),
-    }
-
-
-build = Architectures(openai=openai, mnist=mnist, mlp=mlp)
 
 
 def n_out(spec: DataSpec) -> int:
@@ -110,10 +73,39 @@ class DenseDiscriminator(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """x (N, C, H, W) in [-1, 1] -> the last hidden layer (N, 250)."""
-        h: Tensor = self.layers((x.flatten(1) + 1) / 2)
-        return h
+        return self.layers((x.flatten(1) + 1) / 2)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W) in [-1, 1] -> logits (N, n_out); y is not used."""
-        logits: Tensor = self.l4(self.noise(self.features(x)))
-        return logits
+        return self.l4(self.noise(self.features(x)))
+
+
+def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """openai/improved-gan train_cifar_feature_matching.py; its noise on images is dropout, that of
+    train_mnist_feature_matching.py Gaussian.
+    """
+    ch, noise = scaled(96, config.width), deepcopy(NOISE[config.noise])
+    last = WNLinear(2 * ch, n_out(spec), train_gain=True, init_std=LAST_STD)
+    return {
+        "gen": SalimansGenerator(spec.image, scaled(512, config.width)),
+        "dis": SalimansDiscriminator(spec.image, noise, last, ch),
+    }
+
+
+def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """openai/improved-gan train_mnist_feature_matching.py; pixels are in [0, 1] inside."""
+    return {
+        "gen": DenseGenerator(spec.image, config.width),
+        "dis": DenseDiscriminator(spec.image, config.width, n_out(spec)),
+    }
+
+
+def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small networks for points: common/networks/mlp.py."""
+    return {
+        "gen": MLPGenerator(spec.image, width=config.width),
+        "dis": MLPDiscriminator(spec.image, config.width, n_out(spec)),
+    }
+
+
+build = Architectures(openai=openai, mnist=mnist, mlp=mlp)

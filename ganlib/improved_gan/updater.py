@@ -4,15 +4,15 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
 from ganlib.common.data import DataSet, Loader
-from ganlib.common.generator import Generator
+from ganlib.common.data.condition import check_labels
+from ganlib.common.errors import UserError
 from ganlib.common.layers.weight_norm import start_from_data
 from ganlib.common.losses import loss_dis_softplus
-
-from .labels import labelled_subset
+from ganlib.common.seeds import generator
 
 TEST_BATCH = 500
 DISTANCES = {"absolute": F.l1_loss, "squared": F.mse_loss}
@@ -20,13 +20,12 @@ DISTANCES = {"absolute": F.l1_loss, "squared": F.mse_loss}
 
 class Config(config.AlgorithmConfig):
     """The authors' recipe for CIFAR-10, openai/improved-gan train_cifar_feature_matching.py, with
-    fewer labels and iterations.
-
-    Theirs are 4,000 labels and 600,000 iterations, as in example_configs/improved_gan_cifar10.yaml;
-    ours 1,000, the paper's fewest for CIFAR-10, and 100,000. Theirs for MNIST is
-    example_configs/improved_gan_mnist.yaml.
+    1,000 labels, the paper's fewest for CIFAR-10, and 100,000 iterations;
+    example_configs/improved_gan_cifar10.yaml: their 4,000 and 600,000; improved_gan_mnist.yaml:
+    theirs for MNIST.
     """
 
+    sides = {"mnist": None}
     architecture: Literal["openai", "mnist", "mlp"] = "openai"
     """openai: the authors' networks for CIFAR-10; mnist: theirs for MNIST, fully connected, for any
     small grey images; mlp: small, for points.
@@ -52,12 +51,6 @@ class Config(config.AlgorithmConfig):
     lr_decay: Literal["none", "linear", "late"] = "late"
     """linear: the learning rate falls to 0 at max_iter; late: so from two thirds of it on."""
 
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The data's own for `mnist`, whose networks do not care."""
-        return (
-            (height, width) if self.architecture == "mnist" else super().image_size(height, width)
-        )
-
 
 class Updater(updater.Updater):
     """Sections 3.1 and 5 of the paper: D descends L_lab + L_unl, then G matches D's features.
@@ -67,8 +60,6 @@ class Updater(updater.Updater):
     """
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def start_from(self, data: Loader) -> None:
         """Both networks from a batch, and the stream of labelled images."""
@@ -123,3 +114,25 @@ class Updater(updater.Updater):
             x = self.spec.to_image(test.x[index].to(weight.device)).to(weight.dtype) / 127.5 - 1
             wrong += int((self.dis(x).argmax(1).cpu() != test.y[index]).sum())
         return {"test_error": 100 * wrong / len(test)}
+
+
+def labelled_subset(data: DataSet, n_labels: int, seed: int) -> DataSet:
+    """`n_labels` images of `data` with their labels, evenly by class; which ones follows from the
+    seed.
+
+    The first classes get one more where the number does not divide; a class with too few images
+    gives all. UserError if `data` has no labels, or more classes than `n_labels`.
+    """
+    check_labels(data)
+    assert data.y is not None
+    n_classes = len(data.classes)
+    if n_labels < n_classes:
+        raise UserError(
+            f"n_labels is {n_labels}, but '{data.name}' has {n_classes} classes and each needs a "
+            "label."
+        )
+    order = torch.randperm(len(data), generator=generator(seed, "labels"))
+    y = data.y[order]
+    few, more = divmod(n_labels, n_classes)
+    index = torch.cat([order[y == c][: few + (c < more)] for c in range(n_classes)])
+    return DataSet(data.name, data.x[index], data.y[index], classes=data.classes)

@@ -5,7 +5,6 @@ Mao, Li, Xie, Lau, Wang, Smolley 2016, https://arxiv.org/abs/1611.04076
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater)

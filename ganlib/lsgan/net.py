@@ -19,6 +19,39 @@ from ganlib.common.networks.mlp import mlp
 from ganlib.common.networks.quick import quick
 
 
+class SceneGenerator(ConvGenerator):
+    """Four doublings of a linear layer's small image, the first two each with a further layer of
+    the same size, and a layer to the image. H and W: multiples of 16.
+    """
+
+    def __init__(self, image: Shape, n_hidden: int = 1024, ch: int = 256) -> None:
+        channels, height, width = image
+        c0, c1, c2 = halvings(ch, 2)
+        bottom = (c0, height // 16, width // 16)
+        double = partial(nn.ConvTranspose2d, kernel_size=3, stride=2, padding=1, output_padding=1)
+        same = partial(nn.ConvTranspose2d, kernel_size=3, padding=1)
+        super().__init__(
+            n_hidden,
+            "uniform",
+            l0=nn.Sequential(
+                nn.Linear(n_hidden, math.prod(bottom)),
+                nn.Unflatten(1, bottom),
+                nn.BatchNorm2d(c0),
+                nn.ReLU(),
+            ),
+            convs=[
+                double(c0, c0),
+                same(c0, c0),
+                double(c0, c0),
+                same(c0, c0),
+                double(c0, c1),
+                double(c1, c2),
+                same(c2, channels),
+            ],
+            norm=nn.BatchNorm2d,
+        )
+
+
 def cifar(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """pfnet-research/chainer-LSGAN models.py: z 1024 ~ U(-1, 1), 4x4 kernels, H and W multiples
     of 8.
@@ -52,36 +85,3 @@ def lsun(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 build = Architectures(cifar=cifar, lsun=lsun, quick=quick, mlp=mlp)
-
-
-class SceneGenerator(ConvGenerator):
-    """Four doublings of a linear layer's small image, the first two each with a further layer of
-    the same size, and a layer to the image. H and W: multiples of 16.
-    """
-
-    def __init__(self, image: Shape, n_hidden: int = 1024, ch: int = 256) -> None:
-        channels, height, width = image
-        c0, c1, c2 = halvings(ch, 2)
-        bottom = (c0, height // 16, width // 16)
-        double = partial(nn.ConvTranspose2d, kernel_size=3, stride=2, padding=1, output_padding=1)
-        same = partial(nn.ConvTranspose2d, kernel_size=3, padding=1)
-        super().__init__(
-            n_hidden,
-            "uniform",
-            l0=nn.Sequential(
-                nn.Linear(n_hidden, math.prod(bottom)),
-                nn.Unflatten(1, bottom),
-                nn.BatchNorm2d(c0),
-                nn.ReLU(),
-            ),
-            convs=[
-                double(c0, c0),
-                same(c0, c0),
-                double(c0, c0),
-                same(c0, c0),
-                double(c0, c1),
-                double(c1, c2),
-                same(c2, channels),
-            ],
-            norm=nn.BatchNorm2d,
-        )

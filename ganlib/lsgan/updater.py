@@ -10,11 +10,11 @@ from ganlib.dcgan import updater
 
 
 class Config(config.AlgorithmConfig):
-    """The authors' Adam on chainer-LSGAN's networks.
-
-    example_configs/lsgan_lsun_church.yaml has the paper's networks too.
+    """The authors' Adam on chainer-LSGAN's networks; example_configs/lsgan_lsun_church.yaml: on the
+    paper's.
     """
 
+    sides = {"lsun": 112}
     architecture: Literal["cifar", "lsun", "quick", "mlp"] = "cifar"
     """cifar: chainer-LSGAN's, 32 pixels; lsun: the paper's, 112 pixels; quick: small, for a CPU;
     mlp: for points.
@@ -27,10 +27,6 @@ class Config(config.AlgorithmConfig):
     """What G wants D to say of its images."""
     adam_beta1: config.Rate = 0.5
     adam_beta2: config.Rate = 0.999
-
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """112 pixels for the paper's networks."""
-        return (112, 112) if self.architecture == "lsun" else super().image_size(height, width)
 
 
 class Updater(updater.Updater):

@@ -1,12 +1,10 @@
 """Networks with a minibatch layer before the last one: chainer-gan-lib's, OpenAI's, for points."""
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.generator import Architectures, NetConfig, scaled
+from ganlib.common.generator import Architectures, scaled
 from ganlib.common.layers import GaussianNoise, MinibatchDiscrimination
 from ganlib.common.layers.init import init_he_uniform, init_normal
 from ganlib.common.layers.weight_norm import WNLinear, WNMinibatchDiscrimination
@@ -20,14 +18,23 @@ from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.networks.quick import quick as quick_networks
 from ganlib.common.networks.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
 
+from .updater import Config
 
-class Config(NetConfig, Protocol):
-    """What `build` reads of the settings."""
 
-    @property
-    def n_kernels(self) -> int: ...
-    @property
-    def kernel_dim(self) -> int: ...
+def minibatch_linear(n_in: int, config: Config) -> nn.Sequential:
+    """(N, n_in) -> (N, 1): the similarities beside the features, then a linear layer."""
+    return nn.Sequential(
+        MinibatchDiscrimination(n_in, config.n_kernels, config.kernel_dim),
+        nn.Linear(n_in + config.n_kernels, 1),
+    )
+
+
+class LogSumExp(nn.Module):
+    """The logit of the union of classes against a class of logit 0."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """(N, K) -> (N, 1)."""
+        return torch.logsumexp(logits, 1, keepdim=True)
 
 
 def dcgan(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
@@ -94,19 +101,3 @@ def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 build = Architectures(dcgan=dcgan, openai=openai, quick=quick, mlp=mlp)
-
-
-def minibatch_linear(n_in: int, config: Config) -> nn.Sequential:
-    """(N, n_in) -> (N, 1): the similarities beside the features, then a linear layer."""
-    return nn.Sequential(
-        MinibatchDiscrimination(n_in, config.n_kernels, config.kernel_dim),
-        nn.Linear(n_in + config.n_kernels, 1),
-    )
-
-
-class LogSumExp(nn.Module):
-    """The logit of the union of classes against a class of logit 0."""
-
-    def forward(self, logits: Tensor) -> Tensor:
-        """(N, K) -> (N, 1)."""
-        return torch.logsumexp(logits, 1, keepdim=True)

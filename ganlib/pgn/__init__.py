@@ -9,8 +9,7 @@ from torch.nn.functional import interpolate
 from ganlib.common.data import DataSet
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import config, net, updater
 
 
 def example(channels: int, side: int) -> DataSet:
@@ -21,4 +20,6 @@ def example(channels: int, side: int) -> DataSet:
     return DataSet("sliding", x, source=torch.cat(past, 1), source_frames=3)
 
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater, example=example)
+ALGORITHM = Algorithm(
+    config=config.Config, build=net.build, updater=updater.Updater, example=example
+)

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from math import prod
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.errors import UserError
-from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import LEAK
 from ganlib.common.layers.init import init_glorot_uniform
+
+from .config import Config
 
 HALVINGS = 3
 """How often the encoder halves a frame; its sides are multiples of 2^3."""
@@ -27,15 +29,6 @@ GAIN = 2**0.5
 """
 State = tuple[Tensor, Tensor]
 """h and c of an LSTM, (N, units) each."""
-
-
-class PgnConfig(NetConfig, Protocol):
-    """What `build` reads of the settings."""
-
-    @property
-    def lam_adv(self) -> float: ...
-    @property
-    def actions(self) -> int: ...
 
 
 def encoder(frame: Shape, ch: int) -> nn.Sequential:
@@ -143,8 +136,7 @@ class PredictiveGenerator(Generator):
         return torch.cat(frames, 1)
 
     def _next(self, state: State, action: Tensor) -> Tensor:
-        frame: Tensor = self.decoder(torch.cat([state[0], action], 1))
-        return frame
+        return self.decoder(torch.cat([state[0], action], 1))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """As many of the next frames as an image of the data holds; z is (N, 0)."""
@@ -183,26 +175,19 @@ class PredictiveDiscriminator(nn.Module):
         return torch.cat(logits, 1)
 
 
-class Sizes(NamedTuple):
-    """ch: channels of the first convolution; units: of the LSTMs and of D's hidden layers."""
-
-    ch: int
-    units: int
-
-
-def networks(sizes: Sizes, config: PgnConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Networks of these sizes, times the settings' width; without a weight of its verdict there is
-    no D.
+def networks(config: Config, spec: DataSpec, ch: int, units: int) -> dict[str, nn.Module]:
+    """ch: channels of the first convolution; units: of the LSTMs and of D's hidden layers. Without
+    a weight of its verdict there is no D.
     """
     sequences = sequences_of(config, spec)
-    ch, units = (scaled(n, config.width) for n in sizes)
+    ch, units = scaled(ch, config.width), scaled(units, config.width)
     found: dict[str, nn.Module] = {"gen": PredictiveGenerator(sequences, ch, units)}
     if config.lam_adv:
         found["dis"] = PredictiveDiscriminator(sequences, ch, units)
     return found
 
 
-def sequences_of(config: PgnConfig, spec: DataSpec) -> Sequences:
+def sequences_of(config: Config, spec: DataSpec) -> Sequences:
     """What the channels are; UserError where past and next frames are not alike."""
     channels, *size = spec.image
     frame = (channels // spec.frames, size[0], size[1])
@@ -231,6 +216,6 @@ def _many(n: int, what: str) -> str:
 
 
 build = Architectures(
-    pgn=partial(networks, Sizes(ch=32, units=1024)),
-    quick=partial(networks, Sizes(ch=16, units=256)),
+    pgn=partial(networks, ch=32, units=1024),
+    quick=partial(networks, ch=16, units=256),
 )

@@ -3,40 +3,23 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ganlib.common.data import DataSpec, Size
+from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import LEAK
 from ganlib.common.layers.init import init_gains, init_normal
 from ganlib.common.layers.label_maps import Shown, check_sides, check_sizes
 from ganlib.common.layers.noise import Dropout
 from ganlib.common.networks.patchgan import PatchDiscriminator
 
-MOST = 8
-"""Halvings of the U-Net for 256 pixels."""
+from .updater import Config
+
 NOISY = 3
 """Layers with dropout, from the bottleneck on."""
-
-
-class PairConfig(NetConfig, Protocol):
-    """What `build` reads of the settings."""
-
-    @property
-    def downs(self) -> int: ...
-    @property
-    def n_layers(self) -> int: ...
-    @property
-    def conditional(self) -> bool: ...
-
-
-def halvings_of(downs: int, size: Size) -> int:
-    """`downs`, or for 0 as many halvings as bring the shorter side to a pixel, at most MOST."""
-    return downs or min(MOST, max(1, (min(size) - 1).bit_length()))
 
 
 # --- Generator
@@ -89,15 +72,15 @@ class UNet(Generator):
         assert y is not None
         check_sides(y, self.multiple)
         h = self.shown(y, next(self.parameters()))
-        kept: list[Tensor] = []
+        below: list[Tensor] = []
         for down in self.downs:
             h = down(h)
-            kept.append(h)
-        kept.pop()
+            below.append(h)
+        below.pop()
         for up in self.ups:
             h = up(h)
-            if self.skips and kept:
-                h = torch.cat([kept.pop(), h], 1)
+            if self.skips and below:
+                h = torch.cat([below.pop(), h], 1)
         return h
 
 
@@ -119,42 +102,37 @@ class PairDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Images (N, C, H, W) and their sources to logits (N, 1, h, w)."""
-        logits: Tensor = self.patches(x, self.shown(y, x) if self.sees_source else None)
-        return logits
+        return self.patches(x, self.shown(y, x) if self.sees_source else None)
 
 
 # --- Sizes
 
 
 def translator(
-    gen_ch: int, dis_ch: int, skips: bool, config: PairConfig, spec: DataSpec
+    config: Config, spec: DataSpec, gen_ch: int, dis_ch: int, skips: bool = True
 ) -> dict[str, nn.Module]:
-    """gen_ch, dis_ch: channels after the first halving, which later ones double up to 8 times."""
-    _check(config, spec)
+    """gen_ch, dis_ch: channels after the first halving, which later ones double up to 8 times.
+
+    UserError for pairs that differ in size, or are too small for the discriminator.
+    """
+    check_sizes(spec, "pix2pix")
+    channels, height, width = spec.image
+    least = 3 << config.n_layers if config.n_layers else 1
+    if min(height, width) < least:
+        raise UserError(
+            f"A discriminator of {config.n_layers} layers needs images of {least} pixels at least, "
+            f"and these are {width}x{height}: give a smaller --n-layers."
+        )
     ch = scaled(gen_ch, config.width)
-    n = halvings_of(config.downs, spec.image[1:])
-    widths = [scaled(ch, min(2**k, 8)) for k in range(n)]
-    channels = spec.image[0]
+    widths = [scaled(ch, min(2**k, 8)) for k in range(config.halvings(height, width))]
     gen = UNet(Shown(spec), channels, widths, skips)
     dis_ch = scaled(dis_ch, config.width)
     dis = PairDiscriminator(Shown(spec), channels, dis_ch, config.n_layers, config.conditional)
     return {"gen": gen, "dis": dis}
 
 
-def _check(config: PairConfig, spec: DataSpec) -> None:
-    """UserError for pairs that differ in size, or are too small for the discriminator."""
-    check_sizes(spec, "pix2pix")
-    height, width = size = spec.image[1:]
-    least = 3 << config.n_layers if config.n_layers else 1
-    if min(size) < least:
-        raise UserError(
-            f"A discriminator of {config.n_layers} layers needs images of {least} pixels at least, "
-            f"and these are {width}x{height}: give a smaller --n-layers."
-        )
-
-
 build = Architectures(
-    unet=partial(translator, 64, 64, True),
-    encoder_decoder=partial(translator, 64, 64, False),
-    quick=partial(translator, 16, 16, True),
+    unet=partial(translator, gen_ch=64, dis_ch=64),
+    encoder_decoder=partial(translator, gen_ch=64, dis_ch=64, skips=False),
+    quick=partial(translator, gen_ch=16, dis_ch=16),
 )

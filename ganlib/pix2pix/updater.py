@@ -3,23 +3,21 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 
-from .net import halvings_of
+MOST = 8
+"""Halvings of the U-Net for 256 pixels."""
 
 
 class Config(config.AlgorithmConfig):
-    """The paper's recipe, for photographs of 256 pixels, with the PyTorch code's learning rate.
-
-    example_configs/pix2pix_facades.yaml and pix2pix_edges2shoes.yaml are whole ones.
+    """The paper's recipe, for photographs of 256 pixels, with the PyTorch code's learning rate;
+    example_configs/pix2pix_{edges2shoes,facades}.yaml: whole ones.
     """
 
     condition = "images"
-
     architecture: Literal["unet", "encoder_decoder", "quick"] = "unet"
     """unet: the paper's; encoder_decoder: the same without skips; quick: a small U-Net, for a CPU.
     """
@@ -43,17 +41,15 @@ class Config(config.AlgorithmConfig):
     lr_decay: Literal["none", "linear"] = "linear"
     lr_decay_start: config.Rate = 0.5
     jitter: config.Interval = 30
-    """Resize training images to this many pixels more in height and in width, and cut their size
-    out of them at a random place: 256 to 286 and back.
-    """
     statistics: config.Statistics = "batch"
-    """By which means and variances batch normalisation normalises samples: batch (each sample by
-    its own: the paper's), running (training's averages) or standing:N.
-    """
+
+    def halvings(self, height: int, width: int) -> int:
+        """`downs`, or for 0 as many as bring the shorter side to a pixel, at most MOST."""
+        return self.downs or min(MOST, max(1, (min(height, width) - 1).bit_length()))
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """The next multiples of 2^downs; they need not be square."""
-        multiple = 2 ** halvings_of(self.downs, (height, width))
+        multiple = 2 ** self.halvings(height, width)
         return -(-height // multiple) * multiple, -(-width // multiple) * multiple
 
 
@@ -61,8 +57,6 @@ class Updater(updater.Updater):
     """One pass of the generator, a step of the discriminator, and the generator's against it."""
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Half of -log s(D(y, x)) - log(1 - s(D(y, G(y)))), which slows D down (section 3.3), and

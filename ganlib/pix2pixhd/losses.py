@@ -27,8 +27,7 @@ def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[T
 def vgg_distance(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Tensor:
     """The weighted sum of the mean distances of VGG19's activations, by their names."""
     losses = [weight * distance(real[n], fake[n]) for n, weight in VGG_WEIGHTS.items()]
-    total: Tensor = sum(losses[1:], losses[0])
-    return total
+    return sum(losses[1:], losses[0])
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:

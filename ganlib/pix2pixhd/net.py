@@ -5,15 +5,14 @@ Wang et al. 2018, sections 3.2 and 3.4; weights N(0, 0.02^2), biases 0, norms of
 """
 
 from functools import partial
-from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from ganlib.common.data import DataSpec, Size
+from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers.init import init_normal
 from ganlib.common.layers.label_maps import ShownWithEdges, check_sides, check_sizes, class_planes
 from ganlib.common.networks.patchgan import PatchDiscriminator
@@ -28,6 +27,7 @@ from ganlib.common.networks.translator import (
     translating,
 )
 
+from .config import Config
 from .instances import pooled
 
 STD = 0.02
@@ -38,39 +38,9 @@ COARSE, FIXED, JOINT = 0, 1, 2
 alone; both."""
 
 
-class Settings(NetConfig, Protocol):
-    """What these networks read of the settings."""
-
-    @property
-    def downs(self) -> int: ...
-    @property
-    def blocks(self) -> int: ...
-    @property
-    def enhancer_blocks(self) -> int: ...
-    @property
-    def upsampling(self) -> Upsampling: ...
-    @property
-    def n_scales(self) -> int: ...
-    @property
-    def n_layers(self) -> int: ...
-    @property
-    def features(self) -> bool: ...
-    @property
-    def clusters(self) -> int: ...
-    @property
-    def coarse_images(self) -> int: ...
-
-
 def halved(h: Tensor) -> Tensor:
     """(N, C, 2 H, 2 W) -> (N, C, H, W): means of 3x3 pixels, of fewer at the border."""
     return avg_pool2d(h, 3, 2, 1, count_include_pad=False)
-
-
-def sizes_of(downs: int, size: Size) -> Size:
-    """The next sides that can be halved by both generators, with two pixels left at least."""
-    multiple = 2 ** (downs + 1)
-    height, width = (max(2, -(-side // multiple)) * multiple for side in size)
-    return height, width
 
 
 # --- Generators
@@ -85,7 +55,7 @@ class LabelGenerator(Generator):
 
     clusters: Tensor
 
-    def __init__(self, spec: DataSpec, config: Settings) -> None:
+    def __init__(self, spec: DataSpec, config: Config) -> None:
         self.features = config.features
         super().__init__(spec.n_classes if config.features else 0, "uniform")
         self.n_classes = spec.n_classes
@@ -118,7 +88,7 @@ class LabelGenerator(Generator):
 class GlobalGenerator(LabelGenerator):
     """c7s1, `downs` halvings, residual blocks, as many doublings, c7s1; ch: of the first layer."""
 
-    def __init__(self, spec: DataSpec, config: Settings, ch: int) -> None:
+    def __init__(self, spec: DataSpec, config: Config, ch: int) -> None:
         super().__init__(spec, config)
         self.multiple = 2**config.downs
         layers = translating(self.channels, ch, config.downs, config.blocks, config.upsampling)
@@ -126,11 +96,12 @@ class GlobalGenerator(LabelGenerator):
         self.image = to_image(ch, spec.image[0])
         init_normal(self, STD)
 
-    def forward(self, z: Tensor, y: Tensor | None = None, f: Tensor | None = None) -> Tensor:
+    def forward(
+        self, z: Tensor, y: Tensor | None = None, f: Tensor | None = None, stage: int = COARSE
+    ) -> Tensor:
         """Sources (N, C', H, W) -> images (N, C, H, W) in [-1, 1]; z, f: see planes()."""
         assert y is not None
-        x: Tensor = self.image(self.coarse(self.planes(z, y, f)))
-        return x
+        return self.image(self.coarse(self.planes(z, y, f)))
 
 
 class LocalEnhancer(LabelGenerator):
@@ -142,7 +113,7 @@ class LocalEnhancer(LabelGenerator):
     one.
     """
 
-    def __init__(self, spec: DataSpec, config: Settings, ch: int) -> None:
+    def __init__(self, spec: DataSpec, config: Config, ch: int) -> None:
         super().__init__(spec, config)
         self.multiple = 2 ** (config.downs + 1)
         fine = max(1, ch // 2)
@@ -168,8 +139,7 @@ class LocalEnhancer(LabelGenerator):
         planes = self.planes(z, y, f)
         h = self.coarse(halved(planes))
         if stage == COARSE:
-            x: Tensor = self.image(h)
-            return x
+            return self.image(h)
         x = self.out(self.into(planes) + h)
         return x
 
@@ -206,7 +176,7 @@ class MultiScaleDiscriminator(nn.Module):
     the first.
     """
 
-    def __init__(self, spec: DataSpec, config: Settings, ch: int) -> None:
+    def __init__(self, spec: DataSpec, config: Config, ch: int) -> None:
         super().__init__()
         self.shown = ShownWithEdges(spec)
         both = self.shown.channels + spec.image[0]
@@ -234,21 +204,15 @@ class MultiScaleDiscriminator(nn.Module):
 # --- Sizes
 
 
-class Widths(NamedTuple):
-    """Channels of the first layers: of the global generator, of D, of the encoder."""
-
-    gen: int
-    dis: int
-    enc: int
-
-
 def networks(
     generator: type[GlobalGenerator] | type[LocalEnhancer],
-    widths: Widths,
-    config: Settings,
+    config: Config,
     spec: DataSpec,
+    gen: int,
+    dis: int,
+    enc: int,
 ) -> dict[str, nn.Module]:
-    """Networks of these widths, times the settings' width."""
+    """gen, dis, enc: channels of the first layers of the global generator, of D, of the encoder."""
     check_sizes(spec, "pix2pixhd")
     height, width = spec.image[1:]
     most = max(1, (max(height, width) - 1).bit_length())
@@ -262,7 +226,7 @@ def networks(
             "Features are of the instances in a map, and these sources are pictures: leave "
             "--features out, or give maps of classes, as --dataset wardrobe has them."
         )
-    gen, dis, enc = (scaled(ch, config.width) for ch in widths)
+    gen, dis, enc = (scaled(ch, config.width) for ch in (gen, dis, enc))
     found: dict[str, nn.Module] = {
         "gen": generator(spec, config, gen),
         "dis": MultiScaleDiscriminator(spec, config, dis),
@@ -274,8 +238,8 @@ def networks(
 
 build = Architectures(
     **{
-        "global": partial(networks, GlobalGenerator, Widths(gen=64, dis=64, enc=16)),
-        "enhancer": partial(networks, LocalEnhancer, Widths(gen=64, dis=64, enc=16)),
-        "quick": partial(networks, LocalEnhancer, Widths(gen=16, dis=16, enc=8)),
+        "global": partial(networks, GlobalGenerator, gen=64, dis=64, enc=16),
+        "enhancer": partial(networks, LocalEnhancer, gen=64, dis=64, enc=16),
+        "quick": partial(networks, LocalEnhancer, gen=16, dis=16, enc=8),
     }
 )

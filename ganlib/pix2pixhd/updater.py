@@ -1,26 +1,23 @@
-"""pix2pixHD's recipe and training."""
+"""pix2pixHD's training."""
 
 from collections.abc import Hashable
-from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ganlib import config, updater
 from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_least_squares
-from ganlib.common.networks.translator import Upsampling
 from ganlib.common.networks.vgg import FILE, VGG19
+from ganlib.training.bases.staged import Staged
 from ganlib.training.update.streams import Stage, Stages
 
+from .config import Config
 from .instances import clusters, largest
 from .losses import VGG_WEIGHTS, feature_matching, vgg_distance
-from .net import FIXED, JOINT, sizes_of
+from .net import FIXED, JOINT
 
 SMALLEST = 16
 """Side of the smallest images of which something is left for VGG's last activations."""
@@ -31,80 +28,7 @@ NAMES = ("coarse", "enhancer alone", "both")
 Layers = list[list[Tensor]]
 
 
-class Config(config.AlgorithmConfig):
-    """The authors' recipe for Cityscapes.
-
-    example_configs/pix2pixhd_cityscapes_1024x512.yaml and pix2pixhd_cityscapes_2048x1024.yaml are
-    whole ones.
-    """
-
-    condition = "images"
-
-    architecture: Literal["global", "enhancer", "quick"] = "global"
-    """global: the generator for 1024x512; enhancer: that one, then the local enhancer around it,
-    for 2048x1024; quick: a small enhancer, for a CPU."""
-    downs: Annotated[config.Count, Field(le=12)] = 4
-    """Halvings in the global generator and in the encoder. Sides of images are brought to multiples
-    of 2^(downs + 1), of which they have two at least."""
-    blocks: config.Count = 9
-    """Residual blocks of the global generator."""
-    enhancer_blocks: config.Count = 3
-    """Residual blocks of the local enhancer."""
-    upsampling: Upsampling = "transposed"
-    """How generators double sides: transposed: by transposed convolutions, the paper's; nearest:
-    every pixel four times, then a convolution, which leaves no net of pixels."""
-    n_scales: config.Count = 2
-    """Discriminators, each of which sees images of half of the sides of the one before it; 3 for
-    2048x1024."""
-    n_layers: Annotated[config.Count, Field(le=5)] = 3
-    """Layers of stride 2 of a discriminator."""
-    coarse_images: config.Interval = 595_000
-    """Real images to train the global generator on, in an enhancer at half of the size; 0 with
-    --architecture enhancer and --init-from a run of global."""
-    fixed_images: config.Interval = 29_750
-    """Real images then, of an enhancer, while the global generator stands still."""
-    joint_images: config.Interval = 267_750
-    """Real images at last, of an enhancer, for both."""
-    max_iter: config.Interval = 0
-    """Iterations to train for; 0: as many as these images take."""
-    features: bool = False
-    """Encode instances, so that there are several images of one map."""
-    clusters: config.Count = 10
-    """Of the features of each class, of which samples take one."""
-    cluster_images: config.Count = 256
-    """Real images whose instances are clustered."""
-    cluster_every: config.Count = 1000
-    """Iterations after which that is done again; it is at the end too."""
-    lam_feat: config.NonNegative = 10.0
-    """Weight of the distance of the discriminators' features; 0 leaves it out."""
-    lam_vgg: config.NonNegative = 10.0
-    """Weight of the distance of VGG19's, which needs vgg_weights."""
-    vgg_weights: Path | None = None
-    """File of VGG19's weights, torchvision's vgg19-dcbb9e9d.pth; without it VGG is left out."""
-    batch_size: config.Count = 1
-    adam_beta1: config.Rate = 0.5
-    adam_beta2: config.Rate = 0.999
-    lr_decay: Literal["none", "linear"] = "linear"
-    """linear: the learning rate falls to 0 at the end of coarse_images, and again from the start to
-    0 at the end of what follows."""
-    lr_decay_start: config.Rate = 0.5
-    """The part of either after which linear begins to fall."""
-
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The next multiples of 2^(downs + 1); they need not be square."""
-        return sizes_of(self.downs, (height, width))
-
-    def revisions(self) -> tuple[str, ...]:
-        encodes = self.grows and self.features and self.fixed_images > 0
-        return ("E learns through a coarse part that stands still",) if encodes else ()
-
-    @property
-    def grows(self) -> bool:
-        """Whether there is something that enhances the global generator."""
-        return self.architecture != "global"
-
-
-class Updater(updater.Updater):
+class Updater(Staged):
     """One forward pass for all losses; the generator's step, then the discriminators'.
 
     An enhancer has three stages: COARSE, the global generator alone at half of the size; FIXED, the
@@ -112,19 +36,8 @@ class Updater(updater.Updater):
     """
 
     config: Config
-    gen: Generator
-    dis: nn.Module
     enc: nn.Module
     vgg: VGG19
-
-    def setup(self) -> None:
-        c, (height, width) = self.config, self.spec.image[1:]
-        n, half = c.batch_size, (height // 2, width // 2)
-        if not c.grows:
-            self.stages = Stages([(c.coarse_images, n, None)])
-            return
-        plan = [(c.coarse_images, n, half), (c.fixed_images, n, None), (c.joint_images, n, None)]
-        self.stages = Stages(plan)
 
     def start_from(self, data: Loader) -> None:
         c, (channels, *size) = self.config, self.spec.image
@@ -151,20 +64,20 @@ class Updater(updater.Updater):
 
     # ---- stages ------------------------------------------------------------------------------
 
-    def stage(self, iteration: int) -> Stage:
-        return self.stages.at(iteration)
+    def plan(self) -> Stages:
+        c, (height, width) = self.config, self.spec.image[1:]
+        n, half = c.batch_size, (height // 2, width // 2)
+        if not c.grows:
+            return Stages([(c.coarse_images, n, None)])
+        return Stages(
+            [(c.coarse_images, n, half), (c.fixed_images, n, None), (c.joint_images, n, None)]
+        )
 
     def begin(self, stage: Stage) -> None:
         """A training of its own begins with new moments; that of both, with new ones of G alone."""
         self.reset("gen")
         if stage.number < JOINT or not self.config.fixed_images:
             self.reset("dis")
-
-    def length(self) -> int:
-        """max_iter, or what all stages take."""
-        c = self.config
-        last = c.joint_images if c.grows else c.coarse_images
-        return c.max_iter or max(1, self.stages.starts[-1] + -(-last // c.batch_size))
 
     def stage_name(self, iteration: int) -> str:
         if not self.config.grows:
@@ -186,7 +99,7 @@ class Updater(updater.Updater):
         return c.features and (done % c.cluster_every == 0 or done == self.length())
 
     def generate(self, gen: Generator, code: Tensor, y: Tensor | None) -> Tensor:
-        return self._made(gen, code, y, None)
+        return gen(code, y, None, self.current.number)
 
     # ---- an iteration ------------------------------------------------------------------------
 
@@ -214,25 +127,20 @@ class Updater(updater.Updater):
         if self.config.grows:  # what stands still lets gradients pass to the encoder all the same
             self.gen.get_submodule("coarse").requires_grad_(self.current.number != FIXED)
         f = self.enc(x_real, y) if self.config.features else None
-        x_fake = self._made(self.gen, self.hidden(len(x_real)), y, f)
+        x_fake = self.gen(self.hidden(len(x_real)), y, f, self.current.number)
 
         loss_dis, real = self.loss_dis(x_real, x_fake.detach(), y)
         loss_gan, loss_feat = self.loss_gen(x_fake, y, real)
-        loss_gen, seen = loss_gan + self.config.lam_feat * loss_feat, {"loss_feat": loss_feat}
+        loss_gen, logged = loss_gan + self.config.lam_feat * loss_feat, {"loss_feat": loss_feat}
         if "vgg" in self.frozen.networks:
-            seen["loss_vgg"] = loss_vgg = self.loss_vgg(x_real, x_fake)
+            logged["loss_vgg"] = loss_vgg = self.loss_vgg(x_real, x_fake)
             loss_gen = loss_gen + self.config.lam_vgg * loss_vgg
         self.step(gen=loss_gen)
         self.step(dis=loss_dis)
 
         if self.phase(self.iteration):
             self._cluster()
-        return {"loss_dis": loss_dis, "loss_gen": loss_gan, **seen}
-
-    def _made(self, gen: Generator, z: Tensor, y: Tensor | None, f: Tensor | None) -> Tensor:
-        """The images of the stage that runs."""
-        x: Tensor = gen(z, y, f, self.current.number) if self.config.grows else gen(z, y, f)
-        return x
+        return {"loss_dis": loss_dis, "loss_gen": loss_gan, **logged}
 
     @torch.no_grad()
     def _cluster(self) -> None:
@@ -242,5 +150,5 @@ class Updater(updater.Updater):
             x, y = next(stream)
             assert y is not None
             rows.append(self.gather(largest(self.enc(x, y), y, LARGEST)))
-        kept = self.gen.get_buffer("clusters")
-        kept.copy_(clusters(torch.cat(rows).to(kept.dtype), len(kept), c.clusters, ROUNDS))
+        table = self.gen.get_buffer("clusters")
+        table.copy_(clusters(torch.cat(rows).to(table.dtype), len(table), c.clusters, ROUNDS))

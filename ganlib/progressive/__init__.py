@@ -5,7 +5,6 @@ Karras, Aila, Laine, Lehtinen 2018, https://arxiv.org/abs/1710.10196
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import config, net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)
+ALGORITHM = Algorithm(config.Config, net.build, updater.Updater)

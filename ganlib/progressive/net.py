@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
@@ -26,8 +25,7 @@ from ganlib.common.layers.progressive import (
 )
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 
-SMALLEST = 4
-"""Pixels on a side at level 0."""
+from .config import SMALLEST
 
 Function = Callable[[Tensor], Tensor]
 
@@ -169,8 +167,7 @@ class LastBlock(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         h = leaky_relu(self.c0(minibatch_deviation(h, self.group)))
-        y: Tensor = self.l1(leaky_relu(self.l0(h.flatten(1))))
-        return y
+        return self.l1(leaky_relu(self.l0(h.flatten(1))))
 
 
 class ProgressiveDiscriminator(nn.Module):
@@ -192,37 +189,30 @@ class ProgressiveDiscriminator(nn.Module):
             h = self.blocks[k](h)
             if k == level and alpha is not None:
                 h = fade(leaky_relu(self.heads[level - 1](halved(x))), h, alpha)
-        y: Tensor = self.blocks[0](h)
-        return y
+        return self.blocks[0](h)
 
 
 # --- Sizes
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """maps: channels at level k are maps / 2^k, but no more than `most`. after: see
-    ProgressiveGenerator. gain: of the layers that no ReLU follows. group: of minibatch deviation.
+def growing(
+    maps: int,
+    most: int,
+    config: NetConfig,
+    spec: DataSpec,
+    after: Function = norm_last,
+    gain: float = 1,
+    group: int | None = None,
+) -> dict[str, nn.Module]:
+    """Channels at level k are maps / 2^k, but no more than `most`, times the settings' width; z has
+    `most` components. after: see ProgressiveGenerator. gain: of the layers that no ReLU follows.
+    group: of minibatch deviation.
     """
-
-    maps: int
-    most: int
-    n_hidden: int
-    after: Function
-    gain: float
-    group: int | None
-
-    def at(self, level: int) -> int:
-        """Channels."""
-        return max(1, min(self.maps >> level, self.most))
-
-
-def growing(sizes: Sizes, config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Networks of these sizes, times the settings' width, for images of spec.image."""
     channels, side, _ = spec.image
-    widths = [scaled(sizes.at(k), config.width) for k in range(level_of(side) + 1)]
-    gen = ProgressiveGenerator(channels, widths, sizes.n_hidden, sizes.after, sizes.gain)
-    return {"gen": gen, "dis": ProgressiveDiscriminator(channels, widths, sizes.group, sizes.gain)}
+    levels = range(level_of(side) + 1)
+    widths = [scaled(max(1, min(maps >> k, most)), config.width) for k in levels]
+    gen = ProgressiveGenerator(channels, widths, most, after, gain)
+    return {"gen": gen, "dis": ProgressiveDiscriminator(channels, widths, group, gain)}
 
 
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
@@ -232,9 +222,9 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 build = Architectures(
-    chainer=partial(growing, Sizes(2048, 512, 512, norm_first, gain=HE, group=None)),
-    paper=partial(growing, Sizes(4096, 512, 512, norm_last, gain=1, group=None)),
-    cifar10=partial(growing, Sizes(2048, 128, 128, norm_last, gain=1, group=None)),
-    quick=partial(growing, Sizes(128, 64, 64, norm_last, gain=1, group=4)),
+    chainer=partial(growing, 2048, 512, after=norm_first, gain=HE),
+    paper=partial(growing, 4096, 512),
+    cifar10=partial(growing, 2048, 128),
+    quick=partial(growing, 128, 64, group=4),
     mlp=mlp,
 )

@@ -1,12 +1,8 @@
-"""Progressive growing's recipe and training."""
-
-from typing import Annotated, Literal
+"""Progressive growing's training."""
 
 import torch
-from pydantic import AfterValidator, Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganlib import config, updater
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.losses import (
@@ -15,87 +11,16 @@ from ganlib.common.losses import (
     loss_dis_wasserstein,
     loss_gen_wasserstein,
 )
+from ganlib.training.bases.staged import Staged
 from ganlib.training.update.streams import Stage, Stages
 
-from .by_size import Counts, Numbers, at
-from .net import SMALLEST, faded, level_of
+from .config import SMALLEST, Config, at
+from .net import faded, level_of
 
 LOSSES_DIS = {"wgan_gp": loss_dis_wasserstein, "hinge": loss_dis_hinge}
 
 
-def doubling(side: int) -> int:
-    """`side` itself; ValueError for one that 4 pixels do not reach by doubling."""
-    if side != SMALLEST << level_of(side):
-        raise ValueError("should be 4, 8, 16, 32, ...")
-    return side
-
-
-Side = Annotated[int, Field(ge=SMALLEST), AfterValidator(doubling)]
-
-
-class Config(config.AlgorithmConfig):
-    """chainer-gan-lib's recipe, which is for 32 pixels.
-
-    example_configs/progressive_cifar10_paper.yaml, progressive_lsun256.yaml and
-    progressive_celebahq1024.yaml are the paper's.
-    """
-
-    architecture: Literal["chainer", "paper", "cifar10", "quick", "mlp"] = "chainer"
-    """chainer: chainer-gan-lib's, for 32 pixels; paper: the paper's for up to 1024; cifar10: the
-    paper's for CIFAR-10; quick: small, for a CPU; mlp: small, of one size, for points.
-    """
-    batch_size: config.Count = 16
-    batch_sizes: Counts = ""
-    """Other batch sizes from a side of the images on, such as 256=14,512=6,1024=3."""
-    start_resolution: Side = 4
-    """Side of the images that training begins with."""
-    max_resolution: Side | None = None
-    """Side of the last ones; by default the first doubling of 4 in which the data fit."""
-    stage_images: config.Count = 400_000
-    """Real images for which a size is trained alone before the next one, and for which that fades
-    in."""
-    last_images: config.Count = 4_000_000
-    """Real images for which the last size is trained alone, where max_iter is 0."""
-    max_iter: config.Interval = 0
-    """Iterations to train for; 0: as many as the stages take."""
-    loss: Literal["wgan_gp", "hinge"] = "wgan_gp"
-    """The critic's: the distance of the means, or hinges; with the penalties below both times."""
-    n_dis: config.Count = 1
-    """Critic updates per generator update."""
-    lam: config.NonNegative = 10.0
-    """Weight of the gradient penalty, divided by gamma^2; 0: none."""
-    gamma: config.Positive = 750.0
-    """Norm that the critic's gradient is held near."""
-    penalty_at: Literal["stage", "full"] = "stage"
-    """At which images that gradient is taken: stage (those of the stage, as in chainer-gan-lib) or
-    full (the same at the last size, enlarged by repeating pixels, as in the paper's programs: at
-    images of half that side its norm is half as long).
-    """
-    drift: config.NonNegative = 1e-3
-    """Weight of E D(x)^2, which holds the critic near 0."""
-    adam_alpha: config.Positive = 1e-3
-    adam_alphas: Numbers = ""
-    """Other learning rates from a side of the images on, such as 128=0.0015,256=0.002."""
-    adam_beta2: config.Rate = 0.99
-    reset_adam: bool = False
-    """Let Adam forget its moments where a stage begins."""
-    ema_decay: config.Rate = 0.999
-
-    def revisions(self) -> tuple[str, ...]:
-        of_batches = self.architecture == "paper"
-        return ("minibatch deviation is over the batch, not groups of 4",) if of_batches else ()
-
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """max_resolution, or 4 times a power of two; points stay points."""
-        if height == width == 1:
-            return 1, 1
-        side = self.max_resolution or SMALLEST
-        while self.max_resolution is None and side < max(height, width):
-            side *= 2
-        return side, side
-
-
-class Updater(updater.Updater):
+class Updater(Staged):
     """n_dis critic steps, then one generator step, each with fresh z, on images that grow.
 
     Stages are numbered as in chainer-gan-lib: in an even one a size is trained alone, in an odd one
@@ -103,10 +28,8 @@ class Updater(updater.Updater):
     """
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
-    def setup(self) -> None:
+    def plan(self) -> Stages:
         c, last = self.config, self.spec.image[1]
         first = last if c.architecture == "mlp" else c.start_resolution
         if first > last:
@@ -118,22 +41,13 @@ class Updater(updater.Updater):
         self.sides = [first, *(side for side in doublings for _ in range(2))]
         self.rates = [at(c.adam_alphas, side, c.adam_alpha) for side in self.sides]
         batches = [int(at(c.batch_sizes, side, c.batch_size)) for side in self.sides]
-        sizes = zip(batches, self.sides, strict=True)
-        self.stages = Stages([(c.stage_images, n, (side, side)) for n, side in sizes], c.n_dis)
-
-    def stage(self, iteration: int) -> Stage:
-        return self.stages.at(iteration)
+        images = [*(c.stage_images for _ in self.sides[1:]), c.last_images]
+        sizes = zip(images, batches, self.sides, strict=True)
+        return Stages([(seen, n, (side, side)) for seen, n, side in sizes], c.n_dis)
 
     def begin(self, stage: Stage) -> None:
         if self.config.reset_adam:
-            self.reset("gen")
-            self.reset("dis")
-
-    def length(self) -> int:
-        """max_iter, or what all stages take."""
-        c, last = self.config, self.stages.stages[-1]
-        more = -(-c.last_images // (last.batch_size * c.n_dis))
-        return c.max_iter or self.stages.starts[-1] + more
+            super().begin(stage)
 
     def schedule(self, iteration: int) -> dict[str, float]:
         numbers, c = super().schedule(iteration), self.config
@@ -146,8 +60,7 @@ class Updater(updater.Updater):
         return f"{super().stage_name(iteration)}{fades}"
 
     def generate(self, gen: Generator, code: Tensor, y: Tensor | None) -> Tensor:
-        images: Tensor = gen(code, y, self.level, self.alpha)
-        return images
+        return gen(code, y, self.level, self.alpha)
 
     @property
     def level(self) -> int:

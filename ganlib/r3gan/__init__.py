@@ -5,7 +5,6 @@ Huang, Gokaslan, Kuleshov, Tompkin 2024, https://arxiv.org/abs/2501.05441
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater, unmoved
+from . import net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater, unmoved=unmoved)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater, unmoved=updater.unmoved)

@@ -8,14 +8,14 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import LEAK
 from ganlib.common.layers.embedding import ClassEmbedding
 from ganlib.common.layers.init import init_he_uniform
@@ -23,11 +23,13 @@ from ganlib.common.networks.dcgan import StridedDiscriminator
 from ganlib.common.networks.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
 from ganlib.common.networks.quick import quick_critic, quick_generator
 
+from .updater import Config
+
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 N_HIDDEN = 64
 EXPANSION = 2
-KEPT = math.sqrt(2 / (1 + LEAK**2))
+LEAKY_GAIN = math.sqrt(2 / (1 + LEAK**2))
 """The gain that keeps the variance through a leaky ReLU."""
 
 
@@ -61,64 +63,6 @@ class Sizes:
         return float((self.blocks * len(self.widths)) ** -0.25)
 
 
-class Config(NetConfig, Protocol):
-    """What `build` reads of the settings."""
-
-    @property
-    def labels(self) -> bool: ...
-
-
-def residual(sizes: Sizes, config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """The paper's networks; z 64 ~ N(0, 1)."""
-    sizes, n = sizes.scaled(config.width), spec.n_classes
-    if not config.labels:
-        return {"gen": R3Generator(spec.image, sizes), "dis": R3Discriminator(spec.image, sizes)}
-    ch = sizes.widths[0]
-    return {
-        "gen": ToldGenerator(R3Generator(spec.image, sizes, 2 * N_HIDDEN), n),
-        "dis": ToldDiscriminator(R3Discriminator(spec.image, sizes, ch), ch, n),
-    }
-
-
-def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: common/networks/mlp.py, with as many z as the paper's."""
-    image, width, n = spec.image, config.width, spec.n_classes
-    if not config.labels:
-        return {
-            "gen": MLPGenerator(image, N_HIDDEN, width),
-            "dis": MLPDiscriminator(image, width),
-        }
-    ch = scaled(HIDDEN, width)
-    return {
-        "gen": ToldGenerator(MLPGenerator(image, 2 * N_HIDDEN, width), n),
-        "dis": ToldDiscriminator(MLPDiscriminator(image, width, ch), ch, n),
-    }
-
-
-def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
-    networks = quick_critic(config, spec)
-    if not config.labels:
-        return networks
-    dis, ch, n = networks["dis"], scaled(HIDDEN, config.width), spec.n_classes
-    assert isinstance(dis, StridedDiscriminator)
-    dis.l4 = nn.Linear(dis.l4.in_features, ch)
-    init_he_uniform(dis.l4)
-    gen = quick_generator(spec.image, config.width, 2 * N_HIDDEN)
-    return {"gen": ToldGenerator(gen, n), "dis": ToldDiscriminator(dis, ch, n)}
-
-
-SMALL = Sizes((256, 256, 128, 64))
-build = Architectures(
-    small=partial(residual, SMALL),
-    cifar10=partial(residual, Sizes((768, 768, 768, 768))),
-    ffhq64=partial(residual, Sizes((768, 768, 768, 768, 384))),
-    ffhq256=partial(residual, Sizes((768, 768, 768, 768, 384, 192, 96))),
-    quick=quick,
-    mlp=mlp,
-)
-
-
 class BiasLeakyReLU(nn.Module):
     """leaky_relu(x + bias), one bias for each channel: the only biases of these networks."""
 
@@ -137,17 +81,16 @@ class Block(nn.Module):
     def __init__(self, ch: int, sizes: Sizes) -> None:
         super().__init__()
         wide = EXPANSION * ch
-        self.c1 = conv(ch, wide, 1, gain=KEPT * sizes.shrink)
+        self.c1 = conv(ch, wide, 1, gain=LEAKY_GAIN * sizes.shrink)
         self.b1 = BiasLeakyReLU(wide)
-        self.c2 = conv(wide, wide, 3, wide // sizes.group, gain=KEPT * sizes.shrink)
+        self.c2 = conv(wide, wide, 3, wide // sizes.group, gain=LEAKY_GAIN * sizes.shrink)
         self.b2 = BiasLeakyReLU(wide)
         self.c3 = conv(wide, ch, 1, gain=0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, ch, H, W) -> the same."""
         h = self.b1(self.c1(x))
-        y: Tensor = x + self.c3(self.b2(self.c2(h)))
-        return y
+        return x + self.c3(self.b2(self.c2(h)))
 
 
 class Resample(nn.Module):
@@ -200,8 +143,7 @@ class R3Generator(Generator):
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, n_hidden) -> images (N, C, H, W); y is not used."""
-        images: Tensor = self.layers(self.l0(z)[:, :, None, None] * self.basis)
-        return images
+        return self.layers(self.l0(z)[:, :, None, None] * self.basis)
 
 
 class R3Discriminator(nn.Module):
@@ -221,11 +163,10 @@ class R3Discriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W) -> logits (N, n_out); y is not used."""
-        logits: Tensor = self.l1(self.features(x))
-        return logits
+        return self.l1(self.features(x))
 
 
-class ToldGenerator(Generator):
+class ConditionalGenerator(Generator):
     """Gives `gen` a vector of the class, as long as z, behind z."""
 
     def __init__(self, gen: Generator, n_classes: int) -> None:
@@ -236,11 +177,10 @@ class ToldGenerator(Generator):
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, 64) and y, int64 (N,) or float (N, n_classes) -> images (N, C, H, W)."""
-        images: Tensor = self.gen(torch.cat((z, self.classes(y)), 1))
-        return images
+        return self.gen(torch.cat((z, self.classes(y)), 1))
 
 
-class ToldDiscriminator(nn.Module):
+class ConditionalDiscriminator(nn.Module):
     """The inner product of what `dis` makes of an image, (N, n_out), and a vector of the class."""
 
     def __init__(self, dis: nn.Module, n_out: int, n_classes: int) -> None:
@@ -251,8 +191,7 @@ class ToldDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (N, C, H, W) and y, int64 (N,) or float (N, n_classes) -> logits (N, 1)."""
-        logits: Tensor = (self.dis(x) * self.classes(y)).sum(1, keepdim=True)
-        return logits
+        return (self.dis(x) * self.classes(y)).sum(1, keepdim=True)
 
 
 def stage(ch: int, sizes: Sizes) -> list[nn.Module]:
@@ -280,3 +219,53 @@ def initialised(layer: Layer, gain: float = 1.0) -> Layer:
     """`layer` with weights N(0, gain^2 / fan_in)."""
     nn.init.normal_(layer.weight, 0.0, gain * layer.weight[0].numel() ** -0.5)
     return layer
+
+
+def residual(sizes: Sizes, config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """The paper's networks; z 64 ~ N(0, 1)."""
+    sizes, n = sizes.scaled(config.width), spec.n_classes
+    if not config.labels:
+        return {"gen": R3Generator(spec.image, sizes), "dis": R3Discriminator(spec.image, sizes)}
+    ch = sizes.widths[0]
+    return {
+        "gen": ConditionalGenerator(R3Generator(spec.image, sizes, 2 * N_HIDDEN), n),
+        "dis": ConditionalDiscriminator(R3Discriminator(spec.image, sizes, ch), ch, n),
+    }
+
+
+def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Three layers of 128, for points: common/networks/mlp.py, with as many z as the paper's."""
+    image, width, n = spec.image, config.width, spec.n_classes
+    if not config.labels:
+        return {"gen": MLPGenerator(image, N_HIDDEN, width), "dis": MLPDiscriminator(image, width)}
+    ch = scaled(HIDDEN, width)
+    return {
+        "gen": ConditionalGenerator(MLPGenerator(image, 2 * N_HIDDEN, width), n),
+        "dis": ConditionalDiscriminator(MLPDiscriminator(image, width, ch), ch, n),
+    }
+
+
+def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
+    networks = quick_critic(config, spec)
+    if not config.labels:
+        return networks
+    dis, ch, n = networks["dis"], scaled(HIDDEN, config.width), spec.n_classes
+    assert isinstance(dis, StridedDiscriminator)
+    dis.l4 = nn.Linear(dis.l4.in_features, ch)
+    init_he_uniform(dis.l4)
+    gen = quick_generator(spec.image, config.width, 2 * N_HIDDEN)
+    return {"gen": ConditionalGenerator(gen, n), "dis": ConditionalDiscriminator(dis, ch, n)}
+
+
+SMALL = Sizes((256, 256, 128, 64))
+
+
+build = Architectures(
+    small=partial(residual, SMALL),
+    cifar10=partial(residual, Sizes((768, 768, 768, 768))),
+    ffhq64=partial(residual, Sizes((768, 768, 768, 768, 384))),
+    ffhq256=partial(residual, Sizes((768, 768, 768, 768, 384, 192, 96))),
+    quick=quick,
+    mlp=mlp,
+)

@@ -5,26 +5,26 @@ from collections.abc import Hashable
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
 from ganlib.common.augment import DRAWS, POLICIES, Operation, augment, flip
 from ganlib.common.data import Condition
-from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_relativistic, loss_gen_relativistic, r1_penalty
 
 PIPE = (flip, *POLICIES["translation"], *POLICIES["color"], *POLICIES["cutout"])
+Y = Tensor | None
 BETA2_STEPS = 32
 """In how many steps beta2 goes from its first to its last value."""
 
 
 class Config(config.AlgorithmConfig):
-    """The authors' numbers for CIFAR-10, for a small network and batch and a quarter of the images.
-
-    example_configs/r3gan_cifar10.yaml is the authors' recipe. Everything with a `_final` goes there
-    from its first value by half a cosine over decay_images.
+    """The authors' numbers for CIFAR-10, for a small network and batch and a quarter of the images;
+    example_configs/r3gan_cifar10.yaml: their recipe. Everything with a `_final` goes there from its
+    first value by half a cosine over decay_images.
     """
 
+    sides = {"ffhq64": 64, "ffhq256": 256}
     architecture: Literal["small", "cifar10", "ffhq64", "ffhq256", "quick", "mlp"] = "small"
     """small: for one GPU, or a CPU at a width of 0.25; cifar10, ffhq64, ffhq256: the paper's;
     quick: small, with none of their blocks; mlp: for points.
@@ -52,11 +52,6 @@ class Config(config.AlgorithmConfig):
         """Labels, if the settings ask for them."""
         return "labels" if self.labels else None
 
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """64 or 256 pixels for the networks made for them."""
-        side = {"ffhq64": 64, "ffhq256": 256}.get(self.architecture)
-        return super().image_size(height, width) if side is None else (side, side)
-
 
 class Updater(updater.Updater):
     """A D step, then a G step, each with real images and z of its own; where there are labels, a
@@ -64,17 +59,9 @@ class Updater(updater.Updater):
     """
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_dis(
-        self,
-        x_real: Tensor,
-        x_fake: Tensor,
-        u_real: Tensor,
-        u_fake: Tensor,
-        p: Tensor,
-        y: Tensor | None = None,
+        self, x_real: Tensor, x_fake: Tensor, u_real: Tensor, u_fake: Tensor, p: Tensor, y: Y = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """E softplus(D(x~) - D(x)), R1 = E |grad D(x)|^2 and R2 = E |grad D(x~)|^2.
 
@@ -85,13 +72,7 @@ class Updater(updater.Updater):
         return loss_dis_relativistic(y_real, y_fake), r1, r2
 
     def loss_gen(
-        self,
-        z: Tensor,
-        x_real: Tensor,
-        u_real: Tensor,
-        u_fake: Tensor,
-        p: Tensor,
-        y: Tensor | None = None,
+        self, z: Tensor, x_real: Tensor, u_real: Tensor, u_fake: Tensor, p: Tensor, y: Y = None
     ) -> Tensor:
         """E softplus(D(x) - D(G(z)))."""
         with torch.no_grad():

@@ -5,7 +5,6 @@ Zhang, Goodfellow, Metaxas, Odena 2019, https://arxiv.org/abs/1805.08318
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater)

@@ -4,7 +4,7 @@ Sizes as in brain-research/self-attention-gan, generator.py and discriminator.py
 Glorot's uniform weights, biases 0.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 from torch import nn
@@ -20,30 +20,26 @@ from ganlib.common.networks.resnet import ClassResNetGenerator, ResNetFeatures, 
 from ganlib.sngan_projection.net import QuickGenerator, mlp, quick_widths
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """gen, dis: channels as in networks/resnet.py. down: how many of dis's blocks halve the size.
-    gen_at, dis_at: behind so many blocks there is attention.
+def residual(
+    config: NetConfig,
+    spec: DataSpec,
+    gen_widths: Sequence[int],
+    dis_widths: Sequence[int],
+    down: int,
+    gen_at: int,
+    dis_at: int,
+) -> dict[str, nn.Module]:
+    """Networks of these channels, as in networks/resnet.py, times the settings' width.
+
+    down: how many of D's blocks halve the size. gen_at, dis_at: behind so many blocks there is
+    attention.
     """
-
-    gen: tuple[int, ...]
-    dis: tuple[int, ...]
-    down: int
-    gen_at: int
-    dis_at: int
-
-
-def residual(sizes: Sizes, config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Networks of these sizes, times the settings' width."""
-    gen_widths, dis_widths = (
-        [scaled(ch, config.width) for ch in widths] for widths in (sizes.gen, sizes.dis)
-    )
+    gen_widths = [scaled(ch, config.width) for ch in gen_widths]
+    dis_widths = [scaled(ch, config.width) for ch in dis_widths]
     gen = ClassResNetGenerator(spec.image, gen_widths, spec.n_classes, SNConv2d, SNLinear)
-    gen.blocks.insert(sizes.gen_at, SelfAttention(gen_widths[sizes.gen_at]))
-    features = ResNetFeatures(
-        spec.image[0], dis_widths, sizes.down, conv=SNConv2d, block=WideDisBlock
-    )
-    features.blocks.insert(sizes.dis_at, SelfAttention(dis_widths[sizes.dis_at - 1]))
+    gen.blocks.insert(gen_at, SelfAttention(gen_widths[gen_at]))
+    features = ResNetFeatures(spec.image[0], dis_widths, down, conv=SNConv2d, block=WideDisBlock)
+    features.blocks.insert(dis_at, SelfAttention(dis_widths[dis_at - 1]))
     init_glorot_uniform(gen)
     init_glorot_uniform(features)
     head = Projection(dis_widths[-1], spec.n_classes)
@@ -72,11 +68,18 @@ def up(before: int, after: int) -> nn.Sequential:
     return nn.Sequential(SNConv2d(before, 4 * after, 3, padding=1), nn.PixelShuffle(2))
 
 
-GEN128, DIS128 = (1024, 1024, 512, 256, 128, 64), (64, 128, 256, 512, 1024, 1024)
+imagenet128 = partial(
+    residual,
+    gen_widths=(1024, 1024, 512, 256, 128, 64),
+    dis_widths=(64, 128, 256, 512, 1024, 1024),
+    down=5,
+)
 build = Architectures(
-    imagenet128=partial(residual, Sizes(GEN128, DIS128, 5, gen_at=3, dis_at=2)),
-    imagenet128_at64=partial(residual, Sizes(GEN128, DIS128, 5, gen_at=4, dis_at=1)),
-    cifar10=partial(residual, Sizes((256,) * 4, (128,) * 4, 2, gen_at=2, dis_at=1)),
+    imagenet128=partial(imagenet128, gen_at=3, dis_at=2),
+    imagenet128_at64=partial(imagenet128, gen_at=4, dis_at=1),
+    cifar10=partial(
+        residual, gen_widths=[256] * 4, dis_widths=[128] * 4, down=2, gen_at=2, dis_at=1
+    ),
     quick=quick,
     mlp=mlp,
 )

@@ -9,12 +9,12 @@ from ganlib.sngan_projection import updater
 
 
 class Config(config.AlgorithmConfig):
-    """The authors' recipe, brain-research/self-attention-gan, with networks for 32 pixels.
-
-    example_configs/sagan_imagenet128.yaml is theirs for ImageNet at 128 pixels.
+    """The authors' recipe, brain-research/self-attention-gan, with networks for 32 pixels;
+    example_configs/sagan_imagenet128.yaml: theirs for ImageNet at 128 pixels.
     """
 
     condition = "labels"
+    sides = {"imagenet128": 128, "imagenet128_at64": 128}
     architecture: Literal["imagenet128", "imagenet128_at64", "cifar10", "quick", "mlp"] = "cifar10"
     """imagenet128: the authors', with attention at 32 pixels; imagenet128_at64: theirs with it at
     64; cifar10: for 32 pixels, with it at 16; quick: small, for a CPU; mlp: small, for points.
@@ -28,12 +28,6 @@ class Config(config.AlgorithmConfig):
     adam_alpha_dis: config.Positive = 4e-4
     """The discriminator's."""
     adam_beta2: config.Rate = 0.999
-
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """128 pixels for the networks made for them."""
-        if self.architecture.startswith("imagenet128"):
-            return 128, 128
-        return super().image_size(height, width)
 
 
 class Updater(updater.Updater):

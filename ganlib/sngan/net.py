@@ -20,6 +20,29 @@ from ganlib.common.networks.quick import quick_discriminator, quick_generator
 from ganlib.common.networks.resnet import ResNetDiscriminator, ResNetGenerator, global_sum
 
 
+class StandardGenerator(ConvGenerator):
+    """Miyato et al. 2018, table 3: nothing between the linear layer and the first convolution,
+    and a convolution to the image. H and W: multiples of 8.
+    """
+
+    def __init__(self, image: Shape, n_hidden: int = 128, ch: int = 512) -> None:
+        channels, height, width = image
+        c0, c1, c2, c3 = halvings(ch, 3)
+        bottom = (c0, height // 8, width // 8)
+        super().__init__(
+            n_hidden,
+            "normal",
+            l0=nn.Sequential(nn.Linear(n_hidden, math.prod(bottom)), nn.Unflatten(1, bottom)),
+            convs=[
+                nn.ConvTranspose2d(c0, c1, 4, 2, 1),
+                nn.ConvTranspose2d(c1, c2, 4, 2, 1),
+                nn.ConvTranspose2d(c2, c3, 4, 2, 1),
+                nn.Conv2d(c3, channels, 3, 1, 1),
+            ],
+        )
+        init_normal(self, 0.02)
+
+
 def sndcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """chainer-gan-lib stdgan --architecture sndcgan, common/networks/dcgan.py: z 128 ~ U(-1, 1)."""
     ch = scaled(512, config.width)
@@ -65,26 +88,3 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 build = Architectures(sndcgan=sndcgan, cnn=cnn, resnet=resnet, quick=quick, mlp=mlp)
-
-
-class StandardGenerator(ConvGenerator):
-    """Miyato et al. 2018, table 3: nothing between the linear layer and the first convolution,
-    and a convolution to the image. H and W: multiples of 8.
-    """
-
-    def __init__(self, image: Shape, n_hidden: int = 128, ch: int = 512) -> None:
-        channels, height, width = image
-        c0, c1, c2, c3 = halvings(ch, 3)
-        bottom = (c0, height // 8, width // 8)
-        super().__init__(
-            n_hidden,
-            "normal",
-            l0=nn.Sequential(nn.Linear(n_hidden, math.prod(bottom)), nn.Unflatten(1, bottom)),
-            convs=[
-                nn.ConvTranspose2d(c0, c1, 4, 2, 1),
-                nn.ConvTranspose2d(c1, c2, 4, 2, 1),
-                nn.ConvTranspose2d(c2, c3, 4, 2, 1),
-                nn.Conv2d(c3, channels, 3, 1, 1),
-            ],
-        )
-        init_normal(self, 0.02)

@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
 from ganlib.common import losses
-from ganlib.common.generator import Generator
 
 LOSSES = {
     "softplus": (losses.loss_dis_softplus, losses.loss_gen_softplus),  # equation 15
@@ -15,13 +14,11 @@ LOSSES = {
 
 
 class Config(config.AlgorithmConfig):
-    """chainer-gan-lib's recipe, its stdgan --architecture sndcgan.
-
-    example_configs/sngan_cifar10_cnn.yaml and sngan_cifar10_resnet.yaml are the paper's.
+    """chainer-gan-lib's recipe, its stdgan --architecture sndcgan;
+    example_configs/sngan_cifar10_{cnn,resnet}.yaml: the paper's.
     """
 
     learns_in_bf16 = ("quick",)
-
     architecture: Literal["sndcgan", "cnn", "resnet", "quick", "mlp"] = "sndcgan"
     """sndcgan: chainer-gan-lib's; cnn: Table 3 of the paper; resnet: Table 4; quick: small, for a
     CPU; mlp: small, for points.
@@ -40,8 +37,6 @@ class Updater(updater.Updater):
     """n_dis discriminator steps, each with fresh z, then one generator step with fresh z."""
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's part of the loss that the settings name, and D(x)."""

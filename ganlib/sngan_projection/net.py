@@ -40,13 +40,76 @@ N_EMBEDDING = 128
 """The length of a class's vector in the concat discriminator."""
 
 
+deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+
+
+class QuickGenerator(Generator):
+    """A linear layer, then convolutions that double the size, `up`: of DCGAN's kind, with
+    class-conditional batch normalisation behind all but the first layer and the last.
+
+    widths: channels from the smallest image on; H and W: multiples of 2 ** len(widths).
+    """
+
+    def __init__(
+        self,
+        image: Shape,
+        widths: Sequence[int],
+        n_classes: int,
+        up: Factory = deconv,
+        linear: Factory = nn.Linear,
+    ) -> None:
+        super().__init__(n_hidden=128, latent="normal")
+        (channels, height, width), n = image, len(widths)
+        bottom = (widths[0], height >> n, width >> n)
+        self.l0 = dense_relu(self.n_hidden, bottom, linear=linear)
+        self.convs = nn.ModuleList(up(a, b) for a, b in pairwise(widths))
+        self.norms = nn.ModuleList(ClassBatchNorm2d(ch, n_classes) for ch in widths[1:])
+        self.last = up(widths[-1], channels)
+        init_normal(self, 0.02)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z (N, 128) and y, int64 (N,) or float (N, n_classes) -> images in [-1, 1]."""
+        h = self.l0(z)
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            h = F.relu(norm(conv(h), y))
+        return torch.tanh(self.last(h))
+
+
+class ConcatDiscriminator(nn.Module):
+    """With a vector of the class at every pixel behind the third block: dis_models/snresnet.py.
+
+    ch: channels behind the first block; H and W: multiples of 32.
+    """
+
+    def __init__(self, channels: int, n_classes: int, ch: int, n_embedding: int) -> None:
+        super().__init__()
+        c0, c1, c2, c3, c4 = (ch << i for i in range(5))
+        block = partial(DisBlock, down=2, conv=SNConv2d)
+        self.first = nn.Sequential(
+            OptimizedDisBlock(channels, c0, conv=SNConv2d), block(c0, c1), block(c1, c2)
+        )
+        self.embedding = SNEmbedding(n_classes, n_embedding)
+        self.second = nn.Sequential(
+            block(c2 + n_embedding, c3), block(c3, c4), DisBlock(c4, c4, conv=SNConv2d)
+        )
+        self.l7 = SNLinear(c4, 1)
+        init_glorot_uniform(self.l7)
+        nn.init.xavier_uniform_(self.embedding.weight)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """x (N, C, H, W), y int64 (N,) or float (N, n_classes) -> logits (N, 1)."""
+        h = self.first(x)
+        e = self.embedding(y)[:, :, None, None].expand(-1, -1, *h.shape[2:])
+        return self.l7(global_sum(F.relu(self.second(torch.cat((h, e), 1)))))
+
+
 def residual(
     gen_widths: Sequence[int],
     dis_widths: Sequence[int],
-    down: int,
-    bias: bool,
     config: NetConfig,
     spec: DataSpec,
+    down: int = 5,
+    bias: bool = True,
 ) -> dict[str, nn.Module]:
     """Generator and projection discriminator of so many channels behind each block.
 
@@ -111,74 +174,10 @@ def generator(widths: Sequence[int], config: NetConfig, spec: DataSpec) -> Class
 
 
 build = Architectures(
-    cifar10=partial(residual, (256, 256, 256, 256), (128, 128, 128, 128), 2, False),
-    imagenet64=partial(residual, (1024, 512, 256, 128, 64), (64, 128, 256, 512, 1024), 5, True),
-    imagenet128=partial(residual, IMAGENET128, (64, 128, 256, 512, 1024, 1024), 5, True),
+    cifar10=partial(residual, (256, 256, 256, 256), (128, 128, 128, 128), down=2, bias=False),
+    imagenet64=partial(residual, (1024, 512, 256, 128, 64), (64, 128, 256, 512, 1024)),
+    imagenet128=partial(residual, IMAGENET128, (64, 128, 256, 512, 1024, 1024)),
     imagenet128_concat=concat,
     quick=quick,
     mlp=mlp,
 )
-
-
-deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
-
-
-class QuickGenerator(Generator):
-    """A linear layer, then convolutions that double the size, `up`: of DCGAN's kind, with
-    class-conditional batch normalisation behind all but the first layer and the last.
-
-    widths: channels from the smallest image on; H and W: multiples of 2 ** len(widths).
-    """
-
-    def __init__(
-        self,
-        image: Shape,
-        widths: Sequence[int],
-        n_classes: int,
-        up: Factory = deconv,
-        linear: Factory = nn.Linear,
-    ) -> None:
-        super().__init__(n_hidden=128, latent="normal")
-        (channels, height, width), n = image, len(widths)
-        bottom = (widths[0], height >> n, width >> n)
-        self.l0 = dense_relu(self.n_hidden, bottom, linear=linear)
-        self.convs = nn.ModuleList(up(a, b) for a, b in pairwise(widths))
-        self.norms = nn.ModuleList(ClassBatchNorm2d(ch, n_classes) for ch in widths[1:])
-        self.last = up(widths[-1], channels)
-        init_normal(self, 0.02)
-
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, 128) and y, int64 (N,) or float (N, n_classes) -> images in [-1, 1]."""
-        h = self.l0(z)
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            h = F.relu(norm(conv(h), y))
-        return torch.tanh(self.last(h))
-
-
-class ConcatDiscriminator(nn.Module):
-    """With a vector of the class at every pixel behind the third block: dis_models/snresnet.py.
-
-    ch: channels behind the first block; H and W: multiples of 32.
-    """
-
-    def __init__(self, channels: int, n_classes: int, ch: int, n_embedding: int) -> None:
-        super().__init__()
-        c0, c1, c2, c3, c4 = (ch << i for i in range(5))
-        block = partial(DisBlock, down=2, conv=SNConv2d)
-        self.first = nn.Sequential(
-            OptimizedDisBlock(channels, c0, conv=SNConv2d), block(c0, c1), block(c1, c2)
-        )
-        self.embedding = SNEmbedding(n_classes, n_embedding)
-        self.second = nn.Sequential(
-            block(c2 + n_embedding, c3), block(c3, c4), DisBlock(c4, c4, conv=SNConv2d)
-        )
-        self.l7 = SNLinear(c4, 1)
-        init_glorot_uniform(self.l7)
-        nn.init.xavier_uniform_(self.embedding.weight)
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """x (N, C, H, W), y int64 (N,) or float (N, n_classes) -> logits (N, 1)."""
-        h = self.first(x)
-        e = self.embedding(y)[:, :, None, None].expand(-1, -1, *h.shape[2:])
-        logits: Tensor = self.l7(global_sum(F.relu(self.second(torch.cat((h, e), 1)))))
-        return logits

@@ -2,20 +2,19 @@
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_hinge, loss_gen_hinge
 
 
 class Config(config.AlgorithmConfig):
-    """The authors' recipe for CIFAR-10, sngan_projection configs/sn_cifar10_conditional.yml.
-
-    example_configs/sngan_projection_imagenet*.yaml are theirs for ImageNet.
+    """The authors' recipe for CIFAR-10, sngan_projection configs/sn_cifar10_conditional.yml;
+    example_configs/sngan_projection_imagenet*.yaml: theirs for ImageNet.
     """
 
     condition = "labels"
+    sides = {"imagenet64": 64, "imagenet128": 128, "imagenet128_concat": 128}
     architecture: Literal[
         "cifar10", "imagenet64", "imagenet128", "imagenet128_concat", "quick", "mlp"
     ] = "cifar10"
@@ -31,13 +30,6 @@ class Config(config.AlgorithmConfig):
     lr_decay: Literal["none", "linear"] = "linear"
     dequantize: bool = True
 
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """64 or 128 pixels for the networks made for them."""
-        for side in (64, 128):
-            if self.architecture.startswith(f"imagenet{side}"):
-                return side, side
-        return super().image_size(height, width)
-
 
 class Updater(updater.Updater):
     """n_dis discriminator steps, each with fresh z, then one generator step with fresh z.
@@ -46,8 +38,6 @@ class Updater(updater.Updater):
     """
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_dis(
         self, x_real: Tensor, y: Tensor, x_fake: Tensor, y_fake: Tensor

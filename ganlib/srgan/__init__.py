@@ -10,8 +10,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.data.spec import resize_pixels
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import net, updater
 
 
 def example(channels: int, side: int) -> DataSet:
@@ -21,4 +20,6 @@ def example(channels: int, side: int) -> DataSet:
     return DataSet("blobs", x, source=resize_pixels(x, (side // 4, side // 4)))
 
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater, example=example)
+ALGORITHM = Algorithm(
+    config=updater.Config, build=net.build, updater=updater.Updater, example=example
+)

@@ -2,27 +2,21 @@
 
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.errors import UserError
-from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import LEAK
 from ganlib.common.networks.dcgan import ConvDiscriminator
+
+from .updater import Config
 
 FIRST, LAST = 9, 9
 """Sides of the kernels that see the source and that draw the image."""
 HALVINGS = 4
 """How often D halves an image."""
-
-
-class Deep(NetConfig, Protocol):
-    """What `build` reads of the settings."""
-
-    @property
-    def blocks(self) -> int: ...
 
 
 class ResidualBlock(nn.Module):
@@ -74,8 +68,7 @@ class SRResNet(Generator):
         assert y is not None
         h = self.first((y + 1) / 2)
         h = h + self.middle(self.blocks(h))
-        x: Tensor = self.last(self.doublings(h))
-        return x
+        return self.last(self.doublings(h))
 
 
 def discriminator(image: Shape, ch: int, dense: int) -> ConvDiscriminator:
@@ -95,17 +88,11 @@ def discriminator(image: Shape, ch: int, dense: int) -> ConvDiscriminator:
     return ConvDiscriminator(convs, l4, nn.BatchNorm2d)
 
 
-class Sizes(NamedTuple):
+def networks(
+    config: Config, spec: DataSpec, gen: int, dis: int, dense: int
+) -> dict[str, nn.Module]:
     """gen, dis: channels of SRResNet and of D's first layers; dense: units of its dense layer."""
-
-    gen: int
-    dis: int
-    dense: int
-
-
-def networks(sizes: Sizes, config: Deep, spec: DataSpec) -> dict[str, nn.Module]:
-    """Networks of these sizes, times the settings' width."""
-    gen, dis, dense = (scaled(n, config.width) for n in sizes)
+    gen, dis, dense = (scaled(n, config.width) for n in (gen, dis, dense))
     doublings = doublings_of(spec)
     assert spec.source is not None
     return {
@@ -129,6 +116,6 @@ def doublings_of(spec: DataSpec) -> int:
 
 
 build = Architectures(
-    srresnet=partial(networks, Sizes(gen=64, dis=64, dense=1024)),
-    quick=partial(networks, Sizes(gen=32, dis=16, dense=128)),
+    srresnet=partial(networks, gen=64, dis=64, dense=1024),
+    quick=partial(networks, gen=32, dis=16, dense=128),
 )

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from ganlib import config, updater
-from ganlib.common.data import Loader, Shape
+from ganlib import config
+from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
-from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
 from ganlib.common.networks.vgg import URL, VGG19
-from ganlib.training.update.streams import Stage
+from ganlib.training.bases.staged import Staged
+from ganlib.training.update.streams import Stages
 
 LAYERS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
 """The activations that the content losses compare: phi_i,j is that of the j-th convolution before
@@ -26,13 +26,12 @@ SLOWER = 0.1
 
 
 class Config(config.AlgorithmConfig):
-    """The paper's recipe, with pixels as the content.
-
-    example_configs/srgan.yaml is its VGG54, srresnet.yaml the generator without a discriminator.
+    """The paper's recipe, with pixels as the content; example_configs/srgan.yaml: its VGG54;
+    srresnet.yaml: the generator without a discriminator.
     """
 
     condition = "images"
-
+    sides = {"srresnet": None, "quick": None}
     architecture: Literal["srresnet", "quick"] = "srresnet"
     """srresnet: the paper's; quick: small, for a CPU."""
     blocks: config.Count = 16
@@ -57,57 +56,38 @@ class Config(config.AlgorithmConfig):
     """tenth: the learning rate falls to a tenth in the middle of the adversarial training; linear:
     to 0 at max_iter."""
 
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The networks take every size, so nothing need be padded."""
-        return height, width
 
-
-def file_of(config: Config, image: Shape) -> Path | None:
-    """The file of VGG's weights for the content loss of such images, None where it is of pixels;
-    UserError where the settings do not go together.
-    """
-    c, (channels, *size) = config, image
-    if c.content == "pixels":
-        if c.vgg_weights is not None:
-            raise UserError("--vgg-weights is for --content vgg22 or vgg54: give one of them.")
-        return None
-    if c.vgg_weights is None:
-        raise UserError(
-            f"--content {c.content} needs --vgg-weights FILE, the weights of VGG19 that "
-            f"torchvision has: {URL}."
-        )
-    if channels not in (1, 3) or min(size) < SMALLEST:
-        raise UserError(
-            f"--content {c.content} is for images of 1 or 3 channels from {SMALLEST} pixels on: "
-            "give --content pixels."
-        )
-    return c.vgg_weights
-
-
-class Updater(updater.Updater):
+class Updater(Staged):
     """In stage 0 G descends the distance of pixels; in stage 1 D steps, then G, by the same fakes.
 
     Each stage begins with new moments of Adam, as two trainings one after the other do.
     """
 
     config: Config
-    gen: Generator
-    dis: nn.Module
     vgg: VGG19
     later = ("dis",)
 
     def start_from(self, data: Loader) -> None:
-        weights = file_of(self.config, self.spec.image)
-        if weights is not None:
-            self.freeze("vgg", VGG19([LAYERS[self.config.content]], weights))
+        c, (channels, *size) = self.config, self.spec.image
+        if c.content == "pixels":
+            if c.vgg_weights is not None:
+                raise UserError("--vgg-weights is for --content vgg22 or vgg54: give one of them.")
+            return
+        if c.vgg_weights is None:
+            raise UserError(
+                f"--content {c.content} needs --vgg-weights FILE, the weights of VGG19 that "
+                f"torchvision has: {URL}."
+            )
+        if channels not in (1, 3) or min(size) < SMALLEST:
+            raise UserError(
+                f"--content {c.content} is for images of 1 or 3 channels from {SMALLEST} pixels "
+                "on: give --content pixels."
+            )
+        self.freeze("vgg", VGG19([LAYERS[c.content]], c.vgg_weights))
 
-    def stage(self, iteration: int) -> Stage:
-        adversarial = iteration >= self.config.pretrain_iter
-        return Stage(self.config.batch_size, number=int(adversarial))
-
-    def begin(self, stage: Stage) -> None:
-        self.reset("gen")
-        self.reset("dis")
+    def plan(self) -> Stages:
+        c, n = self.config, self.config.batch_size
+        return Stages([(n * c.pretrain_iter, n, None), (n * c.max_iter, n, None)])
 
     def stage_name(self, iteration: int) -> str:
         return "adversarial" if self.stage(iteration).number else "content alone"

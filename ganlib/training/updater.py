@@ -30,6 +30,7 @@ class Updater(Iterating):
     those of the last iteration that ran.
     """
 
+    dis: nn.Module
     averaged = "gen"
     """Name of the network that the moving average follows and that sample() uses."""
     backward: str | None = None

@@ -5,7 +5,6 @@ Kingma, Welling 2013, https://arxiv.org/abs/1312.6114
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater
+from . import config, net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater)
+ALGORITHM = Algorithm(config.Config, net.build, updater.Updater)

@@ -1,74 +1,29 @@
 """VAE's networks: the paper's, convolutional ones, and those for points."""
 
 import math
-from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
-from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
+from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers.init import init_normal
 from ganlib.common.networks.dcgan import DCGANEncoder, DCGANGenerator
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 
+from .config import Config
 from .densities import log_bernoulli, log_normal
 
 LIMIT = 8.0
 """All log variances lie in (-LIMIT, LIMIT)."""
 
 
-class VAEConfig(NetConfig, Protocol):
-    @property
-    def n_hidden(self) -> int: ...
-    @property
-    def decoder(self) -> Literal["bernoulli", "gaussian"]: ...
-
-
-def paper(config: VAEConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """One hidden layer of 500 tanh units (MNIST; Frey Face: width 0.4), weights N(0, 0.01^2)."""
-    n, pixels = scaled(500, config.width), statistics(config, spec)
-    body = nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(math.prod(spec.image), n),
-        nn.Tanh(),
-        nn.Linear(n, 2 * config.n_hidden),
-    )
-    raw = nn.Sequential(
-        nn.Linear(config.n_hidden, n),
-        nn.Tanh(),
-        nn.Linear(n, math.prod(pixels)),
-        nn.Unflatten(1, pixels),
-    )
-    init_normal(body, 0.01)
-    init_normal(raw, 0.01)
-    return autoencoder(config, body, raw)
-
-
-def dcgan(config: VAEConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """chainer-gan-lib's generator without its tanh, and its mirror; no paper's."""
-    ch = scaled(512, config.width)
-    gen = DCGANGenerator(statistics(config, spec), config.n_hidden, ch)
-    body = DCGANEncoder(spec.image, 2 * config.n_hidden, ch)
-    return autoencoder(config, body, nn.Sequential(gen.l0, gen.layers))
-
-
-def mlp(config: VAEConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three hidden layers of 128, for points."""
-    body = MLPDiscriminator(spec.image, config.width, 2 * config.n_hidden)
-    raw = MLPGenerator(statistics(config, spec), config.n_hidden, config.width)
-    return autoencoder(config, body, raw)
-
-
-build = Architectures(paper=paper, dcgan=dcgan, mlp=mlp)
-
-
-def autoencoder(config: VAEConfig, body: nn.Module, raw: nn.Module) -> dict[str, nn.Module]:
+def autoencoder(config: Config, body: nn.Module, raw: nn.Module) -> dict[str, nn.Module]:
     """The networks around an encoder's body and a decoder's raw statistics of pixels."""
     return {"enc": Encoder(body), "gen": DECODERS[config.decoder](raw, config.n_hidden)}
 
 
-def statistics(config: VAEConfig, spec: DataSpec) -> Shape:
+def statistics(config: Config, spec: DataSpec) -> Shape:
     """The shape of what the decoder says of an image: `per_pixel` times its channels."""
     channels, height, width = spec.image
     return DECODERS[config.decoder].per_pixel * channels, height, width
@@ -159,3 +114,41 @@ DECODERS: dict[str, type[Decoder]] = {"bernoulli": BernoulliDecoder, "gaussian":
 def to_image(logits: Tensor) -> Tensor:
     """2 s(logits) - 1, s the sigmoid, which keeps the paper's means in (0, 1)."""
     return torch.tanh(logits / 2)
+
+
+def paper(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """One hidden layer of 500 tanh units (MNIST; Frey Face: width 0.4), weights N(0, 0.01^2)."""
+    n, pixels = scaled(500, config.width), statistics(config, spec)
+    body = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(math.prod(spec.image), n),
+        nn.Tanh(),
+        nn.Linear(n, 2 * config.n_hidden),
+    )
+    raw = nn.Sequential(
+        nn.Linear(config.n_hidden, n),
+        nn.Tanh(),
+        nn.Linear(n, math.prod(pixels)),
+        nn.Unflatten(1, pixels),
+    )
+    init_normal(body, 0.01)
+    init_normal(raw, 0.01)
+    return autoencoder(config, body, raw)
+
+
+def dcgan(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """chainer-gan-lib's generator without its tanh, and its mirror; no paper's."""
+    ch = scaled(512, config.width)
+    gen = DCGANGenerator(statistics(config, spec), config.n_hidden, ch)
+    body = DCGANEncoder(spec.image, 2 * config.n_hidden, ch)
+    return autoencoder(config, body, nn.Sequential(gen.l0, gen.layers))
+
+
+def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Three hidden layers of 128, for points."""
+    body = MLPDiscriminator(spec.image, config.width, 2 * config.n_hidden)
+    raw = MLPGenerator(statistics(config, spec), config.n_hidden, config.width)
+    return autoencoder(config, body, raw)
+
+
+build = Architectures(paper=paper, dcgan=dcgan, mlp=mlp)

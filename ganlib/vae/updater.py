@@ -1,40 +1,16 @@
-"""VAE's recipe and training: Algorithm 1 of the paper with one sample of z per image (L = 1)."""
-
-from typing import Literal
+"""VAE's training: Algorithm 1 of the paper with one sample of z per image (L = 1)."""
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ganlib import config
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator
 from ganlib.training.bases.reconstructing import Reconstructing
 
+from .config import Config
 from .densities import kl_normal
 from .net import Decoder, Encoder
-
-
-class Config(config.AlgorithmConfig):
-    """The paper's networks and batch, with Adam in place of Adagrad."""
-
-    architecture: Literal["paper", "dcgan", "mlp"] = "paper"
-    """paper: one hidden layer of 500 tanh units; dcgan: convolutional, 32 pixels; mlp: for points.
-    """
-    decoder: Literal["bernoulli", "gaussian"] = "bernoulli"
-    """bernoulli: pixels as probabilities; gaussian: a mean and a variance for each pixel."""
-    n_hidden: config.Count = 20
-    """Components of z."""
-    batch_size: config.Count = 100
-    adam_alpha: config.Positive = 1e-3
-    adam_beta1: config.Rate = 0.9
-    adam_beta2: config.Rate = 0.999
-
-    def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """The data's own size but for the convolutional networks: the others need no padding."""
-        return (
-            super().image_size(height, width) if self.architecture == "dcgan" else (height, width)
-        )
 
 
 class Updater(Reconstructing):

@@ -5,7 +5,6 @@ Arjovsky, Chintala, Bottou 2017, https://arxiv.org/abs/1701.07875
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater, unmoved
+from . import net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater, unmoved=unmoved)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater, unmoved=updater.unmoved)

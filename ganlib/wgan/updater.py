@@ -3,11 +3,10 @@
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_wasserstein, loss_gen_wasserstein
 
 
@@ -50,8 +49,6 @@ class Updater(updater.Updater):
     """n_dis clipped critic steps, each with fresh z, then one generator step with fresh z."""
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def optimizers(self) -> dict[str, Optimizer]:
         """RMSProp without momentum for each network, or Adam."""

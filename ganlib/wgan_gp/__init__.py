@@ -5,7 +5,6 @@ Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville 2017, https://arxiv.org/abs/1704
 
 from ganlib.registry import Algorithm
 
-from .net import build
-from .updater import Config, Updater, unmoved
+from . import net, updater
 
-ALGORITHM = Algorithm(config=Config, build=build, updater=Updater, unmoved=unmoved)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater, unmoved=updater.unmoved)

@@ -18,37 +18,6 @@ from ganlib.common.networks.quick import quick_critic
 from ganlib.common.networks.resnet import ResNetDiscriminator, ResNetGenerator
 
 
-def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """chainer-gan-lib wgan_gp, networks/dcgan.py: z 128 ~ U(-1, 1), no norm in the critic."""
-    ch = scaled(512, config.width)
-    return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": WGANDiscriminator(spec.image, ch)}
-
-
-def cnn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """improved_wgan_training gan_cifar.py, DIM 128: z 128 ~ N(0, 1), 5x5 kernels.
-
-    There batch normalisation (epsilon 1e-5) uses the batch also to sample; here running averages
-    replace it in evaluation mode.
-    """
-    widths = halvings(scaled(512, config.width), 2)
-    return {
-        "gen": init_cnn(
-            StridedGenerator(spec.image, 128, "normal", widths, dense_relu, SameConvTranspose2d)
-        ),
-        "dis": init_cnn(StridedDiscriminator(spec.image, widths[::-1], SameConv2d)),
-    }
-
-
-def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """improved_wgan_training gan_cifar_resnet.py, unconditional: z 128 ~ N(0, 1)."""
-    ch = scaled(128, config.width)
-    gen = ResNetGenerator(spec.image, [ch] * 4)
-    return {"gen": gen, "dis": ResNetDiscriminator(spec.image, ch)}
-
-
-build = Architectures(dcgan=dcgan, cnn=cnn, resnet=resnet, quick=quick_critic, mlp=mlp)
-
-
 class SameConv2d(nn.Conv2d):
     """5x5, stride 2, with TensorFlow's padding "SAME": 1 before and 2 after an even size."""
 
@@ -78,3 +47,34 @@ def init_cnn(net: nn.Module) -> nn.Module:
         if isinstance(layer, nn.Linear):
             init_glorot_uniform(layer)
     return net
+
+
+def dcgan(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """chainer-gan-lib wgan_gp, networks/dcgan.py: z 128 ~ U(-1, 1), no norm in the critic."""
+    ch = scaled(512, config.width)
+    return {"gen": DCGANGenerator(spec.image, ch=ch), "dis": WGANDiscriminator(spec.image, ch)}
+
+
+def cnn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """improved_wgan_training gan_cifar.py, DIM 128: z 128 ~ N(0, 1), 5x5 kernels.
+
+    There batch normalisation (epsilon 1e-5) uses the batch also to sample; here running averages
+    replace it in evaluation mode.
+    """
+    widths = halvings(scaled(512, config.width), 2)
+    return {
+        "gen": init_cnn(
+            StridedGenerator(spec.image, 128, "normal", widths, dense_relu, SameConvTranspose2d)
+        ),
+        "dis": init_cnn(StridedDiscriminator(spec.image, widths[::-1], SameConv2d)),
+    }
+
+
+def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """improved_wgan_training gan_cifar_resnet.py, unconditional: z 128 ~ N(0, 1)."""
+    ch = scaled(128, config.width)
+    gen = ResNetGenerator(spec.image, [ch] * 4)
+    return {"gen": gen, "dis": ResNetDiscriminator(spec.image, ch)}
+
+
+build = Architectures(dcgan=dcgan, cnn=cnn, resnet=resnet, quick=quick_critic, mlp=mlp)

@@ -3,18 +3,14 @@
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.generator import Generator
 from ganlib.common.losses import gradient_penalty, loss_dis_wasserstein, loss_gen_wasserstein
 
 
 class Config(config.AlgorithmConfig):
-    """chainer-gan-lib's recipe.
-
-    example_configs/wgan_gp_cifar10_resnet.yaml and wgan_gp_cifar10_cnn.yaml are the authors'.
-    """
+    """chainer-gan-lib's recipe; example_configs/wgan_gp_cifar10_{cnn,resnet}.yaml: the authors'."""
 
     architecture: Literal["dcgan", "cnn", "resnet", "quick", "mlp"] = "dcgan"
     """dcgan: chainer-gan-lib's networks; cnn, resnet: the authors' for CIFAR-10; quick: small,
@@ -32,8 +28,6 @@ class Updater(updater.Updater):
     """n_dis critic steps, each with fresh z, then one generator step with fresh z."""
 
     config: Config
-    gen: Generator
-    dis: nn.Module
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         """E D(x~) - E D(x) and the penalty E (|grad D(x^)| - 1)^2 at x^ = eps x + (1 - eps) x~."""

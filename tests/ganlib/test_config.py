@@ -1,7 +1,10 @@
 """Settings: every one has a help text, and those of every run are listed here once more."""
 
+import ast
+import inspect
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from pydantic import ValidationError
@@ -16,6 +19,42 @@ def test_every_setting_is_explained() -> None:
     for model in (RunConfig, *(algorithms[name].config for name in algorithms.names())):
         for name, field in model.model_fields.items():
             assert field.description, name
+
+
+def words(model: type) -> dict[str, str]:
+    """The strings below the fields that a class writes itself."""
+    body: Any = ast.parse(inspect.getsource(model)).body[0]
+    return {
+        field.target.id: below.value.value
+        for field, below in pairwise(body.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr)
+    }
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+def test_what_a_setting_is_stands_in_one_place(name: str) -> None:
+    first, *bases = (c for c in algorithms[name].config.__mro__ if issubclass(c, AlgorithmConfig))
+    assert words(first)
+    for base in bases:
+        assert not words(first).items() & words(base).items()
+
+
+class Sized(AlgorithmConfig):
+    sides = {"large": 64, "any": None}
+    multiple = 16
+
+
+@pytest.mark.parametrize(
+    ("architecture", "sizes"),
+    [
+        ("large", [(64, 64)] * 3),
+        ("any", [(28, 30), (1, 1), (8, 8)]),
+        ("", [(32, 32), (1, 1), (16, 16)]),
+    ],
+)
+def test_an_architecture_has_its_size(architecture: str, sizes: list[Any]) -> None:
+    sized = Sized(architecture=architecture)
+    assert [sized.image_size(*size) for size in ((28, 30), (1, 1), (8, 8))] == sizes
 
 
 def test_the_command_line_is_frozen() -> None:

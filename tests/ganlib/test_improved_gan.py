@@ -16,7 +16,7 @@ import ganlib
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import write_hdf5
-from ganlib.improved_gan.labels import labelled_subset
+from ganlib.improved_gan.updater import labelled_subset
 from ganlib.registry import algorithms
 
 Make = Callable[..., Any]

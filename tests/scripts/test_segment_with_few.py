@@ -13,7 +13,8 @@ import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation.pairs.segmenter import BATCH
-from ganlib.pix2pixhd.example import CLASSES, blocks
+from ganlib.pix2pixhd import CLASSES
+from ganlib.pix2pixhd import example as blocks
 from scripts import segment_with_few
 from scripts.segment_with_few import (
     Lengths,

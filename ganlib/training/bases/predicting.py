@@ -45,7 +45,7 @@ class Predicting(Updater):
         x = to_uint8(self.spec.to_native(x.float()).clamp(-1, 1))
         return x.reshape(len(x), steps, -1, *x.shape[2:])
 
-    def seen(self, data: DataSet, index: Tensor) -> Tensor:
+    def context(self, data: DataSet, index: Tensor) -> Tensor:
         """The frames of the past of these pairs, uint8 (n, k, C, H, W)."""
         assert data.source is not None
         past = self.past(data.source[index])
@@ -64,7 +64,7 @@ class Predicting(Updater):
             truth, whole = future(data, index, data.frames)
         index, truth = index[whole][:SHOWN], truth[whole][:SHOWN]
         predicted = self.predicted(self.sample_stream(seed), index, truth.shape[1])
-        past = self.seen(data, index).to(predicted.device)
+        past = self.context(data, index).to(predicted.device)
         rows = [
             torch.cat([_framed(past, 0), _framed(next_ones, border)], 1)
             for next_ones, border in ((predicted, GREY), (truth.to(predicted.device), 0))

@@ -63,7 +63,7 @@ def _add(updater: Predicting, rows: Tensor, sums: Mapping[int, FrameSums], origi
         return
     stream = updater.sample_stream(origin.seed or 0, statistics=origin.bn_mode)
     outputs = exact(updater.predicted(stream, rows, max(known)))
-    last = updater.seen(data, rows)[:, -1]
+    last = updater.context(data, rows)[:, -1]
     for step, (whole, truth) in known.items():
         output = outputs[whole.to(outputs.device), step - 1]
         sums[step].add(output, last[whole].to(output.device), truth.to(output.device))

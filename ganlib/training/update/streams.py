@@ -26,6 +26,7 @@ class Stages:
     """Stages one after the other, each for so many real images; the last one goes on.
 
     plan: (images, batch_size, size) of each. batches: of real images that an iteration takes.
+    length: how many iterations all of them take.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Stages:
         counts = [-(-images // n) for (images, _, _), n in zip(plan, self._taken, strict=True)]
         self.starts = [0, *accumulate(counts[:-1])]
         """The iteration in which each begins."""
+        self.length = sum(counts)
 
     def at(self, iteration: int) -> Stage:
         """The stage of an iteration."""

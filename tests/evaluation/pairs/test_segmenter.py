@@ -24,7 +24,8 @@ from ganlib.evaluation.pairs.segmenter import (
     trained,
 )
 from ganlib.evaluation.pairs.sums import Truths, segmentation_scores
-from ganlib.pix2pixhd.example import CLASSES, blocks
+from ganlib.pix2pixhd import CLASSES
+from ganlib.pix2pixhd import example as blocks
 
 
 @pytest.fixture(autouse=True)

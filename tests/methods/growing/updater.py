@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
-from ganlib import AlgorithmConfig, config, updater
+from ganlib import AlgorithmConfig, config
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
-from ganlib.training.update.streams import Stage, Stages
+from ganlib.training.bases.staged import Staged
+from ganlib.training.update.streams import Stages
 
 
 class Config(AlgorithmConfig):
@@ -13,19 +14,12 @@ class Config(AlgorithmConfig):
     The paper's are 1,200,000."""
 
 
-class Updater(updater.Updater):
-    def setup(self) -> None:
+class Updater(Staged):
+    def plan(self) -> Stages:
         _, height, width = self.spec.image
         n, batch = self.config.stage_images, self.config.batch_size
         quarter, half = (height // 4, width // 4), (height // 2, width // 2)
-        self.stages = Stages([(n, 2 * batch, quarter), (n, batch, half), (n, batch, None)])
-
-    def stage(self, iteration: int) -> Stage:
-        return self.stages.at(iteration)
-
-    def begin(self, stage: Stage) -> None:
-        self.reset("gen")
-        self.reset("dis")
+        return Stages([(n, 2 * batch, quarter), (n, batch, half), (n, batch, None)])
 
     def schedule(self, iteration: int) -> dict[str, float]:
         alpha = self.stages.inside(iteration) / (self.config.stage_images / 2)

@@ -1,0 +1,22 @@
+"""VAE's recipe."""
+
+from typing import Literal
+
+from ganlib import config
+
+
+class Config(config.AlgorithmConfig):
+    """The paper's networks and batch, with Adam in place of Adagrad."""
+
+    sides = {"paper": None, "mlp": None}
+    architecture: Literal["paper", "dcgan", "mlp"] = "paper"
+    """paper: one hidden layer of 500 tanh units; dcgan: convolutional, 32 pixels; mlp: for points.
+    """
+    decoder: Literal["bernoulli", "gaussian"] = "bernoulli"
+    """bernoulli: pixels as probabilities; gaussian: a mean and a variance for each pixel."""
+    n_hidden: config.Count = 20
+    """Components of z."""
+    batch_size: config.Count = 100
+    adam_alpha: config.Positive = 1e-3
+    adam_beta1: config.Rate = 0.9
+    adam_beta2: config.Rate = 0.999
