@@ -41,9 +41,7 @@ class ClassifyingDiscriminator(nn.Module):
         self.last = nn.Linear(n_features, 1 + n_classes)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x (N, C, H, W) -> logits of being real (N, 1), and of the classes (N, n_classes); y is
-        not used.
-        """
+        """x (N, C, H, W) -> logits of being real (N, 1) and of classes (N, n_classes); no y."""
         source, classes = self.last(self.features(x)).split([1, self.n_classes], 1)
         return source, classes
 

@@ -16,9 +16,7 @@ class Config(config.AlgorithmConfig):
     architecture: Literal["cifar10", "quick", "mlp"] = "cifar10"
     """cifar10: the paper's; quick: small, for a CPU; mlp: small, for points."""
     lam_dis: config.NonNegative = 1.0
-    """Weight of the classes in the discriminator's loss, of real and of generated images; 1 is the
-    paper's.
-    """
+    """Weight of the classes, of real and of generated images, in D's loss; 1 is the paper's."""
     lam_gen: config.NonNegative = 1.0
     """Weight of the classes in the generator's loss; 1 is the paper's."""
     batch_size: config.Count = 100

@@ -22,9 +22,7 @@ class Config(config.AlgorithmConfig):
     """The paper's algorithm, with the loss and lam of victor-shepardson/alpha-GAN for CIFAR-10."""
 
     architecture: Literal["dcgan", "quick", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's 32-pixel networks and an encoder that mirrors; quick: small, for a
-    CPU; mlp: for points.
-    """
+    """dcgan: chainer-gan-lib's and a mirrored encoder; quick: small, for a CPU; mlp: for points."""
     n_hidden: config.Count = 128
     """Components of z."""
     loss: Literal["softplus", "ratio"] = "softplus"

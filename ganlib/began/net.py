@@ -112,9 +112,7 @@ def elu_conv(d_in: int, d_out: int) -> tuple[nn.Module, nn.Module]:
 
 
 def strided_elu_conv(ch: int) -> tuple[nn.Module, nn.Module, nn.Module]:
-    """3x3, stride 2, and its activation, with TensorFlow's padding "SAME": 1 after an even size and
-    none before.
-    """
+    """3x3, stride 2, and its activation; padding is TensorFlow's "SAME": 1 after an even size."""
     return nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(ch, ch, 3, stride=2), nn.ELU()
 
 

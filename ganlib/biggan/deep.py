@@ -53,9 +53,7 @@ class DeepGenBlock(Bottleneck):
 
 
 class DeepGenerator(SharedClassGenerator):
-    """Two blocks of each size, which all see the class's vector beside all of z, as does the first
-    layer.
-    """
+    """Two blocks of each size; all, and the first layer, see the class's vector and all of z."""
 
     def blocks(self, in_channels: int, out_channels: int, n_told: int) -> list[nn.Module]:
         """A block that keeps size and channels, and one that changes them."""

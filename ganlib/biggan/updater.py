@@ -38,9 +38,7 @@ class Config(config.AlgorithmConfig):
     ema_decay: config.Rate = 0.9999
     """Decay of the averaged generator that sampling prefers; 0 keeps none. No ramp."""
     ema_start: config.Interval = 1000
-    """The iteration, counted from 1, in which it begins to average; until then it is the generator
-    itself.
-    """
+    """The iteration, from 1 on, that begins to average; until then it is the generator itself."""
     orthogonal: config.NonNegative = 0.0
     """Weight of the orthogonal regularisation of the generator; the paper's is 1e-4."""
     statistics: config.Statistics = "batch"

@@ -36,9 +36,7 @@ class DenseGenerator(Generator):
         )
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, 100) in [-1, 1], moved to [0, 1] here, and classes (N,) or (N, n_classes) -> images
-        (N, C, H, W) in [-1, 1].
-        """
+        """z (N, 100), moved to [0, 1] here, classes (N,) or (N, n_classes) -> (N, C, H, W)."""
         assert y is not None
         h_y = self.from_y(one_hot(y, self.n_classes, z))
         pixels = self.joint(torch.cat((self.from_z((z + 1) / 2), h_y), 1))
@@ -46,9 +44,7 @@ class DenseGenerator(Generator):
 
 
 class DenseDiscriminator(nn.Module):
-    """Maxout of 240 units of 5 pieces of x and of 50 of y, beside each other to 240 of 4, then one
-    output.
-    """
+    """Maxout of 240 units of 5 pieces of x and of 50 of y, both to 240 of 4, then one output."""
 
     def __init__(self, image: Shape, n_classes: int, width: float, dropout: float) -> None:
         super().__init__()
@@ -70,9 +66,7 @@ class DenseDiscriminator(nn.Module):
 
 
 class ClassPlanes(nn.Module):
-    """A discriminator that sees a channel for each class: of the image's own all ones, of the
-    others zeros.
-    """
+    """A discriminator that sees a plane for each class: ones for the image's own, else zeros."""
 
     def __init__(self, dis: nn.Module, n_classes: int) -> None:
         super().__init__()

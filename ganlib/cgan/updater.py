@@ -15,9 +15,7 @@ class Config(SGDConfig):
     condition = "labels"
     sides = {"mnist": None, "mlp": None}
     architecture: Literal["mnist", "quick", "mlp"] = "mnist"
-    """mnist: the paper's networks for MNIST; quick: small convolutional ones, for a CPU; mlp:
-    small, for points.
-    """
+    """mnist: the paper's for MNIST; quick: small, convolutional, for a CPU; mlp: for points."""
     dropout_gen: config.Rate = 0.5
     """The part of the hidden units of the generator of `mnist` that training leaves out."""
     dropout_dis: config.Rate = 0.5

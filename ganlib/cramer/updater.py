@@ -25,9 +25,7 @@ class Config(config.AlgorithmConfig):
 
 
 class Updater(updater.Updater):
-    """n_dis critic steps, then one generator step, each with two independent batches of z; `dis`
-    is h.
-    """
+    """n_dis critic steps, then a generator step, each with two independent z; `dis` is h."""
 
     config: Config
 

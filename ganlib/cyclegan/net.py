@@ -33,9 +33,7 @@ class Translator(Generator):
         init_normal(self, STD)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (n, 0) and what to translate (n, C', H, W), in [-1, 1] -> (n, C, H, W); H and W:
-        multiples of 4, else UserError.
-        """
+        """z (n, 0), sources (n, C', H, W) -> (n, C, H, W); UserError if not multiples of 4."""
         assert y is not None
         check_sides(y, self.multiple)
         return self.layers(y)

@@ -44,9 +44,7 @@ class Config(config.AlgorithmConfig):
     two sets have different numbers of channels.
     """
     pool_images: config.Interval = 50
-    """Generated images that are kept, of each direction, to show the discriminators older ones too;
-    0: none.
-    """
+    """Generated images that the pool of each direction holds, for the discriminators; 0: none."""
     batch_size: config.Count = 1
     """Images in a batch (of all GPUs together), and as many sources."""
     max_iter: config.Count = 200_000

@@ -49,9 +49,7 @@ class Updater(updater.Updater):
     def loss_dis(
         self, x_real: Tensor, x_fake: Tensor, x_near: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """E softplus(-D(x)) + E softplus(D(G(z))), the penalty E (|grad D(x_near)| - 1)^2, and
-        D(x).
-        """
+        """E softplus(-D(x)) + E softplus(D(x~)), the penalty E (|grad D(x_near)| - 1)^2, D(x)."""
         penalty = gradient_penalty(self.dis, x_near)
         y_real = self.dis(x_real)
         return loss_dis_softplus(y_real, self.dis(x_fake)), penalty, y_real

@@ -51,9 +51,7 @@ class UnitGenerator(DenseGenerator):
         super().__init__(image, layers, "uniform")
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, 100) in [-1, 1], stretched to [-sqrt 3, sqrt 3] here -> images (N, C, H, W) in
-        [-1, 1]; y is not used.
-        """
+        """z (N, 100) in [-1, 1], stretched by sqrt 3 -> (N, C, H, W) in [-1, 1]; y is not used."""
         return 2 * torch.sigmoid(super().forward(math.sqrt(3) * z)) - 1
 
 

@@ -31,9 +31,7 @@ class SGDConfig(config.AlgorithmConfig):
 
 
 class SGDUpdater(updater.Updater):
-    """Two networks that the settings' optimizer trains; update_core() begins with
-    set_momentum().
-    """
+    """Trains by the settings' optimizer; update_core() begins with set_momentum()."""
 
     config: SGDConfig
 
@@ -54,9 +52,7 @@ class SGDUpdater(updater.Updater):
         return now | {"lr": now["lr"] * max(self.config.lr_divisor**-iteration, lowest)}
 
     def phase(self, iteration: int) -> Hashable:
-        """Momentum, a number in the optimizer's work: it rises by 0.01 at a time, because each
-        value has work of its own.
-        """
+        """Momentum, which rises by 0.01 at a time, because each value is an update of its own."""
         c = self.config
         if c.optimizer == "adam":
             return ()

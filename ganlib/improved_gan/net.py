@@ -1,6 +1,4 @@
-"""Networks with an output for each class: the authors' for CIFAR-10 and for MNIST, and small ones
-for points.
-"""
+"""Networks with an output for each class: the authors' for CIFAR-10 and MNIST, and for points."""
 
 import math
 from copy import deepcopy

@@ -31,18 +31,14 @@ class Config(config.AlgorithmConfig):
     small grey images; mlp: small, for points.
     """
     distance: Literal["absolute", "squared"] = "absolute"
-    """Between mean features, a mean over them. absolute: the authors' for CIFAR-10; squared: theirs
-    for MNIST.
-    """
+    """Of mean features. absolute: the authors' for CIFAR-10; squared: theirs for MNIST."""
     noise: Literal["dropout", "gaussian"] = "dropout"
     """On the images that D sees in training, with `openai`. dropout: of a fifth of the pixels, the
     authors' for CIFAR-10; gaussian: of deviation 0.3, theirs for MNIST, which `mnist` has anyway,
     and for all images on a plain ground.
     """
     n_labels: config.Count = 1000
-    """How many training images keep their labels, evenly by class. The authors': 4,000 of CIFAR-10,
-    100 of MNIST.
-    """
+    """Images with labels, evenly by class; the authors': 4,000 of CIFAR-10, 100 of MNIST."""
     batch_size: config.Count = 100
     """Images in a batch: as many with labels, as many without, and as many generated."""
     adam_alpha: config.Positive = 3e-4
@@ -80,9 +76,7 @@ class Updater(updater.Updater):
         return loss_lab, loss_dis_softplus(l_unl, l_fake) / 2
 
     def loss_gen(self, x_unl: Tensor, z: Tensor) -> Tensor:
-        """Feature matching: the mean over D's features k of |E f_k(x) - E f_k(G(z))|, or of its
-        square.
-        """
+        """The mean over D's features k of |E f_k(x) - E f_k(G(z))|, or of its square."""
         with torch.no_grad():
             mean = self.dis.features(x_unl).mean(0)
         return DISTANCES[self.config.distance](self.dis.features(self.gen(z)).mean(0), mean)

@@ -53,9 +53,7 @@ class SceneGenerator(ConvGenerator):
 
 
 def cifar(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """pfnet-research/chainer-LSGAN models.py: z 1024 ~ U(-1, 1), 4x4 kernels, H and W multiples
-    of 8.
-    """
+    """chainer-LSGAN models.py: z 1024 ~ U(-1, 1), 4x4 kernels, H and W multiples of 8."""
     conv = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, bias=False)
     deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1, bias=False)
     widths = halvings(scaled(512, config.width), 3)

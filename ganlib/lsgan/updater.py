@@ -10,15 +10,11 @@ from ganlib.dcgan import updater
 
 
 class Config(config.AlgorithmConfig):
-    """The authors' Adam on chainer-LSGAN's networks; example_configs/lsgan_lsun_church.yaml: on the
-    paper's.
-    """
+    """The authors' Adam on chainer-LSGAN's networks; lsgan_lsun_church.yaml: on the paper's."""
 
     sides = {"lsun": 112}
     architecture: Literal["cifar", "lsun", "quick", "mlp"] = "cifar"
-    """cifar: chainer-LSGAN's, 32 pixels; lsun: the paper's, 112 pixels; quick: small, for a CPU;
-    mlp: for points.
-    """
+    """cifar: chainer-LSGAN's; lsun: the paper's, 112 pixels; quick: for a CPU; mlp: for points."""
     a: float = 0.0
     """What D should say of generated images."""
     b: float = 1.0
@@ -35,9 +31,7 @@ class Updater(updater.Updater):
     config: Config  # type: ignore[assignment]
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
-        """E (D(x) - b)^2 / 2 + E (D(G(z)) - a)^2 / 2, and what is above 0 where D(x) is nearer to
-        b than to a.
-        """
+        """E (D(x) - b)^2 / 2 + E (D(G(z)) - a)^2 / 2; what is above 0 where D(x) is nearer b."""
         a, b = self.config.a, self.config.b
         y_real, y_fake = self.dis(x_real), self.dis(x_fake)
         return loss_dis_least_squares(y_real, y_fake, a, b), (y_real - (a + b) / 2) * (b - a)

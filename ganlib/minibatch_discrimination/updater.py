@@ -12,9 +12,7 @@ class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe."""
 
     architecture: Literal["dcgan", "openai", "quick", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's networks; openai: the authors' for CIFAR-10; quick: small, for a
-    CPU; mlp: small, for points.
-    """
+    """dcgan: chainer-gan-lib's; openai: the authors'; quick: for a CPU; mlp: for points."""
     n_kernels: config.Count = 100
     """B: how many similarities the discriminator sees beside its features."""
     kernel_dim: config.Count = 5

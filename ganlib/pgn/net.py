@@ -25,8 +25,7 @@ HALVINGS = 3
 """How often the encoder halves a frame; its sides are multiples of 2^3."""
 
 GAIN = 2**0.5
-"""Of the first weights of convolutions and linear layers: what goes through them keeps its size.
-"""
+"""Of the first weights of convolutions and linear layers, which keep the size of what they see."""
 State = tuple[Tensor, Tensor]
 """h and c of an LSTM, (N, units) each."""
 
@@ -118,9 +117,7 @@ class PredictiveGenerator(Generator):
         init_glorot_uniform(self, GAIN)
 
     def roll_out(self, y: Tensor, steps: int) -> Tensor:
-        """The next `steps` frames, (N, steps * C, H, W): each prediction is the newest past frame
-        of the following one.
-        """
+        """The next frames, (N, steps * C, H, W); each is the newest past frame of the next one."""
         state = self.memory(self.memory.codes(self.sequences.past(y)))
         return self.follow(state, [self.sequences.action(y, step) for step in range(steps)])
 

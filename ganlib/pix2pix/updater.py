@@ -19,16 +19,13 @@ class Config(config.AlgorithmConfig):
 
     condition = "images"
     architecture: Literal["unet", "encoder_decoder", "quick"] = "unet"
-    """unet: the paper's; encoder_decoder: the same without skips; quick: a small U-Net, for a CPU.
-    """
+    """unet: the paper's; encoder_decoder: that without skips; quick: a small U-Net, for a CPU."""
     downs: Annotated[config.Interval, Field(le=12)] = 0
     """How often the generator halves its source, whose sides are brought to multiples of 2^downs;
     0: until the shorter side is a pixel, 8 times at most, as the paper does with 256 pixels.
     """
     n_layers: Annotated[config.Interval, Field(le=5)] = 3
-    """Layers of the discriminator, whose logits see squares of 1, 16, 34, 70, 142 or 286 pixels: 0
-    to 5.
-    """
+    """Layers of D, whose logits see squares of 1, 16, 34, 70, 142 or 286 pixels: 0 to 5."""
     conditional: bool = True
     """Show the discriminator the source too."""
     lam: config.NonNegative = 100.0

@@ -27,8 +27,7 @@ class Config(config.AlgorithmConfig):
     """How generators double sides: transposed: by transposed convolutions, the paper's; nearest:
     every pixel four times, then a convolution, which leaves no checkerboard."""
     n_scales: config.Count = 2
-    """Discriminators, each of which sees images of half of the sides of the one before it; 3 for
-    2048x1024."""
+    """Discriminators, each of which sees half of the sides of the one before; 3 for 2048x1024."""
     n_layers: Annotated[config.Count, Field(le=5)] = 3
     """Layers of stride 2 of a discriminator."""
     coarse_images: config.Interval = 595_000

@@ -42,9 +42,7 @@ def means_of(h: Tensor, ids: Tensor) -> Means:
 
 
 def pooled(h: Tensor, ids: Tensor) -> Tensor:
-    """Instance-wise average pooling, section 3.4: h (N, C, H, W) to the same shape, in every pixel
-    the mean over its instance.
-    """
+    """Section 3.4: h (N, C, H, W) to the same shape, in every pixel the mean over its instance."""
     n, _, height, width = h.shape
     found = means_of(h, ids)
     rows = found.means.index_select(0, found.number)

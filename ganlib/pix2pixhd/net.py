@@ -34,8 +34,7 @@ STD = 0.02
 N_FEATURES = 3
 """What the encoder says of an instance."""
 COARSE, FIXED, JOINT = 0, 1, 2
-"""Stages of a generator that grows: its coarse part alone, at half of the size; what enhances it
-alone; both."""
+"""Stages of a growing generator: its coarse part, at half of the size; what enhances it; both."""
 
 
 def halved(h: Tensor) -> Tensor:
@@ -67,9 +66,7 @@ class LabelGenerator(Generator):
             self.register_buffer("clusters", empty)
 
     def planes(self, z: Tensor, y: Tensor, f: Tensor | None) -> Tensor:
-        """(N, channels, H, W) of sources y; f: features (N, N_FEATURES, H, W) of their instances,
-        by default those that z picks.
-        """
+        """(N, channels, H, W) of sources y; f: features (N, N_FEATURES, H, W), else z picks."""
         check_sides(y, self.multiple)
         planes: Tensor = self.shown(y, next(self.parameters()))
         if not self.features:
@@ -132,9 +129,7 @@ class LocalEnhancer(LabelGenerator):
     def forward(
         self, z: Tensor, y: Tensor | None = None, f: Tensor | None = None, stage: int = JOINT
     ) -> Tensor:
-        """Sources (N, C', H, W) -> images (N, C, H, W) in [-1, 1], in the stage COARSE of half the
-        sides. z, f: see planes().
-        """
+        """As GlobalGenerator's; in the stage COARSE images have half the sides."""
         assert y is not None
         planes = self.planes(z, y, f)
         h = self.coarse(halved(planes))

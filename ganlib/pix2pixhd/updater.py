@@ -1,6 +1,6 @@
 """pix2pixHD's training."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,6 @@ from ganlib.training.update.streams import Stage, Stages
 
 from .config import Config
 from .instances import clusters, largest
-from .losses import VGG_WEIGHTS, feature_matching, vgg_distance
 from .net import FIXED, JOINT
 
 SMALLEST = 16
@@ -25,6 +24,11 @@ LARGEST, ROUNDS = 64, 20
 """Of an image so many instances are clustered; so many rounds of k-means."""
 NAMES = ("coarse", "enhancer alone", "both")
 """Of the stages of a generator that grows."""
+VGG_WEIGHTS = {"relu1_1": 1 / 32, "relu2_1": 1 / 16, "relu3_1": 1 / 8, "relu4_1": 1 / 4}
+VGG_WEIGHTS["relu5_1"] = 1.0
+"""Of VGG19's activations, by name: the authors' code."""
+SCALE = 4.0
+"""What the weights of a discriminator's layers add up to, with any number of layers."""
 Layers = list[list[Tensor]]
 
 
@@ -152,3 +156,27 @@ class Updater(Staged):
             rows.append(self.gather(largest(self.enc(x, y), y, LARGEST)))
         table = self.gen.get_buffer("clusters")
         table.copy_(clusters(torch.cat(rows).to(table.dtype), len(table), c.clusters, ROUNDS))
+
+
+def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Equation 4: of several discriminators the mean, over all layers but the logits the mean times
+    SCALE, of the mean |D^i(x) - D^i(G(y))|. Nothing descends into what `real` was computed by.
+    """
+    losses = [
+        SCALE * distance(a.detach(), b) / (len(theirs) - 1)
+        for theirs, mine in zip(real, fake, strict=True)
+        for a, b in zip(theirs[:-1], mine[:-1], strict=True)
+    ]
+    total: Tensor = sum(losses[1:], losses[0])
+    return total / len(real)
+
+
+def vgg_distance(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Tensor:
+    """The weighted sum of the mean distances of VGG19's activations, by their names."""
+    losses = [weight * distance(real[n], fake[n]) for n, weight in VGG_WEIGHTS.items()]
+    return sum(losses[1:], losses[0])
+
+
+def distance(a: Tensor, b: Tensor) -> Tensor:
+    """The mean of |a - b|, 0-dim."""
+    return (a - b).abs().mean()

@@ -1,6 +1,4 @@
-"""Progressive growing's recipe; some settings change with the side of the images, as text:
-32=64,64=32,128=16.
-"""
+"""Progressive growing's recipe; some settings follow the side of images, as 32=64,64=32,128=16."""
 
 from collections.abc import Mapping
 from math import inf
@@ -31,9 +29,7 @@ def table(text: str) -> dict[int, float]:
 
 
 def at(text: str, side: int, before: float) -> float:
-    """The value for images of this side: that of the largest side named that is not larger, or
-    `before` where none is.
-    """
+    """The value for this side: that of the largest one named that is not larger, else `before`."""
     known = {s: value for s, value in table(text).items() if s <= side}
     return known[max(known)] if known else before
 
@@ -79,8 +75,7 @@ class Config(config.AlgorithmConfig):
     max_resolution: Side | None = None
     """Side of the last ones; by default the first doubling of 4 in which the data fit."""
     stage_images: config.Count = 400_000
-    """Real images for which a size is trained alone before the next one, and for which that fades
-    in."""
+    """Real images that a size is trained alone on, and as many in which the next one fades in."""
     last_images: config.Count = 4_000_000
     """Real images for which the last size is trained alone, where max_iter is 0."""
     max_iter: config.Interval = 0

@@ -28,6 +28,7 @@ from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 from .config import SMALLEST
 
 Function = Callable[[Tensor], Tensor]
+Alpha = Tensor | None
 
 
 def level_of(side: int) -> int:
@@ -50,7 +51,7 @@ def fade(old: Tensor, new: Tensor, alpha: Tensor) -> Tensor:
     return torch.lerp(old, new, alpha.to(new.dtype))
 
 
-def faded(x: Tensor, alpha: Tensor | None) -> Tensor:
+def faded(x: Tensor, alpha: Alpha) -> Tensor:
     """Real images while their size fades in: as blurred as the generator's are."""
     return x if alpha is None else fade(doubled(halved(x)), x, alpha)
 
@@ -112,11 +113,7 @@ class ProgressiveGenerator(Generator):
         self.heads = nn.ModuleList([EqualizedConv2d(ch, channels, 1, gain=gain) for ch in widths])
 
     def forward(
-        self,
-        z: Tensor,
-        y: Tensor | None = None,
-        level: int | None = None,
-        alpha: Tensor | None = None,
+        self, z: Tensor, y: Tensor | None = None, level: int | None = None, alpha: Alpha = None
     ) -> Tensor:
         """z (N, n_hidden) -> images of this level, by default of the last one; y is not used."""
         level = len(self.blocks) - 1 if level is None else level
@@ -131,11 +128,7 @@ class OneSizeGenerator(MLPGenerator):
     """common/networks/mlp.py's; of level and alpha there is nothing to know."""
 
     def forward(
-        self,
-        z: Tensor,
-        y: Tensor | None = None,
-        level: int | None = None,
-        alpha: Tensor | None = None,
+        self, z: Tensor, y: Tensor | None = None, level: int | None = None, alpha: Alpha = None
     ) -> Tensor:
         return super().forward(z)
 
@@ -181,7 +174,7 @@ class ProgressiveDiscriminator(nn.Module):
         self.blocks = nn.ModuleList([LastBlock(widths[0], group, gain), *blocks])
         self.heads = nn.ModuleList([EqualizedConv2d(channels, ch, 1) for ch in widths])
 
-    def forward(self, x: Tensor, alpha: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, alpha: Alpha = None) -> Tensor:
         """x (N, C, H, W) -> logits (N, 1)."""
         level = level_of(x.shape[-1])
         h = leaky_relu(self.heads[level](x))

@@ -20,9 +20,7 @@ class Config(config.AlgorithmConfig):
 
     learns_in_bf16 = ("quick",)
     architecture: Literal["sndcgan", "cnn", "resnet", "quick", "mlp"] = "sndcgan"
-    """sndcgan: chainer-gan-lib's; cnn: Table 3 of the paper; resnet: Table 4; quick: small, for a
-    CPU; mlp: small, for points.
-    """
+    """sndcgan: chainer-gan-lib's; cnn, resnet: the paper's; quick: for a CPU; mlp: for points."""
     loss: Literal["softplus", "hinge"] = "softplus"
     """softplus: the non-saturating loss; hinge: the paper's choice for the ResNet."""
     n_dis: config.Count = 1

@@ -135,9 +135,7 @@ def concat(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: networks/quick.py, half as wide a generator, both told of
-    classes; no paper's networks.
-    """
+    """For minutes on a CPU: networks/quick.py told of classes, G half as wide; no paper's."""
     seen = quick_discriminator(spec.image, config.width, conv=SNConv2d)
     head = Projection(seen.l4.in_features, spec.n_classes)
     gen_widths = quick_widths(spec.image, config.width)
@@ -161,10 +159,7 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     )
     init_he_uniform(features)
     head = Projection(scaled(HIDDEN, config.width), spec.n_classes)
-    return {
-        "gen": ClassInput(gen, spec.n_classes),
-        "dis": ProjectionDiscriminator(features, head),
-    }
+    return {"gen": ClassInput(gen, spec.n_classes), "dis": ProjectionDiscriminator(features, head)}
 
 
 def generator(widths: Sequence[int], config: NetConfig, spec: DataSpec) -> ClassResNetGenerator:

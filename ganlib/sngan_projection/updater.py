@@ -69,7 +69,5 @@ class Updater(updater.Updater):
         return loss_dis, n
 
     def uniform_labels(self, n: int) -> Tensor:
-        """n labels, int64 (n,), all classes alike whatever their part of the data, as the authors
-        draw them.
-        """
+        """n labels, int64 (n,), each class as often whatever its part of the data: theirs."""
         return (self.uniform(n) * self.spec.n_classes).long()

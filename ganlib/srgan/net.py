@@ -38,9 +38,7 @@ class ResidualBlock(nn.Module):
 
 
 def doubling(ch: int) -> nn.Sequential:
-    """(N, ch, H, W) -> (N, ch, 2 H, 2 W): four values for each pixel, which become a square of
-    four.
-    """
+    """(N, ch, H, W) -> (N, ch, 2 H, 2 W): four values for each pixel become a square of four."""
     return nn.Sequential(nn.Conv2d(ch, 4 * ch, 3, padding=1), nn.PixelShuffle(2), nn.PReLU())
 
 

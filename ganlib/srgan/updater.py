@@ -15,8 +15,7 @@ from ganlib.training.bases.staged import Staged
 from ganlib.training.update.streams import Stages
 
 LAYERS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
-"""The activations that the content losses compare: phi_i,j is that of the j-th convolution before
-the i-th pooling."""
+"""What content losses compare: phi_i,j is of the j-th convolution before the i-th pooling."""
 SMALLEST = 16
 """Side of the smallest images of which something is left for vgg54."""
 VGG_SCALE = 1 / 12.75
@@ -37,8 +36,7 @@ class Config(config.AlgorithmConfig):
     blocks: config.Count = 16
     """Residual blocks."""
     pretrain_iter: config.Interval = 1_000_000
-    """Iterations in which the generator learns by the distance of pixels alone; 0 with --init-from
-    a run that did."""
+    """Iterations in which G learns by pixels alone; 0 with --init-from a run that did."""
     max_iter: config.Count = 1_200_000
     """Iterations to train for, those of pretrain_iter among them."""
     content: Literal["pixels", "vgg22", "vgg54"] = "pixels"
@@ -53,8 +51,7 @@ class Config(config.AlgorithmConfig):
     adam_beta1: config.Rate = 0.9
     adam_beta2: config.Rate = 0.999
     lr_decay: Literal["none", "linear", "tenth"] = "tenth"
-    """tenth: the learning rate falls to a tenth in the middle of the adversarial training; linear:
-    to 0 at max_iter."""
+    """tenth: it falls to a tenth amid the adversarial training; linear: to 0 at max_iter."""
 
 
 class Updater(Staged):

@@ -14,9 +14,7 @@ class Config(config.AlgorithmConfig):
     """The authors' recipe."""
 
     architecture: Literal["dcgan", "dense", "quick", "mlp"] = "dcgan"
-    """dcgan, dense: the authors' convolutional and fully connected networks; quick: small, for a
-    CPU; mlp: for points.
-    """
+    """dcgan, dense: the authors', dense fully connected; quick: for a CPU; mlp: for points."""
     n_dis: config.Count = 5
     """Critic updates per generator update."""
     n_dis_long: config.Count = 100

@@ -13,9 +13,7 @@ class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe; example_configs/wgan_gp_cifar10_{cnn,resnet}.yaml: the authors'."""
 
     architecture: Literal["dcgan", "cnn", "resnet", "quick", "mlp"] = "dcgan"
-    """dcgan: chainer-gan-lib's networks; cnn, resnet: the authors' for CIFAR-10; quick: small,
-    for a CPU; mlp: small, for points.
-    """
+    """dcgan: chainer-gan-lib's; cnn, resnet: the authors'; quick: for a CPU; mlp: for points."""
     n_dis: config.Count = 5
     """Critic updates per generator update."""
     lam: config.NonNegative = 10.0

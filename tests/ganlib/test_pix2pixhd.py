@@ -27,9 +27,8 @@ from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import prepare, record
 from ganlib.contract.test_contract import assert_same
 from ganlib.pix2pixhd.instances import _spread, clusters, largest, numbered, pooled
-from ganlib.pix2pixhd.losses import feature_matching, vgg_distance
 from ganlib.pix2pixhd.net import COARSE, FIXED, JOINT, Encoder, halved
-from ganlib.pix2pixhd.updater import LARGEST, ROUNDS, Config
+from ganlib.pix2pixhd.updater import LARGEST, ROUNDS, Config, feature_matching, vgg_distance
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling.exports.export import CARD, WEIGHTS, load_export, write_card, write_weights
