@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
-from ganlib.common.layers.override import override
+from ganlib.common.layers.basic import override
 
 Operation = Callable[..., Tensor]
 Cells = tuple[int, int]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
+from ganlib.common.layers.basic import Dropout
 from ganlib.common.layers.embedding import one_hot
 
 Latent = Literal["normal", "uniform"]
@@ -142,6 +143,11 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (n, n_hidden) and what the network is told -> images NCHW in [-1, 1]."""
         raise NotImplementedError
+
+
+def has_noise(gen: Generator) -> bool:
+    """Whether it makes different images of one source."""
+    return gen.n_hidden > 0 or any(isinstance(m, Dropout) and m.p > 0 for m in gen.modules())
 
 
 def _drawn(n: int, part: Part, like: Tensor, generator: torch.Generator | None) -> Tensor:

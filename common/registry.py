@@ -1,11 +1,12 @@
 """Names of things that live in files: listed without an import, imported one at a time."""
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from symtable import symtable
 from types import ModuleType
 from typing import Any, Generic, TypeVar, cast
 
@@ -60,27 +61,15 @@ def packages(attribute: str) -> Callable[[Path], Iterable[tuple[str, Path]]]:
 def _assigns(file: Path, attribute: str) -> bool:
     try:
         source = file.read_text("utf-8")
-        return attribute in source and any(
-            attribute in _names(statement) for statement in ast.parse(source).body
-        )
+        if attribute not in source:
+            return False
+        table = symtable(source, str(file), "exec")
     except SyntaxError:
         return True
     except (OSError, ValueError):
         return False
-
-
-def _names(statement: ast.stmt) -> Sequence[str]:
-    """What a statement gives a value to."""
-    match statement:
-        case ast.Assign(targets=targets):
-            return [target.id for target in targets if isinstance(target, ast.Name)]
-        case ast.AnnAssign(target=ast.Name(id=name)):
-            return [name]
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.ImportFrom(names=names):
-            return [alias.asname or alias.name for alias in names]
-    return []
+    found = [one for one in table.get_symbols() if one.get_name() == attribute]
+    return any(one.is_assigned() or one.is_imported() for one in found)
 
 
 class Registry(Generic[T]):

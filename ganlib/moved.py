@@ -27,7 +27,7 @@ MOVED = {
     "common.minibatch_deviation": "common.layers.progressive",
     "common.mlp": "common.networks.mlp",
     "common.net": "common.generator common.networks.dcgan",
-    "common.noise": "common.layers.noise",
+    "common.noise": "common.layers.basic",
     "common.patchgan": "common.networks.patchgan",
     "common.pixel_norm": "common.layers.progressive",
     "common.pool": "common.data.pool",

@@ -1,22 +1,28 @@
 """What is said on stderr, as long as anybody listens: lines, bars for what takes longer than two
-seconds, and text that came from elsewhere.
+seconds, and text that came from elsewhere; and the sentences that name flags, for callers from
+Python, where flags are keywords.
 """
 
 import errno
 import os
+import re
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from functools import wraps
+from typing import Any, ParamSpec, TextIO, TypeVar
 
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from ganlib.common.io.keywords import spoken
+from ganlib.common.errors import StoppedError, UserError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 GONE = (errno.EPIPE, errno.EIO)  # of a pipe whose reader has ended, of a terminal that was closed
 
 
@@ -100,3 +106,46 @@ def printable(text: object) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+SWITCHES = "back checkpoint-blocks compile flip force graph segmentation split sync-bn".split()
+_FLAG = re.compile(
+    r"(?<![^\s(])--(no-)?([a-z]+(?:-[a-z]+)*)"
+    r"([= ](?:(?<==)\S+|[\d.]*\d|auto|cuda|edges|inception|mlp|quick|(?:[a-z]+:)?[A-Z]+))?"
+)
+"""A flag, with a value that can be known from the words of a sentence."""
+
+
+def in_python(function: Callable[P, T]) -> Callable[P, T]:
+    """The same function, whose errors are spoken()."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except (UserError, StoppedError) as error:
+            error.args = (spoken(str(error)),)
+            raise
+
+    return call
+
+
+def spoken(text: str) -> str:
+    """A sentence that names flags, with the keywords that they are in Python where no command line
+    is at work: --resume auto is resume="auto", --out is out=. Commands in backticks stay.
+    """
+    if click.get_current_context(silent=True) is not None:
+        return text
+    parts = re.split("(`[^`]*`)", text)
+    return "".join(part if part[:1] == "`" else _FLAG.sub(_keyword, part) for part in parts)
+
+
+def _keyword(flag: re.Match[str]) -> str:
+    no, name, value = flag.groups("")
+    keyword = name.replace("-", "_")
+    if no or name in SWITCHES:
+        return f"{keyword}={not no}{value}"
+    if not value:
+        return keyword if flag.string.startswith(":", flag.end()) else f"{keyword}="
+    number = value[1:].replace(".", "").isdigit()
+    return f"{keyword}={value[1:]}" if number else f'{keyword}="{value[1:]}"'

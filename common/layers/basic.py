@@ -1,11 +1,14 @@
 """Layers that several networks share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from ganlib.common.seeds import generator
 
 # Every network of chainer-gan-lib leaks this much; torch's own default is 0.01.
 LEAK = 0.2
@@ -117,7 +120,65 @@ class GaussianNoise(nn.Module):
         return x + self.sigma * torch.randn_like(x) if self.training else x
 
 
-# --- Modes
+class PixelNoise(nn.Module):
+    """Adds N(0, 1) for each pixel to all channels, each with a strength of its own that is learned
+    and starts at 0: StyleGAN (Karras et al. 2019), section 2. In evaluation mode the numbers are
+    always those of the buffer `fixed`.
+    """
+
+    fixed: Tensor
+
+    def __init__(self, ch: int, height: int, width: int) -> None:
+        super().__init__()
+        self.strength = nn.Parameter(torch.zeros(ch, 1, 1))
+        self.register_buffer("fixed", torch.randn(1, height, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, ch, height, width) -> the same shape."""
+        noise = torch.randn_like(x[:, :1]) if self.training else self.fixed
+        return x + self.strength * noise
+
+
+class Dropout(nn.Dropout):
+    """Dropout that is a generator's noise, as in pix2pix (Isola et al. 2017, section 3.1).
+
+    In training mode nn.Dropout's. In evaluation mode everything passes, but within masks_by(),
+    where every sample has the mask of its own seed, whatever else is in its batch.
+    """
+
+    seeds: Sequence[int] = ()
+    number = 0
+    """Which of its network's; two of them make two masks of one seed."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, ...) -> (N, ...)."""
+        if self.training or not self.seeds:
+            return super().forward(input)
+        # drawn on the CPU, so that a seed shows the same pictures on every device
+        draws = [
+            torch.rand(input.shape[1:], generator=generator(seed, "dropout", self.number))
+            for seed in self.seeds
+        ]
+        kept = torch.stack(draws).to(input.device) >= self.p
+        return input * kept / max(1 - self.p, torch.finfo(input.dtype).tiny)
+
+
+@contextmanager
+def masks_by(network: nn.Module, seeds: Sequence[int]) -> Iterator[None]:
+    """Let each Dropout in `network` drop out in evaluation mode too, in row j of a batch by
+    seeds[j].
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, Dropout)]
+    for number, layer in enumerate(layers):
+        layer.seeds, layer.number = seeds, number
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.seeds = ()
+
+
+# --- Modes and methods of one network
 
 
 @contextmanager
@@ -134,3 +195,13 @@ def evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+def override(module: nn.Module, methods: Mapping[str, Callable[..., Any]]) -> None:
+    """Give `module` these methods in place of its class's, by a subclass of its class.
+
+    Not by attributes of the object, so that its parameters keep their names, and a copy of it is a
+    copy: a bound method would go on with the original's weights.
+    """
+    kind = type(module)
+    module.__class__ = type(kind.__name__, (kind,), {"__doc__": kind.__doc__, **methods})

@@ -18,7 +18,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from ganlib.common.layers.override import override
+from ganlib.common.layers.basic import override
 
 Forward = Callable[..., Any]
 Saved = Tensor | Callable[[], Tensor]

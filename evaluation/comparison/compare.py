@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganlib.common.io.keywords import in_python
+from ganlib.common.io.console import in_python
 from ganlib.evaluation.comparison.columns import check_choice, further, make_columns
 from ganlib.evaluation.comparison.external import is_external, join, read_external
 from ganlib.evaluation.comparison.reading import find_runs

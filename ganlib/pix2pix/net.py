@@ -11,9 +11,9 @@ from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import LEAK
+from ganlib.common.layers.basic import Dropout
 from ganlib.common.layers.init import init_gains, init_normal
 from ganlib.common.layers.label_maps import Shown, check_sides, check_sizes
-from ganlib.common.layers.noise import Dropout
 from ganlib.common.networks.patchgan import PatchDiscriminator
 
 from .updater import Config

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.common.data.in_memory import GIVEN, as_dataset
-from ganlib.common.io.keywords import in_python
+from ganlib.common.io.console import in_python
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.runs.default_extensions import as_extension
 from ganlib.runs.run import gather, run

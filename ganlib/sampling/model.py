@@ -11,7 +11,7 @@ from torch import Tensor
 from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.data.classes import find_class
 from ganlib.common.errors import UserError
-from ganlib.common.io.keywords import in_python
+from ganlib.common.io.console import in_python
 from ganlib.common.pictures import apart, grid, scatter
 from ganlib.common.pictures.grids import class_grid, translation_grid
 from ganlib.config import RunConfig

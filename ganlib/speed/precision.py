@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from ganlib.common.layers.override import override
+from ganlib.common.layers.basic import override
 from ganlib.config import AlgorithmConfig
 
 Precision = Literal["auto", "fp32", "tf32", "bf16"]

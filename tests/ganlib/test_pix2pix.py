@@ -14,7 +14,7 @@ from torch import nn
 import ganlib
 from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
 from ganlib.common.errors import UserError
-from ganlib.common.layers.noise import Dropout, masks_by
+from ganlib.common.layers.basic import Dropout, masks_by
 from ganlib.contract.fixtures import small_updater
 from ganlib.registry import algorithms
 from ganlib.speed import bench

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from small_methods import FOLDER
 from torch import nn
 
-from ganlib.common.layers.noise import PixelNoise
+from ganlib.common.layers.basic import PixelNoise
 from ganlib.contract.fixtures import small_updater
 from ganlib.registry import add_plugins, algorithms
 from ganlib.training.device import ranks

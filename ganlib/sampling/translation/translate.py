@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlib.common.data.spec import Size
 from ganlib.common.errors import UserError, one_line
-from ganlib.common.layers.noise import has_noise
+from ganlib.common.generator import has_noise
 from ganlib.sampling.translation.held_out import translates
 from ganlib.sampling.translation.source_images import Inputs, as_sources
 from ganlib.sampling.translation.tiles import grown, tiled, up_to

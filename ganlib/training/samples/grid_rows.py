@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import POINTS, DataSet
-from ganlib.common.layers.noise import has_noise
+from ganlib.common.generator import has_noise
 from ganlib.common.pictures.colours import coloured_maps
 from ganlib.training.samples.sample_stream import BLOCK, Sampler, SampleStream
 from ganlib.training.scores.translations import several

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet, Images
 from ganlib.common.errors import UserError
-from ganlib.common.layers.noise import has_noise
+from ganlib.common.generator import has_noise
 from ganlib.evaluation import Evaluator, Origin, Score
 from ganlib.evaluation.formats.blocks import BLOCK, Batch, as_block
 from ganlib.evaluation.pairs.confusion import SCORES, Confusion

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from ganlib.common.errors import StoppedError, UserError
-from ganlib.common.io.keywords import in_python, spoken
+from ganlib.common.io.console import in_python, spoken
 
 SENTENCES = [
     ("give another --out, or --resume auto.", 'give another out=, or resume="auto".'),

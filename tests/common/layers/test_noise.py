@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ganlib.common.layers.noise import Dropout, PixelNoise, masks_by
+from ganlib.common.layers.basic import Dropout, PixelNoise, masks_by
 
 
 def test_in_training_it_is_dropout() -> None:

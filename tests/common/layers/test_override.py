@@ -1,11 +1,11 @@
-"""common/layers/override.py: one module's method is another, and a copy has its own weights."""
+"""common/layers/basic.py, override(): one module's method is another, and a copy has its own weights."""
 
 from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
-from ganlib.common.layers.override import override
+from ganlib.common.layers.basic import override
 
 
 def test_one_module_and_its_copies_do_something_else() -> None:

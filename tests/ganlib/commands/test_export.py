@@ -20,7 +20,7 @@ import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import is_ours
-from ganlib.common.layers.noise import Dropout
+from ganlib.common.layers.basic import Dropout
 from ganlib.common.seeds import generator
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganlib import Generator
 from ganlib.common.data import DataSpec
-from ganlib.common.layers.noise import Dropout
+from ganlib.common.layers.basic import Dropout
 
 
 class DroppedGenerator(Generator):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganlib import Generator
 from ganlib.common.data import DataSpec
-from ganlib.common.layers.noise import PixelNoise
+from ganlib.common.layers.basic import PixelNoise
 
 
 class StyledGenerator(Generator):

@@ -12,7 +12,7 @@ from torch import Tensor
 from two_ranks import two_ranks
 
 from ganlib.common.data.spec import DataSet, resize_pixels
-from ganlib.common.layers.noise import has_noise
+from ganlib.common.generator import has_noise
 from ganlib.common.sources.unpaired import with_unpaired
 from ganlib.evaluation import Origin
 from ganlib.evaluation.pairs import segmenter
