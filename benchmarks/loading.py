@@ -19,7 +19,8 @@ import torch
 
 from ganlib.common.data import DataSet, Loader, Shape, fit_spec
 from ganlib.common.data.loader import readers
-from ganlib.common.formats.hdf5 import Hdf5Images, write_streams
+from ganlib.common.formats.hdf5 import Hdf5Images
+from ganlib.common.formats.hdf5_writing import write_streams
 from ganlib.common.formats.stream import Block, Stream, block_length
 from ganlib.common.seeds import generator
 from ganlib.training.device import devices

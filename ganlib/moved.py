@@ -20,7 +20,7 @@ MOVED = {
     "common.encoders": "common.networks.dcgan",
     "common.equalized": "common.layers.progressive",
     "common.futures": "common.sources.futures",
-    "common.hdf5": "common.formats.hdf5",
+    "common.hdf5": "common.formats.hdf5 common.formats.hdf5_writing",
     "common.init": "common.layers.init",
     "common.label_maps": "common.layers.label_maps",
     "common.labels": "common.layers.embedding",

@@ -27,7 +27,7 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.datasets.emoji import BUNDLED
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from scripts.ending import in_a_sentence
 
 VENDORS = ("google", "twitter")

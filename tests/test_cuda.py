@@ -14,7 +14,8 @@ import ganlib
 from ganlib.common.data import DataSet, Loader, fit_spec, transfer
 from ganlib.common.data.crops import cropped
 from ganlib.common.formats import hdf5
-from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.registry import algorithms
 from ganlib.speed.precision import set_float32
 from ganlib.training.snapshot import newest_snapshot, read_snapshot

@@ -13,10 +13,9 @@ Version 3 has the attribute `count` of contiguous images that are fewer than the
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
-from shutil import disk_usage
 from typing import Any, cast
 
 import h5py
@@ -30,30 +29,29 @@ from ganlib.common.data.spec import SourceKind, contents_of
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_checks import (
     attribute,
+    changed,
     find,
     find_dataset,
+    has_checksums,
+    refuse,
     sentences,
     text,
     values,
+    verify,
     wrong,
 )
-from ganlib.common.formats.hdf5_checksums import changed, has_checksums, refuse, verify
-from ganlib.common.formats.hdf5_disk import Call, hdf5_writer
-from ganlib.common.formats.hdf5_layout import COUNT, IDS, SMALLER, Split, Storage, sides_of, sizes
-from ganlib.common.formats.resize import check_sides
-from ganlib.common.formats.stream import (
-    SPLITS,
-    NoSuchSplit,
-    Stream,
-    as_stream,
-    block_length,
-    check_split,
-)
+from ganlib.common.formats.stream import SPLITS, NoSuchSplit, block_length, check_split
 from ganlib.common.io.console import progress
-from ganlib.common.io.files import atomic, reading, regular
+from ganlib.common.io.files import reading, regular
 from ganlib.common.io.memory import GIB, available_memory
 
 VERSIONS = (1, 2, 3)
+SMALLER = "smaller"
+"""The group in a split of the images at lower resolutions."""
+COUNT = "count"
+"""The attribute of a contiguous dataset that has room for more images than there are."""
+IDS = "uint16"
+"""The type of ids in a file."""
 IN_MEMORY = 4 * GIB  # what takes less, and less than half of the memory, is read at once
 CHANNELS = (1, 3)  # of a picture
 MAX_FRAMES = 2**16
@@ -136,110 +134,9 @@ class Hdf5Images:
         return self._images
 
 
-def write_hdf5(
-    path: Path, train: DataSet, test: DataSet | None = None, sides: Sequence[int] = ()
-) -> Storage:
-    """Write data sets that are at hand; see write_streams."""
-    tests = None if test is None else as_stream(test)
-    return write_streams(path, as_stream(train), tests, sides=sides)
-
-
-def write_streams(
-    path: Path,
-    train: Stream,
-    test: Stream | None = None,
-    storage: Storage | None = None,
-    sides: Sequence[int] = (),
-    new: bool = False,
-) -> Storage:
-    """Write a file that is whole or not there; the same images give the same bytes. `new`:
-    UserError if somebody else has written one there meanwhile.
-
-    storage: how the images lie in it, and what is returned; by default gzip what will be read at
-    once, into memory, and else contiguous. sides: from the largest down, further resolutions of
-    square images, each of which divides the one before: means over blocks, rounded.
-    """
-    streams = {"train": train} if test is None else {"train": train, "test": test}
-    for stream in streams.values():
-        _check_channels(stream)
-        check_sides(sides, stream.shape)
-    nbytes = [n for stream in streams.values() for n in sizes(stream, sides)]
-    if storage is None:
-        storage = "gzip" if all(map(fits, nbytes)) else "contiguous"
-    try:
-        if not path.parent.is_dir():
-            raise UserError(
-                f"There is no folder {path.parent} to write {path.name} to: make it first."
-            )
-        if storage == "contiguous":
-            _check_disk(path, sum(nbytes))
-        with atomic(path, new) as temporary, hdf5_writer(temporary) as (file, call):
-            call(_write_head, file, train, max(map(_version, streams.values())))
-            for name, stream in streams.items():
-                _write_split(call, call(Split, file, name, stream, storage, sides), stream, name)
-    except FileExistsError:
-        raise UserError(
-            f"Another process has written {path} meanwhile: give another name, or --force to "
-            "replace it."
-        ) from None
-    except OSError as error:
-        raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
-    return storage
-
-
-def _check_channels(stream: Stream) -> None:
-    """UserError for what read_hdf5 would refuse, before any of it is made."""
-    for name, n, shape, kind in stream.parts:
-        frames = stream.frames if name == "images" else stream.source_frames
-        if n and shape[0] not in _allowed("ids" if kind == torch.int32 else "image", frames):
-            what = "images" if name == "images" else "sources"
-            raise UserError(
-                f"{stream.name} cannot be written to a file: its {what} have {shape[0]} channels, "
-                "and pictures have 1 or 3."
-            )
-
-
-def _allowed(kind: SourceKind, frames: int) -> tuple[int, ...]:
+def channels_of(kind: SourceKind, frames: int) -> tuple[int, ...]:
     """How many channels there may be."""
     return (2,) if kind == "ids" else tuple(frames * n for n in CHANNELS)
-
-
-def _check_disk(path: Path, nbytes: int) -> None:
-    """UserError if so much does not fit, before hours are spent on the first part of it."""
-    free = disk_usage(path.parent).free
-    if nbytes > free:
-        raise UserError(
-            f"{path} takes {nbytes / GIB:,.1f} GiB and {free / GIB:,.1f} GiB are free there: give "
-            "another place, a smaller size, or lzf as the storage."
-        )
-
-
-def _version(stream: Stream) -> int:
-    """The first version that has what is in `stream`."""
-    plain = stream.source_kind == "image" and stream.frames == stream.source_frames == 1
-    return 1 if plain and stream.sources is None else 2
-
-
-def _write_head(file: Any, stream: Stream, version: int) -> None:
-    file.attrs["version"] = version
-    file.attrs["name"] = text(stream.name)
-    provenance = {
-        text(key): text(value) for key, value in stream.in_words(stream.provenance).items()
-    }
-    file.create_group("provenance").attrs.update(provenance)
-
-
-def _write_split(call: Call, split: Split, stream: Stream, name: str) -> None:
-    with progress(f"writing {stream.name}, {name}", stream.total) as advance:
-        for block in stream.blocks:
-            call(split.write, block)
-            advance(len(block.x))
-    call(_finish, split)
-
-
-def _finish(split: Split) -> None:
-    if not split.finish():
-        split.group.file.attrs["version"] = max(VERSIONS)
 
 
 def read_hdf5(path: Path, split: str) -> DataSet:
@@ -301,6 +198,11 @@ def _smaller(path: Path, file: Any, split: str, images: Hdf5Images) -> dict[int,
     return dict(sorted(found.items()))
 
 
+def sides_of(group: Any) -> Iterator[int]:
+    """The sides of the images at lower resolutions in a group of a split."""
+    return (int(name) for name in group if name.isdecimal() and name.isascii())
+
+
 def _kind(file: Any, key: str) -> SourceKind:
     """Of which kind the sources are."""
     dataset = find_dataset(file, key)
@@ -313,10 +215,19 @@ def _kind(file: Any, key: str) -> SourceKind:
 def _frames(file: Any, key: str) -> int:
     """How many pictures lie on the channels."""
     dataset = find_dataset(file, key)
-    frames = 1 if dataset is None else attribute(file, "frames", dataset, 1)
-    if not isinstance(frames, int) or not 1 <= frames <= MAX_FRAMES:
-        raise wrong(file, f"{key}@frames", f"must be an integer in 1..{MAX_FRAMES}")
-    return frames
+    return 1 if dataset is None else _integer(file, key, dataset, "frames", 1, MAX_FRAMES)
+
+
+def _count(file: Any, key: str, images: Any) -> int:
+    """How many images there are."""
+    return _integer(file, key, images, COUNT, len(images), len(images))
+
+
+def _integer(file: Any, key: str, dataset: Any, name: str, default: int, most: int) -> int:
+    n = attribute(file, name, dataset, default)
+    if not isinstance(n, int) or not 1 <= n <= most:
+        raise wrong(file, f"{key}@{name}", f"must be an integer in 1..{most:,}")
+    return n
 
 
 def _images(path: Path, file: Any, key: str, kind: SourceKind) -> Hdf5Images | None:
@@ -328,20 +239,12 @@ def _images(path: Path, file: Any, key: str, kind: SourceKind) -> Hdf5Images | N
     if images.dtype != stored:
         raise wrong(file, key, f"must be {stored}, {what}, and is {images.dtype}")
     frames = _frames(file, key)
-    allowed = _allowed(kind, frames)
+    allowed = channels_of(kind, frames)
     if images.ndim != 4 or 0 in images.shape or images.shape[1] not in allowed:
         shape, or_ = tuple(map(int, images.shape)), " or ".join(map(str, allowed))
         of = f" as it has {frames} frames" if frames > 1 else ""
         raise wrong(file, key, f"must have the shape (N, {or_}, H, W){of} and has {shape}")
     return Hdf5Images(path, key, (_count(file, key, images), *images.shape[1:]), stored)
-
-
-def _count(file: Any, key: str, images: Any) -> int:
-    """How many images there are."""
-    n = attribute(file, COUNT, images, len(images))
-    if not isinstance(n, int) or not 1 <= n <= len(images):
-        raise wrong(file, f"{key}@{COUNT}", f"must be an integer in 1..{len(images):,}")
-    return n
 
 
 def _labels(file: Any, split: str, n: int) -> tuple[Tensor | None, tuple[str, ...]]:
@@ -385,7 +288,7 @@ def fits(nbytes: int) -> bool:
 
 
 def _in_memory(file: Any, images: Hdf5Images) -> Images:
-    """The images as a tensor, unless they are too large for that."""
+    """As at_once(), of a file that is open; of what stays there, some are looked at."""
     if fits(images.nbytes):
         return images.read(file[images.key])
     images.check_some(file[images.key])

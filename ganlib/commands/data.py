@@ -12,8 +12,8 @@ from ganlib.commands.options.outputs import force
 from ganlib.commands.options.resolutions import resolutions as resolutions_of
 from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import check_hdf5, write_streams
-from ganlib.common.formats.hdf5_layout import Storage
+from ganlib.common.formats.hdf5 import check_hdf5
+from ganlib.common.formats.hdf5_writing import Storage, write_streams
 from ganlib.common.formats.resize import Fit, Sizing
 from ganlib.common.formats.stream import NoSuchSplit, Stream
 from ganlib.common.io.console import printable

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganlib.common.data import DataSet, Loader, fit_spec
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.open_dataset import brought_to, open_dataset
 from ganlib.common.seeds import generator
 from ganlib.registry import add_plugins, algorithms

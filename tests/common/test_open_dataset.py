@@ -12,7 +12,8 @@ from ganlib.common import open_dataset as sources
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import mnist
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import Hdf5Images, write_hdf5
+from ganlib.common.formats.hdf5 import Hdf5Images
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.formats.stream import collect
 from ganlib.common.io import memory as _memory
 from ganlib.common.open_dataset import (

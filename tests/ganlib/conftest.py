@@ -16,7 +16,7 @@ from torch import nn
 import ganlib
 from ganlib.__main__ import cli, main
 from ganlib.common.data import DataSpec
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.contract.fixtures import small_updater, toy
 from ganlib.evaluation import metrics as place_of_metrics
 from ganlib.evaluation.metrics.base import metrics

@@ -17,7 +17,7 @@ from ganlib.cgan.net import build
 from ganlib.cgan.updater import Config
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 
 Make = Callable[..., Any]
 Array = NDArray[Any]

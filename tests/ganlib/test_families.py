@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.generator import Generator
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import Algorithm, algorithms

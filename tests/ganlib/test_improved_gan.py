@@ -15,7 +15,7 @@ from torch import nn
 import ganlib
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.improved_gan.updater import labelled_subset
 from ganlib.registry import algorithms
 

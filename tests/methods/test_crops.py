@@ -9,7 +9,7 @@ from small_methods import FOLDER
 
 import ganlib
 from ganlib.common.formats import hdf5
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.registry import algorithms
 
 

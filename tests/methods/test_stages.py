@@ -11,7 +11,7 @@ import torch
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.formats import hdf5
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import record
 from ganlib.contract.test_contract import assert_same

@@ -16,7 +16,7 @@ import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.config import RunConfig
 from ganlib.contract.fixtures import small_updater
 from ganlib.registry import algorithms

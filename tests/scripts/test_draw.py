@@ -13,7 +13,7 @@ from PIL import Image
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.open_dataset import open_dataset
 from scripts import draw
 from scripts.draw import HEIGHT, LAST, LINE, NAME, SAMPLES, STILL

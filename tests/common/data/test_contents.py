@@ -10,7 +10,8 @@ import torch
 from ganlib.common.data import DataSet
 from ganlib.common.data.condition import check_flip
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 
 X = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
 

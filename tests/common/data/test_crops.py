@@ -18,7 +18,8 @@ from ganlib.common.data.fingerprint import fingerprint
 from ganlib.common.data.loader import WORKERS
 from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5
-from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.seeds import generator
 
 N = 30

@@ -20,7 +20,8 @@ from ganlib.common.data import Batch, DataSet, Loader, fit_spec, prefetch
 from ganlib.common.data import loader as loading
 from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5
-from ganlib.common.formats.hdf5 import Hdf5Images, read_hdf5, write_hdf5, write_streams
+from ganlib.common.formats.hdf5 import Hdf5Images, read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5, write_streams
 from ganlib.common.formats.stream import Block, Stream, as_stream
 
 N = 30

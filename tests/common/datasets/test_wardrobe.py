@@ -11,7 +11,8 @@ from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.data.loader import WORKERS
 from ganlib.common.datasets.wardrobe import _wardrobe
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.open_dataset import open_dataset
 from ganlib.common.synthetic.canvas import AREA, Wardrobe, masks
 

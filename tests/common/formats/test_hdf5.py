@@ -18,8 +18,9 @@ import torch
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats import hdf5
-from ganlib.common.formats.hdf5 import Hdf5Images, read_hdf5, write_hdf5, write_streams
+from ganlib.common.formats import hdf5, hdf5_writing
+from ganlib.common.formats.hdf5 import Hdf5Images, read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5, write_streams
 from ganlib.common.formats.stream import Block, NoSuchSplit, Stream
 
 generator = torch.Generator().manual_seed(0)
@@ -396,7 +397,7 @@ def test_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     class Usage:
         free = 300 * 3 * 8 * 8 - 1
 
-    monkeypatch.setattr(hdf5, "disk_usage", lambda _: Usage)
+    monkeypatch.setattr(hdf5_writing, "disk_usage", lambda _: Usage)
     with pytest.raises(UserError, match=r"set.h5 takes 0\.0 GiB and 0\.0 GiB are free there: give"):
         write(tmp_path / "set.h5", "contiguous")
     assert not list(tmp_path.iterdir())
@@ -505,7 +506,7 @@ IDS_HERE = attribute("train/source", "kind", "ids")
     [
         (attribute("train/images", "frames", 2), r"\(N, 2 or 6, H, W\) as it has 2 frames and has"),
         (attribute("train/images", "frames", 0), r"/train/images@frames must be an integer in 1"),
-        (attribute("train/images", "frames", 1.5), r"@frames must be an integer in 1\.\.65536"),
+        (attribute("train/images", "frames", 1.5), r"@frames must be an integer in 1\.\.65,536"),
         (attribute("train/images", "frames", 2**16 + 1), "@frames must be an integer"),
         (attribute("train/images", "frames", "2"), "@frames must be an integer"),
         (attribute("train/images", "frames", [2, 3]), "@frames must be one number or text"),

@@ -18,7 +18,8 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5
 from ganlib.common.formats import hdf5_checks as _inside
-from ganlib.common.formats.hdf5 import Hdf5Images, read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import Hdf5Images, read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 
 N = 6
 SHAPE = (N, 1, 4, 4)

@@ -13,8 +13,8 @@ from ganlib.commands.data import command
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5
-from ganlib.common.formats.hdf5 import check_hdf5, read_hdf5, write_streams
-from ganlib.common.formats.hdf5_layout import Storage
+from ganlib.common.formats.hdf5 import check_hdf5, read_hdf5
+from ganlib.common.formats.hdf5_writing import Storage, write_streams
 from ganlib.common.formats.stream import as_stream
 
 N = 600

@@ -1,4 +1,4 @@
-"""common/layers/basic.py, override(): one module's method is another, and a copy has its own weights."""
+"""override(): one module's method is another, and a copy has its own weights."""
 
 from copy import deepcopy
 

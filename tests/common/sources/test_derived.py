@@ -14,7 +14,8 @@ from ganlib.common.data.crops import Crops
 from ganlib.common.data.fingerprint import changes, fingerprint
 from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5
-from ganlib.common.formats.hdf5 import Hdf5Images, write_streams
+from ganlib.common.formats.hdf5 import Hdf5Images
+from ganlib.common.formats.hdf5_writing import write_streams
 from ganlib.common.open_dataset import brought_to, dataset_label, open_dataset, open_stream
 from ganlib.common.sources.derived import HOLE, Derivation, with_derived
 from ganlib.common.sources.edges import edges

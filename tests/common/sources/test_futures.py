@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ganlib.common.data.spec import DataSet
-from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.sources.futures import future
 
 PAST = 3

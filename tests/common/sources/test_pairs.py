@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_streams
+from ganlib.common.formats.hdf5_writing import write_streams
 from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.open_dataset import open_dataset, open_stream
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5, write_streams
+from ganlib.common.formats.hdf5_writing import write_hdf5, write_streams
 from ganlib.common.open_dataset import brought_to, open_dataset, open_stream
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats import arrays
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.evaluation.formats.blocks import as_block, as_uint8
 from ganlib.evaluation.formats.images import Pictures, open_images
 

@@ -18,7 +18,8 @@ from ganlib.commands.data import command
 from ganlib.commands.options.resolutions import resolutions
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.formats.stream import Block, NoSuchSplit, Stream
 from ganlib.common.io import memory as _memory
 

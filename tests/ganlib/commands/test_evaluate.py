@@ -21,7 +21,8 @@ import ganlib.evaluation.extractors
 from ganlib.commands.scores import self_test, targets
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.common.open_dataset import open_dataset
 from ganlib.evaluation import Score, differences

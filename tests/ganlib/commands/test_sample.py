@@ -13,7 +13,7 @@ from PIL import Image
 import ganlib
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.pictures import grid, to_uint8
 from ganlib.common.pictures.grids import class_grid
 

@@ -20,7 +20,7 @@ from PIL import Image
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import StoppedError, UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.dcgan.updater import Config
 from ganlib.training.extensions import evaluate

@@ -15,7 +15,7 @@ import ganlib
 import ganlib.evaluation.metrics as package
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.common.pictures import to_uint8
 from ganlib.evaluation.extractors.base import make_extractor

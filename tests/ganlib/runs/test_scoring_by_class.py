@@ -13,7 +13,7 @@ from click.testing import Result
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.evaluation import Score
 from ganlib.evaluation.extractors.fashion import FASHION

@@ -14,7 +14,8 @@ from tiny_extractor import tiny_extractor
 import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import read_hdf5, write_hdf5
+from ganlib.common.formats.hdf5 import read_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.evaluation import differences
 from ganlib.evaluation.protocol import Protocol

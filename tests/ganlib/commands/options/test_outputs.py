@@ -13,7 +13,7 @@ from PIL import Image
 from tiny_extractor import tiny_extractor
 
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.contract.fixtures import toy
 from ganlib.speed import bench
 

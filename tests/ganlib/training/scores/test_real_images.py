@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.data import DataSet
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.training.scores.real_images import RealImages, open_references
 
 

@@ -18,7 +18,7 @@ import ganlib
 from ganlib.commands.scores import self_test
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5 import write_hdf5
+from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.extractors.base import Options
 from ganlib.evaluation.metrics.proportions import proportions

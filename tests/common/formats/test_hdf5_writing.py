@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ganlib.common.formats.hdf5_disk import Disk, hdf5_writer
+from ganlib.common.formats.hdf5_writing import Disk, hdf5_writer
 
 
 class Short(io.BytesIO):
