@@ -1,0 +1,115 @@
+"""The recipes of CONTRIBUTING.md, followed to the letter in a copy of the library."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ganlib
+
+ROOT = Path(ganlib.__file__).resolve().parents[1]
+BLOCK = re.compile(r"^`([\w/.]+)`([^\n]*)\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RECIPES = BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+TRIED = """
+import json
+import torch
+import ganlib
+from ganlib.common.losses import loss_dis_pearson
+from ganlib.common.open_dataset import open_dataset
+
+model = ganlib.train(
+    "pearson", dataset="checkers", extension="csv_log", out="run", max_iter=3, batch_size=4,
+    width=0.05, gpu=-1, tensorboard=False, evaluation_interval=0, sample_interval=0,
+)
+data = open_dataset("checkers")
+x = model.sample(64, seed=0).add(1).mul(127.5).round()
+(score,) = model.evaluate(64, ["brightness"], extractor="fashion").values()
+print(json.dumps({
+    "loss": loss_dis_pearson(torch.tensor([1.0, 3.0]), torch.tensor([2.0, -2.0])).item(),
+    "classes": data.classes,
+    "shape": data.x.shape,
+    "labels": data.y[:8].tolist(),
+    "rows": data.x[:8, 0, 0].tolist(),
+    "score": [score.name, score.value, score.better],
+    "means": [x.mean().item(), data.x[:64].double().mean().item()],
+}))
+"""
+"""What a person who followed them would try."""
+
+
+def followed(place: Path) -> Path:
+    """A copy of the library in which all recipes are followed."""
+    heavy = shutil.ignore_patterns("common", "evaluation", "bundled", "weights")
+    for name in ("ganlib", "common", "evaluation"):
+        shutil.copytree(ROOT / name, place / name, ignore=heavy)
+    for name in ("common/datasets/bundled", "evaluation/extractors/weights"):
+        (place / name).symlink_to(ROOT / name)
+    for name in ("common", "evaluation"):
+        (place / "ganlib" / name).symlink_to(place / name)
+    for name, where, text in RECIPES:
+        file = place / name
+        file.parent.mkdir(exist_ok=True)
+        assert file.exists() == bool(where), f"{name}{where}"
+        file.write_text(edited(file.read_text("utf-8"), where, text) if where else text, "utf-8")
+    return place
+
+
+def edited(before: str, where: str, text: str) -> str:
+    """A file with `text` where a recipe says: at its end, or below a line."""
+    if where == ", at its end":
+        return f"{before}\n\n{text}"
+    (line,) = re.findall("^, below `(.*)`$", where)
+    assert before.count(f"{line}\n") == 1, line
+    return before.replace(f"{line}\n", f"{line}\n{text}")
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder in which TRIED ran, and what it printed."""
+    place = followed(tmp_path_factory.mktemp("library"))
+    environment = {**os.environ, "PYTHONPATH": str(place), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", TRIED], cwd=place, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return place, json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_loss(tried: tuple[Path, dict[str, Any]]) -> None:
+    """By hand: (2 + 1 - 2 + 1) / 2 - (1 + 3) / 2; a method of it trains."""
+    place, found = tried
+    assert found["loss"] == -1
+    assert (place / "run" / "DONE").exists()
+
+
+def test_a_metric(tried: tuple[Path, dict[str, Any]]) -> None:
+    name, value, better = tried[1]["score"]
+    samples, real = tried[1]["means"]
+    assert (name, better) == ("brightness64-train", "lower")
+    assert value == pytest.approx(abs(samples - real), rel=1e-6) and value > 0
+
+
+def test_a_data_set(tried: tuple[Path, dict[str, Any]]) -> None:
+    """A row of a board changes its colour at each multiple of the side, shifted."""
+    found = tried[1]
+    assert found["shape"] == [2000, 1, 32, 32] and found["classes"] == ["small", "large"]
+    for label, row in zip(found["labels"], found["rows"], strict=True):
+        changes = [k for k in range(1, 32) if row[k] != row[k - 1]]
+        side = (4, 8)[label]
+        assert set(row) == {0, 255} and len(changes) in (32 // side - 1, 32 // side)
+        assert {b - a for a, b in pairwise(changes)} == {side}
+
+
+def test_an_extension(tried: tuple[Path, dict[str, Any]]) -> None:
+    with (tried[0] / "run" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["iteration"] for row in rows] == ["1", "2", "3"]
+    assert all(float(row["loss_dis"]) == float(row["loss_dis"]) for row in rows)
