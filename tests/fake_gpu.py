@@ -93,12 +93,12 @@ def move(updater: Any) -> Any:
     for network in [updater, *updater.frozen.networks.values()]:
         network.to(GPU)
         _channels_last(network)
-    for loader in updater.streams.shown.values():
+    for loader in updater.streams.wrapped.values():
         loader.device = GPU
     updater.streams.wrap(lambda loader: Feed(loader, _disable_current_modes))
     # of another kind, the parameters are others than those that the optimizers have
     updater.optimizer = updater.optimizers()
-    updater.steps = Steps(updater.optimizer, updater.passes)
+    updater.steps = Steps(updater.optimizer, updater.micro_batches)
     updater.prepare = watched(updater.prepare, copies=True)
     updater.perform = watched(updater.iterate)
     return updater

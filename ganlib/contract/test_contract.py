@@ -22,8 +22,7 @@ from ganlib.sampling.translation.tiles import grown
 from ganlib.sampling.translation.translate import Translator
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.bases.predicting import Predicting
-from ganlib.training.update.guard import NonFiniteError
-from ganlib.training.update.steps import parameters_of
+from ganlib.training.update.steps import NonFiniteError, parameters_of
 
 Make = Callable[..., Any]
 Hint = Callable[[str], None]

@@ -18,8 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ganlib.common.data import Loader
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import algorithms, in_a_method, own_line
-from ganlib.training.samples.networks import AVERAGES
-from ganlib.training.update.draws import Draws
+from ganlib.training.networks import AVERAGES
+from ganlib.training.update.accumulation import Draws
 from ganlib.training.update.steps import parameters_of
 from ganlib.training.update.streams import borders
 

@@ -11,7 +11,7 @@ from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.runs.earlier import difference, revised_since
 from ganlib.runs.settings import Settings
-from ganlib.training.samples.networks import AVERAGES
+from ganlib.training.networks import AVERAGES
 from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.update.adaptation import is_of_adaptation

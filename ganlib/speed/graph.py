@@ -257,16 +257,16 @@ class Graphs:
         return {name: value.clone() for name, value in values.items()}
 
     def _eager(self, phase: Hashable) -> Values:
-        for feed in self.updater.streams.shown.values():
+        for feed in self.updater.streams.wrapped.values():
             feed.given = 0
         values = self.updater.iterate()
         self._seen[phase] = self._seen.get(phase, 0) + 1
-        feeds = self.updater.streams.shown
+        feeds = self.updater.streams.wrapped
         self._counts[phase] = {key: feed.given for key, feed in feeds.items()}
         return values
 
     def _capture(self, phase: Hashable) -> Values:
-        captured = Captured(self.updater.streams.shown, self._counts[phase])
+        captured = Captured(self.updater.streams.wrapped, self._counts[phase])
         reason = self._record(captured)
         if reason:
             self.failed = True

@@ -1,7 +1,7 @@
 """The waist of the library: update() trains, sample() shows. An algorithm writes update_core().
 
-This page is what an algorithm writes and uses. How an iteration runs is in iterating.py, and what
-samples are in sampler.py.
+This page is what an algorithm writes and uses. How an iteration runs is in update/iteration.py, and
+what samples are in samples/sample_stream.py.
 """
 
 from collections.abc import Collection, Hashable, Mapping
@@ -38,7 +38,7 @@ class Updater(Iterating):
     average of its own, by which a model that is turned samples (`--back`).
     """
     shared: ClassVar[Mapping[str, Sharing]] = {}
-    """How buffers are shared where a batch is, by name: {"pool": "equal"}; see sharing.py."""
+    """How buffers are shared where a batch is, by name: {"pool": "equal"}; see Shared."""
     later: ClassVar[Collection[str]] = ()
     """Names of networks that wait for a stage or a phase that is to come."""
 
@@ -75,7 +75,7 @@ class Updater(Iterating):
         return ()
 
     def stage(self, iteration: int) -> Stage:
-        """The size of an iteration's batches and of the images in them; see stages.py."""
+        """The size of an iteration's batches and of the images in them; see update/streams.py."""
         return Stage(self.config.batch_size)
 
     def begin(self, stage: Stage) -> None:
@@ -167,15 +167,17 @@ class Updater(Iterating):
         """The mean of `value` over all shares of the batch, without a graph: for state that follows
         a loss, as BEGAN's k_t, so that it is the same on every GPU.
         """
-        return self.passes.meet([value.detach().clone()], lambda means: means[0])
+        return self.micro_batches.meet([value.detach().clone()], lambda means: means[0])
 
     def gather(self, x: Tensor) -> Tensor:
         """The rows of all shares of the batch in its order, on every share, without a graph."""
-        return self.passes.gather(x)
+        return self.micro_batches.gather(x)
 
     def scatter(self, x: Tensor) -> Tensor:
         """Of the whole batch's rows those of this share, as gather() had them from it."""
-        return x.chunk(self.passes.shares)[self.passes.share(self.passes.current)]
+        return x.chunk(self.micro_batches.shares)[
+            self.micro_batches.share(self.micro_batches.current)
+        ]
 
     def freeze(self, name: str, network: nn.Module) -> None:
         """In start_from(): have `network` as self.<name> to compute losses with. It does not train,
@@ -193,7 +195,7 @@ class Updater(Iterating):
         """
         self.heard_of_real = True
         if self.config.ada_target:
-            self.adaptation.note(logits, self.passes.shares)
+            self.adaptation.note(logits, self.micro_batches.shares)
 
     def step(self, **losses: Tensor) -> None:
         """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.

@@ -6,10 +6,10 @@ from rich.console import Console
 
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import say
-from ganlib.training.samples.networks import AVERAGES
+from ganlib.training.networks import AVERAGES
 from ganlib.training.snapshot import list_snapshots
 from ganlib.training.trainer import Extension, Trainer, Trigger
-from ganlib.training.update.guard import NonFiniteError
+from ganlib.training.update.steps import NonFiniteError
 
 AFTER = 100  # iterations: what is done in every 16th or so had its turn
 SHOWN = 3

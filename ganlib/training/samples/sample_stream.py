@@ -19,6 +19,7 @@ from ganlib.common.layers.basic import masks_by
 from ganlib.common.layers.embedding import one_hot
 from ganlib.common.seeds import generator, mix
 from ganlib.config import sampling_statistics
+from ganlib.training.networks import Networks
 from ganlib.training.samples.bn_statistics import (
     IMAGE,
     of_each_image,
@@ -27,7 +28,6 @@ from ganlib.training.samples.bn_statistics import (
     standing,
 )
 from ganlib.training.samples.conditions import Conditions, as_condition
-from ganlib.training.samples.networks import Networks
 
 BLOCK = 256
 """Latents are drawn in blocks of this many, so that sample i does not depend on the batch size."""

@@ -1,9 +1,9 @@
-"""Gradient accumulation: several passes through one iteration in turn, each with its share of the
-batch, and how buffers are shared by shares that each change theirs.
+"""Gradient accumulation: the micro-batches of a batch take turns in one iteration, each with its
+rows of every batch and of every draw.
 
-A pass is to its process what a rank is to the job: it sees its rows of every batch and of every
-draw, has buffers of its own, and waits for the others wherever gradients are averaged. So a batch
-that does not fit the memory gives the same weights in parts.
+A micro-batch is to its process what a rank is to the job: it has buffers of its own, and waits for
+the others wherever gradients are averaged. So a batch that does not fit the memory gives the same
+weights in parts. The part of a rank's micro-batch is called its share.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +19,6 @@ from ganlib.training.device import ranks
 
 R = TypeVar("R")
 Values = dict[str, Tensor]
-
-
 Sharing = Literal["averaged", "equal", "own"]
 
 
@@ -60,8 +58,8 @@ def _within(name: str, part: str) -> bool:
     return f"{name}.".startswith(f"{part}.")
 
 
-class Passes:
-    """`count` passes on each rank. `current`: the number of the one that runs."""
+class MicroBatches:
+    """`count` of them on each rank. `current`: the number of the one that runs."""
 
     def __init__(self, count: int = 1) -> None:
         self.count, self.current = count, 0
@@ -69,27 +67,27 @@ class Passes:
         self._arrived = 0
         self._rows: list[Tensor] = []
         self._result: Any = None
-        self._kept: list[list[Tensor]] = []  # of each pass its own buffers, between iterations
+        self._own: list[list[Tensor]] = []  # the buffers of each alone, between iterations
 
     @property
     def shares(self) -> int:
-        """In how many parts a batch is taken, over all ranks and passes."""
+        """In how many parts a batch is taken, over all ranks and micro-batches."""
         return ranks.count() * self.count
 
     def share(self, k: int) -> int:
-        """Which of them is this rank's pass k's."""
+        """Which of them is this rank's micro-batch k."""
         return ranks.rank() * self.count + k
 
     def forget(self) -> None:
-        """Buffers were set from outside: all passes go on from what they are."""
-        self._kept = []
+        """Buffers were set from outside: all micro-batches go on from what they are."""
+        self._own = []
 
     @torch.no_grad()
     def run(self, body: Callable[[], Values], buffers: Shared) -> Values:
         """The means over all shares of what `body` returns for each; afterwards buffers are as
-        their sharing says, those of each pass's own the first one's.
+        their sharing says, those of each one's own the first one's.
 
-        Between two meetings one pass runs, then the next. Each has all `buffers` to itself.
+        Between two meetings one micro-batch runs, then the next. Each has all `buffers` to itself.
         """
         found = self._in_turn(body, buffers)
         means = {name: _mean([values[name] for values in found]) for name in found[0]}
@@ -98,7 +96,7 @@ class Passes:
 
     def meet(self, tensors: Sequence[Tensor], then: Callable[[list[Tensor]], R]) -> R:
         """`then` of the means of `tensors` over all shares, called once on each rank, by the last
-        pass to arrive. `tensors` may be overwritten.
+        micro-batch to arrive. `tensors` may be overwritten.
         """
         own = list(tensors)
         if self.count == 1:
@@ -128,9 +126,9 @@ class Passes:
         return rows
 
     def _wait(self) -> Any:
-        """What the last pass to arrive has found."""
+        """What the last micro-batch to arrive has found."""
         parent = getcurrent().parent
-        assert parent is not None, "a pass meets the others inside of run()"
+        assert parent is not None, "micro-batches meet inside of run()"
         parent.switch()
         return self._result
 
@@ -139,14 +137,14 @@ class Passes:
             with torch.enable_grad():
                 return [body()]
         self._sums, self._arrived, self._rows = [], 0, []
-        self._kept = self._kept or [_clones(shared.own) for _ in range(self.count)]
+        self._own = self._own or [_clones(shared.own) for _ in range(self.count)]
         buffers = [*shared.averaged, *shared.equal, *shared.own]
         of_all = [*shared.averaged, *shared.equal]
-        own = [[*_clones(of_all), *self._kept[k]] for k in range(self.count)]
-        passes = [greenlet(body, getcurrent()) for _ in range(self.count)]
+        own = [[*_clones(of_all), *self._own[k]] for k in range(self.count)]
+        turns = [greenlet(body, getcurrent()) for _ in range(self.count)]
         found: list[Values] = []
-        while not all(p.dead for p in passes):
-            for self.current, one in enumerate(passes):
+        while not all(one.dead for one in turns):
+            for self.current, one in enumerate(turns):
                 _copy(buffers, own[self.current])
                 with torch.enable_grad():
                     values = one.switch()
@@ -165,8 +163,8 @@ def _clones(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _copy(to: Sequence[Tensor], source: Sequence[Tensor]) -> None:
-    # A pass that goes on finds its buffers as it left them, so a graph that it holds is still
-    # right: autograd need not see that they were away.
+    # A micro-batch that goes on finds its buffers as it left them, so a graph that it holds is
+    # still right: autograd need not see that they were away.
     with _unsafe_preserve_version_counter(tuple(to)):
         for old, new in zip(to, source, strict=True):
             old.copy_(new)
@@ -176,3 +174,74 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
     if len(values) == 1:
         return values[0].detach()
     return torch.stack([value.detach() for value in values]).mean(0)
+
+
+class Draws:
+    """The random numbers of whole batches, of which each share has its rows: the same however a
+    batch is shared.
+
+    All shares ask for the same draws in the same order. The first micro-batch to ask makes one;
+    other ranks make the same, as their generators have the same seed. like: the tensor whose device
+    and dtype are those of the draws.
+    """
+
+    def __init__(self, batches: MicroBatches, like: Callable[[], Tensor]) -> None:
+        self._batches, self._like = batches, like
+        self._generator = torch.Generator()
+        self._bounds: Tensor | None = None  # between the classes' parts of [0, 1)
+        self._whole: list[Tensor] = []  # in order
+        self._taken: list[int] = []  # how many of them each micro-batch has had rows of
+
+    @property
+    def generator(self) -> torch.Generator:
+        """What all draws are made with, on their device."""
+        device = self._like().device
+        if self._generator.device != device:
+            self._generator = torch.Generator(device)
+        return self._generator
+
+    def restart(self) -> None:
+        """Before an iteration: no micro-batch has drawn."""
+        self._whole, self._taken = [], [0] * self._batches.count
+
+    def filled(self, fill: Callable[..., Tensor], n: int, *shape: int) -> Tensor:
+        """(n, *shape), filled by `fill`, as Tensor.normal_; n counts rows."""
+        return self.rows(
+            n, lambda m, random: fill(self._like().new_empty(m, *shape), generator=random)
+        )
+
+    def labels(self, n: int, marginal: Sequence[float]) -> Tensor:
+        """int64 (n,): class k with the probability marginal[k]; UserError if there is none."""
+        bounds, device = self.place_bounds(marginal), self._like().device
+        if bounds is None:
+            raise UserError("This algorithm draws labels and the data set has none.")
+        return self.rows(
+            n, lambda m, random: torch.bucketize(_uniform(m, device, random), bounds, right=True)
+        )
+
+    def place_bounds(self, marginal: Sequence[float]) -> Tensor | None:
+        """What labels() looks up, on the device: made before an iteration, whose own memory may be
+        that of a graph. None if there are no classes.
+        """
+        device = self._like().device
+        if marginal and (self._bounds is None or self._bounds.device != device):
+            # the last class takes what is left, so that rounding leaves no gap above it
+            bounds = torch.tensor(marginal, dtype=torch.float64).cumsum(0)[:-1]
+            self._bounds = bounds.float().to(device)
+        return self._bounds
+
+    def rows(self, n: int, draw: Callable[[int, torch.Generator], Tensor]) -> Tensor:
+        """n rows of draw(m, generator), m the rows that all shares have together."""
+        of, current = self._batches.shares, self._batches.current
+        if of == 1:
+            return draw(n, self.generator)
+        k = self._taken[current]
+        self._taken[current] += 1
+        if k == len(self._whole):
+            self._whole.append(draw(n * of, self.generator))
+        first = n * self._batches.share(current)
+        return self._whole[k][first : first + n]
+
+
+def _uniform(n: int, device: torch.device, random: torch.Generator) -> Tensor:
+    return torch.rand(n, device=device, dtype=torch.float32, generator=random)

@@ -9,19 +9,15 @@ from torch.optim import Optimizer
 
 from ganlib.common.augment import probability_of
 from ganlib.common.data import DataSpec, Loader
+from ganlib.common.errors import UserError
 from ganlib.common.seeds import mix
 from ganlib.config import AlgorithmConfig
 from ganlib.training.device import ranks
-from ganlib.training.samples.networks import AVERAGES
+from ganlib.training.networks import AVERAGES, Frozen, ema_of, ema_rate, update_ema
 from ganlib.training.samples.sample_stream import Sampler
-from ganlib.training.update.accumulation import Passes, Shared, Sharing, sort
+from ganlib.training.update.accumulation import Draws, MicroBatches, Shared, Sharing, sort
 from ganlib.training.update.adaptation import Adaptation
-from ganlib.training.update.draws import Draws
-from ganlib.training.update.ema import average_of, follow, left_behind
-from ganlib.training.update.frozen import Frozen
-from ganlib.training.update.guard import Guard
-from ganlib.training.update.observation import checked
-from ganlib.training.update.steps import Steps
+from ganlib.training.update.steps import Guard, Steps
 from ganlib.training.update.streams import Stage, Streams, check
 
 
@@ -62,19 +58,19 @@ class Iterating(Sampler):
         self.register_buffer("bad", torch.tensor([-1, -1]), persistent=False)
         if config.ada_target:
             self.register_buffer("ada_seen", torch.zeros(4))
-        self.passes = Passes()
+        self.micro_batches = MicroBatches()
         self.frozen = Frozen()
-        self.streams = Streams(data, self.passes)
-        self.random = Draws(self.passes, lambda: next(self.parameters()))
+        self.streams = Streams(data, self.micro_batches)
+        self.random = Draws(self.micro_batches, lambda: next(self.parameters()))
         self.setup()
         if data is not None:
             self.start_from(data)
         if config.ema_decay:
-            self.average = average_of(getattr(self, self.averaged))
+            self.average = ema_of(getattr(self, self.averaged))
             if self.backward is not None:
-                self.average_back = average_of(getattr(self, self.backward))
+                self.average_back = ema_of(getattr(self, self.backward))
         self.optimizer = self.optimizers()
-        self.steps = Steps(self.optimizer, self.passes)
+        self.steps = Steps(self.optimizer, self.micro_batches)
         self._shared()  # a mistake in it is told now
         self.perform: Callable[[], dict[str, Tensor]] = self.iterate
         """How an update does its work: iterate(), or a captured graph of it."""
@@ -142,26 +138,26 @@ class Iterating(Sampler):
     def iterate(self) -> dict[str, Tensor]:
         """The work of one update, all of it on the device."""
         self.random.restart()
-        buffers = self._shared() if self.passes.shares > 1 else Shared([], [], [])
-        values = self.passes.run(lambda: checked(self.update_core()), buffers)
+        buffers = self._shared() if self.micro_batches.shares > 1 else Shared([], [], [])
+        values = self.micro_batches.run(lambda: checked(self.update_core()), buffers)
         if self.config.ada_target:
             values |= self.adaptation.move()
         if self.average is not None:
-            # nothing follows once a loss was not finite, as nothing moves
-            part = self.now["ema"].masked_fill(~self.guard.ok, 0)
-            follow(self.average, getattr(self, self.averaged), part)
+            # nothing is averaged once a loss was not finite, as nothing moves
+            rate = self.now["ema"].masked_fill(~self.guard.ok, 0)
+            update_ema(self.average, getattr(self, self.averaged), rate)
             if self.average_back is not None and self.backward is not None:
-                follow(self.average_back, getattr(self, self.backward), part)
+                update_ema(self.average_back, getattr(self, self.backward), rate)
         return values
 
-    def split(self, passes: int) -> None:
-        """Take each batch in so many passes, whose gradients are averaged; and only this rank's
-        share of it, where there are several.
+    def split(self, count: int) -> None:
+        """Take each batch in so many micro-batches, whose gradients are averaged; and only this
+        rank's share of it, where there are several.
 
         Raises UserError if the batch cannot be shared so, or a later stage's cannot be made.
         """
-        self.passes.count = passes
-        self.passes.forget()
+        self.micro_batches.count = count
+        self.micro_batches.forget()
         self.streams.resize(self.stage(self.iteration))
         self.streams.split()
         check(self.stage, self.length(), self.streams.get())
@@ -193,7 +189,7 @@ class Iterating(Sampler):
         self.load_state_dict(state["modules"])
         self.steps.load_state(state["optimizers"])
         self.streams.load_state(state["positions"])
-        self.passes.forget()
+        self.micro_batches.forget()
         self.perform = self.iterate
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
@@ -208,7 +204,7 @@ class Iterating(Sampler):
 
     def _shared(self) -> Shared:
         """What a share of the batch changes on its own: running statistics, spectral-norm vectors,
-        an algorithm's state. Not the moving average's, which follow.
+        an algorithm's state. Not the moving average's, which are copies.
         """
         left_out = ("clock", "bad", *AVERAGES)
         own = {n: b for n, b in self.named_buffers() if n.partition(".")[0] not in left_out}
@@ -216,14 +212,37 @@ class Iterating(Sampler):
 
     def _set_now(self) -> None:
         weight, numbers = next(self.parameters()), self.schedule(self._latest)
-        numbers["ema"] = self._left_behind(numbers.get("ema_decay"))
+        decay = numbers.get("ema_decay")
+        rate = ema_rate(self.config.ema_decay, self._latest + 1) if decay is None else 1 - decay
+        numbers["ema"] = rate
         for name, value in numbers.items():
             if name not in self._now or self._now[name].device != weight.device:
                 self._now[name] = weight.new_empty(())
             self._now[name].fill_(value)
 
-    def _left_behind(self, decay: float | None) -> float:
-        """How far the average goes towards the weights; decay: what schedule() says of it."""
-        if decay is not None:
-            return 1 - decay
-        return left_behind(self.config.ema_decay, self._latest + 1)
+
+def checked(values: object) -> dict[str, Tensor]:
+    """What update_core() returned, as it is, without a look at any value; UserError for what is no
+    dict of 0-dim tensors.
+    """
+    if not isinstance(values, dict):
+        raise UserError(
+            f"update_core() returned {_kind(values)}: return a dict of the 0-dim tensors to log, "
+            'as {"loss_gen": loss_gen}, or {} for none.'
+        )
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise UserError(
+                f"update_core() returned {_kind(value)} as '{name}': return the tensor itself, "
+                "without .item()."
+            )
+        if value.dim():
+            raise UserError(
+                f"update_core() returned a tensor {tuple(value.shape)} as '{name}': return its "
+                "mean, which is 0-dim, without .item()."
+            )
+    return values
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"something of the type {type(value).__name__}"

@@ -4,15 +4,48 @@ and what an optimizer keeps between steps.
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
-from ganlib.common.errors import UserError, did_you_mean
-from ganlib.training.update.accumulation import Passes
-from ganlib.training.update.guard import Guard
+from ganlib.common.errors import StoppedError, UserError, did_you_mean
+from ganlib.training.update.accumulation import MicroBatches
+
+
+class NonFiniteError(StoppedError):
+    """A loss or a gradient became NaN or infinite; the message names the iteration and the loss."""
+
+
+class Guard(NamedTuple):
+    """Against what is not finite, all on the device: no update waits for the host.
+
+    clock: the iteration, int 0-dim. bad: int (2,), the iteration and the number of the first
+    loss that was not finite, [-1, -1] for none.
+    """
+
+    clock: Tensor
+    bad: Tensor
+
+    @property
+    def ok(self) -> Tensor:
+        """Whether all was finite so far, bool 0-dim."""
+        return self.bad[0] < 0
+
+    def note(self, value: Tensor, number: int) -> None:
+        """Take down the loss of this number if `value`, 0-dim, is the first that is not finite."""
+        first = ~torch.isfinite(value) & self.ok
+        self.bad[0] = torch.where(first, self.clock, self.bad[0])
+        self.bad[1].masked_fill_(first, number)
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raise NonFiniteError, by the losses' names, if one was taken down."""
+        iteration, loss = self.bad.tolist()
+        if iteration >= 0:
+            raise NonFiniteError(
+                f"loss_{names[loss]} or its gradient was NaN or infinite at iteration {iteration}."
+            )
 
 
 class Steps:
@@ -22,8 +55,8 @@ class Steps:
     id() of every parameter that had a gradient in a step so far, whatever its value.
     """
 
-    def __init__(self, optimizers: Mapping[str, Optimizer], passes: Passes) -> None:
-        self._optimizers, self._passes = optimizers, passes
+    def __init__(self, optimizers: Mapping[str, Optimizer], batches: MicroBatches) -> None:
+        self._optimizers, self._batches = optimizers, batches
         self._rates = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
         self._made = False
         self.reached: set[int] = set()
@@ -50,7 +83,7 @@ class Steps:
                 mean = [None if g is None else next(rest) for g in of_one]
                 self._descend(name, loss, mean, factor, guard)
 
-        self._passes.meet([*values, *given], step)
+        self._batches.meet([*values, *given], step)
 
     def make_state(self) -> None:
         """Make all that the optimizers will keep, before the first step."""

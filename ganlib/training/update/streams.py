@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
-from ganlib.training.update.accumulation import Passes
+from ganlib.training.update.accumulation import MicroBatches
 
 
 class Stage(NamedTuple):
@@ -86,15 +86,16 @@ def _search(stage: Callable[[int], Stage], first: int, last: int, found: dict[in
 
 
 class Streams:
-    """Loaders by the name of their stream, "" for the training data, and by pass.
+    """Loaders by the name of their stream, "" for the training data, and by micro-batch.
 
     False without data, where there is nothing to train on.
     """
 
-    def __init__(self, data: Loader | None, passes: Passes) -> None:
-        self._passes = passes
+    def __init__(self, data: Loader | None, batches: MicroBatches) -> None:
+        self._batches = batches
         self._loaders = {} if data is None else {("", 0): data}
-        self._shown: dict[tuple[str, int], Any] = dict(self._loaders)
+        self.wrapped: dict[tuple[str, int], Any] = dict(self._loaders)
+        """The loaders by stream and micro-batch, in what stands for them."""
         self._wrapper: Callable[[Loader], Any] = lambda loader: loader
         self._stage: Stage | None = None
 
@@ -102,17 +103,17 @@ class Streams:
         return bool(self._loaders)
 
     def get(self, name: str = "", like: Loader | None = None) -> Loader:
-        """The loader of a stream for the pass that runs; a new one is over the data of `like`, by
-        default the training data. UserError if there are none.
+        """The loader of a stream for the micro-batch that runs; a new one is over the data of
+        `like`, by default the training data. UserError if there are none.
         """
         if not self._loaders:
             raise UserError("This updater was loaded to sample; it has no data to train on.")
-        key = name, self._passes.current
+        key = name, self._batches.current
         if key not in self._loaders:
-            self._loaders[key] = loader = (like or self.get()).fork(name)
-            self._shown[key] = self._wrapper(loader)
-        shown: Loader = self._shown[key]
-        return shown
+            self._loaders[key] = (like or self.get()).fork(name)
+            self.wrapped[key] = self._wrapper(self._loaders[key])
+        loader: Loader = self.wrapped[key]
+        return loader
 
     def resize(self, stage: Stage) -> None:
         """The batches of this stage from the next one on, in all streams; UserError if they cannot
@@ -124,27 +125,22 @@ class Streams:
             self._stage = stage
 
     def split(self) -> None:
-        """Give each pass its share of every batch; UserError if a batch cannot be shared so."""
+        """Give each micro-batch its share; UserError if a batch cannot be shared so."""
         whole = {name: loader for (name, k), loader in self._loaders.items() if k == 0}
         self._loaders = {
-            (name, k): loader.share(self._passes.share(k), self._passes.shares)
+            (name, k): loader.share(self._batches.share(k), self._batches.shares)
             for name, loader in whole.items()
-            for k in range(self._passes.count)
+            for k in range(self._batches.count)
         }
         self.wrap(self._wrapper)
 
     def wrap(self, wrapper: Callable[[Loader], Any]) -> None:
         """Have each loader, also of streams to come, in a `wrapper` that stands for it."""
         self._wrapper = wrapper
-        self._shown = {key: wrapper(loader) for key, loader in self._loaders.items()}
-
-    @property
-    def shown(self) -> dict[tuple[str, int], Any]:
-        """The loaders by stream and pass, in their wrappers."""
-        return dict(self._shown)
+        self.wrapped = {key: wrapper(loader) for key, loader in self._loaders.items()}
 
     def close(self) -> None:
-        """End what the loaders run beside this process."""
+        """End the processes of the loaders."""
         for loader in self._loaders.values():
             loader.close()
 
@@ -154,7 +150,7 @@ class Streams:
 
     def load_state(self, positions: Mapping[str, int]) -> None:
         """Go to these positions."""
-        for k in reversed(range(self._passes.count)):
-            self._passes.current = k
+        for k in reversed(range(self._batches.count)):
+            self._batches.current = k
             for name, position in positions.items():
                 self.get(name).position = position

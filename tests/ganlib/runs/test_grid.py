@@ -20,7 +20,7 @@ from ganlib.runs import grid
 from ganlib.runs.grid import find_finished, parse_seeds, plan, train_grid
 from ganlib.runs.settings import Settings
 from ganlib.training.extensions.log_report import TIMES
-from ganlib.training.update.guard import NonFiniteError
+from ganlib.training.update.steps import NonFiniteError
 
 Run = Callable[..., Result]
 SMALL = {"width": 0.05, "batch_size": 4, "gpu": -1, "display_interval": 2, "sample_interval": 0}

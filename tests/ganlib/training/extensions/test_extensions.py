@@ -30,7 +30,7 @@ from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
 from ganlib.training.extensions.tensorboard import TensorBoard
 from ganlib.training.trainer import Extension, Trainer, every
-from ganlib.training.update.guard import NonFiniteError
+from ganlib.training.update.steps import NonFiniteError
 from ganlib.training.update.streams import Stage
 
 Make = Callable[..., Trainer]

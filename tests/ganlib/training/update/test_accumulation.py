@@ -1,4 +1,4 @@
-"""Batches in passes give what whole batches give."""
+"""Batches in parts give what whole batches give."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
-from ganlib.training.update.accumulation import Passes, Shared
+from ganlib.training.update.accumulation import MicroBatches, Shared
 from ganlib.training.updater import Updater
 
 NOTHING = Shared([], [], [])
@@ -24,13 +24,15 @@ def without_batch_statistics(updater: Any) -> Any:
     return updater
 
 
-@pytest.mark.parametrize("passes", [2, 4, 8])
+@pytest.mark.parametrize("batches", [2, 4, 8])
 @pytest.mark.parametrize("name", ["wgan_gp", "sngan"])
-def test_passes_give_what_the_whole_batch_gives(name: str, passes: int, make_updater: Make) -> None:
+def test_micro_batches_give_what_the_whole_batch_gives(
+    name: str, batches: int, make_updater: Make
+) -> None:
     settings = {"batch_size": 8, "dtype": torch.float64}
     whole = without_batch_statistics(make_updater(name, **settings))
     parts = without_batch_statistics(make_updater(name, **settings))
-    parts.split(passes)
+    parts.split(batches)
     for _ in range(5):
         a, b = whole.update(), parts.update()
         for key in a:
@@ -56,31 +58,31 @@ def test_running_statistics_are_those_of_the_passes_averaged(make_updater: Make)
 
 
 def test_a_mean_is_the_same_in_every_pass() -> None:
-    passes, seen = Passes(3), []
+    batches, seen = MicroBatches(3), []
 
     def body() -> dict[str, Tensor]:
-        value = torch.tensor([1.0, 10.0, 100.0])[passes.current]
-        seen.append(float(passes.meet([value], lambda means: means[0])))
-        seen.append(passes.current)
+        value = torch.tensor([1.0, 10.0, 100.0])[batches.current]
+        seen.append(float(batches.meet([value], lambda means: means[0])))
+        seen.append(batches.current)
         return {"value": value, "half": value / 2}
 
-    assert passes.run(body, NOTHING) == {"value": 37.0, "half": 18.5}
+    assert batches.run(body, NOTHING) == {"value": 37.0, "half": 18.5}
     assert seen == [37.0, 0, 37.0, 1, 37.0, 2]
 
 
 def test_an_error_in_a_pass_is_an_error() -> None:
-    passes = Passes(2)
+    batches = MicroBatches(2)
 
     def body() -> dict[str, Tensor]:
-        passes.meet([torch.zeros(())], lambda means: None)
-        if passes.current == 1:
+        batches.meet([torch.zeros(())], lambda means: None)
+        if batches.current == 1:
             raise ValueError("here")
         return {}
 
     with pytest.raises(ValueError, match="here"):
-        passes.run(body, NOTHING)
+        batches.run(body, NOTHING)
     one = torch.ones(())
-    met = passes.run(lambda: passes.meet([one], lambda means: {"x": means[0]}), NOTHING)
+    met = batches.run(lambda: batches.meet([one], lambda means: {"x": means[0]}), NOTHING)
     assert met == {"x": 1}
 
 
@@ -142,7 +144,7 @@ class Sharing(Updater):
         own = next(self.data).x.sum()
         self.followed += own
         self.equal += self.gather(own[None]).sum()
-        self.mean(own)  # where the other passes run, with buffers of their own
+        self.mean(own)  # where the other batches run, with buffers of their own
         self.followed += own
         self.own += own
         return {"own": self.own.clone()}

@@ -74,8 +74,8 @@ def feed(updater: Any, batches: list[list[np.ndarray]]) -> list[tuple[float, flo
 
         def core(minibatches: list[np.ndarray] = minibatches) -> dict[str, Tensor]:
             for logits in minibatches:
-                n = len(logits) // updater.passes.shares
-                first = n * updater.passes.share(updater.passes.current)
+                n = len(logits) // updater.micro_batches.shares
+                first = n * updater.micro_batches.share(updater.micro_batches.current)
                 updater.saw_real(torch.from_numpy(logits[first : first + n]))
             return {}
 

@@ -5,24 +5,23 @@ import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.training.update.accumulation import Passes
-from ganlib.training.update.draws import Draws
+from ganlib.training.update.accumulation import Draws, MicroBatches
 
 
-def make(count: int) -> tuple[Passes, Draws]:
-    passes = Passes(count)
-    draws = Draws(passes, lambda: torch.zeros((), dtype=torch.float64))
+def make(count: int) -> tuple[MicroBatches, Draws]:
+    batches = MicroBatches(count)
+    draws = Draws(batches, lambda: torch.zeros((), dtype=torch.float64))
     draws.generator.manual_seed(5)
     draws.restart()
-    return passes, draws
+    return batches, draws
 
 
 def test_shares_have_between_them_the_rows_of_the_whole() -> None:
     _, alone = make(1)
     expected = [alone.filled(Tensor.uniform_, 6, 2), alone.filled(Tensor.normal_, 6, 1, 3)]
-    passes, draws = make(3)
+    batches, draws = make(3)
     parts: list[list[Tensor]] = [[], []]
-    for passes.current in range(3):
+    for batches.current in range(3):
         parts[0].append(draws.filled(Tensor.uniform_, 2, 2))
         parts[1].append(draws.filled(Tensor.normal_, 2, 1, 3))
     assert all(torch.equal(torch.cat(rows), x) for rows, x in zip(parts, expected, strict=True))
@@ -38,7 +37,7 @@ def test_an_iteration_draws_anew() -> None:
 
 def test_labels_come_as_often_as_in_the_data() -> None:
     """Against the chi-squared distribution: 4 classes, one of which has no images."""
-    draws = Draws(Passes(), lambda: torch.empty(0))
+    draws = Draws(MicroBatches(), lambda: torch.empty(0))
     draws.generator.manual_seed(0)
     marginal = [0.5, 0.0, 0.2, 0.3]
     y = draws.labels(10_000, marginal)
@@ -50,4 +49,4 @@ def test_labels_come_as_often_as_in_the_data() -> None:
 
 def test_labels_without_classes_are_refused() -> None:
     with pytest.raises(UserError, match="the data set has none"):
-        Draws(Passes(), lambda: torch.empty(0)).labels(3, ())
+        Draws(MicroBatches(), lambda: torch.empty(0)).labels(3, ())

@@ -1,11 +1,12 @@
-"""Steps by hand: Adam, and several losses at once."""
+"""Steps by hand: Adam, several losses at once, and what is not finite."""
 
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 
-from ganlib.training.update.steps import parameters_of
+from ganlib.training.update.steps import Guard, NonFiniteError, parameters_of
 
 Make = Callable[..., Any]
 
@@ -52,3 +53,17 @@ def test_a_part_that_requires_no_gradient_stands_still(make_updater: Make) -> No
         assert torch.equal(first.detach(), before) != moves
     counts = {float(updater.optimizer["dis"].state[p]["step"]) for p in rest}
     assert counts == {2.0} and float(updater.optimizer["dis"].state[first]["step"]) == 1
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_the_first_is_taken_down_with_its_iteration(value: float) -> None:
+    guard = Guard(torch.tensor(7), torch.tensor([-1, -1]))
+    guard.note(torch.tensor(1.0), 0)
+    assert guard.ok
+    guard.check(["gen", "dis"])
+    guard.note(torch.tensor(value), 1)
+    assert not guard.ok
+    guard.clock.fill_(8)
+    guard.note(torch.tensor(value), 0)
+    with pytest.raises(NonFiniteError, match="loss_dis or its gradient .* at iteration 7"):
+        guard.check(["gen", "dis"])

@@ -1,4 +1,4 @@
-"""Networks that do not train: where they are, and where they are not."""
+"""Moving averages of networks by hand; networks that do not train: where they are, and are not."""
 
 import io
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganlib.common.data import Loader
 from ganlib.speed.precision import compute_in_bf16
-from ganlib.training.update.frozen import digest
+from ganlib.training.networks import digest, ema_of, ema_rate, update_ema
 from ganlib.training.updater import Updater
 
 Make = Callable[..., Any]
@@ -114,3 +114,34 @@ def test_in_bfloat16_it_computes_so_in_evaluation_mode_too() -> None:
     buffer = io.BytesIO()
     torch.save(network.state_dict(), buffer)
     assert next(network.parameters()).dtype == torch.float32
+
+
+def test_an_average_goes_a_part_of_the_way_and_copies_buffers() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    average = ema_of(network)
+    assert not average.training and not any(p.requires_grad for p in average.parameters())
+    start = [p.detach().clone() for p in network.parameters()]
+    with torch.no_grad():
+        for p in network.parameters():
+            p.add_(1)
+    network(torch.randn(8, 3))
+    update_ema(average, network, torch.tensor(0.25))
+    for a, p in zip(average.parameters(), start, strict=True):
+        torch.testing.assert_close(a, p + 0.25)
+    assert all(map(torch.equal, average.buffers(), network.buffers()))
+
+
+def test_an_average_shares_nothing() -> None:
+    network = nn.Linear(2, 2)
+    average = ema_of(network)
+    with torch.no_grad():
+        network.weight.zero_()
+    assert average.weight.any()
+
+
+@pytest.mark.parametrize(
+    ("decay", "k", "part"), [(0.999, 1, 9 / 11), (0.999, 90, 9 / 100), (0.5, 90, 0.5), (0, 3, 1)]
+)
+def test_the_decay_ramps_up(decay: float, k: int, part: float) -> None:
+    assert ema_rate(decay, k) == pytest.approx(part)
