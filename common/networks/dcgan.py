@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -140,6 +141,9 @@ class ConvDiscriminator(nn.Module):
     Every convolution is followed by `norm`, except the first (DCGAN, section 3: it makes the
     model unstable), and by a leaky ReLU.
     """
+
+    features: nn.Sequential
+    l4: Any
 
     def __init__(
         self,

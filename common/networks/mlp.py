@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -65,6 +66,8 @@ class MLPGenerator(Generator):
 
 class MLPDiscriminator(nn.Module):
     """Three layers and a linear one; `linear=SNLinear` normalises each."""
+
+    l4: Any
 
     def __init__(
         self, image: Shape, width: float = 1.0, n_out: int = 1, linear: Factory = nn.Linear

@@ -43,10 +43,9 @@ class SharedClassGenerator(Generator):
         zeros = torch.zeros(1, n_hidden), torch.zeros(1, n_shared)
         first, n_told, *_ = (condition.shape[1] for condition in self.conditions(*zeros))
         self.first = SNLinear(first, math.prod(self.bottom))
-        self.stages = nn.ModuleList(
-            nn.ModuleList(self.blocks(a, b, n_told)) for a, b in pairwise(widths)
-        )
-        self.stages[attention_at - 1].append(SelfAttention(widths[attention_at]))
+        stages = [self.blocks(a, b, n_told) for a, b in pairwise(widths)]
+        stages[attention_at - 1].append(SelfAttention(widths[attention_at]))
+        self.stages = nn.ModuleList(map(nn.ModuleList, stages))
         self.norm = nn.BatchNorm2d(widths[-1], eps=1e-5)
         self.last = SNConv2d(widths[-1], channels, 3, padding=1)
 
@@ -64,7 +63,7 @@ class SharedClassGenerator(Generator):
         first, *others = self.conditions(z, self.shared(y))
         h = self.first(first).unflatten(1, self.bottom)
         for stage, condition in zip(self.stages, others, strict=True):
-            for block in stage:
+            for block in stage.children():
                 h = block(h, condition)
         return torch.tanh(self.last(F.relu(self.norm(h))))
 

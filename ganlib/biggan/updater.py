@@ -1,5 +1,6 @@
 """BigGAN's recipe and training."""
 
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -61,7 +62,7 @@ class Updater(updater.Updater):
     each as often as any other.
     """
 
-    config: Config
+    config: Config  # type: ignore[assignment]
 
     def optimizers(self) -> dict[str, Optimizer]:
         """SAGAN's, with an epsilon by the settings."""
@@ -94,8 +95,7 @@ class Updater(updater.Updater):
             for name, p in named
             if p.dim() > 1 and name != "shared.weight"
         ]
-        penalty = sum(map(orthogonal_penalty, matrices))
-        return self.config.orthogonal * penalty
+        return self.config.orthogonal * reduce(torch.add, map(orthogonal_penalty, matrices))
 
     def update_core(self) -> dict[str, Tensor]:
         loss_dis, n = self.train_dis()

@@ -69,6 +69,7 @@ class Updater(updater.Updater):
 
     config: Config
     back: Generator
+    dis_back: nn.Module
     pool: Pool
     pool_back: Pool
     backward = "back"
@@ -111,6 +112,7 @@ class Updater(updater.Updater):
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, y_real = next(self.data)
+        assert y_real is not None
         none = self.hidden(len(x_real))
         x_fake, y_fake = self.gen(none, y_real), self.back(none, x_real)
         y_again, x_again = self.back(none, x_fake), self.gen(none, y_fake)

@@ -87,7 +87,8 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     networks = quick_networks(config, spec)
     dis = networks["dis"]
     assert isinstance(dis, StridedDiscriminator)
-    last, n = dis.features[-2][0], scaled(64, config.width)
+    last, n = next(dis.features[-2].children()), scaled(64, config.width)
+    assert isinstance(last, nn.Conv2d)
     n_features = n * dis.l4.in_features // last.out_channels
     conv = nn.Conv2d(last.in_channels, n, 4, 2, 1)
     dis.features[-2] = nn.Sequential(conv, BiasBatchNorm2d(n))

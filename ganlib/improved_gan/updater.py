@@ -1,6 +1,6 @@
 """Recipe and training of the semi-supervised GAN with feature matching."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -44,7 +44,7 @@ class Config(config.AlgorithmConfig):
     adam_alpha: config.Positive = 3e-4
     adam_beta1: config.Rate = 0.5
     adam_beta2: config.Rate = 0.999
-    lr_decay: Literal["none", "linear", "late"] = "late"
+    lr_decay: Literal["none", "linear", "late"] = "late"  # type: ignore[assignment]
     """linear: the learning rate falls to 0 at max_iter; late: so from two thirds of it on."""
 
 
@@ -56,6 +56,7 @@ class Updater(updater.Updater):
     """
 
     config: Config
+    dis: Any  # with features()
 
     def start_from(self, data: Loader) -> None:
         """Both networks from a batch, and the stream of labelled images."""
@@ -83,6 +84,7 @@ class Updater(updater.Updater):
 
     def update_core(self) -> dict[str, Tensor]:
         x_lab, y = next(self.stream("labelled"))
+        assert y is not None
         x_unl, _ = next(self.data)
         n = len(x_unl)
         loss_lab, loss_unl = self.loss_dis(x_lab, y, x_unl, self.fake(self.hidden(n)))

@@ -46,7 +46,7 @@ def dcgan(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """
     ch = scaled(512, config.width)
     dis = DCGANDiscriminator(spec.image, ch)
-    c3_0, _, leaky = dis.features[6]
+    c3_0, _, leaky = dis.features[6].children()
     init_normal(c3_0, unnormalized_std(ch))
     dis.features[6] = nn.Sequential(c3_0, leaky)  # without its batch normalisation
     dis.l4 = minibatch_linear(dis.l4.in_features, config)
@@ -79,7 +79,7 @@ def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     networks = quick_networks(config, spec)
     dis = networks["dis"]
     assert isinstance(dis, StridedDiscriminator)
-    last, _, leaky = dis.features[-2]
+    last, _, leaky = dis.features[-2].children()
     init_he_uniform(last)
     dis.features[-2] = nn.Sequential(last, leaky)
     dis.l4 = minibatch_linear(dis.l4.in_features, config)

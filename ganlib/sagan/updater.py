@@ -33,7 +33,7 @@ class Config(config.AlgorithmConfig):
 class Updater(updater.Updater):
     """The discriminator's step, then the generator's, each with fresh z and classes."""
 
-    config: Config
+    config: Config  # type: ignore[assignment]
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam for both, D's with its own rate: the two-timescale rule (Heusel et al. 2017)."""

@@ -61,6 +61,7 @@ class Updater(updater.Updater):
         """The discriminator's steps: the last one's loss, and of how many real images it is."""
         for _ in range(self.config.n_dis):
             x_real, y = next(self.data)
+            assert y is not None
             n = len(x_real)
             z, y_fake = self.hidden(n), self.uniform_labels(n)
             loss_dis, d_real = self.loss_dis(x_real, y, self.fake(z, y_fake), y_fake)
@@ -69,5 +70,5 @@ class Updater(updater.Updater):
         return loss_dis, n
 
     def uniform_labels(self, n: int) -> Tensor:
-        """n labels, int64 (n,), each class as often whatever its part of the data: theirs."""
+        """n labels, int64 (n,), each class as often, as the authors draw them."""
         return (self.uniform(n) * self.spec.n_classes).long()

@@ -50,7 +50,7 @@ class Config(config.AlgorithmConfig):
     adam_alpha: config.Positive = 1e-4
     adam_beta1: config.Rate = 0.9
     adam_beta2: config.Rate = 0.999
-    lr_decay: Literal["none", "linear", "tenth"] = "tenth"
+    lr_decay: Literal["none", "linear", "tenth"] = "tenth"  # type: ignore[assignment]
     """tenth: it falls to a tenth amid the adversarial training; linear: to 0 at max_iter."""
 
 
