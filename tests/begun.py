@@ -10,7 +10,8 @@ import torch
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.data.fingerprint import fingerprint
 from ganlib.runs.folders import write_start
-from ganlib.runs.place import Place, held
+from ganlib.runs.place import Place, RunFolder
+from ganlib.runs.resuming import Resumption
 from ganlib.runs.run import gather
 from ganlib.training.snapshot import write_snapshot
 
@@ -29,7 +30,8 @@ def begun(
     """A run with a snapshot, if that is the number of its iteration."""
     SAID.clear()
     given = gather({**SMALL, **settings})
-    with held(given, data or DATA, SAID.append) as place:
+    resumption = Resumption(given, data or DATA)
+    with RunFolder(given.run, resumption, SAID.append).held() as place:
         write_start(place.out, given, {}, 0)
         if snapshot is not None:
             path = place.out / "snapshots" / f"iter_{snapshot:07d}.pt"

@@ -22,7 +22,7 @@ from ganlib.__main__ import main
 from ganlib.common.io.jsonl import read_lines
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
-from ganlib.runs import lock
+from ganlib.runs.place import LOCK
 from ganlib.training.snapshot import is_whole, list_snapshots, newest_snapshot, read_snapshot
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -80,7 +80,7 @@ def test_kill_9_at_any_moment_loses_nothing(
         status = in_a_child(lambda: ganlib.train(**settings, out="parts", resume="auto"), kill)
         assert status == -signal.SIGKILL
         assert all(is_whole(path) for path in list_snapshots(out / "snapshots"))
-        torn += len([p for p in out.rglob(".*") if p.name != lock.NAME])
+        torn += len([p for p in out.rglob(".*") if p.name != LOCK])
         if list_snapshots(out / "snapshots"):
             reached = read_snapshot(newest_snapshot(out))["updater"]["iteration"]
     settings["max_iter"] = reached + 7

@@ -170,7 +170,7 @@ def _algorithm(args: list[str]) -> str | None:
         add_plugins(folder)
     name = peeked["algorithm"] or file.get("algorithm")
     if name is None and peeked["resume"] not in (None, "auto"):
-        from ganlib.runs.run import settings_to_resume
+        from ganlib.runs.resuming import settings_to_resume
 
         name = settings_to_resume(peeked["resume"]).get("algorithm")
     return name if name is None else str(name)

@@ -1,20 +1,23 @@
-"""What a run trains: its updater with its data, on its device."""
+"""What a run trains: its data, settings that fit them and the device, and its updater."""
 
-from math import prod
+from dataclasses import replace
+from math import ceil, prod
+from typing import get_args
 
 import torch
 
-from ganlib.common.data import DataSet, DataSpec, Loader, Size, fit_spec
+from ganlib.common.data import POINTS, DataSet, DataSpec, Loader, Shape, Size, fit_spec
 from ganlib.common.data.in_memory import GIVEN
 from ganlib.common.data.loader import readers
 from ganlib.common.errors import UserError
 from ganlib.common.formats.stream import NoSuchSplit
+from ganlib.common.generator import Generator
 from ganlib.common.open_dataset import brought_to, open_dataset
 from ganlib.common.seeds import mix
-from ganlib.config import RunConfig
+from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
-from ganlib.runs.resolving import check_architecture
 from ganlib.runs.settings import Settings
+from ganlib.speed.precision import automatic
 from ganlib.training.device import devices, ranks
 from ganlib.training.updater import Updater
 
@@ -22,6 +25,8 @@ SMALL, MOST_TIMES = 256, 4
 """To so many pixels any image is brought if the networks want that, and a larger one to so many
 times its sides.
 """
+FOR_POINTS = "mlp"
+"""The architecture for points, wherever a method has it."""
 
 
 def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
@@ -34,6 +39,26 @@ def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
     with ranks.first_alone():  # it downloads what is to be downloaded
         data = _training_set(settings)
         return data, _test_set(settings) if settings.evaluates or settings.translates else None
+
+
+def fitted(settings: Settings, shape: Shape, n: int, device: torch.device) -> Settings:
+    """The settings for n images of this shape (C, H, W) on this device.
+
+    Points take their own architecture, unless another one was asked for, and images of three
+    channels what a preset has for them; the precision auto and epochs become what they come to.
+    """
+    run, config = settings.run, settings.algorithm
+    if shape[0] == 3 and settings.in_colour is not None:
+        config = settings.in_colour
+    if shape == POINTS and "architecture" not in config.model_fields_set and _is_for_points(config):
+        config = config.model_copy(update={"architecture": FOR_POINTS})
+    if run.epochs is not None:
+        batch = config.batch_size * getattr(config, "n_dis", 1)
+        config = config.model_copy(update={"max_iter": max(1, ceil(run.epochs * n / batch))})
+        run = run.model_copy(update={"epochs": None})
+    if run.precision == "auto":
+        run = run.model_copy(update={"precision": automatic(device, config)})
+    return replace(settings, run=run, algorithm=config)
 
 
 def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch.device) -> Updater:
@@ -114,3 +139,36 @@ def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> No
     share = settings.algorithm.batch_size // (settings.run.accumulate * ranks.count())
     pixels = prod(spec.image) + prod(spec.source or (0,))
     devices.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)
+
+
+def check_architecture(settings: Settings, spec: DataSpec) -> None:
+    """UserError for networks of images that cannot be made for single pixels, which points are."""
+    config = settings.algorithm
+    if spec.image[1:] != (1, 1):
+        return
+    try:
+        with torch.device("meta"):
+            networks = algorithms[settings.run.algorithm].networks(config, spec)
+            gen = networks["gen"]
+            assert isinstance(gen, Generator)
+            y = torch.zeros(2, dtype=torch.int64) if config.condition == "labels" else None
+            y = y if spec.source is None else torch.zeros(2, *spec.source)
+            x = gen(gen.make_hidden(2), y)
+            if "dis" in networks:
+                networks["dis"](x, y)
+    except UserError:
+        raise
+    except Exception:  # what networks of images make of a single pixel is no fixed set
+        what = "single pixels: give --size, such as 32"
+        if spec.native == POINTS:
+            own = f"leave --architecture out, or give --architecture {FOR_POINTS}"
+            what = f"points: {own if _is_for_points(config) else 'choose another method'}"
+        raise UserError(
+            f"The architecture '{config.architecture}' of {settings.run.algorithm} is for images, "
+            f"and {settings.run.dataset} holds {what}."
+        ) from None
+
+
+def _is_for_points(config: AlgorithmConfig) -> bool:
+    """Whether the algorithm has an architecture for them."""
+    return FOR_POINTS in get_args(type(config).model_fields["architecture"].annotation)

@@ -1,7 +1,8 @@
 """Where runs live on disk, result/<algorithm>_<dataset>/seed<N>[-k], and what lies there."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +30,16 @@ def place_of(run: RunConfig) -> Path:
     return ROOT / f"{run.algorithm}_{dataset_label(run.dataset, run.source)}"
 
 
-def candidates(settings: Settings) -> Iterator[Path]:
+def candidates(run: RunConfig) -> Iterator[Path]:
     """Where a run without a folder of its own may go, the first choice first; endless."""
-    base = place_of(settings.run)
-    yield base / f"seed{settings.run.seed}"
-    k = 2
-    while True:
-        yield base / f"seed{settings.run.seed}-{k}"
-        k += 1
+    first = place_of(run) / f"seed{run.seed}"
+    return chain([first], (first.with_name(f"{first.name}-{k}") for k in count(2)))
 
 
 def holds_run(path: Path) -> bool:
     """Whether there is a run, and not somebody's config.yaml alone."""
-    beside = [path / "environment.json", *snapshots(path)]
-    return (path / "config.yaml").is_file() and any(other.exists() for other in beside)
+    others = [path / "environment.json", *snapshots(path)]
+    return (path / "config.yaml").is_file() and any(other.exists() for other in others)
 
 
 def is_abandoned(path: Path) -> bool:
@@ -61,9 +58,16 @@ def read_settings(run: Path) -> dict[str, Any]:
     return read_yaml(run / "config.yaml")
 
 
-def write_start(run: Path, settings: Settings, environment: dict[str, Any], iteration: int) -> None:
-    """config.yaml, with which --config repeats the run, and environment.json beside it, which keeps
-    how the run was begun, by which revision of its recipe, and each time gone on with.
+def write_start(
+    run: Path,
+    settings: Settings,
+    environment: dict[str, Any],
+    iteration: int,
+    held_out: Sequence[str] = (),
+) -> None:
+    """config.yaml, with which --config repeats the run; environment.json, which tells how it was
+    begun, by which revision of its recipe, and each time gone on with; and the list of the files
+    held out, if there are any.
     """
     (run / "DONE").unlink(missing_ok=True)
     path = run / "environment.json"
@@ -79,6 +83,9 @@ def write_start(run: Path, settings: Settings, environment: dict[str, Any], iter
     with atomic(run / "config.yaml") as temporary:
         flat = {**settings.flat(), "resume": None, "force": False}
         temporary.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
+    if held_out:
+        with atomic(run / HELD_OUT) as temporary:
+            temporary.write_text("\n".join([*held_out, ""]), "utf-8", "replace")
 
 
 def is_of_this_revision(run: Path, settings: Settings) -> bool:

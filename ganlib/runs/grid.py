@@ -14,8 +14,8 @@ from ganlib.common.io.console import say, stderr_console
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs import folders
-from ganlib.runs.earlier import NothingToResume, compare_settings
-from ganlib.runs.resolving import fitted
+from ganlib.runs.assembly import fitted
+from ganlib.runs.resuming import NothingToResume, compare_settings
 from ganlib.runs.run import gather, run
 from ganlib.runs.settings import Settings, part_of, read_yaml
 from ganlib.sampling.model import Model

@@ -1,22 +1,24 @@
-"""The folder that a run writes to, for one process and for its files alone."""
+"""The folder that a run writes to, for one process at a time and for the run's files alone."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from io import FileIO
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import check_free, remove_torn, writing
-from ganlib.runs import lock
-from ganlib.runs.earlier import remark, to_resume
+from ganlib.common.io.files import PREFIX, check_free, remove_torn, writing
+from ganlib.config import RunConfig
 from ganlib.runs.folders import FILES, PARTS, ROOT, candidates, holds_run, is_abandoned
-from ganlib.runs.settings import Settings
-from ganlib.training.snapshot import snapshot_at
+from ganlib.runs.resuming import Resumption
+from ganlib.training.device import ranks
 
 EARLIER = ".earlier"
 """The folder, in that of a run, of what was there before it; nobody takes it for a run."""
+LOCK = f"{PREFIX}lock"
 
 
 class Place(NamedTuple):
@@ -29,75 +31,106 @@ class Place(NamedTuple):
     finished: bool = False
 
 
-@contextmanager
-def held(
-    settings: Settings, data: Mapping[str, Any], tell: Callable[[str], None]
-) -> Iterator[Place]:
-    """The place of a run on data of this fingerprint, for this process alone.
+class LockedError(UserError):
+    """Another process has the folder."""
 
-    Folders that are made for it and still empty at the end are removed again. Raises UserError if
-    there is nothing to go on from, or the folder cannot be had.
-    """
-    found = to_resume(settings, data)
-    snapshot = None if found is None else snapshot_at(found)
-    own = None if snapshot is None else _run_of(snapshot)
-    with ExitStack() as stack:
-        out = _take_folder(settings, own, stack)
+
+class RunFolder:
+    """How a run gets its folder, for this process alone."""
+
+    def __init__(self, run: RunConfig, resumption: Resumption, tell: Callable[[str], None]) -> None:
+        self.run, self.resumption, self.tell = run, resumption, tell
+        self._stack = ExitStack()
+
+    @contextmanager
+    def held(self) -> Iterator[Place]:
+        """The place of the run, which the first of several ranks finds for all.
+
+        Folders that are made for it and still empty at the end are removed again. Raises UserError
+        if there is nothing to go on from, or the folder cannot be had.
+        """
+        if ranks.rank() > 0:
+            yield ranks.from_first(Place(Path(), None))
+            return
+        snapshot = self.resumption.find()
+        own = None if snapshot is None else _run_of(snapshot)
+        with self._stack:
+            out = self._take(own)
+            with writing(out):
+                goes_on = out.resolve() == own
+                if not goes_on:
+                    self._clear(out)
+                for part in PARTS:
+                    self._make(out / part)
+            if snapshot is None and (words := self.resumption.remark(out)):
+                self.tell(words)
+            finished = goes_on and (out / "DONE").exists()
+            yield ranks.from_first(Place(out, snapshot, finished))
+
+    def _take(self, own: Path | None) -> Path:
+        """The folder, made if need be and held; own: that of the run that is gone on with."""
+        out, force = self.run.out or own, self.run.force
+        if out is None:
+            return self._take_next()
         with writing(out):
-            goes_on = out.resolve() == own
-            if not goes_on:
-                _clear(out, settings.run.force, tell)
-            for part in PARTS:
-                _make(out / part, stack)
-        if snapshot is None and (words := remark(settings, data, out)):
-            tell(words)
-        yield Place(out, snapshot, goes_on and (out / "DONE").exists())
+            self._make(out)
+        self._hold(out)
+        if out.resolve() != own and not is_abandoned(out):
+            if holds_run(out) and not force:
+                raise UserError(
+                    f"{out} already holds a run; give another --out, --resume auto to go on with "
+                    "it, or --force to begin anew."
+                )
+            check_free(_there(out), force)
+        return out
+
+    def _take_next(self) -> Path:
+        """The same of the next free folder below result/."""
+        for path in candidates(self.run):
+            with writing(ROOT), suppress(FileExistsError, LockedError):
+                again = is_abandoned(path)
+                self._make(path, new=not again)
+                self._hold(path)
+                if is_abandoned(path) == again:  # and has not got its snapshot meanwhile
+                    return path
+        raise AssertionError("the candidates never end")
+
+    def _hold(self, out: Path) -> None:
+        """Have the folder, and remove what a killed run may have left there."""
+        killed = self._stack.enter_context(locked(out))
+        if killed or holds_run(out):
+            for folder in (out, *(out / part for part in PARTS)):
+                remove_torn(folder)
+
+    def _clear(self, out: Path) -> None:
+        """Make room for a run: what lies where it will write is moved aside, unless nothing of it
+        is worth that.
+        """
+        if is_abandoned(out):
+            self.tell(f"The run in {out} ended before its first snapshot, and begins anew.")
+        there = _there(out)
+        if there and (self.run.force or _was_trained(out)):
+            names = (EARLIER if k == 1 else f"{EARLIER}-{k}" for k in count(1))
+            aside = next(path for name in names if not (path := out / name).exists())
+            aside.mkdir()
+            for path in there:
+                path.rename(aside / path.name)
+            self.tell(f"What was in {out} is in {aside} now.")
+
+    def _make(self, folder: Path, new: bool = False) -> None:
+        """Make a folder, which is removed again if it is empty at the end; FileExistsError if it is
+        not `new`.
+        """
+        for path in reversed([folder, *folder.parents]):
+            if not path.exists():
+                self._stack.callback(_remove_if_empty, path)
+        folder.mkdir(parents=True, exist_ok=not new)
 
 
 def _run_of(snapshot: Path) -> Path | None:
     """The run's folder that a snapshot lies in; None if somebody has put it elsewhere."""
     folder = snapshot.resolve().parent.parent
     return folder if holds_run(folder) else None
-
-
-def _take_folder(settings: Settings, own: Path | None, stack: ExitStack) -> Path:
-    """The run's folder, made if need be and held until `stack` is left; own: that of the run that
-    is gone on with.
-    """
-    out = settings.run.out or own
-    if out is None:
-        return _take_next(settings, stack)
-    with writing(out):
-        _make(out, stack)
-    _hold(out, stack)
-    if out.resolve() != own and not is_abandoned(out):
-        if holds_run(out) and not settings.run.force:
-            raise UserError(
-                f"{out} already holds a run; give another --out, --resume auto to go on with it, "
-                "or --force to begin anew."
-            )
-        check_free(_there(out), settings.run.force)
-    return out
-
-
-def _take_next(settings: Settings, stack: ExitStack) -> Path:
-    """The same of the next free folder below result/."""
-    for path in candidates(settings):
-        with writing(ROOT), suppress(FileExistsError, lock.HeldError):
-            again = is_abandoned(path)
-            _make(path, stack, new=not again)
-            _hold(path, stack)
-            if is_abandoned(path) == again:  # and has not got its snapshot meanwhile
-                return path
-    raise AssertionError("the candidates never end")
-
-
-def _hold(out: Path, stack: ExitStack) -> None:
-    """Have the folder, and remove what a killed run may have left there."""
-    killed = stack.enter_context(lock.held(out))
-    if killed or holds_run(out):
-        for folder in (out, *(out / part for part in PARTS)):
-            remove_torn(folder)
 
 
 def _there(out: Path) -> list[Path]:
@@ -110,38 +143,77 @@ def _is_empty(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
 
 
-def _clear(out: Path, force: bool, tell: Callable[[str], None]) -> None:
-    """Make room for a run: what lies where it will write is moved aside, unless nothing of it is
-    worth that.
-    """
-    if is_abandoned(out):
-        tell(f"The run in {out} ended before its first snapshot, and begins anew.")
-    there = _there(out)
-    if there and (force or _was_trained(out)):
-        names = (EARLIER if k == 1 else f"{EARLIER}-{k}" for k in count(1))
-        aside = next(path for name in names if not (path := out / name).exists())
-        aside.mkdir()
-        for path in there:
-            path.rename(aside / path.name)
-        tell(f"What was in {out} is in {aside} now.")
-
-
 def _was_trained(out: Path) -> bool:
     """Whether a run left a line of its log, or samples of a later iteration than none."""
     log = out / "log.jsonl"
     return any(out.glob("samples/*[1-9]*")) or (log.exists() and log.stat().st_size > 0)
 
 
-def _make(folder: Path, stack: ExitStack, new: bool = False) -> None:
-    """Make a folder, which is removed again if it is empty when `stack` is left; FileExistsError
-    if it is not `new`.
-    """
-    for path in reversed([folder, *folder.parents]):
-        if not path.exists():
-            stack.callback(_remove_if_empty, path)
-    folder.mkdir(parents=True, exist_ok=not new)
-
-
 def _remove_if_empty(folder: Path) -> None:
     with suppress(OSError):  # something is in it, or it is gone
         folder.rmdir()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Have the folder for this process: whether one that had it was killed. LockedError with the
+    process that has it already.
+
+    The system lets go of the lock however its process ends. Where there are no locks (Windows, some
+    network file systems), nothing is held.
+    """
+    path = folder / LOCK
+    with writing(folder):
+        file = _taken(path)
+    with file:
+        try:
+            with writing(folder):
+                killed = file.seek(0, os.SEEK_END) > 0
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+            yield killed
+        finally:
+            # while the lock is held: afterwards the file may be the next owner's
+            with suppress(OSError):
+                path.unlink()
+
+
+def _taken(path: Path) -> FileIO:
+    """The file, open and locked."""
+    while True:
+        file = path.open("ab+", buffering=0)
+        try:
+            _lock(file)
+            if not _replaced(file, path):
+                return file
+        except (BlockingIOError, PermissionError):
+            file.seek(0)
+            owner = file.read().decode() or "another process"
+            file.close()
+            raise LockedError(
+                f"{path.parent} is being trained in by {owner}: wait for its end, stop it, or "
+                "give another --out."
+            ) from None
+        file.close()
+
+
+def _lock(file: FileIO) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        # a record lock, which the processes that read images ahead do not inherit
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        raise
+    except OSError:
+        return
+
+
+def _replaced(file: FileIO, path: Path) -> bool:
+    """Whether the former owner has removed the file since it was opened."""
+    try:
+        return not os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return True

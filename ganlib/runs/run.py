@@ -1,6 +1,6 @@
 """From settings to a trained generator: the story of a run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -10,23 +10,19 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ganlib.common.data import DataSet
 from ganlib.common.data.fingerprint import fingerprint
-from ganlib.common.errors import UserError
+from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.io.console import say, stderr_console
-from ganlib.common.io.files import atomic, writing
+from ganlib.common.io.files import writing
 from ganlib.common.open_dataset import dataset_label, holds_out
 from ganlib.registry import add_plugins
-from ganlib.runs import failures
-from ganlib.runs.assembly import build, open_data
+from ganlib.runs.assembly import build, fitted, open_data
 from ganlib.runs.default_extensions import list_extensions
 from ganlib.runs.folders import HELD_OUT, write_start
-from ganlib.runs.place import Place, held
-from ganlib.runs.resolving import fitted
-from ganlib.runs.resuming import go_on, take_weights
+from ganlib.runs.place import RunFolder
+from ganlib.runs.resuming import Resumption, settings_to_resume
 from ganlib.runs.scoring import check_names
 from ganlib.runs.settings import (
-    BEFORE,
     COLOUR,
     Settings,
     part_of,
@@ -38,7 +34,6 @@ from ganlib.runs.settings import (
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, release
 from ganlib.training.device import devices, ranks
-from ganlib.training.snapshot import peek_snapshot, snapshot_at
 from ganlib.training.trainer import Trainer
 from ganlib.training.updater import Updater
 
@@ -78,15 +73,6 @@ def _holding(settings: Settings) -> Settings:
     return replace(settings, run=s.model_copy(update={"hold_out": 0.0}))
 
 
-def settings_to_resume(resume: str | None) -> dict[str, Any]:
-    """The settings of the run to continue, less what belongs to this machine and this process."""
-    if resume is None or resume == "auto":
-        return {}
-    here = ("out", "force", "resume", "gpu", "device", "workers", "max_hours")
-    settings = peek_snapshot(snapshot_at(Path(resume)))["settings"]
-    return {**BEFORE, **{n: value for n, value in settings.items() if n not in here}}
-
-
 def run(settings: Settings, console: Console | None = None) -> Model:
     """Train with checked settings, from the start or from a snapshot.
 
@@ -110,13 +96,14 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     s, updater = settings.run, build(settings, images, test, device)
     data = fingerprint(images)
     extensions = list_extensions(settings, updater, data, test, device, console)
-    with _place(settings, data, tell) as (out, snapshot, finished):
+    resumption, held_out = Resumption(settings, data), () if test is None else test.held_out
+    with RunFolder(s, resumption, tell).held() as (out, snapshot, finished):
         trainer = Trainer(updater, out, updater.length(), s.max_images, s.max_hours)
         trainer.extend(*extensions)
         if snapshot is not None:
-            go_on(trainer, snapshot, settings, data, tell)
+            resumption.go_on(trainer, snapshot, tell)
         elif s.init_from is not None:
-            take_weights(updater, s.init_from, settings, tell)
+            resumption.take_weights(updater, s.init_from, tell)
         if finished and trainer.is_over:
             updater.streams.close()
             tell(f"{out} has finished with these settings, and nothing is left to train.")
@@ -125,16 +112,15 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
         if ranks.rank() == 0:
             with writing(out):
                 now = devices.environment(device)
-                write_start(out, settings, now, updater.iteration)
-                _write_held_out(out, test)
+                write_start(out, settings, now, updater.iteration, held_out)
         for line in [_start(settings, updater, out, device), *updater.remarks()]:
             tell(line)
-        if test is not None and test.held_out:
+        if held_out:
             tell(
-                f"Held out of training, by their names: {len(test.held_out):,} files, listed in "
+                f"Held out of training, by their names: {len(held_out):,} files, listed in "
                 f"{out / HELD_OUT}; --hold-out 0 trains on all."
             )
-        with failures.told(trainer, settings.algorithm.batch_size):
+        with _sentences(trainer, settings.algorithm.batch_size):
             _run(trainer)
     if trainer.stopped != "done":
         tell(
@@ -142,24 +128,6 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
         )
     tell(f"Samples: {out / 'samples' / f'{trainer.iteration:07d}.png'}")
     return Model(updater, settings.flat(), out)
-
-
-def _write_held_out(out: Path, test: DataSet | None) -> None:
-    if test is not None and test.held_out:
-        with atomic(out / HELD_OUT) as temporary:
-            temporary.write_text("\n".join([*test.held_out, ""]), "utf-8", "replace")
-
-
-@contextmanager
-def _place(
-    settings: Settings, data: Mapping[str, Any], tell: Callable[[str], None]
-) -> Iterator[Place]:
-    """What the first rank finds for all."""
-    if ranks.rank() > 0:
-        yield ranks.from_first(Place(Path(), None))
-        return
-    with held(settings, data, tell) as place:
-        yield ranks.from_first(place)
 
 
 def _run(trainer: Trainer) -> None:
@@ -188,3 +156,37 @@ def _start(settings: Settings, updater: Updater, out: Path, device: torch.device
         f"({len(updater.data.data):,} images, {shape} for the networks), {device}; "
         f"parameters: {counts}. Results: {out}"
     )
+
+
+@contextmanager
+def _sentences(trainer: Trainer, batch_size: int) -> Iterator[None]:
+    """UserError, or StoppedError once there was an iteration, for a disk that takes no more and a
+    memory that does not suffice.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(trainer, error) from None
+    except RuntimeError as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        raise UserError(
+            f"Out of memory with batches of {batch_size} images: {_advice(batch_size)}."
+        ) from None
+
+
+def _unwritable(trainer: Trainer, error: OSError) -> Exception:
+    # the images are read elsewhere, so it was written to
+    words = f"{trainer.out} cannot be written to: {error.strerror or error}."
+    if trainer.iteration == trainer.first_iteration:
+        return UserError(words)
+    return StoppedError(
+        f"{words} Training ended after iteration {trainer.iteration}; --resume auto goes on from "
+        "the last snapshot."
+    )
+
+
+def _advice(batch_size: int) -> str:
+    if batch_size > 1:
+        return f"try --accumulate 2 or --batch-size {batch_size // 2}"
+    return "try smaller networks (--width 0.5)"

@@ -1,17 +1,180 @@
-"""What a run's settings make of its loader."""
+"""Settings and networks that fit the data, and what a run's settings make of its loader."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
+import yaml
 
+import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.data.loader import WORKERS
+from ganlib.common.data.spec import POINTS, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.runs.assembly import build, open_data
+from ganlib.common.open_dataset import open_dataset
+from ganlib.registry import algorithms
+from ganlib.runs import run
+from ganlib.runs.assembly import build, check_architecture, fitted, open_data
+from ganlib.runs.grid import find_finished, plan
 from ganlib.runs.run import gather
+from ganlib.runs.settings import resolve
 from ganlib.training.device import devices
+
+SMALL: dict[str, Any] = {"dataset": "ring8", "max_iter": 2, "width": 0.1, "gpu": -1}
+SMALL |= {"evaluation_interval": 0, "sample_interval": 0, "tensorboard": False, "batch_size": 8}
+SPEC = DataSpec(POINTS, POINTS, n_classes=8)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+def test_points_take_their_own_architecture_unless_another_is_given(name: str) -> None:
+    settings = resolve({"algorithm": name})
+    usual = settings.algorithm.architecture
+    choices = get_args(type(settings.algorithm).model_fields["architecture"].annotation)
+    own = "mlp" if "mlp" in choices else usual
+    for shape, expected in ((POINTS, own), ((1, 28, 28), usual), ((2, 16, 16), usual)):
+        assert fitted(settings, shape, 100, CPU).algorithm.architecture == expected
+    given = resolve({"algorithm": name, "architecture": usual})
+    assert fitted(given, POINTS, 100, CPU) == given
+    for one in choices if own == "mlp" else ():
+        asked = resolve({"algorithm": name, "architecture": one})
+        try:
+            check_architecture(asked, SPEC)
+        except UserError as error:
+            assert one != "mlp" and f"The architecture '{one}' of {name} is for images" in str(
+                error
+            )
+
+
+def test_what_is_taken_is_recorded_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    model = ganlib.train(algorithm="dcgan", **SMALL)
+    assert model.settings["architecture"] == "mlp"
+    recorded = yaml.safe_load((model.out / "config.yaml").read_text())
+    assert recorded["architecture"] == "mlp"
+    assert ganlib.load(model.out).sample(3).shape == (3, 2, 1, 1)
+    again = ganlib.train(algorithm="dcgan", resume="auto", out=model.out / "x", **SMALL)
+    assert again.settings["architecture"] == "mlp"
+    (model.out / "DONE").unlink()
+    longer = ganlib.train(algorithm="dcgan", resume="auto", **{**SMALL, "max_iter": 3})
+    assert longer.out.samefile(model.out)
+
+
+def test_a_grid_knows_what_has_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ganlib.train(algorithm="dcgan", **SMALL)
+    (settings,) = plan("dcgan", None, SMALL)
+    assert find_finished(settings) == model.out
+    (other,) = plan("dcgan", None, {**SMALL, "architecture": "dcgan"})
+    assert find_finished(other) is None
+    monkeypatch.setattr(type(settings.algorithm), "revisions", lambda self: ("D is another",))
+    assert find_finished(settings) is None
+
+
+def test_one_that_cannot_be_is_one_sentence_and_leaves_nothing() -> None:
+    with pytest.raises(UserError) as told:
+        ganlib.train(algorithm="sngan", architecture="resnet", **SMALL)
+    assert str(told.value) == (
+        "The architecture 'resnet' of sngan is for images, and ring8 holds points: leave "
+        'architecture= out, or give architecture="mlp".'
+    )
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("name", ["dcgan", "wgan", "lsgan", "pgn"])
+def test_images_of_one_pixel_are_one_sentence_too(name: str) -> None:
+    asked = resolve({"algorithm": name, "dataset": "dots.h5"})
+    pixel = DataSpec((1, 1, 1), (1, 1, 1), source=(4, 1, 1), frames=1, source_frames=4)
+    with pytest.raises(UserError, match="for images, and dots.h5 holds single pixels: give --size"):
+        check_architecture(asked, pixel if name == "pgn" else DataSpec((1, 1, 1), (1, 1, 1)))
+    dense = resolve({"algorithm": "gan"})  # whose networks take it
+    check_architecture(dense, DataSpec((1, 1, 1), (1, 1, 1)))
+
+
+def test_a_preset_may_have_settings_for_colour_below_what_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    preset = {"width": 0.5, "max_iter": 10, "colour": {"width": 0.25, "adam_alpha": 1e-3}}
+    monkeypatch.setattr(run, "preset_of", lambda name, preset_name: dict(preset))
+    settings = run.gather({"algorithm": "dcgan", "preset": "quick", "adam_alpha": 5e-4})
+    grey, colour = (fitted(settings, (c, 32, 32), 100, CPU).algorithm for c in (1, 3))
+    assert (grey.width, grey.max_iter, grey.adam_alpha) == (0.5, 10, 5e-4)
+    assert (colour.width, colour.max_iter, colour.adam_alpha) == (0.25, 10, 5e-4)
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+def test_the_quick_preset_of_colour_holds_settings_of_its_method(name: str) -> None:
+    settings = run.gather({"algorithm": name, "preset": "quick"})
+    assert type(fitted(settings, (3, 64, 64), 100, CPU).algorithm) is algorithms[name].config
+
+
+@pytest.mark.parametrize(("algorithm", "n_dis"), [("dcgan", {}), ("wgan_gp", {"n_dis": 3})])
+def test_an_epoch_shows_every_image_once(
+    algorithm: str, n_dis: dict[str, int], toy_file: Path
+) -> None:
+    given = {**SMALL, **n_dis, "algorithm": algorithm, "dataset": str(toy_file), "epochs": 1.5}
+    del given["max_iter"]
+    model = ganlib.train(**given)
+    wanted, images = 1.5 * len(open_dataset(str(toy_file))), model.updater.images
+    assert 0 <= images - wanted < 8 * n_dis.get("n_dis", 1)
+    assert (model.settings["epochs"], model.settings["max_iter"]) == (None, model.updater.iteration)
+    (planned,) = plan(algorithm, None, given)
+    assert find_finished(planned) == model.out
+    longer = ganlib.train(resume=str(model.out), epochs=3)
+    assert 0 <= longer.updater.images - 2 * wanted < 8 * n_dis.get("n_dis", 1)
+
+
+def has_bf16(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: fast)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "fast", "asked", "wanted"),
+    [
+        ("dcgan", True, "auto", "bf16"),
+        ("dcgan", False, "auto", "tf32"),
+        ("vae", True, "auto", "tf32"),  # nobody has looked whether it learns
+        ("dcgan", True, "tf32", "tf32"),
+        ("vae", False, "bf16", "bf16"),
+    ],
+)
+def test_auto_takes_bf16_where_it_is_fast_and_known_to_do(
+    algorithm: str, fast: bool, asked: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_bf16(monkeypatch, fast)
+    settings = resolve({"algorithm": algorithm, "precision": asked})
+    assert fitted(settings, (1, 28, 28), 100, CPU).run.precision == wanted
+
+
+def test_auto_is_not_for_other_networks_nor_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_bf16(monkeypatch, True)
+    settings = resolve({"algorithm": "dcgan", "precision": "auto"})
+    assert fitted(settings, POINTS, 100, CPU).run.precision == "tf32"
+    assert fitted(settings, (1, 28, 28), 100, torch.device("cuda")).run.precision == "tf32"
+
+
+def test_what_auto_came_to_is_recorded_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_bf16(monkeypatch, True)
+    small = {**SMALL, "dataset": "fashion_mnist", "precision": "auto"}
+    model = ganlib.train(algorithm="dcgan", **small)
+    assert yaml.safe_load((model.out / "config.yaml").read_text())["precision"] == "bf16"
+    (same,) = plan("dcgan", "0", small)
+    assert find_finished(same) is not None
+    has_bf16(monkeypatch, False)
+    assert find_finished(same) is None  # float32 makes another run
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+def test_what_is_known_of_bf16_is_of_architectures_that_there_are(name: str) -> None:
+    config = algorithms[name].config
+    assert set(config.learns_in_bf16) <= set(
+        get_args(config.model_fields["architecture"].annotation)
+    )
 
 
 @pytest.mark.skipif(WORKERS == 0, reason="no safe forks here")

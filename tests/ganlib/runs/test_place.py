@@ -1,5 +1,9 @@
-"""A run's folder: whose files are written over, and whose are not."""
+"""A run's folder: whose files are written over, and whose are not; and it is held by one process,
+and by none that has ended.
+"""
 
+import subprocess
+import sys
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -10,9 +14,18 @@ from begun import SAID, SMALL, begun, run
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.reading import find_runs
-from ganlib.runs import lock
 from ganlib.runs.folders import read_settings
-from ganlib.runs.place import Place
+from ganlib.runs.place import LOCK, Place, _lock, locked
+
+ROOT = Path(ganlib.__file__).parents[1]
+HOLDER = """
+import sys, time
+from pathlib import Path
+from ganlib.runs.place import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(100)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +120,7 @@ def test_a_run_that_was_killed_as_it_began_is_in_nobodys_way_and_its_torn_files_
     for killed in (False, True):
         put(str(torn))
         if killed:
-            Path("out", lock.NAME).write_text("process 1 on a")
+            Path("out", LOCK).write_text("process 1 on a")
         assert run(out="out") == Path("out") and SAID == []
         assert torn.exists() != killed
         Path("out/config.yaml").unlink()
@@ -189,7 +202,47 @@ def test_a_run_that_goes_on_before_its_first_snapshot_is_no_failed_one(
             raise BlockingIOError
 
     out = run()
-    monkeypatch.setattr(lock, "_lock", held_by_another)
+    monkeypatch.setattr("ganlib.runs.place._lock", held_by_another)
     assert run().name == "seed0-2" and SAID == []
     with pytest.raises(UserError, match="is being trained in by "):
         run(out=str(out), force=True)
+
+
+def test_the_process_that_has_it_is_named_and_a_killed_one_has_it_no_more(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=f"trained in by process {process.pid} on "):
+            with locked(tmp_path):
+                pytest.fail("held twice")
+        process.kill()
+        process.wait()
+    assert (tmp_path / LOCK).exists()
+    with locked(tmp_path) as killed:
+        assert killed and (tmp_path / LOCK).read_text().startswith("process ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_its_owner_removed_meanwhile_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its opening and its locking: or two processes would hold two files of one name."""
+    original, calls = _lock, []
+
+    def late(file: object) -> None:
+        if not calls:
+            (tmp_path / LOCK).unlink()
+        calls.append(file)
+        original(file)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("ganlib.runs.place._lock", late)
+    with locked(tmp_path) as killed:
+        assert len(calls) == 2 and (tmp_path / LOCK).exists() and not killed
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="none cannot be written: No such file"):
+        with locked(tmp_path / "none"):
+            pass

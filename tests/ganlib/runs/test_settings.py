@@ -8,7 +8,7 @@ import pytest
 
 from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
-from ganlib.runs.earlier import difference
+from ganlib.runs.resuming import Resumption
 from ganlib.runs.run import gather
 from ganlib.runs.settings import plugin_folders, read_yaml, resolve
 
@@ -155,9 +155,10 @@ def test_what_an_older_run_had_no_setting_for_was_done_as_by_default() -> None:
     settings = resolve({"algorithm": "sngan", "n_dis": 5})
     older = {name: v for name, v in settings.flat().items() if name not in ("flip", "loss")}
     new: dict[str, Any] = {"updater": {}}
-    assert difference(older, new, settings, {}) == ""
+    resumption = Resumption(settings, {})
+    assert resumption.difference(older, new) == ""
     del older["n_dis"]
-    assert difference(older, new, settings, {}) == "n_dis was 1 and is now 5"
+    assert resumption.difference(older, new) == "n_dis was 1 and is now 5"
 
 
 def test_sections_of_other_algorithms_are_for_them(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ganlib.common.augment import probability_of
 from ganlib.contract.tape import prepare, record
 from ganlib.registry import add_plugins, algorithms
-from ganlib.runs.resuming import take_weights
+from ganlib.runs.resuming import Resumption
 from ganlib.runs.settings import resolve
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.snapshot import write_snapshot
@@ -229,7 +229,7 @@ def test_weights_of_a_run_with_another_augmentation(
     write_snapshot(path, settings, first.spec, {"updater": first.state(), "extensions": {}})
     second = make_updater(adaptive, ada_target=new)
     now = resolve({"algorithm": adaptive, "ada_target": new})
-    take_weights(second, path, now, pytest.fail)
+    Resumption(now, {}).take_weights(second, path, pytest.fail)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
     assert not new or probability_of(second.dis) == 0
