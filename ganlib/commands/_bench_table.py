@@ -1,15 +1,14 @@
 """Measurements as a table to print."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from ganlib.commands._terminal import table_console
+from ganlib.commands._tables import print_table
 from ganlib.speed.bench import Row
 
+NAMES = ("algorithm", "mode", "precision")
 HEADERS = ("it/s", "ms", "quartiles", "images/s", "TFLOP/s", "of ceiling", "memory", "warm-up")
 CAPTION = (
     "An iteration is one generator update with its discriminator updates; ms is the median. "
@@ -18,25 +17,12 @@ CAPTION = (
 )
 
 
-def show(rows: Iterable[Row], title: str, console: Console | None = None) -> None:
+def show(rows: Sequence[Row], title: str, console: Console | None = None) -> None:
     """Print a row per measurement."""
-    # not the table's own title, which is folded to the table's width
-    heading = Text(title, style="bold")
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("algorithm", "mode", "precision"):
-        table.add_column(name)
-    for name in HEADERS:
-        table.add_column(name, justify="right")
-    failed = []
-    for row in rows:
-        table.add_row(*map(Text, (row.work, row.mode, row.precision, *cells(row))))
-        if row.error:
-            failed.append(f"{row.work}, {row.mode}, {row.precision}: {row.error}")
-    console = table_console(table, console)
-    console.print(heading, soft_wrap=True)
-    console.print(table)
-    for sentence in (*failed, CAPTION):
-        console.print(Text(sentence, style="dim"), soft_wrap=True)
+    table = [(row.work, row.mode, row.precision, *cells(row)) for row in rows]
+    lines = [list(map(Text, line)) for line in [(*NAMES, *HEADERS), *table]]
+    failed = [f"{r.work}, {r.mode}, {r.precision}: {r.error}" for r in rows if r.error]
+    print_table(title, lines, [*failed, CAPTION], NAMES, console)
 
 
 def cells(row: Row) -> tuple[str, ...]:

@@ -3,14 +3,12 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganlib.commands.options import shared as _common_options
-from ganlib.commands.options.outputs import check_file, force
+from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import stderr_console
 from ganlib.common.io.files import MARK, output
@@ -22,26 +20,6 @@ if TYPE_CHECKING:
     from ganlib.speed.precision import Precision
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The options of the command line."""
-
-    algorithm: tuple[str, ...]
-    gpu: int | None
-    device: str | None
-    mode: "tuple[Mode, ...]"
-    precision: "tuple[Precision, ...]"
-    batch_size: str | None
-    size: int
-    channels: int
-    settings: tuple[str, ...]
-    at: int | None
-    iterations: int | None
-    file: Path | None
-    force: bool
-    plugin_dir: tuple[Path, ...]
-
-
 @click.command()
 @click.option(
     "-a",
@@ -50,7 +28,7 @@ class Asked:
     metavar="NAME",
     help="May be repeated.  [default: every algorithm]",
 )
-@_common_options.device("the first one if there is one")
+@shared.device("the first one if there is one")
 @click.option(
     "--mode",
     multiple=True,
@@ -91,82 +69,85 @@ class Asked:
     metavar="FILE",
     help="A .json for all numbers, with versions and settings.",
 )
-@force
-@_common_options.plugin_dir
-def command(**options: Any) -> None:
+@shared.force
+@shared.plugin_dir
+def command(
+    algorithm: tuple[str, ...],
+    gpu: int | None,
+    device: str | None,
+    mode: "tuple[Mode, ...]",
+    precision: "tuple[Precision, ...]",
+    batch_size: str | None,
+    size: int,
+    channels: int,
+    settings: tuple[str, ...],
+    at: int | None,
+    iterations: int | None,
+    file: Path | None,
+    force: bool,
+    plugin_dir: tuple[Path, ...],
+) -> None:
     """Time the updates of algorithms on this machine, on random images in memory.
 
     Every mode is warmed up (compiling takes up to a minute or two the first time) and then timed
     iteration by iteration, on a GPU by its own clock.
     """
-    asked = Asked(**options)
-    _check(asked)
-    failed = _bench(asked)
-    raise SystemExit(1 if failed else 0)
-
-
-def _check(asked: Asked) -> None:
-    """Refuse what is wrong on its own, before anything is loaded."""
-    for flag, value, least in (
-        ("--size", asked.size, 1),
-        ("--channels", asked.channels, 1),
-        ("--iterations", asked.iterations, 2),
-        ("--at", asked.at, 0),
-    ):
+    limits = {"--size": 1, "--channels": 1, "--iterations": 2, "--at": 0}
+    for (flag, least), value in zip(limits.items(), (size, channels, iterations, at), strict=True):
         if value is not None and value < least:
             raise UserError(f"{flag} is {value}; give at least {least}.")
-    if asked.file is not None:
-        check_file(asked.file, (".json",), "the name of a .json file", asked.force, "--json")
+    if file is not None:
+        shared.check_file(file, (".json",), "the name of a .json file", force, "--json")
 
-
-def _bench(asked: Asked) -> bool:
-    """Everything in its order: check, measure, print, write. Whether a measurement failed."""
     from ganlib.commands._bench_table import show
     from ganlib.registry import add_plugins
     from ganlib.speed import bench
     from ganlib.training.device.devices import pick_device
 
-    for folder in asked.plugin_dir:
+    for folder in plugin_dir:
         add_plugins(folder)
-    device = pick_device(None, _common_options.chosen(asked.gpu, asked.device))
-    bench.check(device, asked.mode, asked.precision)
-    works = _works(asked)
-    modes = asked.mode or bench.MODES[device.type]
-    usual: tuple[Precision, ...] = ("fp32",) if device.type == "cpu" else ("tf32",)
-    precisions = asked.precision or usual
-    iterations = asked.iterations or bench.ITERATIONS[device.type]
-    if asked.file is not None:
-        with output(asked.file):  # a wrong place shows before the work is done
+    place = pick_device(None, shared.chosen(gpu, device))
+    bench.check(place, mode, precision)
+    values = dict(map(_pair, settings))
+    works = list(_works(algorithm, values, batch_size, (channels, size, size), at))
+    modes = mode or bench.MODES[place.type]
+    usual: tuple[Precision, ...] = ("fp32",) if place.type == "cpu" else ("tf32",)
+    precisions = precision or usual
+    times = iterations or bench.ITERATIONS[place.type]
+    if file is not None:
+        with output(file):  # a wrong place shows before the work is done
             pass
     rows: list[Row] = []
     with progress(stderr_console(), len(works) * len(modes) * len(precisions)) as say:
-        for row in bench.measure(works, device, modes, precisions, iterations, say):
-            rows.append(row)
-    report = bench.report(rows, device)
+        rows.extend(bench.measure(works, place, modes, precisions, times, say))
+    report = bench.report(rows, place)
     show(rows, f"{report['card']}, torch {report['environment']['torch']}")
-    if asked.file is not None:
-        _write(report, asked.file)
-    return any(row.error for row in rows)
+    if file is not None:
+        _write(report, file)
+    raise SystemExit(1 if any(row.error for row in rows) else 0)
 
 
-def _works(asked: Asked) -> "list[Work]":
+def _works(
+    names: tuple[str, ...],
+    values: dict[str, str],
+    batch_size: str | None,
+    image: tuple[int, int, int],
+    at: int | None,
+) -> "Iterator[Work]":
+    """What is to be timed, of all algorithms where none is named."""
     from ganlib.config import RunConfig
     from ganlib.registry import algorithms
     from ganlib.runs.settings import resolve
     from ganlib.speed.bench import Work
 
-    given = dict(map(_pair, asked.settings))
-    for name in given:
+    for name in values:
         if name in RunConfig.model_fields:
             raise UserError(f"--set {name}: that is a setting of a run and not of an algorithm.")
-    if asked.batch_size is not None:
-        given["batch_size"] = asked.batch_size
-    image = (asked.channels, asked.size, asked.size)
-    works = []
-    for name in asked.algorithm or algorithms.names():
-        config = resolve({"algorithm": name, **given}).algorithm
-        works.append(Work(name, algorithms[name], config, image, asked.at))
-    return works
+    if batch_size is not None:
+        values = {**values, "batch_size": batch_size}
+    for name in names or algorithms.names():
+        config = resolve({"algorithm": name, **values}).algorithm
+        yield Work(name, algorithms[name], config, image, at)
 
 
 def _pair(text: str) -> tuple[str, str]:

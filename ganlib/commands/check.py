@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 
 
@@ -19,7 +19,7 @@ from ganlib.common.errors import UserError
     "method's example, or images that are made up]",
 )
 @click.option("--source", metavar="SOURCE", help="What translations start from, as in training.")
-@_common_options.plugin_dir
+@shared.plugin_dir
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganlib.commands.options.outputs import force
+from ganlib.commands.options.shared import force
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import MARK, check_free
@@ -99,18 +99,16 @@ def write(tables: "Sequence[Table]", folder: Path, force: bool = False) -> Path:
     return folder / "compare.html"
 
 
-def show(tables: "Sequence[Table]", given: "Console | None" = None) -> None:
+def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
     """Print the tables, on the console given or on standard output."""
-    from ganlib.commands._narrow import fitting, grid_of, print_tables
-    from ganlib.commands._terminal import table_console
+    from rich.console import Console
 
+    from ganlib.commands._tables import print_table
+
+    console = console or Console()
     for table in tables:
-        lines = _lines(table)
-        console = table_console(grid_of(lines), given)
-        console.print(_text(table.dataset, "bold"), soft_wrap=True)
-        print_tables(fitting(lines, console.width), console)
-        for sentence in (table.caption, *table.notes):
-            console.print(_text(sentence, "dim"), soft_wrap=True)
+        lines = [list(map(_text, table.headers)), *(_cells(table, row) for row in table.rows)]
+        print_table(table.dataset, lines, [table.caption, *table.notes], console=console)
         console.print()
 
 
@@ -120,14 +118,7 @@ def _text(text: str, style: str = "") -> "Text":
     return Text(printable(text), style)
 
 
-def _lines(table: "Table") -> "list[list[Text]]":
-    """The titles of the columns, and the rows."""
-
-    return [list(map(_text, table.headers)), *(_cells(table, row) for row in table.rows)]
-
-
 def _cells(table: "Table", row: "Row") -> "list[Text]":
-
     cells = [_text(row.title)]
     for place, cell in enumerate(row.cells):
         best = cell is not None and cell.best

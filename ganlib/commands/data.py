@@ -7,9 +7,9 @@ from typing import get_args
 import click
 import torch
 
-from ganlib.commands._terminal import print_named
-from ganlib.commands.options.outputs import force
+from ganlib.commands._tables import print_named
 from ganlib.commands.options.resolutions import resolutions as resolutions_of
+from ganlib.commands.options.shared import force
 from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import check_hdf5

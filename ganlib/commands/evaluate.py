@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from ganlib.commands.options import shared as _common_options
-from ganlib.commands.options.help import ShortHelp
-from ganlib.commands.options.outputs import force
+from ganlib.commands.options.settings import ShortHelp
+from ganlib.commands.options.shared import force
 from ganlib.common.errors import UserError
 
 

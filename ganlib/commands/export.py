@@ -5,8 +5,7 @@ from typing import Literal
 
 import click
 
-from ganlib.commands.options import shared as _common_options
-from ganlib.commands.options.outputs import check_folder, force
+from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import stderr_console
 from ganlib.common.io.files import check_free, output, staged
@@ -16,8 +15,8 @@ Format = Literal["safetensors", "onnx", "all"]
 
 @click.command()
 @click.argument("snapshot", type=click.Path(path_type=Path))
-@_common_options.out_folder("")
-@force
+@shared.out_folder("")
+@shared.force
 @click.option(
     "--format",
     "wanted",
@@ -26,8 +25,8 @@ Format = Literal["safetensors", "onnx", "all"]
     show_default=True,
     help="safetensors: weights, to load in Python; onnx: the network itself, for any runtime.",
 )
-@_common_options.back
-@_common_options.plugin_dir
+@shared.back
+@shared.plugin_dir
 def command(
     snapshot: Path,
     out: Path,
@@ -42,19 +41,16 @@ def command(
     generator.safetensors, generator.onnx, and model_card.json with how to use them. The ONNX file
     needs the packages of: pip install ganlib[onnx]
     """
-    check_folder(out)
+    shared.check_folder(out)
 
-    from ganlib.registry import add_plugins
     from ganlib.sampling.exports import export, onnx
     from ganlib.sampling.model import load
 
     check_free((out / name for name in (export.WEIGHTS, export.CARD, onnx.ONNX)), force)
-    for folder in plugin_dir:
-        add_plugins(folder)
     missing = onnx.missing_packages() if wanted != "safetensors" else []
     if missing and wanted == "onnx":
         raise UserError(f"ONNX needs {' and '.join(missing)}: {onnx.INSTALL}")
-    model = load(snapshot, back=back)
+    model = load(snapshot, plugin_dir=plugin_dir, back=back)
     with output(out / export.CARD), staged(out) as folder:
         weights = folder / export.WEIGHTS if wanted != "onnx" else None
         if weights is not None:

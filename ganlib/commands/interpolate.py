@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganlib.commands.options import shared as _common_options
-from ganlib.commands.options.classes import NAMES, called
-from ganlib.commands.options.outputs import check_file, force
+from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import output
 
@@ -27,7 +25,7 @@ MOST = 1000
     metavar="I,J,...",
     help="Walk through the samples with these numbers.  [default: 0,1, with --classes 0]",
 )
-@click.option("--class", "word", metavar="NAME", help=f"Stay in this class, {NAMES}.")
+@click.option("--class", "word", metavar="NAME", help=f"Stay in this class, {shared.CLASSES}.")
 @click.option(
     "--classes",
     "words",
@@ -60,13 +58,13 @@ MOST = 1000
     help="A .png (a row for each leg), or a film: a .gif (that loops) or an .mp4.  "
     "[default: interpolation.png or arithmetic.png]",
 )
-@force
-@_common_options.dataset
-@_common_options.source
-@_common_options.back
-@_common_options.data_root
-@_common_options.device("the CPU")
-@_common_options.plugin_dir
+@shared.force
+@shared.dataset
+@shared.source
+@shared.back
+@shared.data_root
+@shared.device("the CPU")
+@shared.plugin_dir
 def command(
     snapshot: Path,
     numbers: str | None,
@@ -100,40 +98,37 @@ def command(
     --plus 3 --minus 5 --plus 8 shows these samples with their signs, and what the sum of their
     latents looks like, in the class of the first or in --class.
     """
-    place, terms = _common_options.chosen(gpu, device, "cpu"), _interleaved(plus, minus)
+    place, terms = shared.chosen(gpu, device, "cpu"), _interleaved(plus, minus)
     if terms:
         out = out or Path("arithmetic.png")
         _check_sum(terms, (numbers, frames, space, words), out, force)
     else:
         out = out or Path("interpolation.png")
-        check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4", force)
+        shared.check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4", force)
         stops, frames = _stops(numbers, through_classes=words is not None), _frames(frames, out)
     if word is not None and words is not None:
         raise UserError("--class stays in one class and --classes walks through some: give one.")
 
     from ganlib.common.formats.video import MP4, av_for
-    from ganlib.registry import add_plugins
     from ganlib.sampling.interpolation.pictures import Interpolation, write_interpolation
     from ganlib.sampling.model import load
     from ganlib.sampling.translation.held_out import give_sources
 
     if out.suffix.lower() == MP4:
         av_for(out)  # that it is missing shows before the work is done
-    for folder in plugin_dir:
-        add_plugins(folder)
-    model = load(snapshot, place, back=back)
+    model = load(snapshot, place, plugin_dir=plugin_dir, back=back)
     if not model.updater.sampling_gen.n_hidden:
         raise UserError(
             f"{snapshot} has no latents to walk between: it translates images, and `ganlib sample` "
             "shows what becomes of them."
         )
     give_sources(model.updater, model.settings, dataset, data_root, source)
-    told = _one(called(model, snapshot, [word])) if word is not None else None
+    told = _one(shared.called(model, snapshot, [word])) if word is not None else None
     if terms:
         _write_sum(model, terms, seed, out, told)
     else:
         assert frames is not None
-        classes = _several(called(model, snapshot, [words])) if words is not None else []
+        classes = _several(shared.called(model, snapshot, [words])) if words is not None else []
         write_interpolation(
             model, Interpolation(stops, seed, frames, space or "z", classes, told), out
         )
@@ -165,7 +160,7 @@ def _check_sum(
         raise UserError(
             "--plus and --minus make a sum: leave --numbers, --frames, --space and --classes out."
         )
-    check_file(out, (".png",), "a .png, which is what a sum is shown in", force)
+    shared.check_file(out, (".png",), "a .png, which is what a sum is shown in", force)
     _check_numbers([number for _, number in terms])
 
 

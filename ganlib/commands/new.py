@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganlib.commands.options.outputs import force
+from ganlib.commands.options.shared import force
 
 
 @click.command()

@@ -8,9 +8,7 @@ from typing import TypeVar
 
 import click
 
-from ganlib.commands.options import shared as _common_options
-from ganlib.commands.options.classes import NAMES, called
-from ganlib.commands.options.outputs import check_file, force
+from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import stderr_console
 from ganlib.common.io.files import check_free, output
@@ -34,8 +32,9 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
     "words",
     multiple=True,
     metavar="NAME",
-    help=f"Of this class alone, {NAMES}. Several with commas or repeated: a row of a grid for "
-    "each, else one image of each in turn.  [default: in a grid the first 16, else as in the data]",
+    help=f"Of this class alone, {shared.CLASSES}. Several with commas or repeated: a row of a grid "
+    "for each, else one image of each in turn.  [default: in a grid the first 16, else as in the "
+    "data]",
 )
 @click.option(
     "--seed",
@@ -51,22 +50,22 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
     type=click.Path(path_type=Path),
     help=f"Where to: {KINDS}.",
 )
-@force
+@shared.force
 @click.option(
     "--plain",
     is_flag=True,
     help="Of a .png: the images alone, at their own size, with nothing between or beside them.",
 )
-@_common_options.best
-@_common_options.truncation
-@_common_options.statistics
-@_common_options.dataset
-@_common_options.source
-@_common_options.back
-@_common_options.data_root
+@shared.best
+@shared.truncation
+@shared.statistics
+@shared.dataset
+@shared.source
+@shared.back
+@shared.data_root
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
-@_common_options.device("the CPU")
-@_common_options.plugin_dir
+@shared.device("the CPU")
+@shared.plugin_dir
 def command(
     snapshot: Path,
     n: int | None,
@@ -96,18 +95,17 @@ def command(
     """
     _check_numbers(N if n is None else n, batch_size, truncation)
     if _kind(out):
-        check_file(out, (".png", ".npz"), KINDS, force)
+        shared.check_file(out, (".png", ".npz"), KINDS, force)
     _check_grid(out, N if n is None else n)
     if plain and _kind(out) != ".png":
         raise UserError("--plain is for a .png; files of other kinds hold the images alone.")
-    place = _common_options.chosen(gpu, device, "cpu")
+    place = shared.chosen(gpu, device, "cpu")
 
     import torch
 
     from ganlib.common.data import POINTS
     from ganlib.common.pictures import save
     from ganlib.common.pictures.grids import class_grid, translation_grid
-    from ganlib.registry import add_plugins
     from ganlib.sampling.image_files import (
         folder_names,
         write_array,
@@ -129,15 +127,13 @@ def command(
 
     if not _kind(out) and not force:
         _check_folder(out, set(folder_names(N if n is None else n)))
-    for folder in plugin_dir:
-        add_plugins(folder)
-    model = load(_common_options.best_of(snapshot, best), place, back=back)
+    model = load(shared.best_of(snapshot, best), place, plugin_dir=plugin_dir, back=back)
     give_sources(model.updater, model.settings, dataset, data_root, source)
     if model.spec.native == POINTS and not _kind(out):
         raise UserError(
             f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
         )
-    classes = list(dict.fromkeys(called(model, snapshot, words)))
+    classes = list(dict.fromkeys(shared.called(model, snapshot, words)))
     shown = shown_classes(model.updater)
     drawn = _kind(out) == ".png" and not plain
     rows = (classes or shown) if shown and drawn else []

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganlib.commands.options import shared as _common_options
-from ganlib.commands.options.outputs import check_file, check_folder, force
+from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import output
 
@@ -15,8 +14,8 @@ from ganlib.common.io.files import output
 @click.argument(
     "inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)
 )
-@_common_options.out_folder(": a PNG of the same name for each file, in the same subfolders")
-@force
+@shared.out_folder(": a PNG of the same name for each file, in the same subfolders")
+@shared.force
 @click.option(
     "--source",
     metavar="SOURCE",
@@ -57,10 +56,10 @@ from ganlib.common.io.files import output
     type=click.Path(path_type=Path),
     help="One picture, too, of the first 64 files, each beside its outputs.",
 )
-@_common_options.statistics
-@_common_options.back
-@_common_options.device("the CPU")
-@_common_options.plugin_dir
+@shared.statistics
+@shared.back
+@shared.device("the CPU")
+@shared.plugin_dir
 def command(
     snapshot: Path,
     inputs: tuple[Path, ...],
@@ -87,11 +86,10 @@ def command(
     of one, is normalised by itself.
     """
     _check(out, outputs, tile, picture, force)
-    place = _common_options.chosen(gpu, device, "cpu")
+    place = shared.chosen(gpu, device, "cpu")
 
     from ganlib.common.io.console import say, stderr_console
     from ganlib.common.pictures import save
-    from ganlib.registry import add_plugins
     from ganlib.sampling.model import load
     from ganlib.sampling.translation.files import TranslatedFiles, jobs, side_by_side
     from ganlib.sampling.translation.held_out import give_sources
@@ -99,9 +97,7 @@ def command(
     from ganlib.sampling.translation.translate import Translator
 
     work = jobs(inputs, out, outputs, force)
-    for folder in plugin_dir:
-        add_plugins(folder)
-    model = load(snapshot, place, back=back)
+    model = load(snapshot, place, plugin_dir=plugin_dir, back=back)
     if (statistics or model.updater.config.statistics).startswith("standing"):
         give_sources(model.updater, model.settings)  # of which the statistics are
     translator = Translator(model.updater, seed, tile, statistics)
@@ -128,10 +124,10 @@ def command(
 
 
 def _check(out: Path, outputs: int, tile: int | None, picture: Path | None, force: bool) -> None:
-    check_folder(out)
+    shared.check_folder(out)
     if outputs < 1:
         raise UserError(f"--outputs is {outputs}; give at least 1.")
     if tile is not None and tile < 1:
         raise UserError(f"--tile is {tile}; give the side of a tile in pixels, such as 256.")
     if picture is not None:
-        check_file(picture, (".png",), "a .png", force, "--grid")
+        shared.check_file(picture, (".png",), "a .png", force, "--grid")

@@ -1,14 +1,23 @@
-"""Options that mean the same wherever a command has them."""
+"""Options that mean the same wherever a command has them, and what they say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ganlib.common.errors import UserError
+from ganlib.common.io.files import check_free, reading
+
+if TYPE_CHECKING:
+    from ganlib.sampling.model import Model
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+CLASSES = (
+    "by its name in any case, its number, or as much of its name as no other class has: "
+    "ankle-boot, boot"
+)
+"""How a class is called on the command line."""
 
 
 def device(default: str) -> Callable[[Command], Command]:
@@ -65,6 +74,7 @@ def out_folder(what: str) -> Callable[[Command], Command]:
     )
 
 
+force = click.option("--force", is_flag=True, help="Write over what is there, whoever made it.")
 best = click.option(
     "--best", is_flag=True, help="Of a run's folder best.pt, not the newest snapshot."
 )
@@ -125,3 +135,39 @@ data_root = click.option(
     metavar="DIR",
     help="Folder with the data set's files.  [default: the run's]",
 )
+
+
+def check_file(
+    path: Path, suffixes: tuple[str, ...], kinds: str, force: bool, option: str = "--out"
+) -> None:
+    """UserError unless `path` ends in one of the suffixes (in lower case), and is no folder and no
+    file that must not be written over.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise UserError(f"{option} {path} cannot be written: give {kinds}.")
+    with reading(path):
+        if path.is_dir():
+            raise UserError(
+                f"{option} {path} is a folder that is there already; give another name."
+            )
+    check_free([path], force, option)
+
+
+def check_folder(out: Path) -> None:
+    """UserError if `out`, which is to be a folder, is something else."""
+    with reading(out):
+        if out.exists() and not out.is_dir():
+            raise UserError(f"--out {out} is a file; give a folder.")
+
+
+def called(model: "Model", snapshot: Path, words: Sequence[str]) -> list[int]:
+    """The classes that these words call, in order; UserError if there is no such class, or the
+    generator of the snapshot has none.
+    """
+    from ganlib.common.data.classes import find_classes
+
+    if words and not model.updater.classes:
+        raise UserError(
+            f"The generator of {snapshot} is told no classes, so there are none to ask for."
+        )
+    return find_classes(words, model.updater.classes)

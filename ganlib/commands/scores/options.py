@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganlib.commands.options.outputs import check_file
+from ganlib.commands.options.shared import check_file
 from ganlib.commands.scores.targets import Drawing, Weights
 from ganlib.common.errors import UserError
 from ganlib.evaluation.extractors.base import Options, Precision

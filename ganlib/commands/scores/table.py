@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from ganlib.commands._narrow import Lines, fitting, grid_of, print_tables
-from ganlib.commands._terminal import table_console
+from ganlib.commands._tables import print_table
 from ganlib.common.io.console import printable
 from ganlib.evaluation import Origin, Score
 from ganlib.evaluation.comparison.runs import REAL
@@ -27,18 +25,12 @@ def show(
     if it has some, of how many images, against which, under which protocol. Below them the mean IoU
     of each class.
     """
-    # not the table's own title, which is folded to the table's width
-    heading = Text(printable(title), style="bold")
     beside = list(dict.fromkeys(name for score in scores.values() for name in _beside(score)))
     titles = ("score", "value", *beside, "n", "reference", "protocol")
     rows = [titles, *(_cells(score, beside) for score in scores.values())]
     lines = [[Text(printable(cell)) for cell in row] for row in rows]
-    console = table_console(grid_of(lines, LEFT), console)
-    console.print(heading, soft_wrap=True)
-    print_tables(_fitting(lines, console.width), console)
-    if MEAN_IOU in scores:
-        console.print(Text(printable(_by_class(scores[MEAN_IOU]))), soft_wrap=True)
-    console.print(Text(printable(caption), style="dim"), soft_wrap=True)
+    by_class = [_by_class(scores[MEAN_IOU])] if MEAN_IOU in scores else []
+    print_table(title, lines, [*by_class, caption], LEFT, console)
 
 
 def describe(origin: Origin, extractor: Extractor | None) -> str:
@@ -57,15 +49,6 @@ def describe(origin: Origin, extractor: Extractor | None) -> str:
     if origin.source is not None:
         words.append(f"sources: {origin.source}")
     return ", ".join(words)
-
-
-def _fitting(lines: Lines, width: int) -> list[Table]:
-    """The table, or one of the values and below it one of how they were obtained."""
-    whole = fitting(lines, width, LEFT)
-    if len(whole) == 1:
-        return whole
-    parts = [line[:-3] for line in lines], [[line[0], *line[-3:]] for line in lines]
-    return [table for part in parts for table in fitting(part, width, LEFT)]
 
 
 def _by_class(score: Score) -> str:

@@ -29,13 +29,13 @@ def printed(width: int) -> list[str]:
     return Text.from_ansi(file.getvalue()).plain.splitlines()
 
 
-@pytest.mark.parametrize(("width", "tables"), [(130, 1), (100, 2), (80, 2), (60, 4)])
-def test_nothing_is_cut_off(width: int, tables: int) -> None:
+@pytest.mark.parametrize("width", [130, 100, 80, 60])
+def test_nothing_is_cut_off(width: int) -> None:
     lines = printed(width)
     assert not any("…" in line for line in lines)
-    assert sum(line.split()[:1] == ["score"] for line in lines) == tables
-    for name in NAMES:
-        assert sum(line.split()[:1] == [name] for line in lines) == tables
+    assert max(map(len, lines)) <= width
+    found = "".join(line.split()[0] for line in lines if line.strip())
+    assert all(name in found for name in NAMES)
 
 
 def test_real_images_stand_beside_as_translations_do() -> None:
