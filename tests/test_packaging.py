@@ -72,7 +72,8 @@ def test_recipes_travel_in_the_wheel_and_pictures_of_the_pages_do_not() -> None:
         for path in ROOT.joinpath(*package.split(".")).glob(pattern)
     ]
     names = {path.relative_to(ROOT).as_posix() for path in files}
-    assert {"ganlib/README.md", "ganlib/example_configs/quickstart.yaml"} <= names
+    needed = {"README.md", "example_configs/quickstart.yaml", "evaluation/page/style.css"}
+    assert {f"ganlib/{name}" for name in needed} <= names
     assert not {path.suffix for path in files} & {".png", ".gif", ".jpg", ".mp4"}
 
 

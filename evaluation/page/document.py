@@ -1,6 +1,7 @@
 """The whole page, section by section; the last says how the numbers were obtained."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ganlib.evaluation.comparison.columns import flatten
@@ -8,8 +9,10 @@ from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import NOTHING, Table, short
 from ganlib.evaluation.page.curves import curve_section
 from ganlib.evaluation.page.samples import sample_section
-from ganlib.evaluation.page.style import e, labelled_runs, style
+from ganlib.evaluation.page.style import e, labelled_runs
 from ganlib.evaluation.page.tables import class_section, score_table
+
+STYLE = Path(__file__).with_name("style.css")
 
 
 def to_html(tables: Sequence[Table]) -> str:
@@ -24,7 +27,8 @@ def to_html(tables: Sequence[Table]) -> str:
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>{e(title)}</title>
-<style>{style()}</style>
+<style>
+{STYLE.read_text("utf-8")}</style>
 </head>
 <body>
 <main>
