@@ -28,7 +28,7 @@ from ganlib.sampling.model import Model
 from ganlib.training.trainer import Extension, Trainer, Trigger
 
 Images = Tensor | NDArray[Any]
-Watch = Extension | Callable[[Trainer], object] | tuple[Callable[[Trainer], object], Trigger]
+Hook = Extension | Callable[[Trainer], object] | tuple[Callable[[Trainer], object], Trigger]
 
 def train(
     algorithm: str = ...,
@@ -36,7 +36,7 @@ def train(
 """
 TAIL = """\
     config: str | Path | Mapping[str, Any] = ...,
-    extensions: Sequence[Watch] = ...,
+    extensions: Sequence[Hook] = ...,
     **recipe: Any,
 ) -> Model: ...
 """

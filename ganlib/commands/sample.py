@@ -149,14 +149,16 @@ def command(
         place,
     )
     y = torch.tensor(classes).repeat(-(-n // len(classes)))[:n] if classes else None
-    batches = _watched(model.updater.sample(n, seed, batch_size, truncation, y, statistics), n, len)
+    batches = _with_bar(
+        model.updater.sample(n, seed, batch_size, truncation, y, statistics), n, len
+    )
     with output(out):
         match _kind(out):
             case ".png" if plain:
                 write_plain(batches, n, out, model.spec.frames)
             case ".png" if rows:
                 stream = model.updater.sample_stream(seed, truncation, statistics=statistics)
-                told = _watched(class_rows(stream, rows, n), n, lambda row: len(row[1]))
+                told = _with_bar(class_rows(stream, rows, n), n, lambda row: len(row[1]))
                 save(class_grid(told), out)
             case ".png" if shows_translations(model.updater):
                 with stderr_console().status("translating"):
@@ -205,7 +207,7 @@ def _kind(out: Path) -> str:
     return "" if out.is_dir() and out.suffix.lower() not in (".png", ".npz") else out.suffix.lower()
 
 
-def _watched(parts: Iterable[T], n: int, size: Callable[[T], int]) -> Iterator[T]:
+def _with_bar(parts: Iterable[T], n: int, size: Callable[[T], int]) -> Iterator[T]:
     """The same parts, with a progress bar of the n images that they have."""
     from ganlib.common.io.console import progress
 

@@ -118,7 +118,7 @@ def command(
     if picture is not None:
         with output(picture):
             save(side_by_side(files.rows), picture)
-    for line in files.told():
+    for line in files.remarks():
         say(stderr_console(), line)
     click.echo(out)
 

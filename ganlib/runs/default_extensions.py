@@ -1,13 +1,12 @@
 """Everything around the updates of a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from rich.console import Console
 
 from ganlib.common.data import DataSet
-from ganlib.common.errors import UserError
 from ganlib.registry import algorithms, extensions
 from ganlib.runs.scoring import best_by, make_evaluator, make_pairs, metrics_of, named_score
 from ganlib.runs.settings import Settings
@@ -18,7 +17,7 @@ from ganlib.training.extensions.evaluate import Evaluate
 from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
-from ganlib.training.trainer import Extension, Trainer, Trigger, every
+from ganlib.training.trainer import Extension, every
 from ganlib.training.updater import Updater
 
 QUICK = "quick"
@@ -91,29 +90,3 @@ def _hint(settings: Settings, device: torch.device) -> str:
         f"That is long: --preset {QUICK} trains smaller networks in minutes, and these are for a "
         "GPU."
     )
-
-
-class Watch(Extension):
-    """A function of the trainer as an extension of its name."""
-
-    def __init__(self, function: Callable[[Trainer], object], trigger: Trigger) -> None:
-        self.function, self.trigger = function, trigger
-        self.name = getattr(function, "__name__", type(function).__name__)
-
-    def __call__(self, trainer: Trainer) -> None:
-        self.function(trainer)
-
-
-def as_extension(value: Any) -> Extension:
-    """An Extension as it is; of a function one that calls it after every iteration, of a pair
-    (function, trigger) when the trigger says so. UserError for anything else.
-    """
-    if isinstance(value, Extension):
-        return value
-    function, *triggers = value if isinstance(value, tuple) else (value,)
-    if not callable(function) or len(triggers) > 1 or not all(map(callable, triggers)):
-        raise UserError(
-            f"{value!r} is no extension: give an Extension, a function of the trainer, or a pair "
-            "(function, trigger) such as (f, every(100))."
-        )
-    return Watch(function, triggers[0] if triggers else every(1))

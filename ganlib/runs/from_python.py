@@ -8,10 +8,11 @@ from typing import Any
 
 from ganlib.common.data.in_memory import GIVEN, as_dataset
 from ganlib.common.io.console import in_python
+from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig, RunConfig
-from ganlib.runs.default_extensions import as_extension
 from ganlib.runs.run import gather, run
 from ganlib.sampling.model import Model
+from ganlib.training.trainer import Extension, Trainer, Trigger, every
 
 
 @in_python
@@ -35,6 +36,32 @@ def train(algorithm: str | None = None, **settings: Any) -> Model:
         data = as_dataset(settings["dataset"])
         settings["dataset"] = GIVEN
     return run(replace(gather(settings), data=data, extensions=extensions))
+
+
+class FunctionExtension(Extension):
+    """A function of the trainer as an extension of its name."""
+
+    def __init__(self, function: Callable[[Trainer], object], trigger: Trigger) -> None:
+        self.function, self.trigger = function, trigger
+        self.name = getattr(function, "__name__", type(function).__name__)
+
+    def __call__(self, trainer: Trainer) -> None:
+        self.function(trainer)
+
+
+def as_extension(value: Any) -> Extension:
+    """An Extension as it is; of a function one that calls it after every iteration, of a pair
+    (function, trigger) when the trigger says so. UserError for anything else.
+    """
+    if isinstance(value, Extension):
+        return value
+    function, *triggers = value if isinstance(value, tuple) else (value,)
+    if not callable(function) or len(triggers) > 1 or not all(map(callable, triggers)):
+        raise UserError(
+            f"{value!r} is no extension: give an Extension, a function of the trainer, or a pair "
+            "(function, trigger) such as (f, every(100))."
+        )
+    return FunctionExtension(function, triggers[0] if triggers else every(1))
 
 
 class _Keywords(inspect.Signature):

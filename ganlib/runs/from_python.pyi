@@ -12,7 +12,7 @@ from ganlib.sampling.model import Model
 from ganlib.training.trainer import Extension, Trainer, Trigger
 
 Images = Tensor | NDArray[Any]
-Watch = Extension | Callable[[Trainer], object] | tuple[Callable[[Trainer], object], Trigger]
+Hook = Extension | Callable[[Trainer], object] | tuple[Callable[[Trainer], object], Trigger]
 
 def train(
     algorithm: str = ...,
@@ -74,6 +74,6 @@ def train(
     ada_images: int = ...,
     statistics: str = ...,
     config: str | Path | Mapping[str, Any] = ...,
-    extensions: Sequence[Watch] = ...,
+    extensions: Sequence[Hook] = ...,
     **recipe: Any,
 ) -> Model: ...

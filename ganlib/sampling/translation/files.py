@@ -120,7 +120,7 @@ class TranslatedFiles:
         if not self.done:
             raise UserError(f"Nothing was translated: {self._left_out()}.")
 
-    def told(self) -> list[str]:
+    def remarks(self) -> list[str]:
         """What is worth saying of all files, in a line for each thing."""
         parts = [
             f"{n:,} {'was' if n == 1 else 'were'} {what}"

@@ -58,7 +58,7 @@ def test_frames_lie_below_each_other(make_updater: Make, tmp_path: Path) -> None
     [[source, output]] = files.rows
     assert torch.equal(to_uint8(source), to_uint8(cell(torch.from_numpy(x)[None] / 127.5 - 1)))
     assert torch.equal(to_uint8(output), to_uint8(cell(torch.from_numpy(film)[None] / 127.5 - 1)))
-    assert files.told() == [] and files.done == 1
+    assert files.remarks() == [] and files.done == 1
 
 
 def test_names(tmp_path: Path) -> None:
