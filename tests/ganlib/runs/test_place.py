@@ -214,9 +214,9 @@ def test_the_process_that_has_it_is_named_and_a_killed_one_has_it_no_more(tmp_pa
     assert process.stdout is not None
     with process:
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match=f"trained in by process {process.pid} on "):
-            with locked(tmp_path):
-                pytest.fail("held twice")
+        owner = f"trained in by process {process.pid} on "
+        with pytest.raises(UserError, match=owner), locked(tmp_path):
+            pytest.fail("held twice")
         process.kill()
         process.wait()
     assert (tmp_path / LOCK).exists()
@@ -243,6 +243,6 @@ def test_a_file_that_its_owner_removed_meanwhile_is_taken_anew(
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="none cannot be written: No such file"):
-        with locked(tmp_path / "none"):
-            pass
+    words = "none cannot be written: No such file"
+    with pytest.raises(UserError, match=words), locked(tmp_path / "none"):
+        pass
