@@ -1,6 +1,7 @@
 """The table of scores, and one of each class's for each row of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from statistics import fmean
 from typing import NamedTuple
 
@@ -15,44 +16,20 @@ def score_table(table: Table) -> str:
     score where there are many of few rows.
     """
     upright = MOST < len(table.columns) > len(table.rows)
-    head, rows = _by_score(table) if upright else _by_row(table)
+    first, *titles = (partial(_title, table, i, text) for i, text in enumerate(table.headers))
+    labels = [partial(_label, table, row) for row in table.rows]
+    body = [[*_scores(table, row), *map(_cost, table.costs(row))] for row in table.rows]
+    if upright:
+        titles, labels, body = labels, titles, list(map(list, zip(*body, strict=True)))
+    head = "".join(title("col") for title in (first, *titles))
+    lines = [label("row") + "".join(cells) for label, cells in zip(labels, body, strict=True)]
+    rows = "\n".join(f"<tr>{line}</tr>" for line in lines)
     return f"""<div class="scroll" tabindex="0" role="region" aria-label="Scores">
 <table class="{"tall" if upright else "wide"}"><caption><span>{e(table.caption)}</span></caption>
 <thead><tr>{head}</tr></thead>
 <tbody>
 {rows}
 </tbody></table></div>"""
-
-
-def _by_row(table: Table) -> tuple[str, str]:
-    head = "".join(_title(table, i, text, "col") for i, text in enumerate(table.headers))
-    lines = [
-        _label(table, row, "row")
-        + "".join(_score(table, row, i) for i in range(len(row.cells)))
-        + "".join(map(_cost, table.costs(row)))
-        for row in table.rows
-    ]
-    return head, _lines(lines)
-
-
-def _by_score(table: Table) -> tuple[str, str]:
-    first, *others = table.headers
-    n = len(table.columns)
-    head = _title(table, 0, first, "col") + "".join(_label(table, r, "col") for r in table.rows)
-    lines = [
-        _title(table, i + 1, text, "row") + "".join(_score(table, row, i) for row in table.rows)
-        for i, text in enumerate(others[:n])
-    ]
-    lines += [
-        _title(table, i + n + 1, text, "row")
-        + "".join(_cost(table.costs(row)[i]) for row in table.rows)
-        for i, text in enumerate(others[n:])
-    ]
-    return head, _lines(lines)
-
-
-def _lines(lines: list[str]) -> str:
-    return "\n".join(f"<tr>{line}</tr>" for line in lines)
 
 
 def _title(table: Table, place: int, text: str, scope: str) -> str:
@@ -68,13 +45,13 @@ def _label(table: Table, row: Row, scope: str) -> str:
     return f'<th scope="{scope}">{key(table, row)}{e(row.label)}{badge}</th>'
 
 
-def _score(table: Table, row: Row, place: int) -> str:
-    mean, deviation = table.numbers(row, place)
-    cell = row.cells[place]
-    best = cell is not None and cell.best
-    mark = '<span class="hidden"> (best)</span>' if best else ""
-    more = f' <span class="soft">{e(deviation)}</span>' if deviation else ""
-    return f'<td class="{"best" if best else "score"}">{e(mean)}{more}{mark}</td>'
+def _scores(table: Table, row: Row) -> Iterator[str]:
+    for place, cell in enumerate(row.cells):
+        mean, deviation = table.numbers(row, place)
+        best = cell is not None and cell.best
+        mark = '<span class="hidden"> (best)</span>' if best else ""
+        more = f' <span class="soft">{e(deviation)}</span>' if deviation else ""
+        yield f'<td class="{"best" if best else "score"}">{e(mean)}{more}{mark}</td>'
 
 
 def _cost(text: str) -> str:
