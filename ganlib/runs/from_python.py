@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.common.data.in_memory import GIVEN, as_dataset
-from ganlib.common.io.console import in_python
 from ganlib.common.errors import UserError
+from ganlib.common.io.console import in_python
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.runs.run import gather, run
 from ganlib.sampling.model import Model
