@@ -10,6 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.layers.checkpoint import for_second_derivatives
+from ganlib.moved import renamed
+
+__getattr__ = renamed(__name__, aside="stateless")
 
 
 def loss_dis_softplus(y_real: Tensor, y_fake: Tensor) -> Tensor:
@@ -97,19 +100,19 @@ def gradient_penalty(
     2017), eq. 3, without epsilon as in chainer-gan-lib wgan_gp/updater.py; vector_norm has
     gradient 0 at 0. No buffer of `dis` moves.
     """
-    return slope_penalty(lambda x: aside(dis, x, y), x, target)
+    return slope_penalty(lambda x: stateless(dis, x, y), x, target)
 
 
 def slope_penalty(height: Callable[[Tensor], Tensor], x: Tensor, target: float = 1.0) -> Tensor:
     """(||grad_x f(x)||_2 - target)^2 as gradient_penalty, of any f: (N, C, H, W) -> (N, ...) whose
-    row i depends on x[i] alone. Networks go into f by `aside`.
+    row i depends on x[i] alone. Networks go into f by `stateless`.
     """
     gradient, _ = _gradient(height, x)
     norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     return (norm - target).square().mean()
 
 
-def aside(dis: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
+def stateless(dis: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
     """dis(x, y) by copies of its buffers, so that this pass moves neither running statistics nor
     spectral-norm vectors.
     """
@@ -134,7 +137,7 @@ def slope(
     x: where the slope is taken; y: what `dis` is told. Both results have a graph; the pass moves
     none of the buffers of `dis`.
     """
-    return _gradient(lambda x: aside(dis, through(x), y), x)
+    return _gradient(lambda x: stateless(dis, through(x), y), x)
 
 
 def _gradient(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,15 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from ganlib.common.data.spec import DataSpec
 from ganlib.common.errors import UserError
 
 LISTED = 16  # names in a message; of more the rest is counted
-
-
-def class_names(spec: DataSpec) -> tuple[str, ...]:
-    """The names of the classes, which are their numbers where they have no others."""
-    return spec.classes or tuple(map(str, range(spec.n_classes)))
 
 
 def find_class(word: str | int, names: Sequence[str]) -> int:

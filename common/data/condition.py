@@ -8,9 +8,14 @@ from ganlib.common.errors import UserError, did_you_mean
 Condition = Literal["labels", "images", "unpaired"] | None
 
 
-def check_condition(data: DataSet, condition: Condition) -> None:
-    """UserError if there is no such condition, or `data` have nothing for it."""
-    _check_word(condition)
+def check_condition(data: DataSet, condition: Condition, flip: bool = False) -> None:
+    """UserError if there is no such condition, or `data` have nothing for it, or cannot be flipped
+    with it.
+    """
+    known = [w for part in get_args(Condition) for w in get_args(part) if isinstance(w, str)]
+    if condition not in known:
+        near = did_you_mean(str(condition), [*known, "None"])
+        raise UserError(f"The condition of this algorithm cannot be {condition!r}.{near}")
     if condition == "labels":
         check_labels(data)
     if condition == "images" and data.source is None:
@@ -23,9 +28,12 @@ def check_condition(data: DataSet, condition: Condition) -> None:
             "This algorithm needs two sets of images and the data set "
             f"'{data.name}' has one: give the other by --source unpaired:NAME."
         )
-    if len(data) == 0:
-        raise UserError(f"The data set '{data.name}' has no images.")
     check_lengths(data, condition)
+    if flip and condition == "images" and not data.flips:
+        raise UserError(
+            f"--flip would mirror the pictures of '{data.name}' and not what is pushed where, so "
+            "that they belong together no more: leave it out."
+        )
 
 
 def check_labels(data: DataSet) -> None:
@@ -50,19 +58,3 @@ def check_lengths(data: DataSet, condition: Condition) -> None:
             f"This algorithm needs pairs of images, and the data set '{data.name}' has "
             f"{len(data):,} images and {len(data.source):,} sources, which are no pairs."
         )
-
-
-def check_flip(data: DataSet, condition: Condition) -> None:
-    """UserError where a mirrored pair would be a wrong one."""
-    if condition == "images" and not data.flips:
-        raise UserError(
-            f"--flip would mirror the pictures of '{data.name}' and not what is pushed where, so "
-            "that they belong together no more: leave it out."
-        )
-
-
-def _check_word(condition: object) -> None:
-    known = [w for part in get_args(Condition) for w in get_args(part) if isinstance(w, str)]
-    if condition is not None and condition not in known:
-        near = did_you_mean(str(condition), [*known, "None"])
-        raise UserError(f"The condition of this algorithm cannot be {condition!r}.{near}")

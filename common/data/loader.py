@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlib.common.data.condition import Condition, check_condition, check_flip, check_lengths
+from ganlib.common.data.condition import Condition, check_condition, check_lengths
 from ganlib.common.data.crops import Jitter, centres, common_grid, in_memory, placed, read
 from ganlib.common.data.order import Order, Rows
 from ganlib.common.data.prefetch import Part, Prefetcher
@@ -111,9 +111,10 @@ class Loader(Iterator[Batch]):
         ranks: int = 1,
         workers: int = WORKERS,
     ) -> None:
-        check_condition(data, condition)
-        if flip:
-            check_flip(data, condition)
+        if len(data) == 0:
+            raise UserError(f"The data set '{data.name}' has no images.")
+        if condition is not None:
+            check_condition(data, condition, flip)
         _check_share(batch_size, rank, ranks)
         self.data, self.spec, self.batch_size, self.seed = data, spec, batch_size, seed
         self.condition, self.device, self.dtype = condition, torch.device(device), dtype
@@ -249,11 +250,11 @@ class Loader(Iterator[Batch]):
         return x
 
     def _make_jitter(self, more: int) -> Jitter | None:
-        image, source = self.spec.image, self.spec.source
-        if self.condition not in ("images", "unpaired"):
-            source = None
-        grid = common_grid(image[1:], None if source is None else source[1:])
-        return Jitter(more, image[1:], grid) if more else None
+        if not more:
+            return None
+        size, source = self.spec.image[1:], self.spec.source
+        has_source = source is not None and self.condition in ("images", "unpaired")
+        return Jitter(more, size, common_grid(size, source[1:] if source and has_source else None))
 
     @property
     def _side(self) -> int | None:

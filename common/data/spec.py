@@ -217,6 +217,11 @@ class DataSpec:
             source_frames=self.frames,
         )
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, which are their numbers where they have no others."""
+        return self.classes or tuple(map(str, range(self.n_classes)))
+
     def to_image(self, x: Tensor) -> Tensor:
         """uint8 images (N, C, h, w) at the networks' size (N, C, H, W), still uint8.
 

@@ -28,8 +28,8 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
         init_glorot_uniform(self)
 
-    def forward(self, x: Tensor, *told: Tensor) -> Tensor:
-        """(N, ch, H, W) -> the same; H and W are even. What it is told is not used."""
+    def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
+        """(N, ch, H, W) -> the same; H and W are even. A condition is not used."""
         query = self.theta(x).flatten(2).mT
         key, value = (self.pool(conv(x)).flatten(2) for conv in (self.phi, self.g))
         beta = torch.softmax(query @ key, 2)  # (N, H * W, H * W / 4)

@@ -1,4 +1,4 @@
-"""Networks that are told of classes: normalisation (or of vectors), the class beside z, and the
+"""Conditional networks: normalisation by classes (or by vectors), the class beside z, and the
 projection discriminator of Miyato, Koyama 2018, https://arxiv.org/abs/1802.05637.
 """
 

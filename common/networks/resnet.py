@@ -39,7 +39,7 @@ class GenBlock(ResBlock):
     """BN, ReLU, nearest-neighbour upsampling, conv, BN, ReLU, conv; shortcut: upsample, 1x1.
 
     up: the factor of H and W; hidden: channels between the convolutions (default: out_channels).
-    norm: made from a number of channels, and called with the images and what forward is told.
+    norm: made from a number of channels, and called with the images and the condition.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class GenBlock(ResBlock):
         self.b2 = norm(hidden)
         self.resize = nn.Upsample(scale_factor=up) if up > 1 else nn.Identity()
 
-    def forward(self, x: Tensor, *told: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
-        h = self.c1(self.resize(F.relu(self.b1(x, *told))))
-        h = self.c2(F.relu(self.b2(h, *told)))
+        h = self.c1(self.resize(F.relu(self.b1(x, *condition))))
+        h = self.c2(F.relu(self.b2(h, *condition)))
         y: Tensor = h + self.c_sc(self.resize(x))
         return y
 
@@ -143,11 +143,11 @@ class ResNetGenerator(Generator):
         init_glorot_uniform(self.l1)
         init_glorot_uniform(self.c5)
 
-    def images(self, z: Tensor, *told: Tensor) -> Tensor:
-        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; told: what the blocks are."""
+    def images(self, z: Tensor, *condition: Tensor) -> Tensor:
+        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; condition: the blocks'."""
         h = self.l1(z).unflatten(1, self.bottom)
         for block in self.blocks:
-            h = block(h, *told)
+            h = block(h, *condition)
         return torch.tanh(self.c5(F.relu(self.b5(h))))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:

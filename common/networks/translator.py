@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 Upsampling = Literal["transposed", "nearest"]
 """How sides are doubled: transposed: by a transposed convolution, the papers'; nearest: every pixel
-four times, then a convolution, which leaves no net of pixels on even surfaces (Odena et al. 2016,
+four times, then a convolution, which leaves no checkerboard on even surfaces (Odena et al. 2016,
 https://distill.pub/2016/deconv-checkerboard). Both have the same parameters."""
 InstanceNorm = partial(nn.InstanceNorm2d, eps=1e-5)
 """Of each image alone, in sampling too: without running statistics, gain or bias."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.losses import aside, energy_distance, row_norm, slope_penalty
+from ganlib.common.losses import energy_distance, row_norm, slope_penalty, stateless
 
 
 class Config(config.AlgorithmConfig):
@@ -41,7 +41,7 @@ class Updater(updater.Updater):
             return row_norm(h - h_other) - row_norm(h)
 
         x_mid = torch.lerp(x_fake, x_real, eps)
-        penalty = slope_penalty(lambda x: f(aside(self.dis, x)), x_mid)
+        penalty = slope_penalty(lambda x: f(stateless(self.dis, x)), x_mid)
         return (f(self.dis(x_fake)) - f(self.dis(x_real))).mean(), penalty
 
     def loss_gen(self, x_real: Tensor, z: Tensor, z_other: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Loader
-from ganlib.common.data.classes import class_names
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.config import AlgorithmConfig
@@ -59,7 +58,7 @@ class Networks(nn.Module):
         told, else the categories in its latents.
         """
         if self.config.condition == "labels":
-            return class_names(self.spec)
+            return self.spec.class_names
         return self.sampling_gen.categories if self.config.condition is None else ()
 
     def turn(self) -> None:

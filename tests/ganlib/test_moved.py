@@ -31,6 +31,7 @@ def test_names_are_found_where_they_were(module: str, monkeypatch: pytest.Monkey
         assert f"{module} has moved: import from " in str(warning.message)
     else:
         inside = [f"{module}.{name}".removeprefix("ganlib.") for name in BEFORE[module]]
+        told = [warning for warning in told if " is called " not in str(warning.message)]
         assert len(told) <= len({*inside} & {*MOVED})
 
 

@@ -12,7 +12,6 @@ from safetensors.torch import load, save
 
 import ganlib
 from ganlib.common.data import DataSpec
-from ganlib.common.data.classes import class_names
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.generator import Generator
 from ganlib.common.io.files import MARK, atomic, regular
@@ -190,7 +189,7 @@ def _condition(condition: str | None, spec: DataSpec, multiple: int) -> Any:
     if condition is None:
         return None
     if condition == "labels":
-        return {"kind": "labels", "classes": list(class_names(spec))}
+        return {"kind": "labels", "classes": list(spec.class_names)}
     assert spec.source is not None
     values = {"image": "[-1, 1]", "ids": "int32: class and instance of each pixel"}
     return {

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganlib.common.data.classes import class_names
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import MARK, atomic
 from ganlib.sampling.model import Model
@@ -51,7 +50,7 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
         except torch.onnx.OnnxExporterError:
             pass  # a network of one size, as one with linear layers
     labelled = model.updater.config.condition == "labels"
-    classes = class_names(model.spec) if labelled else ()
+    classes = model.spec.class_names if labelled else ()
     try:
         drawing = _Drawing(stream, sized=True)
         return _written(drawing, _examples(model, 1), {0: "n"}, path, classes)

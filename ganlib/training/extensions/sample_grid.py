@@ -8,7 +8,6 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.data import POINTS
-from ganlib.common.data.classes import class_names
 from ganlib.common.pictures import apart, grid, moving_grid, save, save_animation, scatter
 from ganlib.common.pictures.grids import class_grid, translation_grid
 from ganlib.common.seeds import generator
@@ -100,7 +99,7 @@ def _real(updater: Updater, n: int) -> Tensor:
 
 def _real_rows(updater: Updater, classes: list[int]) -> Iterator[tuple[str, Tensor]]:
     """Of each class its name and at most EACH real images; a class without any is left out."""
-    data, names = updater.data.data, class_names(updater.spec)
+    data, names = updater.data.data, updater.spec.class_names
     every = _shuffled(len(data))
     for k in classes:
         assert data.y is not None

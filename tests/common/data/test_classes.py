@@ -3,7 +3,7 @@
 import pytest
 
 from ganlib.common.data import DataSpec
-from ganlib.common.data.classes import class_names, find_class, find_classes
+from ganlib.common.data.classes import find_class, find_classes
 from ganlib.common.errors import UserError
 
 FASHION = (
@@ -75,4 +75,4 @@ def test_several_come_repeated_or_with_commas_and_names_may_have_some() -> None:
 
 def test_classes_without_names_are_called_by_number() -> None:
     spec = DataSpec((1, 8, 8), (1, 8, 8), n_classes=3)  # as in an old snapshot
-    assert class_names(spec) == ("0", "1", "2")
+    assert spec.class_names == ("0", "1", "2")
