@@ -22,9 +22,7 @@ DIS_WIDTHS = (16, 32, 64, 128, 256, 512)
 
 
 def features(image: Shape, widths: list[int]) -> nn.Sequential:
-    """3x3 convolutions, every other of which halves the size, with leaky ReLU and dropout of a
-    half; batch normalisation in all but the first.
-    """
+    """3x3 convolutions, every other of stride 2, leaky ReLU, dropout 0.5; BN from the second on."""
     parts: list[nn.Module] = []
     for k, (a, b) in enumerate(pairwise([image[0], *widths])):
         parts += [nn.Conv2d(a, b, 3, 2 - k % 2, 1), *([BatchNorm2d(b)] if k else [])]

@@ -1,6 +1,4 @@
-"""BigGAN-deep: blocks of four convolutions with a bottleneck. Appendix B of the paper, and
-BigGAN-PyTorch BigGANdeep.py.
-"""
+"""BigGAN-deep: blocks with a bottleneck. The paper's appendix B, BigGAN-PyTorch BigGANdeep.py."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -31,9 +29,7 @@ class Bottleneck(nn.Module):
 
 
 class DeepGenBlock(Bottleneck):
-    """Each convolution behind BN and ReLU, upsampling before the first 3x3; the shortcut drops the
-    channels that are too many, without weights.
-    """
+    """BN and ReLU before each convolution, upsampling before c2; the shortcut drops channels."""
 
     def __init__(self, in_channels: int, out_channels: int, up: int, n_told: int) -> None:
         hidden = max(1, in_channels // RATIO)
@@ -68,9 +64,7 @@ class DeepGenerator(SharedClassGenerator):
 
 
 class DeepDisBlock(Bottleneck):
-    """Each convolution behind ReLU, mean pool before the last; the shortcut pools, and a 1x1 adds
-    the channels that are missing.
-    """
+    """ReLU before convolutions, mean pool before c4; the shortcut pools, c_sc adds channels."""
 
     def __init__(self, in_channels: int, out_channels: int, down: int) -> None:
         super().__init__(in_channels, max(1, out_channels // RATIO), out_channels)

@@ -48,9 +48,7 @@ def large(
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Narrow, from images of 4 pixels, for a CPU: a generator with all that the large ones have,
-    and the discriminator of sagan's quick; no paper's.
-    """
+    """Narrow, for a CPU: a generator with all that large ones have, sagan's quick D; no paper's."""
     n = n_halvings(spec.image)
     widths = [scaled(max(16, ch), config.width) for ch in (64, *(64 >> k for k in range(n)))]
     gen = HierarchicalGenerator(spec.image, widths, spec.n_classes, 16, 32, attention_at=n - 1)

@@ -32,17 +32,13 @@ class Config(config.AlgorithmConfig):
     """How a generator doubles sides: transposed: by transposed convolutions, the paper's; nearest:
     every pixel four times, then a convolution, which leaves no checkerboard."""
     n_layers: config.Interval = 3
-    """Layers of stride 2 of a discriminator: with 3 each logit is of a patch of 70 pixels, with 2
-    of 34, with 1 of 16, with 0 of one pixel.
-    """
+    """Layers of stride 2 of D; each logit is of a patch of 70 pixels with 3, 34, 16, 1 with 0."""
     lam: config.NonNegative = 10.0
     """Weight of the cycle loss of sources: from source to image and back."""
     lam_back: config.NonNegative = 10.0
     """Weight of the cycle loss of images: from image to source and back."""
     lam_idt: config.NonNegative = 0.5
-    """Weight of the identity loss, in parts of lam and lam_back; 0: none, as it must be where the
-    two sets have different numbers of channels.
-    """
+    """Weight of the identity loss, in parts of lam and lam_back; 0 where channels differ."""
     pool_images: config.Interval = 50
     """Generated images that the pool of each direction holds, for the discriminators; 0: none."""
     batch_size: config.Count = 1

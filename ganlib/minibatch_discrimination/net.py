@@ -73,9 +73,7 @@ def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: networks/quick.py, without batch normalisation of the
-    features that are compared; no paper's network.
-    """
+    """For minutes on a CPU: networks/quick.py, no batch norm of what is compared; no paper's."""
     networks = quick_networks(config, spec)
     dis = networks["dis"]
     assert isinstance(dis, StridedDiscriminator)

@@ -173,9 +173,7 @@ class PredictiveDiscriminator(nn.Module):
 
 
 def networks(config: Config, spec: DataSpec, ch: int, units: int) -> dict[str, nn.Module]:
-    """ch: channels of the first convolution; units: of the LSTMs and of D's hidden layers. Without
-    a weight of its verdict there is no D.
-    """
+    """ch: of the first convolution; units: of LSTMs and D's hidden layers. No D if lam_adv is 0."""
     sequences = sequences_of(config, spec)
     ch, units = scaled(ch, config.width), scaled(units, config.width)
     found: dict[str, nn.Module] = {"gen": PredictiveGenerator(sequences, ch, units)}

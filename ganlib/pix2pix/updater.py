@@ -56,9 +56,7 @@ class Updater(updater.Updater):
     config: Config
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Half of -log s(D(y, x)) - log(1 - s(D(y, G(y)))), which slows D down (section 3.3), and
-        D(y, x).
-        """
+        """Half of -log s(D(y, x)) - log(1 - s(D(y, G(y)))), which slows D, and D(y, x)."""
         y_real = self.dis(x_real, y)
         return loss_dis_softplus(y_real, self.dis(x_fake, y)) / 2, y_real
 

@@ -57,8 +57,7 @@ class Config(config.AlgorithmConfig):
     adam_beta1: config.Rate = 0.5
     adam_beta2: config.Rate = 0.999
     lr_decay: Literal["none", "linear"] = "linear"
-    """linear: the learning rate falls to 0 at the end of coarse_images, and again from the start to
-    0 at the end of what follows."""
+    """linear: it falls to 0 at the end of coarse_images, and again at the end of what follows."""
     lr_decay_start: config.Rate = 0.5
     """The part of either after which linear begins to fall."""
 

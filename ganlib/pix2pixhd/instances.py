@@ -20,9 +20,7 @@ class Means(NamedTuple):
 
 
 def numbered(ids: Tensor) -> Tensor:
-    """Ids (N, 2, H, W) to int64 (N * H * W,): equal numbers for pixels of one image, class and
-    instance, from 0 on without gaps.
-    """
+    """Ids (N, 2, H, W) to (N * H * W,): a number from 0 on for each image, class and instance."""
     classes, instances = ids.long().unbind(1)
     image = torch.arange(len(ids), device=ids.device)[:, None, None]
     keys = ((image * NUMBERS + classes) * NUMBERS + instances).flatten()

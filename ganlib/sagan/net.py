@@ -47,9 +47,7 @@ def residual(
 
 
 def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Small enough for minutes on a CPU: sngan_projection's quick networks, and at half the size of
-    the image attention in both; no paper's networks.
-    """
+    """For minutes on a CPU: sngan_projection's quick networks, attention in both; no paper's."""
     widths = quick_widths(spec.image, config.width)
     gen = QuickGenerator(spec.image, widths, spec.n_classes, up, SNLinear)
     gen.last = nn.Sequential(SelfAttention(widths[-1]), gen.last)

@@ -21,9 +21,7 @@ from ganlib.common.networks.resnet import ResNetDiscriminator, ResNetGenerator, 
 
 
 class StandardGenerator(ConvGenerator):
-    """Miyato et al. 2018, table 3: nothing between the linear layer and the first convolution,
-    and a convolution to the image. H and W: multiples of 8.
-    """
+    """Table 3 of the paper: nothing between l0 and the first convolution. H, W: multiples of 8."""
 
     def __init__(self, image: Shape, n_hidden: int = 128, ch: int = 512) -> None:
         channels, height, width = image
