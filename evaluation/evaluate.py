@@ -1,21 +1,38 @@
 """Scores of a stream of images against real ones, each stamped with its protocol."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.extractors.base import Extractor, arithmetic, make_extractor
-from ganlib.evaluation.formats.blocks import Batch, Block, Range, as_block, blocks, rescale
+from ganlib.evaluation.formats.blocks import (
+    Batch,
+    Block,
+    Range,
+    as_block,
+    as_uint8,
+    blocks,
+    rescale,
+)
 from ganlib.evaluation.metrics.base import METRICS, Metric, check_needs, find_metrics
-from ganlib.evaluation.metrics.report import Evaluation, Report
+from ganlib.evaluation.metrics.report import Evaluation, report
 from ganlib.evaluation.protocol import Origin, Score
-from ganlib.evaluation.statistics.onepass import FOREVER, Keep, OnePass
+from ganlib.evaluation.statistics.onepass import FOREVER, Need, OnePass
 from ganlib.evaluation.statistics.real import Inputs, Real, real_sets
-from ganlib.evaluation.statistics.references import Progress, Reference, load_reference
+from ganlib.evaluation.statistics.references import (
+    Progress,
+    Reference,
+    check_images,
+    load_reference,
+)
+
+Choice: TypeAlias = Sequence[str] | Callable[[Inputs], Sequence[str]]
+"""The names of metrics, or what names them for what there is to be scored by."""
 
 
 class Evaluator:
@@ -39,7 +56,7 @@ class Evaluator:
     def __call__(
         self,
         images: Iterable[Batch],
-        metrics: Sequence[str] = METRICS,
+        metrics: Choice = METRICS,
         n: int | None = None,
         origin: Origin | None = None,
         progress: Progress | None = None,
@@ -50,25 +67,32 @@ class Evaluator:
         """All scores that the number of images allows, from one pass.
 
         images: batches NCHW, uint8, or float in value_range; or pairs of such and int64 labels (N,)
-        that they were asked for, for metrics that need those. n: at most so many of them. Several
-        ranks are each given their own share of the blocks (see blocks.share) and return the same
-        scores. value_range: (-1, 1), (0, 1) or (0, 255); None for (-1, 1), but then floats of
-        unknown origin with no value below 0, which may well be in [0, 1], are a UserError at the
-        end. UserError for unknown metrics or what they lack, fewer than two images, NaN, or sizes
-        that differ.
+        that they were asked for, for metrics that need those. metrics: names, or what names them
+        for what there is; ranks are given names. n: at most so many of them. Several ranks are each
+        given their own share of the blocks (see blocks.share) and return the same scores.
+        value_range: (-1, 1), (0, 1) or (0, 255); None for (-1, 1), but then floats of unknown
+        origin with no value below 0, which may well be in [0, 1], are a UserError at the end.
+        UserError for unknown metrics or what they lack, fewer than two images, NaN, or sizes that
+        differ.
         """
-        wanted = find_metrics(metrics)
         origin, progress = origin or Origin(), progress or _silent
         if value_range is not None:
             images = _rescaled(images, value_range)
         inputs = self.inputs(origin)
-        images = _renumbered(images, inputs.renumbering())
+        for name, real in self.images.items():
+            check_images(name, real)
+        stream = blocks(_renumbered(images, inputs.renumbering()), self.size)
+        first = list(islice(stream, 1))
+        # looked at before references are computed, which may take an hour
+        labelled = replace(inputs, labels=first[0].labels) if first else inputs
+        wanted = find_metrics(metrics(labelled) if callable(metrics) else metrics)
+        if first:
+            check_needs(wanted, labelled)
+            as_uint8(first[0].images)
         references = {name: self.reference(name, progress) for name in self.images}
         bounds = {count for metric in wanted.values() for count in metric.moments}
         done = OnePass(self.extractor, sorted(bounds), _kept(wanted.values()), rank, world)
-        for block in _first(blocks(images, self.size), n, done):
-            if done.n == 0:
-                check_needs(wanted, replace(inputs, labels=block.labels))
+        for block in _first(chain(first, stream), n, done):
             done.add(block.images, block.labels)
             progress("samples", done.n * world, n)
         done.finish()
@@ -77,7 +101,7 @@ class Evaluator:
         if value_range is None and origin.weights == "given":
             _check_range(done)
         with arithmetic(self.extractor.device, "float32"):
-            return Report(done, references, inputs, progress, self._cache).all(wanted)
+            return report(wanted, done, references, inputs, progress, self._cache)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -124,14 +148,12 @@ def score(
     return evaluator(images, metrics, n, origin, progress, value_range=value_range).scores
 
 
-def _kept(wanted: Collection[Metric]) -> Keep:
-    """What the pass keeps for all of them together."""
-    most = {
-        need: max((metric.n for metric in wanted if need in metric.needs), default=0)
-        for need in Keep._fields
-    }
-    # eight bytes each, and they tell the proportions of the classes
-    return Keep(**{**most, "labels": FOREVER})
+def _kept(wanted: Collection[Metric]) -> dict[Need, int]:
+    """Of how many images the pass keeps what, for all of them together."""
+    kept: dict[Need, int] = {"labels": FOREVER}  # which tell the proportions of the classes
+    for metric in wanted:
+        kept |= {need: max(metric.n, kept.get(need, 0)) for need in metric.needs}
+    return kept
 
 
 def _rescaled(images: Iterable[Batch], value_range: Range) -> Iterator[Block]:

@@ -146,16 +146,66 @@ class Origin:
     classes: tuple[str, ...] = ()
     source: str | None = None
 
-    @property
-    def fields(self) -> dict[str, Any]:
-        """Those of Protocol."""
-        own = ("weights", "bn_mode", "truncation", "seed")
-        return {name: getattr(self, name) for name in own}
-
 
 FEATURES = ("torch", "torch-fidelity")
 """Packages whose change may change features."""
 PACKAGES = (*FEATURES, "numpy")
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What a score is measured by: the fields of the protocol that say it, and in `settings` what
+    else does.
+    """
+
+    extractor: str
+    resize: str = "none"
+    extractor_digest: str = ""
+    precision: str = "float32"
+    settings: Mapping[str, Plain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Split:
+    """What scores compare with: n images, and a digest of their pixels."""
+
+    name: str
+    n: int
+    digest: str
+
+
+def stamp(
+    by: Instrument,
+    origin: Origin,
+    n: int,
+    settings: Mapping[str, Plain],
+    against: Split | None = None,
+    rounding: str = "round",
+    rank_deficient: bool = False,
+    packages: Iterable[str] = (),
+) -> Protocol:
+    """The protocol of a score of n images of this origin. packages: further ones that have a say in
+    it.
+    """
+    source = {} if origin.source is None else {"source": origin.source}
+    return Protocol(
+        extractor=by.extractor,
+        extractor_digest=by.extractor_digest,
+        resize=by.resize,
+        precision=by.precision,
+        n_generated=n,
+        reference=None if against is None else against.name,
+        n_reference=None if against is None else against.n,
+        reference_digest=None if against is None else against.digest,
+        settings={**by.settings, **settings, **source},
+        rounding=rounding,
+        weights=origin.weights,
+        bn_mode=origin.bn_mode,
+        truncation=origin.truncation,
+        rank_deficient=rank_deficient,
+        seed=origin.seed,
+        versions={**versions(), **package_versions(packages)},
+    )
 
 
 def versions() -> dict[str, str]:

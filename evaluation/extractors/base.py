@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import WEIGHTS, regular
 from ganlib.common.registry import Registry, having
+from ganlib.evaluation.protocol import Instrument
 
 Network = TypeVar("Network", bound=nn.Module)
 Value = TypeVar("Value")
@@ -112,6 +113,13 @@ class Extractor:
         if self.options.channels_last:
             precision += ", channels_last"
         return {"resize": self.resize.name, "precision": precision}
+
+    @property
+    def instrument(self) -> Instrument:
+        """The network and describe(), for protocols."""
+        facts = dict(self.describe())
+        resize, precision = facts.pop("resize"), facts.pop("precision")
+        return Instrument(self.name, resize, self.digest, precision, facts)
 
     def __call__(self, x: Tensor) -> Features:
         """Features of uint8 images (N, C, H, W), C 1 or 3, on any device."""

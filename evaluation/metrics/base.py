@@ -6,15 +6,16 @@ it says beforehand that it will give in Column.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.registry import Registry, having
-from ganlib.evaluation.protocol import Better, Plain
+from ganlib.evaluation.protocol import Better, Instrument, Plain
 from ganlib.evaluation.statistics.moments import Moments
+from ganlib.evaluation.statistics.onepass import Need
 from ganlib.evaluation.statistics.real import Inputs
 from ganlib.evaluation.statistics.references import Progress, Reference
 from ganlib.moved import now_called, renamed
@@ -27,7 +28,6 @@ not name these metrics, as they do all others.
 """
 LABELLED = ("intra", "class_pr", "class_accuracy")
 """The same of images with labels."""
-Need = Literal["features", "logits", "labels", "images"]
 T = TypeVar("T")
 
 
@@ -127,18 +127,6 @@ __getattr__ = renamed(__name__, Seen="Context")
 
 
 @dataclass(frozen=True)
-class Instrument:
-    """What a score is measured with that is not measured in the extractor's features: the fields of
-    the protocol that say it.
-    """
-
-    extractor: str
-    resize: str
-    extractor_digest: str = ""
-    precision: str = "float32"
-
-
-@dataclass(frozen=True)
 class Value:
     """std: its spread, if it has one. reference: the split that it compares with, one of
     Context.references; a Column says it itself. settings: what else decides about it, for the
@@ -209,6 +197,13 @@ def default_metrics(inputs: Inputs) -> list[str]:
     """What to score often: BASIC, and by class what is quick."""
     quick = ("intra", "class_accuracy")
     return [*BASIC, *(name for name in labelled_metrics(inputs) if name in quick)]
+
+
+def all_metrics(inputs: Inputs) -> list[str]:
+    """Those of ganlib that make sense, but those that take minutes."""
+    # nothing was trained on the test images, so a copy of one is chance
+    basic = (name for name in METRICS if name != "duplicates" or inputs.main != "test")
+    return [*basic, *labelled_metrics(inputs)]
 
 
 def columns_of(names: Iterable[str], inputs: Inputs, n: int) -> list[Column]:

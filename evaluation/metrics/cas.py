@@ -24,9 +24,9 @@ from ganlib.evaluation.metrics._cas_classifier import (
     right,
     trained,
 )
-from ganlib.evaluation.metrics.base import Column, Context, Instrument, Metric, Value
+from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
 from ganlib.evaluation.metrics.by_class import accuracies, label_settings, lacks_classes
-from ganlib.evaluation.protocol import Plain, versions
+from ganlib.evaluation.protocol import Instrument, Plain, versions
 from ganlib.evaluation.statistics.real import Inputs, labels_digest
 
 N = 50_000

@@ -19,8 +19,7 @@ from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, label
 from ganlib.evaluation.metrics.by_class import enough, label_settings, lacks_classes, parts, table
 from ganlib.evaluation.metrics.fid import distance_of
-from ganlib.evaluation.metrics.report import base_protocol, compared
-from ganlib.evaluation.protocol import Origin, Plain, Score
+from ganlib.evaluation.protocol import Origin, Plain, Score, stamp
 from ganlib.evaluation.statistics.moments import Moments
 from ganlib.evaluation.statistics.real import Inputs, labels_digest
 from ganlib.evaluation.statistics.references import Progress
@@ -90,10 +89,9 @@ def classwise(
         "n_real_per_class": least,
         "metric": "intra",
     }
-    protocol = compared(
-        base_protocol(extractor, origin, n * len(rows), "round", settings),
-        reference,
-        _too_few(min(n, least), extractor),
+    few = _too_few(min(n, least), extractor)
+    protocol = stamp(
+        extractor.instrument, origin, n * len(rows), settings, reference.split, rank_deficient=few
     )
     name = f"{_name(extractor)}{label(n)}-each-{inputs.main}"
     value = fmean(row["value"] for row in rows.values())

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import Mixture
-from ganlib.evaluation.protocol import Origin, Protocol, Score, versions
+from ganlib.evaluation.protocol import Instrument, Origin, Plain, Score, stamp
 
 SCORES = ("modes", "high_quality", "reverse_kl")
 NEAR = 3.0
@@ -44,27 +44,15 @@ def score_points(
 ) -> dict[str, Score]:
     """mode_scores of all points in batches (N, 2, 1, 1), float in [-1, 1], with their protocol."""
     points = torch.cat([batch.flatten(1).cpu() for batch in batches])
-    origin = origin or Origin()
-    protocol = Protocol(
-        extractor="points",
-        extractor_digest="",
-        resize="none",
-        precision="float64",
-        n_generated=len(points),
-        settings={
-            "modes": len(mixture.centres),
-            "centres": _digest(mixture.centres),
-            "std": mixture.std,
-            "near": NEAR,
-            "share": COVERED,
-        },
-        rounding="none",
-        weights=origin.weights,
-        bn_mode=origin.bn_mode,
-        truncation=origin.truncation,
-        seed=origin.seed,
-        versions=versions(),
-    )
+    settings: dict[str, Plain] = {
+        "modes": len(mixture.centres),
+        "centres": _digest(mixture.centres),
+        "std": mixture.std,
+        "near": NEAR,
+        "share": COVERED,
+    }
+    by = Instrument("points", precision="float64")
+    protocol = stamp(by, origin or Origin(), len(points), settings, rounding="none")
     values = mode_scores(points, mixture.centres, mixture.std)
     return {name: Score(name, value, None, protocol) for name, value in values.items()}
 

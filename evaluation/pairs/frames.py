@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ganlib.common.data.spec import Shape
 from ganlib.evaluation.pairs.pixels import WINDOW, Measure, ssim, ssim_settings
-from ganlib.evaluation.pairs.sums import Sums, Truths, protocol_of
-from ganlib.evaluation.protocol import BESIDE, Origin, Score
+from ganlib.evaluation.pairs.sums import Sums, protocol_of
+from ganlib.evaluation.protocol import BESIDE, Origin, Score, Split
 
 LAST = "last frame"
 STEPS = (1, 3, 10)
@@ -87,7 +87,7 @@ class FrameSums:
         """Means over all that were taken in, each with its name; split: that of the truths. Where
         these are of one value alone, there is no sharpness.
         """
-        truths = Truths(split, self.n, self._digest.hexdigest())
+        truths = Split(split, self.n, self._digest.hexdigest())
         own, last = self._means(self._own), self._means(self._last)
         for measure in self.measures:
             name, of = score_name(measure, self.step), measure.name

@@ -1,7 +1,7 @@
 """LPIPS: Zhang, Isola, Efros, Shechtman, Wang 2018, https://arxiv.org/abs/1801.03924
 
 By torchmetrics' implementation, which brings the weights of the paper's linear layers (version
-0.1); those of AlexNet itself are torchvision's and are given as a file.
+0.1), if it is installed; those of AlexNet itself are torchvision's and are given as a file.
 """
 
 from hashlib import sha256
@@ -11,14 +11,15 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics.functional.image.lpips import _LPIPS
 
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import WEIGHTS, reading, regular
 from ganlib.evaluation.pairs.pixels import Measure
+from ganlib.evaluation.protocol import Instrument
 
 SMALLEST = 64
 """Pixels; images with a smaller side are enlarged, bilinear, until it is so long."""
+INSTALL = "pip install ganlib[lpips]"
 FILE = "alexnet-owt-7be5be79.pth"
 """torchvision's file of AlexNet's weights of ImageNet."""
 
@@ -28,6 +29,10 @@ class Lpips(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        try:
+            from torchmetrics.functional.image.lpips import _LPIPS
+        except ImportError as error:
+            raise UserError(f"LPIPS needs the package torchmetrics: run `{INSTALL}`.") from error
         self.net = _LPIPS(pretrained=True, net="alex", pnet_rand=True)
 
     @torch.no_grad()
@@ -56,7 +61,7 @@ def lpips(weights: Path, device: torch.device | str = "cpu") -> Measure:
     digest = sha256(content).hexdigest()
     resize = f"bilinear to {SMALLEST} pixels where a side is smaller"
     settings = {"linear": "torchmetrics, 0.1"}
-    return Measure("LPIPS", network.to(device), settings, "alexnet", digest, resize)
+    return Measure("LPIPS", network.to(device), settings, Instrument("alexnet", resize, digest))
 
 
 def _prepared(x: Tensor) -> Tensor:

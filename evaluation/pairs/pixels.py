@@ -7,12 +7,11 @@ measure gives a number for each of them, float64 (n,).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ganlib.evaluation.protocol import Plain
+from ganlib.evaluation.protocol import Instrument, Plain
 
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 """Of SSIM: the side in pixels and the deviation of its Gaussian, and its constants."""
@@ -22,32 +21,19 @@ LUMA = (65.481, 128.553, 24.966)
 """Of red, green and blue in [0, 1]: BT.601's Y', from 16 to 235, as super-resolution has it."""
 
 
-class Measured(Protocol):
-    """What a protocol says of how something is measured: see Measure."""
-
-    @property
-    def settings(self) -> Mapping[str, Plain]: ...
-    @property
-    def extractor(self) -> str: ...
-    @property
-    def digest(self) -> str: ...
-    @property
-    def resize(self) -> str: ...
+PIXELS = Instrument("pixels", precision="float64")
 
 
 @dataclass(frozen=True)
 class Measure:
     """compute(output, truth): float64 (n,) of uint8 (n, C, H, W) each. settings: what decides about
-    it, for the protocol; as are the network that it is measured by, if there is one, and how images
-    come to its size.
+    it, for the protocol. by: the network, if there is one.
     """
 
     name: str
     compute: Callable[[Tensor, Tensor], Tensor]
     settings: Mapping[str, Plain] = field(default_factory=dict)
-    extractor: str = "pixels"
-    digest: str = ""
-    resize: str = "none"
+    by: Instrument = PIXELS
 
 
 def l1(output: Tensor, truth: Tensor) -> Tensor:

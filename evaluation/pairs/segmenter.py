@@ -6,7 +6,7 @@ pix2pixHD's do with networks of their own (Isola et al. 2017, section 4.1; Wang 
 4.1).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -18,7 +18,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator, mix
 from ganlib.evaluation.cache import cached, digest_of
-from ganlib.evaluation.protocol import Plain, package_versions
+from ganlib.evaluation.protocol import Instrument, Plain, package_versions
 
 VERSION = 1  # of the cache's files
 BATCH, STEPS, RATE, DECAY, SEED = 16, 800, 4e-3, 1e-2, 0
@@ -77,13 +77,13 @@ class Segmenter:
     network: SegmentingNet
     classes: tuple[str, ...]
     digest: str
-    extractor: str = "segmenter"
-    resize: str = "none"
 
     @property
-    def settings(self) -> Mapping[str, Plain]:
-        """What decides about scores by it, but for its weights."""
-        return {"network": NETWORK, "training": OPTIMIZER, "classes": len(self.classes)}
+    def instrument(self) -> Instrument:
+        """What protocols say of it."""
+        settings: dict[str, Plain] = {"network": NETWORK, "training": OPTIMIZER}
+        settings["classes"] = len(self.classes)
+        return Instrument("segmenter", extractor_digest=self.digest, settings=settings)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ Beside each stands what costs nothing: the source as it is, and the mean of the 
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,35 +18,24 @@ from ganlib.common.seeds import generator
 from ganlib.common.sources.grey import in_channels
 from ganlib.evaluation.formats.blocks import BLOCK
 from ganlib.evaluation.pairs.confusion import SCORES, Confusion
-from ganlib.evaluation.pairs.pixels import Measure, Measured
+from ganlib.evaluation.pairs.pixels import Measure
 from ganlib.evaluation.protocol import (
     BESIDE,
-    FEATURES,
     Origin,
-    Plain,
     Protocol,
     Score,
-    package_versions,
-    versions,
+    Split,
+    stamp,
 )
 from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.references import Progress
 
+PACKAGES = ("torchmetrics",)
+"""Those beyond every protocol's that are recorded."""
 MEAN = "mean image"
 AT_ONCE = 32
 MOST = 10_000
 """Of how many training images, drawn at random, the mean image is the mean."""
-
-
-@dataclass(frozen=True)
-class Truths:
-    """What outputs are compared with. split: of which the images are; n: how many there are;
-    digest: of their pixels.
-    """
-
-    split: str
-    n: int
-    digest: str
 
 
 class Sums:
@@ -83,7 +71,7 @@ class Sums:
 
 
 def pair_scores(
-    sums: Sums, beside: Mapping[str, Mapping[str, float]], truths: Truths, origin: Origin
+    sums: Sums, beside: Mapping[str, Mapping[str, float]], truths: Split, origin: Origin
 ) -> dict[str, Score]:
     """The means as scores by name; beside: those of trivial translations, by their names."""
     scores = {}
@@ -96,13 +84,14 @@ def pair_scores(
 
 
 def segmentation_scores(
-    found: Confusion, real: Confusion, truths: Truths, origin: Origin
+    found: Confusion, real: Confusion, truths: Split, origin: Origin
 ) -> dict[str, Score]:
     """How well a segmenter finds in outputs the maps that they were made of, and the same maps in
     the real images, by name; of the mean IoU with that of each class. None, with a warning, where
     no pixel of the maps is of a class that has a name.
     """
-    protocol = protocol_of(found.segmenter, found.n, truths, origin)
+    by = found.segmenter.instrument
+    protocol = stamp(by, origin, found.n, {}, truths, packages=PACKAGES)
     more: dict[str, dict[str, Any]] = {
         name: {"real": {"value": value}} for name, value in real.scores().items()
     }
@@ -117,27 +106,9 @@ def segmentation_scores(
     }
 
 
-def protocol_of(measure: Measured, n: int, truths: Truths | None, origin: Origin) -> Protocol:
+def protocol_of(measure: Measure, n: int, truths: Split | None, origin: Origin) -> Protocol:
     """How a measure of n outputs is obtained."""
-    settings: dict[str, Plain] = dict(measure.settings)
-    if origin.source is not None:
-        settings["source"] = origin.source
-    return Protocol(
-        extractor=measure.extractor,
-        extractor_digest=measure.digest,
-        resize=measure.resize,
-        precision="float64" if measure.extractor == "pixels" else "float32",
-        n_generated=n,
-        reference=None if truths is None else truths.split,
-        n_reference=None if truths is None else truths.n,
-        reference_digest=None if truths is None else truths.digest,
-        settings=settings,
-        weights=origin.weights,
-        bn_mode=origin.bn_mode,
-        truncation=origin.truncation,
-        seed=origin.seed,
-        versions={**versions(), **package_versions([*FEATURES, "torchmetrics"])},
-    )
+    return stamp(measure.by, origin, n, measure.settings, truths, packages=PACKAGES)
 
 
 def mean_image(images: Images, progress: Progress | None = None) -> Tensor:

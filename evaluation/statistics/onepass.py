@@ -1,8 +1,8 @@
 """One pass over a stream of images, from which every score is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal
 
 import torch
 import torch.distributed as dist
@@ -14,29 +14,23 @@ from ganlib.evaluation.formats.blocks import BLOCK, as_uint8
 from ganlib.evaluation.statistics.moments import Moments
 
 FOREVER = 2**62
-
-
-class Keep(NamedTuple):
-    """Of how many of the first images features and logits, labels, and the images are kept."""
-
-    features: int = 0
-    logits: int = 0
-    labels: int = 0
-    images: int = 0
+Need = Literal["features", "logits", "labels", "images"]
+"""Of what rows may be kept."""
 
 
 class OnePass:
     """Moments of the first n images for several n, and what is kept of the first few.
 
-    bounds: those n; no moments are taken where there is none. Of several processes, `rank` of
-    `world` is given blocks rank, rank + world, ... of BLOCK images each, and all call finish().
+    bounds: those n; no moments are taken where there is none. keep: of how many images what. Of
+    several processes, `rank` of `world` is given blocks rank, rank + world, ... of BLOCK images
+    each, and all call finish().
     """
 
     def __init__(
         self,
         extractor: Extractor,
         bounds: Sequence[int],
-        keep: Keep,
+        keep: Mapping[Need, int],
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -50,10 +44,7 @@ class OnePass:
         self._end = 0
         self._intervals = list(pairwise([0, *sorted(set(bounds)), FOREVER])) if bounds else []
         self._parts = [Moments(extractor.n_features, extractor.device) for _ in self._intervals]
-        self._features: list[tuple[int, Tensor]] = []
-        self._logits: list[tuple[int, Tensor]] = []
-        self._labels: list[tuple[int, Tensor]] = []
-        self._images: list[tuple[int, Tensor]] = []
+        self._kept: dict[Need, list[tuple[int, Tensor]]] = {need: [] for need in keep}
         self.labelled = 0
         """How many images came with a label."""
         self._shape = [0, 0, 0]
@@ -74,10 +65,11 @@ class OnePass:
             rows = pool[max(0, low - start) : max(0, high - start)]
             if len(rows):
                 part.update(rows)
-        _keep(self._features, start, pool, self.keep.features)
-        _keep(self._logits, start, logits, self.keep.logits)
-        _keep(self._labels, start, labels, self.keep.labels)
-        _keep(self._images, start, pixels, self.keep.images)
+        found = {"features": pool, "logits": logits, "labels": labels, "images": pixels}
+        for need, limit in self.keep.items():
+            kept = found[need]
+            if kept is not None and start < limit:
+                self._kept[need].append((start, kept[: limit - start]))
         self.labelled += 0 if labels is None else len(labels)
         _, *self._shape = x.shape
         self.n += len(x)
@@ -116,30 +108,20 @@ class OnePass:
             raise ValueError(f"{n} is none of the bounds")
         return total
 
-    def features(self) -> Tensor:
-        """float32 (min(n, keep.features), D), in the order of the stream."""
-        n = min(self.n, self.keep.features)
-        return self._gather(self._features, torch.zeros(n, self.extractor.n_features))
-
-    def logits(self) -> Tensor:
-        """float32 (min(n, keep.logits), K), in the order of the stream."""
-        n = min(self.n, self.keep.logits)
-        return self._gather(self._logits, torch.zeros(n, self.extractor.n_classes))
-
-    def labels(self) -> Tensor:
-        """int64 (min(n, keep.labels),), in the order of the stream; all images had some."""
-        n = min(self.n, self.keep.labels)
-        return self._gather(self._labels, torch.zeros(n, dtype=torch.int64))
-
-    def images(self) -> Tensor:
-        """uint8 (min(n, keep.images), C, H, W), in the order of the stream."""
-        n = min(self.n, self.keep.images)
-        return self._gather(self._images, torch.zeros(n, *self._shape, dtype=torch.uint8))
-
-    def _gather(self, parts: list[tuple[int, Tensor]], zeros: Tensor) -> Tensor:
-        """All ranks' rows, each at its place; the others of a rank are zero and so may be added."""
-        rows = zeros.to(self.extractor.device)
-        for start, part in parts:
+    def rows(self, need: Need) -> Tensor:
+        """What is kept of that kind, in the order of the stream: features float32 (n, D), logits
+        float32 (n, K), labels int64 (n,) if all images had some, images uint8 (n, C, H, W).
+        """
+        shape, dtype = {
+            "features": ((self.extractor.n_features,), torch.float32),
+            "logits": ((self.extractor.n_classes,), torch.float32),
+            "labels": ((), torch.int64),
+            "images": (tuple(self._shape), torch.uint8),
+        }[need]
+        n = min(self.n, self.keep[need])
+        # each rank's at their places; the others of a rank are zero and so may be added
+        rows = torch.zeros(n, *shape, dtype=dtype, device=self.extractor.device)
+        for start, part in self._kept[need]:
             rows[start : start + len(part)] = part
         self._all_reduce(rows)
         return rows
@@ -147,8 +129,3 @@ class OnePass:
     def _all_reduce(self, x: Tensor) -> None:
         if self.world > 1:
             dist.all_reduce(x)
-
-
-def _keep(parts: list[tuple[int, Tensor]], start: int, rows: Tensor | None, limit: int) -> None:
-    if rows is not None and start < limit:
-        parts.append((start, rows[: limit - start]))

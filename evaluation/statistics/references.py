@@ -13,7 +13,7 @@ from ganlib.common.seeds import generator
 from ganlib.evaluation.cache import cached
 from ganlib.evaluation.extractors.base import Extractor
 from ganlib.evaluation.formats.blocks import BLOCK
-from ganlib.evaluation.protocol import FEATURES, package_versions
+from ganlib.evaluation.protocol import FEATURES, Split, package_versions
 from ganlib.evaluation.statistics.moments import Moments
 
 VERSION = 1  # of the cache's files
@@ -43,6 +43,11 @@ class Reference:
         """How many images there are."""
         return self.moments.n
 
+    @property
+    def split(self) -> Split:
+        """What protocols say of them."""
+        return Split(self.name, self.n, self.digest)
+
 
 def load_reference(
     name: str, images: Images, extractor: Extractor, progress: Progress | None = None
@@ -52,7 +57,7 @@ def load_reference(
     Two processes that ask for the same one at once compute it once. UserError for fewer than two
     images, or others than uint8 (N, C, H, W).
     """
-    _check(name, images)
+    check_images(name, images)
     digest = pixel_digest(images, progress, f"reading {name}")
     facts: Mapping[str, object] = {
         "version": VERSION,
@@ -67,7 +72,8 @@ def load_reference(
     return Reference(name, digest, moments, tensors["features"], tensors["which"])
 
 
-def _check(name: str, images: Images) -> None:
+def check_images(name: str, images: Images) -> None:
+    """UserError for fewer than two, or others than uint8 (N, C, H, W)."""
     if len(images) < 2:
         raise UserError(f"The reference '{name}' has {len(images)} images: at least 2 are needed.")
     some = images[torch.arange(2)]

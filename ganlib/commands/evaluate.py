@@ -143,7 +143,15 @@ from ganlib.common.errors import UserError
 @_common_options.device("the first one if there is one")
 @_common_options.plugin_dir
 @click.option("--self-test", is_flag=True, help="Check known answers on real images instead.")
-def command(target: Path | None, self_test: bool, **options: Any) -> None:
+def command(
+    target: Path | None,
+    self_test: bool,
+    force: bool,
+    plugin_dir: tuple[Path, ...],
+    gpu: int | None,
+    device: str | None,
+    **options: Any,
+) -> None:
     """Score a trained generator, or images of any program in the same way.
 
     TARGET is a snapshot file, a run's folder for its newest snapshot (then the scores join its
@@ -166,15 +174,14 @@ def command(target: Path | None, self_test: bool, **options: Any) -> None:
 
     Every score is stored with its protocol; only scores with the same hash can be compared.
     """
-    from ganlib.commands.scores import run as _scoring  # imports torch, which --help spares
-    from ganlib.commands.scores.options import Asked, check
+    from ganlib.commands.scores import run  # imports torch, which --help spares
+    from ganlib.commands.scores.options import options_of
 
-    asked = Asked(**options)
     if self_test and target is not None:
         raise UserError(f"--self-test scores real images: leave {target} out.")
-    if self_test:
-        raise SystemExit(_scoring.self_test(asked))
-    if target is None:
+    if target is None and not self_test:
         raise UserError("What is to be scored? Name a snapshot, a run's folder or images.")
-    check(asked)
-    _scoring.evaluate(target, asked)
+    found = options_of(run.prepare(plugin_dir, gpu, device), force, **options)
+    if target is None:
+        raise SystemExit(run.self_test(found))
+    run.evaluate(target, found)

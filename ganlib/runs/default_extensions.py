@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ganlib.common.data import DataSet
 from ganlib.registry import algorithms, extensions
-from ganlib.runs.scoring import best_by, make_evaluator, make_pairs, metrics_of, named_score
+from ganlib.runs.scoring import best_by, drawing_of, named_score, run_scorer
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
 from ganlib.training.extensions.checks import FiniteGuard, Unmoved
@@ -37,22 +37,18 @@ def list_extensions(
 
     print_of_data: the fingerprint of the updater's data. test: the test set, if there is one.
     """
-    s, flat, data = settings.run, settings.flat(), updater.data.data
+    s, flat = settings.run, settings.flat()
     interval = min(s.display_interval, updater.length())
-    evaluator = make_evaluator(settings, data, test, device, console)
-    pairs = make_pairs(settings, updater)
+    scorer = run_scorer(settings, updater, test, console)
     shared: list[Extension] = [
         FiniteGuard(every(interval)),
         Evaluate(
             every(s.evaluation_interval),
-            evaluator,
+            scorer,
+            drawing_of(settings),
             test,
             console,
-            metrics_of(settings, evaluator),
-            s.evaluation_images,
-            s.seed,
             at_end=settings.evaluates,
-            pairs=pairs,
         ),
     ]
     if ranks.rank() > 0:
@@ -65,14 +61,14 @@ def list_extensions(
         LogReport(interval),
         Announce(console, _hint(settings, device)),
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
-        *named_score(settings, updater, evaluator, pairs),
+        *named_score(settings, updater, scorer),
         Notebook() if in_notebook() else ProgressBar(console),
         Snapshot(
             every(s.snapshot_interval),
             flat,
             print_of_data,
             s.keep_snapshots,
-            best_by(settings, updater, evaluator),
+            best_by(settings, updater, scorer),
         ),
     ]
     if s.tensorboard:

@@ -1,6 +1,5 @@
 """What scores the images of a run while it trains."""
 
-import torch
 from rich.console import Console
 
 from ganlib.common.data import DataSet
@@ -8,23 +7,15 @@ from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.io.console import say
 from ganlib.evaluation import Evaluator, Origin
 from ganlib.evaluation.comparison.table import Column
-from ganlib.evaluation.extractors.base import Options, default_extractor, extractors, make_extractor
-from ganlib.evaluation.metrics.base import (
-    check_needs,
-    columns_of,
-    default_metrics,
-    find_metrics,
-    label,
-)
-from ganlib.evaluation.metrics.modes import SCORES
-from ganlib.evaluation.statistics.real import TO_COME, Inputs
+from ganlib.evaluation.extractors.base import Options, default_extractor, extractors
+from ganlib.evaluation.metrics.base import check_needs, default_metrics, find_metrics, label
+from ganlib.evaluation.statistics.real import TO_COME
 from ganlib.registry import extensions
 from ganlib.runs.settings import Settings
-from ganlib.training.device import ranks
 from ganlib.training.extensions.snapshot import NamedScore, parse
-from ganlib.training.scores.predictions import frame_names
-from ganlib.training.scores.scorer import check_weights, no_features
-from ganlib.training.scores.translations import PairScores, pairs_of, scored
+from ganlib.training.scores.drawing import Drawing
+from ganlib.training.scores.pairs import pairs_of
+from ganlib.training.scores.scorer import Scorer, find_extractor, no_features
 from ganlib.training.trainer import every
 from ganlib.training.updater import Updater
 
@@ -41,59 +32,45 @@ def check_names(settings: Settings) -> None:
         extensions.check(name)
 
 
-def make_evaluator(
-    settings: Settings, data: DataSet, test: DataSet | None, device: torch.device, console: Console
-) -> Evaluator | None:
-    """What scores this run's images; None where it asks for none, where they are points of a known
-    mixture or sequences, of which no extractor has features, or where its extractor cannot be had.
+def run_scorer(
+    settings: Settings, updater: Updater, test: DataSet | None, console: Console
+) -> Scorer:
+    """What scores this run's samples; of nothing where it asks for none. In features where they are
+    no points of a known mixture, no sequences, and its extractor can be had.
+
+    UserError for metrics or a segmentation that the data do not allow.
     """
-    s = settings.run
-    if not settings.evaluates or data.mixture is not None:
-        return None
+    s, data = settings.run, updater.data.data
+    option = "--segmentation" if s.segmentation else None
+    pairs = pairs_of(updater, {"train": data}, segmentation=option)
+    if not settings.evaluates:
+        return Scorer(updater)
+    if data.mixture is not None:
+        return Scorer(updater, mixture=data.mixture)
     if data.frames > 1:
         if s.metrics is not None or s.extractor is not None:
             raise UserError(no_features(data.frames))
-        return None
-    references = {"train": data} if test is None else {"train": data, "test": test}
-    name = s.extractor or default_extractor(s.dataset)
-    options = Options(weights=s.inception_weights)
-    check_weights(name, options)
-    try:
-        with ranks.first_alone():  # it downloads the weights
-            evaluator = Evaluator(make_extractor(name, device, options), references)
-    except UserError as error:
-        if _asked_for_scores(settings):
-            raise
-        # nobody asked for scores by name, so the lack of a download stops nothing; translations
-        # are compared with what belongs to them all the same
-        say(console, f"Nothing is scored in features. {error}", "yellow")
-        return None
-    check_needs(find_metrics(settings.metrics), _inputs(settings, evaluator))
-    return evaluator
-
-
-def make_pairs(settings: Settings, updater: Updater) -> PairScores | None:
-    """What scores this run's translations by the images that belong to held-out sources; None where
-    there are none, or the run is not evaluated. UserError for a segmentation of what has no maps.
-    """
-    option = "--segmentation" if settings.run.segmentation else None
-    pairs = pairs_of(updater, {"train": updater.data.data}, segmentation=option)
-    return pairs if settings.evaluates else None
-
-
-def metrics_of(settings: Settings, evaluator: Evaluator | None) -> list[str]:
-    """What this run's evaluations score: what it asks for, or of a method that is told labels by
-    default what its classes and extractor allow of "intra" and "class_accuracy", too.
-    """
-    if settings.run.metrics is not None or evaluator is None:
-        return settings.metrics
-    return default_metrics(_inputs(settings, evaluator))
-
-
-def _inputs(settings: Settings, evaluator: Evaluator) -> Inputs:
+        return Scorer(updater, pairs=pairs)
+    # nobody asked for scores by name, so the lack of a download stops nothing; translations are
+    # compared with what belongs to them all the same
+    extractor = find_extractor(
+        s.extractor or default_extractor(s.dataset),
+        Options(weights=s.inception_weights),
+        updater.clock.device,
+        _asked_for_scores(settings),
+        lambda words: say(console, words, "yellow"),
+    )
+    if extractor is None:
+        return Scorer(updater, pairs=pairs)
+    evaluator = Evaluator(
+        extractor, {"train": data} if test is None else {"train": data, "test": test}
+    )
     # whose weights they are is not yet known, but that they are a generator's
     labelled = settings.algorithm.condition == "labels"
-    return evaluator.inputs(Origin("raw"), TO_COME if labelled else None)
+    inputs = evaluator.inputs(Origin("raw"), TO_COME if labelled else None)
+    check_needs(find_metrics(settings.metrics), inputs)
+    metrics = settings.metrics if s.metrics is not None else default_metrics(inputs)
+    return Scorer(updater, evaluator, pairs, metrics=metrics)
 
 
 def _asked_for_scores(settings: Settings) -> bool:
@@ -103,18 +80,16 @@ def _asked_for_scores(settings: Settings) -> bool:
     return any(flat[name] != defaults[name] for name in names)
 
 
-def best_by(settings: Settings, updater: Updater, evaluator: Evaluator | None) -> str | None:
+def best_by(settings: Settings, updater: Updater, scorer: Scorer) -> str | None:
     """The score that marks the best snapshot: the one asked for, else the Frechet distance."""
-    s = settings.run
+    s, evaluator = settings.run, scorer.evaluator
     if s.best_by is not None or evaluator is None or "fid" not in settings.metrics:
         return s.best_by
-    n = label(scored(updater, s.evaluation_images))
+    n = label(drawing_of(settings).count(updater))
     return f"min:{evaluator.extractor.score_name}{n}-train"
 
 
-def named_score(
-    settings: Settings, updater: Updater, evaluator: Evaluator | None, pairs: PairScores | None
-) -> list[NamedScore]:
+def named_score(settings: Settings, updater: Updater, scorer: Scorer) -> list[NamedScore]:
     """What sees that the run has the score of best_by, if one is asked for; UserError for one that
     no evaluation will give. What extensions of one's own observe may come at any time.
     """
@@ -122,27 +97,16 @@ def named_score(
     if s.best_by is None or s.extension or settings.extensions:
         return []
     _, name = parse(s.best_by)
-    known = _known_names(settings, updater, evaluator, pairs)
+    known = scorer.names(drawing_of(settings)) if settings.evaluates else []
     own = settings.evaluates and type(updater).scores is not Updater.scores
     unknown = any(metric.columns is None for metric in find_metrics(settings.metrics).values())
-    more = own or (evaluator is not None and unknown)
+    more = own or (scorer.evaluator is not None and unknown)
     if name not in known and not more and Column(name, "", {}).better:
         near = did_you_mean(name, known)
         raise UserError(f"--best-by: no evaluation of this run gives '{name}'.{near}")
     return [NamedScore(every(s.evaluation_interval if more else 1), name, known)]
 
 
-def _known_names(
-    settings: Settings, updater: Updater, evaluator: Evaluator | None, pairs: PairScores | None
-) -> list[str]:
-    """The scores that evaluations are known to give."""
-    if not settings.evaluates:
-        return []
-    if updater.data.data.mixture is not None:
-        return list(SCORES)
-    own = [] if pairs is None else [*pairs.names, *frame_names(updater)]
-    if evaluator is None:
-        return own
-    n, metrics = scored(updater, settings.run.evaluation_images), metrics_of(settings, evaluator)
-    columns = columns_of(metrics, _inputs(settings, evaluator), n)
-    return [*(column.title for column in columns), *own]
+def drawing_of(settings: Settings) -> Drawing:
+    """The samples that a run scores."""
+    return Drawing(settings.run.evaluation_images, settings.run.seed)

@@ -31,6 +31,7 @@ from ganlib.training.samples.grid_rows import (
     shows_translations,
     translations,
 )
+from ganlib.training.scores.scorer import Criteria, Drawing
 from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
@@ -151,8 +152,14 @@ class Model:
         where images belong to sources and the extractor, which nobody named, cannot be had, a
         warning, and no scores in features.
         """
-        more = (extractor, seed, truncation, statistics, segmentation, intra_images)
-        return evaluate(self.updater, self.settings, n, metrics, dataset, *more)
+        criteria = Criteria(
+            None if metrics is None else tuple(metrics),
+            extractor=extractor,
+            intra_images=intra_images,
+            segmentation="--segmentation" if segmentation else None,
+        )
+        drawing = Drawing(n, seed, truncation, statistics)
+        return evaluate(self.updater, self.settings, dataset, drawing, criteria)
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.spec.native))

@@ -14,7 +14,7 @@ from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks, share
 from ganlib.evaluation.metrics.base import label
 from ganlib.evaluation.metrics.fid import counts
-from ganlib.evaluation.statistics.onepass import Keep, OnePass
+from ganlib.evaluation.statistics.onepass import OnePass
 
 
 def values(scores: dict[str, evaluation.Score]) -> dict[str, float]:
@@ -212,7 +212,7 @@ def test_a_runs_own_samples_may_be_as_bright_as_they_like(plain: Any, noise: Ten
 
 
 def test_a_gap_in_the_stream_is_found_out(plain: Any, noise: Tensor) -> None:
-    done = OnePass(plain, [100], Keep())
+    done = OnePass(plain, [100], {})
     done.add(noise[:100])
     done.add(noise[:BLOCK])
     with pytest.raises(ValueError, match="every block"):

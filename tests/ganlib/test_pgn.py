@@ -23,7 +23,7 @@ from ganlib.contract.fixtures import small_updater
 from ganlib.evaluation.protocol import BESIDE
 from ganlib.pgn import ALGORITHM
 from ganlib.training.scores.predictions import frame_scores
-from ganlib.training.scores.scorer import origin_of
+from ganlib.training.scores.scorer import Drawing
 
 PAST = 3
 
@@ -212,7 +212,7 @@ def test_actions_are_no_frames() -> None:
     updater.update()
     picture = updater.pictures(0)["rollout"]
     assert picture.shape[1] == PAST + 2
-    found = frame_scores(updater, origin_of(updater, 0), lambda *_: None)
+    found = frame_scores(updater, Drawing(), lambda *_: None)
     every = torch.arange(len(data))
     assert data.source is not None
     last, came = data.source[every][:, PAST - 1] / 255, data.x[every][:, 0] / 255

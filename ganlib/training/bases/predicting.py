@@ -11,7 +11,7 @@ from ganlib.common.seeds import generator
 from ganlib.common.sources.futures import future
 from ganlib.evaluation.pairs.frames import STEPS
 from ganlib.training.samples.sample_stream import SampleStream
-from ganlib.training.scores.translations import has_pairs
+from ganlib.training.scores.pairs import has_pairs
 from ganlib.training.updater import Updater
 
 SHOWN = 6

@@ -1,7 +1,6 @@
 """Scores of the generator while it trains."""
 
 import time
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from rich.console import Console
@@ -9,31 +8,18 @@ from rich.console import Console
 from ganlib.common.data import DataSet
 from ganlib.common.io.console import say
 from ganlib.common.io.jsonl import append_line, cut_lines
-from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.comparison.table import figures
-from ganlib.evaluation.metrics.modes import score_points
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.device import ranks
-from ganlib.training.scores.predictions import frame_scores
-from ganlib.training.scores.scorer import (
-    SCORES,
-    TRIALS,
-    counted,
-    origin_of,
-    progress_bar,
-    samples_to_score,
-    scores_line,
-)
-from ganlib.training.scores.translations import PairScores, scored
+from ganlib.training.scores.drawing import Drawing
+from ganlib.training.scores.scorer import SCORES, TRIALS, Scorer, progress_bar, scores_line
 from ganlib.training.trainer import Extension, Interrupted, Trainer, Trigger
 
 
 class Evaluate(Extension):
-    """Score `n` samples, and let the algorithm score itself on the test set.
+    """Score a drawing, and let the algorithm score itself on the test set.
 
-    Points of a known mixture are scored by its modes, everything else by `evaluator`; translations
-    by `pairs`, too, each held-out source at most once, and predicted frames by what came. The
-    numbers join the observation, and so the log; with their protocols they become a line of
+    The numbers join the observation, and so the log; with their protocols they become a line of
     scores.jsonl. at_end: also once the run has reached its end.
     """
 
@@ -42,18 +28,14 @@ class Evaluate(Extension):
     def __init__(
         self,
         trigger: Trigger,
-        evaluator: Evaluator | None,
+        scorer: Scorer,
+        drawing: Drawing,
         test: DataSet | None,
         console: Console,
-        metrics: Sequence[str] = ("is", "fid"),
-        n: int = 10_000,
-        seed: int = 0,
         at_end: bool = False,
-        pairs: PairScores | None = None,
     ) -> None:
-        self.trigger, self.evaluator, self.test = trigger, evaluator, test
-        self.console, self.metrics, self.n, self.seed = console, metrics, n, seed
-        self.at_end, self.pairs = at_end, pairs
+        self.trigger, self.scorer, self.drawing = trigger, scorer, drawing
+        self.test, self.console, self.at_end = test, console, at_end
 
     def initialize(self, trainer: Trainer) -> None:
         if ranks.rank() == 0:
@@ -61,7 +43,10 @@ class Evaluate(Extension):
                 cut_lines(trainer.out / name, trainer.iteration)
 
     def __call__(self, trainer: Trainer) -> None:
-        start, scores = time.monotonic(), self._scores(trainer)
+        start = time.monotonic()
+        with progress_bar(self.console) as bar:
+            progress = _heeding(trainer, bar) if trainer.stopped else bar
+            scores = self.scorer(self.drawing, progress).scores
         if scores and ranks.rank() == 0:
             seconds = round(trainer.elapsed, 3)
             line = scores_line(scores, trainer.iteration, trainer.updater.images, seconds)
@@ -81,34 +66,6 @@ class Evaluate(Extension):
                 self(trainer)
             except Interrupted:  # the snapshot is there, and a run that goes on is scored
                 trainer.stopped = trainer.signalled
-
-    def _scores(self, trainer: Trainer) -> Mapping[str, Score]:
-        updater, mixture = trainer.updater, trainer.updater.data.data.mixture
-        origin = origin_of(updater, self.seed)
-        if mixture is not None:
-            return score_points(updater.sample(self.n, self.seed), mixture, origin)
-        if self.evaluator is None and self.pairs is None:
-            return {}
-        rank, world = ranks.rank(), ranks.count()
-        n = scored(updater, self.n)
-        samples = samples_to_score(updater, n, self.seed, rank=rank, world=world, pairs=self.pairs)
-        scores: dict[str, Score] = {}
-        with progress_bar(self.console) as bar:
-            progress = _heeding(trainer, bar) if trainer.stopped else bar
-            if self.pairs is not None:
-                self.pairs.prepare(progress)
-            if self.evaluator is None:
-                samples = counted(samples, n, progress, world)
-            else:
-                with ranks.first_alone():  # it computes the references and keeps them
-                    for name in self.evaluator.images:
-                        self.evaluator.reference(name, progress)
-                args = (samples, self.metrics, n, origin, progress, rank, world)
-                scores = self.evaluator(*args).scores
-            if self.pairs is not None:
-                scores |= self.pairs.scores(origin, self.seed, samples, world, progress)
-            scores |= frame_scores(updater, origin, progress)
-        return scores
 
 
 def _heeding(trainer: Trainer, progress: Progress) -> Progress:

@@ -9,7 +9,7 @@ from ganlib.common.data import POINTS, DataSet
 from ganlib.common.generator import has_noise
 from ganlib.common.pictures.colours import coloured_maps
 from ganlib.training.samples.sample_stream import BLOCK, Sampler, SampleStream
-from ganlib.training.scores.translations import several
+from ganlib.training.scores.pairs import several
 from ganlib.training.updater import Updater
 
 CLASSES = 16

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.sources.futures import future
-from ganlib.evaluation import Origin, Score
+from ganlib.evaluation import Score
 from ganlib.evaluation.pairs.frames import STEPS, FrameSums, frame_measures, score_name
 from ganlib.evaluation.pairs.sums import exact
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.bases.predicting import Predicting
-from ganlib.training.scores.translations import has_pairs
+from ganlib.training.scores.drawing import Drawing
+from ganlib.training.scores.pairs import has_pairs
 from ganlib.training.updater import Updater
 
 SEQUENCES = 500
@@ -26,9 +27,10 @@ def predicts(updater: Updater) -> TypeGuard[Predicting]:
     return isinstance(updater, Predicting) and has_pairs(updater)
 
 
-def frame_scores(updater: Updater, origin: Origin, progress: Progress) -> dict[str, Score]:
+def frame_scores(updater: Updater, drawing: Drawing, progress: Progress) -> dict[str, Score]:
     """Of what it predicts for held-out sequences, which lie evenly among all, by name, those of a
-    measure one behind the other; none of one that predicts nothing. origin: of its samples.
+    measure one behind the other; none of one that predicts nothing. drawing: by which seed,
+    weights and statistics, of however many.
 
     Steps so far ahead that the data know no such frame are left out.
     """
@@ -38,9 +40,9 @@ def frame_scores(updater: Updater, origin: Origin, progress: Progress) -> dict[s
     index, sums = _sequences(data), {step: FrameSums(step, data.frame) for step in STEPS}
     for k, rows in enumerate(torch.split(index, AT_ONCE)):
         progress("sequences", k * AT_ONCE, len(index))
-        _add(updater, rows, sums, origin)
+        _add(updater, rows, sums, drawing)
     progress("sequences", len(index), len(index))
-    split, found = updater.held_out_split, dict[str, Score]()
+    split, origin, found = updater.held_out_split, drawing.origin(updater), dict[str, Score]()
     for one in sums.values():
         found.update(one.scores(split, origin) if one.n else {})
     return {name: found[name] for name in _names(data, STEPS) if name in found}
@@ -55,14 +57,15 @@ def frame_names(updater: Updater) -> list[str]:
     return _names(data, sorted(known))
 
 
-def _add(updater: Predicting, rows: Tensor, sums: Mapping[int, FrameSums], origin: Origin) -> None:
+def _add(
+    updater: Predicting, rows: Tensor, sums: Mapping[int, FrameSums], drawing: Drawing
+) -> None:
     """Predict what comes after the past of these pairs, and take it in."""
     data = _data(updater)
     known = _known(data, rows)
     if not known:
         return
-    stream = updater.sample_stream(origin.seed or 0, statistics=origin.bn_mode)
-    outputs = exact(updater.predicted(stream, rows, max(known)))
+    outputs = exact(updater.predicted(drawing.stream(updater), rows, max(known)))
     last = updater.context(data, rows)[:, -1]
     for step, (whole, truth) in known.items():
         output = outputs[whole.to(outputs.device), step - 1]

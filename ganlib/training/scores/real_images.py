@@ -23,7 +23,7 @@ class RealImages:
     taken, if that is. source: of translations to `dataset`, what they start from: of files that
     hold both, the images are a part. hold_out: the part of a folder without test images that is
     these. back: the data set's sources take the place of its images, as
-    what the way back is compared with.
+    what the way back is compared with. given: training images in place of all this.
     """
 
     dataset: str | None = None
@@ -35,10 +35,12 @@ class RealImages:
     back: bool = False
     hold_out: float = 0.0
 
+    given: DataSet | None = None
+
     @property
     def name(self) -> str:
         """Of the data set, else of the folder or file; "" where nothing is said."""
-        return self.dataset or self.reference or ""
+        return GIVEN if self.given else self.dataset or self.reference or ""
 
     def completed(self, settings: Mapping[str, Any]) -> "RealImages":
         """With what is not said as a run has it, by its settings; where its data lie is that of its
@@ -56,6 +58,25 @@ class RealImages:
             hold_out=own.get("hold_out", 0.0),
         )
 
+    def open(self) -> dict[str, DataSet]:
+        """Real images by split, with their labels if there are some. See check_references().
+
+        Those of a folder or file of `reference` that has no test split are called "reference": who
+        knows that it is what was trained on gives it as `dataset`.
+        """
+        if self.given is not None:
+            found = {"train": self.given}
+        elif self.reference is not None and self.reference not in SPLITS:
+            elsewhere = replace(self, dataset=self.reference, source=None, hold_out=0.0)
+            found = _splits(elsewhere, SPLITS)
+            return found if "test" in found else {"reference": found["train"]}
+        else:
+            found = _splits(self, SPLITS if self.reference is None else (self.reference,))
+        if not self.back:
+            return found
+        # a test split may hold images alone
+        return {name: data.turned() for name, data in found.items() if data.source is not None}
+
 
 def check_references(real: RealImages) -> None:
     """UserError if it is not said what the real images are, or there is no such thing; nothing is
@@ -63,6 +84,8 @@ def check_references(real: RealImages) -> None:
     """
     if real.reference is not None and real.reference not in SPLITS:
         check_dataset(real.reference)
+    elif real.given is not None:
+        return
     elif real.dataset is None:
         raise UserError(
             "There is nothing to compare these images with: give --dataset NAME, or --reference "
@@ -75,23 +98,6 @@ def check_references(real: RealImages) -> None:
         )
     else:
         check_dataset(real.dataset)
-
-
-def open_references(real: RealImages) -> dict[str, DataSet]:
-    """Real images by split, with their labels if there are some. See check_references().
-
-    Those of a folder or file of `reference` that has no test split are called "reference": who
-    knows that it is what was trained on gives it as `dataset`.
-    """
-    if real.reference is not None and real.reference not in SPLITS:
-        elsewhere = replace(real, dataset=real.reference, source=None, hold_out=0.0)
-        found = _splits(elsewhere, SPLITS)
-        return found if "test" in found else {"reference": found["train"]}
-    found = _splits(real, SPLITS if real.reference is None else (real.reference,))
-    if not real.back:
-        return found
-    # a test split may hold images alone
-    return {name: data.turned() for name, data in found.items() if data.source is not None}
 
 
 def _splits(real: RealImages, names: Sequence[str]) -> dict[str, DataSet]:

@@ -1,37 +1,239 @@
-"""Scores of a generator: by what, where samples come from, and the line to keep."""
+"""One scorer, of whatever draws: a run, `ganlib evaluate` and Model.evaluate score by it."""
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from torch import Tensor
 
-from ganlib.common.data import DataSet
+from ganlib.common.data import POINTS, Mixture
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import say
 from ganlib.evaluation import Evaluation, Evaluator, Origin, Score
-from ganlib.evaluation.extractors.base import Extractor, Options, default_extractor, make_extractor
+from ganlib.evaluation.evaluate import Choice
+from ganlib.evaluation.extractors.base import (
+    Extractor,
+    Options,
+    Precision,
+    default_extractor,
+    make_extractor,
+)
 from ganlib.evaluation.formats.blocks import Batch, as_block
-from ganlib.evaluation.metrics.intra import Samples, classwise
+from ganlib.evaluation.formats.images import Pictures
+from ganlib.evaluation.metrics import modes
+from ganlib.evaluation.metrics.base import BASIC, columns_of, default_metrics
+from ganlib.evaluation.metrics.intra import classwise
+from ganlib.evaluation.statistics.real import Inputs
 from ganlib.evaluation.statistics.references import Progress
-from ganlib.training.samples.sample_stream import BLOCK
-from ganlib.training.scores.predictions import frame_scores
-from ganlib.training.scores.real_images import RealImages, check_references, open_references
-from ganlib.training.scores.translations import PairScores, has_pairs
+from ganlib.training.device import ranks
+from ganlib.training.scores.drawing import Drawing, origin_of
+from ganlib.training.scores.pairs import PairScores, check_pairs, has_pairs, pairs_of
+from ganlib.training.scores.predictions import frame_names, frame_scores
+from ganlib.training.scores.real_images import RealImages, check_references
 from ganlib.training.updater import Updater
 
 SCORES = "scores.jsonl"
 """The file in a run's folder; a line per evaluation."""
-PAUSE = 10.0  # seconds
 TRIALS = "trials.jsonl"
 """The same of what `ganlib evaluate` scored otherwise than the run itself."""
+PAUSE = 10.0  # seconds
+__all__ = ["SCORES", "TRIALS", "Criteria", "Drawing", "Scorer", "make_scorer", "origin_of"]
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """By what is scored. metrics: None for what is usual; more: further ones. extractor: None for
+    the data's own. inception_weights, precision, channels_last: see Options. intra_images: of each
+    class, for a distance that is taken class by class. lpips_weights: AlexNet's file. segmentation:
+    the option that asks for a segmenter, see PairScores.
+    """
+
+    metrics: tuple[str, ...] | None = None
+    more: tuple[str, ...] = ()
+    extractor: str | None = None
+    inception_weights: Path | None = None
+    precision: Precision = "float32"
+    channels_last: bool = False
+    intra_images: int | None = None
+    lpips_weights: Path | None = None
+    segmentation: str | None = None
+
+    @property
+    def options(self) -> Options:
+        """Of the extractor."""
+        return Options(self.inception_weights, self.precision, self.channels_last)
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores what `updater` draws, or where that is None images of another program: in features, by
+    `evaluator`; by the images that belong to sources, by `pairs`; predicted frames by what came;
+    points by the modes of their `mixture`. What is None is left out.
+
+    metrics: the evaluator's. intra_images: see Criteria. baselines: whether Frechet distances have
+    those of baselines beside them, which takes a pass for each.
+    """
+
+    updater: Updater | None
+    evaluator: Evaluator | None = None
+    pairs: PairScores | None = None
+    mixture: Mixture | None = None
+    metrics: Choice = BASIC
+    intra_images: int | None = None
+    baselines: bool = False
+
+    def __call__(
+        self, drawing: Drawing, progress: Progress, pictures: Pictures | None = None
+    ) -> Evaluation:
+        """All scores of a drawing, or of as many pictures; ranks share the samples and find the
+        same.
+        """
+        updater, evaluator, pairs = self.updater, self.evaluator, self.pairs
+        if updater is None:
+            assert evaluator is not None and pictures is not None
+            origin = Origin(classes=pictures.classes)
+            return self._in_features(pictures.batches, drawing.n, origin, progress)
+        n, origin, share = drawing.count(updater), drawing.origin(updater), _share()
+        samples = drawing.batches(updater, *share)
+        if self.mixture is not None:
+            points = (as_block(batch).images for batch in drawing.batches(updater))
+            return Evaluation(modes.score_points(points, self.mixture, origin))
+        result, by_class = Evaluation({}), dict[str, Score]()
+        if evaluator is not None and self.intra_images is not None:
+            of_class = drawing.of_class(updater, self.intra_images)
+            by_class = classwise(evaluator, of_class, self.intra_images, origin, progress)
+        if pairs is not None:
+            pairs.prepare(progress, self._digest(progress))
+            samples = pairs.compared(drawing, *share)
+        if evaluator is not None:
+            result = self._in_features(samples, n, origin, progress)
+        elif pairs is not None:
+            samples = _counted(samples, n, progress)
+        scores = result.scores | by_class
+        if pairs is not None:
+            for _ in samples:  # that features took no notice of
+                pass
+            if evaluator is not None and self.baselines:
+                scores = pairs.with_distances(scores, evaluator, drawing, progress)
+            scores |= pairs.scores(drawing, progress, ranks.count())
+        return replace(result, scores=scores | frame_scores(updater, drawing, progress))
+
+    def names(self, drawing: Drawing) -> list[str]:
+        """The scores that a drawing is known to have; what came after sequences is read for it."""
+        updater, evaluator = self.updater, self.evaluator
+        assert updater is not None and not callable(self.metrics)
+        if self.mixture is not None:
+            return list(modes.SCORES)
+        own = [] if self.pairs is None else [*self.pairs.names, *frame_names(updater)]
+        if evaluator is None:
+            return own
+        inputs = evaluator.inputs(drawing.origin(updater))
+        columns = columns_of(self.metrics, inputs, drawing.count(updater))
+        return [*(column.title for column in columns), *own]
+
+    def _in_features(
+        self, images: Iterator[Batch], n: int, origin: Origin, progress: Progress
+    ) -> Evaluation:
+        evaluator, (rank, world) = self.evaluator, _share()
+        assert evaluator is not None
+        if world > 1:
+            with ranks.first_alone():  # it computes the references and keeps them
+                for name in evaluator.images:
+                    evaluator.reference(name, progress)
+        # what a file holds was looked at when it was opened
+        return evaluator(
+            images, self.metrics, n, origin, progress, rank, world, value_range=(-1.0, 1.0)
+        )
+
+    def _digest(self, progress: Progress) -> str | None:
+        """That of the truths' pixels, if they are real images to compare with too."""
+        if self.pairs is None or self.evaluator is None:
+            return None
+        split = self.pairs.updater.held_out_split
+        if self.evaluator.real.get(split) is not self.pairs.data:
+            return None
+        with ranks.first_alone():
+            return self.evaluator.reference(split, progress).digest
+
+
+def make_scorer(
+    updater: Updater | None,
+    real: RealImages,
+    criteria: Criteria,
+    usual: Callable[[Inputs], Sequence[str]] = default_metrics,
+    extractor: str | None = None,
+    device: torch.device | str = "cpu",
+) -> Scorer:
+    """A scorer by real images, which are opened; of points by their mixture. usual, extractor: the
+    metrics and features where the criteria name none.
+
+    Features are left out of sequences, of which no single one has any, and with a warning where
+    the extractor cannot be had; UserError then if something asks for them, or there are no images
+    that belong to sources, to be compared with all the same.
+    """
+    if criteria.lpips_weights is not None:
+        check_pairs(updater, "--lpips-weights")
+    if criteria.segmentation is not None:
+        check_pairs(updater, criteria.segmentation)
+    labelled = updater is not None and updater.config.condition == "labels"
+    if criteria.intra_images is not None and not labelled:
+        raise UserError("--intra-images is for a generator that is told classes: leave it out.")
+    check_references(real)
+    if updater is not None and updater.spec.native == POINTS:
+        first, *_ = real.open().values()
+        if first.mixture is not None:
+            return Scorer(updater, mixture=first.mixture)
+    frames = 1 if updater is None else updater.spec.frames
+    required = criteria != Criteria() or real.reference is not None or not has_pairs(updater)
+    if frames > 1 and required:
+        raise UserError(no_features(frames))
+    # before the images, since it is quick and has more that can be missing
+    name = criteria.extractor or extractor or default_extractor(real.name)
+    network = None if frames > 1 else find_extractor(name, criteria.options, device, required)
+    data = (real if network else replace(real, reference="train")).open()
+    evaluator = None if network is None else Evaluator(network, data)
+    measure = None
+    if criteria.lpips_weights is not None:
+        from ganlib.evaluation.pairs.lpips import lpips  # a slow import that few ask for
+
+        measure = lpips(criteria.lpips_weights, device)
+    pairs = pairs_of(updater, data, measure, criteria.segmentation)
+
+    def metrics(inputs: Inputs) -> list[str]:
+        return [*(usual(inputs) if criteria.metrics is None else criteria.metrics), *criteria.more]
+
+    intra = criteria.intra_images
+    return Scorer(updater, evaluator, pairs, metrics=metrics, intra_images=intra, baselines=True)
+
+
+def find_extractor(
+    name: str,
+    options: Options,
+    device: torch.device | str,
+    required: bool = True,
+    tell: Callable[[str], object] = warnings.warn,
+) -> Extractor | None:
+    """The extractor; None, and something told, where it cannot be had and is not required."""
+    if options.weights is not None and name != "inception":
+        raise UserError(
+            f"The extractor here is '{name}', and weights can be given for 'inception' alone: give "
+            "--extractor inception, or leave --inception-weights out."
+        )
+    try:
+        with ranks.first_alone():  # it downloads the weights
+            return make_extractor(name, device, options)
+    except UserError as error:
+        if required:
+            raise
+        tell(f"Nothing is scored in features. {error}")
+        return None
 
 
 def make_evaluator(
@@ -41,65 +243,11 @@ def make_evaluator(
     device: torch.device | str = "cpu",
 ) -> Evaluator:
     """An Evaluator by these images; extractor: by default the data set's own."""
-    evaluator, _ = evaluator_if_any(real, extractor, None, True, options, device)
-    assert evaluator is not None
-    return evaluator
-
-
-def extractor_if_any(
-    name: str,
-    updater: Updater | None,
-    asked: bool,
-    options: Options | None = None,
-    device: torch.device | str = "cpu",
-) -> Extractor | None:
-    """The extractor `name`; None for samples that are sequences, of which none has features, and,
-    with a warning, where it cannot be had. UserError then if features are asked for, or there are
-    no images that belong to sources, to be compared with all the same.
-    """
-    needed = asked or updater is None or not has_pairs(updater)
-    if updater is not None and updater.spec.frames > 1:
-        if needed:
-            raise UserError(no_features(updater.spec.frames))
-        return None
-    check_weights(name, options)
-    try:
-        return make_extractor(name, device, options)
-    except UserError as error:
-        if needed:
-            raise
-        warnings.warn(f"Nothing is scored in features. {error}", stacklevel=2)
-        return None
-
-
-def evaluator_if_any(
-    real: RealImages,
-    extractor: str | None,
-    updater: Updater | None,
-    asked: bool,
-    options: Options | None = None,
-    device: torch.device | str = "cpu",
-) -> tuple[Evaluator | None, Mapping[str, DataSet]]:
-    """As make_evaluator(), but None where extractor_if_any() gives none; and the real images by
-    split, those of training alone if so.
-    """
     check_references(real)
     name = extractor or default_extractor(real.name)
-    # first, since it is quick and has more that can be missing
-    network = extractor_if_any(name, updater, asked, options, device)
-    if network is None:
-        return None, open_references(replace(real, reference="train"))
-    evaluator = Evaluator(network, open_references(real))
-    return evaluator, evaluator.real
-
-
-def check_weights(extractor: str, options: Options | None) -> None:
-    """UserError for weights that are given to an extractor other than "inception"."""
-    if options is not None and options.weights is not None and extractor != "inception":
-        raise UserError(
-            f"The extractor here is '{extractor}', and weights can be given for 'inception' alone: "
-            "give --extractor inception, or leave --inception-weights out."
-        )
+    network = find_extractor(name, options or Options(), device)
+    assert network is not None
+    return Evaluator(network, real.open())
 
 
 def no_features(frames: int) -> str:
@@ -111,108 +259,18 @@ def no_features(frames: int) -> str:
     )
 
 
-def origin_of(
-    updater: Updater, seed: int, truncation: float | None = None, statistics: str | None = None
-) -> Origin:
-    """Where the images of updater.sample() with these arguments come from."""
-    weights = "ema" if updater.average is not None else "raw"
-    classes = updater.spec.classes if updater.config.condition == "labels" else ()
-    held_out = updater.held_out
-    source = None if held_out is None else held_out.data.provenance.get("sources")
-    bn_mode = updater.sample_stream(seed, statistics=statistics).bn_mode
-    return Origin(weights, bn_mode, truncation, seed, classes, source)
+def _share() -> tuple[int, int]:
+    """Which of how many ranks this is."""
+    return ranks.rank(), ranks.count()
 
 
-def samples_to_score(
-    updater: Updater,
-    n: int,
-    seed: int,
-    batch_size: int = BLOCK,
-    truncation: float | None = None,
-    statistics: str | None = None,
-    rank: int = 0,
-    world: int = 1,
-    pairs: PairScores | None = None,
-) -> Iterator[Batch]:
-    """The batches of updater.sample(...), each with the labels that were asked for, each class as
-    often as among the training images, None if none were; of several ranks those batches that fall
-    to this one. pairs: what compares translations on their way.
-    """
-    stream = updater.sample_stream(seed, truncation, statistics=statistics)
-    starts = range(batch_size * rank, n, batch_size * world)
-    parts = [range(start, min(start + batch_size, n)) for start in starts]
-    batches = map(stream.labelled, parts)
-    return batches if pairs is None else pairs.watch(batches, seed, parts)
-
-
-def class_samples(
-    updater: Updater | None, n: int, origin: Origin, batch_size: int = BLOCK
-) -> Samples:
-    """n samples of this origin of each class, each with a latent of its own. UserError for what is
-    told none.
-    """
-    if updater is None or updater.config.condition != "labels":
-        raise UserError("--intra-images is for a generator that is told classes: leave it out.")
-    stream = updater.sample_stream(origin.seed or 0, origin.truncation, statistics=origin.bn_mode)
-
-    def samples(k: int) -> Iterator[Tensor]:
-        told, end = stream.with_condition(k), (k + 1) * n
-        for start in range(k * n, end, batch_size):
-            yield told.images(range(start, min(start + batch_size, end)))
-
-    return samples
-
-
-def counted(
-    batches: Iterator[Batch], n: int, progress: Progress, world: int = 1
-) -> Iterator[Batch]:
-    """Batches of n samples, of which each of `world` ranks has its own, as they are; `progress` is
-    told how many have passed.
-    """
+def _counted(batches: Iterator[Batch], n: int, progress: Progress) -> Iterator[Batch]:
+    """Batches of n samples, of which each rank has its own, as they are; progress is told."""
     done = 0
     for batch in batches:
         yield batch
         done += len(as_block(batch).images)
-        progress("samples", min(done * world, n), n)
-
-
-def all_scores(
-    samples: Iterator[Batch],
-    n: int,
-    origin: Origin,
-    updater: Updater | None,
-    evaluator: Evaluator | None,
-    metrics: Sequence[str],
-    pairs: PairScores | None,
-    progress: Progress,
-    intra_images: int | None = None,
-    batch_size: int = BLOCK,
-) -> Evaluation:
-    """Scores of n samples of this origin: in features, by `evaluator`; by the images that belong to
-    their sources, by `pairs`; and of predicted frames, by what came. updater: what makes them, None
-    of another program's images. Frechet distances have those of what costs nothing beside them.
-    intra_images: of each class, for a distance that is taken class by class; batch_size: of those.
-    """
-    seed, result, by_class = origin.seed or 0, Evaluation({}), dict[str, Score]()
-    if intra_images is not None and evaluator is not None:
-        of_class = class_samples(updater, intra_images, origin, batch_size)
-        by_class = classwise(evaluator, of_class, intra_images, origin, progress)
-    if pairs is not None:
-        pairs.prepare(progress)
-        samples = pairs.watch(samples, seed)
-    if evaluator is None:
-        samples = counted(samples, n, progress)
-    else:
-        # what a file holds was looked at when it was opened
-        result = evaluator(samples, metrics, n, origin, progress, value_range=(-1.0, 1.0))
-    scores = result.scores | by_class
-    if pairs is not None:
-        if evaluator is not None and "fid" in metrics:
-            scores = pairs.with_distances(scores, evaluator, origin, seed, progress)
-        scores = scores | pairs.scores(origin, seed, samples, progress=progress)
-    if updater is not None:
-        scores = scores | frame_scores(updater, origin, progress)
-    return replace(result, scores=scores)
+        progress("samples", min(done * ranks.count(), n), n)
 
 
 def scores_line(

@@ -11,7 +11,8 @@ from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.table import Table
 from ganlib.evaluation.comparison.writers import to_markdown
 from ganlib.evaluation.pairs.pixels import measures
-from ganlib.evaluation.pairs.sums import Truths, protocol_of
+from ganlib.evaluation.pairs.sums import protocol_of
+from ganlib.evaluation.protocol import Split
 
 Make = Callable[..., Path]
 Tables = Callable[..., Table]
@@ -44,7 +45,7 @@ def test_fewer_images_than_features_is_said_below_the_table(
 def test_a_sentence_for_each_and_a_value_for_each_score(tmp_path: Path) -> None:
     scores = {}
     for k, measure in enumerate(measures(28)):
-        protocol = protocol_of(measure, 10, Truths("test", 10, "ab"), Origin("raw", seed=0))
+        protocol = protocol_of(measure, 10, Split("test", 10, "ab"), Origin("raw", seed=0))
         more: dict[str, Any] = {protocols.BESIDE: {"source": k + 0.5, "mean image": 2 * k + 0.25}}
         more |= {"real": {"value": 7.5}} if k == 1 else {}
         scores[measure.name] = protocols.Score(measure.name, 1.0, None, protocol, more).to_dict()

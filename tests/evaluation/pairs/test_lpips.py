@@ -1,5 +1,6 @@
 """evaluation/pairs/lpips.py: LPIPS against its definition, with random weights of AlexNet."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_it_is_the_papers_distance(weights: Path) -> None:
     assert found.dtype == torch.float64
     assert found.tolist() == pytest.approx(by_definition(features(), x, y), rel=1e-4)
     assert not measure.compute(x, x).any()
-    assert measure.extractor == "alexnet" and len(measure.digest) == 64
+    assert measure.by.extractor == "alexnet" and len(measure.by.extractor_digest) == 64
 
 
 def test_grey_and_small_images_are_brought_to_what_it_takes(weights: Path) -> None:
@@ -78,3 +79,10 @@ def test_files_that_hold_no_such_weights(tmp_path: Path) -> None:
             lpips(other)
     with pytest.raises(UserError, match="missing"):
         lpips(tmp_path / "missing.pth")
+
+
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torchmetrics.functional.image.lpips", None)
+    (tmp_path / "alexnet.pth").write_bytes(b"")
+    with pytest.raises(UserError, match=r"needs the package torchmetrics: run `pip install ganl"):
+        lpips(tmp_path / "alexnet.pth")

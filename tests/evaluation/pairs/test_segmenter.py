@@ -23,7 +23,8 @@ from ganlib.evaluation.pairs.segmenter import (
     named,
     trained,
 )
-from ganlib.evaluation.pairs.sums import Truths, segmentation_scores
+from ganlib.evaluation.pairs.sums import segmentation_scores
+from ganlib.evaluation.protocol import Split
 from ganlib.pix2pixhd import CLASSES
 from ganlib.pix2pixhd import example as blocks
 
@@ -77,7 +78,7 @@ def test_maps_that_name_no_class_have_no_scores() -> None:
     confusion.add(torch.zeros(3, 1, 4, 4, dtype=torch.uint8), torch.full((3, 4, 4), 9).int())
     assert confusion.n == 3 and confusion.scores() == {} == confusion.by_class()
     with pytest.warns(UserWarning, match="pixel_accuracy and mean_iou: the maps name no"):
-        assert segmentation_scores(confusion, confusion, Truths("test", 3, ""), Origin()) == {}
+        assert segmentation_scores(confusion, confusion, Split("test", 3, ""), Origin()) == {}
 
 
 def test_classes_without_a_name() -> None:

@@ -10,21 +10,20 @@ from ganlib.evaluation.pairs.pixels import l1, measures
 from ganlib.evaluation.pairs.sums import (
     AT_ONCE,
     Sums,
-    Truths,
     as_it_is,
     mean_image,
     pair_scores,
     pairwise,
     shows_as,
 )
-from ganlib.evaluation.protocol import BESIDE
+from ganlib.evaluation.protocol import BESIDE, Split
 
 RANDOM = torch.Generator().manual_seed(0)
 OUTPUT, TRUTH = (
     torch.randint(256, (AT_ONCE + 9, 3, 16, 16), dtype=torch.uint8, generator=RANDOM)
     for _ in range(2)
 )
-TRUTHS = Truths("test", 41, "0123")
+TRUTHS = Split("test", 41, "0123")
 
 
 def test_sums_are_means_of_all_images_however_they_come() -> None:

@@ -17,7 +17,7 @@ from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.evaluation import Score
 from ganlib.evaluation.extractors.fashion import FASHION
-from ganlib.training.scores.scorer import class_samples, origin_of
+from ganlib.training.scores.scorer import Drawing
 
 pytestmark = [
     pytest.mark.usefixtures("small_methods"),
@@ -91,16 +91,12 @@ def test_as_many_of_each_class_as_asked_for(data: Path, run: Callable[..., Resul
     assert again.value == pytest.approx(found.value, rel=1e-4)
     # each class has latents of its own: here those of samples 30 to 59
     drawn = model.updater.sample_stream(0, y=1).images(range(30, 60))
-    kept = list(class_samples(model.updater, 30, origin_of(model.updater, 0), 16)(1))
+    kept = list(Drawing(batch_size=16).of_class(model.updater, 30)(1))
     assert [len(x) for x in kept] == [16, 14]
     torch.testing.assert_close(torch.cat(kept), drawn, rtol=1e-4, atol=1e-5)
     plain = ganlib.train(dataset=str(data), **{**SETTINGS, "algorithm": "dcgan", "out": "plain"})
-    for call in (
-        lambda: plain.evaluate(20, intra_images=30),
-        lambda: class_samples(None, 30, origin_of(plain.updater, 0)),
-    ):
-        with pytest.raises(UserError, match="intra.images=? is for a generator that is told"):
-            call()
+    with pytest.raises(UserError, match="intra.images=? is for a generator that is told"):
+        plain.evaluate(20, intra_images=30)
     with pytest.raises(UserError, match="intra_images is 1: a distance takes at least two"):
         model.evaluate(20, intra_images=1)
 

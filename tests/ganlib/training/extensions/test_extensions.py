@@ -29,6 +29,7 @@ from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.snapshot import Snapshot
 from ganlib.training.extensions.tensorboard import TensorBoard
+from ganlib.training.scores.scorer import Drawing, Scorer
 from ganlib.training.trainer import Extension, Trainer, every
 from ganlib.training.update.steps import NonFiniteError
 from ganlib.training.update.streams import Stage
@@ -521,8 +522,10 @@ def test_evaluate_scores_samples_and_lets_the_algorithm_score_itself(
     evaluator = Evaluator(Means(), {"test": toy_data(n=50).x})
     said = io.StringIO()
     console = Console(file=said, width=200)
-    evaluate = Evaluate(every(2), evaluator, test, console, ["fid"], n=20, seed=4)
+    scorer = Scorer(None, evaluator, metrics=["fid"])
+    evaluate = Evaluate(every(2), scorer, Drawing(20, 4), test, console)
     trainer = make_trainer(evaluate, LogReport(2), max_iter=2)
+    evaluate.scorer = replace(scorer, updater=trainer.updater)
     trainer.updater.scores = lambda data: {"seen": float(len(data))}
     trainer.run()
     assert trainer.line["seen"] == 5

@@ -11,14 +11,13 @@ import torch
 from small_methods import FOLDER
 
 from ganlib.contract.fixtures import small_updater
-from ganlib.evaluation import Origin
 from ganlib.evaluation.pairs import segmenter
 from ganlib.registry import add_plugins
 from ganlib.training.device import ranks
-from ganlib.training.scores.scorer import samples_to_score
-from ganlib.training.scores.translations import PairScores
+from ganlib.training.scores.pairs import PairScores
+from ganlib.training.scores.scorer import Drawing
 
-N, BATCH = 30, 8
+DRAWING = Drawing(30, batch_size=8)
 
 
 def scores() -> dict[str, Any]:
@@ -28,8 +27,9 @@ def scores() -> dict[str, Any]:
     pairs = PairScores(updater, updater.held_out.data.x, lessons=updater.held_out.data)
     pairs.prepare()
     for _ in range(2):
-        left = samples_to_score(updater, N, 0, BATCH, rank=rank, world=world, pairs=pairs)
-        found = pairs.scores(Origin("raw"), 0, left, world)
+        for _ in pairs.compared(DRAWING, rank, world):
+            pass
+        found = pairs.scores(DRAWING, world=world)
     return {name: found[name].to_dict() for name in ("pixel_accuracy", "mean_iou")}
 
 

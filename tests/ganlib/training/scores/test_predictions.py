@@ -11,7 +11,7 @@ from ganlib.common.data import DataSet
 from ganlib.contract.fixtures import small_updater
 from ganlib.evaluation.protocol import BESIDE
 from ganlib.training.scores.predictions import frame_names, frame_scores, predicts
-from ganlib.training.scores.scorer import origin_of
+from ganlib.training.scores.scorer import Drawing
 
 PAST, LENGTH = 3, 16
 
@@ -37,7 +37,7 @@ def scores_of(updater: Any, told: list[Any] | None = None) -> dict[str, Any]:
         if told is not None:
             told.append(how)
 
-    return frame_scores(updater, origin_of(updater, 0), progress)
+    return frame_scores(updater, Drawing(), progress)
 
 
 @pytest.mark.parametrize("name", ["pgn", "frames"])

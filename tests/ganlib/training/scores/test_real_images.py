@@ -11,18 +11,18 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from ganlib.training.scores.real_images import RealImages, open_references
+from ganlib.training.scores.real_images import RealImages
 
 
 def test_references_by_name(toy_file: Path, toy_data: Callable[..., DataSet]) -> None:
     name = str(toy_file)
-    both = open_references(RealImages(name))
+    both = RealImages(name).open()
     assert list(both) == ["train", "test"]
     assert torch.equal(_all(both["train"].x), _all(toy_data().x))
     assert torch.equal(both["train"].y, toy_data().y)  # type: ignore[arg-type]
-    assert list(open_references(RealImages(name, reference="test"))) == ["test"]
-    assert open_references(RealImages(name, size=16))["train"].x.shape == (32, 1, 16, 16)
-    assert list(open_references(RealImages(reference=name))) == ["train", "test"]
+    assert list(RealImages(name, reference="test").open()) == ["test"]
+    assert RealImages(name, size=16).open()["train"].x.shape == (32, 1, 16, 16)
+    assert list(RealImages(reference=name).open()) == ["train", "test"]
 
 
 def test_a_reference_of_one_split_is_not_called_train_unless_it_is_the_data_set(
@@ -30,9 +30,9 @@ def test_a_reference_of_one_split_is_not_called_train_unless_it_is_the_data_set(
 ) -> None:
     path = tmp_path / "one.h5"
     write_hdf5(path, toy_data())
-    assert list(open_references(RealImages(reference=str(path)))) == ["reference"]
-    assert list(open_references(RealImages("fashion_mnist", reference=str(path)))) == ["reference"]
-    assert list(open_references(RealImages(str(path)))) == ["train"]
+    assert list(RealImages(reference=str(path)).open()) == ["reference"]
+    assert list(RealImages("fashion_mnist", reference=str(path)).open()) == ["reference"]
+    assert list(RealImages(str(path)).open()) == ["train"]
 
 
 def test_of_files_that_hold_both_the_images_are_what_sources_leave(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_of_files_that_hold_both_the_images_are_what_sources_leave(tmp_path: Pat
     both[:, 8:] = 200
     Image.fromarray(both).save(tmp_path / "0.png")
     for source, value in (("left", 200), ("right", 0)):
-        x = open_references(RealImages(str(tmp_path), source=source))["train"].x[torch.tensor([0])]
+        x = RealImages(str(tmp_path), source=source).open()["train"].x[torch.tensor([0])]
         assert x.shape == (1, 3, 8, 8) and (x == value).all()
 
 

@@ -24,10 +24,10 @@ from ganlib.evaluation.extractors.base import Options
 from ganlib.evaluation.metrics.proportions import proportions
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import (
+    Drawing,
     make_evaluator,
     origin_of,
     progress_bar,
-    samples_to_score,
     scores_line,
 )
 
@@ -64,16 +64,16 @@ def test_origin(make_snapshot: Make, decay: float, weights: str) -> None:
     assert origin_of(updater, 0, statistics="standing:4").bn_mode == "standing:4"
 
 
-def test_samples_to_score_come_with_their_labels_and_statistics(
+def test_samples_come_with_their_labels_and_statistics(
     small_methods: None, make_updater: Any
 ) -> None:
     updater = make_updater("labelled")
-    (x, y), (more, rest) = samples_to_score(updater, 6, 1, batch_size=4)
+    (x, y), (more, rest) = Drawing(6, 1, batch_size=4).batches(updater)
     assert torch.equal(torch.cat([y, rest]), updater.latents(range(6), 1)[1])
     torch.testing.assert_close(torch.cat([x, more]), next(updater.sample(6, 1)))
     updater = make_updater("dcgan")
     updater.update()
-    ((x, y),) = samples_to_score(updater, 6, 1, statistics="batch")
+    ((x, y),) = Drawing(6, 1, statistics="batch").batches(updater)
     assert y is None and torch.equal(x, next(updater.sample(6, 1, statistics="batch")))
 
 
@@ -86,7 +86,7 @@ def test_each_label_is_asked_for_as_often_as_it_is_among_the_data(
     updater = make_updater("labelled", data=replace(data, y=y, classes=("a", "b", "c")))
     expected = 2000 * np.bincount(y.numpy()) / 32
     for seed in range(5):
-        asked = torch.cat([labels for _, labels in samples_to_score(updater, 2000, seed)])
+        asked = torch.cat([labels for _, labels in Drawing(2000, seed).batches(updater)])
         assert chisquare(np.bincount(asked.numpy()), expected).pvalue > 1e-4
         assert proportions(asked, y, 3).kind == "marginal"
         assert origin_of(updater, seed).classes == ("a", "b", "c")

@@ -14,13 +14,13 @@ from two_ranks import two_ranks
 from ganlib.common.data.spec import DataSet, resize_pixels
 from ganlib.common.generator import has_noise
 from ganlib.common.sources.unpaired import with_unpaired
-from ganlib.evaluation import Origin
+from ganlib.evaluation import Score
 from ganlib.evaluation.pairs import segmenter
 from ganlib.evaluation.pairs.sums import exact
 from ganlib.evaluation.protocol import BESIDE
 from ganlib.training.samples.grid_rows import shows_translations, translations
-from ganlib.training.scores.scorer import samples_to_score
-from ganlib.training.scores.translations import PairScores, has_pairs, scored, several
+from ganlib.training.scores.pairs import PairScores, has_pairs, several
+from ganlib.training.scores.scorer import Drawing
 
 Make = Callable[..., Any]
 
@@ -32,13 +32,19 @@ def psnr(x: Tensor, y: Tensor) -> float:
     return float(np.mean(10 * np.log10(255**2 / mse)))
 
 
+def scores_of(pairs: PairScores, drawing: Drawing, *progress: Any) -> dict[str, Score]:
+    pairs.prepare(*progress)
+    for _ in pairs.compared(drawing):
+        pass
+    return pairs.scores(drawing, *progress)
+
+
 def test_every_held_out_source_counts_once(make_updater: Make) -> None:
     updater = make_updater("superres", 3, 16)
     data = updater.held_out.data
-    pairs, n = PairScores(updater, data.x), scored(updater, 1000)
-    batches = samples_to_score(updater, n, 7, batch_size=5, pairs=pairs)
-    scores = pairs.scores(Origin("raw"), 7, batches)
-    assert n == len(data) == 32
+    pairs = PairScores(updater, data.x)
+    scores = scores_of(pairs, Drawing(1000, 7, batch_size=5))
+    assert len(data) == 32
     # in the data's own order, without a stream
     made = updater.decode(torch.empty(32, 0), data.source / 127.5 - 1)
     assert scores["PSNR"].value == pytest.approx(psnr(exact(made), data.x), rel=1e-5)
@@ -55,12 +61,12 @@ def test_ranks_together_score_what_one_does(
 ) -> None:
     updater = make_updater("dropped", 3, 16, statistics="running")
     train = updater.held_out.data.x
-    whole = PairScores(updater, train)
-    left = samples_to_score(updater, 30, 0, batch_size=8, pairs=whole)
-    alone = whole.scores(Origin(), 0, left)
+    drawing = Drawing(30, batch_size=8)
+    alone = scores_of(PairScores(updater, train), drawing)
     halves = [PairScores(updater, train) for _ in range(2)]
     for rank, pairs in enumerate(halves):
-        for _ in samples_to_score(updater, 30, 0, 8, rank=rank, world=2, pairs=pairs):
+        pairs.prepare()
+        for _ in pairs.compared(drawing, rank, world=2):
             pass
     others = [list(pairs._sums.values()) for pairs in halves]
 
@@ -71,7 +77,7 @@ def test_ranks_together_score_what_one_does(
         sums += torch.cat([other._totals, torch.tensor([other.n], dtype=torch.float64)])
 
     monkeypatch.setattr("torch.distributed.all_reduce", all_reduce)
-    together = halves[0].scores(Origin(), 0, iter(()), world=2)
+    together = halves[0].scores(drawing, world=2)
     assert {name: score.value for name, score in together.items()} == pytest.approx(
         {name: score.value for name, score in alone.items()}
     )
@@ -104,9 +110,8 @@ def test_a_segmenter_is_asked_about_outputs_and_the_images_of_the_same_maps(
     data = updater.held_out.data
     pairs = PairScores(updater, data.x, lessons=data)
     assert pairs.names[-2:] == ["pixel_accuracy", "mean_iou"] and pairs.segmenter is None
-    pairs.prepare()
-    for n in (9, 9):  # the second time, real images are not counted again
-        scored = pairs.scores(Origin("raw"), 3, samples_to_score(updater, n, 3, 4, pairs=pairs))
+    for _ in range(2):  # the second time, real images are not counted again
+        scored = scores_of(pairs, Drawing(9, 3, batch_size=4))
     assert list(scored) == pairs.names
     stream, find = updater.sample_stream(3), pairs.segmenter
     index = stream.held(range(9))
@@ -143,9 +148,7 @@ def test_diversity_is_of_generators_with_noise(make_updater: Make) -> None:
     )
     pairs = PairScores(updater, updater.held_out.data.x)
     told = {}
-    pairs.prepare(lambda what, done, total: told.update({what: (done, total)}))
-    left = samples_to_score(updater, 32, 3, pairs=pairs)
-    scores = pairs.scores(Origin(), 3, left, 1, lambda *now: told.update({now[0]: now[1:]}))
+    scores = scores_of(pairs, Drawing(32, 3), lambda *now: told.update({now[0]: now[1:]}))
     n = len(updater.held_out.data)
     assert told == dict.fromkeys(("reading truths", "mean image", "several outputs"), (n, n))
     x = exact(several(updater, 3, 32, 4)).numpy().astype(float)

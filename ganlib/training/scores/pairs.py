@@ -1,6 +1,6 @@
 """What a translator makes of held-out sources, scored against the images that belong to them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -10,14 +10,14 @@ from ganlib.common.data import DataSet, Images
 from ganlib.common.errors import UserError
 from ganlib.common.generator import has_noise
 from ganlib.evaluation import Evaluator, Origin, Score
-from ganlib.evaluation.formats.blocks import BLOCK, Batch, as_block
+from ganlib.evaluation.formats.blocks import BLOCK, Batch
+from ganlib.evaluation.metrics.base import columns_of
 from ganlib.evaluation.pairs.confusion import SCORES, Confusion
 from ganlib.evaluation.pairs.pixels import Measure, l1, measures
 from ganlib.evaluation.pairs.segmenter import Segmenter, check_maps, load_segmenter
 from ganlib.evaluation.pairs.sums import (
     MEAN,
     Sums,
-    Truths,
     as_it_is,
     exact,
     mean_image,
@@ -27,36 +27,34 @@ from ganlib.evaluation.pairs.sums import (
     segmentation_scores,
     shows_as,
 )
-from ganlib.evaluation.protocol import BESIDE
+from ganlib.evaluation.protocol import BESIDE, Split
 from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.references import Progress, pixel_digest
 from ganlib.training.device import ranks
+from ganlib.training.scores.drawing import Drawing
 from ganlib.training.updater import Updater
 
 OWN, REAL = "", "real"
 """The translator's own sums, beside those of what has a name: of the images that belong to the
-sources, and of what costs nothing.
+sources, and of baselines.
 """
 OUTPUTS, SOURCES, AT_ONCE = 4, 100, 16
 """Of how many outputs for each of how many sources the diversity is, and of so many at once."""
 
 
-def scored(updater: Updater, n: int) -> int:
-    """Of how many of n samples scores are: of a translator at most one for each held-out source."""
-    held_out = updater.held_out
-    return n if held_out is None else min(n, held_out.n_sources)
-
-
-def has_pairs(updater: Updater) -> bool:
+def has_pairs(updater: Updater | None) -> bool:
     """Whether it translates sources to which images belong."""
-    return updater.held_out is not None and updater.held_out.data.paired
+    held_out = None if updater is None else updater.held_out
+    return held_out is not None and held_out.data.paired
 
 
-def for_pairs(flag: str) -> str:
-    """Why a generator that has no pairs cannot be scored by what a flag asks for."""
-    return (
-        f"{flag} is for a generator that translates sources to which images belong: leave it out."
-    )
+def check_pairs(updater: Updater | None, option: str) -> None:
+    """UserError where an option asks for what only a generator with pairs can be scored by."""
+    if not has_pairs(updater):
+        raise UserError(
+            f"{option} is for a generator that translates sources to which images belong: leave it "
+            "out."
+        )
 
 
 def pairs_of(
@@ -69,32 +67,27 @@ def pairs_of(
     by split, the first one that of the mean image. segmentation: the option that asks for a
     segmenter, too; UserError where there can be none.
     """
+    if segmentation is not None:
+        check_pairs(updater, segmentation)
+        if "train" not in real:
+            raise UserError(
+                f"{segmentation} trains on real training images, and these are left out: leave "
+                "--reference out too."
+            )
+        check_maps(real["train"], segmentation)
     if updater is None or not has_pairs(updater):
-        if segmentation is not None:
-            raise UserError(for_pairs(segmentation))
         return None
     first, *_ = real.values()
-    lessons = None if segmentation is None else _lessons(real, segmentation)
-    return PairScores(updater, first.x, lpips, lessons)
-
-
-def _lessons(real: Mapping[str, DataSet], option: str) -> DataSet:
-    if "train" not in real:
-        raise UserError(
-            f"{option} trains on real training images, and these are left out: leave --reference "
-            "out too."
-        )
-    check_maps(real["train"], option)
-    return real["train"]
+    return PairScores(updater, first.x, lpips, None if segmentation is None else real["train"])
 
 
 class PairScores:
-    """The scores of one translator on its held-out pairs, and of what costs nothing.
+    """The scores of one translator on its held-out pairs, and of baselines.
 
     train: the images whose mean is to be beaten. lpips: a further measure, see
     evaluation/pairs/lpips.py. lessons: real images with their maps, by which a segmenter learns to
-    tell the classes of an image's pixels, to be compared with the map that it was made of. It is
-    there once prepare() was called.
+    tell the classes of an image's pixels, to be compared with the map that it was made of.
+    prepare() comes first, then compared(), and once all batches have passed, scores().
     """
 
     def __init__(
@@ -107,28 +100,16 @@ class PairScores:
         assert updater.held_out is not None
         self.updater, self.train, self.lpips, self.lessons = updater, train, lpips, lessons
         self.data = updater.held_out.data
-        self.segmenter: Segmenter | None = None
-        self._truths: Truths | None = None
-        self._mean: Tensor | None = None
         found = measures(min(self.data.shape[1:]), self.factor)
         self.measures = found if lpips is None else [*found, lpips]
-        self.beside: dict[str, dict[str, float]] = {}
+        self.truths: Split
+        self.mean: Tensor | None = None
+        """Of the training images."""
+        self.segmenter: Segmenter | None = None
+        self.baselines: dict[str, dict[str, float]] = {}
         self._sums: dict[str, Sums] = {}
         self._found: dict[str, Confusion] = {}
         self._real: Confusion | None = None
-
-    def truths(self, progress: Progress | None = None) -> Truths:
-        """What outputs are compared with; all of it is read, the first time."""
-        if self._truths is None:
-            digest = pixel_digest(self.data.x, progress, "reading truths")
-            self._truths = Truths(self.updater.held_out_split, len(self.data), digest)
-        return self._truths
-
-    def mean(self, progress: Progress | None = None) -> Tensor:
-        """The mean training image; images are read, the first time."""
-        if self._mean is None:
-            self._mean = mean_image(self.train, progress)
-        return self._mean
 
     @property
     def names(self) -> list[str]:
@@ -143,35 +124,31 @@ class PairScores:
         assert self.data.source is not None
         return max(1, self.data.shape[2] // self.data.source.shape[3])
 
-    def prepare(self, progress: Progress | None = None) -> None:
-        """Read the truths and the mean image, and load the segmenter, or train it, if there are
-        lessons; all ranks have the first one's.
+    def prepare(self, progress: Progress | None = None, digest: str | None = None) -> None:
+        """Once, read the truths and the mean image, and load the segmenter, or train it, if there
+        are lessons; all ranks have the first one's. digest: of the truths' pixels, if it is known.
         """
-        self.truths(progress)
-        self.mean(progress)
-        if self.lessons is None or self.segmenter is not None:
+        if self.mean is not None:
             return
-        with ranks.first_alone():
-            self.segmenter = load_segmenter(self.lessons, self.updater.clock.device, progress)
-        ranks.broadcast_(list(self.segmenter.network.state_dict().values()))
+        digest = digest or pixel_digest(self.data.x, progress, "reading truths")
+        self.truths = Split(self.updater.held_out_split, len(self.data), digest)
+        self.mean = mean_image(self.train, progress)
+        if self.lessons is not None:
+            with ranks.first_alone():
+                self.segmenter = load_segmenter(self.lessons, self.updater.clock.device, progress)
+            ranks.broadcast_(list(self.segmenter.network.state_dict().values()))
 
-    def watch(
-        self,
-        batches: Iterable[Batch],
-        seed: int,
-        numbers: Iterable[Sequence[int]] | None = None,
-    ) -> Iterator[Batch]:
-        """Batches of the samples of a seed as they are, compared on their way; numbers: those of
-        the samples of each, by default 0, 1, 2, ... Once all have passed, scores() has them.
-        """
-        stream = self.updater.sample_stream(seed)
-        trivial = {} if self.beside else self._trivial
+    def compared(self, drawing: Drawing, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+        """The batches of a drawing, of several ranks this one's, compared on their way."""
+        stream = drawing.stream(self.updater)
+        trivial = {} if self.baselines else self._trivial
         self._sums = {name: Sums(self.measures) for name in (OWN, *trivial)}
         if self.segmenter is not None:
             whose = (OWN, REAL) if self._real is None else (OWN,)
             self._found = {name: Confusion(self.segmenter) for name in whose}
-        for part, batch in _numbered(batches, numbers):
-            output = exact(as_block(batch).images)
+        for part in drawing.parts(self.updater, rank, world):
+            batch = stream.labelled(part)
+            output = exact(batch[0])
             index = stream.held(part).cpu()
             truth = self.data.x[index].to(output.device)
             for name, sums in self._sums.items():
@@ -185,16 +162,15 @@ class PairScores:
         self,
         scores: Mapping[str, Score],
         evaluator: Evaluator,
-        origin: Origin,
-        seed: int,
+        drawing: Drawing,
         progress: Progress,
     ) -> dict[str, Score]:
-        """`scores`, the Frechet distances with those of what costs nothing beside them."""
-        stream, found = self.updater.sample_stream(seed), dict(scores)
-        n = max(score.protocol.n_generated for score in scores.values())
-        for name, translate in self._trivial.items():
-            index = stream.held(range(n)).cpu()
-            images = (translate(rows) for rows in torch.split(index, BLOCK))
+        """`scores`, the Frechet distances with those of the baselines beside them."""
+        n, found = drawing.count(self.updater), dict(scores)
+        stream, origin = drawing.stream(self.updater), drawing.origin(self.updater)
+        names = {column.title for column in columns_of(["fid"], evaluator.inputs(origin), n)}
+        for name, translate in self._trivial.items() if names & scores.keys() else ():
+            images = (translate(rows) for rows in torch.split(stream.held(range(n)).cpu(), BLOCK))
             theirs = evaluator(images, ["fid"], n, origin, progress).scores
             for key in theirs.keys() & scores.keys():
                 more = found[key].more
@@ -204,41 +180,35 @@ class PairScores:
 
     @property
     def _trivial(self) -> dict[str, Callable[[Tensor], Tensor]]:
-        """What costs nothing, by name: the images of so many sources, by their numbers."""
-        data, source = self.data, self.data.source
-        assert source is not None
-        found = {MEAN: lambda index: self.mean().expand(len(index), -1, -1, -1)}
+        """The baselines by name: images of so many sources, by their numbers."""
+        data, source, mean = self.data, self.data.source, self.mean
+        assert source is not None and mean is not None
+        found = {MEAN: lambda index: mean.expand(len(index), -1, -1, -1)}
         if data.source_kind == "image" and shows_as(source.shape, data.shape):
             name = "bicubic" if self.factor > 1 else "source"
             found = {name: lambda index: as_it_is(source[index], data.shape), **found}
         return found
 
     def scores(
-        self,
-        origin: Origin,
-        seed: int,
-        left: Iterator[Batch],
-        world: int = 1,
-        progress: Progress | None = None,
+        self, drawing: Drawing, progress: Progress | None = None, world: int = 1
     ) -> dict[str, Score]:
-        """Of all samples that the ranks had, those that are `left` of watch() too, and how much
-        outputs for one source differ, by name.
+        """Of all samples that the ranks compared, and how much outputs for one source differ, by
+        name.
         """
-        for _ in left:
-            pass
-        device = exact_device(self.updater.clock.device)
+        origin, device = drawing.origin(self.updater), exact_device(self.updater.clock.device)
         for sums in self._sums.values():
             sums.finish(world, device)
-        self.beside = self.beside or {
-            name: sums.means() for name, sums in self._sums.items() if name != OWN
-        }
-        found = pair_scores(self._sums[OWN], self.beside, self.truths(), origin)
-        found |= self._diversity(origin, seed, progress)
         for confusion in self._found.values():
             confusion.finish(world, device)
+        self.baselines = self.baselines or {
+            name: sums.means() for name, sums in self._sums.items() if name != OWN
+        }
+        found = pair_scores(self._sums[OWN], self.baselines, self.truths, origin)
+        if has_noise(self.updater.sampling_gen):
+            found |= self._diversity(drawing.seed, origin, progress)
         if self._found:
             self._real = self._real or self._found[REAL]
-            found |= segmentation_scores(self._found[OWN], self._real, self.truths(), origin)
+            found |= segmentation_scores(self._found[OWN], self._real, self.truths, origin)
         return found
 
     def _maps(self, index: Tensor) -> Tensor:
@@ -246,9 +216,7 @@ class PairScores:
         assert self.data.source is not None
         return self.data.source[index][:, 0]
 
-    def _diversity(self, origin: Origin, seed: int, progress: Progress | None) -> dict[str, Score]:
-        if not has_noise(self.updater.sampling_gen):
-            return {}
+    def _diversity(self, seed: int, origin: Origin, progress: Progress | None) -> dict[str, Score]:
         n = min(SOURCES, len(self.data))
         outputs = exact(several(self.updater, seed, n, OUTPUTS, progress=progress))
         known = [Measure("diversity", l1, {"levels": 255})]
@@ -288,16 +256,3 @@ def several(
         if progress is not None:
             progress("several outputs", start + len(y), n)
     return torch.cat(found)
-
-
-def _numbered(
-    batches: Iterable[Batch], numbers: Iterable[Sequence[int]] | None
-) -> Iterator[tuple[Sequence[int], Batch]]:
-    if numbers is not None:
-        yield from zip(numbers, batches, strict=True)
-        return
-    start = 0
-    for batch in batches:
-        end = start + len(as_block(batch).images)
-        yield range(start, end), batch
-        start = end

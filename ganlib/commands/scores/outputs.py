@@ -1,0 +1,118 @@
+"""What `ganlib evaluate` leaves behind: lines in a run's folder, a JSON file, pictures."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganlib.commands.scores.options import Options
+from ganlib.commands.scores.targets import Target, is_run
+from ganlib.common.io.console import printable
+from ganlib.common.io.files import MARK, atomic, output
+from ganlib.common.io.jsonl import append_line
+from ganlib.common.open_dataset import dataset_label
+from ganlib.common.pictures import grid, save
+from ganlib.common.pictures.colours import coloured_maps
+from ganlib.common.pictures.grids import translation_grid
+from ganlib.config import RunConfig
+from ganlib.evaluation import Evaluation, Evaluator
+from ganlib.evaluation.extractors.base import Options as Arithmetic
+from ganlib.evaluation.extractors.base import default_extractor
+from ganlib.evaluation.formats.blocks import as_uint8
+from ganlib.evaluation.metrics.formulas import Nearest
+from ganlib.evaluation.pairs.sums import exact
+from ganlib.training.scores.drawing import Drawing
+from ganlib.training.scores.pairs import PairScores
+from ganlib.training.scores.scorer import SCORES, TRIALS, Scorer, scores_line
+
+NEIGHBOURS, ROWS = 32, 24
+"""Of how many samples the pictures are at most."""
+
+
+def write_scores(
+    path: Path, target: Target, scorer: Scorer, result: Evaluation, options: Options
+) -> None:
+    """The files that are asked for, and the line in the folder of a run that lies at `path`."""
+    outputs, model = options.outputs, target.model
+    training = (None, None) if model is None else (model.updater.iteration, model.images)
+    line = scores_line(result.scores, *training)
+    if is_run(path) and not outputs.no_save:
+        file = path / (TRIALS if _is_trial(target, options) else SCORES)
+        with output(file):
+            append_line(file, line)
+        click.echo(printable(file))
+    if outputs.out is not None:
+        real = options.real.completed(target.settings)
+        data = {"dataset": real.dataset, "size": real.size}  # for `compare`
+        of = {"software": MARK, "target": str(target.path), **data}
+        source = {} if real.source is None else {"source": real.source}
+        with output(outputs.out), atomic(outputs.out) as temporary:
+            temporary.write_text(json.dumps({**of, **source, **line}, indent=2) + "\n", "utf-8")
+        click.echo(printable(outputs.out))
+    if outputs.duplicates_picture is not None and result.nearest is not None:
+        assert scorer.evaluator is not None
+        _draw(outputs.duplicates_picture, neighbours(target, scorer.evaluator, result.nearest))
+    if outputs.segmentation_picture is not None and scorer.pairs is not None:
+        _draw(outputs.segmentation_picture, segmented(target, scorer.pairs, options.drawing))
+
+
+def _draw(path: Path, picture: Image.Image) -> None:
+    with output(path):
+        save(picture, path)
+    click.echo(printable(path))
+
+
+def _is_trial(target: Target, options: Options) -> bool:
+    """Whether this is not how the run scores itself, so that the scores are none of its own."""
+    run, own = target.settings, target.own
+    drawing, criteria, real = options.drawing, options.criteria, options.real
+    usual = run.get("evaluation_images", RunConfig.model_fields["evaluation_images"].default)
+    data, name = str(run.get("dataset")), run.get("extractor")
+    return (
+        drawing.back
+        or replace(target.origin, seed=None) != replace(own, seed=None)
+        or drawing.seed not in (0, own.seed)
+        or drawing.n < usual
+        or criteria.extractor not in (None, name or default_extractor(data))
+        or replace(criteria.options, weights=None) != Arithmetic()
+        or real.reference not in (None, "train", "test")
+        or dataset_label(real.dataset or data) != dataset_label(data)
+        or real.source not in (None, run.get("source"))
+        or real.size not in (None, run.get("size"))
+        or real.crop not in (None, run.get("crop"))
+    )
+
+
+def neighbours(target: Target, evaluator: Evaluator, nearest: Nearest) -> Image.Image:
+    """The samples that lie nearest to training images, the nearest first, each above that image;
+    nearest: of the target's images.
+    """
+    numbers = nearest.distance.argsort(stable=True)[:NEIGHBOURS]
+    samples = as_uint8(target.pick(numbers.tolist())).cpu()
+    real = evaluator.images[evaluator.main][nearest.which[numbers]].cpu()
+    channels = max(samples.shape[1], real.shape[1])
+    pairs = torch.cat([x.expand(-1, channels, -1, -1) for x in (samples, real)], dim=2)
+    return grid(pairs / 127.5 - 1)
+
+
+def segmented(target: Target, pairs: PairScores, drawing: Drawing) -> Image.Image:
+    """Of the first held-out maps of a drawing the map, the target's output and what is found in
+    it, and the real image and what is found in that. pairs: with its segmenter.
+    """
+    assert pairs.segmenter is not None and pairs.data.source is not None
+    numbers = range(replace(drawing, n=ROWS).count(pairs.updater))
+    index = drawing.stream(pairs.updater).held(numbers).cpu()
+    maps, truth = pairs.data.source[index][:, 0], pairs.data.x[index].cpu()
+    output = exact(target.pick(numbers)).cpu()
+    found = [_with_classes(x, pairs.segmenter(x).cpu()) for x in (output, truth)]
+    columns = {"map": coloured_maps(maps), "output, found": found[0], "real, found": found[1]}
+    return translation_grid({name: x / 127.5 - 1 for name, x in columns.items()})
+
+
+def _with_classes(x: Tensor, classes: Tensor) -> Tensor:
+    """Images (n, C, H, W) and the classes of their pixels, uint8 (n, 2, 3, H, W)."""
+    return torch.stack([x.expand(-1, 3, -1, -1), coloured_maps(classes)], 1)
