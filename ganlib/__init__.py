@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ganlib.registry import Algorithm
     from ganlib.runs.from_python import train
     from ganlib.sampling.model import Model, load
-    from ganlib.training import updater
     from ganlib.training.trainer import Extension, every
     from ganlib.training.updater import Updater
 
@@ -63,14 +62,12 @@ find_moved()
 
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import, and `--list` needs none of it
+    from importlib import import_module
+
     if name in _HOME:
-        from importlib import import_module
-
         return getattr(import_module(_HOME[name]), name)
-    if name == "updater":  # a method writes `class Updater(updater.Updater)`
-        from importlib import import_module
-
-        return import_module("ganlib.training.updater")
+    if name in __all__:
+        return import_module(f"ganlib.{name}")
     raise AttributeError(f"module 'ganlib' has no attribute '{name}'")
 
 

@@ -1,7 +1,7 @@
 """The central registry: every folder of ganlib/ that declares an ALGORITHM is one."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -27,7 +27,7 @@ class Algorithm:
     config: its settings. build(config, spec): its networks by name, "gen" among them. updater: its
     training. unmoved: parameters that no update can move, as {"dis.l4.bias": "the reason"}, for the
     contract test. example: (channels, side) to a small data set to test and measure it on, where
-    images with labels are not what it is for.
+    images with labels are not what it is for. small: settings with which a test of it is short.
     """
 
     config: "type[AlgorithmConfig]"
@@ -35,6 +35,7 @@ class Algorithm:
     updater: "type[Updater]"
     unmoved: "Callable[[Any], dict[str, str]]" = lambda config: {}
     example: "Callable[[int, int], DataSet] | None" = None
+    small: Mapping[str, Any] = field(default_factory=dict)
 
     def networks(self, config: "AlgorithmConfig", spec: "DataSpec") -> "dict[str, nn.Module]":
         """build()'s networks, the discriminators' input augmented if the settings say so: of "dis"

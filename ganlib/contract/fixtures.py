@@ -17,20 +17,6 @@ from ganlib.registry import add_plugins, algorithms
 
 CLASSES = ("a", "b", "c")
 FEW = 32
-QUICK: dict[str, dict[str, Any]] = {
-    "pix2pixhd": {
-        "architecture": "quick",
-        "downs": 1,
-        "blocks": 1,
-        "enhancer_blocks": 1,
-        "n_layers": 2,
-        "coarse_images": 4,
-        "fixed_images": 4,
-    },
-    "srgan": {"blocks": 2, "pretrain_iter": 1},
-    "wgan": {"n_dis_long": 7},
-}
-"""Settings with which every test of every algorithm is short enough."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,7 +50,7 @@ def toy(channels: int = 1, side: int = 28, n: int = FEW, name: str = "toy") -> D
 
 
 @cache
-def asked(dataset: str | None, source: str | None, channels: int, side: int) -> DataSet:
+def data_of(dataset: str | None, source: str | None, channels: int, side: int) -> DataSet:
     """A few images of a data set, by default of toy(), with these sources; see open_dataset."""
     if dataset is None:
         data = brought_to(toy(channels, side), side, None, source)
@@ -92,7 +78,7 @@ def small_updater(
     and a side: the algorithm's example, or toy().
     """
     algorithm = algorithms[name]
-    config = algorithm.config(**{"batch_size": 4, "width": 0.1, **QUICK.get(name, {}), **settings})
+    config = algorithm.config(**{"batch_size": 4, "width": 0.1, **algorithm.small, **settings})
     data = data or (sample or algorithm.example or toy)(channels, side)
     spec = fit_spec(data, config.image_size(*data.shape[1:]))
     loader = Loader(
@@ -135,10 +121,10 @@ def make_updater(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
 @cache
 def maker(dataset: str | None, source: str | None) -> Callable[..., Any]:
-    """small_updater, on such data if some are asked for."""
+    """small_updater, on such data if some are named."""
     if dataset is None and source is None:
         return small_updater
-    return partial(small_updater, sample=partial(asked, dataset, source))
+    return partial(small_updater, sample=partial(data_of, dataset, source))
 
 
 @pytest.fixture

@@ -12,10 +12,8 @@ from torch import Tensor
 from ganlib.common.layers import evaluating
 from ganlib.common.layers.embedding import one_hot
 from ganlib.common.pictures import to_uint8
-from ganlib.contract.explained import lacks
-from ganlib.contract.moves import mistakes, some, waiting
 from ganlib.contract.tape import prepare, record
-from ganlib.contract.tour import NEAR, first_of_each, tour, unread
+from ganlib.contract.tour import NEAR, first_of_each, mistakes, some, tour, unread, waiting
 from ganlib.registry import algorithms
 from ganlib.sampling.translation.held_out import translates
 from ganlib.sampling.translation.tiles import grown
@@ -78,11 +76,11 @@ def test_two_updates_are_finite(algorithm: str, shape: tuple[int, int], make_upd
 def test_every_parameter_moves_by_its_own_loss_alone(
     algorithm: str, make_updater: Make, hint: Hint
 ) -> None:
-    seen = tour(algorithm, make_updater)
-    unmoved = algorithms[algorithm].unmoved(seen.config)
-    if wrong := list(mistakes(seen, unmoved)):
+    found = tour(algorithm, make_updater)
+    unmoved = algorithms[algorithm].unmoved(found.config)
+    if wrong := list(mistakes(found, unmoved)):
         pytest.fail(" ".join(wrong), pytrace=False)
-    if names := waiting(seen, unmoved):
+    if names := waiting(found, unmoved):
         hint(
             f"{some(names)} has not moved, by a gradient of exactly 0: so does the last bias of a "
             "discriminator while all logits are inside of a hinge's margin. Name what never moves "
@@ -316,6 +314,19 @@ def test_weights_stop_at_the_first_nan(algorithm: str, make_updater: Make) -> No
         assert torch.equal(p.detach(), before[name]), name
     with pytest.raises(NonFiniteError, match=f"loss_{network} .* at iteration 41"):
         updater.check_finite()
+
+
+def lacks(algorithm: str) -> list[str]:
+    """Of an idea, a paper and a README those that are not there, in words: "no README.md"."""
+    entry = algorithms.check(algorithm)
+    idea, _, paper = algorithms.describe(algorithm).partition("\n\n")
+    readme = entry.source is None or (entry.source.parent / "README.md").is_file()
+    there = {
+        "no idea in a sentence at the start of its docstring": bool(idea),
+        "no paper with its URL in its docstring, after an empty line": "http" in paper,
+        "no README.md": readme,
+    }
+    return [words for words, found in there.items() if not found]
 
 
 def test_the_folder_explains_itself(algorithm: str, hint: Hint) -> None:

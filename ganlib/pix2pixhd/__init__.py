@@ -25,4 +25,18 @@ def example(channels: int, side: int) -> DataSet:
     return DataSet("blocks", x, source=ids, classes=CLASSES, source_kind="ids")
 
 
-ALGORITHM = Algorithm(config.Config, net.build, updater.Updater, example=example)
+ALGORITHM = Algorithm(
+    config.Config,
+    net.build,
+    updater.Updater,
+    example=example,
+    small={
+        "architecture": "quick",
+        "downs": 1,
+        "blocks": 1,
+        "enhancer_blocks": 1,
+        "n_layers": 2,
+        "coarse_images": 4,
+        "fixed_images": 4,
+    },
+)

@@ -21,5 +21,9 @@ def example(channels: int, side: int) -> DataSet:
 
 
 ALGORITHM = Algorithm(
-    config=updater.Config, build=net.build, updater=updater.Updater, example=example
+    config=updater.Config,
+    build=net.build,
+    updater=updater.Updater,
+    example=example,
+    small={"blocks": 2, "pretrain_iter": 1},
 )

@@ -7,4 +7,10 @@ from ganlib.registry import Algorithm
 
 from . import net, updater
 
-ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater, unmoved=updater.unmoved)
+ALGORITHM = Algorithm(
+    updater.Config,
+    net.build,
+    updater.Updater,
+    unmoved=updater.unmoved,
+    small={"n_dis_long": 7},
+)

@@ -3,10 +3,11 @@
 import pytest
 from small_methods import FOLDER
 
-from ganlib.registry import add_plugins, algorithms
+from ganlib.registry import add_plugins, algorithms, extensions
 
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(algorithms, "entries", dict(algorithms.entries))
+    for registry in (algorithms, extensions):
+        monkeypatch.setattr(registry, "entries", dict(registry.entries))
     add_plugins(FOLDER)

@@ -12,5 +12,5 @@ FLOPS, CALLS = 4 * 10**9, 8000
 def test_an_update_is_small(algorithm: str, make_updater: Callable[..., Any]) -> None:
     with Flops() as work:
         make_updater(algorithm).update()
-    assert work.total < FLOPS, "make the networks smaller that contract.fixtures.QUICK trains"
-    assert work.calls < CALLS, "make the update shorter that contract.fixtures.QUICK trains"
+    assert work.total < FLOPS, "make the networks smaller of Algorithm(small=...)"
+    assert work.calls < CALLS, "make the update shorter of Algorithm(small=...)"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import ganlib
-from ganlib.contract.explained import lacks
+from ganlib.contract.test_contract import lacks
 from ganlib.registry import add_plugins, algorithms
 
 OWN = [name for name, _ in algorithms.find(Path(ganlib.__file__).parent)]

@@ -13,9 +13,16 @@ from ganlib import AlgorithmConfig, config
 from ganlib.common.losses import loss_dis_hinge
 from ganlib.common.registry import Entry
 from ganlib.contract import test_contract as contract
-from ganlib.contract.fixtures import asked, maker, small_updater
-from ganlib.contract.moves import mistakes, waiting
-from ganlib.contract.tour import NEAR, Seen, first_of_each, tour, unread
+from ganlib.contract.fixtures import data_of, maker, small_updater
+from ganlib.contract.tour import (
+    NEAR,
+    Record,
+    first_of_each,
+    mistakes,
+    tour,
+    unread,
+    waiting,
+)
 from ganlib.registry import Algorithm, algorithms
 
 pytestmark = pytest.mark.usefixtures("small_methods")
@@ -57,7 +64,7 @@ def declare(
     return "mine"
 
 
-def toured(**parts: Any) -> Seen:
+def toured(**parts: Any) -> Record:
     return tour(declare(**parts), lambda name, **settings: small_updater(name, **settings))
 
 
@@ -128,7 +135,7 @@ def test_what_is_stuck_is_said_in_a_sentence(
 
 def test_a_step_that_moves_what_it_does_not_descend_is_a_mistake() -> None:
     own = {"gen": {"gen.a"}, "dis": {"dis.b"}}
-    seen = Seen(own=own, moved={"gen": {"gen.a", "dis.b"}, "dis": {"dis.b"}})
+    seen = Record(own=own, moved={"gen": {"gen.a", "dis.b"}, "dis": {"dis.b"}})
     assert list(mistakes(seen, {})) == ["step(gen=...) has moved dis.b, of another optimizer."]
 
 
@@ -197,6 +204,6 @@ def test_what_is_kept_outside_of_snapshots_from_a_16th_iteration_is_found() -> N
 def test_data_that_are_asked_for_are_a_few_images(
     dataset: str | None, source: str | None, shapes: list[tuple[int, ...] | None]
 ) -> None:
-    data = asked(dataset, source, 1, 28)
+    data = data_of(dataset, source, 1, 28)
     assert [getattr(images, "shape", None) for images in (data.x, data.source)] == shapes
     assert (maker(dataset, source), maker(None, None)) == (maker(dataset, source), small_updater)

@@ -24,7 +24,6 @@ from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.io.jsonl import read_lines
 from ganlib.config import RunConfig
-from ganlib.contract.fixtures import QUICK
 from ganlib.contract.tape import record
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.speed.graph import Graphs
@@ -136,7 +135,12 @@ def test_a_second_run_has_its_own_folder_and_the_config_repeats_it(toy_file: Pat
 def test_training_2n_is_training_n_and_resuming_whatever_watches(
     algorithm: str, toy_file: Path
 ) -> None:
-    settings = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 9, **QUICK.get(algorithm, {})}
+    settings = {
+        "ema_decay": 0.9,
+        "lr_decay": "linear",
+        "max_iter": 9,
+        **algorithms[algorithm].small,
+    }
     if "n_dis" in algorithms[algorithm].config.model_fields:
         settings["n_dis"] = 2
     whole = train(
