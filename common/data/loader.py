@@ -13,35 +13,10 @@ from ganlib.common.data.condition import Condition, check_condition, check_lengt
 from ganlib.common.data.crops import Jitter, centres, common_grid, in_memory, placed, read
 from ganlib.common.data.order import Order, Rows
 from ganlib.common.data.prefetch import Part, Prefetcher
-from ganlib.common.data.spec import (
-    POINTS,
-    DataSet,
-    DataSpec,
-    Images,
-    Mixture,
-    Readable,
-    Shape,
-    Size,
-    fit_spec,
-)
+from ganlib.common.data.spec import DataSet, DataSpec, Images, Readable, Size
 from ganlib.common.data.transfer import upload
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
-
-__all__ = [
-    "POINTS",
-    "Batch",
-    "Condition",
-    "DataSet",
-    "DataSpec",
-    "Images",
-    "Loader",
-    "Mixture",
-    "Shape",
-    "Size",
-    "fit_spec",
-]
-
 
 WORKERS = 2 if sys.platform == "linux" else 0  # elsewhere forks are not safe, or there are none
 MOST = 8  # of which a device that trains asks no more

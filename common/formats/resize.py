@@ -124,14 +124,6 @@ def _taken(data: DataSet, size: int) -> DataSet:
     )
 
 
-def square(x: Tensor, size: int) -> Tensor:
-    """uint8 (n, C, H, W) to (n, C, size, size): the shorter side resized to `size`, the middle."""
-    height, width = (size * side // min(x.shape[2:]) for side in x.shape[2:])
-    if (height, width) != x.shape[2:]:
-        x = resize_pixels(x, (height, width))
-    return _middle(x, (size, size))
-
-
 def _middle(x: Tensor, size: tuple[int, ...]) -> Tensor:
     """So many pixels around the middle, 0 where there are none."""
     (top, bottom), (left, right) = (_ends(n, m) for n, m in zip(x.shape[2:], size, strict=True))

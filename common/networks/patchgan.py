@@ -63,13 +63,3 @@ class PatchDiscriminator(nn.Module):
             if isinstance(layer, nn.LeakyReLU):
                 found.append(h)
         return [*found, h]
-
-
-def receptive_field(n_layers: int) -> int:
-    """The side, in pixels, of the square that a logit depends on: 1, 16, 34, 70, 142, 286, ..."""
-    if n_layers == 0:
-        return 1
-    side = 1
-    for stride in [1, 1, *[2] * n_layers]:
-        side = (side - 1) * stride + KERNEL
-    return side

@@ -10,9 +10,10 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, InterpolationMode, Resize
 
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import resize_pixels
 from ganlib.common.formats import stream as _stream
 from ganlib.common.formats.decode import pixels
-from ganlib.common.formats.resize import Resized, Sizing, resized, square
+from ganlib.common.formats.resize import Resized, Sizing, resized
 from ganlib.common.formats.stream import as_stream, block_length, collect
 
 generator = torch.Generator().manual_seed(0)
@@ -103,9 +104,9 @@ def test_blocks_are_small() -> None:
 
 @pytest.mark.parametrize("shape", [(20, 20), (20, 31), (33, 16), (8, 8), (7, 9)])
 @pytest.mark.parametrize("size", [8, 16])
-def test_square_is_torchvisions_resize_and_centre_crop(shape: tuple[int, int], size: int) -> None:
+def test_it_is_torchvisions_resize_and_centre_crop(shape: tuple[int, int], size: int) -> None:
     x = noise(2, 3, *shape)
-    result = square(x, size)
+    result = Resized(x, size)[torch.arange(2)]
     assert result.shape == (2, 3, size, size) and result.dtype == torch.uint8
     for image, original in zip(result[:, 0], x[:, 0].numpy(), strict=True):
         pil = Image.fromarray(original.astype(np.float32))
@@ -117,7 +118,7 @@ def test_resizing_waits_for_an_index() -> None:
     x = Resized(noise(5, 3, 8, 10), 4)
     index = torch.tensor([4, 0])
     assert (len(x), x.shape) == (5, (5, 3, 4, 4))
-    assert torch.equal(x[index], square(x.images[index], 4))
+    assert torch.equal(x[index], Resized(x.images[index], 4)[torch.arange(2)])
 
 
 def test_sources_keep_their_proportion() -> None:
@@ -127,7 +128,7 @@ def test_sources_keep_their_proportion() -> None:
     assert small.x.shape == (11, 3, 4, 4)
     assert other.source is not None and other.source.shape == (11, 1, 2, 2)
     rows = torch.arange(11)
-    assert torch.equal(other.source[rows], square(DATA.source, 2))  # type: ignore[arg-type]
+    assert torch.equal(other.source[rows], resize_pixels(DATA.source, (2, 2)))  # type: ignore[arg-type]
     assert other.provenance == {"source": "a test", "resized": "8x8 to 4x4, bicubic"}
 
 
