@@ -260,7 +260,6 @@ def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 SMALL = Sizes((256, 256, 128, 64))
 
-
 build = Architectures(
     small=partial(residual, SMALL),
     cifar10=partial(residual, Sizes((768, 768, 768, 768))),

@@ -39,7 +39,6 @@ IMAGENET128 = (1024, 1024, 512, 256, 128, 64)
 N_EMBEDDING = 128
 """The length of a class's vector in the concat discriminator."""
 
-
 deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
 
 
@@ -103,6 +102,12 @@ class ConcatDiscriminator(nn.Module):
         return self.l7(global_sum(F.relu(self.second(torch.cat((h, e), 1)))))
 
 
+def generator(widths: Sequence[int], config: NetConfig, spec: DataSpec) -> ClassResNetGenerator:
+    """Of so many channels behind each block."""
+    gen_widths = [scaled(ch, config.width) for ch in widths]
+    return ClassResNetGenerator(spec.image, gen_widths, spec.n_classes)
+
+
 def residual(
     gen_widths: Sequence[int],
     dis_widths: Sequence[int],
@@ -160,12 +165,6 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     init_he_uniform(features)
     head = Projection(scaled(HIDDEN, config.width), spec.n_classes)
     return {"gen": ClassInput(gen, spec.n_classes), "dis": ProjectionDiscriminator(features, head)}
-
-
-def generator(widths: Sequence[int], config: NetConfig, spec: DataSpec) -> ClassResNetGenerator:
-    """Of so many channels behind each block."""
-    gen_widths = [scaled(ch, config.width) for ch in widths]
-    return ClassResNetGenerator(spec.image, gen_widths, spec.n_classes)
 
 
 build = Architectures(

@@ -18,17 +18,6 @@ LIMIT = 8.0
 """All log variances lie in (-LIMIT, LIMIT)."""
 
 
-def autoencoder(config: Config, body: nn.Module, raw: nn.Module) -> dict[str, nn.Module]:
-    """The networks around an encoder's body and a decoder's raw statistics of pixels."""
-    return {"enc": Encoder(body), "gen": DECODERS[config.decoder](raw, config.n_hidden)}
-
-
-def statistics(config: Config, spec: DataSpec) -> Shape:
-    """The shape of what the decoder says of an image: `per_pixel` times its channels."""
-    channels, height, width = spec.image
-    return DECODERS[config.decoder].per_pixel * channels, height, width
-
-
 def bounded(log_variance: Tensor) -> Tensor:
     """`log_variance` bent into (-LIMIT, LIMIT), near 0 as it is.
 
@@ -108,12 +97,23 @@ class GaussianDecoder(Decoder):
         return to_image(mean), bounded(log_variance)
 
 
-DECODERS: dict[str, type[Decoder]] = {"bernoulli": BernoulliDecoder, "gaussian": GaussianDecoder}
-
-
 def to_image(logits: Tensor) -> Tensor:
     """2 s(logits) - 1, s the sigmoid, which keeps the paper's means in (0, 1)."""
     return torch.tanh(logits / 2)
+
+
+DECODERS: dict[str, type[Decoder]] = {"bernoulli": BernoulliDecoder, "gaussian": GaussianDecoder}
+
+
+def autoencoder(config: Config, body: nn.Module, raw: nn.Module) -> dict[str, nn.Module]:
+    """The networks around an encoder's body and a decoder's raw statistics of pixels."""
+    return {"enc": Encoder(body), "gen": DECODERS[config.decoder](raw, config.n_hidden)}
+
+
+def statistics(config: Config, spec: DataSpec) -> Shape:
+    """The shape of what the decoder says of an image: `per_pixel` times its channels."""
+    channels, height, width = spec.image
+    return DECODERS[config.decoder].per_pixel * channels, height, width
 
 
 def paper(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
