@@ -93,85 +93,69 @@ def command(
     sources, what is made of them, and the truth where there is one. An .npz holds `images`, uint8
     (n, H, W, C), and of a generator of classes `labels`.
     """
-    _check_numbers(N if n is None else n, batch_size, truncation)
-    if _kind(out):
+    kind, least = _kind(out), N if n is None else n
+    _check_numbers(least, batch_size, truncation)
+    if kind:
         shared.check_file(out, (".png", ".npz"), KINDS, force)
-    _check_grid(out, N if n is None else n)
-    if plain and _kind(out) != ".png":
+    _check_grid(kind, least)
+    if plain and kind != ".png":
         raise UserError("--plain is for a .png; files of other kinds hold the images alone.")
     place = shared.chosen(gpu, device, "cpu")
 
     import torch
 
     from ganlib.common.data import POINTS
-    from ganlib.common.pictures import save
-    from ganlib.common.pictures.grids import class_grid, translation_grid
-    from ganlib.sampling.image_files import (
-        folder_names,
-        write_array,
-        write_folder,
-        write_grid,
-        write_plain,
-    )
+    from ganlib.common.pictures import grids, save
+    from ganlib.sampling import image_files
     from ganlib.sampling.model import load
     from ganlib.sampling.translation.held_out import give_sources
     from ganlib.training.device.devices import require
-    from ganlib.training.samples.grid_rows import (
-        EACH,
-        SOURCES,
-        class_rows,
-        shown_classes,
-        shows_translations,
-        translations,
-    )
+    from ganlib.training.samples import grid_rows
 
-    if not _kind(out) and not force:
-        _check_folder(out, set(folder_names(N if n is None else n)))
+    if not kind and not force:
+        _check_folder(out, set(image_files.folder_names(least)))
     model = load(shared.best_of(snapshot, best), place, plugin_dir=plugin_dir, back=back)
-    give_sources(model.updater, model.settings, dataset, data_root, source)
-    if model.spec.native == POINTS and not _kind(out):
+    updater, frames = model.updater, model.spec.frames
+    give_sources(updater, model.settings, dataset, data_root, source)
+    if model.spec.native == POINTS and not kind:
         raise UserError(
             f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
         )
     classes = list(dict.fromkeys(shared.called(model, snapshot, words)))
-    shown = shown_classes(model.updater)
-    drawn = _kind(out) == ".png" and not plain
+    shown, drawn = grid_rows.shown_classes(updater), kind == ".png" and not plain
     rows = (classes or shown) if shown and drawn else []
+    pairs = grid_rows.shows_translations(updater) and drawn
     if n is None:
-        pairs = shows_translations(model.updater) and drawn
-        n = EACH * len(rows) if rows else SOURCES if pairs else N
-        _check_grid(out, n)
-    kept = n if _kind(out) else min(n, batch_size)
+        n = grid_rows.EACH * len(rows) if rows else grid_rows.SOURCES if pairs else N
+        _check_grid(kind, n)
+    at_once = n if kind else min(n, batch_size)
     require(
-        kept * (4 * prod(model.spec.image) + 4 * model.updater.sampling_gen.n_hidden),
+        at_once * (4 * prod(model.spec.image) + 4 * updater.sampling_gen.n_hidden),
         "Images",
-        f"give a smaller -n{'' if _kind(out) else ' or --batch-size'}",
+        f"give a smaller -n{'' if kind else ' or --batch-size'}",
         place,
     )
     y = torch.tensor(classes).repeat(-(-n // len(classes)))[:n] if classes else None
-    batches = _with_bar(
-        model.updater.sample(n, seed, batch_size, truncation, y, statistics), n, len
-    )
+    batches = _with_bar(updater.sample(n, seed, batch_size, truncation, y, statistics), n, len)
     with output(out):
-        match _kind(out):
-            case ".png" if plain:
-                write_plain(batches, n, out, model.spec.frames)
-            case ".png" if rows:
-                stream = model.updater.sample_stream(seed, truncation, statistics=statistics)
-                told = _with_bar(class_rows(stream, rows, n), n, lambda row: len(row[1]))
-                save(class_grid(told), out)
-            case ".png" if shows_translations(model.updater):
-                with stderr_console().status("translating"):
-                    found = translations(model.updater, seed, n, truncation, statistics)
-                save(translation_grid(found), out)
-            case ".png":
-                write_grid(batches, n, out, model.spec.frames)
-            case ".npz":
-                labels = model.updater.config.condition == "labels"
-                _, y = model.latents(list(range(n)), seed, y) if labels else (None, None)
-                write_array(batches, n, y, out)
-            case _:
-                write_folder(batches, n, out, model.spec.frames)
+        if plain:
+            image_files.write_plain(batches, n, out, frames)
+        elif rows:
+            stream = updater.sample_stream(seed, truncation, statistics=statistics)
+            found = _with_bar(grid_rows.class_rows(stream, rows, n), n, lambda row: len(row[1]))
+            save(grids.class_grid(found), out)
+        elif pairs:
+            with stderr_console().status("translating"):
+                sources = grid_rows.translations(updater, seed, n, truncation, statistics)
+            save(grids.translation_grid(sources), out)
+        elif kind == ".png":
+            image_files.write_grid(batches, n, out, frames)
+        elif kind == ".npz":
+            labels = updater.config.condition == "labels"
+            _, y = model.latents(list(range(n)), seed, y) if labels else (None, None)
+            image_files.write_array(batches, n, y, out)
+        else:
+            image_files.write_folder(batches, n, out, frames)
     click.echo(out)
 
 
@@ -194,8 +178,8 @@ def _check_folder(out: Path, names: Collection[str]) -> None:
     check_free(there, force=False)
 
 
-def _check_grid(out: Path, n: int) -> None:
-    if _kind(out) == ".png" and n > LARGEST_GRID:
+def _check_grid(kind: str, n: int) -> None:
+    if kind == ".png" and n > LARGEST_GRID:
         raise UserError(
             f"{n} images are too many for one picture (at most {LARGEST_GRID}); "
             "give an .npz or a folder as --out."
