@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ganlib.common.data import DataSet
 from ganlib.registry import algorithms, extensions
-from ganlib.runs.scoring import best_by, drawing_of, named_score, run_scorer
+from ganlib.runs.scoring import RunScores
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
 from ganlib.training.extensions.checks import FiniteGuard, Unmoved
@@ -39,13 +39,13 @@ def list_extensions(
     """
     s, flat = settings.run, settings.flat()
     interval = min(s.display_interval, updater.length())
-    scorer = run_scorer(settings, updater, test, console)
+    scores = RunScores(settings, updater, test, console)
     shared: list[Extension] = [
         FiniteGuard(every(interval)),
         Evaluate(
             every(s.evaluation_interval),
-            scorer,
-            drawing_of(settings),
+            scores.scorer,
+            scores.drawing,
             test,
             console,
             at_end=settings.evaluates,
@@ -61,14 +61,14 @@ def list_extensions(
         LogReport(interval),
         Announce(console, _hint(settings, device)),
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
-        *named_score(settings, updater, scorer),
+        *scores.named_score(),
         Notebook() if in_notebook() else ProgressBar(console),
         Snapshot(
             every(s.snapshot_interval),
             flat,
             print_of_data,
             s.keep_snapshots,
-            best_by(settings, updater, scorer),
+            scores.best_by(),
         ),
     ]
     if s.tensorboard:

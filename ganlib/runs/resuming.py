@@ -98,7 +98,14 @@ class Resumption:
                     return f"{run} has these settings, unfinished: --resume auto goes on with it."
         return ""
 
-    def go_on(self, trainer: Trainer, path: Path, tell: Callable[[str], None]) -> None:
+    def restore(self, trainer: Trainer, snapshot: Path | None, tell: Callable[[str], None]) -> None:
+        """Take over the state of a snapshot that is gone on from, or the weights of --init-from."""
+        if snapshot is not None:
+            self._go_on(trainer, snapshot, tell)
+        elif self.settings.run.init_from is not None:
+            self.take_weights(trainer.updater, self.settings.run.init_from, tell)
+
+    def _go_on(self, trainer: Trainer, path: Path, tell: Callable[[str], None]) -> None:
         """Take over a snapshot's state; UserError if it is not of this run."""
         content, spec = read_snapshot(path), trainer.updater.spec
         if words := self.difference(content["settings"], content):

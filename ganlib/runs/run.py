@@ -100,10 +100,7 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     with RunFolder(s, resumption, tell).held() as (out, snapshot, finished):
         trainer = Trainer(updater, out, updater.length(), s.max_images, s.max_hours)
         trainer.extend(*extensions)
-        if snapshot is not None:
-            resumption.go_on(trainer, snapshot, tell)
-        elif s.init_from is not None:
-            resumption.take_weights(updater, s.init_from, tell)
+        resumption.restore(trainer, snapshot, tell)
         if finished and trainer.is_over:
             updater.streams.close()
             tell(f"{out} has finished with these settings, and nothing is left to train.")
