@@ -6,8 +6,8 @@ from typing import Any
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.metrics.base import METRICS, Column, Context, Metric, Value
+from ganlib.evaluation.metrics.by_class import proportions
 from ganlib.evaluation.metrics.formulas import Nearest
-from ganlib.evaluation.metrics.proportions import proportions
 from ganlib.evaluation.protocol import Plain, Score, stamp
 from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.onepass import OnePass

@@ -18,6 +18,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator, mix
 from ganlib.evaluation.cache import cached, digest_of
+from ganlib.evaluation.extractors.small import Layer, conv_layer
 from ganlib.evaluation.protocol import Instrument, Plain, package_versions
 
 VERSION = 1  # of the cache's files
@@ -66,8 +67,7 @@ class SegmentingNet(nn.Module):
 
 
 def _conv(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
-    layer = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(n_out), nn.ReLU())
+    return nn.Sequential(*conv_layer(n_in, Layer(n_out, 3, stride)))
 
 
 @dataclass(frozen=True)

@@ -68,16 +68,8 @@ def _told_warnings() -> Iterator[None]:
 def self_test(options: Options) -> int:
     """Print every answer on real images; the exit status, 1 if one is wrong."""
     console, wrong = stderr_console(), False
-    real, criteria = options.real, options.criteria
     with _told_warnings():
-        for answer in _self_test.answers(
-            real.dataset,
-            real.data_root,
-            criteria.extractor,
-            criteria.options,
-            options.device,
-            console,
-        ):
+        for answer in _self_test.answers(options.real, options.criteria, options.device, console):
             click.echo(printable(answer))
             wrong = wrong or answer.right is False
     return int(wrong)

@@ -9,18 +9,17 @@ from typing import NamedTuple
 
 import torch
 from rich.console import Console
-from torch import Tensor
 
-from ganlib.common.data import Images
 from ganlib.common.io.files import expand
 from ganlib.common.open_dataset import default_root
-from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation import Evaluator
 from ganlib.evaluation.cache import cache_folder
-from ganlib.evaluation.extractors.base import TRAINED, Extractor, Options, default_extractor
+from ganlib.evaluation.extractors.base import TRAINED, Extractor, default_extractor
 from ganlib.evaluation.extractors.small import FOLDER
 from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.scores.real_images import RealImages
-from ganlib.training.scores.scorer import make_evaluator, progress_bar
+from ganlib.training.scores.scorer import Criteria, make_evaluator, progress_bar
 
 RECORDS = FOLDER
 """The folder of NAME.json, which says how the weights of a bundled extractor were made."""
@@ -55,63 +54,53 @@ class Answer:
 
 
 def answers(
-    dataset: str | None,
-    data_root: Path | None,
-    extractor: str | None,
-    options: Options,
-    device: torch.device | str,
-    console: Console,
+    real: RealImages, criteria: Criteria, device: torch.device | str, console: Console
 ) -> Iterator[Answer]:
     """Those of one data set, one by one as they are found.
 
     By default those of the bundled ones that an extractor was trained on, and of CIFAR-10 where it
     and Inception's weights are there.
     """
-    names, missing = [dataset] if dataset else list(TRAINED), ""
-    pairs = [(name, extractor) for name in names]
-    if dataset is None and extractor is None:
-        missing = _missing(data_root, options.weights)
+    names, missing = [real.dataset] if real.dataset else [*TRAINED], ""
+    pairs = [(name, criteria.extractor or default_extractor(name)) for name in names]
+    if real.dataset is None and criteria.extractor is None:
+        missing = _missing(real.data_root, criteria.inception_weights)
         pairs += [] if missing else [("cifar10", "inception")]
-    for name, wanted in pairs:
-        network = wanted or default_extractor(name)
-        own = options if network == "inception" else replace(options, weights=None)
-        evaluator = make_evaluator(RealImages(name, data_root), network, own, device)
-        yield from _answers(name, evaluator, console)
+    for name, extractor in pairs:
+        weights = criteria.inception_weights if extractor == "inception" else None
+        options = replace(criteria.options, weights=weights)
+        evaluator = make_evaluator(RealImages(name, real.data_root), extractor, options, device)
+        with progress_bar(console) as progress:
+            yield from _answers(name, evaluator, progress)
     if missing:
         yield Answer(f"cifar10 in the features of 'inception': {missing}", None)
 
 
-def _answers(dataset: str, evaluator: Evaluator, console: Console) -> Iterator[Answer]:
+def _answers(dataset: str, evaluator: Evaluator, progress: Progress) -> Iterator[Answer]:
     images, extractor = evaluator.images, evaluator.extractor
     ours = Evaluator(extractor, {"train": images["train"]})
     label = f"{extractor.score_name} of {dataset}, train against"
     canonical = (dataset, extractor.name) == ("cifar10", "inception")
 
-    first, *others = _scores(ours, images["train"], console, canonical)
-    traces = 2 * float(ours.reference("train").moments.covariance().trace())
-    yield _compared(f"{label} itself", first.value, Known(0, SAME * traces))
-    if canonical:
-        inception_score = next(score for score in others if score.name.startswith("IS"))
-        yield _compared("IS of cifar10, train", inception_score.value, CIFAR10_IS)
+    def found(split: str, *metrics: str) -> list[float]:
+        """The first score of each of these metrics, in ganlib's order, of all images."""
+        x = images[split]
+        stream = (x[rows] for rows in torch.split(torch.arange(len(x)), BLOCK))
+        scores = ours(stream, metrics, len(x), progress=progress).scores
+        kinds = {name.startswith("IS"): score for name, score in reversed(scores.items())}
+        return [kinds[kind].value for kind in sorted(kinds, reverse=True)]
 
+    traces = 2 * float(ours.reference("train", progress).moments.covariance().trace())
+    *inception_score, own = found("train", *(["is"] if canonical else []), "fid")
+    yield _compared(f"{label} itself", own, Known(0, SAME * traces))
+    for value in inception_score:
+        yield _compared("IS of cifar10, train", value, CIFAR10_IS)
     if "test" not in images:
         yield Answer(f"{label} test: there are no test images", None)
-        return
-    found = _scores(ours, images["test"], console)[0].value
-    if canonical:
-        yield _compared(f"{label} test", found, CIFAR10_FID)
+    elif canonical:
+        yield _compared(f"{label} test", found("test", "fid")[0], CIFAR10_FID)
     else:
-        yield _train_test(f"{label} test", found, dataset, extractor)
-
-
-def _scores(
-    evaluator: Evaluator, images: Images, console: Console, classes: bool = False
-) -> list[Score]:
-    """The Frechet distance of all images first; with `classes` Inception Scores follow."""
-    metrics = ("is", "fid") if classes else ("fid",)
-    with progress_bar(console) as progress:
-        scores = evaluator(_stream(images), metrics, len(images), progress=progress).scores
-    return sorted(scores.values(), key=lambda score: score.name.startswith("IS"))
+        yield _train_test(f"{label} test", found("test", "fid")[0], dataset, extractor)
 
 
 def _train_test(what: str, found: float, dataset: str, extractor: Extractor) -> Answer:
@@ -130,11 +119,6 @@ def _train_test(what: str, found: float, dataset: str, extractor: Extractor) -> 
 def _compared(what: str, found: float, known: Known) -> Answer:
     right = abs(found - known.value) <= known.tolerance
     return Answer(f"{what}: {found:.6g} (known: {known.value:.6g} ± {known.tolerance:.2g})", right)
-
-
-def _stream(images: Images) -> Iterator[Tensor]:
-    for start in range(0, len(images), BLOCK):
-        yield images[torch.arange(start, min(start + BLOCK, len(images)))]
 
 
 def _missing(data_root: Path | None, weights: Path | None) -> str:

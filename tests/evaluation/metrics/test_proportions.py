@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlib.evaluation.metrics.proportions import proportions
+from ganlib.evaluation.metrics.by_class import proportions
 
 
 def labels(*counts: int) -> Tensor:

@@ -21,9 +21,10 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.extractors.base import Options
-from ganlib.evaluation.metrics.proportions import proportions
+from ganlib.evaluation.metrics.by_class import proportions
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import (
+    Criteria,
     Drawing,
     make_evaluator,
     origin_of,
@@ -147,7 +148,9 @@ def test_known_answers_without_test_images(
 def _answers(dataset: str, extractor: str) -> list[self_test.Answer]:
     console = Console(file=io.StringIO())
     with pytest.warns(UserWarning, match="too few"):
-        return list(self_test.answers(dataset, None, extractor, Options(), "cpu", console))
+        return list(
+            self_test.answers(RealImages(dataset), Criteria(extractor=extractor), "cpu", console)
+        )
 
 
 @pytest.mark.parametrize(
@@ -190,19 +193,21 @@ def test_by_default_data_that_an_extractor_was_trained_on_are_asked(
 ) -> None:
     asked: list[tuple[str, str]] = []
 
-    def no_answers(dataset: str, evaluator: Evaluator, console: Console) -> list[Any]:
+    def no_answers(dataset: str, evaluator: Evaluator, progress: Any) -> list[Any]:
         asked.append((dataset, evaluator.extractor.name))
         return []
 
     monkeypatch.setattr(self_test, "_answers", no_answers)
-    (left,) = self_test.answers(None, tmp_path, None, Options(), "cpu", Console(file=io.StringIO()))
+    (left,) = self_test.answers(
+        RealImages(data_root=tmp_path), Criteria(), "cpu", Console(file=io.StringIO())
+    )
     assert left.right is None and "cifar10" in left.text
     assert asked == [("fashion_mnist", "fashion"), ("emoji", "emoji"), ("wardrobe", "wardrobe")]
 
 
 def test_known_answers_of_emoji() -> None:
     console = Console(file=io.StringIO())
-    found = list(self_test.answers("emoji", None, None, Options(), "cpu", console))
+    found = list(self_test.answers(RealImages("emoji"), Criteria(), "cpu", console))
     assert [answer.right for answer in found] == [True, True]
     assert all("FD-emoji of emoji" in answer.text for answer in found)
 
