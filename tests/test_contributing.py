@@ -20,18 +20,29 @@ BLOCK = re.compile(r"^`([\w/.]+)`([^\n]*)\n\n```python\n(.*?)^```", re.MULTILINE
 RECIPES = BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
 TRIED = """
 import json
+from pathlib import Path
 import torch
 import ganlib
+from click.testing import CliRunner
+from ganlib.__main__ import cli
 from ganlib.common.losses import loss_dis_pearson
 from ganlib.common.open_dataset import open_dataset
 
-model = ganlib.train(
-    "pearson", dataset="checkers", extension="csv_log", out="run", max_iter=3, batch_size=4,
-    width=0.05, gpu=-1, tensorboard=False, evaluation_interval=0, sample_interval=0,
-)
-data = open_dataset("checkers")
+small = {"dataset": "checkers", "max_iter": 3, "batch_size": 4, "width": 0.05, "gpu": -1}
+small |= {"tensorboard": False, "evaluation_interval": 0, "sample_interval": 0, "adam_alpha": 0.01}
+
+def distances(*flags):
+    words = ["evaluate", "translated", "-n", "16", "--metrics", "fid", "--extractor", "fashion"]
+    done = CliRunner().invoke(cli, [*words, "--no-save", "--out", "scores.json", "--force", *flags])
+    assert done.exit_code == 0, done.output
+    return json.loads(Path("scores.json").read_text())["scores"]
+
+model = ganlib.train("pearson", **small, extension="csv_log", out="run")
 x = model.sample(64, seed=0).add(1).mul(127.5).round()
 (score,) = model.evaluate(64, ["brightness"], extractor="fashion").values()
+ganlib.train("pearson", **small, sample_seed=7, out="other_grid")
+ganlib.train("pix2pix", **small, architecture="quick", source="masked", out="translated")
+data = open_dataset("checkers")
 print(json.dumps({
     "loss": loss_dis_pearson(torch.tensor([1.0, 3.0]), torch.tensor([2.0, -2.0])).item(),
     "classes": data.classes,
@@ -40,6 +51,8 @@ print(json.dumps({
     "rows": data.x[:8, 0, 0].tolist(),
     "score": [score.name, score.value, score.better],
     "means": [x.mean().item(), data.x[:64].double().mean().item()],
+    "with": distances(),
+    "without": distances("--no-baselines"),
 }))
 """
 """What a person who followed them would try."""
@@ -63,12 +76,12 @@ def followed(place: Path) -> Path:
 
 
 def edited(before: str, where: str, text: str) -> str:
-    """A file with `text` where a recipe says: at its end, or below a line."""
+    """A file with `text` where a recipe says: at its end, below a line, or in place of one."""
     if where == ", at its end":
         return f"{before}\n\n{text}"
-    (line,) = re.findall("^, below `(.*)`$", where)
-    assert before.count(f"{line}\n") == 1, line
-    return before.replace(f"{line}\n", f"{line}\n{text}")
+    ((how, line),) = re.findall("^, (below|in place of) `(.*)`$", where)
+    assert before.count(f"\n{line}\n") == 1, line
+    return before.replace(f"\n{line}\n", f"\n{line}\n{text}" if how == "below" else f"\n{text}")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +113,7 @@ def test_a_metric(tried: tuple[Path, dict[str, Any]]) -> None:
 def test_a_data_set(tried: tuple[Path, dict[str, Any]]) -> None:
     """A row of a board changes its colour at each multiple of the side, shifted."""
     found = tried[1]
-    assert found["shape"] == [2000, 1, 32, 32] and found["classes"] == ["small", "large"]
+    assert found["shape"] == [200, 1, 32, 32] and found["classes"] == ["small", "large"]
     for label, row in zip(found["labels"], found["rows"], strict=True):
         changes = [k for k in range(1, 32) if row[k] != row[k - 1]]
         side = (4, 8)[label]
@@ -113,3 +126,23 @@ def test_an_extension(tried: tuple[Path, dict[str, Any]]) -> None:
         rows = list(csv.DictReader(file))
     assert [row["iteration"] for row in rows] == ["1", "2", "3"]
     assert all(float(row["loss_dis"]) == float(row["loss_dis"]) for row in rows)
+
+
+def test_a_flag_of_train(tried: tuple[Path, dict[str, Any]]) -> None:
+    """The same run shows samples of another seed."""
+    runs = [tried[0] / name for name in ("run", "other_grid")]
+    grids = [(run / "samples" / "0000003.png").read_bytes() for run in runs]
+    assert grids[0] != grids[1]
+    losses = [json.loads((run / "log.jsonl").read_text().splitlines()[-1]) for run in runs]
+    assert losses[0]["loss_dis"] == losses[1]["loss_dis"]
+    assert "\nsample_seed: 7\n" in (runs[1] / "config.yaml").read_text()
+
+
+def test_a_flag_of_evaluate(tried: tuple[Path, dict[str, Any]]) -> None:
+    """Frechet distances have baselines beside them or not, and are the same."""
+    more, less = tried[1]["with"], tried[1]["without"]
+    distances = [name for name in more if name.startswith("FD-")]
+    assert distances and more.keys() == less.keys()
+    for name in distances:
+        assert "more" in more[name] and "more" not in less[name]
+        assert more[name]["value"] == less[name]["value"]
