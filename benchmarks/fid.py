@@ -20,8 +20,8 @@ from ganlib.evaluation import Evaluator
 from ganlib.evaluation.cache import cache_folder
 from ganlib.evaluation.extractors.base import Extractor, Options, Precision, make_extractor
 from ganlib.evaluation.extractors.inception import VARIABLE, Inception
+from ganlib.speed.accelerate import set_float32
 from ganlib.speed.bench import Work, assemble
-from ganlib.speed.precision import set_float32
 from ganlib.training.device.devices import synchronize
 
 N_REFERENCE = 4096  # real images: more than features, so that their covariance has full rank

@@ -17,8 +17,8 @@ from scripts.ending import in_a_sentence
 if TYPE_CHECKING:
     import torch
 
+    from ganlib.speed.accelerate import Precision
     from ganlib.speed.bench import Mode
-    from ganlib.speed.precision import Precision
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = [work.name for work in WORKLOADS if work.work is not None]

@@ -43,6 +43,7 @@ MOVED = {
     "evaluation.features": "evaluation.extractors.base",
     "evaluation.metric": "evaluation.metrics.base",
     "sampling.export": "sampling.exports.export",
+    "speed.precision": "speed.accelerate",
     "training.extensions.announce": "training.extensions.display",
     "training.extensions.finite_guard": "training.extensions.checks",
     "training.extensions.named_score": "training.extensions.snapshot",

@@ -17,7 +17,7 @@ from ganlib.common.formats import hdf5
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.registry import algorithms
-from ganlib.speed.precision import set_float32
+from ganlib.speed.accelerate import set_float32
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 from ganlib.training.trainer import Trainer
 

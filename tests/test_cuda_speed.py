@@ -10,7 +10,7 @@ from test_cuda import nobody_waits
 from torch import Tensor
 
 from ganlib.registry import algorithms
-from ganlib.speed import precision
+from ganlib.speed import accelerate as precision
 from ganlib.speed.compiled import compile_losses
 from ganlib.speed.graph import WARM_UP, CudaRecorder, Graphs
 from ganlib.training.device import devices

@@ -16,8 +16,8 @@ from ganlib.common.io.files import MARK, output
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ganlib.speed.accelerate import Precision
     from ganlib.speed.bench import Mode, Row, Say, Work
-    from ganlib.speed.precision import Precision
 
 
 @click.command()

@@ -17,7 +17,7 @@ from ganlib.common.seeds import mix
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs.settings import Settings
-from ganlib.speed.precision import automatic
+from ganlib.speed.accelerate import automatic
 from ganlib.training.device import devices, ranks
 from ganlib.training.updater import Updater
 

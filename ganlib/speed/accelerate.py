@@ -1,21 +1,30 @@
-"""How an updater does its work on this machine: the settings for speed, put into effect."""
+"""How an updater does its work on this machine: the settings for speed, put into effect; and the
+arithmetic of training: float32, TF32 or bfloat16.
+"""
 
 from collections.abc import Callable
+from functools import wraps
+from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from ganlib.common.errors import UserError
+from ganlib.common.layers.basic import override
 from ganlib.common.layers.checkpoint import checkpoint_blocks
 from ganlib.common.layers.spectral_norm import iterate_together
-from ganlib.config import RunConfig
-from ganlib.speed import precision, sync_bn
+from ganlib.config import AlgorithmConfig, RunConfig
+from ganlib.speed import sync_bn
 from ganlib.speed.compiled import Trial, compile_losses, restore_losses
 from ganlib.speed.graph import CudaRecorder, Graphs
 from ganlib.training.device import ranks
 from ganlib.training.updater import Updater
 
 Say = Callable[[str], None]
+Precision = Literal["auto", "fp32", "tf32", "bf16"]
+METHODS = ("forward", "features", "code", "draw")
+"""Of a network: what is computed in bfloat16."""
 
 
 def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> None:
@@ -23,7 +32,7 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     iterations.
     """
     device = updater.clock.device
-    precision.set_float32(s.precision)
+    set_float32(s.precision)
     # shapes stay the same, so the search for the fastest convolutions is made once
     torch.backends.cudnn.benchmark = not s.deterministic
     networks = list(updater.trained.values())
@@ -31,10 +40,10 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
         _checkpoint(networks, s, say)
     if s.precision == "bf16":
         for network in updater.frozen.networks.values():
-            precision.compute_in_bf16(network)
+            compute_in_bf16(network)
     for network in networks:
         if s.precision == "bf16":
-            precision.train_in_bf16(network)
+            train_in_bf16(network)
         if s.sync_bn and ranks.count() > 1:
             sync_bn.synchronize(network)
         iterate_together(network)
@@ -80,3 +89,56 @@ def _share(updater: Updater, s: RunConfig) -> None:
         )
     updater.split(s.accumulate)
     ranks.broadcast_([*updater.parameters(), *updater.buffers()])
+
+
+def automatic(device: torch.device, config: AlgorithmConfig) -> Precision:
+    """What auto comes to: bf16 on a CPU with instructions for it, for an architecture that is known
+    to learn as well with it; else tf32, which is float32 on a CPU.
+    """
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    known = config.architecture in config.learns_in_bf16
+    return "bf16" if device.type == "cpu" and fast and known else "tf32"
+
+
+def set_float32(precision: Precision) -> None:
+    """How float32 products are made on a GPU: as they are, or in TF32, for this process."""
+    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+    torch.backends.cudnn.allow_tf32 = precision != "fp32"
+
+
+def train_in_bf16(network: nn.Module) -> None:
+    """Make `network` compute in bfloat16 in training mode; what it takes and gives stays float32.
+
+    In evaluation mode it computes in float32, so a sample does not depend on how training was
+    computed. Losses and penalties, outside of it, are float32.
+    """
+    _override(network, lambda network: network.training)
+
+
+def compute_in_bf16(network: nn.Module) -> None:
+    """The same in evaluation mode too: for a network that does not train, and always is in it."""
+    _override(network, lambda network: True)
+
+
+def _override(network: nn.Module, wanted: Callable[[nn.Module], bool]) -> None:
+    cls = type(network)
+    methods = {name: getattr(cls, name) for name in METHODS if hasattr(cls, name)}
+    override(network, {name: _in_bf16(method, wanted) for name, method in methods.items()})
+
+
+def _in_bf16(method: Callable[..., Any], wanted: Callable[[nn.Module], bool]) -> Callable[..., Any]:
+    @wraps(method)
+    def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if not wanted(self):
+            return method(self, *args, **kwargs)
+        kind = next(self.parameters()).device.type
+        # without its cache, which torch.func.grad would find filled by another level
+        with torch.autocast(kind, torch.bfloat16, cache_enabled=False):
+            result = method(self, *args, **kwargs)
+        return tree_map(_to_float, result)
+
+    return run
+
+
+def _to_float(value: Any) -> Any:
+    return value.float() if isinstance(value, Tensor) and value.dtype == torch.bfloat16 else value

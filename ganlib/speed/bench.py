@@ -28,9 +28,8 @@ from ganlib.common.errors import StoppedError, UnusableError, UserError, one_lin
 from ganlib.common.seeds import generator
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import Algorithm
-from ganlib.speed.accelerate import accelerate
+from ganlib.speed.accelerate import Precision, accelerate, set_float32
 from ganlib.speed.graph import WARM_UP
-from ganlib.speed.precision import Precision, set_float32
 from ganlib.training.device.devices import environment, is_out_of_memory, synchronize
 from ganlib.training.updater import Updater
 

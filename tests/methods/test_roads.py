@@ -17,7 +17,7 @@ from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.registry import algorithms
 from ganlib.sampling.exports.export import load_export, write_card, write_weights
 from ganlib.sampling.model import Model
-from ganlib.speed.precision import compute_in_bf16, train_in_bf16
+from ganlib.speed.accelerate import compute_in_bf16, train_in_bf16
 from ganlib.training.scores.scorer import origin_of
 
 Make = Callable[..., Any]

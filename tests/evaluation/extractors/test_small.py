@@ -24,7 +24,7 @@ from ganlib.evaluation.extractors.emoji import EMOJI
 from ganlib.evaluation.extractors.fashion import FASHION
 from ganlib.evaluation.extractors.small import Kind, accuracy, load_classifier
 from ganlib.evaluation.extractors.wardrobe import WARDROBE
-from ganlib.speed.precision import set_float32
+from ganlib.speed.accelerate import set_float32
 from scripts.floors import blurred
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import Loader
-from ganlib.speed.precision import compute_in_bf16
+from ganlib.speed.accelerate import compute_in_bf16
 from ganlib.training.networks import digest, ema_of, ema_rate, update_ema
 from ganlib.training.updater import Updater
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlib.speed.precision import train_in_bf16
+from ganlib.speed.accelerate import train_in_bf16
 
 Make = Callable[..., Any]
 
