@@ -29,6 +29,7 @@ from ganlib.evaluation.statistics.references import (
     Reference,
     check_images,
     load_reference,
+    silent,
 )
 
 Choice: TypeAlias = Sequence[str] | Callable[[Inputs], Sequence[str]]
@@ -59,7 +60,7 @@ class Evaluator:
         metrics: Choice = METRICS,
         n: int | None = None,
         origin: Origin | None = None,
-        progress: Progress | None = None,
+        progress: Progress = silent,
         rank: int = 0,
         world: int = 1,
         value_range: Range | None = None,
@@ -75,13 +76,18 @@ class Evaluator:
         UserError for unknown metrics or what they lack, fewer than two images, NaN, or sizes that
         differ.
         """
-        origin, progress = origin or Origin(), progress or _silent
-        if value_range is not None:
-            images = _rescaled(images, value_range)
+        origin = origin or Origin()
         inputs = self.inputs(origin)
+        table = inputs.renumbering()
         for name, real in self.images.items():
             check_images(name, real)
-        stream = blocks(_renumbered(images, inputs.renumbering()), self.size)
+
+        def prepared(batch: Batch) -> Block:
+            x, y = as_block(batch)
+            y = y if y is None or table is None else table.to(y.device)[y]
+            return Block(x if value_range is None else rescale(x, value_range), y)
+
+        stream = blocks(map(prepared, images), self.size)
         first = list(islice(stream, 1))
         # looked at before references are computed, which may take an hour
         labelled = replace(inputs, labels=first[0].labels) if first else inputs
@@ -113,7 +119,7 @@ class Evaluator:
         """What there is for images of this origin, the first of which have these labels."""
         return Inputs(self.extractor, self.real, self.main, origin or Origin(), labels)
 
-    def reference(self, name: str, progress: Progress | None = None) -> Reference:
+    def reference(self, name: str, progress: Progress = silent) -> Reference:
         """The statistics of one split; the first time they may have to be computed."""
         if name not in self._references:
             self._references[name] = load_reference(
@@ -131,7 +137,7 @@ def score(
     n: int | None = None,
     device: torch.device | str = "cpu",
     origin: Origin | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     value_range: Range | None = None,
 ) -> dict[str, Score]:
     """Scores by name of batches NCHW, uint8 or float in [-1, 1], or of pairs of such and labels.
@@ -154,27 +160,6 @@ def _kept(wanted: Collection[Metric]) -> dict[Need, int]:
     for metric in wanted:
         kept |= {need: max(metric.n, kept.get(need, 0)) for need in metric.needs}
     return kept
-
-
-def _rescaled(images: Iterable[Batch], value_range: Range) -> Iterator[Block]:
-    for block in map(as_block, images):
-        yield block._replace(images=rescale(block.images, value_range))
-
-
-def _renumbered(images: Iterable[Batch], table: Tensor | None) -> Iterable[Batch]:
-    """With the labels that the table has at the places of theirs."""
-    if table is None:
-        return images
-    return (_with_labels(block, table) for block in map(as_block, images))
-
-
-def _with_labels(block: Block, table: Tensor) -> Block:
-    y = block.labels
-    return block if y is None else block._replace(labels=table.to(y.device)[y])
-
-
-def _silent(what: str, done: int, total: int | None) -> None:
-    """A Progress that nobody sees."""
 
 
 def _check_range(done: OnePass) -> None:

@@ -5,7 +5,7 @@ what computed it, and a hash of all that decides.
 import json
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, TypeAlias
@@ -115,12 +115,7 @@ class Score:
 
 
 def _deciding(protocol: Protocol) -> dict[str, Any]:
-    values = {f.name: getattr(protocol, f.name) for f in fields(protocol)}
-    return {
-        name: dict(value) if isinstance(value, Mapping) else value
-        for name, value in values.items()
-        if name not in RECORDED_ONLY
-    }
+    return {name: x for name, x in asdict(protocol).items() if name not in RECORDED_ONLY}
 
 
 def _flat(protocol: Protocol) -> dict[str, Plain]:

@@ -32,7 +32,8 @@ from ganlib.common.pictures.colours import coloured_maps
 from ganlib.common.pictures.grids import translation_grid
 from ganlib.common.seeds import generator
 from ganlib.evaluation.pairs.confusion import Confusion
-from ganlib.evaluation.pairs.segmenter import BATCH, Segmenter, SegmentingNet, Told, trained
+from ganlib.evaluation.pairs.segmenter import BATCH, Segmenter, SegmentingNet, trained
+from ganlib.evaluation.statistics.references import Progress, silent
 from ganlib.runs.grid import parse_seeds
 from ganlib.training.scores.scorer import progress_bar
 from scripts.ending import in_a_sentence
@@ -131,7 +132,7 @@ def score(
     test: DataSet,
     lengths: Lengths,
     seed: int,
-    progress: Told | None = None,
+    progress: Progress = silent,
 ) -> dict[str, float]:
     """Scores by name, on test canvases, of a segmenter that is trained on these pairs."""
     n_classes, taught = len(test.classes), lesson(parts, lengths.updates, seed)

@@ -6,7 +6,6 @@ pix2pixHD's do with networks of their own (Isola et al. 2017, section 4.1; Wang 
 4.1).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -20,6 +19,7 @@ from ganlib.common.seeds import generator, mix
 from ganlib.evaluation.cache import cached, digest_of
 from ganlib.evaluation.extractors.small import Layer, conv_layer
 from ganlib.evaluation.protocol import Instrument, Plain, package_versions
+from ganlib.evaluation.statistics.references import Progress, silent
 
 VERSION = 1  # of the cache's files
 BATCH, STEPS, RATE, DECAY, SEED = 16, 800, 4e-3, 1e-2, 0
@@ -32,8 +32,6 @@ PARTS = 8
 AT_ONCE = 64
 NONE = -1
 """Stands for a class that has no name, which is neither learned nor scored."""
-
-Told = Callable[[str, int, int | None], None]
 
 
 class SegmentingNet(nn.Module):
@@ -111,7 +109,7 @@ def check_maps(data: DataSet, option: str = "--segmentation") -> None:
 
 
 def load_segmenter(
-    data: DataSet, device: torch.device | str = "cpu", progress: Told | None = None
+    data: DataSet, device: torch.device | str = "cpu", progress: Progress = silent
 ) -> Segmenter:
     """From the cache if it is there, else trained on images of `data` and kept. UserError as of
     check_maps().
@@ -143,7 +141,7 @@ def trained(
     maps: Tensor,
     n_classes: int,
     device: torch.device | str = "cpu",
-    progress: Told | None = None,
+    progress: Progress = silent,
     steps: int = STEPS,
     seed: int = SEED,
 ) -> dict[str, Tensor]:
@@ -164,8 +162,7 @@ def trained(
             torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
-            if progress is not None:
-                progress("segmenter", step + 1, steps)
+            progress("segmenter", step + 1, steps)
     return {name: t.cpu().contiguous() for name, t in network.state_dict().items()}
 
 
@@ -174,7 +171,7 @@ def named(maps: Tensor, n_classes: int) -> Tensor:
     return torch.where((maps >= 0) & (maps < n_classes), maps.long(), NONE)
 
 
-def _read(data: DataSet, which: Tensor, progress: Told | None) -> tuple[Tensor, Tensor]:
+def _read(data: DataSet, which: Tensor, progress: Progress) -> tuple[Tensor, Tensor]:
     """These images, uint8 (n, C, H, W), and the numbers of their classes, int16 (n, H, W) because
     maps of int32 would be larger than photographs; int32 where there are too many classes.
     """
@@ -186,6 +183,5 @@ def _read(data: DataSet, which: Tensor, progress: Told | None) -> tuple[Tensor, 
     for start in range(0, len(which), AT_ONCE):
         rows, part = which[start : start + AT_ONCE], slice(start, start + AT_ONCE)
         x[part], maps[part] = data.x[rows], named(source[rows][:, 0], n_classes)
-        if progress is not None:
-            progress("images for the segmenter", min(start + AT_ONCE, len(which)), len(which))
+        progress("images for the segmenter", min(start + AT_ONCE, len(which)), len(which))
     return x, maps

@@ -28,7 +28,7 @@ from ganlib.evaluation.protocol import (
     stamp,
 )
 from ganlib.evaluation.statistics.moments import exact_device
-from ganlib.evaluation.statistics.references import Progress
+from ganlib.evaluation.statistics.references import Progress, silent
 
 PACKAGES = ("torchmetrics",)
 """Those beyond every protocol's that are recorded."""
@@ -111,15 +111,14 @@ def protocol_of(measure: Measure, n: int, truths: Split | None, origin: Origin) 
     return stamp(measure.by, origin, n, measure.settings, truths, packages=PACKAGES)
 
 
-def mean_image(images: Images, progress: Progress | None = None) -> Tensor:
+def mean_image(images: Images, progress: Progress = silent) -> Tensor:
     """uint8 (C, H, W), of at most MOST of the images."""
     n = len(images)
     which = torch.randperm(n, generator=generator("mean image"))[:MOST]
     total = torch.zeros(images.shape[1:], dtype=torch.float64)
     for k, rows in enumerate(torch.split(which, BLOCK)):
         total += images[rows].cpu().double().sum(0)
-        if progress is not None:
-            progress("mean image", k * BLOCK + len(rows), len(which))
+        progress("mean image", k * BLOCK + len(rows), len(which))
     return (total / len(which)).round().to(torch.uint8)
 
 

@@ -23,6 +23,10 @@ Progress = Callable[[str, int, int | None], None]
 """What is going on, how many images are done, of how many if that is known."""
 
 
+def silent(what: str, done: int, total: int | None) -> None:
+    """A Progress that nobody sees."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """Features of one split.
@@ -50,7 +54,7 @@ class Reference:
 
 
 def load_reference(
-    name: str, images: Images, extractor: Extractor, progress: Progress | None = None
+    name: str, images: Images, extractor: Extractor, progress: Progress = silent
 ) -> Reference:
     """From the cache if it is there and whole, else computed and written there.
 
@@ -85,15 +89,12 @@ def check_images(name: str, images: Images) -> None:
         )
 
 
-def pixel_digest(
-    images: Images, progress: Progress | None = None, what: str = "reading images"
-) -> str:
+def pixel_digest(images: Images, progress: Progress = silent, what: str = "reading images") -> str:
     """SHA-256 of the shape and the pixels, hexadecimal; what: the name of the progress."""
     digest, n = sha256(repr(tuple(images.shape)).encode()), len(images)
     for start in range(0, n, BLOCK):
         digest.update(_rows(images, start).cpu().contiguous().numpy().data)
-        if progress is not None:
-            progress(what, min(start + BLOCK, n), n)
+        progress(what, min(start + BLOCK, n), n)
     return digest.hexdigest()
 
 
@@ -102,7 +103,7 @@ def _rows(images: Images, start: int) -> Tensor:
 
 
 def _compute(
-    name: str, images: Images, extractor: Extractor, progress: Progress | None
+    name: str, images: Images, extractor: Extractor, progress: Progress
 ) -> dict[str, Tensor]:
     n = len(images)
     kept = min(n, KEPT_BYTES // (4 * extractor.n_features))
@@ -115,8 +116,7 @@ def _compute(
         moments.update(pool)
         to = place[start : start + BLOCK]
         features[to[to < kept]] = pool.cpu()[to < kept]
-        if progress is not None:
-            progress(f"reference {name}", start + len(pool), n)
+        progress(f"reference {name}", start + len(pool), n)
     return {
         "total": moments.total.cpu(),
         "outer": moments.outer.cpu(),

@@ -29,7 +29,7 @@ from ganlib.evaluation.pairs.sums import (
 )
 from ganlib.evaluation.protocol import BESIDE, Split
 from ganlib.evaluation.statistics.moments import exact_device
-from ganlib.evaluation.statistics.references import Progress, pixel_digest
+from ganlib.evaluation.statistics.references import Progress, pixel_digest, silent
 from ganlib.training.device import ranks
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.updater import Updater
@@ -124,7 +124,7 @@ class PairScores:
         assert self.data.source is not None
         return max(1, self.data.shape[2] // self.data.source.shape[3])
 
-    def prepare(self, progress: Progress | None = None, digest: str | None = None) -> None:
+    def prepare(self, progress: Progress = silent, digest: str | None = None) -> None:
         """Once, read the truths and the mean image, and load the segmenter, or train it, if there
         are lessons; all ranks have the first one's. digest: of the truths' pixels, if it is known.
         """
@@ -190,7 +190,7 @@ class PairScores:
         return found
 
     def scores(
-        self, drawing: Drawing, progress: Progress | None = None, world: int = 1
+        self, drawing: Drawing, progress: Progress = silent, world: int = 1
     ) -> dict[str, Score]:
         """Of all samples that the ranks compared, and how much outputs for one source differ, by
         name.
@@ -216,7 +216,7 @@ class PairScores:
         assert self.data.source is not None
         return self.data.source[index][:, 0]
 
-    def _diversity(self, seed: int, origin: Origin, progress: Progress | None) -> dict[str, Score]:
+    def _diversity(self, seed: int, origin: Origin, progress: Progress) -> dict[str, Score]:
         n = min(SOURCES, len(self.data))
         outputs = exact(several(self.updater, seed, n, OUTPUTS, progress=progress))
         known = [Measure("diversity", l1, {"levels": 255})]
@@ -239,7 +239,7 @@ def several(
     k: int,
     truncation: float | None = None,
     statistics: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Tensor:
     """k outputs for each of the first n held-out sources of a seed, float (n, k, C, H, W).
     truncation, statistics: see SampleStream.
@@ -253,6 +253,5 @@ def several(
         stream = updater.sample_stream(seed, truncation, y.repeat_interleave(k, 0), statistics)
         images = stream.images(range(len(y) * k))
         found.append(images.reshape(len(y), k, *images.shape[1:]))
-        if progress is not None:
-            progress("several outputs", start + len(y), n)
+        progress("several outputs", start + len(y), n)
     return torch.cat(found)
