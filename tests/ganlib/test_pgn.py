@@ -288,7 +288,7 @@ def test_the_discriminator_steps_first_and_the_generator_meets_the_new_one() -> 
 
 
 def test_without_a_verdict_there_is_no_discriminator() -> None:
-    """The paper's baseline: squares alone, and nothing that would stand still."""
+    """The paper's baseline: MSE only, and nothing that would stand still."""
     updater, other = small(lam_adv=0), small(lam_adv=0)
     assert list(updater.trained) == ["gen"]
     assert not any(name.startswith("dis") for name in updater.state()["modules"])
