@@ -34,5 +34,4 @@ class SelfAttention(nn.Module):
         key, value = (self.pool(conv(x)).flatten(2) for conv in (self.phi, self.g))
         beta = torch.softmax(query @ key, 2)  # (N, H * W, H * W / 4)
         seen = (beta @ value.mT).mT.unflatten(2, x.shape[2:])
-        y: Tensor = x + self.gamma * self.o(seen)
-        return y
+        return x + self.gamma * self.o(seen)

@@ -61,8 +61,7 @@ class Maxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_features) -> (N, units)."""
-        y: Tensor = self.linear(x).unflatten(1, self.shape).max(2).values
-        return y
+        return self.linear(x).unflatten(1, self.shape).max(2).values
 
 
 # --- Minibatch discrimination: Salimans et al. 2016, section 3.2
@@ -97,8 +96,7 @@ class MinibatchDiscrimination(nn.Module):
 
     def project(self, f: Tensor) -> Tensor:
         """f (N, A) -> M (N, B, C)."""
-        m: Tensor = self.t(f).reshape(-1, *self.shape)
-        return m
+        return self.t(f).reshape(-1, *self.shape)
 
     def forward(self, f: Tensor) -> Tensor:
         """f (N, A) -> (N, A + B)."""

@@ -72,8 +72,7 @@ class Projection(nn.Module):
 
     def forward(self, h: Tensor, y: Tensor) -> Tensor:
         """h (N, n_features), y int64 (N,) or float (N, n_classes) -> logits (N, 1)."""
-        logits: Tensor = self.linear(h) + (self.embedding(y) * h).sum(1, keepdim=True)
-        return logits
+        return self.linear(h) + (self.embedding(y) * h).sum(1, keepdim=True)
 
 
 class ProjectionDiscriminator(nn.Module):
@@ -88,8 +87,7 @@ class ProjectionDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (N, C, H, W), y int64 (N,) or float (N, n_classes) -> logits (N, 1)."""
-        logits: Tensor = self.head(self.features(x), y)
-        return logits
+        return self.head(self.features(x), y)
 
 
 class ClassInput(Generator):
@@ -102,5 +100,4 @@ class ClassInput(Generator):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, n_hidden) and y, int64 (N,) or float (N, n_classes) -> images (N, C, H, W)."""
         assert y is not None
-        images: Tensor = self.gen(torch.cat((z, one_hot(y, self.n_classes, z)), 1))
-        return images
+        return self.gen(torch.cat((z, one_hot(y, self.n_classes, z)), 1))

@@ -79,8 +79,7 @@ class SNConv2d(SNLayer, nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        y: Tensor = self._conv_forward(input, self.normalized(), self.bias)
-        return y
+        return self._conv_forward(input, self.normalized(), self.bias)
 
 
 class SNLinear(SNLayer, nn.Linear):

@@ -75,8 +75,7 @@ class WNConv2d(_WeightNorm, nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        y: Tensor = self._conv_forward(input, self.normalized(), self.bias)
-        return y
+        return self._conv_forward(input, self.normalized(), self.bias)
 
 
 class WNConvTranspose2d(_WeightNorm, nn.ConvTranspose2d):

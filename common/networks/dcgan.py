@@ -94,20 +94,11 @@ class DCGANGenerator(ConvGenerator):
         norm: Factory = BatchNorm2d,
         std: float = 0.02,
     ) -> None:
-        channels, height, width = image
-        c0, c1, c2, c3 = halvings(ch, 3)
-        super().__init__(
-            n_hidden,
-            latent,
-            l0=dense_relu(n_hidden, (c0, height // 8, width // 8), l0_norm),
-            convs=[
-                nn.ConvTranspose2d(c0, c1, 4, 2, 1),
-                nn.ConvTranspose2d(c1, c2, 4, 2, 1),
-                nn.ConvTranspose2d(c2, c3, 4, 2, 1),
-                nn.ConvTranspose2d(c3, channels, 3, 1, 1),
-            ],
-            norm=norm,
-        )
+        (channels, height, width), widths = image, halvings(ch, 3)
+        l0 = dense_relu(n_hidden, (widths[0], height // 8, width // 8), l0_norm)
+        convs = [nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
+        last = nn.ConvTranspose2d(widths[-1], channels, 3, 1, 1)
+        super().__init__(n_hidden, latent, l0, [*convs, last], norm)
         init_normal(self, std)
 
 
@@ -163,8 +154,7 @@ class ConvDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W) -> logits (N, n_out); y is not used."""
-        logits: Tensor = self.l4(self.features(x))
-        return logits
+        return self.l4(self.features(x))
 
 
 class StridedDiscriminator(ConvDiscriminator):
@@ -205,21 +195,12 @@ class StandardDiscriminator(ConvDiscriminator):
         std: float = 0.02,
     ) -> None:
         channels, height, width = image
-        w0, w1, w2, w3, w4, w5, w6 = widths
-        super().__init__(
-            convs=[
-                conv(channels, w0, 3, 1, 1),
-                conv(w0, w1, 4, 2, 1),
-                conv(w1, w2, 3, 1, 1),
-                conv(w2, w3, 4, 2, 1),
-                conv(w3, w4, 3, 1, 1),
-                conv(w4, w5, 4, 2, 1),
-                conv(w5, w6, 3, 1, 1),
-            ],
-            l4=linear(w6 * (height // 8) * (width // 8), n_out),
-            norm=norm,
-            leak=leak,
-        )
+        convs = [  # every other one halves the size
+            conv(i, o, 3 + k % 2, 1 + k % 2, 1)
+            for k, (i, o) in enumerate(pairwise([channels, *widths]))
+        ]
+        l4 = linear(widths[-1] * (height // 8) * (width // 8), n_out)
+        super().__init__(convs, l4, norm, leak)
         init_normal(self, std)
 
 
@@ -272,16 +253,9 @@ class DCGANEncoder(ConvDiscriminator):
     """
 
     def __init__(self, image: Shape, n_out: int, ch: int = 512) -> None:
-        channels, height, width = image
-        c0, c1, c2, c3 = halvings(ch, 3)
-        super().__init__(
-            convs=[
-                nn.Conv2d(channels, c3, 3, 1, 1),
-                nn.Conv2d(c3, c2, 4, 2, 1),
-                nn.Conv2d(c2, c1, 4, 2, 1),
-                nn.Conv2d(c1, c0, 4, 2, 1),
-            ],
-            l4=nn.Linear(c0 * (height // 8) * (width // 8), n_out),
-            norm=BatchNorm2d,
-        )
+        (channels, height, width), widths = image, halvings(ch, 3)[::-1]
+        first = nn.Conv2d(channels, widths[0], 3, 1, 1)
+        convs = [nn.Conv2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
+        l4 = nn.Linear(widths[-1] * (height // 8) * (width // 8), n_out)
+        super().__init__([first, *convs], l4, BatchNorm2d)
         init_normal(self, 0.02)

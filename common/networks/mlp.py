@@ -60,8 +60,7 @@ class MLPGenerator(Generator):
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, n_hidden) -> images (N, C, H, W); y is not used."""
-        images: Tensor = self.l4(self.layers(z)).unflatten(1, self.image)
-        return images
+        return self.l4(self.layers(z)).unflatten(1, self.image)
 
 
 class MLPDiscriminator(nn.Module):
@@ -79,10 +78,8 @@ class MLPDiscriminator(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """x (N, C, H, W) -> what l4 sees (N, 128 * width)."""
-        h: Tensor = self.layers(x.flatten(1))
-        return h
+        return self.layers(x.flatten(1))
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W) -> logits (N, n_out); y is not used."""
-        logits: Tensor = self.l4(self.features(x))
-        return logits
+        return self.l4(self.features(x))

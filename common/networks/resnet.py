@@ -61,8 +61,7 @@ class GenBlock(ResBlock):
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
         h = self.c1(self.resize(F.relu(self.b1(x, *condition))))
         h = self.c2(F.relu(self.b2(h, *condition)))
-        y: Tensor = h + self.c_sc(self.resize(x))
-        return y
+        return h + self.c_sc(self.resize(x))
 
 
 class DisBlock(ResBlock):
@@ -85,8 +84,7 @@ class DisBlock(ResBlock):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H / down, W / down)."""
         h = self.c2(F.relu(self.c1(F.relu(x))))
-        y: Tensor = self.resize(h) + self.resize(self.c_sc(x))
-        return y
+        return self.resize(h) + self.resize(self.c_sc(x))
 
 
 class WideDisBlock(DisBlock):
@@ -111,8 +109,7 @@ class OptimizedDisBlock(ResBlock):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H / 2, W / 2)."""
         h = self.c2(F.relu(self.c1(x)))
-        y: Tensor = self.resize(h) + self.c_sc(self.resize(x))
-        return y
+        return self.resize(h) + self.c_sc(self.resize(x))
 
 
 class ResNetGenerator(Generator):
@@ -246,5 +243,4 @@ class ResNetDiscriminator(ResNetFeatures):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W) -> logits (N, 1); y is not used."""
-        logits: Tensor = self.l5(self.features(x))
-        return logits
+        return self.l5(self.features(x))

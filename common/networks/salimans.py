@@ -76,8 +76,7 @@ class SalimansDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x (N, C, H, W) -> what l4 makes of the features; y is not used."""
-        logits: Tensor = self.l4(self.features(x))
-        return logits
+        return self.l4(self.features(x))
 
 
 def _conv(

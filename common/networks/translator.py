@@ -64,8 +64,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, ch, H, W) -> the same."""
-        y: Tensor = x + self.layers(x)
-        return y
+        return x + self.layers(x)
 
 
 def to_image(ch: int, n_out: int) -> nn.Sequential:

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from itertools import pairwise
 
 from torch import nn
 
@@ -24,20 +25,12 @@ class StandardGenerator(ConvGenerator):
     """Table 3 of the paper: nothing between l0 and the first convolution. H, W: multiples of 8."""
 
     def __init__(self, image: Shape, n_hidden: int = 128, ch: int = 512) -> None:
-        channels, height, width = image
-        c0, c1, c2, c3 = halvings(ch, 3)
-        bottom = (c0, height // 8, width // 8)
-        super().__init__(
-            n_hidden,
-            "normal",
-            l0=nn.Sequential(nn.Linear(n_hidden, math.prod(bottom)), nn.Unflatten(1, bottom)),
-            convs=[
-                nn.ConvTranspose2d(c0, c1, 4, 2, 1),
-                nn.ConvTranspose2d(c1, c2, 4, 2, 1),
-                nn.ConvTranspose2d(c2, c3, 4, 2, 1),
-                nn.Conv2d(c3, channels, 3, 1, 1),
-            ],
-        )
+        (channels, height, width), widths = image, halvings(ch, 3)
+        bottom = (widths[0], height // 8, width // 8)
+        l0 = nn.Sequential(nn.Linear(n_hidden, math.prod(bottom)), nn.Unflatten(1, bottom))
+        convs = [nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
+        last = nn.Conv2d(widths[-1], channels, 3, 1, 1)
+        super().__init__(n_hidden, "normal", l0, [*convs, last])
         init_normal(self, 0.02)
 
 
