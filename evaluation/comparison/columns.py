@@ -1,6 +1,4 @@
-"""Columns: which scores a table shows, and in which order; those that were obtained in different
-ways never share one.
-"""
+"""Columns: which scores a table shows, in which order; those of several ways never share one."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,9 +63,7 @@ def _means(word: str, name: str) -> bool:
 
 
 def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = ()) -> list[Column]:
-    """A column per score of the choice and hash; more than one hash of a score only if they are to
-    be split.
-    """
+    """A column per chosen score and hash; UserError for several hashes, unless split."""
     found: dict[str, dict[str, tuple[Run, Recorded]]] = {}
     for run, scored in entries:
         for name, score in scored.every() if scored else ():

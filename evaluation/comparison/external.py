@@ -1,6 +1,4 @@
-"""External results, which no run's folder holds: what `ganlib evaluate --out x.json` wrote of any
-images.
-"""
+"""External results: what `ganlib evaluate --out x.json` wrote of images that no run made."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -68,9 +66,7 @@ def _joined(result: Run, runs: Sequence[Run]) -> Run:
 
 
 def _alike(name: str, score: Recorded, runs: Sequence[Run]) -> Recorded:
-    """The score under the one protocol of the runs that it fits; as it is if that is none, or not
-    the only one.
-    """
+    """The score under the one protocol of the runs that it fits; as it is if there is none."""
     if score.protocol.get("weights") != "given":
         return score
     theirs = [e.scores[name] for run in runs for e in run.evaluations if name in e.scores]

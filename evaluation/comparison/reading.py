@@ -1,6 +1,4 @@
-"""Finding runs below folders and reading them, in whose files anything may stand; what is damaged
-is named in a sentence.
-"""
+"""Runs below folders, in whose files anything may stand; what is damaged is named in a sentence."""
 
 import json
 import os
@@ -78,9 +76,7 @@ class _Endless(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Without aliases, which ganlib never writes: a few lines of them stand for billions of
-    values.
-    """
+    """Without aliases, which ganlib never writes: a few lines of them are billions of values."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):

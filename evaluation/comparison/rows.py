@@ -1,6 +1,4 @@
-"""Rows: which evaluation of which runs counts, means and deviations over seeds, the best of each
-column, and their order.
-"""
+"""Rows: the evaluations that count, means over seeds, the best of each column, and their order."""
 
 import json
 import math
@@ -34,9 +32,7 @@ def first_score(runs: Iterable[Run], choice: Sequence[str] = ()) -> Column | Non
 
 
 def counted(run: Run, by: Column | None, choice: Sequence[str] = ()) -> Evaluation | None:
-    """A run's last evaluation with a score of the choice, or its best by a score, of those under
-    the last one's protocol.
-    """
+    """A run's last evaluation with a chosen score, or its best under the last protocol of one."""
     having = [e for e in run.evaluations if by is not None and by.name in e.scores]
     if by is None or not having:
         shown = [e for e in run.evaluations if any(is_chosen(n, choice) for n, _ in e.every())]

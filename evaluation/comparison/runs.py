@@ -34,9 +34,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of one iteration: the run's own by name, and trials, of which several may have
-    one name.
-    """
+    """The scores of one iteration: the run's own by name, and trials, which may share a name."""
 
     iteration: int
     scores: dict[str, Recorded]
@@ -83,9 +81,7 @@ class Run:
 
     @property
     def dataset(self) -> str:
-        """The data set, with the size that its images were brought to and what translations to them
-        start from.
-        """
+        """The data set, with the size of its images and what translations to them start from."""
         size, source = self.settings.get("size"), self.settings.get("source")
         words = [str(self.settings["dataset"])]
         words += [f"at {size} pixels"] if size else []

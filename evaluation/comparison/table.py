@@ -1,6 +1,4 @@
-"""A table: a row per algorithm and settings, a column per score and protocol; and how its numbers
-look, in every form of it.
-"""
+"""A table: a row per algorithm and settings, a column per score; and how its numbers look."""
 
 import math
 import re

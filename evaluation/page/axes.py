@@ -48,9 +48,7 @@ def thin(points: Sequence[tuple[float, float]], most: int = POINTS) -> list[tupl
 
 
 def limits(values: Sequence[float]) -> tuple[float, float]:
-    """What an axis shows: everything, but for the outermost hundredths where they would flatten the
-    rest.
-    """
+    """What an axis shows: all but outermost hundredths where these would flatten the rest."""
     ordered = sorted(values)
     n = len(ordered) - 1
     low, high = ordered[0], ordered[n]

@@ -73,9 +73,7 @@ def _figure(row: Row, run: Run, picture: Picture) -> Figure | None:
 
 
 def _data_uri(picture: Picture) -> tuple[str, int] | None:
-    """A picture as text and its width; a still one is made smaller if it is huge. None if it is
-    damaged, or a film of many bytes.
-    """
+    """A picture as text, smaller if huge, and its width; None if damaged, or a large film."""
     kind = picture.suffix
     try:
         with Image.open(picture.path) as image:

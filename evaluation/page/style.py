@@ -22,9 +22,7 @@ def key(table: Table, row: Row) -> str:
 
 
 def classes_of(table: Table, row: Row) -> str:
-    """A colour per label, from the seventh on with dots; unfinished runs have the colour of the
-    finished ones, and dashes.
-    """
+    """A colour per label, from the seventh on with dots; of unfinished runs with dashes."""
     labels = list(dict.fromkeys(other.label for other in table.rows))
     place = labels.index(row.label)
     dash = "" if row.done else " dashed"

@@ -160,9 +160,7 @@ def _no_flag(flag: str, name: str, algorithm_names: str, fields: set[str]) -> st
 
 
 def _algorithm(args: list[str]) -> str | None:
-    """The algorithm that the arguments name, by flag, settings file or run to resume; plugins are
-    registered.
-    """
+    """The algorithm of the arguments, by flag, file or run to resume; plugins are registered."""
     peeked = _peek(args)
     file = read_yaml(Path(peeked["config"])) if peeked["config"] else {}
     for folder in plugin_folders(peeked["plugin_dir"] or file.get("plugin_dir")):

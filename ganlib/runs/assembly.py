@@ -89,9 +89,7 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
 
 
 def _size(settings: Settings, data: DataSet) -> Size:
-    """Of the images that the networks see; UserError for what is out of all proportion to the
-    data's own.
-    """
+    """Of the images that the networks see; UserError if out of all proportion to the data's own."""
     own, size = data.shape[1:], settings.algorithm.image_size(*data.shape[1:])
     if any(side > max(SMALL, MOST_TIMES * n) for side, n in zip(size, own, strict=True)):
         (high, wide), (height, width) = own, size
@@ -133,9 +131,7 @@ def _opened(s: RunConfig, split: str) -> DataSet:
 
 
 def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> None:
-    """UserError if not even the images of a batch, or numbers of four bytes in their place, fit
-    the memory.
-    """
+    """UserError if not even the images of a batch, at four bytes a number, fit the memory."""
     share = settings.algorithm.batch_size // (settings.run.accumulate * ranks.count())
     pixels = prod(spec.image) + prod(spec.source or (0,))
     devices.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)

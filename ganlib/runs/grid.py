@@ -82,9 +82,7 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def train_grid(planned: Sequence[Settings], console: Console | None = None) -> list[Outcome]:
-    """Train one after the other. A run that fails does not stop the others, an interrupt does, and
-    so does an UnusableError.
-    """
+    """Train one by one. A run that fails stops no other; an interrupt and UnusableError do."""
     console = console or stderr_console()
     outcomes: list[Outcome] = []
     for number, settings in enumerate(planned, 1):
@@ -158,9 +156,7 @@ def _run(settings: Settings, console: Console) -> Model:
 
 
 def _part(file: Mapping[str, Any], algorithm: str, chosen: Sequence[str]) -> dict[str, Any]:
-    """What a settings file says to one algorithm; UserError for what it says to all and only some
-    have.
-    """
+    """What a file says to one algorithm; UserError for what it says to all and only some have."""
     part = part_of(file, algorithm)
     known = {*RunConfig.model_fields, *algorithms[algorithm].config.model_fields}
     for name in file.keys() & part.keys():

@@ -103,9 +103,7 @@ class RunFolder:
                 remove_torn(folder)
 
     def _clear(self, out: Path) -> None:
-        """Make room for a run: what lies where it will write is moved aside, unless nothing of it
-        is worth that.
-        """
+        """Make room: what lies where the run will write is moved aside, if it is worth that."""
         if is_abandoned(out):
             self.tell(f"The run in {out} ended before its first snapshot, and begins anew.")
         there = _there(out)
@@ -118,9 +116,7 @@ class RunFolder:
             self.tell(f"What was in {out} is in {aside} now.")
 
     def _make(self, folder: Path, new: bool = False) -> None:
-        """Make a folder, which is removed again if it is empty at the end; FileExistsError if it is
-        not `new`.
-        """
+        """Make a folder, removed again if it is empty at the end; FileExistsError if not `new`."""
         for path in reversed([folder, *folder.parents]):
             if not path.exists():
                 self._stack.callback(_remove_if_empty, path)

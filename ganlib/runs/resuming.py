@@ -218,9 +218,7 @@ def _shapes(spec: DataSpec) -> DataSpec:
 
 
 def _check_not_past(trainer: Trainer, path: Path, last_before: int | None) -> None:
-    """UserError if the run is to end where it has been already; last_before: its --max-images of
-    then.
-    """
+    """UserError if the run would end where it has been; last_before: its --max-images of then."""
     done, end = trainer.iteration, trainer.max_iter
     images, last = trainer.updater.images, trainer.max_images
     if done > end:
@@ -238,8 +236,6 @@ def _check_not_past(trainer: Trainer, path: Path, last_before: int | None) -> No
 def _source(
     name: str, old: Mapping[str, Tensor], averaged: Mapping[str, str | None]
 ) -> Tensor | None:
-    """What a tensor of this name starts from; one of the average from its network, where the
-    snapshot has no average.
-    """
+    """What a tensor of this name starts from; of an average that there was not, its network."""
     network, _, rest = name.partition(".")
     return old.get(name, old.get(f"{averaged.get(network)}.{rest}"))

@@ -59,9 +59,7 @@ def gather(values: Mapping[str, Any]) -> Settings:
 
 
 def _holding(settings: Settings) -> Settings:
-    """With hold_out as it comes to: nothing is held out where no method asks for it or no folder
-    lacks test images.
-    """
+    """With hold_out as it comes to: 0 where no method asks for it, or test images are there."""
     s = settings.run
     if not s.hold_out or (settings.translates and holds_out(s.dataset, s.source)):
         return settings
@@ -157,9 +155,7 @@ def _start(settings: Settings, updater: Updater, out: Path, device: torch.device
 
 @contextmanager
 def _sentences(trainer: Trainer, batch_size: int) -> Iterator[None]:
-    """UserError, or StoppedError once there was an iteration, for a disk that takes no more and a
-    memory that does not suffice.
-    """
+    """A full disk and memory as UserError, or as StoppedError once there was an iteration."""
     try:
         yield
     except OSError as error:

@@ -21,9 +21,7 @@ from ganlib.training.updater import Updater
 
 
 def check_names(settings: Settings) -> None:
-    """UserError for a metric, an extractor or an extension that there is not, and a best_by that
-    cannot be read; nothing is loaded.
-    """
+    """UserError for a metric, extractor, extension or best_by that is none; nothing is loaded."""
     find_metrics(settings.metrics)
     parse(settings.run.best_by)
     if settings.run.extractor is not None:

@@ -1,6 +1,4 @@
-"""Settings from what a user gives: defaults < YAML file < flags, in one flat name space, strictly
-checked.
-"""
+"""Settings from what a user gives: defaults < YAML file < flags, flat and strictly checked."""
 
 import reprlib
 from collections import ChainMap, Counter
@@ -86,9 +84,7 @@ class Settings:
 
     @property
     def metrics(self) -> list[str]:
-        """What to score, by name, or what every run scores if nothing is asked for; UserError for a
-        name that no metric has.
-        """
+        """What to score, by name; without a wish what every run scores. UserError for no metric."""
         # imports torch, which a listing spares
         from ganlib.evaluation.metrics.base import BASIC, find_metrics
 
@@ -99,17 +95,13 @@ class Settings:
         return names
 
     def defaults(self) -> dict[str, Any]:
-        """What the settings are that nobody gave, by name, as plain types; of those that are newer
-        than some runs, what these did.
-        """
+        """Defaults by name, as plain types; of settings that are new, what was done before them."""
         fields = {**RunConfig.model_fields, **type(self.algorithm).model_fields}
         given = {name: f.get_default() for name, f in fields.items() if not f.is_required()}
         return {**to_jsonable_python(given), **BEFORE}
 
     def trajectory(self) -> dict[str, Any]:
-        """The settings on which the numbers depend; how long to train is one only if the learning
-        rate knows it.
-        """
+        """The settings on which the numbers depend; max_iter only if the learning rate knows it."""
         flat = self.flat()
         left_out = {"statistics", *self.algorithm.places()}  # of sampling alone; moved
         if self.algorithm.lr_decay == "none":
@@ -134,9 +126,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _example(path: Path) -> Path:
-    """The path itself, or where nothing is there, the example that it may mean: "sngan_cifar10",
-    "example_configs/sngan_cifar10.yaml".
-    """
+    """The path, or where nothing is, the example that it may mean: "sngan_cifar10", also .yaml."""
     if path.exists() or path.parent.name not in ("", EXAMPLES):
         return path
     package = Path(ganlib.__file__).parent
@@ -160,9 +150,7 @@ def part_of(file: Mapping[str, Any], algorithm: str) -> dict[str, Any]:
 
 
 def preset_of(algorithm: str, preset: str | None) -> dict[str, Any]:
-    """The settings in the file <preset>.yaml of the algorithm's folder; UserError with those there
-    are if there is none.
-    """
+    """The settings in <preset>.yaml of the algorithm's folder; UserError, with those there are."""
     if preset is None or algorithm not in algorithms.names():
         return {}
     source = algorithms.check(algorithm).source
@@ -187,9 +175,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def plugin_folders(value: Any) -> list[Path]:
-    """The folders that the setting plugin_dir names before all settings can be checked: None, a
-    path, or several.
-    """
+    """The folders of plugin_dir, before settings are checked: of None, a path, or several."""
     several = [value] if isinstance(value, str | Path) else value or []
     if not isinstance(several, list | tuple) or not all(
         isinstance(path, str | Path) and nameable(path) for path in several
@@ -223,9 +209,7 @@ def resolve(*layers: Mapping[str, Any]) -> Settings:
 
 
 def unknown_setting(name: str, algorithm: str, known: set[str]) -> str:
-    """The sentence for a setting that the algorithm does not have, naming who has it or what is
-    nearest.
-    """
+    """The sentence for a setting that the algorithm lacks, naming who has it or what is nearest."""
     owners = [other for other in algorithms.names() if name in _fields(other)]
     if owners:
         verb = "has" if len(owners) == 1 else "have"

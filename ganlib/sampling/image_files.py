@@ -47,9 +47,7 @@ def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: 
 
 
 def write_folder(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
-    """path/00000.png and so on, at the images' own size, a sequence's frames below each other; the
-    folder is made if missing.
-    """
+    """path/00000.png and so on, of the images' own size, frames below each other."""
     path.mkdir(exist_ok=True)
     names = iter(folder_names(n))
     for batch in batches:

@@ -195,9 +195,7 @@ class Model:
         return self.updater.decode(z, y).cpu()
 
     def code(self, z: Tensor, y: Tensor | None = None, truncation: float | None = None) -> Tensor:
-        """What images are drawn from: w of a style-based generator, z of another; truncated if so
-        asked.
-        """
+        """What images are drawn from: w of a style-based generator, z of another."""
         return self.updater.sample_stream(0, truncation).code(z, y)
 
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:

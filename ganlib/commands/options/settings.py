@@ -1,6 +1,4 @@
-"""Options made from the fields of the settings, and a help with those that people use: --help-all
-shows all of them.
-"""
+"""Options from the fields of settings; --help with what people use, --help-all with all."""
 
 from collections.abc import Collection, Sequence
 from types import NoneType

@@ -81,9 +81,7 @@ best = click.option(
 
 
 def best_of(path: Path, best: bool) -> Path:
-    """`path`, or with --best the best.pt of the run's folder that it is; UserError if there is
-    none.
-    """
+    """`path`, or with --best the best.pt of the run's folder that it is; UserError without one."""
     if not best:
         return path
     snapshot = path / "snapshots" / "best.pt"
@@ -140,9 +138,7 @@ data_root = click.option(
 def check_file(
     path: Path, suffixes: tuple[str, ...], kinds: str, force: bool, option: str = "--out"
 ) -> None:
-    """UserError unless `path` ends in one of the suffixes (in lower case), and is no folder and no
-    file that must not be written over.
-    """
+    """UserError unless `path` ends in a suffix (in lower case) and may be written as a file."""
     if path.suffix.lower() not in suffixes:
         raise UserError(f"{option} {path} cannot be written: give {kinds}.")
     with reading(path):
@@ -161,9 +157,7 @@ def check_folder(out: Path) -> None:
 
 
 def called(model: "Model", snapshot: Path, words: Sequence[str]) -> list[int]:
-    """The classes that these words call, in order; UserError if there is no such class, or the
-    generator of the snapshot has none.
-    """
+    """The classes that these words call, in order; UserError if one is not there, or none."""
     from ganlib.common.data.classes import find_classes
 
     if words and not model.updater.classes:

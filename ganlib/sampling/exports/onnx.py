@@ -115,9 +115,7 @@ def _written(
     path: Path,
     classes: Sequence[str] = (),
 ) -> dict[str, Shape]:
-    """The file `path`, with `axes` of all inputs free, and their shapes as it has them; `classes`
-    go into its metadata.
-    """
+    """Write the file, `axes` of all inputs free, `classes` as metadata; the inputs' shapes."""
     sizes = {axis: torch.export.Dim(name) for axis, name in axes.items()}
     with atomic(path) as temporary, warnings.catch_warnings(), drawing.ready():
         # torch 2.13's exporter copies its own specs in a way that torch deprecates.

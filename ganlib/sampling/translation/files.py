@@ -199,9 +199,7 @@ def source_cell(y: Tensor) -> Tensor:
 
 
 def cell(x: Tensor) -> Tensor:
-    """An image, float (C, H, W) in [-1, 1], for side_by_side(): float (3, CELL, CELL), enlarged by
-    squares or made smaller, on white.
-    """
+    """float (C, H, W) in [-1, 1] -> (3, CELL, CELL), in squares or smaller, on white."""
     pixels = to_uint8(x).expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
     picture = Image.fromarray(pixels)
     by = Image.Resampling.NEAREST if max(picture.size) < CELL else Image.Resampling.BICUBIC
