@@ -103,18 +103,15 @@ def _settings(path: Path) -> dict[str, Any] | None:
         raise UserError(f"{path} cannot be read; repair it or move its run elsewhere.") from None
     if not isinstance(settings, dict) or not _OURS <= settings.keys():
         return None
-    kinds = {"algorithm": _is_text, "dataset": _is_text, "seed": is_count}
     for name, value in settings.items():
-        if not isinstance(name, str) or not kinds.get(name, is_plain)(value):
+        right = isinstance(value, str) if name in _OURS else is_plain(value)
+        right = is_count(value) if name == "seed" else right
+        if not isinstance(name, str) or not right:
             raise UserError(
                 f"{path} has no value for '{name}' that ganlib would write; repair it or move its "
                 "run elsewhere."
             )
     return settings
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def _environment(path: Path) -> dict[str, Any]:
@@ -167,7 +164,7 @@ def _evaluations(own: Path, tried: Path | None) -> list[Evaluation]:
 
 def _scores(path: Path) -> Iterator[tuple[int, str, Recorded | None]]:
     """(iteration, name, score) of every score in a file, None for one without a number."""
-    for line in read_lines(path, {**EACH, "scores": _is_mapping}):
+    for line in read_lines(path, {**EACH, "scores": lambda value: isinstance(value, dict)}):
         for name, given in line["scores"].items():
             try:
                 yield line["iteration"], name, recorded(given)
@@ -214,10 +211,6 @@ def _baselines(more: Any, real: Any) -> dict[str, float]:
     values = {**(rows if isinstance(rows, dict) else {})}
     values[REAL] = real.get("value") if isinstance(real, dict) else None
     return {name: float(value) for name, value in values.items() if is_number(value)}
-
-
-def _is_mapping(value: Any) -> bool:
-    return isinstance(value, dict)
 
 
 def _is_score(given: Any) -> bool:

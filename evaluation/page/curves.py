@@ -48,19 +48,19 @@ def _panels(table: Table) -> list[tuple[str, list[Curve]]]:
     runs = labelled_runs(table)
     scores = {n for _, _, run in runs for scored in run.evaluations for n, _ in scored.every()}
     lines = [line for _, _, run in runs for line in run.log]
-    losses = dict.fromkeys(n for line in lines for n in line if n not in NOT_LOSSES | scores)
+    others = {n for line in lines for n in line if n not in NOT_LOSSES | scores}
+    losses = sorted(others, key=lambda name: (not name.startswith("loss"), name))
     wanted: list[tuple[str, Callable[[Run], Points]]] = [
         *((column.header, partial(_scores, column)) for column in table.columns),
-        *((name, partial(_losses, name)) for name in sorted(losses, key=_losses_first)),
+        *(
+            (name, partial(_losses, name))
+            for name in sorted(losses, key=lambda n: (not n.startswith("loss"), n))
+        ),
     ]
     return [
         (title, [Curve(classes, name, xy) for classes, name, run in runs if (xy := of(run))])
         for title, of in wanted
     ]
-
-
-def _losses_first(name: str) -> tuple[bool, str]:
-    return not name.startswith("loss"), name
 
 
 def _scores(column: Column, run: Run) -> Points:

@@ -18,7 +18,7 @@ def score_table(table: Table) -> str:
     upright = MOST < len(table.columns) > len(table.rows)
     first, *titles = (partial(_title, table, i, text) for i, text in enumerate(table.headers))
     labels = [partial(_label, table, row) for row in table.rows]
-    body = [[*_scores(table, row), *map(_cost, table.costs(row))] for row in table.rows]
+    body = [list(_cells(table, row)) for row in table.rows]
     if upright:
         titles, labels, body = labels, titles, list(map(list, zip(*body, strict=True)))
     head = "".join(title("col") for title in (first, *titles))
@@ -45,17 +45,15 @@ def _label(table: Table, row: Row, scope: str) -> str:
     return f'<th scope="{scope}">{key(table, row)}{e(row.label)}{badge}</th>'
 
 
-def _scores(table: Table, row: Row) -> Iterator[str]:
+def _cells(table: Table, row: Row) -> Iterator[str]:
     for place, cell in enumerate(row.cells):
         mean, deviation = table.numbers(row, place)
         best = cell is not None and cell.best
         mark = '<span class="hidden"> (best)</span>' if best else ""
         more = f' <span class="soft">{e(deviation)}</span>' if deviation else ""
         yield f'<td class="{"best" if best else "score"}">{e(mean)}{more}{mark}</td>'
-
-
-def _cost(text: str) -> str:
-    return f'<td class="cost">{e(text)}</td>'
+    for text in table.costs(row):
+        yield f'<td class="cost">{e(text)}</td>'
 
 
 class Values(NamedTuple):

@@ -131,18 +131,16 @@ def _options_of_all(names: str) -> list[click.Option]:
     """One option per setting that all algorithms have; their defaults differ, and are not told. No
     alias that is a setting of one of those named.
     """
+    owned: set[str] = set()
+    if names:
+        from ganlib.runs.grid import owners, parse_names  # imports torch, which --help spares
+
+        owned = {f"--{alias}" for alias in ALIASES if owners(alias, parse_names(names))}
     shared = options(AlgorithmConfig)
     for option in shared:
         option.help = (option.help or "").partition(" [")[0]
-        option.opts = [opt for opt in option.opts if not (names and _is_owned(opt[2:], names))]
+        option.opts = [opt for opt in option.opts if opt not in owned]
     return shared
-
-
-def _is_owned(alias: str, names: str) -> bool:
-    """Whether what is an alias elsewhere is a setting of one of these algorithms."""
-    from ganlib.runs.grid import owners, parse_names  # imports torch, which --help spares
-
-    return alias in ALIASES and bool(owners(alias, parse_names(names)))
 
 
 def _no_flag(flag: str, name: str, algorithm_names: str, fields: set[str]) -> str:

@@ -132,11 +132,7 @@ def _run_of(snapshot: Path) -> Path | None:
 def _there(out: Path) -> list[Path]:
     """What lies where a run writes."""
     paths = [out / name for name in (*FILES, *PARTS, "tensorboard")]
-    return [path for path in paths if os.path.lexists(path) and not _is_empty(path)]
-
-
-def _is_empty(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
+    return [p for p in paths if (any(p.iterdir()) if p.is_dir() else os.path.lexists(p))]
 
 
 def _was_trained(out: Path) -> bool:

@@ -163,8 +163,10 @@ def _sentences(trainer: Trainer, batch_size: int) -> Iterator[None]:
     except RuntimeError as error:
         if not devices.is_out_of_memory(error):
             raise
+        smaller = f"--accumulate 2 or --batch-size {batch_size // 2}"
+        advice = smaller if batch_size > 1 else "smaller networks (--width 0.5)"
         raise UserError(
-            f"Out of memory with batches of {batch_size} images: {_advice(batch_size)}."
+            f"Out of memory with batches of {batch_size} images: try {advice}."
         ) from None
 
 
@@ -177,9 +179,3 @@ def _unwritable(trainer: Trainer, error: OSError) -> Exception:
         f"{words} Training ended after iteration {trainer.iteration}; --resume auto goes on from "
         "the last snapshot."
     )
-
-
-def _advice(batch_size: int) -> str:
-    if batch_size > 1:
-        return f"try --accumulate 2 or --batch-size {batch_size // 2}"
-    return "try smaller networks (--width 0.5)"

@@ -141,11 +141,5 @@ def _written(
         if classes:
             written.metadata_props.add(key="classes", value=json.dumps(classes, ensure_ascii=False))
         onnx.save(written, temporary)
-        return _shapes(written.graph.input)
-
-
-def _shapes(inputs: Any) -> dict[str, Shape]:
-    """Of the inputs of an ONNX graph: a word for each size that is free."""
-    return {
-        x.name: [d.dim_param or d.dim_value for d in x.type.tensor_type.shape.dim] for x in inputs
-    }
+        shapes = ((x.name, x.type.tensor_type.shape.dim) for x in written.graph.input)
+        return {name: [d.dim_param or d.dim_value for d in sizes] for name, sizes in shapes}
