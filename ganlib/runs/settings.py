@@ -86,12 +86,12 @@ class Settings:
     def metrics(self) -> list[str]:
         """What to score, by name; without a wish what every run scores. UserError for no metric."""
         # imports torch, which a listing spares
-        from ganlib.evaluation.metrics.base import BASIC, find_metrics
+        from ganlib.evaluation.metrics import base
 
         if self.run.metrics is None:
-            return list(BASIC)
+            return list(base.BASIC)
         names = [name.strip() for name in self.run.metrics.split(",")]
-        find_metrics(names)
+        base.find_metrics(names)
         return names
 
     def defaults(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ An updater is made anew for every mode, runs until all that is done once is done
 choice of kernels, compiling, capturing), and is then timed iteration by iteration.
 """
 
-import gc
 import os
 import platform
 import sys
@@ -20,6 +19,7 @@ from statistics import median, quantiles
 from typing import Any, Literal
 
 import torch
+from pydantic import TypeAdapter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -30,7 +30,7 @@ from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import Algorithm
 from ganlib.speed.accelerate import Precision, accelerate, set_float32
 from ganlib.speed.graph import WARM_UP
-from ganlib.training.device.devices import environment, is_out_of_memory, synchronize
+from ganlib.training.device.devices import environment, free, is_out_of_memory, synchronize
 from ganlib.training.updater import Updater
 
 Mode = Literal["eager", "compile", "graph", "graph+compile"]
@@ -133,11 +133,7 @@ class Row:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "Row":
         """What to_dict() gave; the rates follow from the rest."""
-        fields = {name: record[name] for name in cls.__dataclass_fields__}
-        fields["image"] = tuple(record["image"])
-        fields["cost"] = record["cost"] and Cost(**record["cost"])
-        fields["timing"] = record["timing"] and Timing(**record["timing"])
-        return cls(**fields)
+        return TypeAdapter(cls).validate_python(record)
 
 
 def check(device: torch.device, modes: Iterable[str], precisions: Iterable[str]) -> None:
@@ -375,9 +371,8 @@ def _clean(device: torch.device, compiled: bool = False) -> None:
     """Free what the last updater held, and start a new peak."""
     if compiled:
         torch.compiler.reset()
-    gc.collect()
+    free(device)
     if device.type == "cuda":
-        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
 
 

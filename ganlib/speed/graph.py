@@ -23,9 +23,9 @@ from ganlib.training.updater import Updater
 WARM_UP = 3
 """Iterations of each phase that are run as they are: they make the optimizers' state, and let
 libraries choose their kernels."""
-KEPT = 4
-"""Graphs that are kept, one per phase, of the stage that runs: those that were used last. Each
-holds the batches and the values of an update; the memory in between they share."""
+GRAPHS = 4
+"""One per phase of the stage that runs, those that were used last. Each holds the batches and the
+values of an update; the memory in between they share."""
 
 Values = dict[str, Tensor]
 
@@ -41,17 +41,17 @@ class Recorder:
         """
         raise NotImplementedError
 
-    def aside(self) -> AbstractContextManager[Any]:
+    def side_stream(self) -> AbstractContextManager[Any]:
         """In this context a body runs as it is where bodies are recorded."""
         return nullcontext()
 
-    def warming(self) -> AbstractContextManager[Any]:
+    def warm_up(self) -> AbstractContextManager[Any]:
         """The same, once something was recorded, in the memory that is recorded ones': nothing that
         is made in it may outlive it.
         """
         return nullcontext()
 
-    def outside(self) -> AbstractContextManager[Any]:
+    def own_memory(self) -> AbstractContextManager[Any]:
         """In this context memory is as ever, within that one too."""
         return nullcontext()
 
@@ -107,7 +107,7 @@ class CudaRecorder(Recorder):
         return values, reason
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
+    def side_stream(self) -> Iterator[None]:
         now = torch.cuda.current_stream(self.device)
         self._stream.wait_stream(now)
         try:
@@ -117,10 +117,10 @@ class CudaRecorder(Recorder):
             now.wait_stream(self._stream)
 
     @contextmanager
-    def warming(self) -> Iterator[None]:
+    def warm_up(self) -> Iterator[None]:
         self._warm = True
         # memory is the pool's for this thread alone, so backward must not run in another
-        with self.aside(), torch.autograd.set_multithreading_enabled(False):
+        with self.side_stream(), torch.autograd.set_multithreading_enabled(False):
             self._enter()
             try:
                 yield
@@ -129,7 +129,7 @@ class CudaRecorder(Recorder):
                 self._warm = False
 
     @contextmanager
-    def outside(self) -> Iterator[None]:
+    def own_memory(self) -> Iterator[None]:
         self._using.close()
         try:
             yield
@@ -153,13 +153,13 @@ class Feed:
     """
 
     def __init__(self, loader: Loader, around: Callable[[], AbstractContextManager[Any]]) -> None:
-        self.loader, self.around, self.given = loader, around, 0
+        self.loader, self.around, self.count = loader, around, 0
         self.fixed: list[Batch] | None = None
 
     def __next__(self) -> Batch:
-        self.given += 1
+        self.count += 1
         if self.fixed is not None:
-            return self.fixed[self.given - 1]
+            return self.fixed[self.count - 1]
         with self.around():
             return next(self.loader)
 
@@ -191,7 +191,7 @@ class Captured:
     def feeding(self) -> Iterator[None]:
         """In this context the loaders give these batches."""
         for (feed, _), batches in zip(self._feeds, self._batches, strict=True):
-            feed.fixed, feed.given = batches, 0
+            feed.fixed, feed.count = batches, 0
         try:
             yield
         finally:
@@ -218,10 +218,10 @@ class Graphs:
     def __init__(self, updater: Updater, record: Recorder, say: Callable[[str], None]) -> None:
         self.updater, self.record, self.say = updater, record, say
         self.failed = False
-        updater.streams.wrap(lambda loader: Feed(loader, record.outside))
+        updater.streams.wrap(lambda loader: Feed(loader, record.own_memory))
         self._counts: dict[Hashable, dict[Any, int]] = {}  # batches per iteration, by phase
         self._graphs: dict[Hashable, Captured] = {}  # the one that was used last comes last
-        self._seen: dict[Hashable, int] = {}
+        self._warm_ups: dict[Hashable, int] = {}  # by phase
         self._stage: Hashable = None
 
     def __call__(self) -> Values:
@@ -232,11 +232,11 @@ class Graphs:
         if phase in self._graphs:
             self._graphs[phase] = captured = self._graphs.pop(phase)
             return captured()
-        if self._seen.get(phase, 0) == WARM_UP and not self.failed:
+        if self._warm_ups.get(phase, 0) == WARM_UP and not self.failed:
             return self._capture(phase)
         if self._may_share_memory():
             return self._warm_up(phase)
-        with nullcontext() if self.failed else self.record.aside():
+        with nullcontext() if self.failed else self.record.side_stream():
             return self._eager(phase)
 
     def _may_share_memory(self) -> bool:
@@ -248,21 +248,22 @@ class Graphs:
         if self._graphs:
             self._graphs = {}
             self.record.forget()
-        self._stage, self._seen = stage, {}
+        self._stage, self._warm_ups = stage, {}
 
     def _warm_up(self, phase: Hashable) -> Values:
         """In the memory of the graphs that there are, so that it need not be there twice."""
-        with self.record.warming():
+        with self.record.warm_up():
             values = self._eager(phase)
         return {name: value.clone() for name, value in values.items()}
 
     def _eager(self, phase: Hashable) -> Values:
-        for feed in self.updater.streams.wrapped.values():
-            feed.given = 0
-        values = self.updater.iterate()
-        self._seen[phase] = self._seen.get(phase, 0) + 1
         feeds = self.updater.streams.wrapped
-        self._counts[phase] = {key: feed.given for key, feed in feeds.items()}
+        for feed in feeds.values():
+            feed.count = 0
+        values = self.updater.iterate()
+        self._warm_ups[phase] = self._warm_ups.get(phase, 0) + 1
+        feeds = self.updater.streams.wrapped
+        self._counts[phase] = {key: feed.count for key, feed in feeds.items()}
         return values
 
     def _capture(self, phase: Hashable) -> Values:
@@ -275,7 +276,7 @@ class Graphs:
             self.updater.prepare()
             with captured.feeding():
                 return self.updater.iterate()
-        if len(self._graphs) == KEPT:
+        if len(self._graphs) == GRAPHS:
             del self._graphs[next(iter(self._graphs))]
         self._graphs[phase] = captured
         return captured()

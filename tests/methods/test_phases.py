@@ -63,14 +63,14 @@ class Watching(TapeRecorder):
         self.drawn = 0
 
     @contextmanager
-    def warming(self) -> Iterator[None]:
+    def warm_up(self) -> Iterator[None]:
         self.births = Births()
         with self.births:
             yield
         self.warmed.append(len(self.births.made))
 
     @contextmanager
-    def outside(self) -> Iterator[None]:
+    def own_memory(self) -> Iterator[None]:
         self.drawn += 1
         with _disable_current_modes():
             yield

@@ -27,7 +27,7 @@ class LogReport(Extension):
         self._sums: dict[str, Tensor | float] = {}
         self._counts: dict[str, int] = {}
         self._since = (0.0, 0)
-        self._seen: set[str] = set()
+        self._logged: set[str] = set()
 
     def initialize(self, trainer: Trainer) -> None:
         lines = cut_lines(trainer.out / "log.jsonl", trainer.iteration)
@@ -38,12 +38,12 @@ class LogReport(Extension):
         for name, value in trainer.observation.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
-        self._seen = set(trainer.observation)
+        self._logged = set(trainer.observation)
         if self._due(trainer):
             self._write(trainer)
 
     def finalize(self, trainer: Trainer) -> None:
-        late = trainer.observation.keys() - self._seen
+        late = trainer.observation.keys() - self._logged
         if not late:
             return
         line = trainer.line

@@ -15,7 +15,7 @@ from torch import Tensor
 from ganlib.common.errors import UnusableError
 from ganlib.contract.tape import TapeRecorder, record
 from ganlib.registry import add_plugins
-from ganlib.speed.graph import KEPT, WARM_UP, CudaRecorder, Graphs
+from ganlib.speed.graph import GRAPHS, WARM_UP, CudaRecorder, Graphs
 
 Make = Callable[..., Any]
 SETTINGS: dict[str, Any] = {"ema_decay": 0.9, "lr_decay": "linear", "max_iter": 30}
@@ -85,9 +85,9 @@ def test_every_phase_has_a_graph_of_its_own(make_updater: Make) -> None:
 def test_only_so_many_graphs_are_kept(make_updater: Make) -> None:
     graphed = captured(make_updater("dcgan"))
     graphed.phase = lambda iteration: iteration // (WARM_UP + 1)
-    for _ in range((WARM_UP + 1) * (KEPT + 1)):
+    for _ in range((WARM_UP + 1) * (GRAPHS + 1)):
         graphed.update()
-    assert list(graphed.perform._graphs) == list(range(1, KEPT + 1))
+    assert list(graphed.perform._graphs) == list(range(1, GRAPHS + 1))
 
 
 def test_accumulated_updates_are_captured_too(make_updater: Make) -> None:
@@ -158,9 +158,9 @@ def test_what_was_used_last_is_kept(make_updater: Make) -> None:
     """Phases that come in every cycle keep their graphs while others come and go."""
     graphed = captured(make_updater("dcgan"))
     graphed.phase = lambda k: "often" if k % 2 else k // (2 * WARM_UP + 2)
-    for _ in range((2 * WARM_UP + 2) * (KEPT + 2)):
+    for _ in range((2 * WARM_UP + 2) * (GRAPHS + 2)):
         graphed.update()
-    assert "often" in graphed.perform._graphs and len(graphed.perform._graphs) == KEPT
+    assert "often" in graphed.perform._graphs and len(graphed.perform._graphs) == GRAPHS
 
 
 class Stream:
@@ -244,19 +244,19 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Gpu:
 def test_on_a_gpu_a_later_phase_warms_up_in_the_memory_of_the_graphs(gpu: Gpu) -> None:
     """But for what works outside of it; whatever is raised."""
     recorder = CudaRecorder(torch.device("cuda:1"))
-    with recorder.outside():
+    with recorder.own_memory():
         assert gpu.pools == []
     recorder._pool = (0, 7)
-    with pytest.raises(ValueError, match="here"), recorder.warming():
+    with pytest.raises(ValueError, match="here"), recorder.warm_up():
         assert gpu.pools == [(0, 7)] and not torch.autograd.is_multithreading_enabled()
-        with recorder.outside():
+        with recorder.own_memory():
             assert gpu.pools == []
-        with pytest.raises(KeyError), recorder.outside():
+        with pytest.raises(KeyError), recorder.own_memory():
             raise KeyError
         assert gpu.pools == [(0, 7)]
         raise ValueError("here")
     assert gpu.pools == [] and torch.autograd.is_multithreading_enabled()
-    with recorder.outside():
+    with recorder.own_memory():
         assert gpu.pools == []
     assert gpu.pools == []
 
@@ -266,9 +266,9 @@ def test_captures_and_their_warm_up_are_in_a_stream_of_the_gpu_that_trains(gpu: 
     recorder = CudaRecorder(torch.device("cuda:1"))
     own = recorder._stream
     assert own.device == torch.device("cuda:1") and own is not gpu.default
-    for warming in (recorder.aside, recorder.warming):
+    for context in (recorder.side_stream, recorder.warm_up):
         gpu.log.clear()
-        with warming():
+        with context():
             assert gpu.now is own
             assert gpu.log == [(gpu.default, own)]
         assert gpu.now is gpu.default
@@ -278,7 +278,7 @@ def test_captures_and_their_warm_up_are_in_a_stream_of_the_gpu_that_trains(gpu: 
     assert gpu.captures == [(None, own), ((0, 7), own)]
 
 
-def test_the_first_iterations_warm_up_aside(make_updater: Make, gpu: Gpu) -> None:
+def test_the_first_iterations_warm_up_in_a_side_stream(make_updater: Make, gpu: Gpu) -> None:
     updater, seen = make_updater("dcgan"), []
     updater.perform = Graphs(updater, CudaRecorder(torch.device("cuda:1")), pytest.fail)
     core = updater.update_core
