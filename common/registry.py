@@ -111,7 +111,8 @@ class Registry(Generic[T]):
         if str(folder) not in path:
             path.append(str(folder))
         for name, source in self.find(folder):
-            self.add(name, Entry(str(source), source, self._importer(name)))
+            module = source.parent.name if source.name == "__init__.py" else source.stem
+            self.add(name, Entry(str(source), source, self._importer(module)))
 
     def add_module(self, name: str, module: ModuleType) -> None:
         """Register what lies in a module elsewhere."""
@@ -123,8 +124,8 @@ class Registry(Generic[T]):
         for point in entry_points(group=group):
             self.add(point.name, Entry(f"entry point {point.value}", None, point.load))
 
-    def _importer(self, name: str) -> Callable[[], Any]:
-        return lambda: getattr(import_module(f"{self.package}.{name}"), self.attribute)
+    def _importer(self, module: str) -> Callable[[], Any]:
+        return lambda: getattr(import_module(f"{self.package}.{module}"), self.attribute)
 
     def names(self) -> list[str]:
         """All names, sorted; nothing is imported."""

@@ -19,9 +19,11 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from ganlib.common.io.files import nameable
+from ganlib.common.sources.parse import source_help
 
 if TYPE_CHECKING:
     from ganlib.common.data import Condition
+    from ganlib.common.query import DataQuery
 
 
 def _no_bool(value: Any) -> Any:
@@ -216,12 +218,7 @@ class RunConfig(_Strict):
     some minutes of a CPU."""
     dataset: str = "fashion_mnist"
     """Name of a data set, a folder of images, or an .h5, .npz or .npy file."""
-    source: str | None = None
-    """What translations start from. Made of the images: edges, grey, masked[:SEED],
-    low-resolution:FACTOR. With a folder as the data set: left or right, a half of each file; a
-    folder of images of the same names; label-maps:FOLDER. Of a folder of videos, moving or pushed:
-    past:N[:M], N frames before the next, or before M next ones. unpaired:NAME: another data set.
-    own, the default: what the data set has itself."""
+    source: Annotated[str | None, Field(description=source_help())] = None
     hold_out: Annotated[float, Field(ge=0), AfterValidator(_part_or_count)] = 0.1
     """Of a folder without test images, what a method that translates does not train on but is shown
     and scored on: this part of the files, or from 1 on so many; 0 for none. A run records 0 where
@@ -317,6 +314,13 @@ class RunConfig(_Strict):
     extension: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """Add an extension by name; may be repeated."""
     plugin_dir: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
-    """A folder of your own: algorithms, datasets/, extensions/, extractors/, metrics/; may be
-    repeated.
+    """A folder of your own: algorithms, datasets/, sources/, extensions/, extractors/, metrics/;
+    may be repeated.
     """
+
+    @property
+    def query(self) -> "DataQuery":
+        """What the run is trained on."""
+        from ganlib.common.query import DataQuery  # imports torch, which a help spares
+
+        return DataQuery.of_run(dict(self))

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 MOVED = {
-    "common.asked_source": "common.sources.parse",
     "common.attention": "common.layers.attention",
     "common.class_input": "common.layers.conditional",
     "common.class_norm": "common.layers.conditional",

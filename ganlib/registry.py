@@ -115,10 +115,11 @@ extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
 
 
 PLUGINS = {
-    "datasets": "ganlib.common.open_dataset",
+    "datasets": "ganlib.common.find_dataset",
     "extensions": "ganlib.registry",
     "extractors": "ganlib.evaluation.extractors.base",
     "metrics": "ganlib.evaluation.metrics.base",
+    "sources": "ganlib.common.sources.parse",
 }
 """Folders of a plugin folder, with a file for each of theirs, and the module that has their
 registry under the same name; some are slow to import.

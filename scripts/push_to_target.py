@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 import ganlib
-from ganlib.common.datasets.pushed import Pushed, of_split
+from ganlib.common.datasets.pushed import Pushed
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress
 from ganlib.common.pictures import grid, moving_grid, save, save_animation
@@ -213,7 +213,7 @@ def main(runs: Sequence[Path], starts: int, picture: Path | None) -> None:
     models = [learned(run) for run in runs]
     if len({model[1:] for model in models}) > 1:
         raise UserError("The runs have frames of different sides or numbers: give alike ones.")
-    pushed = of_split("test", models[0].size)
+    pushed = Pushed.of_split("test", models[0].size)
     tasks = [task(pushed, number, models[0].seen) for number in range(starts)]
     ways: dict[str, Sequence[Way]] = {
         "plans with the learned model": [planned_by(model.gen) for model in models],

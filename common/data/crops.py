@@ -130,14 +130,14 @@ def corners(
     return down * steps[0], right * steps[1]
 
 
-def cropped(data: DataSet, size: int | None) -> DataSet:
-    """`data` as crops of size x size, and of what corresponds to them in the sources; with size
-    None, or if the images are so large, as it is.
+def cropped(data: DataSet, size: int) -> DataSet:
+    """`data` as crops of size x size, and of what corresponds to them in the sources; as it is if
+    the images are so large.
 
     UserError if the images are smaller, or if crops of their sources would not be whole pixels.
     """
     height, width = data.shape[1:]
-    if size is None or (height, width) == (size, size):
+    if (height, width) == (size, size):
         return data
     if min(height, width) < size:
         raise UserError(

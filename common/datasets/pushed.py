@@ -10,40 +10,36 @@ moving. `--flip`, which would mirror the pictures and not their pushes, is refus
 gives what a planner acts on: a state, and the Slide with step(state, action) and render(state).
 """
 
-from functools import lru_cache
 from math import pi
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet
-from ganlib.common.datasets import fashion_mnist
-from ganlib.common.datasets.moving import KEPT, SEQUENCES, SPEEDS, checked, clothes
 from ganlib.common.seeds import generator
-from ganlib.common.sources.windows import PAST, Windows, provenance
-from ganlib.common.synthetic.sliding import Pixels, Slide, State, make_item
+from ganlib.common.synthetic.sequences import LICENSE, PAST, SPEEDS, Sequences
+from ganlib.common.synthetic.sliding import Floats, Pixels, Slide, State
 
+__all__ = ["LICENSE", "Pushed", "load", "past"]
 FRICTION = 0.25
 IMPULSE = 3 / 32
 """Of an action of 1, in sides of the square a frame."""
 NOTHING = 128
 """The byte of no push: of the two that are nearest to 0, one."""
-LICENSE = f"The clothes are Fashion-MNIST's: {fashion_mnist.LICENSE}"
 
 
-class Pushed:
-    """Sequences of frames of side `size` on which a grey picture, of uint8 (N, S, S), is pushed."""
+class Pushed(Sequences):
+    """One picture on each sequence, which is pushed."""
 
-    def __init__(self, pictures: Pixels, seed: int, size: int) -> None:
-        self.pictures, self.seed, self.size = pictures, seed, size
-        self.start = lru_cache(KEPT)(self._start)
+    name = "pushed"
+    words = "one of Fashion-MNIST's clothes, which is pushed"
+    numbers = 2
 
     def _start(self, number: int) -> tuple[Slide, State]:
-        """A sequence's simulator and first state: at rest in half of them."""
+        """At rest in half of them."""
         u = torch.rand(6, generator=generator("pushed", self.seed, number)).double().numpy()
-        item = make_item(self.pictures[int(u[0] * len(self.pictures))], self.size)
+        item = self.item(u[0])
         slide = Slide([item], self.size, FRICTION, IMPULSE * self.size)
         speed = self.size * SPEEDS[1] * u[3] * (u[5] < 0.5)
         way = np.array([np.sin(2 * pi * u[4]), np.cos(2 * pi * u[4])])
@@ -53,12 +49,8 @@ class Pushed:
         """The actions after n frames of a sequence, from the number `first` on, as bytes (n, 2)."""
         return np.stack([self._push(number, first + k) for k in range(n)])
 
-    def frames(self, number: int, first: int, n: int) -> Pixels:
-        """(n, size, size): n frames of a sequence, from the number `first` on."""
-        slide, state = self.start(number)
-        actions = [as_action(self._push(number, at))[None] for at in range(first + n - 1)]
-        states = list(slide.states(state, actions))
-        return np.concatenate([slide.render(state) for state in states[first:]])
+    def actions(self, number: int, n: int) -> list[Floats | None]:
+        return [as_action(self._push(number, at))[None] for at in range(n)]
 
     def source(self, number: int, first: int, n: int, m: int) -> Pixels:
         """(n + 2 m, size, size): n frames, and the actions that the m next follow from."""
@@ -72,7 +64,7 @@ class Pushed:
         return (256 * u[:2]).astype(np.uint8)
 
 
-def as_action(bytes_: Pixels) -> NDArray[np.float64]:
+def as_action(bytes_: Pixels) -> Floats:
     """Bytes as numbers in [-1, 1], as a network sees them."""
     return bytes_ / 127.5 - 1
 
@@ -80,12 +72,6 @@ def as_action(bytes_: Pixels) -> NDArray[np.float64]:
 def planes(pushes: Pixels, size: int) -> Pixels:
     """Actions as bytes (m, 2) as constant channels (2 m, size, size)."""
     return np.broadcast_to(pushes.reshape(-1, 1, 1), (pushes.size, size, size))
-
-
-def of_split(split: str, size: int | None) -> Pushed:
-    """The sequences of one split. UserError for frames that are too small."""
-    side = checked(split, size)
-    return Pushed(clothes(split), list(SEQUENCES).index(split), side)
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:
@@ -97,23 +83,4 @@ def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
     """One split of pairs of n frames with m pushes, and the next m frames. UserError for frames
     that are too small.
     """
-    pushed = of_split(split, size)
-    side, sequences, told = pushed.size, SEQUENCES[split], provenance(n, m)
-
-    def source(number: int, at: int) -> Pixels:
-        return pushed.source(number, at, n, m)
-
-    return DataSet(
-        "pushed",
-        Windows(lambda number, at: pushed.frames(number, at + n, m), sequences, m, side),
-        source=Windows(source, sequences, n + 2 * m, side),
-        provenance={
-            "source": "made: one of Fashion-MNIST's clothes, which is pushed",
-            **told,
-            "sources": f"{told['sources']}, then each push as two constant channels",
-        },
-        frames=m,
-        source_frames=n + 2 * m,
-        flips=False,
-        actions=2,
-    )
+    return Pushed.of_split(split, size).pairs(split, n, m)

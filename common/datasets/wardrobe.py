@@ -1,46 +1,18 @@
 """wardrobe: 60,000 made canvases of any size, 64x64 unless asked, on which coloured clothes lie."""
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import fashion_mnist
 from ganlib.common.formats.blocks import DEFAULT_SIZE
 from ganlib.common.synthetic.canvas import Wardrobe
+from ganlib.common.synthetic.made import Made
 
 LENGTH = {"train": 50_000, "test": 10_000}
 LICENSE = f"The clothes are Fashion-MNIST's: {fashion_mnist.LICENSE}"
-
-
-class Canvases:
-    """Images or ids (N, C, size, aspect * size), each made of its number by `make` when it is asked
-    for.
-    """
-
-    def __init__(
-        self,
-        make: Callable[[int, int], NDArray[Any]],
-        n: int,
-        channels: int,
-        size: int,
-        aspect: int = 1,
-    ) -> None:
-        self.make, self.size = make, size
-        self.shape = n, channels, size, aspect * size
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: Tensor) -> Tensor:
-        made = np.stack([self.make(self.size, number) for number in index.tolist()])
-        return torch.from_numpy(made)
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:
@@ -56,8 +28,8 @@ def canvases(name: str, split: str, size: int, aspect: int = 1) -> DataSet:
     n = LENGTH[split]
     return DataSet(
         name,
-        Canvases(wardrobe.image, n, 3, size, aspect),
-        source=Canvases(wardrobe.ids, n, 2, size, aspect),
+        Made(lambda number: wardrobe.image(size, number), n, 3, size, aspect * size),
+        source=Made(lambda number: wardrobe.ids(size, number), n, 2, size, aspect * size),
         classes=("ground", *names),
         provenance={"source": "made: Fashion-MNIST's clothes in colour, on canvases"},
         source_kind="ids",

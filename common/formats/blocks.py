@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.decode import SMALLER, SUFFIXES, Pixels, Source, Unusable, header, pixels
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Block, block_length
-from ganlib.common.io.console import printable
+from ganlib.common.io.console import printable, progress
 
 DEFAULT_SIZE = 64  # of sources whose images have no common size
 MAX_THREADS = 16
@@ -27,6 +27,17 @@ EXAMPLES = 3
 
 T = TypeVar("T")
 S = TypeVar("S")
+P = ParamSpec("P")
+
+
+class Named(Protocol):
+    """A file, or a video of several, by its place in the folder."""
+
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
 
 
 class Item(NamedTuple):
@@ -107,22 +118,14 @@ def decoded(
     """
 
     def decode(item: Item) -> Decoded:
-        return Decoded(_pixels(item.source), _start(item.start), _changed(item.source))
-
-    def _start(source: Source | None) -> NDArray[Any] | None:
-        if source is None or start is None:
-            return None
-        try:
-            return start(source)
-        except Unusable as error:
-            raise Unusable(f"with sources {error}") from error
-
-    def _pixels(source: Source) -> Pixels:
-        return pixels(source, shape[0], shape[1], sizing)
-
-    def _changed(source: Source) -> list[str]:
-        width, height, _ = header(source)
-        return sizing.words((width, height), shape[1])
+        x, beginning = pixels(item.source, shape[0], shape[1], sizing), None
+        if item.start is not None and start is not None:
+            try:
+                beginning = start(item.start)
+            except Unusable as error:
+                raise Unusable(f"with sources {error}") from error
+        width, height, _ = header(item.source)
+        return Decoded(x, beginning, sizing.words((width, height), shape[1]))
 
     return gathered(decode, items, shape, classes, account)
 
@@ -137,11 +140,9 @@ def gathered(
     """What `decode` makes of items, images of `shape`, as decoded() gives it; an item of which it
     raises Unusable is left out.
     """
-
-    def tried(item: Item) -> Decoded | Unusable:
-        return attempt(lambda: decode(item))
-
-    for group, results in in_threads(tried, items, block_length(shape)):
+    for group, results in in_threads(
+        lambda item: attempt(decode, item), items, block_length(shape)
+    ):
         arrays, starts, labels = [], [], []
         for item, result in zip(group, results, strict=True):
             if isinstance(result, Unusable):
@@ -162,10 +163,10 @@ def gathered(
     account.close(shape, classes)
 
 
-def attempt(function: Callable[[], T]) -> T | Unusable:
-    """function(), or the Unusable that it raised."""
+def attempt(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Unusable:
+    """What the function gives, or the Unusable that it raised."""
     try:
-        return function()
+        return function(*args, **kwargs)
     except Unusable as error:
         return error
 
@@ -181,6 +182,22 @@ def in_threads(
                 warnings.simplefilter("ignore")
                 results = list(pool.map(function, group))
             yield group, results
+
+
+def looked(
+    account: Account, items: Sequence[N], look: Callable[[N], T], at_once: int
+) -> Iterator[tuple[N, T]]:
+    """Each of the items with what `look` makes of it; one of which it raises Unusable goes to the
+    account. at_once: how many between two updates of the progress bar.
+    """
+    with progress(f"looking at {account.name}", len(items)) as advance:
+        for group, results in in_threads(lambda item: attempt(look, item), items, at_once):
+            for item, result in zip(group, results, strict=True):
+                if isinstance(result, Unusable):
+                    account.skip(item.name, str(result))
+                else:
+                    yield item, result
+            advance(len(group))
 
 
 def count(n: int, one: str, many: str) -> str:

@@ -6,36 +6,136 @@ or crops of them as they are.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import SourceKind
 from ganlib.common.errors import UserError
-from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, attempt, decoded, in_threads
+from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded, looked
+from ganlib.common.formats.class_table import check_numbers
 from ganlib.common.formats.decode import (
     SUFFIXES,
     Header,
     Source,
-    Unusable,
     header,
+    ids,
+    pixels,
     smaller,
     whole_header,
 )
 from ganlib.common.formats.file_crops import FileCrops
-from ganlib.common.formats.files import files, subfolders
-from ganlib.common.formats.hold_out import of_split
+from ganlib.common.formats.files import files, of_split, subfolders
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import NoSuchSplit, Stream, check_split, collect
-from ganlib.common.io.console import progress
 from ganlib.common.io.files import reading
 
 TESTS = ("test", "val", "valid")
 WAYS = {"crop": "cropped square", "pad": "padded square", "stretch": "stretched square"}
 Inspect = Callable[[Source], Header]
 HEADERS = 4096  # looked at between two updates of the progress bar
+
+
+class Starts(NamedTuple):
+    """What translations to the images of a folder start from, as decode.py reads it.
+
+    times: how much larger it is than its image. words: what it is.
+    """
+
+    channels: int
+    words: str
+    times: Fraction = Fraction(1)
+    kind: SourceKind = "image"
+
+
+class Found(NamedTuple):
+    """What there is of a split, or of both where they are files of one folder: usable files, with a
+    header for each. starts: of files that all have a start.
+    """
+
+    name: str
+    folder: Path
+    classes: tuple[str, ...]
+    account: Account
+    split: str
+    hold_out: float
+    items: list[Item]
+    headers: list[Header]
+    channels: int
+    starts: Starts | None = None
+
+    def of_split(self, items: list[Item]) -> tuple[list[Item], tuple[str, ...]]:
+        """Those of the items that are of the split, and their names if they are held out."""
+        mine = of_split(items, self.split, self.hold_out)
+        if self.split == "train" or not self.hold_out:
+            return mine, ()
+        return mine, tuple(f"{self.folder.resolve().name}/{item.name}" for item in mine)
+
+    def provenance(self, **how: str) -> dict[str, str]:
+        """Where the images come from, and what was done to them."""
+        sources = {} if self.starts is None else {"sources": self.starts.words}
+        return {"folder": str(self.folder.resolve()), **how, **sources}
+
+    def stream(self, size: int | None, sizing: Sizing = CROPPED) -> Stream:
+        """The images of the split, decoded block by block, and their sources in proportion."""
+        items, held_out = self.of_split(self.items)
+        side = size or common_side(self.headers)
+        shape, starts = (self.channels, side, side), self.starts
+        own = all((h.width, h.height) == (side, side) for h in self.headers)
+        whole = 0 if starts is None else max(1, round(side * starts.times))
+
+        def start(source: Source) -> NDArray[Any]:
+            assert starts is not None
+            if starts.kind == "image":
+                return pixels(source, starts.channels, whole, sizing)
+            numbers = ids(source, whole, sizing)
+            check_numbers(numbers[0], len(self.classes) - 1, "classes")
+            return numbers
+
+        return Stream(
+            self.name,
+            shape,
+            len(items),
+            decoded(items, shape, self.classes, self.account, sizing, start),
+            self.classes,
+            None if starts is None else (starts.channels, whole, whole),
+            self.provenance(size=told_size(own, side, sizing)),
+            source_kind="image" if starts is None else starts.kind,
+            instances=False,
+            resized=not own,
+            held_out=held_out,
+        )
+
+    def crops(self, size: int) -> DataSet:
+        """Crops of the images of the split, and of their sources, at their own sizes, decoded when
+        they are asked for. Images that are smaller are left out.
+        """
+        items = []
+        for item, (width, height, _) in zip(self.items, self.headers, strict=True):
+            if min(width, height) < size:
+                self.account.skip(item.name, smaller(size))
+            else:
+                items.append(item)
+        items, held_out = self.of_split(items)
+        self.account.used = len(items)
+        self.account.close((self.channels, size, size), self.classes, "crops of ")
+        x = FileCrops(items, self.channels, size)
+        y = [item.label for item in items if item.label is not None]
+        how = f"{size}x{size} out of images of any size, the middle where none is drawn"
+        return DataSet(
+            self.name,
+            x,
+            torch.tensor(y) if y else None,
+            None if self.starts is None else x.starts(self.starts.channels),
+            self.classes,
+            self.provenance(crops=how),
+            held_out=held_out,
+        )
 
 
 def load(root: Path, split: str, size: int | None, hold_out: float = 0.0) -> DataSet:
@@ -49,89 +149,22 @@ def stream(
     root: Path, split: str, size: int | None, sizing: Sizing = CROPPED, hold_out: float = 0.0
 ) -> Stream:
     """The images of one split, decoded block by block."""
-    found = look(root, split, hold_out)
-    items = found.of_split(found.items)
-    side = size or common_side(found.headers)
-    shape = (found.channels, side, side)
-    kept = all((h.width, h.height) == (side, side) for h in found.headers)
-    return Stream(
-        found.name,
-        shape,
-        len(items),
-        decoded(items, shape, found.classes, found.account, sizing),
-        found.classes,
-        provenance={
-            "folder": str(found.folder.resolve()),
-            "size": "as in the files" if kept else f"{WAYS[sizing.fit]}, resized to {side}x{side}",
-        },
-        held_out=found.held_out(items),
-        resized=not kept,
-    )
+    return look(root, split, hold_out).stream(size, sizing)
 
 
 def lazy(root: Path, split: str, crop: int, hold_out: float = 0.0) -> DataSet:
-    """Crops of the images of one split at their own sizes, decoded when they are asked for.
-
-    Images that are smaller or not whole are left out, and the line on stderr says how many.
+    """Crops of the images of one split at their own sizes; files that are not whole are left out,
+    too, and the line on stderr says how many.
     """
-    found, items = look(root, split, hold_out, whole_header), []
-    for item, (width, height, _) in zip(found.items, found.headers, strict=True):
-        if min(width, height) < crop:
-            found.account.skip(item.name, smaller(crop))
-        else:
-            items.append(item)
-    items = found.of_split(items)
-    found.account.used = len(items)
-    found.account.close((found.channels, crop, crop), found.classes, "crops of ")
-    y = [item.label for item in items if item.label is not None]
-    return DataSet(
-        found.name,
-        FileCrops(items, found.channels, crop),
-        torch.tensor(y) if y else None,
-        classes=found.classes,
-        provenance={
-            "folder": str(found.folder.resolve()),
-            "crops": f"{crop}x{crop} out of images of any size, the middle where none is drawn",
-        },
-        held_out=found.held_out(items),
-    )
-
-
-class Found(NamedTuple):
-    """What there is of a split, or of both where they are files of one folder: usable files, with a
-    header for each.
-    """
-
-    name: str
-    folder: Path
-    classes: tuple[str, ...]
-    account: Account
-    split: str
-    hold_out: float
-    items: list[Item]
-    headers: list[Header]
-
-    @property
-    def channels(self) -> int:
-        return 1 if all(header.grey for header in self.headers) else 3
-
-    def of_split(self, items: Sequence[Item]) -> list[Item]:
-        """Those of the items that are of the split."""
-        return of_split(items, self.split, self.hold_out)
-
-    def held_out(self, items: Sequence[Item]) -> tuple[str, ...]:
-        """The names of the split's items, if they are held out of training."""
-        if self.split == "train" or not self.hold_out:
-            return ()
-        return tuple(f"{self.folder.resolve().name}/{item.name}" for item in items)
+    return look(root, split, hold_out, whole_header).crops(crop)
 
 
 def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = header) -> Found:
     """What there is of a split of the folder `root`; UserError if nothing of it is usable.
 
     hold_out: of a folder without test images, the part of its files, or from 1 on the number, that
-    is the test split; see _hold_out.py. inspect: the header of a file, Unusable for one that is of
-    no use.
+    is the test split; see files.of_split(). inspect: the header of a file, Unusable for one that is
+    of no use.
     """
     check_split(split)
     with reading(root):
@@ -140,9 +173,14 @@ def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = heade
     name, folder = root.resolve().name, split_folder(root, split, hold_out)
     classes = _shared_classes(root, folder)
     account = Account(name if split == "train" else f"{name} ({split})", folder)
-    items = list(_items(folder, classes, account))
+    candidates = list(_items(folder, classes, account))
+    usable = list(looked(account, candidates, lambda item: inspect(item.source), HEADERS))
+    if not usable:
+        account.refuse()
+    items, headers = [item for item, _ in usable], [header for _, header in usable]
     shared = hold_out if folder == root else 0.0
-    return Found(name, folder, classes, account, split, shared, *_inspect(items, account, inspect))
+    channels = 1 if all(header.grey for header in headers) else 3
+    return Found(name, folder, classes, account, split, shared, items, headers, channels)
 
 
 def split_folder(root: Path, split: str, hold_out: float = 0.0) -> Path:
@@ -193,28 +231,9 @@ def _items(folder: Path, classes: tuple[str, ...], account: Account) -> Iterator
             yield Item(str(place), path, labels[place.parts[0]] if classes else None)
 
 
-def _inspect(
-    items: list[Item], account: Account, inspect: Inspect
-) -> tuple[list[Item], list[Header]]:
-    """Those of `items` whose headers can be read, with the headers; UserError if there is none."""
-
-    def look(item: Item) -> Header | Unusable:
-        return attempt(lambda: inspect(item.source))
-
-    usable: list[Item] = []
-    headers: list[Header] = []
-    with progress(f"looking at {account.name}", len(items)) as advance:
-        for group, results in in_threads(look, items, HEADERS):
-            for item, result in zip(group, results, strict=True):
-                if isinstance(result, Unusable):
-                    account.skip(item.name, str(result))
-                else:
-                    usable.append(item)
-                    headers.append(result)
-            advance(len(group))
-    if not usable:
-        account.refuse()
-    return usable, headers
+def told_size(own: bool, side: int, sizing: Sizing) -> str:
+    """What became of the images: kept as they are, or brought to squares of this side."""
+    return "as in the files" if own else f"{WAYS[sizing.fit]}, resized to {side}x{side}"
 
 
 def common_side(headers: list[Header]) -> int:

@@ -54,39 +54,34 @@ def to_tensor(images: NDArray[np.uint8]) -> Tensor:
 
 
 def _sentence(origin: Origin, error: Exception) -> str:
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     by_hand = (
         f"put {', '.join(origin.files)} from {origin.url} into {origin.folder} by hand, or use the "
         "data set fashion_mnist, which needs no download."
     )
-    if _is_download(error):
+    if (
+        isinstance(error, OSError)
+        and not isinstance(error, URLError)
+        and error.filename is not None
+    ):
+        return (
+            f"{origin.name} cannot use its folder ({text}): make {origin.folder} writable, "
+            "or give another folder by --data-root or the environment variable GANLIB_DATA."
+        )
+    # what fails to be downloaded, rather than read, is one of these
+    words = isinstance(error, RuntimeError) and re.search(
+        "download|not found or corrupted|gdown", str(error)
+    )
+    if isinstance(error, OSError) or words:
         absent = [file for file in origin.files if not (origin.folder / file).exists()]
         return (
             f"{origin.name} is not in {origin.folder} and {(absent or origin.files)[0]} could not "
-            f"be downloaded from {origin.host or urlparse(origin.url).netloc} ({_text(error)}): "
-            f"{by_hand}"
-        )
-    if isinstance(error, OSError) and error.filename is not None:
-        return (
-            f"{origin.name} cannot use its folder ({_text(error)}): make {origin.folder} writable, "
-            "or give another folder by --data-root or the environment variable GANLIB_DATA."
+            f"be downloaded from {origin.host or urlparse(origin.url).netloc} ({text}): {by_hand}"
         )
     return (
-        f"The files of {origin.name} in {origin.folder} are damaged ({_text(error)}): remove them "
-        f"to download them again, or {by_hand}"
+        f"The files of {origin.name} in {origin.folder} are damaged ({text}): remove them to "
+        f"download them again, or {by_hand}"
     )
-
-
-def _is_download(error: Exception) -> bool:
-    """Whether torchvision failed to get a file, rather than to read it."""
-    if isinstance(error, OSError):
-        return isinstance(error, URLError) or error.filename is None
-    return isinstance(error, RuntimeError) and bool(
-        re.search("download|not found or corrupted|gdown", str(error))
-    )
-
-
-def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 @contextmanager

@@ -1,19 +1,26 @@
-"""Edge maps: Sobel's gradient, thinned to its ridges, and of these the strong ones.
+"""edges: Sobel's gradient of the image, thinned to lines, white on black
 
-All numbers are whole, so that a map is the same to the bit on every machine. The steps are Canny's
-(1986) with Sobel's 3x3 kernels, which smooth a little themselves, and with one threshold.
+Of its ridges these are the strong ones. All numbers are whole, so that a map is the same to the bit
+on every machine. The steps are Canny's (1986) with Sobel's 3x3 kernels, which smooth a little
+themselves, and with one threshold.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganlib.common.sources.derived import Derivation
 from ganlib.common.sources.grey import grey
 
 THRESHOLD = 80
 """Of a gradient's length; 1020 is that of a straight edge from black to white."""
 STEEP = 13573
 """The tangent of 22.5 degrees in parts of 2^15: between integers up to 1020 it decides exactly."""
+
+
+def make(text: str) -> Derivation:
+    """Edge maps."""
+    return Derivation("edges by Sobel's gradient", lambda x, _: edges(x))
 
 
 def edges(x: Tensor) -> Tensor:

@@ -1,10 +1,24 @@
-"""Colour images without their colours."""
+"""grey: the image without its colours"""
 
 import torch
 from torch import Tensor
 
+from ganlib.common.errors import UserError
+from ganlib.common.sources.derived import Derivation
+
 WEIGHTS = (19595, 38470, 7471)
 """Of red, green and blue in luma (ITU-R BT.601), in parts of 2^16, as Pillow has them."""
+
+
+def make(text: str) -> Derivation:
+    """Luma; UserError of images that have no colours."""
+
+    def leave_colours(x: Tensor, index: Tensor) -> Tensor:
+        if x.shape[1] == 1:
+            raise UserError("These images are grey already: a source without colours is no other.")
+        return grey(x)
+
+    return Derivation("grey, luma of BT.601", leave_colours)
 
 
 def in_channels(x: Tensor, channels: int) -> Tensor:

@@ -1,99 +1,74 @@
 """What --source says that a translation starts from: WORD, WORD:ARGUMENT, or the path of a folder.
 
-    edges, grey, masked, masked:SEED, low-resolution:FACTOR    made of the images: see derived.py
-    left, right            that half of each file, of which the other is the image
-    FOLDER                 the images there, each of the name of the one that it belongs to
-    label-maps:FOLDER      the same of files whose pixels are numbers of classes
-    past:N, past:N:M       the N frames before the next one, or before the next M, of videos
-    unpaired:NAME          any other data set, whose images belong to none
-    own                    what the data set has itself
-
 A word goes before a folder of that name, whose path can start with "./".
 """
 
 import re
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.io.files import expand, reading
-from ganlib.common.sources import derived
-from ganlib.common.sources.derived import Derivation
-from ganlib.common.sources.pairs import Beside, SideBySide
-from ganlib.common.sources.past import Past
+from ganlib.common.registry import Registry, docstring, having
 
-ALONE = ("own", "edges", "grey", "left", "right")
-WORDS = (*ALONE, "masked", "low-resolution", "label-maps", "past", "unpaired")
+FOLDER = "FOLDER"
 
 
-class Unpaired(NamedTuple):
-    """Sources that are the images of another data set."""
-
-    name: str
-
-
-AskedSource: TypeAlias = Derivation | SideBySide | Beside | Past | Unpaired
+def _kinds(folder: Path) -> Iterable[tuple[str, Path]]:
+    """Those of the files in `folder` that make sources, by each word that asks for them."""
+    for _, file in having("make")(folder):
+        ways, _ = _ways_and_what(docstring(file))
+        yield from ((re.split(r"[\[:]", way)[0], file) for way in ways.split(", "))
 
 
-def asked_source(text: str) -> AskedSource | None:
-    """What `text` says, None for the data set's own sources; UserError if it is no source."""
-    word, colon, argument = text.partition(":")
-    if word not in WORDS:
-        return _folder(text, text)
-    if colon and word in ALONE:
-        raise UserError(f"The source '{word}' takes nothing after it, and this is '{text}'.")
-    match word:
-        case "own":
-            return None
-        case "edges":
-            return derived.draw_edges()
-        case "grey":
-            return derived.leave_colours()
-        case "left" | "right":
-            return SideBySide(word)
-        case "masked":
-            return derived.mask(_number(text, argument) if colon else 0)
-        case "low-resolution":
-            return derived.lower_resolution(_factor(text, argument))
-        case "label-maps":
-            return _folder(text, argument)._replace(kind="ids")
-        case "past":
-            return _past(text, argument)
-    if not argument:
-        raise UserError(f"The source '{text}' should name a data set, as in unpaired:emoji.")
-    return Unpaired(argument)
+def _ways_and_what(text: str) -> tuple[str, str]:
+    ways, _, what = " ".join(text.partition("\n\n")[0].split()).partition(": ")
+    return ways, what
 
 
-def _folder(text: str, path: str) -> Beside:
-    folder = expand(path)
-    with reading(folder):
-        if path and folder.is_dir():
-            return Beside(folder)
-    raise UserError(
-        f"There is no source '{text}'.{did_you_mean(text, WORDS)} The path of a folder of images "
-        "is possible too."
+sources: Registry[Callable[[str], Any]] = Registry(
+    "source", "ganlib.common.sources", "make", _kinds, "ganlib.sources"
+)
+
+
+def described(word: str) -> tuple[str, str]:
+    """How the source of this word is written, and what it is; it is not imported."""
+    ways, what = _ways_and_what(sources.describe(word))
+    return ways or f"{word}[:...]", what  # of an entry point nothing is known
+
+
+def descriptions() -> dict[str, str]:
+    """The same of all."""
+    return dict(sorted(map(described, sources.names())))
+
+
+def source_help() -> str:
+    """What --source takes, for its help."""
+    return (
+        "What translations start from, by default what the data set has itself: "
+        f"{'; '.join(descriptions())}. `ganlib data list` says what each is."
     )
 
 
-def _number(text: str, argument: str) -> int:
-    if not (argument.isascii() and argument.isdecimal() and len(argument) <= 18):
-        raise UserError(f"The source '{text}' should end in a seed, as in masked:0.")
-    return int(argument)
+def parse_source(text: str) -> Any:
+    """The Source that `text` asks for, see common/query.py; UserError if there is none."""
+    word, colon, _ = text.partition(":")
+    if word == FOLDER or word not in sources.names():
+        return sources[FOLDER](text)
+    if colon and ":" not in described(word)[0]:
+        raise UserError(f"The source '{word}' takes nothing after it, and this is '{text}'.")
+    return sources[word](text)
 
 
-def _factor(text: str, argument: str) -> int:
-    if argument not in map(str, derived.FACTORS):
-        factors = ", ".join(map(str, derived.FACTORS))
-        raise UserError(
-            f"The source '{text}' should say how many times smaller it is, one of {factors}, as in "
-            "low-resolution:4."
-        )
-    return int(argument)
-
-
-def _past(text: str, argument: str) -> Past:
-    if not re.fullmatch("[1-9][0-9]{0,3}(:[1-9][0-9]{0,3})?", argument):
-        raise UserError(
-            f"The source '{text}' should say how many frames are past, as in past:4, and perhaps "
-            "how many are next, as in past:4:10."
-        )
-    return Past(*map(int, argument.split(":")))
+def source_folder(text: str, path: str) -> Path:
+    """The folder at `path`, of the source `text`; UserError if there is none."""
+    folder = expand(path)
+    with reading(folder):
+        if path and folder.is_dir():
+            return folder
+    words = (word for word in sources.names() if word != FOLDER)
+    raise UserError(
+        f"There is no source '{text}'.{did_you_mean(text, words)} The path of a folder of images "
+        "is possible too."
+    )

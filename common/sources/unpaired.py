@@ -1,34 +1,65 @@
-"""Two sets of images of which no two belong together, as the images and the sources of one."""
+"""unpaired:NAME: the images of any other data set, which belong to none of these"""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import torch
 
 from ganlib.common.data.spec import UNPAIRED, DataSet
+from ganlib.common.errors import UserError
+from ganlib.common.find_dataset import undivided
+from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Block, Stream, with_pictures
+from ganlib.common.query import OWN, DataQuery, Source
+
+
+def make(text: str) -> "Unpaired":
+    """Any data set by its name, or a folder or a file."""
+    name = text.partition(":")[2]
+    if not name:
+        raise UserError(f"The source '{text}' should name a data set, as in unpaired:emoji.")
+    return Unpaired(name)
+
+
+@dataclass(frozen=True)
+class Unpaired(Source):
+    """Sources that are the images of another data set."""
+
+    name: str
+    of_file = False
+
+    def open(self, query: DataQuery) -> DataSet:
+        return with_unpaired(replace(query, source=None).open(), self._other(query).open())
+
+    def stream(self, query: DataQuery, sizing: Sizing = CROPPED) -> Stream:
+        stream, other = super().stream(query, sizing), self._other(query).stream(sizing)
+
+        def blocks() -> Iterator[Block]:
+            none, no_other = (
+                Block(torch.empty(0, *shape, dtype=torch.uint8))
+                for shape in (stream.shape, other.shape)
+            )
+            for mine, theirs in zip_longest(stream.blocks, other.blocks):
+                yield (mine or none)._replace(source=(theirs or no_other).x)
+
+        told = with_pictures(stream, other.shape, other.frames, _provenance(other), False)
+        return replace(told, blocks=blocks(), sources=other.total)
+
+    def fit(self, data: DataSet, query: DataQuery) -> DataSet:
+        return with_unpaired(OWN.fit(data, query), self._other(query).open())
+
+    def holds_out(self, query: DataQuery) -> bool:
+        return super().holds_out(query) or undivided(self.name)
+
+    def _other(self, query: DataQuery) -> DataQuery:
+        return replace(query, dataset=self.name, source=None, memory=None)
 
 
 def with_unpaired(data: DataSet, other: DataSet) -> DataSet:
     """`data` with the images of `other` as its sources."""
     found = with_pictures(data, other.x, other.frames, _provenance(other), pairs=False)
     return replace(found, held_out=(*data.held_out, *other.held_out))
-
-
-def stream_unpaired(stream: Stream, other: Stream) -> Stream:
-    """The same of streams."""
-
-    def blocks() -> Iterator[Block]:
-        none, no_other = (
-            Block(torch.empty(0, *shape, dtype=torch.uint8))
-            for shape in (stream.shape, other.shape)
-        )
-        for mine, theirs in zip_longest(stream.blocks, other.blocks):
-            yield (mine or none)._replace(source=(theirs or no_other).x)
-
-    told = with_pictures(stream, other.shape, other.frames, _provenance(other), False)
-    return replace(told, blocks=blocks(), sources=other.total)
 
 
 def _provenance(other: DataSet | Stream) -> dict[str, str]:

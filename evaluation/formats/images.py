@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.errors import UserError
+from ganlib.common.find_dataset import HDF5
 from ganlib.common.formats.arrays import ARRAYS, open_array, open_labels
 from ganlib.common.io.files import expand
-from ganlib.common.open_dataset import HDF5, open_stream
+from ganlib.common.query import DataQuery
 from ganlib.evaluation.formats.blocks import BEYOND, BLOCK, Batch, Block, Range, rescale
 
 CHANNELS = (1, 3)
@@ -47,7 +48,7 @@ def open_images(path: Path, split: str = "train", value_range: Range | None = No
 
 
 def _streamed(path: Path, split: str) -> Pictures:
-    stream = open_stream(str(path), split=split)
+    stream = DataQuery(str(path), split=split).stream()
     if stream.resized:
         raise UserError(
             f"The images in {path} are not squares of one size: bring them all to one size first."

@@ -1,8 +1,11 @@
 """List, describe and prepare data sets."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce, wraps
 from math import prod
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import torch
@@ -12,13 +15,16 @@ from ganlib.commands.options.resolutions import resolutions as resolutions_of
 from ganlib.commands.options.shared import force
 from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.errors import UserError
+from ganlib.common.find_dataset import HDF5, datasets
 from ganlib.common.formats.hdf5 import check_hdf5
 from ganlib.common.formats.hdf5_writing import Storage, write_streams
 from ganlib.common.formats.resize import Fit, Sizing
-from ganlib.common.formats.stream import NoSuchSplit, Stream
+from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import check_free, expand, reading
-from ganlib.common.open_dataset import HDF5, datasets, open_dataset, open_stream
+from ganlib.common.query import DataQuery
+from ganlib.common.sources.parse import descriptions
+from ganlib.config import RunConfig
 
 REASONS = {
     "gzip": "gzip, as all of it fits the memory",
@@ -28,26 +34,34 @@ CLASSES = 20  # how many are listed
 SAMPLE = 1000  # images that the mean is taken of: enough, and quick to read out of any file
 SAMPLE_BYTES = 2**26  # of large images fewer: as floats they take eight times as much
 
-size_option = click.option(
-    "--size",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Crop and resize to N x N pixels; by default the data set's own size.",
+OPTIONS = (
+    click.argument("name"),
+    click.option(
+        "--size",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Crop and resize to N x N pixels; by default the data set's own size.",
+    ),
+    click.option(
+        "--data-root",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Where the data set's files are; by default $GANLIB_DATA or ~/.cache/ganlib/data.",
+    ),
+    click.option("--source", metavar="SOURCE", help=RunConfig.model_fields["source"].description),
 )
-root_option = click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where the data set's files are; by default $GANLIB_DATA or ~/.cache/ganlib/data.",
-)
-source_option = click.option(
-    "--source",
-    metavar="SOURCE",
-    help="What translations start from: edges, grey, masked[:SEED] or low-resolution:FACTOR, made "
-    "of the images; of a folder, left or right (a half of each file), a folder of images of the "
-    "same names, or label-maps:FOLDER; of a folder of videos, past:N[:M]; or unpaired:NAME, "
-    "another data set.  [default: what the data set has itself]",
-)
+
+
+def queried(command: Callable[..., None]) -> Callable[..., None]:
+    """A command of a DataQuery, which OPTIONS make."""
+
+    @wraps(command)
+    def call(
+        name: str, size: int | None, data_root: Path | None, source: str | None, **more: Any
+    ) -> None:
+        command(DataQuery(name, data_root, size=size, source=source), **more)
+
+    return reduce(lambda call, option: option(call), reversed(OPTIONS), call)
 
 
 @click.group("data")
@@ -57,29 +71,22 @@ def command() -> None:
 
 @command.command("list")
 def list_command() -> None:
-    """The names that --dataset takes, and what is behind them."""
+    """The names that --dataset takes, and what is behind them; then what --source takes."""
     print_named({n: datasets.describe(n).split("\n")[:1] for n in datasets.names()})
+    click.echo("\n--source, what translations on them start from:\n")
+    print_named({way: [what] for way, what in descriptions().items()})
 
 
 @command.command()
-@click.argument("name")
-@size_option
-@root_option
-@source_option
+@queried
 @click.option(
     "--check", is_flag=True, help="Hold all of an .h5 file against the checksums in it first."
 )
-def info(
-    name: str, size: int | None, data_root: Path | None, source: str | None, check: bool
-) -> None:
+def info(query: DataQuery, check: bool) -> None:
     """What is in the data set NAME, or in a folder of images or an .h5, .npz or .npy file."""
     if check:
-        _check(name)
-    train = open_dataset(name, data_root, "train", size, source=source)
-    try:
-        test = open_dataset(name, data_root, "test", size, source=source)
-    except NoSuchSplit:
-        test = None
+        _check(str(query.dataset))
+    train, test = query.open(), query.of_split("test")
     click.echo(printable(train.name))
     for key, value in train.in_words(train.provenance).items():
         click.echo(printable(f"  {key}: {value}"))
@@ -98,11 +105,8 @@ def _check(name: str) -> None:
 
 
 @command.command()
-@click.argument("name")
+@queried
 @click.argument("out", type=click.Path(path_type=Path))
-@size_option
-@root_option
-@source_option
 @click.option(
     "--resolutions",
     metavar="4,8,...,N",
@@ -128,11 +132,8 @@ def _check(name: str) -> None:
 )
 @force
 def prepare(
-    name: str,
+    query: DataQuery,
     out: Path,
-    size: int | None,
-    data_root: Path | None,
-    source: str | None,
     resolutions: str | None,
     fit: Fit,
     enlarge: bool,
@@ -144,12 +145,15 @@ def prepare(
     Images are cropped, resized and decoded once and for all; use OUT as --dataset afterwards.
     """
     _check_out(out, force)
-    size, sides = _sizes(size, resolutions)
-    sizing = Sizing(fit, enlarge or size is None)
-    train = open_stream(name, data_root, "train", size, sizing, source)
+    size, sides = _sizes(query.size, resolutions)
+    query, sizing = replace(query, size=size), Sizing(fit, enlarge or size is None)
+    train = query.stream(sizing)
     if train.shape == POINTS:
-        raise UserError(f"{name} holds points and no images: use it as --dataset as it is.")
-    test = _test_stream(name, data_root, size, sizing, source)
+        raise UserError(f"{train.name} holds points and no images: use it as --dataset as it is.")
+    try:
+        test = replace(query, split="test").stream(sizing)
+    except NoSuchSplit:
+        test = None
     chosen = write_streams(out, train, test, storage, sides, new=not force)
     if "resized" in train.provenance:
         click.echo(printable(f"{train.name}: {train.provenance['resized']}"), err=True)
@@ -180,15 +184,6 @@ def _check_out(out: Path, force: bool) -> None:
                 f"There is no folder {out.parent} to write {out.name} to: make it first."
             )
     check_free([out], force, "name")
-
-
-def _test_stream(
-    name: str, data_root: Path | None, size: int | None, sizing: Sizing, source: str | None
-) -> Stream | None:
-    try:
-        return open_stream(name, data_root, "test", size, sizing, source)
-    except NoSuchSplit:
-        return None
 
 
 def _sources(data: DataSet, source: Images) -> str:

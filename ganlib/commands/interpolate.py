@@ -110,6 +110,7 @@ def command(
         raise UserError("--class stays in one class and --classes walks through some: give one.")
 
     from ganlib.common.formats.video import MP4, av_for
+    from ganlib.common.query import DataQuery
     from ganlib.sampling.interpolation.pictures import Interpolation, write_interpolation
     from ganlib.sampling.model import load
     from ganlib.sampling.translation.held_out import give_sources
@@ -122,7 +123,8 @@ def command(
             f"{snapshot} has no latents to walk between: it translates images, and `ganlib sample` "
             "shows what becomes of them."
         )
-    give_sources(model.updater, model.settings, dataset, data_root, source)
+    query = DataQuery(dataset, data_root, source=source)
+    give_sources(model.updater, model.settings, query)
     told = _one(shared.called(model, snapshot, [word])) if word is not None else None
     if terms:
         _write_sum(model, terms, seed, out, told)

@@ -106,6 +106,7 @@ def command(
 
     from ganlib.common.data import POINTS
     from ganlib.common.pictures import grids, save
+    from ganlib.common.query import DataQuery
     from ganlib.sampling import image_files
     from ganlib.sampling.model import load
     from ganlib.sampling.translation.held_out import give_sources
@@ -116,7 +117,7 @@ def command(
         _check_folder(out, set(image_files.folder_names(least)))
     model = load(shared.best_of(snapshot, best), place, plugin_dir=plugin_dir, back=back)
     updater, frames = model.updater, model.spec.frames
-    give_sources(updater, model.settings, dataset, data_root, source)
+    give_sources(updater, model.settings, DataQuery(dataset, data_root, source=source))
     if model.spec.native == POINTS and not kind:
         raise UserError(
             f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."

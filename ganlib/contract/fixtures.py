@@ -11,7 +11,7 @@ import torch
 
 from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from ganlib.common.open_dataset import brought_to, open_dataset
+from ganlib.common.query import DataQuery
 from ganlib.common.seeds import generator
 from ganlib.registry import add_plugins, algorithms
 
@@ -51,11 +51,9 @@ def toy(channels: int = 1, side: int = 28, n: int = FEW, name: str = "toy") -> D
 
 @cache
 def data_of(dataset: str | None, source: str | None, channels: int, side: int) -> DataSet:
-    """A few images of a data set, by default of toy(), with these sources; see open_dataset."""
-    if dataset is None:
-        data = brought_to(toy(channels, side), side, None, source)
-    else:
-        data = open_dataset(dataset, None, "train", side, None, source)
+    """A few images of a data set, by default of toy(), with these sources; see DataQuery."""
+    made = toy(channels, side) if dataset is None else None
+    data = DataQuery(dataset, size=side, source=source, memory=made).open()
     return replace(data, x=_few(data.x), y=_few(data.y), source=_few(data.source), smaller={})
 
 

@@ -10,9 +10,7 @@ from ganlib.common.data import POINTS, DataSet, DataSpec, Loader, Shape, Size, f
 from ganlib.common.data.in_memory import GIVEN
 from ganlib.common.data.loader import readers
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.generator import Generator
-from ganlib.common.open_dataset import brought_to, open_dataset
 from ganlib.common.seeds import mix
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
@@ -37,8 +35,13 @@ def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
             "method that translates."
         )
     with ranks.first_alone():  # it downloads what is to be downloaded
-        data = _training_set(settings)
-        return data, _test_set(settings) if settings.evaluates or settings.translates else None
+        query = replace(settings.run.query, memory=settings.data)
+        if query.memory is None and query.dataset == GIVEN:
+            raise UserError(
+                "This run was trained on data given in Python: give them again, dataset=."
+            )
+        wanted = settings.evaluates or settings.translates
+        return query.open(), query.of_split("test") if wanted else None
 
 
 def fitted(settings: Settings, shape: Shape, n: int, device: torch.device) -> Settings:
@@ -104,30 +107,6 @@ def _workers(s: RunConfig) -> int:
     """For one loader; each of a batch's passes has one."""
     here = devices.cores() // (ranks.local_count() * s.accumulate)
     return readers(s.workers, max(1, here))
-
-
-def _training_set(settings: Settings) -> DataSet:
-    s = settings.run
-    if settings.data is not None:
-        return brought_to(settings.data, s.size, s.crop, s.source)
-    if s.dataset == GIVEN:
-        raise UserError("This run was trained on data given in Python: give them again, dataset=.")
-    return _opened(s, "train")
-
-
-def _test_set(settings: Settings) -> DataSet | None:
-    s = settings.run
-    if settings.data is not None:
-        return None
-    try:
-        return _opened(s, "test")
-    except NoSuchSplit:
-        return None
-
-
-def _opened(s: RunConfig, split: str) -> DataSet:
-    how = s.size, s.crop, s.source, s.hold_out
-    return open_dataset(s.dataset, s.data_root, split, *how)
 
 
 def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> None:

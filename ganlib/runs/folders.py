@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 from ganlib.common.io.files import MARK, atomic
-from ganlib.common.open_dataset import dataset_label
 from ganlib.config import RunConfig
 from ganlib.runs.settings import Settings, read_yaml
 from ganlib.training.scores.scorer import SCORES, TRIALS
@@ -27,7 +26,7 @@ FILES = ("config.yaml", "environment.json", "log.jsonl", SCORES, TRIALS, HELD_OU
 
 def place_of(run: RunConfig) -> Path:
     """The folder of the runs of this method on these data, each in a folder of its seed."""
-    return ROOT / f"{run.algorithm}_{dataset_label(run.dataset, run.source)}"
+    return ROOT / f"{run.algorithm}_{run.query.label}"
 
 
 def candidates(run: RunConfig) -> Iterator[Path]:

@@ -14,7 +14,6 @@ from ganlib.common.data.fingerprint import fingerprint
 from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.io.console import say, stderr_console
 from ganlib.common.io.files import writing
-from ganlib.common.open_dataset import dataset_label, holds_out
 from ganlib.registry import add_plugins
 from ganlib.runs.assembly import build, fitted, open_data
 from ganlib.runs.default_extensions import list_extensions
@@ -61,7 +60,7 @@ def gather(values: Mapping[str, Any]) -> Settings:
 def _holding(settings: Settings) -> Settings:
     """With hold_out as it comes to: 0 where no method asks for it, or test images are there."""
     s = settings.run
-    if not s.hold_out or (settings.translates and holds_out(s.dataset, s.source)):
+    if not s.hold_out or (settings.translates and s.query.holds_out):
         return settings
     if "hold_out" in s.model_fields_set and not settings.translates:
         raise UserError(
@@ -145,7 +144,7 @@ def _start(settings: Settings, updater: Updater, out: Path, device: torch.device
     )
     verb = f"Continuing at iteration {updater.iteration}" if updater.iteration else "Training"
     shape = "x".join(map(str, updater.spec.image))
-    data = dataset_label(settings.run.dataset, settings.run.source)
+    data = settings.run.query.label
     return (
         f"{verb} {settings.run.algorithm} on {data} "
         f"({len(updater.data.data):,} images, {shape} for the networks), {device}; "

@@ -14,6 +14,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.console import in_python
 from ganlib.common.pictures import apart, grid, scatter
 from ganlib.common.pictures.grids import class_grid, translation_grid
+from ganlib.common.query import DataQuery
 from ganlib.config import RunConfig
 from ganlib.evaluation import Score
 from ganlib.registry import add_plugins, algorithms
@@ -248,9 +249,8 @@ def load(
     if back:
         updater.turn()
     if dataset is not None:
-        give_sources(
-            updater, settings, str(dataset), None if data_root is None else Path(data_root), source
-        )
+        root = None if data_root is None else Path(data_root)
+        give_sources(updater, settings, DataQuery(str(dataset), root, source=source))
     return Model(updater, settings, path.parent.parent, state["positions"].get(""))
 
 

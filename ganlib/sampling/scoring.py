@@ -1,14 +1,13 @@
 """Scores of a model, in Python."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ganlib.common.data.in_memory import GIVEN, as_dataset
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import stderr_console
-from ganlib.common.open_dataset import brought_to
+from ganlib.common.query import DataQuery
 from ganlib.evaluation import Score
 from ganlib.evaluation.metrics.base import find_metrics
 from ganlib.sampling.translation.held_out import give_sources, translates
@@ -31,19 +30,19 @@ def evaluate(
         raise UserError(
             f"intra_images is {criteria.intra_images}: a distance takes at least two of a class."
         )
-    real = RealImages(back=updater.turned)
+    run = DataQuery.of_run(settings)
     if dataset is None or isinstance(dataset, str | Path):
         name = None if dataset is None else str(dataset)
-        root = Path(settings["data_root"]) if settings.get("data_root") else None
-        real = replace(real, dataset=name, data_root=root).completed(settings)
+        query = RealImages(name, run.data_root, back=updater.turned)
+        real = query.completed(run)
         if real.dataset == GIVEN:
             raise UserError("This run was trained on data given in Python: give them, dataset=.")
         if translates(updater) and updater.held_out is None:
-            give_sources(updater, settings, name, root)
+            give_sources(updater, settings, query)
         extractor = settings.get("extractor")
     else:
-        data = brought_to(as_dataset(dataset), settings.get("size"), settings.get("crop"))
-        real, extractor = replace(real, given=data), None
+        data, extractor = as_dataset(dataset), None
+        real = RealImages(size=run.size, crop=run.crop, memory=data, back=updater.turned)
     device = updater.clock.device
     scorer = make_scorer(updater, real, criteria, extractor=extractor, device=device)
     with progress_bar(stderr_console()) as progress:

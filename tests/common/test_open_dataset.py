@@ -8,21 +8,17 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.common import open_dataset as sources
+from ganlib.common import find_dataset
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import mnist
 from ganlib.common.errors import UserError
+from ganlib.common.find_dataset import datasets, default_root, label
 from ganlib.common.formats.hdf5 import Hdf5Images
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.formats.stream import collect
 from ganlib.common.io import memory as _memory
-from ganlib.common.open_dataset import (
-    dataset_label,
-    datasets,
-    default_root,
-    open_dataset,
-    open_stream,
-)
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
 
 NAMES = {
     "celeba",
@@ -76,8 +72,8 @@ def test_every_data_set_is_listed_and_described_in_one_line() -> None:
 
 def test_naming_imports_no_data_set() -> None:
     code = (
-        "import sys; from ganlib.common.open_dataset import datasets, dataset_label; "
-        "datasets.names(); dataset_label('mnist'); datasets.describe('mnist'); "
+        "import sys; from ganlib.common.find_dataset import datasets, label; "
+        "datasets.names(); label('mnist'); datasets.describe('mnist'); "
         "slow = ('torchvision', 'ganlib.common.datasets.m'); "
         "print([m for m in sys.modules if m.startswith(slow)])"
     )
@@ -151,18 +147,18 @@ def test_file_by_path(tmp_path: Path) -> None:
     ],
 )
 def test_no_such_thing(name: str, words: str) -> None:
-    for find in (open_dataset, open_stream):
+    for find in (DataQuery.open, DataQuery.stream):
         with pytest.raises(UserError, match=words):
-            find(name)
+            find(DataQuery(name))
 
 
 def test_wrong_split_and_size() -> None:
     with pytest.raises(UserError, match="no split 'valid'"):
         open_dataset("fashion_mnist", split="valid")
     for size in (0, -1, 8193, 10**9, 10**30):
-        for find in (open_dataset, open_stream):
+        for find in (DataQuery.open, DataQuery.stream):
             with pytest.raises(UserError, match=f"size of the images is {size} and must lie in 1"):
-                find("fashion_mnist", size=size)
+                find(DataQuery("fashion_mnist", size=size))
 
 
 @pytest.mark.parametrize("name", ["mnist", "celeba", "lsun_bedroom", "cifar10", "folder", "hdf5"])
@@ -172,7 +168,7 @@ def test_wrong_root(name: str, root: str, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(UserError, match=words):
         open_dataset(name, Path(root))
     if "~" not in root:
-        monkeypatch.setattr(sources, "default_root", lambda: Path(root))
+        monkeypatch.setattr(find_dataset, "default_root", lambda: Path(root))
         with pytest.raises(UserError, match=words):
             open_dataset(name)
 
@@ -184,7 +180,7 @@ def test_size_of_a_set_that_has_its_own(digits: list[Path]) -> None:
     assert small.y is not None and small.y.tolist() == [0, 1, 2]
     assert small.provenance["resized"] == "28x28 to 14x14, bicubic"
     assert own.shape == (1, 28, 28)
-    assert open_stream("mnist", size=14).shape == (1, 14, 14)
+    assert DataQuery("mnist", size=14).stream().shape == (1, 14, 14)
 
 
 def test_size_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +197,7 @@ def test_a_stream_gives_what_a_data_set_does(
     photos: Path, digits: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, size in ((str(photos), None), (str(photos), 4), ("mnist", None), ("mnist", 14)):
-        whole, stream = open_dataset(name, size=size), collect(open_stream(name, size=size))
+        whole, stream = open_dataset(name, size=size), collect(DataQuery(name, size=size).stream())
         assert isinstance(whole.x, torch.Tensor) and isinstance(stream.x, torch.Tensor)
         assert torch.equal(whole.x, stream.x) and whole.provenance == stream.provenance
     monkeypatch.setattr(_memory, "available_memory", lambda: 1000)
@@ -210,7 +206,7 @@ def test_a_stream_gives_what_a_data_set_does(
     with pytest.raises(UserError, match="data prepare"):
         open_dataset("mnist", size=64)
     for name in (str(photos), "mnist"):
-        assert sum(len(block.x) for block in open_stream(name, size=64).blocks) == 3
+        assert sum(len(block.x) for block in DataQuery(name, size=64).stream().blocks) == 3
 
 
 def test_a_plugins_data_set(tmp_path: Path) -> None:
@@ -223,8 +219,8 @@ def test_a_plugins_data_set(tmp_path: Path) -> None:
     try:
         datasets.add_folder(tmp_path)
         assert open_dataset("checkers", size=4).shape == (1, 4, 4)
-        assert open_stream("checkers").total == 1
-        assert dataset_label("checkers") == "checkers"
+        assert DataQuery("checkers").stream().total == 1
+        assert DataQuery("checkers").label == "checkers"
     finally:
         datasets.entries = before
         sys.modules["ganlib.common.datasets"].__path__ = path
@@ -248,19 +244,19 @@ def test_a_plugins_data_set(tmp_path: Path) -> None:
     ],
 )
 def test_label(name: str, label: str) -> None:
-    assert dataset_label(name) == label
+    assert DataQuery(name).label == label
 
 
 def test_label_of_links(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("photos")
     (tmp_path / "loop").symlink_to("loop")
-    assert dataset_label(str(tmp_path / "link")) == "photos"
-    assert dataset_label(str(tmp_path / "loop")) == "loop"
+    assert DataQuery(str(tmp_path / "link")).label == "photos"
+    assert DataQuery(str(tmp_path / "loop")).label == "loop"
     with pytest.raises(UserError, match="no home folder"):
-        dataset_label("~no-such-user/x")
+        label("~no-such-user/x")
 
 
 def test_label_of_the_current_folder(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(photos)
-    assert dataset_label(".") == "photos"
-    assert sources.dataset_label("../photos") == "photos"
+    assert DataQuery(".").label == "photos"
+    assert DataQuery("../photos").label == "photos"

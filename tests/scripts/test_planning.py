@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlib.common.datasets.pushed import of_split
+from ganlib.common.datasets.pushed import Pushed
 from ganlib.pgn.net import PredictiveGenerator, Sequences
 from scripts.planning import Planner, Search, as_frames, by_model, by_simulator, centre
 
@@ -66,7 +66,7 @@ def test_the_model_is_rolled_out_as_it_predicts_one_frame(gen: PredictiveGenerat
 
 
 def test_the_simulator_predicts_what_it_does() -> None:
-    slide, state = of_split("test", 16).start(1)
+    slide, state = Pushed.of_split("test", 16).start(1)
     actions = torch.rand(3, 4, 2, generator=draws()) * 2 - 1
     found = by_simulator(slide, state)(actions)
     assert found.shape == (3, 4, 16, 16)
@@ -85,7 +85,7 @@ def test_the_cost_is_the_mean_distance_of_the_light() -> None:
 
 
 def test_a_plan_goes_on_from_the_last_one() -> None:
-    slide, state = of_split("test", 16).start(0)
+    slide, state = Pushed.of_split("test", 16).start(0)
     goal = as_frames(slide.render(state))[0]
     planner, means = Planner(goal, draws(), Search(rounds=1)), list[Tensor]()
     best = Search.best

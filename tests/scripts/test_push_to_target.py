@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import ganlib
-from ganlib.common.datasets.pushed import of_split
+from ganlib.common.datasets.pushed import Pushed
 from ganlib.common.errors import UserError
 from scripts.push_to_target import (
     NEAR,
@@ -56,7 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tasks() -> list[Task]:
-    return [task(of_split("test", 32), number, 4) for number in range(3)]
+    return [task(Pushed.of_split("test", 32), number, 4) for number in range(3)]
 
 
 def test_plans_with_the_true_dynamics_arrive(tasks: list[Task]) -> None:
@@ -68,7 +68,7 @@ def test_plans_with_the_true_dynamics_arrive(tasks: list[Task]) -> None:
 
 
 def test_a_task_begins_with_a_test_sequence_without_pushes(tasks: list[Task]) -> None:
-    slide, state = of_split("test", 32).start(2)
+    slide, state = Pushed.of_split("test", 32).start(2)
     for at, found in zip(slide.states(state, [None] * 3), tasks[2].past, strict=True):
         np.testing.assert_array_equal(found.at, at.at)
     still = episode(tasks[2], nothing)
@@ -109,7 +109,7 @@ def test_a_run_is_measured_and_drawn(run: Path, tmp_path: Path) -> None:
         "no push",
     ]
     assert learned(run)[1:] == (16, 3)
-    tasks = [task(of_split("test", 16), number, 3) for number in range(2)]
+    tasks = [task(Pushed.of_split("test", 16), number, 3) for number in range(2)]
     for number, name in ((3, "no push"), (2, "random pushes")):
         way = {"no push": nothing, "random pushes": at_random}[name]
         far = np.mean([one.distance(episode(one, way)[-1]) for one in tasks])
@@ -121,7 +121,7 @@ def test_a_run_is_measured_and_drawn(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_picture_has_the_target_in_blue(run: Path) -> None:
-    one = task(of_split("test", 16), 0, 3)
+    one = task(Pushed.of_split("test", 16), 0, 3)
     ways = [planned_by(learned(run).gen), nothing]
     x = sequences([one], ways)
     assert x.shape == (2, 2 + PUSHES, 3, 16, 16)

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from ganlib.commands.scores.options import Options
 from ganlib.commands.scores.targets import Target, is_run
+from ganlib.common.find_dataset import label
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import MARK, atomic, output
 from ganlib.common.io.jsonl import append_line
-from ganlib.common.open_dataset import dataset_label
 from ganlib.common.pictures import grid, save
 from ganlib.common.pictures.colours import coloured_maps
 from ganlib.common.pictures.grids import translation_grid
+from ganlib.common.query import DataQuery
 from ganlib.config import RunConfig
 from ganlib.evaluation import Evaluation, Evaluator
 from ganlib.evaluation.extractors.base import Options as Arithmetic
@@ -46,7 +47,7 @@ def write_scores(
             append_line(file, line)
         click.echo(printable(file))
     if outputs.out is not None:
-        real = options.real.completed(target.settings)
+        real = options.real.completed(DataQuery.of_run(target.settings))
         data = {"dataset": real.dataset, "size": real.size}  # for `compare`
         of = {"software": MARK, "target": str(target.path), **data}
         source = {} if real.source is None else {"source": real.source}
@@ -80,7 +81,7 @@ def _is_trial(target: Target, options: Options) -> bool:
         or criteria.extractor not in (None, name or default_extractor(data))
         or replace(criteria.options, weights=None) != Arithmetic()
         or real.reference not in (None, "train", "test")
-        or dataset_label(real.dataset or data) != dataset_label(data)
+        or label(real.dataset or data) != label(data)
         or real.source not in (None, run.get("source"))
         or real.size not in (None, run.get("size"))
         or real.crop not in (None, run.get("crop"))

@@ -16,6 +16,7 @@ from ganlib.commands.scores.targets import open_target
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable, stderr_console
 from ganlib.common.io.files import output, reading
+from ganlib.common.query import DataQuery
 from ganlib.evaluation.metrics.base import all_metrics, find_metrics
 from ganlib.registry import add_plugins
 from ganlib.training.device import devices
@@ -26,7 +27,7 @@ def evaluate(path: Path, options: Options) -> None:
     """Everything in its order."""
     find_metrics(options.criteria.metrics or ())
     target = open_target(path, options)
-    real = options.real.completed(target.settings)
+    real = options.real.completed(DataQuery.of_run(target.settings))
     own = None if options.real.dataset is not None else target.settings.get("extractor")
     with _told_warnings(), reading(real.name):
         scorer = make_scorer(

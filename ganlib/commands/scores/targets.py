@@ -13,9 +13,9 @@ from ganlib.commands.options import shared as _common_options
 from ganlib.commands.scores.options import Options
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
+from ganlib.common.find_dataset import HDF5
 from ganlib.common.formats.arrays import ARRAYS
 from ganlib.common.io.files import expand, reading
-from ganlib.common.open_dataset import HDF5
 from ganlib.evaluation import Origin
 from ganlib.evaluation.formats.blocks import Batch, Range, as_block
 from ganlib.evaluation.formats.images import Pictures, open_images
@@ -81,7 +81,7 @@ def open_target(path: Path, options: Options) -> Target:
     snapshot = snapshot_at(chosen)
     model = load(snapshot, options.device, back=drawing.back)
     if translates(model.updater):
-        give_sources(model.updater, model.settings, real.dataset, real.data_root, real.source)
+        give_sources(model.updater, model.settings, real)
     return samples(snapshot, model, drawing)
 
 

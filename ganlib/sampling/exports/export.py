@@ -15,7 +15,7 @@ from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.generator import Generator
 from ganlib.common.io.files import MARK, atomic, regular
-from ganlib.common.open_dataset import license_of
+from ganlib.common.query import DataQuery
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
 from ganlib.sampling.translation.held_out import give_sources, translates
@@ -111,7 +111,7 @@ def model_card(model: Model) -> dict[str, Any]:
         "images": {"shape": list(spec.native), "range": [-1, 1], "fit": _fit(spec)},
         "iteration": updater.iteration,
         "images_seen": model.images,
-        "data_license": license_of(model.settings.get("dataset", "")) or UNKNOWN,
+        "data_license": DataQuery.of_run(model.settings).license or UNKNOWN,
         "data": asdict(spec.turned() if updater.turned else spec),
         "settings": {k: v for k, v in model.settings.items() if k not in private},
         "python": _snippet(updater),
@@ -155,7 +155,7 @@ def load_export(
         raise UserError(f"{folder} does not hold the way back: export the run with --back.")
     if dataset is not None:
         root = None if data_root is None else Path(data_root)
-        give_sources(updater, card["settings"], str(dataset), root, source)
+        give_sources(updater, card["settings"], DataQuery(str(dataset), root, source=source))
     return Model(updater, card["settings"], folder, card["images_seen"])
 
 

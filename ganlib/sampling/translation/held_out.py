@@ -1,15 +1,16 @@
 """What a translator starts from when it samples: images that it was not trained on."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from ganlib.common.data import DataSet, Loader
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.io.files import expand
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
 from ganlib.training.updater import Updater
+
+NOTHING_SAID = DataQuery()
 
 
 def translates(updater: Updater) -> bool:
@@ -18,56 +19,39 @@ def translates(updater: Updater) -> bool:
 
 
 def give_sources(
-    updater: Updater,
-    settings: Mapping[str, Any],
-    dataset: str | None = None,
-    data_root: Path | None = None,
-    source: str | None = None,
+    updater: Updater, settings: Mapping[str, Any], query: DataQuery = NOTHING_SAID
 ) -> None:
-    """Let a translator sample: from the test images of `dataset`, a name or a path, or from its
-    training images where there are no others; by default of its run's own data set. source: what of
-    it, see common/sources/parse.py; by default as in its run.
+    """Let a translator sample: from the test images that a query names, or from the training images
+    where there are no others; what it does not say is as in the run of these settings.
 
     UserError for a data set that is missing or has no such sources, or is given to a generator that
     needs none.
     """
     if not translates(updater):
-        for option, value in (("--dataset", dataset), ("--source", source)):
+        for option, value in (("--dataset", query.dataset), ("--source", query.source)):
             if value is not None:
                 raise UserError(
                     f"This generator needs no images to start from: leave {option} out."
                 )
         return
-    settings = {**settings, "source": source or settings.get("source")}
-    if dataset is not None:
-        own = str(settings.get("dataset"))
-        same = dataset == own or expand(dataset).resolve() == expand(own).resolve()
+    run = DataQuery.of_run(settings)
+    wanted = query.completed(run)
+    own = expand(run.dataset or "").resolve()
+    if query.dataset is not None and expand(query.dataset).resolve() == own:
         # all of other images is new to the generator
-        told = settings if same else {**settings, "hold_out": 0.0}
-        _hold_out(updater, *_opened(dataset, data_root, told))
-        return
-    root = Path(settings["data_root"]) if settings.get("data_root") else None
+        wanted = replace(wanted, hold_out=run.hold_out)
     try:
-        split, data = _opened(settings["dataset"], data_root or root, settings)
-    except (UserError, KeyError) as error:
+        split, data = "test", wanted.of_split("test")
+        if data is None or data.source is None:
+            split, data = "train", replace(wanted, split="train").open()
+    except UserError as error:
+        if query.dataset is not None:
+            raise
         raise UserError(
             f"This generator translates images, and its run's cannot be opened ({error}): give "
             "--dataset."
         ) from None
     _hold_out(updater, split, data)
-
-
-def _opened(dataset: str, root: Path | None, settings: Mapping[str, Any]) -> tuple[str, DataSet]:
-    """The split that is taken, and the data."""
-    shape = settings.get("size"), settings.get("crop")
-    how = *shape, settings.get("source"), settings.get("hold_out", 0.0)
-    try:
-        test = open_dataset(dataset, root, "test", *how)
-        if test.source is not None:
-            return "test", test
-    except NoSuchSplit:
-        pass
-    return "train", open_dataset(dataset, root, "train", *how)
 
 
 def _hold_out(updater: Updater, split: str, data: DataSet) -> None:

@@ -14,12 +14,10 @@ from torch import Tensor
 
 from ganlib.common.data.spec import DataSpec, resize_ids, resize_pixels
 from ganlib.common.errors import UserError
-from ganlib.common.formats.decode import Half, Source, Unusable, header, whole, whole_ids
+from ganlib.common.formats.decode import Unusable, whole, whole_ids
 from ganlib.common.pictures import to_uint8
-from ganlib.common.sources.derived import Derivation
+from ganlib.common.query import OWN, DataQuery
 from ganlib.common.sources.grey import in_channels
-from ganlib.common.sources.pairs import SideBySide
-from ganlib.common.sources.parse import asked_source
 from ganlib.sampling.translation.tiles import grown, up_to
 
 Inputs = Image.Image | Tensor | Sequence[Image.Image | Tensor]
@@ -50,48 +48,42 @@ class Reader:
 
     def __init__(self, spec: DataSpec, source: str | None = None, size: int | None = None) -> None:
         self.spec, self.maps, self.size = spec, spec.source_kind == "ids", size
-        self.by, self.half = _made(source)
+        self.source = DataQuery(source=source).starts
         assert spec.source is not None
-        if self.maps and self.by is not None:
+        if not self.source.of_file:
+            raise UserError(
+                f"The source '{source}' is not made of the files themselves: give its files as "
+                "INPUT, and leave --source out."
+            )
+        makes, multiple = self.source.makes, self.source.multiple
+        if self.maps and makes:
             raise UserError(
                 "This generator starts from maps of classes, which are not made of pictures: leave "
                 "--source out."
             )
-        self.channels = spec.source[0] if self.by is None else spec.image[0] // spec.frames
+        self.channels = spec.image[0] // spec.frames if makes else spec.source[0]
         if spec.source_frames > 1 or (self.channels not in (1, 3) and not self.maps):
             raise UserError(
                 f"This generator starts from {spec.source_frames} pictures of "
                 f"{spec.source[0] // spec.source_frames} channels, which no picture file holds: "
                 "give tensors to Model.translate in Python."
             )
-        if self.by is not None:  # of what it cannot be made, said before anything is read
-            self.by.shape((self.channels, self.by.multiple, self.by.multiple))
+        # of what it cannot be made, said before anything is read
+        self.source.shape((self.channels, multiple, multiple))
 
     def read(self, source: Path | Image.Image) -> Read:
         """The source; Unusable if the file or picture is of no use."""
         with warnings.catch_warnings():  # of PIL, about files that it reads all the same
             warnings.simplefilter("ignore")
-            found = self._half(source)
+            found = self.source.part(source) if isinstance(source, Path) else source
             # copies, because PIL's memory must not be written to
             if self.maps:
-                ids = self._resized(self._ids(found))
-                return Read(_known(ids, self.spec.n_classes), False)
+                ids = torch.from_numpy(whole_ids(found))
+                if self.spec.instances:  # as Cityscapes has what is no instance of its own
+                    ids = ids[:1].expand(2, -1, -1).clone()
+                return Read(_known(self._resized(ids), self.spec.n_classes), False)
             x = self._resized(torch.from_numpy(np.array(whole(found, self.channels))))
-        return Read(x, False) if self.by is None else self._derived(x[None], self.by)
-
-    def _ids(self, source: Source | Image.Image) -> Tensor:
-        """A map, for a generator that knows instances with those of its classes, as Cityscapes has
-        what is no instance of its own.
-        """
-        ids = torch.from_numpy(whole_ids(source))
-        return ids[:1].expand(2, -1, -1).clone() if self.spec.instances else ids
-
-    def _half(self, source: Path | Image.Image) -> Source | Image.Image:
-        if self.half is None or isinstance(source, Image.Image):
-            return source
-        half = Half(source, self.half.half)
-        header(half)  # Unusable, if it has no middle
-        return half
+        return self._made(x[None]) if self.source.makes else Read(x, False)
 
     def _resized(self, x: Tensor) -> Tensor:
         if self.size is None:
@@ -100,11 +92,11 @@ class Reader:
         height, width = (max(1, round(side * self.size / least)) for side in x.shape[1:])
         return resize(x[None], (height, width))[0]
 
-    def _derived(self, x: Tensor, by: Derivation) -> Read:
+    def _made(self, x: Tensor) -> Read:
         assert self.spec.source is not None
-        height, width = (up_to(side, by.multiple) for side in x.shape[2:])
+        height, width = (up_to(side, self.source.multiple) for side in x.shape[2:])
         # number 0 for all: a file's source depends on nothing but the file
-        made = by.of(grown(x, (height, width)), torch.zeros(1, dtype=torch.int64))
+        made = self.source.of(grown(x, (height, width)), torch.zeros(1, dtype=torch.int64))
         y = _coloured(made, self.spec.source[0])
         return Read(y[0], (height, width) != x.shape[2:])
 
@@ -113,12 +105,11 @@ def as_in_training(source: str | None) -> str | None:
     """The source of a run, where it was made of the files themselves; of lower resolutions None,
     for what is to be enlarged is small already.
     """
-    if source is None or source.startswith("low-resolution"):
-        return None
     try:
-        return source if any(_made(source)) else None
+        found = DataQuery(source=source).starts
     except UserError:
         return None
+    return source if found.of_file and found is not OWN and not found.enlarged else None
 
 
 def as_sources(images: Inputs, spec: DataSpec) -> list[Tensor]:
@@ -186,18 +177,3 @@ def _known(ids: Tensor, n_classes: int) -> Tensor:
     if not 0 <= int(ids[0].min()) <= int(ids[0].max()) < n_classes:
         raise Unusable(f"with classes other than 0 to {n_classes - 1}")
     return ids
-
-
-def _made(source: str | None) -> tuple[Derivation | None, SideBySide | None]:
-    """What is made of a file first, and which half of it is taken."""
-    asked = None if source is None else asked_source(source)
-    if asked is None:
-        return None, None
-    if isinstance(asked, Derivation):
-        return asked, None
-    if isinstance(asked, SideBySide):
-        return None, asked
-    raise UserError(
-        f"The source '{source}' is not made of the files themselves: give its files as INPUT, and "
-        "leave --source out."
-    )

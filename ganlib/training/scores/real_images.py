@@ -1,77 +1,48 @@
 """The real images that samples are compared with: what names them, and opening them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from ganlib.common.data import DataSet
 from ganlib.common.data.in_memory import GIVEN
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import NoSuchSplit
-from ganlib.common.open_dataset import check_dataset, open_dataset
-
-SPLITS = ("train", "test")
+from ganlib.common.formats.stream import SPLITS
+from ganlib.common.query import DataQuery
 
 
 @dataclass(frozen=True)
-class RealImages:
-    """What names real images: those of `dataset`, in `data_root`, that `reference` ("train",
-    "test", None for all that there are) chooses, or those of the folder or .h5 file that it names.
+class RealImages(DataQuery):
+    """A query, and what of it: the split that `reference` names, None for all that there are, or in
+    place of it the folder or .h5 file that it names.
 
-    They are brought to `size` if that is given, and of these the middle, `crop` pixels square, is
-    taken, if that is. source: of translations to `dataset`, what they start from: of files that
-    hold both, the images are a part. hold_out: the part of a folder without test images that is
-    these. back: the data set's sources take the place of its images, as
-    what the way back is compared with. given: training images in place of all this.
+    source: of translations to the data, what they start from: of files that hold both, the images
+    are a part. back: sources take the place of images, as what the way back is compared with.
     """
 
-    dataset: str | None = None
-    data_root: Path | None = None
-    size: int | None = None
-    crop: int | None = None
-    source: str | None = None
     reference: str | None = None
     back: bool = False
-    hold_out: float = 0.0
 
-    given: DataSet | None = None
+    @property
+    def elsewhere(self) -> str | None:
+        """The folder or file that it names."""
+        return None if self.reference in SPLITS else self.reference
 
     @property
     def name(self) -> str:
         """Of the data set, else of the folder or file; "" where nothing is said."""
-        return GIVEN if self.given else self.dataset or self.reference or ""
+        return GIVEN if self.memory is not None else self.dataset or self.reference or ""
 
-    def completed(self, settings: Mapping[str, Any]) -> "RealImages":
-        """With what is not said as a run has it, by its settings; where its data lie is that of its
-        own data set alone.
-        """
-        own = settings if self.dataset is None else {}
-        root = Path(own["data_root"]) if own.get("data_root") else None
-        return replace(
-            self,
-            dataset=self.dataset or own.get("dataset"),
-            data_root=self.data_root or root,
-            size=settings.get("size") if self.size is None else self.size,
-            crop=settings.get("crop") if self.crop is None else self.crop,
-            source=self.source or settings.get("source"),
-            hold_out=own.get("hold_out", 0.0),
-        )
-
-    def open(self) -> dict[str, DataSet]:
+    def open_splits(self) -> dict[str, DataSet]:
         """Real images by split, with their labels if there are some. See check_references().
 
         Those of a folder or file of `reference` that has no test split are called "reference": who
         knows that it is what was trained on gives it as `dataset`.
         """
-        if self.given is not None:
-            found = {"train": self.given}
-        elif self.reference is not None and self.reference not in SPLITS:
-            elsewhere = replace(self, dataset=self.reference, source=None, hold_out=0.0)
-            found = _splits(elsewhere, SPLITS)
+        if self.elsewhere is not None:
+            here = DataQuery(self.elsewhere, self.data_root, size=self.size, crop=self.crop)
+            found = _splits(here, SPLITS)
             return found if "test" in found else {"reference": found["train"]}
-        else:
-            found = _splits(self, SPLITS if self.reference is None else (self.reference,))
+        found = _splits(self, SPLITS if self.reference is None else (self.reference,))
         if not self.back:
             return found
         # a test split may hold images alone
@@ -82,33 +53,23 @@ def check_references(real: RealImages) -> None:
     """UserError if it is not said what the real images are, or there is no such thing; nothing is
     downloaded or read.
     """
-    if real.reference is not None and real.reference not in SPLITS:
-        check_dataset(real.reference)
-    elif real.given is not None:
-        return
-    elif real.dataset is None:
-        raise UserError(
-            "There is nothing to compare these images with: give --dataset NAME, or --reference "
-            "with a folder or an .h5 file of real images."
-        )
-    elif real.dataset == GIVEN:
-        raise UserError(
-            "This run was trained on data given in Python: give --dataset, or --reference with a "
-            "folder or an .h5 file of real images."
-        )
-    else:
-        check_dataset(real.dataset)
+    if real.elsewhere is not None:
+        DataQuery(real.elsewhere).find()
+    elif real.memory is None:
+        cure = "--reference with a folder or an .h5 file of real images."
+        if real.dataset is None:
+            raise UserError(
+                f"There is nothing to compare these images with: give --dataset NAME, or {cure}"
+            )
+        if real.dataset == GIVEN:
+            raise UserError(
+                f"This run was trained on data given in Python: give --dataset, or {cure}"
+            )
+        DataQuery(real.dataset).find()
 
 
-def _splits(real: RealImages, names: Sequence[str]) -> dict[str, DataSet]:
+def _splits(query: DataQuery, names: Sequence[str]) -> dict[str, DataSet]:
     """Those of these splits that there are; UserError if the first one is not."""
-    assert real.dataset is not None
-    found = {}
-    for name in names:
-        how = (real.data_root, name, real.size, real.crop, real.source, real.hold_out)
-        try:
-            found[name] = open_dataset(real.dataset, *how)
-        except NoSuchSplit:
-            if name == names[0]:
-                raise
-    return found
+    found = {names[0]: replace(query, split=names[0]).open()}
+    others = {name: query.of_split(name) for name in names[1:]}
+    return found | {name: data for name, data in others.items() if data is not None}

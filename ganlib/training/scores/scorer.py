@@ -187,7 +187,7 @@ def make_scorer(
         raise UserError("--intra-images is for a generator that is told classes: leave it out.")
     check_references(real)
     if updater is not None and updater.spec.native == POINTS:
-        first, *_ = real.open().values()
+        first, *_ = real.open_splits().values()
         if first.mixture is not None:
             return Scorer(updater, mixture=first.mixture)
     frames = 1 if updater is None else updater.spec.frames
@@ -197,7 +197,7 @@ def make_scorer(
     # before the images, since it is quick and has more that can be missing
     name = criteria.extractor or extractor or default_extractor(real.name)
     network = None if frames > 1 else find_extractor(name, criteria.options, device, required)
-    data = (real if network else replace(real, reference="train")).open()
+    data = (real if network else replace(real, reference="train")).open_splits()
     evaluator = None if network is None else Evaluator(network, data)
     measure = None
     if criteria.lpips_weights is not None:
@@ -247,7 +247,7 @@ def make_evaluator(
     name = extractor or default_extractor(real.name)
     network = find_extractor(name, options or Options(), device)
     assert network is not None
-    return Evaluator(network, real.open())
+    return Evaluator(network, real.open_splits())
 
 
 def no_features(frames: int) -> str:

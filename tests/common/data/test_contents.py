@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ganlib.common.data import DataSet
-from ganlib.common.data.condition import check_flip
+from ganlib.common.data.condition import check_condition
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
@@ -20,9 +20,9 @@ def test_words_of_the_provenance_decide_nothing() -> None:
     words = {"sources": "unpaired, other", "mirrored": "never", "actions": "7"}
     data = DataSet("set", X, source=X, provenance=words)
     assert data.paired and data.actions is None
-    check_flip(data, "images")
+    check_condition(data, "images", flip=True)
     with pytest.raises(UserError, match="--flip would mirror the pictures of 'set'"):
-        check_flip(replace(data, flips=False), "images")
+        check_condition(replace(data, flips=False), "images", flip=True)
     assert not replace(data, pairs=False).paired and not replace(data, pairs=False).turned().paired
 
 

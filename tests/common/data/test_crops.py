@@ -127,7 +127,6 @@ def test_smaller_sources_are_cut_at_the_corresponding_place(factor: int) -> None
 
 def test_what_cannot_be_cropped() -> None:
     data = numbered_pair(4)
-    assert cropped(data, None) is data
     square = DataSet("square", numbered(2, 8, 8))
     assert cropped(square, 8) is square
     with pytest.raises(

@@ -8,13 +8,12 @@ import pytest
 import torch
 
 from ganlib.common.data import DataSet, Loader, fit_spec
-from ganlib.common.datasets.moving import SIDE, clothes
 from ganlib.common.datasets.pushed import FRICTION, IMPULSE, NOTHING, Pushed, as_action, past
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.open_dataset import open_dataset
-from ganlib.common.sources.windows import PAST, WINDOWS
+from ganlib.common.synthetic.sequences import PAST, SIDE, WINDOWS, clothes
 from ganlib.common.synthetic.sliding import Slide, State, make_item
 
 

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from ganlib.commands.data import command
 from ganlib.common.data import Loader, fit_spec
 from ganlib.common.datasets.wardrobe import _wardrobe
-from ganlib.common.open_dataset import open_dataset, open_stream
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
 from ganlib.common.synthetic.canvas import AREA
 
 
@@ -22,7 +23,7 @@ def test_size_is_the_height() -> None:
         assert x.shape[2:] == ids.shape[2:] == (high, 2 * high)
         assert 0.1 < (ids[:, 1] > 0).double().mean() < 0.9
         assert torch.equal(data.x[rows.flip(0)], x.flip(0))
-    assert open_stream("wardrobe_wide", None, "test", 40).shape == (3, 40, 80)
+    assert DataQuery("wardrobe_wide", None, "test", 40).stream().shape == (3, 40, 80)
 
 
 def test_items_lie_all_over_it() -> None:

@@ -8,7 +8,8 @@ import torch
 
 import ganlib
 from ganlib.common.errors import UserError
-from ganlib.common.open_dataset import dataset_label, open_dataset
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
 
 X = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
 Y = np.arange(40) % 3
@@ -23,7 +24,7 @@ def test_the_images_and_labels_of_a_file(name: str, tmp_path: Path) -> None:
     assert torch.equal(
         torch.as_tensor(data.x[torch.arange(40)]).permute(0, 2, 3, 1), torch.tensor(X)
     )
-    assert (data.name, dataset_label(str(tmp_path / name))) == 2 * (name[:-4],)
+    assert (data.name, DataQuery(str(tmp_path / name)).label) == 2 * (name[:-4],)
     if name.endswith("npz"):
         assert data.y is not None and data.y.tolist() == Y.tolist()
         assert data.classes == ("0", "1", "2")

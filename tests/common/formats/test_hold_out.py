@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from ganlib.common.data import DataSet, Images
-from ganlib.common.formats.hold_out import of_split
+from ganlib.common.formats.files import of_split
 from ganlib.common.formats.stream import NoSuchSplit
-from ganlib.common.open_dataset import holds_out, open_dataset
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
 
 Draw = Callable[..., Path]
 
@@ -123,6 +124,10 @@ def test_what_can_be_held_out(draw: Draw, tmp_path: Path) -> None:
     photos, maps = str(draw("photos", 3)), str(draw("maps", 3))
     draw("own/train", 3), draw("own/test", 1)
     own = str(tmp_path / "own")
+
+    def holds_out(name: str, source: str | None) -> bool:
+        return DataQuery(name, source=source).holds_out
+
     assert holds_out(photos, None) and holds_out(photos, "edges") and holds_out(photos, maps)
     assert not holds_out(own, "edges") and not holds_out("emoji", "edges")
     assert not holds_out(photos, own) and not holds_out("none", None)

@@ -16,15 +16,17 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5
 from ganlib.common.formats.hdf5 import Hdf5Images
 from ganlib.common.formats.hdf5_writing import write_streams
-from ganlib.common.open_dataset import brought_to, dataset_label, open_dataset, open_stream
-from ganlib.common.sources.derived import HOLE, Derivation, with_derived
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
+from ganlib.common.sources.derived import Derivation
 from ganlib.common.sources.edges import edges
 from ganlib.common.sources.grey import grey
-from ganlib.common.sources.parse import asked_source
+from ganlib.common.sources.masked import HOLE
+from ganlib.common.sources.parse import parse_source
 
 
 def derivation(text: str) -> Derivation:
-    found = asked_source(text)
+    found = parse_source(text)
     assert isinstance(found, Derivation)
     return found
 
@@ -59,13 +61,13 @@ def test_a_file_that_was_prepared_holds_what_is_made_on_the_fly(
     source: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fly, file = open_dataset(str(photos), source=source), tmp_path / "photos.h5"
-    write_streams(file, open_stream(str(photos), source=source))
+    write_streams(file, DataQuery(str(photos), source=source).stream())
     assert isinstance(fly.x, Tensor) and isinstance(fly.source, Tensor)
     stored = open_dataset(str(file))
     assert torch.equal(pixels(stored), pixels(fly)) and fly.source.dtype == torch.uint8
     assert stored.provenance["sources"] == fly.provenance["sources"] == derivation(source).words
 
-    write_streams(tmp_path / "plain.h5", open_stream(str(photos)))
+    write_streams(tmp_path / "plain.h5", DataQuery(str(photos)).stream())
     monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
     lazy = open_dataset(str(tmp_path / "plain.h5"), source=source)
     assert isinstance(lazy.x, Hdf5Images) and not isinstance(lazy.source, Tensor)
@@ -82,9 +84,9 @@ def test_sources_are_made_at_the_size_that_was_asked_for(photos: Path) -> None:
 
 def test_of_a_masked_image_a_quarter_is_missing_where_seed_and_number_say() -> None:
     data = toy(200)
-    first, again = (with_derived(data, derivation("masked")) for _ in range(2))
+    first, again = (derivation("masked").add(data) for _ in range(2))
     assert torch.equal(pixels(first), pixels(again))
-    assert not torch.equal(pixels(first), pixels(with_derived(data, derivation("masked:1"))))
+    assert not torch.equal(pixels(first), pixels(derivation("masked:1").add(data)))
     missing = (pixels(first) == HOLE).all(1)
     corners = set()
     for hole, image, source in zip(missing, data.x[torch.arange(200)], pixels(first), strict=True):
@@ -99,7 +101,7 @@ def test_of_a_masked_image_a_quarter_is_missing_where_seed_and_number_say() -> N
 
 
 def test_low_resolution_is_pillows_bicubic_within_a_level() -> None:
-    data = with_derived(toy(), derivation("low-resolution:4"))
+    data = derivation("low-resolution:4").add(toy())
     for image, found in zip(data.x[torch.arange(5)], pixels(data), strict=True):
         pil = Image.fromarray(image.permute(1, 2, 0).numpy())
         wanted = np.asarray(pil.resize((4, 4), Image.Resampling.BICUBIC)).astype(int)
@@ -114,7 +116,7 @@ def test_crops_mirror_and_jitter_move_an_image_and_its_source_alike(
     """What is grey, or smaller, of the image is the source, wherever the image was cut."""
     data = open_dataset(str(photos), crop=16, source=source)  # each file read when it is asked for
     if not lazy:
-        data = brought_to(open_dataset(str(photos)), None, 16, source)
+        data = DataQuery(crop=16, source=source, memory=open_dataset(str(photos))).open()
     spec = fit_spec(data, (16, 16))
     loader = Loader(data, spec, 4, 0, condition="images", flip=True, jitter=4, workers=0)
     for _ in range(3):
@@ -130,26 +132,26 @@ def test_crops_mirror_and_jitter_move_an_image_and_its_source_alike(
 def test_frames_are_made_into_sources_picture_by_picture() -> None:
     one = toy(channels=3)
     pair = DataSet("two", torch.cat([one.x[:4], one.x[1:]], 1), frames=2)  # type: ignore[index]
-    data = with_derived(pair, derivation("grey"))
+    data = derivation("grey").add(pair)
     assert data.source_frames == 2
     wanted = grey(one.x[torch.arange(5)])
     assert torch.equal(pixels(data), torch.cat([wanted[:4], wanted[1:]], 1))
 
 
 def test_the_fingerprint_and_the_name_tell_sources_apart() -> None:
-    made = [with_derived(toy(), derivation(source)) for source in SOURCES]
+    made = [derivation(source).add(toy()) for source in SOURCES]
     assert len({fingerprint(data)["sources"] for data in made}) == len(SOURCES)
     assert changes(fingerprint(made[0]), fingerprint(made[1])) == "other sources"
-    assert dataset_label("emoji", "low-resolution:4") == "emoji_from_low-resolution_4"
+    assert DataQuery("emoji", source="low-resolution:4").label == "emoji_from_low-resolution_4"
 
 
 def test_images_that_cannot_be_made_into_such_a_source() -> None:
     with pytest.raises(UserError, match=r"^These images are grey already"):
-        with_derived(toy(channels=1), derivation("grey"))
+        derivation("grey").add(toy(channels=1))
     with pytest.raises(UserError, match=r"^Points have no pixels to make a source of"):
         open_dataset("ring8", source="edges")
     with pytest.raises(UserError, match=r"^Images of 18x18 cannot be 4 times smaller"):
-        with_derived(toy(side=18), derivation("low-resolution:4"))
+        derivation("low-resolution:4").add(toy(side=18))
 
 
 @pytest.mark.parametrize("source", ["edges", "masked", "low-resolution:2"])
@@ -157,7 +159,7 @@ def test_batches_read_ahead_are_those_of_images_in_memory(
     source: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, batches = tmp_path / "photos.h5", []
-    write_streams(file, open_stream(str(photos)))
+    write_streams(file, DataQuery(str(photos)).stream())
     for limit, workers in ((hdf5.IN_MEMORY, 0), (0, 0), (0, 1)):
         monkeypatch.setattr(hdf5, "IN_MEMORY", limit)
         data = open_dataset(str(file), crop=16, source=source)
@@ -178,7 +180,7 @@ def test_where_ids_were_the_source_their_classes_go_with_them() -> None:
     ids = torch.zeros(5, 2, 16, 16, dtype=torch.int32)
     data = replace(toy(), source=ids, source_kind="ids", classes=("sky", "road"))
     for source in ("edges", "unpaired:emoji"):
-        made = brought_to(data, None, None, source)
+        made = DataQuery(source=source, memory=data).open()
         assert made.source_kind == "image" and made.classes == ()
 
 

@@ -13,7 +13,8 @@ from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_streams
 from ganlib.common.formats.stream import NoSuchSplit
-from ganlib.common.open_dataset import open_dataset, open_stream
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
 
 Pixels = NDArray[np.uint8]
 
@@ -244,7 +245,7 @@ def test_a_file_of_pairs_is_what_they_are_on_the_fly(
         (two[0], f"label-maps:{two[1]}"),
         (double, "right"),
     ):
-        write_streams(file, open_stream(str(name), source=source))
+        write_streams(file, DataQuery(str(name), source=source).stream())
         fly, stored = open_dataset(str(name), source=source), open_dataset(str(file))
         assert isinstance(stored.x, Tensor) and isinstance(fly.x, Tensor)
         assert torch.equal(stored.x, fly.x) and torch.equal(sources(stored), sources(fly))
@@ -273,6 +274,6 @@ def test_sources_of_files_want_a_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("drawings").mkdir()
-    for opens in (open_dataset, open_stream):
+    for opens in (DataQuery.open, DataQuery.stream):
         with pytest.raises(UserError, match=f"^The source '{source}' is for a folder of image"):
-            opens("emoji", source=source)
+            opens(DataQuery("emoji", source=source))

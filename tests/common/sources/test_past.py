@@ -18,7 +18,8 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.io import memory as _memory
-from ganlib.common.open_dataset import dataset_label, open_dataset, open_stream
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
 from ganlib.common.sources.futures import future
 
 Pixels = NDArray[np.uint8]
@@ -99,7 +100,7 @@ def test_one_frame_is_next_where_nothing_else_is_said(tmp_path: Path) -> None:
     data, source = opened(tmp_path / "clips", "past:4")
     assert data.shape == (1, 8, 8) and source.shape == (1, 4, 8, 8)
     assert (data.frames, data.source_frames) == (1, 4)
-    assert dataset_label(str(tmp_path / "clips"), "past:4") == "clips_from_past_4"
+    assert DataQuery(str(tmp_path / "clips"), source="past:4").label == "clips_from_past_4"
 
 
 def test_gifs(tmp_path: Path) -> None:
@@ -260,7 +261,7 @@ def test_a_folder_becomes_a_file(tmp_path: Path) -> None:
 def test_made_sequences_take_it_and_others_do_not(tmp_path: Path) -> None:
     data = open_dataset("moving", None, "test", source="past:2:10")
     assert (data.frames, data.source_frames, data.shape[0]) == (10, 2, 10)
-    stream = open_stream("pushed", None, "test", 16, source="past:2")
+    stream = DataQuery("pushed", None, "test", 16, source="past:2").stream()
     assert stream.source == (4, 16, 16)
     for name in ("fashion_mnist", "wardrobe"):
         with pytest.raises(UserError) as error:

@@ -11,7 +11,8 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5, write_streams
-from ganlib.common.open_dataset import brought_to, open_dataset, open_stream
+from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_the_second_set_is_the_source_in_memory_and_in_a_file(
 ) -> None:
     name, other = sets[::-1] if swapped else sets
     data, file = open_dataset(name, source=f"unpaired:{other}"), tmp_path / "both.h5"
-    write_streams(file, open_stream(name, source=f"unpaired:{other}"))
+    write_streams(file, DataQuery(name, source=f"unpaired:{other}").stream())
     wanted = open_dataset(other).x
     for one in (data, open_dataset(str(file))):
         assert isinstance(one.x, Tensor) and isinstance(one.source, Tensor)
@@ -46,7 +47,7 @@ def test_size_and_crop_are_of_both(sets: tuple[str, str]) -> None:
     assert data.source is not None
     assert (data.x.shape, data.source.shape) == ((5, 3, 10, 10), (700, 1, 10, 10))
     given = DataSet("given", torch.zeros(3, 3, 16, 16, dtype=torch.uint8))
-    both = brought_to(given, 12, None, f"unpaired:{sets[0]}")
+    both = DataQuery(size=12, source=f"unpaired:{sets[0]}", memory=given).open()
     assert both.source is not None and both.source.shape == (5, 3, 12, 12)
     with pytest.raises(UserError, match="^'given' is no folder of files"):
-        brought_to(given, None, None, "left")
+        DataQuery(source="left", memory=given).open()

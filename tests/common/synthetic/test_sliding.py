@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from ganlib.common.data import DataSet, Loader, fit_spec
-from ganlib.common.datasets.moving import SIDE, SPEEDS, Moving, clothes, past
+from ganlib.common.datasets.moving import Moving, past
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.open_dataset import open_dataset
 from ganlib.common.sources.futures import future
-from ganlib.common.sources.windows import PAST, WINDOWS
+from ganlib.common.synthetic.sequences import PAST, SIDE, SPEEDS, WINDOWS, clothes
 from ganlib.common.synthetic.sliding import Slide, State, make_item
 
 

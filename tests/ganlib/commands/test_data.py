@@ -22,6 +22,7 @@ from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.formats.stream import Block, NoSuchSplit, Stream
 from ganlib.common.io import memory as _memory
+from ganlib.common.query import DataQuery
 
 
 def run(*arguments: object) -> Result:
@@ -53,9 +54,11 @@ def pets(tmp_path: Path) -> Path:
 
 def test_list() -> None:
     lines = done("list").splitlines()
-    assert [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)
+    names = lines[: lines.index("")]
+    assert [line.split()[0] for line in names] == sorted(line.split()[0] for line in names)
     assert any(line.startswith("cifar10 ") and "in 10 classes." in line for line in lines)
-    assert all(len(line) < 120 for line in lines)
+    assert all(len(line) < 120 for line in names)
+    assert any(line.startswith("masked[:SEED] ") and "a hole" in line for line in lines)
 
 
 def test_info_of_a_folder(pets: Path) -> None:
@@ -324,10 +327,10 @@ def test_nothing_is_left_of_what_failed(
         yield Block(torch.zeros((3, 1, 4, 4), dtype=torch.uint8))
         raise error
 
-    def open_stream(*_: object) -> Stream:
+    def stream(*_: object) -> Stream:
         return Stream("x", (1, 4, 4), 10, blocks())
 
-    monkeypatch.setattr(data_command, "open_stream", open_stream)
+    monkeypatch.setattr(DataQuery, "stream", stream)
     assert run("prepare", "x", tmp_path / "x.h5").exit_code != 0
     assert list(tmp_path.iterdir()) == []
 
@@ -341,12 +344,12 @@ def test_of_two_that_write_one_file_the_second_loses(
         yield Block(torch.zeros(1, 1, 4, 4, dtype=torch.uint8))
         out.write_text("theirs")  # as a process that began earlier, and ends now
 
-    def open_stream(name: str, root: Path | None, split: str, *_: object) -> Stream:
-        if split == "test":
+    def stream(query: DataQuery, _: object) -> Stream:
+        if query.split == "test":
             raise NoSuchSplit
         return Stream("x", (1, 4, 4), 1, blocks())
 
-    monkeypatch.setattr(data_command, "open_stream", open_stream)
+    monkeypatch.setattr(DataQuery, "stream", stream)
     sentence = f"Another process has written {out} meanwhile: give another name, or --force to"
     assert refused("prepare", "x", out).startswith(sentence)
     assert out.read_text() == "theirs" and list(tmp_path.iterdir()) == [out]

@@ -17,8 +17,8 @@ from ganlib.common.data.spec import resize_pixels
 from ganlib.common.errors import UserError
 from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import to_uint8
-from ganlib.common.sources.derived import draw_edges, lower_resolution, mask
 from ganlib.common.sources.grey import grey
+from ganlib.common.sources.parse import parse_source
 from ganlib.sampling.translation.translate import Translator
 
 Make = Callable[..., Path]
@@ -204,9 +204,9 @@ def test_sources_are_made_of_files_as_in_training(
         assert str(result.exception).startswith("These images are grey already")
         return
     made = {
-        "edges": lambda x, i: draw_edges().make(x, i),
-        "masked:3": lambda x, i: mask(3).make(x, i),
-        "low-resolution:2": lambda x, i: lower_resolution(2).make(x, i),
+        "edges": lambda x, i: parse_source("edges").make(x, i),
+        "masked:3": lambda x, i: parse_source("masked:3").make(x, i),
+        "low-resolution:2": lambda x, i: parse_source("low-resolution:2").make(x, i),
         "left": lambda x, i: x[..., :15],
     }[source]
     y = made(grey(x[None]), torch.zeros(1, dtype=torch.int64))[0]
@@ -286,7 +286,8 @@ def test_a_photo_is_padded_for_a_lower_resolution(run: Run, upscaler: Path) -> N
     result = run("translate", upscaler, "a.png", "-o", "out", "--source", "low-resolution:4")
     assert result.stderr == "Of 1 file 1 was padded by repeating the border.\n"
     bordered = np.pad(x[0].numpy(), ((0, 1), (0, 2)), "edge")
-    y = lower_resolution(4).of(torch.from_numpy(bordered)[None, None], torch.zeros(1).long())[0]
+    lower = parse_source("low-resolution:4")
+    y = lower.of(torch.from_numpy(bordered)[None, None], torch.zeros(1).long())[0]
     expected = Translator(ganlib.load(upscaler).updater)(y)
     assert expected.shape == (1, 20, 24)
     assert torch.equal(read("out/a.png"), to_uint8(expected))

@@ -1,0 +1,227 @@
+"""Which data: a query that opens itself, and what translations on them start from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from inspect import signature
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from ganlib.common.data import DataSet, Shape
+from ganlib.common.data.crops import cropped
+from ganlib.common.errors import UserError
+from ganlib.common.find_dataset import Found, datasets, find, label, undivided
+from ganlib.common.formats.decode import Half
+from ganlib.common.formats.resize import CROPPED, Sizing, resized
+from ganlib.common.formats.stream import NoSuchSplit, Stream, as_stream, check_split, collect
+from ganlib.common.sources.parse import parse_source
+
+Q = TypeVar("Q", bound="DataQuery")
+OF_A_RUN = ("dataset", "size", "crop", "source", "hold_out")
+"""Settings that say it."""
+MAX_SIZE = 8192  # pixels; one RGB image of this side takes 192 MiB
+
+
+@dataclass(frozen=True)
+class DataQuery:
+    """One split ("train" or "test") of a registered data set, an image folder or a file.
+
+    dataset: its name, or a path; None where nothing is said. data_root: where a registered data
+    set's files lie, there or in a subfolder of its name. size: side of square images, None for the
+    data's own; of a data set with ASPECT, the height. Of what is too large for memory only an HDF5
+    file's images are given, each read when asked for. crop: side of square crops out of such
+    images, None for whole ones; with no size, a folder's files are cropped as they are and read
+    when asked for. source: what translations start from, see common/sources; None: what the data
+    set has itself. hold_out: of a folder without test images, the part of its files, or from 1 on
+    the number, that is the test split. memory: images that are in Python already, which are all
+    for training, in place of those of `dataset`.
+    """
+
+    dataset: str | None = None
+    data_root: Path | None = None
+    split: str = "train"
+    size: int | None = None
+    crop: int | None = None
+    source: str | None = None
+    hold_out: float = 0.0
+    memory: DataSet | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of_run(cls, settings: Mapping[str, Any], memory: DataSet | None = None) -> "DataQuery":
+        """What a run with these settings is trained on; settings that are missing say nothing."""
+        said = {name: settings[name] for name in OF_A_RUN if name in settings}
+        root = settings.get("data_root")
+        return cls(data_root=Path(root) if root else None, **said, memory=memory)
+
+    def completed(self: Q, run: "DataQuery") -> Q:
+        """With what is not said as a run has it; where its data lie, and what of them it holds out,
+        is said of its own data set alone.
+        """
+        own = run if self.dataset is None else DataQuery(self.dataset)
+        return replace(
+            self,
+            dataset=own.dataset,
+            data_root=self.data_root or own.data_root,
+            size=run.size if self.size is None else self.size,
+            crop=run.crop if self.crop is None else self.crop,
+            source=self.source or run.source,
+            hold_out=own.hold_out,
+        )
+
+    def open(self) -> DataSet:
+        """The data; UserError if there is no such thing."""
+        if self.memory is None:
+            return self.starts.open(self)
+        if self.split != "train":
+            raise NoSuchSplit("Images that were given in Python are all for training.")
+        return self.starts.fit(self.memory, self)
+
+    def of_split(self, split: str) -> DataSet | None:
+        """The data of another split, None if there is no such one."""
+        try:
+            return replace(self, split=split).open()
+        except NoSuchSplit:
+            return None
+
+    def stream(self, sizing: Sizing = CROPPED) -> Stream:
+        """What open() gives before it is cropped, block by block and of any length. sizing: see
+        Source.
+        """
+        return self.starts.stream(self, sizing)
+
+    @property
+    def starts(self) -> "Source":
+        """What translations start from."""
+        found: Source = OWN if self.source is None else parse_source(self.source)
+        return found
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether files can be held out: of a folder without test images, or of one whose images
+        are unpaired sources.
+        """
+        try:
+            return self.starts.holds_out(self)
+        except UserError:  # it is told when the source is opened
+            return False
+
+    @property
+    def label(self) -> str:
+        """A short name, for files and folders, of the data set and of what translations start
+        from.
+        """
+        own = label(self.dataset or "")
+        return own if self.source is None else f"{own}_from_{label(self.source)}"
+
+    @property
+    def license(self) -> str | None:
+        """What a registered data set says of its licence, None if nothing is known."""
+        return self.find().also("LICENSE") if self.dataset in datasets.names() else None
+
+    def find(self) -> Found:
+        """How the data are loaded, with nothing read yet; UserError if there is no such thing."""
+        check_split(self.split)
+        if self.size is not None and not 1 <= self.size <= MAX_SIZE:
+            raise UserError(f"The size of the images is {self.size} and must lie in 1..{MAX_SIZE}.")
+        return find(self.dataset or "", self.data_root)
+
+
+class Source:
+    """What translations start from: what the data set has itself, and the base of other kinds.
+
+    of_file: whether an image file has its source in itself. enlarged: whether it is smaller than
+    what is made of it. makes: whether it is made of the image, by of(); multiple: of what the
+    image's sides must then be multiples.
+    """
+
+    of_file = True
+    enlarged = False
+    makes = False
+    multiple = 1
+
+    def open(self, query: "DataQuery") -> DataSet:
+        """The data of a query, with these sources."""
+        found = query.find()
+        lazy, more = found.also("lazy"), (query.hold_out,) if found.is_folder else ()
+        if lazy is not None and query.size is None and query.crop is not None:
+            crops: DataSet = lazy(found.place, query.split, query.crop, *more)
+            return self.add(crops)
+        data = found.load(found.place, query.split, query.size, *more)
+        return self.fit(data, query if found.aspect == 1 else replace(query, size=None))
+
+    def stream(self, query: "DataQuery", sizing: Sizing = CROPPED) -> Stream:
+        """The same block by block, before crops. sizing: what becomes of images that are not square
+        or, among files of any sizes, smaller than the query's size.
+        """
+        found = query.find()
+        stream = found.also("stream")
+        if stream is None:
+            data = found.load(found.place, query.split, query.size)
+            return as_stream(data if found.aspect != 1 else resized(data, query.size, sizing))
+        how: dict[str, Any] = {"hold_out": query.hold_out} if found.is_folder else {}
+        if "sizing" in signature(stream).parameters:
+            how["sizing"] = sizing
+        elif sizing.fit != CROPPED.fit:
+            raise UserError(
+                f"{query.dataset} has no other way to make its images square: leave --fit out."
+            )
+        result: Stream = stream(found.place, query.split, query.size, **how)
+        return result
+
+    def fit(self, data: DataSet, query: "DataQuery") -> DataSet:
+        """`data` with images of the query's size, then cropped, with these sources; what is in
+        memory stays there.
+        """
+        wanted = data if query.size is None else resized(data, query.size)
+        if isinstance(data.x, Tensor) and not isinstance(wanted.x, Tensor):
+            wanted = collect(as_stream(wanted))
+        found = self.add(wanted)
+        return found if query.crop is None else cropped(found, query.crop)
+
+    def add(self, data: DataSet) -> DataSet:
+        """`data`, of the size that is wanted, with these sources."""
+        return data
+
+    def holds_out(self, query: "DataQuery") -> bool:
+        """Whether files can be held out, of a folder without test images."""
+        return undivided(query.dataset or "")
+
+    def part(self, file: Path) -> Path | Half:
+        """What of an image file the source is made of, or is; Unusable if it has no such part."""
+        return file
+
+    def of(self, x: Tensor, index: Tensor, frames: int = 1) -> Tensor:
+        """What is made of uint8 images (n, frames * C, H, W) with these numbers (n,)."""
+        return x
+
+    def shape(self, image: Shape, frames: int = 1) -> Shape:
+        """(C', H', W') of the same; UserError for images that it cannot be made of."""
+        return image
+
+
+OWN = Source()
+
+
+class FileSource(Source):
+    """Sources that lie in files beside those of the images, or in these."""
+
+    of_file = False
+
+    def open(self, query: "DataQuery") -> DataSet:
+        return OWN.fit(collect(self.stream(query)), query)
+
+    def fit(self, data: DataSet, query: "DataQuery") -> DataSet:
+        raise UserError(
+            f"'{data.name}' is no folder of files, of which a source '{query.source}' is."
+        )
+
+    def folder(self, query: "DataQuery") -> Path:
+        """Where the files are; UserError if the data are no folder of files."""
+        found = query.find()
+        if not found.is_folder:
+            raise UserError(
+                f"The source '{query.source}' is for a folder of image files, and {query.dataset} "
+                "is none: give such a folder as --dataset, or another source."
+            )
+        return found.place

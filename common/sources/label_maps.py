@@ -1,0 +1,58 @@
+"""label-maps:FOLDER: the same as FOLDER, of files whose pixels are numbers of classes;
+`classes.txt` there may name them, a name a line from class 0 on; of instances they know nothing
+"""
+
+from fractions import Fraction
+from pathlib import Path
+
+from ganlib.common.errors import UserError
+from ganlib.common.formats.blocks import attempt, in_threads
+from ganlib.common.formats.class_table import MOST, TABLE, class_table
+from ganlib.common.formats.decode import SUFFIXES, Header, Unusable, highest
+from ganlib.common.formats.files import files
+from ganlib.common.formats.folders import HEADERS, Found, Starts
+from ganlib.common.io.console import progress
+from ganlib.common.sources.folder import Beside
+from ganlib.common.sources.parse import source_folder
+
+
+def make(text: str) -> "LabelMaps":
+    """Maps in another folder."""
+    return LabelMaps(source_folder(text, text.partition(":")[2]))
+
+
+class LabelMaps(Beside):
+    """Sources whose pixels are numbers of classes, which are the data's classes then."""
+
+    def described(self, found: Found, starts: list[Header], times: Fraction) -> Found:
+        return found._replace(
+            items=[item._replace(label=None) for item in found.items],
+            classes=_classes(self.others),
+            starts=Starts(2, "maps of classes of the same names", times, "ids"),
+        )
+
+
+def _classes(folder: Path) -> tuple[str, ...]:
+    """The classes of all maps in a folder, of any split: as its table names them, else called by
+    number from 0 to the highest that is in one.
+    """
+    table = class_table(folder)
+    if table is not None:
+        return table
+    paths, top = [path for path in files(folder) if path.suffix.lower() in SUFFIXES], 0
+
+    def look_into(path: Path) -> int:
+        found = attempt(highest, path)
+        return 0 if isinstance(found, Unusable) else found
+
+    with progress(f"looking for classes in {folder.name}", len(paths)) as advance:
+        for group, results in in_threads(look_into, paths, HEADERS):
+            top = max(top, *results)
+            if top >= MOST:
+                raise UserError(
+                    f"{group[results.index(top)]} has the class {top}, and maps have {MOST:,} at "
+                    f"most. If it marks what is of no class, name the classes in {folder / TABLE}, "
+                    "one in each line: maps with other numbers are left out then."
+                )
+            advance(len(group))
+    return tuple(map(str, range(top + 1)))
