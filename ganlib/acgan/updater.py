@@ -19,10 +19,10 @@ class Config(config.AlgorithmConfig):
     """Weight of the classes, of real and of generated images, in D's loss; 1 is the paper's."""
     lam_gen: config.NonNegative = 1.0
     """Weight of the classes in the generator's loss; 1 is the paper's."""
-    batch_size: config.Count = 100
-    max_iter: config.Count = 50_000
-    adam_beta1: config.Rate = 0.5
-    adam_beta2: config.Rate = 0.999
+    batch_size: int = 100
+    max_iter: int = 50_000
+    adam_beta1: float = 0.5
+    adam_beta2: float = 0.999
 
 
 class Updater(updater.Updater):

@@ -31,7 +31,7 @@ class Config(config.AlgorithmConfig):
     """Weight of the reconstruction error, the mean over pixels of |x - G(E(x))|."""
     n_gen: config.Count = 2
     """Encoder and generator updates per update of the discriminators."""
-    adam_beta1: config.Rate = 0.5
+    adam_beta1: float = 0.5
 
 
 class Updater(Reconstructing):

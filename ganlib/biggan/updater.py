@@ -25,24 +25,24 @@ class Config(config.AlgorithmConfig):
     """cifar10: BigGAN-PyTorch's for 32 pixels; imagenet128, imagenet256, imagenet512: the paper's;
     deep128: BigGAN-deep; quick: small, for a CPU; mlp: small, for points.
     """
-    batch_size: config.Count = 50
-    max_iter: config.Count = 125_000
+    batch_size: int = 50
+    max_iter: int = 125_000
     n_dis: config.Count = 4
     """Discriminator updates per generator update."""
-    adam_alpha: config.Positive = 2e-4
+    adam_alpha: float = 2e-4
     """Adam's learning rate, the generator's."""
     adam_alpha_dis: config.Positive = 2e-4
     """The discriminator's."""
-    adam_beta2: config.Rate = 0.999
+    adam_beta2: float = 0.999
     adam_epsilon: config.Positive = 1e-8
     """What Adam adds to the root of the second moment."""
-    ema_decay: config.Rate = 0.9999
+    ema_decay: float = 0.9999
     """Decay of the averaged generator that sampling prefers; 0 keeps none. No ramp."""
     ema_start: config.Interval = 1000
     """The iteration, from 1 on, that begins to average; until then it is the generator itself."""
     orthogonal: config.NonNegative = 0.0
     """Weight of the orthogonal regularisation of the generator; the paper's is 1e-4."""
-    statistics: config.Statistics = "batch"
+    statistics: str = "batch"
 
     def revisions(self) -> tuple[str, ...]:
         """Of BigGAN-deep's D, of the term of tables of gains, of where the average begins."""

@@ -20,7 +20,7 @@ class Config(SGDConfig):
     """The part of the hidden units of the generator of `mnist` that training leaves out."""
     dropout_dis: config.Rate = 0.5
     """The same of the discriminator's."""
-    lr_divisor: config.Positive = 1.00004
+    lr_divisor: float = 1.00004
 
 
 class Updater(SGDUpdater):

@@ -20,8 +20,8 @@ class Config(config.AlgorithmConfig):
     """Critic updates per generator update."""
     lam: config.NonNegative = 10.0
     """Weight of the gradient penalty."""
-    adam_alpha: config.Positive = 1e-4
-    adam_beta1: config.Rate = 0.5
+    adam_alpha: float = 1e-4
+    adam_beta1: float = 0.5
 
 
 class Updater(updater.Updater):

@@ -41,14 +41,14 @@ class Config(config.AlgorithmConfig):
     """Weight of the identity loss, in parts of lam and lam_back; 0 where channels differ."""
     pool_images: config.Interval = 50
     """Generated images that the pool of each direction holds, for the discriminators; 0: none."""
-    batch_size: config.Count = 1
+    batch_size: int = 1
     """Images in a batch (of all GPUs together), and as many sources."""
-    max_iter: config.Count = 200_000
+    max_iter: int = 200_000
     """Iterations to train for; the authors' are 200 times the images of the larger set."""
-    adam_beta1: config.Rate = 0.5
-    adam_beta2: config.Rate = 0.999
+    adam_beta1: float = 0.5
+    adam_beta2: float = 0.999
     lr_decay: Literal["none", "linear"] = "linear"
-    lr_decay_start: config.Rate = 0.5
+    lr_decay_start: float = 0.5
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """The next multiples of 4 of which the discriminators' last norms have some pixels."""

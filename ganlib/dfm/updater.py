@@ -23,8 +23,8 @@ class Config(config.AlgorithmConfig):
     """Weight of the distance between features and denoised features, a mean over the features."""
     sigma: config.NonNegative = 1.0
     """Standard deviation of the noise that the denoiser learns to remove."""
-    adam_alpha: config.Positive = 1e-4
-    adam_beta1: config.Rate = 0.5
+    adam_alpha: float = 1e-4
+    adam_beta1: float = 0.5
 
 
 class Updater(updater.Updater):

@@ -23,7 +23,7 @@ class Config(config.AlgorithmConfig):
     """Around real images: chainer-gan-lib's, the authors' notebook's or the paper's."""
     c: config.Positive = 10.0
     """Variance of `gaussian`, in squares of the 256 levels of an image."""
-    adam_alpha: config.Positive = 1e-4
+    adam_alpha: float = 1e-4
 
 
 class Updater(updater.Updater):

@@ -11,8 +11,8 @@ from ganlib import config, updater
 class SGDConfig(config.AlgorithmConfig):
     """goodfeli/adversarial mnist.yaml."""
 
-    batch_size: config.Count = 100
-    max_iter: config.Count = 125_000
+    batch_size: int = 100
+    max_iter: int = 125_000
     """Iterations to train for; 250 passes over 50,000 images, after which momentum is constant."""
     optimizer: Literal["sgd", "adam"] = "sgd"
     """sgd: the authors', with lr and momentum; adam: with the settings of its name."""

@@ -39,11 +39,11 @@ class Config(config.AlgorithmConfig):
     """
     n_labels: config.Count = 1000
     """Images with labels, evenly by class; the authors': 4,000 of CIFAR-10, 100 of MNIST."""
-    batch_size: config.Count = 100
+    batch_size: int = 100
     """Images in a batch: as many with labels, as many without, and as many generated."""
-    adam_alpha: config.Positive = 3e-4
-    adam_beta1: config.Rate = 0.5
-    adam_beta2: config.Rate = 0.999
+    adam_alpha: float = 3e-4
+    adam_beta1: float = 0.5
+    adam_beta2: float = 0.999
     lr_decay: Literal["none", "linear", "late"] = "late"  # type: ignore[assignment]
     """linear: the learning rate falls to 0 at max_iter; late: so from two thirds of it on."""
 

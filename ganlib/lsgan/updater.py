@@ -21,8 +21,8 @@ class Config(config.AlgorithmConfig):
     """What D should say of real images."""
     c: float = 1.0
     """What G wants D to say of its images."""
-    adam_beta1: config.Rate = 0.5
-    adam_beta2: config.Rate = 0.999
+    adam_beta1: float = 0.5
+    adam_beta2: float = 0.999
 
 
 class Updater(updater.Updater):

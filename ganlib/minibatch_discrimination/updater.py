@@ -17,7 +17,7 @@ class Config(config.AlgorithmConfig):
     """B: how many similarities the discriminator sees beside its features."""
     kernel_dim: config.Count = 5
     """C: the length of the vectors that a similarity compares."""
-    adam_alpha: config.Positive = 1e-4
+    adam_alpha: float = 1e-4
 
 
 class Updater(updater.Updater):

@@ -19,11 +19,11 @@ class Config(config.AlgorithmConfig):
     actions: config.Interval = 0
     """Numbers of an action: sources hold, after the past frames, one for each next frame that
     follows from it, as constant channels; 2 for --dataset pushed."""
-    batch_size: config.Count = 16
+    batch_size: int = 16
     """Sequences in a batch (of all GPUs together)."""
-    adam_alpha: config.Positive = 1e-3
+    adam_alpha: float = 1e-3
     """Adam's learning rate, the generator's."""
     adam_alpha_dis: config.Positive = 1e-4
     """The discriminator's."""
-    adam_beta1: config.Rate = 0.5
-    adam_beta2: config.Rate = 0.999
+    adam_beta1: float = 0.5
+    adam_beta2: float = 0.999

@@ -32,13 +32,13 @@ class Config(config.AlgorithmConfig):
     """Weight of the L1 distance to the image of the pair; 0 leaves it out."""
     lam_gan: config.NonNegative = 1.0
     """Weight of what the discriminator says; 0 leaves L1 alone."""
-    batch_size: config.Count = 1
-    adam_beta1: config.Rate = 0.5
-    adam_beta2: config.Rate = 0.999
+    batch_size: int = 1
+    adam_beta1: float = 0.5
+    adam_beta2: float = 0.999
     lr_decay: Literal["none", "linear"] = "linear"
-    lr_decay_start: config.Rate = 0.5
-    jitter: config.Interval = 30
-    statistics: config.Statistics = "batch"
+    lr_decay_start: float = 0.5
+    jitter: int = 30
+    statistics: str = "batch"
 
     def halvings(self, height: int, width: int) -> int:
         """`downs`, or for 0 as many as bring the shorter side to a pixel, at most MOST."""

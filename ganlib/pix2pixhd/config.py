@@ -53,12 +53,12 @@ class Config(config.AlgorithmConfig):
     """Weight of the distance of VGG19's, which needs vgg_weights."""
     vgg_weights: Path | None = None
     """File of VGG19's weights, torchvision's vgg19-dcbb9e9d.pth; without it VGG is left out."""
-    batch_size: config.Count = 1
-    adam_beta1: config.Rate = 0.5
-    adam_beta2: config.Rate = 0.999
+    batch_size: int = 1
+    adam_beta1: float = 0.5
+    adam_beta2: float = 0.999
     lr_decay: Literal["none", "linear"] = "linear"
     """linear: it falls to 0 at the end of coarse_images, and again at the end of what follows."""
-    lr_decay_start: config.Rate = 0.5
+    lr_decay_start: float = 0.5
     """The part of either after which linear begins to fall."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:

@@ -67,7 +67,7 @@ class Config(config.AlgorithmConfig):
     """chainer: chainer-gan-lib's, for 32 pixels; paper: the paper's for up to 1024; cifar10: the
     paper's for CIFAR-10; quick: small, for a CPU; mlp: small, of one size, for points.
     """
-    batch_size: config.Count = 16
+    batch_size: int = 16
     batch_sizes: Counts = ""
     """Other batch sizes from a side of the images on, such as 256=14,512=6,1024=3."""
     start_resolution: Side = 4
@@ -95,13 +95,13 @@ class Config(config.AlgorithmConfig):
     """
     drift: config.NonNegative = 1e-3
     """Weight of E D(x)^2, which holds the critic near 0."""
-    adam_alpha: config.Positive = 1e-3
+    adam_alpha: float = 1e-3
     adam_alphas: Numbers = ""
     """Other learning rates from a side of the images on, such as 128=0.0015,256=0.002."""
-    adam_beta2: config.Rate = 0.99
+    adam_beta2: float = 0.99
     reset_adam: bool = False
     """Let Adam forget its moments where a stage begins."""
-    ema_decay: config.Rate = 0.999
+    ema_decay: float = 0.999
 
     def revisions(self) -> tuple[str, ...]:
         of_batches = self.architecture == "paper"

@@ -45,7 +45,7 @@ class Config(config.AlgorithmConfig):
     """The same at the end; with both 0 there are no augmentations."""
     decay_images: config.Count = 5_000_000
     """Images (batch_size in an iteration) after which the final values hold."""
-    ema_decay: config.Rate = 0.999
+    ema_decay: float = 0.999
 
     @property
     def condition(self) -> Condition:  # type: ignore[override]

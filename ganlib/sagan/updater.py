@@ -23,11 +23,11 @@ class Config(config.AlgorithmConfig):
     """Discriminator updates per generator update."""
     gen_batch_multiplier: config.Count = 1
     """Generator batch in units of batch_size."""
-    adam_alpha: config.Positive = 1e-4
+    adam_alpha: float = 1e-4
     """Adam's learning rate, the generator's."""
     adam_alpha_dis: config.Positive = 4e-4
     """The discriminator's."""
-    adam_beta2: config.Rate = 0.999
+    adam_beta2: float = 0.999
 
 
 class Updater(updater.Updater):

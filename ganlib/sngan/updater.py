@@ -27,8 +27,8 @@ class Config(config.AlgorithmConfig):
     """Discriminator updates per generator update."""
     gen_batch_multiplier: config.Count = 1
     """Generator batch in units of batch_size."""
-    adam_beta1: config.Rate = 0.5
-    adam_beta2: config.Rate = 0.999
+    adam_beta1: float = 0.5
+    adam_beta2: float = 0.999
 
 
 class Updater(updater.Updater):

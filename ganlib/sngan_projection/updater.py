@@ -26,7 +26,7 @@ class Config(config.AlgorithmConfig):
     """Discriminator updates per generator update."""
     gen_batch_multiplier: config.Count = 2
     """Generator batch in units of batch_size."""
-    max_iter: config.Count = 50_000
+    max_iter: int = 50_000
     lr_decay: Literal["none", "linear"] = "linear"
     dequantize: bool = True
 

@@ -37,7 +37,7 @@ class Config(config.AlgorithmConfig):
     """Residual blocks."""
     pretrain_iter: config.Interval = 1_000_000
     """Iterations in which G learns by pixels alone; 0 with --init-from a run that did."""
-    max_iter: config.Count = 1_200_000
+    max_iter: int = 1_200_000
     """Iterations to train for, those of pretrain_iter among them."""
     content: Literal["pixels", "vgg22", "vgg54"] = "pixels"
     """What the adversarial training compares beside D's verdict, by squares: pixels, or VGG19's
@@ -46,10 +46,10 @@ class Config(config.AlgorithmConfig):
     """File of VGG19's weights for vgg22 and vgg54, torchvision's vgg19-dcbb9e9d.pth."""
     lam: config.NonNegative = 1e-3
     """Weight of the adversarial loss."""
-    batch_size: config.Count = 16
-    adam_alpha: config.Positive = 1e-4
-    adam_beta1: config.Rate = 0.9
-    adam_beta2: config.Rate = 0.999
+    batch_size: int = 16
+    adam_alpha: float = 1e-4
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
     lr_decay: Literal["none", "linear", "tenth"] = "tenth"  # type: ignore[assignment]
     """tenth: it falls to a tenth amid the adversarial training; linear: to 0 at max_iter."""
 

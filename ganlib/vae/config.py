@@ -15,7 +15,7 @@ class Config(config.AlgorithmConfig):
     """bernoulli: pixels as probabilities; gaussian: a mean and a variance for each pixel."""
     n_hidden: config.Count = 20
     """Components of z."""
-    batch_size: config.Count = 100
-    adam_alpha: config.Positive = 1e-3
-    adam_beta1: config.Rate = 0.9
-    adam_beta2: config.Rate = 0.999
+    batch_size: int = 100
+    adam_alpha: float = 1e-3
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999

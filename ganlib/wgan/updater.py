@@ -27,11 +27,11 @@ class Config(config.AlgorithmConfig):
     """Largest absolute value of a parameter of the critic."""
     optimizer: Literal["rmsprop", "adam"] = "rmsprop"
     """Of both networks; the paper finds the critic unstable with Adam."""
-    adam_alpha: config.Positive = 5e-5
+    adam_alpha: float = 5e-5
     """Learning rate, RMSProp's too."""
-    adam_beta1: config.Rate = 0.5
+    adam_beta1: float = 0.5
     """Adam's decay of the first moment; RMSProp has none."""
-    adam_beta2: config.Rate = 0.999
+    adam_beta2: float = 0.999
     """Adam's decay of the second moment; RMSProp's is 0.99."""
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:

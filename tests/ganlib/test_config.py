@@ -21,22 +21,25 @@ def test_every_setting_is_explained() -> None:
             assert field.description, name
 
 
-def words(model: type) -> dict[str, str]:
-    """The strings below the fields that a class writes itself."""
+def written(model: type) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """The fields that a class writes itself, each with the string below it and with its type."""
     body: Any = ast.parse(inspect.getsource(model)).body[0]
-    return {
-        field.target.id: below.value.value
-        for field, below in pairwise(body.body)
-        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr)
-    }
+    fields = [pair for pair in pairwise([*body.body, None]) if isinstance(pair[0], ast.AnnAssign)]
+    words = {(f.target.id, s.value.value) for f, s in fields if isinstance(s, ast.Expr)}
+    types = {(f.target.id, ast.unparse(f.annotation).removeprefix("config.")) for f, _ in fields}
+    return words, types
 
 
 @pytest.mark.parametrize("name", algorithms.names())
 def test_what_a_setting_is_stands_in_one_place(name: str) -> None:
+    """A field that is written again has words of its own or none, and a plain type."""
     first, *bases = (c for c in algorithms[name].config.__mro__ if issubclass(c, AlgorithmConfig))
-    assert words(first)
+    words, types = written(first)
+    assert words
     for base in bases:
-        assert not words(first).items() & words(base).items()
+        assert not words & written(base)[0]
+        again = {type_ for _, type_ in types & written(base)[1]}
+        assert all(t in ("bool", "float", "int", "str") or "Literal" in t for t in again)
 
 
 class Sized(AlgorithmConfig):
