@@ -97,7 +97,7 @@ class Evaluator:
             as_uint8(first[0].images)
         references = {name: self.reference(name, progress) for name in self.images}
         bounds = {count for metric in wanted.values() for count in metric.moments}
-        done = OnePass(self.extractor, sorted(bounds), _kept(wanted.values()), rank, world)
+        done = OnePass(self.extractor, sorted(bounds), _keep(wanted.values()), rank, world)
         for block in _first(chain(first, stream), n, done):
             done.add(block.images, block.labels)
             progress("samples", done.n * world, n)
@@ -154,12 +154,12 @@ def score(
     return evaluator(images, metrics, n, origin, progress, value_range=value_range).scores
 
 
-def _kept(wanted: Collection[Metric]) -> dict[Need, int]:
+def _keep(wanted: Collection[Metric]) -> dict[Need, int]:
     """Of how many images the pass keeps what, for all of them together."""
-    kept: dict[Need, int] = {"labels": FOREVER}  # which tell the proportions of the classes
+    keep: dict[Need, int] = {"labels": FOREVER}  # which tell the proportions of the classes
     for metric in wanted:
-        kept |= {need: max(metric.n, kept.get(need, 0)) for need in metric.needs}
-    return kept
+        keep |= {need: max(metric.n, keep.get(need, 0)) for need in metric.needs}
+    return keep
 
 
 def _check_range(done: OnePass) -> None:

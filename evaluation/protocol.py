@@ -14,7 +14,7 @@ Plain: TypeAlias = str | int | float | bool | None
 Better = Literal["lower", "higher", "nearer to 1", ""]
 """Where better scores are; "" where none is better than another."""
 
-BESIDE = "beside"
+BASELINES = "beside"
 """Of Score.more: what trivial translations reach, by their names."""
 RECORDED_ONLY = ("seed", "versions")
 """Fields that two comparable scores may differ in: which samples, on which machine."""

@@ -13,7 +13,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.files import reading, regular
 from ganlib.common.io.jsonl import EACH, is_count, read_lines
 from ganlib.evaluation.comparison.runs import MEASURED, REAL, Evaluation, Recorded, Run
-from ganlib.evaluation.protocol import BESIDE
+from ganlib.evaluation.protocol import BASELINES
 
 _OURS = {"algorithm", "dataset"}
 LONGEST = 2**16
@@ -207,7 +207,7 @@ def _by_class(more: Any) -> dict[str, float]:
 
 
 def _baselines(more: Any, real: Any) -> dict[str, float]:
-    rows = more.get(BESIDE) if isinstance(more, dict) else None
+    rows = more.get(BASELINES) if isinstance(more, dict) else None
     values = {**(rows if isinstance(rows, dict) else {})}
     values[REAL] = real.get("value") if isinstance(real, dict) else None
     return {name: float(value) for name, value in values.items() if is_number(value)}

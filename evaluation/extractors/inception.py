@@ -92,12 +92,12 @@ def make(device: torch.device, options: Options) -> Inception:
     return Inception(build(content, SHA256), SHA256, device, options)
 
 
-def find_weights(given: Path | None) -> Path:
-    """The weights file: as given, as GANLIB_INCEPTION says, or in the cache, downloaded if need
+def find_weights(named: Path | None) -> Path:
+    """The weights file: as named, as GANLIB_INCEPTION says, or in the cache, downloaded if need
     be.
     """
-    if given is not None:
-        return given
+    if named is not None:
+        return named
     if os.environ.get(VARIABLE):
         return expand(os.environ[VARIABLE])
     path = cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]

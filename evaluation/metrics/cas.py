@@ -1,35 +1,35 @@
 """Classification accuracy score (Ravuri & Vinyals 2019, https://arxiv.org/abs/1905.10887): a
 classifier is trained on samples alone and tested on real images.
 
-The paper's is a ResNet-50 for ImageNet; this one is small (see _cas_classifier.py), so that
-its numbers can be compared with each other and with what it reaches when it is trained on as many
-real images, which is kept beside them.
+The paper's is a ResNet-50 for ImageNet; this one is small, so that its numbers can be compared with
+each other and with what it reaches when it is trained on as many real images, which is kept beside
+them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import fmean, pstdev
 from typing import Any
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+from ganlib.common.data import DataSet
+from ganlib.common.seeds import generator, mix
 from ganlib.evaluation.cache import cached
-from ganlib.evaluation.metrics._cas_classifier import (
-    BATCH,
-    EPOCHS,
-    NETWORK,
-    OPTIMIZER,
-    RESIZE,
-    batches,
-    right,
-    trained,
-)
+from ganlib.evaluation.extractors.base import bilinear, in_channels
+from ganlib.evaluation.extractors.small import Layer, conv_layer
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
 from ganlib.evaluation.metrics.by_class import accuracies, label_settings, lacks_classes
 from ganlib.evaluation.protocol import Instrument, Plain, versions
 from ganlib.evaluation.statistics.real import Inputs, labels_digest
 
 N = 50_000
+SIDE = 32
+RESIZE = bilinear(SIDE, smaller=False)
+BATCH, EPOCHS, RATE, DECAY = 128, 10, 4e-3, 0.05
+NETWORK = "conv5s2-32 conv3s2-64 conv3s2-64, BN, ReLU; mean, linear"
+OPTIMIZER = f"AdamW {RATE:g}, decay {DECAY:g}, one cycle"
 SEEDS = (0, 1, 2)
 RECIPE: dict[str, Plain] = {
     "network": NETWORK,
@@ -119,6 +119,68 @@ def _on_real(context: Context) -> dict[str, Any]:
 
     guesses = context.once(f"cas {n}", lambda: cached("cas", facts, compute))["right"]
     return {**_summary(context, guesses), "split": main.name, "n": n, "digest": main.digest}
+
+
+class SmallClassifier(nn.Module):
+    """Trained from nothing each time: uint8 images (N, C, H, W) -> logits (N, K)."""
+
+    def __init__(self, channels: int, n_classes: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.body = nn.Sequential(
+            *conv_layer(channels, Layer(32, 5, 2)),
+            *conv_layer(32, Layer(64, 3, 2)),
+            *conv_layer(64, Layer(64, 3, 2)),
+        )
+        self.head = nn.Linear(64, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h: Tensor = self.body(RESIZE(in_channels(x, self.channels)) / 127.5 - 1).mean((2, 3))
+        return self.head(h)  # type: ignore[no-any-return]
+
+
+def batches(n: int) -> int:
+    """How many of them a training on n images takes."""
+    return EPOCHS * max(1, n // BATCH)
+
+
+def trained(
+    x: Tensor, y: Tensor, channels: int, n_classes: int, seed: int, done: Callable[[int], object]
+) -> SmallClassifier:
+    """The classifier after EPOCHS over uint8 images (N, C, H, W) with labels (N,), where they lie:
+    the same for the same arguments, whatever else draws random numbers.
+    done: told how many batches are.
+    """
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(mix(seed, "classifier"))
+        network = SmallClassifier(channels, n_classes).to(x.device)
+        optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, RATE, total_steps=batches(len(x)), pct_start=0.15
+        )
+        steps, each = 0, batches(len(x)) // EPOCHS
+        for epoch in range(EPOCHS):
+            order = torch.randperm(len(x), generator=generator(seed, "order", epoch))
+            for rows in torch.split(order.to(x.device), BATCH)[:each]:
+                loss = F.cross_entropy(network(x[rows]), y[rows])
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                optimizer.step()
+                schedule.step()
+                steps += 1
+                done(steps)
+    return network.eval()
+
+
+@torch.no_grad()
+def right(network: SmallClassifier, data: DataSet, device: torch.device) -> Tensor:
+    """bool (N,) on the CPU: which of the data set's images get their label."""
+    assert data.y is not None
+    found = []
+    for rows in torch.split(torch.arange(len(data)), BATCH):
+        guessed = network(data.x[rows].to(device)).argmax(1).cpu()
+        found.append(guessed == data.y[rows])
+    return torch.cat(found)
 
 
 METRIC = Metric(cas, ("images", "labels"), N, lacks_test, columns)

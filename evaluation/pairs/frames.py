@@ -14,7 +14,7 @@ from torch import Tensor
 from ganlib.common.data.spec import Shape
 from ganlib.evaluation.pairs.pixels import WINDOW, Measure, ssim, ssim_settings
 from ganlib.evaluation.pairs.sums import Sums, protocol_of
-from ganlib.evaluation.protocol import BESIDE, Origin, Score, Split
+from ganlib.evaluation.protocol import BASELINES, Origin, Score, Split
 
 LAST = "last frame"
 STEPS = (1, 3, 10)
@@ -95,7 +95,7 @@ class FrameSums:
                 continue
             how = replace(measure, settings={**measure.settings, "ahead": self.step})
             protocol = protocol_of(how, self.n, truths, origin)
-            yield name, Score(name, own[of], None, protocol, {BESIDE: {LAST: last[of]}})
+            yield name, Score(name, own[of], None, protocol, {BASELINES: {LAST: last[of]}})
 
     def _means(self, sums: Sums) -> Mapping[str, float]:
         found, (true,) = sums.means(), self._truths.means().values()

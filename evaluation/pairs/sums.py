@@ -20,7 +20,7 @@ from ganlib.evaluation.formats.blocks import BLOCK
 from ganlib.evaluation.pairs.confusion import SCORES, Confusion
 from ganlib.evaluation.pairs.pixels import Measure
 from ganlib.evaluation.protocol import (
-    BESIDE,
+    BASELINES,
     Origin,
     Protocol,
     Score,
@@ -71,13 +71,13 @@ class Sums:
 
 
 def pair_scores(
-    sums: Sums, beside: Mapping[str, Mapping[str, float]], truths: Split, origin: Origin
+    sums: Sums, baselines: Mapping[str, Mapping[str, float]], truths: Split, origin: Origin
 ) -> dict[str, Score]:
-    """The means as scores by name; beside: those of trivial translations, by their names."""
+    """The means as scores by name; baselines: those of trivial translations, by their names."""
     scores = {}
     for measure in sums.measures:
         protocol = protocol_of(measure, sums.n, truths, origin)
-        more = {BESIDE: {name: means[measure.name] for name, means in beside.items()}}
+        more = {BASELINES: {name: means[measure.name] for name, means in baselines.items()}}
         name = measure.name
         scores[name] = Score(name, sums.means()[name], None, protocol, more)
     return scores

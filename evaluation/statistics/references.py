@@ -17,7 +17,7 @@ from ganlib.evaluation.protocol import FEATURES, Split, package_versions
 from ganlib.evaluation.statistics.moments import Moments
 
 VERSION = 1  # of the cache's files
-KEPT_BYTES = 2**29  # of features at most
+CACHED_BYTES = 2**29  # of features at most
 
 Progress = Callable[[str, int, int | None], None]
 """What is going on, how many images are done, of how many if that is known."""
@@ -33,7 +33,7 @@ class Reference:
 
     digest: of the pixels. moments: of all n images. features: float32 (M, D) of images in a random
     order that depends on n alone (so that the first thousand of a folder sorted by class are no
-    single class): all of them, or as many as KEPT_BYTES hold. which: int64 (M,), their numbers.
+    single class): all of them, or as many as CACHED_BYTES hold. which: int64 (M,), their numbers.
     """
 
     name: str
@@ -106,20 +106,20 @@ def _compute(
     name: str, images: Images, extractor: Extractor, progress: Progress
 ) -> dict[str, Tensor]:
     n = len(images)
-    kept = min(n, KEPT_BYTES // (4 * extractor.n_features))
+    cached_n = min(n, CACHED_BYTES // (4 * extractor.n_features))
     order = torch.randperm(n, generator=generator(0, "reference", n))
     place = order.argsort()  # image i is the place[i]-th
     moments = Moments(extractor.n_features, extractor.device)
-    features = torch.empty(kept, extractor.n_features)
+    features = torch.empty(cached_n, extractor.n_features)
     for start in range(0, n, BLOCK):
         pool = extractor(_rows(images, start)).pool
         moments.update(pool)
         to = place[start : start + BLOCK]
-        features[to[to < kept]] = pool.cpu()[to < kept]
+        features[to[to < cached_n]] = pool.cpu()[to < cached_n]
         progress(f"reference {name}", start + len(pool), n)
     return {
         "total": moments.total.cpu(),
         "outer": moments.outer.cpu(),
         "features": features,
-        "which": order[:kept].clone(),
+        "which": order[:cached_n].clone(),
     }

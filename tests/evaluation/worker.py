@@ -14,7 +14,7 @@ from ganlib.common.open_dataset import open_dataset
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.formats.blocks import share
-from ganlib.evaluation.metrics import _cas_classifier, cas
+from ganlib.evaluation.metrics import cas
 from ganlib.evaluation.metrics.base import LABELLED, metrics
 from ganlib.training.device import ranks
 
@@ -46,7 +46,7 @@ def main(meeting: str) -> None:
     warnings.filterwarnings("ignore", "The rarest class")
     torch.set_num_threads(1)
     metrics.add_folder(Path(__file__).parents[1] / "methods" / "metrics")
-    _cas_classifier.EPOCHS, cas.SEEDS = 1, (0,)
+    cas.EPOCHS, cas.SEEDS = 1, (0,)
     ranks.start(torch.device("cpu"), f"file://{meeting}")
     alone = score(0, 1) if ranks.rank() == 0 else {}
     found: list[Any] = [None, None]

@@ -20,7 +20,7 @@ from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.common.open_dataset import open_dataset
 from ganlib.contract.fixtures import small_updater
-from ganlib.evaluation.protocol import BESIDE
+from ganlib.evaluation.protocol import BASELINES
 from ganlib.pgn import ALGORITHM
 from ganlib.training.scores.predictions import frame_scores
 from ganlib.training.scores.scorer import Drawing
@@ -217,7 +217,7 @@ def test_actions_are_no_frames() -> None:
     assert data.source is not None
     last, came = data.source[every][:, PAST - 1] / 255, data.x[every][:, 0] / 255
     copied = float((last - came).double().square().mean())
-    assert found["MSE-1"].more[BESIDE] == {"last frame": pytest.approx(copied, rel=1e-4)}
+    assert found["MSE-1"].more[BASELINES] == {"last frame": pytest.approx(copied, rel=1e-4)}
     with pytest.raises(UserError, match="and 7 channels, the last 8 for actions: give sequences"):
         small(data, actions=4)
     told = replace(data, actions=open_dataset("pushed", split="test").actions)

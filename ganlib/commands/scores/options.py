@@ -56,40 +56,40 @@ class Options:
     device: str
 
 
-def options_of(device: str, force: bool, **given: Any) -> Options:
+def options_of(device: str, force: bool, **flags: Any) -> Options:
     """Those of the command line, by their names: a part takes what is called as a field of it.
     UserError for what is wrong on its own.
     """
-    if given["n"] < 2:
-        raise UserError(f"-n is {given['n']}, but no score is made of less than 2 images.")
-    if given["batch_size"] < 1:
-        raise UserError(f"--batch-size is {given['batch_size']}; give at least 1.")
-    if given["truncation"] is not None and not 0 < given["truncation"] < math.inf:
-        raise UserError(f"--truncation is {given['truncation']:g}; give a number above 0.")
-    if given["dataset"] is not None and given["reference"] not in (None, "train", "test"):
+    if flags["n"] < 2:
+        raise UserError(f"-n is {flags['n']}, but no score is made of less than 2 images.")
+    if flags["batch_size"] < 1:
+        raise UserError(f"--batch-size is {flags['batch_size']}; give at least 1.")
+    if flags["truncation"] is not None and not 0 < flags["truncation"] < math.inf:
+        raise UserError(f"--truncation is {flags['truncation']:g}; give a number above 0.")
+    if flags["dataset"] is not None and flags["reference"] not in (None, "train", "test"):
         raise UserError("Give --dataset or the path of a --reference, not both.")
-    if given["metrics"] is not None:
-        given["metrics"] = tuple(name.strip() for name in given["metrics"].split(","))
-    pictured = {"--segmentation": given["segmentation"]} | {
-        "--segmentation-picture": given["segmentation_picture"]
+    if flags["metrics"] is not None:
+        flags["metrics"] = tuple(name.strip() for name in flags["metrics"].split(","))
+    pictured = {"--segmentation": flags["segmentation"]} | {
+        "--segmentation-picture": flags["segmentation_picture"]
     }
-    given["segmentation"] = next((option for option, value in pictured.items() if value), None)
-    more = {"duplicates": given["duplicates_picture"], "cas": given["cas"]}
-    given["more"] = tuple(name for name, wanted in more.items() if wanted)
-    outputs = _part(Outputs, given)
+    flags["segmentation"] = next((option for option, value in pictured.items() if value), None)
+    more = {"duplicates": flags["duplicates_picture"], "cas": flags["cas"]}
+    flags["more"] = tuple(name for name, wanted in more.items() if wanted)
+    outputs = _part(Outputs, flags)
     outputs.check(force)
-    black_and_white = given["range"] and tuple(map(float, given["range"].split(",")))
+    black_and_white = flags["range"] and tuple(map(float, flags["range"].split(",")))
     return Options(
-        _part(Drawing, given),
-        _part(Criteria, given),
-        _part(RealImages, given),
+        _part(Drawing, flags),
+        _part(Criteria, flags),
+        _part(RealImages, flags),
         outputs,
-        given["best"],
+        flags["best"],
         black_and_white,
         device,
     )
 
 
-def _part(kind: type[Part], given: dict[str, Any]) -> Part:
+def _part(kind: type[Part], flags: dict[str, Any]) -> Part:
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in given.items() if name in names})
+    return kind(**{name: value for name, value in flags.items() if name in names})

@@ -29,14 +29,14 @@ def evaluate(path: Path, options: Options) -> None:
     target = open_target(path, options)
     real = options.real.completed(DataQuery.of_run(target.settings))
     own = None if options.real.dataset is not None else target.settings.get("extractor")
-    with _told_warnings(), reading(real.name):
+    with _warning_lines(), reading(real.name):
         scorer = make_scorer(
             target.updater, real, options.criteria, all_metrics, own, options.device
         )
     for file in options.outputs.files:
         with output(file):  # a wrong place shows before the work is done
             pass
-    with _told_warnings(), progress_bar(stderr_console()) as progress:
+    with _warning_lines(), progress_bar(stderr_console()) as progress:
         result = scorer(options.drawing, progress, target.pictures)
     extractor = None if scorer.evaluator is None else scorer.evaluator.extractor
     if extractor is not None and not result.scores:
@@ -57,7 +57,7 @@ def prepare(plugin_dir: tuple[Path, ...], gpu: int | None, device: str | None) -
 
 
 @contextmanager
-def _told_warnings() -> Iterator[None]:
+def _warning_lines() -> Iterator[None]:
     """Each distinct warning becomes one line on stderr at the end."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -69,7 +69,7 @@ def _told_warnings() -> Iterator[None]:
 def self_test(options: Options) -> int:
     """Print every answer on real images; the exit status, 1 if one is wrong."""
     console, wrong = stderr_console(), False
-    with _told_warnings():
+    with _warning_lines():
         for answer in _self_test.answers(options.real, options.criteria, options.device, console):
             click.echo(printable(answer))
             wrong = wrong or answer.right is False

@@ -11,7 +11,7 @@ from ganlib.evaluation import Origin, Score
 from ganlib.evaluation.comparison.runs import REAL
 from ganlib.evaluation.comparison.table import figures
 from ganlib.evaluation.extractors.base import Extractor
-from ganlib.evaluation.protocol import BESIDE
+from ganlib.evaluation.protocol import BASELINES
 
 NOTHING = "–"
 MEAN_IOU = "mean_iou"
@@ -25,9 +25,9 @@ def show(
     if it has some, of how many images, against which, under which protocol. Below them the mean IoU
     of each class.
     """
-    beside = list(dict.fromkeys(name for score in scores.values() for name in _beside(score)))
-    titles = ("score", "value", *beside, "n", "reference", "protocol")
-    rows = [titles, *(_cells(score, beside) for score in scores.values())]
+    baselines = list(dict.fromkeys(name for score in scores.values() for name in _baselines(score)))
+    titles = ("score", "value", *baselines, "n", "reference", "protocol")
+    rows = [titles, *(_cells(score, baselines) for score in scores.values())]
     lines = [[Text(printable(cell)) for cell in row] for row in rows]
     by_class = [_by_class(scores[MEAN_IOU])] if MEAN_IOU in scores else []
     print_table(title, lines, [*by_class, caption], LEFT, console)
@@ -62,20 +62,20 @@ def _by_class(score: Score) -> str:
     return f"{score.name} by class (real images): {', '.join(words)}"
 
 
-def _beside(score: Score) -> dict[str, float]:
+def _baselines(score: Score) -> dict[str, float]:
     """What trivial translations reach, and real images."""
     real = {REAL: score.more["real"]["value"]} if "real" in score.more else {}
-    return {**score.more.get(BESIDE, {}), **real}
+    return {**score.more.get(BASELINES, {}), **real}
 
 
-def _cells(score: Score, beside: Sequence[str]) -> tuple[str, ...]:
+def _cells(score: Score, baselines: Sequence[str]) -> tuple[str, ...]:
     protocol = score.protocol
     spread = "" if score.std is None else f" ± {score.std:.2g}"
     against = NOTHING
     if protocol.n_reference is not None:
         against = f"{protocol.reference} ({protocol.n_reference:,})"
-    known = _beside(score)
-    others = [figures(known[name]) if name in known else NOTHING for name in beside]
+    known = _baselines(score)
+    others = [figures(known[name]) if name in known else NOTHING for name in baselines]
     mark = " rank_deficient" if protocol.rank_deficient else ""
     value = f"{figures(score.value)}{spread}"
     return score.name, value, *others, f"{protocol.n_generated:,}", against, protocol.hash + mark

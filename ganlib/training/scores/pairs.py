@@ -27,7 +27,7 @@ from ganlib.evaluation.pairs.sums import (
     segmentation_scores,
     shows_as,
 )
-from ganlib.evaluation.protocol import BESIDE, Split
+from ganlib.evaluation.protocol import BASELINES, Split
 from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.references import Progress, pixel_digest, silent
 from ganlib.training.device import ranks
@@ -174,8 +174,8 @@ class PairScores:
             theirs = evaluator(images, ["fid"], n, origin, progress).scores
             for key in theirs.keys() & scores.keys():
                 more = found[key].more
-                beside = {**more.get(BESIDE, {}), name: theirs[key].value}
-                found[key] = replace(found[key], more={**more, BESIDE: beside})
+                baselines = {**more.get(BASELINES, {}), name: theirs[key].value}
+                found[key] = replace(found[key], more={**more, BASELINES: baselines})
         return found
 
     @property

@@ -46,7 +46,9 @@ def test_a_sentence_for_each_and_a_value_for_each_score(tmp_path: Path) -> None:
     scores = {}
     for k, measure in enumerate(measures(28)):
         protocol = protocol_of(measure, 10, Split("test", 10, "ab"), Origin("raw", seed=0))
-        more: dict[str, Any] = {protocols.BESIDE: {"source": k + 0.5, "mean image": 2 * k + 0.25}}
+        more: dict[str, Any] = {
+            protocols.BASELINES: {"source": k + 0.5, "mean image": 2 * k + 0.25}
+        }
         more |= {"real": {"value": 7.5}} if k == 1 else {}
         scores[measure.name] = protocols.Score(measure.name, 1.0, None, protocol, more).to_dict()
     path = tmp_path / "scores.json"

@@ -15,7 +15,7 @@ from ganlib.common.errors import UserError
 from ganlib.evaluation import Score
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.formats.blocks import blocks, share
-from ganlib.evaluation.metrics.base import Context, Metric, Value, metrics
+from ganlib.evaluation.metrics.base import Context, Metric, Value, columns_of, metrics
 
 METHODS = Path(__file__).parents[2] / "methods"
 
@@ -131,6 +131,35 @@ def test_a_metric_is_given_the_real_images(
     assert found["gap-plain100-train"].value == pytest.approx(gap, rel=1e-5)
     assert found["gap-plain100-train"].protocol.n_reference == 900
     assert found["count-plain100"].value == 2
+
+
+BRIGHTNESS = """
+from ganlib.evaluation.metrics.base import Column, Metric, Value
+
+def columns(inputs, n):
+    return [Column("brightness", min(n, 200), inputs.main, "lower")]
+
+def compute(context):
+    (column,) = context.columns
+    real = context.real.x[context.main.which].double().mean()
+    gap = abs(context.images.double().mean() - real)
+    return {column: Value(float(gap), settings={"levels": 255})}
+
+METRIC = Metric(compute, needs=("images",), n=200, columns=columns)
+"""
+
+
+def test_a_file_that_is_dropped_in_is_a_metric(plain: Any, noise: Tensor, tmp_path: Path) -> None:
+    """It says beforehand what its score is called, and which direction is better."""
+    write(tmp_path, brightness=BRIGHTNESS)
+    evaluator = Evaluator(plain, {"test": noise[900:]})
+    (column,) = columns_of(["brightness"], evaluator.inputs(), 1500)
+    (found,) = evaluator([noise], ["brightness"]).scores.values()
+    assert found.name == column.title == "brightness200-test" and found.better == "lower"
+    wanted = abs(noise[:200].numpy().mean() - noise[900:].numpy().mean())
+    assert found.value == pytest.approx(wanted, rel=1e-9)
+    assert dict(found.protocol.settings).items() >= {"metric": "brightness", "levels": 255}.items()
+    assert (found.protocol.n_generated, found.protocol.n_reference) == (200, 600)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_as_many_of_each_class_as_asked_for_meet_all_real_images(
     plain: Any, labelled: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of which the reference keeps the features of 90 here, as of 65,536 of ImageNet's."""
-    monkeypatch.setattr(references, "KEPT_BYTES", 90 * 4 * plain.n_features)
+    monkeypatch.setattr(references, "CACHED_BYTES", 90 * 4 * plain.n_features)
     real, drawn, calls = labelled(900, 1), {k: labelled(300, 5 + k).x for k in range(3)}, []
     evaluator = Evaluator(plain, {"train": real})
 

@@ -12,8 +12,8 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.extractors.base import in_channels
-from ganlib.evaluation.metrics import _cas_classifier, cas
-from ganlib.evaluation.metrics._cas_classifier import (
+from ganlib.evaluation.metrics import cas
+from ganlib.evaluation.metrics.cas import (
     RESIZE,
     SIDE,
     SmallClassifier,
@@ -36,7 +36,7 @@ def pictures(n: int, seed: int, channels: int = 1, side: int = 8) -> DataSet:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """One epoch, where it does not matter what is learned."""
-    monkeypatch.setattr(_cas_classifier, "EPOCHS", 1)
+    monkeypatch.setattr(cas, "EPOCHS", 1)
 
 
 @pytest.fixture

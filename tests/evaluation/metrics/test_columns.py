@@ -9,7 +9,7 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, Features
-from ganlib.evaluation.metrics import _cas_classifier
+from ganlib.evaluation.metrics import cas
 from ganlib.evaluation.metrics.base import LABELLED, METRICS, columns_of
 
 
@@ -59,7 +59,7 @@ def test_they_are_those_of_an_evaluation(
 def test_they_are_those_of_an_evaluation_by_class(
     name: str, n: int, splits: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_cas_classifier, "EPOCHS", 1)
+    monkeypatch.setattr(cas, "EPOCHS", 1)
     torch.manual_seed(0)
     x, y = torch.randint(256, (n, 1, 2, 2), dtype=torch.uint8), torch.randint(4, (n,))
     extractor, real = Few(name, 4), DataSet("", x[:100], y[:100], None, Few.classes)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlib.evaluation import Origin, Score
 from ganlib.evaluation.pairs.frames import FrameSums, gradient_difference, mse, sharpness
-from ganlib.evaluation.protocol import BESIDE
+from ganlib.evaluation.protocol import BASELINES
 
 
 def noisy(n: int, channels: int = 3, seed: int = 0) -> Tensor:
@@ -58,7 +58,7 @@ def test_scores_are_what_loops_give_and_so_is_what_stands_beside() -> None:
     for name, score in found.items():
         measure = name.removesuffix("-3")
         assert score.value == pytest.approx(own[measure], rel=1e-5)
-        assert score.more[BESIDE] == {"last frame": pytest.approx(copied[measure], rel=1e-5)}
+        assert score.more[BASELINES] == {"last frame": pytest.approx(copied[measure], rel=1e-5)}
 
 
 def test_each_measure_is_a_number_for_each_frame() -> None:

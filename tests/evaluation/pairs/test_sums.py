@@ -16,7 +16,7 @@ from ganlib.evaluation.pairs.sums import (
     pairwise,
     shows_as,
 )
-from ganlib.evaluation.protocol import BESIDE, Split
+from ganlib.evaluation.protocol import BASELINES, Split
 
 RANDOM = torch.Generator().manual_seed(0)
 OUTPUT, TRUTH = (
@@ -45,7 +45,7 @@ def test_scores_say_how_and_beside_what() -> None:
     scores = pair_scores(sums, beside, TRUTHS, origin)
     assert list(scores) == ["L1", "PSNR", "SSIM", "PSNR-Y", "SSIM-Y"]
     for name, score in scores.items():
-        assert score.value == sums.means()[name] and score.more == {BESIDE: {"bicubic": 1.0}}
+        assert score.value == sums.means()[name] and score.more == {BASELINES: {"bicubic": 1.0}}
     protocol = scores["PSNR-Y"].protocol
     assert (protocol.reference, protocol.n_reference, protocol.n_generated) == ("test", 41, 41)
     assert protocol.settings["border"] == 2 and protocol.settings["source"] == "edges"

@@ -87,7 +87,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(
 def test_of_many_images_some_features_are_kept(
     plain: Any, noise: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(references, "KEPT_BYTES", 4 * 8 * 100)
+    monkeypatch.setattr(references, "CACHED_BYTES", 4 * 8 * 100)
     found = load_reference("train", noise, plain)
     assert found.n == 1500 and found.features.shape == (100, 8)
     torch.testing.assert_close(found.features, plain(noise).pool[found.which])

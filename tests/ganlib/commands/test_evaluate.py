@@ -28,7 +28,7 @@ from ganlib.common.open_dataset import open_dataset
 from ganlib.evaluation import Score, differences
 from ganlib.evaluation.comparison.table import figures
 from ganlib.evaluation.extractors.base import make_extractor
-from ganlib.evaluation.metrics import _cas_classifier
+from ganlib.evaluation.metrics import cas
 from ganlib.evaluation.pairs import segmenter
 
 Make = Callable[..., Path]
@@ -638,7 +638,7 @@ def first_clothes(split: str, n: int) -> DataSet:
 def test_images_with_labels_are_scored_by_class(
     run: Run, clothes_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_cas_classifier, "EPOCHS", 1)
+    monkeypatch.setattr(cas, "EPOCHS", 1)
     samples = first_clothes("test", 500)
     x, y = samples.x[torch.arange(200, 500)], samples.y[200:]  # type: ignore[index]
     np.savez("with.npz", images=x.numpy(), labels=y.numpy())

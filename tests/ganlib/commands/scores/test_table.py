@@ -10,7 +10,7 @@ from ganlib.commands.scores.table import show
 from ganlib.evaluation import Origin, Score
 from ganlib.evaluation.pairs.pixels import measures
 from ganlib.evaluation.pairs.sums import protocol_of
-from ganlib.evaluation.protocol import BESIDE, Split
+from ganlib.evaluation.protocol import BASELINES, Split
 
 NAMES = [f"nearest-median-wardrobe1k-{which}" for which in "abcdefgh"]
 
@@ -18,7 +18,7 @@ NAMES = [f"nearest-median-wardrobe1k-{which}" for which in "abcdefgh"]
 def scores() -> dict[str, Score]:
     protocol = protocol_of(measures(28)[0], 1000, Split("test", 10_000, "ab"), Origin("raw"))
     found = {name: Score(name, 0.25, 0.125, protocol, {}) for name in NAMES}
-    found[NAMES[0]] = Score(NAMES[0], 0.25, None, protocol, {BESIDE: {"mean image": 15.0}})
+    found[NAMES[0]] = Score(NAMES[0], 0.25, None, protocol, {BASELINES: {"mean image": 15.0}})
     found[NAMES[1]] = Score(NAMES[1], 0.25, None, protocol, {"real": {"value": 0.5}})
     return found
 

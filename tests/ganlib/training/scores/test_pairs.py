@@ -17,7 +17,7 @@ from ganlib.common.sources.unpaired import with_unpaired
 from ganlib.evaluation import Score
 from ganlib.evaluation.pairs import segmenter
 from ganlib.evaluation.pairs.sums import exact
-from ganlib.evaluation.protocol import BESIDE
+from ganlib.evaluation.protocol import BASELINES
 from ganlib.training.samples.grid_rows import shows_translations, translations
 from ganlib.training.scores.pairs import PairScores, has_pairs, several
 from ganlib.training.scores.scorer import Drawing
@@ -48,7 +48,7 @@ def test_every_held_out_source_counts_once(make_updater: Make) -> None:
     # in the data's own order, without a stream
     made = updater.decode(torch.empty(32, 0), data.source / 127.5 - 1)
     assert scores["PSNR"].value == pytest.approx(psnr(exact(made), data.x), rel=1e-5)
-    beside = scores["PSNR"].more[BESIDE]
+    beside = scores["PSNR"].more[BASELINES]
     assert beside["bicubic"] == pytest.approx(psnr(resize_pixels(data.source, (16, 16)), data.x))
     mean = data.x.double().mean(0, keepdim=True).round().expand(32, -1, -1, -1)
     assert beside["mean image"] == pytest.approx(psnr(mean, data.x))
@@ -81,7 +81,7 @@ def test_ranks_together_score_what_one_does(
     assert {name: score.value for name, score in together.items()} == pytest.approx(
         {name: score.value for name, score in alone.items()}
     )
-    assert together["L1"].more[BESIDE] == pytest.approx(alone["L1"].more[BESIDE])
+    assert together["L1"].more[BASELINES] == pytest.approx(alone["L1"].more[BASELINES])
 
 
 @pytest.fixture

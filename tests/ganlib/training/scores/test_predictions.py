@@ -9,7 +9,7 @@ import torch
 
 from ganlib.common.data import DataSet
 from ganlib.contract.fixtures import small_updater
-from ganlib.evaluation.protocol import BESIDE
+from ganlib.evaluation.protocol import BASELINES
 from ganlib.training.scores.predictions import frame_names, frame_scores, predicts
 from ganlib.training.scores.scorer import Drawing
 
@@ -71,9 +71,9 @@ def test_scores_by_hand(name: str, frames: int) -> None:
             copies.append(((newest.numpy() / 255 - truth) ** 2).mean())
         score = found[f"MSE-{step}"]
         assert score.value == pytest.approx(np.mean(errors), rel=1e-4)
-        assert score.more[BESIDE] == {"last frame": pytest.approx(np.mean(copies), rel=1e-6)}
+        assert score.more[BASELINES] == {"last frame": pytest.approx(np.mean(copies), rel=1e-6)}
         assert score.protocol.n_generated == len(errors)
-        assert found[f"sharpness-{step}"].more[BESIDE]["last frame"] > 0.9
+        assert found[f"sharpness-{step}"].more[BASELINES]["last frame"] > 0.9
 
 
 def test_frames_that_nobody_knows_are_not_scored() -> None:
@@ -92,7 +92,7 @@ def test_at_most_so_many_sequences_evenly_out_of_all(monkeypatch: pytest.MonkeyP
     assert which[:4] == [0, 3, 7, 11] and found.protocol.n_generated == few
     last = data.source[torch.tensor(which)][:, -1:].double() / 255  # type: ignore[index]
     copied = ((last - data.x[torch.tensor(which)] / 255) ** 2).mean()
-    assert found.more[BESIDE]["last frame"] == pytest.approx(float(copied))
+    assert found.more[BASELINES]["last frame"] == pytest.approx(float(copied))
     monkeypatch.setattr("ganlib.training.scores.predictions.SEQUENCES", few + 1)
     more = scores_of(small_updater("frames", data=data))["MSE-1"]
     assert more.protocol.hash != found.protocol.hash
