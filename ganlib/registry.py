@@ -35,7 +35,7 @@ class Algorithm:
     updater: "type[Updater]"
     unmoved: "Callable[[Any], dict[str, str]]" = lambda config: {}
     example: "Callable[[int, int], DataSet] | None" = None
-    small: Mapping[str, Any] = field(default_factory=dict)
+    small: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def networks(self, config: "AlgorithmConfig", spec: "DataSpec") -> "dict[str, nn.Module]":
         """build()'s networks, the discriminators' input augmented if the settings say so: of "dis"
