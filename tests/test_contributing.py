@@ -43,12 +43,15 @@ x = model.sample(64, seed=0).add(1).mul(127.5).round()
 ganlib.train("pearson", **small, sample_seed=7, out="other_grid")
 ganlib.train("pix2pix", **small, architecture="quick", source="masked", out="translated")
 data = open_dataset("checkers")
+negative = open_dataset("checkers", source="negative")
 print(json.dumps({
     "loss": loss_dis_pearson(torch.tensor([1.0, 3.0]), torch.tensor([2.0, -2.0])).item(),
     "classes": data.classes,
     "shape": data.x.shape,
     "labels": data.y[:8].tolist(),
     "rows": data.x[:8, 0, 0].tolist(),
+    "sums": (negative.x + negative.source).unique().tolist(),
+    "help": CliRunner().invoke(cli, ["data", "info", "--help"]).output,
     "score": [score.name, score.value, score.better],
     "means": [x.mean().item(), data.x[:64].double().mean().item()],
     "with": distances(),
@@ -119,6 +122,11 @@ def test_a_data_set(tried: tuple[Path, dict[str, Any]]) -> None:
         side = (4, 8)[label]
         assert set(row) == {0, 255} and len(changes) in (32 // side - 1, 32 // side)
         assert {b - a for a, b in pairwise(changes)} == {side}
+
+
+def test_a_source(tried: tuple[Path, dict[str, Any]]) -> None:
+    assert tried[1]["sums"] == [255]
+    assert "masked[:SEED]; negative; own;" in " ".join(tried[1]["help"].split())
 
 
 def test_an_extension(tried: tuple[Path, dict[str, Any]]) -> None:
