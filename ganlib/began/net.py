@@ -27,24 +27,19 @@ class Autoencoder(nn.Module):
 
 def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:
     """Leaky ReLU after every layer, the code too, and tanh at the end; H and W: multiples of 8."""
-    channels, height, width = image
-    c0, c1, c2, c3 = halvings(ch, 3)
-    bottom = (c0, height // 8, width // 8)
+    (channels, height, width), widths = image, halvings(ch, 3)
+    bottom = (widths[0], height // 8, width // 8)
     encoder = nn.Sequential(
-        *leaky(nn.Conv2d(channels, c3, 3, 1, 1)),
-        *leaky(nn.Conv2d(c3, c2, 4, 2, 1)),
-        *leaky(nn.Conv2d(c2, c1, 4, 2, 1)),
-        *leaky(nn.Conv2d(c1, c0, 4, 2, 1)),
+        *leaky(nn.Conv2d(channels, widths[-1], 3, 1, 1)),
+        *(m for i, o in pairwise(widths[::-1]) for m in leaky(nn.Conv2d(i, o, 4, 2, 1))),
         nn.Flatten(),
         *leaky(nn.Linear(math.prod(bottom), n_code)),
     )
     decoder = nn.Sequential(
         *leaky(nn.Linear(n_code, math.prod(bottom))),
         nn.Unflatten(1, bottom),
-        *leaky(nn.ConvTranspose2d(c0, c1, 4, 2, 1)),
-        *leaky(nn.ConvTranspose2d(c1, c2, 4, 2, 1)),
-        *leaky(nn.ConvTranspose2d(c2, c3, 4, 2, 1)),
-        nn.ConvTranspose2d(c3, channels, 3, 1, 1),
+        *(m for i, o in pairwise(widths) for m in leaky(nn.ConvTranspose2d(i, o, 4, 2, 1))),
+        nn.ConvTranspose2d(widths[-1], channels, 3, 1, 1),
         nn.Tanh(),
     )
     dis = Autoencoder(encoder, decoder)

@@ -1,4 +1,4 @@
-"""A generator whose blocks are told of the class, and each of a part of z."""
+"""A conditional generator whose blocks see the class, and each a part of z."""
 
 import math
 from collections.abc import Sequence

@@ -1,8 +1,11 @@
-"""VAE's networks: the paper's, convolutional ones, and those for points."""
+"""VAE's networks: the paper's, convolutional ones, and those for points; and the densities of the
+lower bound, in nats: summed over all but the batch.
+"""
 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
@@ -12,10 +15,29 @@ from ganlib.common.networks.dcgan import DCGANEncoder, DCGANGenerator
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 
 from .config import Config
-from .densities import log_bernoulli, log_normal
 
 LIMIT = 8.0
 """All log variances lie in (-LIMIT, LIMIT)."""
+
+
+def log_bernoulli(x: Tensor, logits: Tensor) -> Tensor:
+    """log p(x) of independent Bernoulli variables, (N, ...) -> (N,); x in [0, 1].
+
+    For x other than 0 and 1 this is a cross entropy and no likelihood: the sum over what x may be
+    is not 1. Kingma & Welling 2013, appendix C.1.
+    """
+    return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
+
+
+def log_normal(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """log p(x) of independent normal variables, (N, ...) -> (N,): the paper's appendix C.2."""
+    square = (x - mean).square() * (-log_variance).exp()
+    return -0.5 * (math.log(2 * math.pi) + log_variance + square).flatten(1).sum(1)
+
+
+def kl_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_variance)) || N(0, 1)), (N, n_hidden) -> (N,): appendix B."""
+    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1)
 
 
 def bounded(log_variance: Tensor) -> Tensor:

@@ -9,8 +9,7 @@ from ganlib.common.seeds import generator
 from ganlib.training.bases.reconstructing import Reconstructing
 
 from .config import Config
-from .densities import kl_normal
-from .net import Decoder, Encoder
+from .net import Decoder, Encoder, kl_normal
 
 
 class Updater(Reconstructing):

@@ -13,8 +13,16 @@ from torch.distributions import Bernoulli, Independent, MultivariateNormal, Norm
 
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.vae import ALGORITHM
-from ganlib.vae.densities import kl_normal, log_bernoulli, log_normal
-from ganlib.vae.net import LIMIT, BernoulliDecoder, Encoder, GaussianDecoder, bounded
+from ganlib.vae.net import (
+    LIMIT,
+    BernoulliDecoder,
+    Encoder,
+    GaussianDecoder,
+    bounded,
+    kl_normal,
+    log_bernoulli,
+    log_normal,
+)
 
 Make = Callable[..., Any]
 
