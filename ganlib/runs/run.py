@@ -21,15 +21,7 @@ from ganlib.runs.folders import HELD_OUT, write_start
 from ganlib.runs.place import RunFolder
 from ganlib.runs.resuming import Resumption, settings_to_resume
 from ganlib.runs.scoring import check_names
-from ganlib.runs.settings import (
-    COLOUR,
-    Settings,
-    part_of,
-    plugin_folders,
-    preset_of,
-    read_yaml,
-    resolve,
-)
+from ganlib.runs.settings import Settings, layered, plugin_folders, read_yaml
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, release
 from ganlib.training.device import devices, ranks
@@ -47,14 +39,7 @@ def gather(values: Mapping[str, Any]) -> Settings:
     for folder in plugin_folders(given.get("plugin_dir") or file.get("plugin_dir")):
         add_plugins(folder)
     old = settings_to_resume(given.get("resume"))
-    name = str({**old, **file, **given}.get("algorithm"))
-    file = part_of(file, name)
-    preset = preset_of(name, {**file, **given}.get("preset"))
-    colour = preset.pop(COLOUR, None)
-    settings = _holding(resolve(old, preset, file, given))
-    if colour is None:
-        return settings
-    return replace(settings, in_colour=resolve(old, preset, colour, file, given).algorithm)
+    return _holding(layered(old, file, given))
 
 
 def _holding(settings: Settings) -> Settings:

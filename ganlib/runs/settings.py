@@ -3,7 +3,7 @@
 import reprlib
 from collections import ChainMap, Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -135,6 +135,18 @@ def _example(path: Path) -> Path:
         if found.is_file():
             return found
     return path
+
+
+def layered(old: Mapping[str, Any], file: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
+    """Settings of a run to resume < the preset's < those of a file < the rest."""
+    name = str({**old, **file, **given}.get("algorithm"))
+    file = part_of(file, name)
+    preset = preset_of(name, {**file, **given}.get("preset"))
+    colour = preset.pop(COLOUR, None)
+    settings = resolve(old, preset, file, given)
+    if colour is None:
+        return settings
+    return replace(settings, in_colour=resolve(old, preset, colour, file, given).algorithm)
 
 
 def part_of(file: Mapping[str, Any], algorithm: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from ganlib.common.data.spec import POINTS, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.open_dataset import open_dataset
 from ganlib.registry import algorithms
-from ganlib.runs import run
 from ganlib.runs.assembly import build, check_architecture, fitted, open_data
 from ganlib.runs.grid import find_finished, plan
 from ganlib.runs.run import gather
@@ -99,8 +98,8 @@ def test_a_preset_may_have_settings_for_colour_below_what_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     preset = {"width": 0.5, "max_iter": 10, "colour": {"width": 0.25, "adam_alpha": 1e-3}}
-    monkeypatch.setattr(run, "preset_of", lambda name, preset_name: dict(preset))
-    settings = run.gather({"algorithm": "dcgan", "preset": "quick", "adam_alpha": 5e-4})
+    monkeypatch.setattr("ganlib.runs.settings.preset_of", lambda name, preset_name: dict(preset))
+    settings = gather({"algorithm": "dcgan", "preset": "quick", "adam_alpha": 5e-4})
     grey, colour = (fitted(settings, (c, 32, 32), 100, CPU).algorithm for c in (1, 3))
     assert (grey.width, grey.max_iter, grey.adam_alpha) == (0.5, 10, 5e-4)
     assert (colour.width, colour.max_iter, colour.adam_alpha) == (0.25, 10, 5e-4)
@@ -108,7 +107,7 @@ def test_a_preset_may_have_settings_for_colour_below_what_is_given(
 
 @pytest.mark.parametrize("name", algorithms.names())
 def test_the_quick_preset_of_colour_holds_settings_of_its_method(name: str) -> None:
-    settings = run.gather({"algorithm": name, "preset": "quick"})
+    settings = gather({"algorithm": name, "preset": "quick"})
     assert type(fitted(settings, (3, 64, 64), 100, CPU).algorithm) is algorithms[name].config
 
 
