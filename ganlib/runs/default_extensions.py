@@ -1,4 +1,4 @@
-"""Everything around the updates of a run."""
+"""Everything around the updates of a run: its default extensions, and what scores its samples."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,14 @@ import torch
 from rich.console import Console
 
 from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError, did_you_mean
+from ganlib.common.io.console import say
+from ganlib.evaluation import Evaluator, Origin
+from ganlib.evaluation.comparison.table import Column
+from ganlib.evaluation.extractors.base import Options, default_extractor, extractors
+from ganlib.evaluation.metrics.base import check_needs, default_metrics, find_metrics, label
+from ganlib.evaluation.statistics.real import TO_COME
 from ganlib.registry import algorithms, extensions
-from ganlib.runs.scoring import RunScores
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
 from ganlib.training.extensions.checks import FiniteGuard, Unmoved
@@ -16,7 +22,10 @@ from ganlib.training.extensions.display import Announce, Notebook, ProgressBar, 
 from ganlib.training.extensions.evaluate import Evaluate
 from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.sample_grid import SampleGrid
-from ganlib.training.extensions.snapshot import Snapshot
+from ganlib.training.extensions.snapshot import NamedScore, Snapshot, parse
+from ganlib.training.scores.drawing import Drawing
+from ganlib.training.scores.pairs import pairs_of
+from ganlib.training.scores.scorer import Scorer, find_extractor, no_features
 from ganlib.training.trainer import Extension, every
 from ganlib.training.updater import Updater
 
@@ -86,3 +95,97 @@ def _hint(settings: Settings, device: torch.device) -> str:
         f"That is long: --preset {QUICK} trains smaller networks in minutes, and these are for a "
         "GPU."
     )
+
+
+def check_names(settings: Settings) -> None:
+    """UserError for a metric, extractor, extension or best_by that is none; nothing is loaded."""
+    s = settings.run
+    if s.metrics is not None:
+        find_metrics(settings.metrics)
+    if s.best_by is not None:
+        parse(s.best_by)
+    if s.extractor is not None:
+        extractors.check(s.extractor)
+    for name in s.extension:
+        extensions.check(name)
+
+
+class RunScores:
+    """What scores a run's samples, which those are, and what is known of the scores to come.
+
+    UserError for metrics or a segmentation that the data do not allow.
+    """
+
+    def __init__(
+        self, settings: Settings, updater: Updater, test: DataSet | None, console: Console
+    ) -> None:
+        self.settings, self.updater = settings, updater
+        self.drawing = Drawing(settings.run.evaluation_images, settings.run.seed)
+        self.scorer = self._scorer(test, console)
+
+    def _scorer(self, test: DataSet | None, console: Console) -> Scorer:
+        """Of nothing where the run asks for none; in features where they are no points of a known
+        mixture, no sequences, and its extractor can be had.
+        """
+        settings, s, updater = self.settings, self.settings.run, self.updater
+        data, option = updater.data.data, "--segmentation" if s.segmentation else None
+        pairs = pairs_of(updater, {"train": data}, segmentation=option)
+        if not settings.evaluates:
+            return Scorer(updater)
+        if data.mixture is not None:
+            return Scorer(updater, mixture=data.mixture)
+        if data.frames > 1:
+            if s.metrics is not None or s.extractor is not None:
+                raise UserError(no_features(data.frames))
+            return Scorer(updater, pairs=pairs)
+        # nobody asked for scores by name, so the lack of a download stops nothing; translations
+        # are compared with what belongs to them all the same
+        extractor = find_extractor(
+            s.extractor or default_extractor(s.dataset),
+            Options(weights=s.inception_weights),
+            updater.clock.device,
+            self._are_wanted(),
+            lambda words: say(console, words, "yellow"),
+        )
+        if extractor is None:
+            return Scorer(updater, pairs=pairs)
+        evaluator = Evaluator(
+            extractor, {"train": data} if test is None else {"train": data, "test": test}
+        )
+        # whose weights they are is not yet known, but that they are a generator's
+        labelled = settings.algorithm.condition == "labels"
+        inputs = evaluator.inputs(Origin("raw"), TO_COME if labelled else None)
+        check_needs(find_metrics(settings.metrics), inputs)
+        metrics = settings.metrics if s.metrics is not None else default_metrics(inputs)
+        return Scorer(updater, evaluator, pairs, metrics=metrics)
+
+    def _are_wanted(self) -> bool:
+        """Whether somebody asked for them: what a run that goes on has by default nobody did."""
+        flat, defaults = self.settings.flat(), self.settings.defaults()
+        names = ("evaluation_interval", "extractor", "inception_weights")
+        return any(flat[name] != defaults[name] for name in names)
+
+    def best_by(self) -> str | None:
+        """The score that marks the best snapshot: the one asked for, else the Frechet distance."""
+        wanted, evaluator = self.settings.run.best_by, self.scorer.evaluator
+        if wanted is not None or evaluator is None or "fid" not in self.settings.metrics:
+            return wanted
+        n = label(self.drawing.count(self.updater))
+        return f"min:{evaluator.extractor.score_name}{n}-train"
+
+    def named_score(self) -> list[NamedScore]:
+        """What sees that the run has the score of best_by, if one is asked for; UserError for one
+        that no evaluation will give. What extensions of one's own observe may come at any time.
+        """
+        settings, s = self.settings, self.settings.run
+        if s.best_by is None or s.extension or settings.extensions:
+            return []
+        _, name = parse(s.best_by)
+        known = self.scorer.names(self.drawing) if settings.evaluates else []
+        own = settings.evaluates and type(self.updater).scores is not Updater.scores
+        unknown = any(metric.columns is None for metric in find_metrics(settings.metrics).values())
+        more = own or (self.scorer.evaluator is not None and unknown)
+        if name not in known and not more and Column(name, "", {}).better:
+            near = did_you_mean(name, known)
+            raise UserError(f"--best-by: no evaluation of this run gives '{name}'.{near}")
+        return [NamedScore(every(s.evaluation_interval if more else 1), name, known)]

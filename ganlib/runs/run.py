@@ -16,11 +16,10 @@ from ganlib.common.io.console import say, stderr_console
 from ganlib.common.io.files import writing
 from ganlib.registry import add_plugins
 from ganlib.runs.assembly import build, fitted, open_data
-from ganlib.runs.default_extensions import list_extensions
+from ganlib.runs.default_extensions import check_names, list_extensions
 from ganlib.runs.folders import HELD_OUT, write_start
 from ganlib.runs.place import RunFolder
 from ganlib.runs.resuming import Resumption, settings_to_resume
-from ganlib.runs.scoring import check_names
 from ganlib.runs.settings import Settings, layered, plugin_folders, read_yaml
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, release
