@@ -1,7 +1,7 @@
 """The real images that samples are compared with: what names them, and opening them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ganlib.common.data import DataSet
 from ganlib.common.data.in_memory import GIVEN
@@ -17,10 +17,19 @@ class RealImages(DataQuery):
 
     source: of translations to the data, what they start from: of files that hold both, the images
     are a part. back: sources take the place of images, as what the way back is compared with.
+    opened: by query, shared by all that are made of one: no split is read twice.
     """
 
     reference: str | None = None
     back: bool = False
+    opened: dict[DataQuery, DataSet] = field(default_factory=dict, compare=False, repr=False)
+
+    def open(self) -> DataSet:
+        """The data, which are opened once."""
+        query = replace(self, reference=None)
+        if query not in self.opened:
+            self.opened[query] = super().open()
+        return self.opened[query]
 
     @property
     def elsewhere(self) -> str | None:

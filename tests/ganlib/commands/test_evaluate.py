@@ -25,11 +25,14 @@ from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import DataQuery
 from ganlib.evaluation import Score, differences
 from ganlib.evaluation.comparison.table import figures
 from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.metrics import cas
 from ganlib.evaluation.pairs import segmenter
+from ganlib.evaluation.statistics import references
+from ganlib.training.scores import pairs
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -151,6 +154,33 @@ def test_translations_stand_beside_what_costs_nothing(
     perceived = score(path, "--metrics", "fid", "--lpips-weights", weights, n=6)
     assert 0 < perceived["LPIPS"].value < 2
     assert perceived["LPIPS"].protocol.extractor == "alexnet"
+
+
+def test_no_split_is_opened_or_read_twice(
+    score: Any, small_snapshot: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though sources, real images and what belongs to sources are of one test split."""
+    path = small_snapshot("superres")
+    data = read_hdf5(Path("data.h5"), "train")
+    write_hdf5(Path("data.h5"), data, replace(data, x=255 - data.x[torch.arange(len(data))]))
+    opened, read = [], []
+    open_, digest = DataQuery.open, references.pixel_digest
+
+    def counted(query: DataQuery) -> DataSet:
+        found = open_(query)
+        opened.append(query.split)
+        return found
+
+    monkeypatch.setattr(DataQuery, "open", counted)
+    for module in (references, pairs):
+        monkeypatch.setattr(
+            module, "pixel_digest", lambda *args: read.append(args[2]) or digest(*args)
+        )
+    found = score(path, "--metrics", "fid", n=5)
+    assert sorted(opened) == ["test", "train"]
+    assert sorted(read) == ["reading test", "reading train"]
+    digests = {found[name].protocol.reference_digest for name in ("FD-tiny5-test", "L1")}
+    assert len(digests) == 1 and found["L1"].protocol.reference == "test"
 
 
 def test_predicted_frames_stand_beside_the_last_one(score: Any, small_snapshot: Make) -> None:
