@@ -60,9 +60,7 @@ def translation(x: Tensor, u: Tensor, cells: Cells | None = None) -> Tensor:
 
 
 def cutout(x: Tensor, u: Tensor, cells: Cells | None = None) -> Tensor:
-    """A rectangle of half of each side, rounded up, set to 0; its centre lies anywhere in the
-    image.
-    """
+    """A rectangle of half of each side, rounded up, is 0; its centre lies anywhere in the image."""
     hidden = None
     for axis, n in zip((2, 3), cells or x.shape[2:], strict=True):
         side = x.shape[axis]
@@ -153,9 +151,7 @@ def augment_inputs(network: Network, policies: Sequence[str], p: Tensor | None =
 
 
 def probability_of(network: nn.Module) -> Tensor:
-    """The p that augment_input was given, as it is in the network now: what is written there counts
-    from the next call on.
-    """
+    """The p of augment_input, as it is in the network: what is written there counts from now on."""
     return next(b for name, b in network.named_buffers() if is_probability(name))
 
 

@@ -113,9 +113,7 @@ def slope_penalty(height: Callable[[Tensor], Tensor], x: Tensor, target: float =
 
 
 def stateless(dis: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
-    """dis(x, y) by copies of its buffers, so that this pass moves neither running statistics nor
-    spectral-norm vectors.
-    """
+    """dis(x, y) by copies of its buffers: no running statistics or spectral-norm vectors move."""
     # Made in here, because torch.func.grad refuses to mutate what its function captured.
     buffers = {name: buffer.clone() for name, buffer in dis.named_buffers()}
     y_x: Tensor = torch.func.functional_call(dis, buffers, (x, y))

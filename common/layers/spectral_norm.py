@@ -91,9 +91,7 @@ class SNLinear(SNLayer, nn.Linear):
 
 
 class SNEmbedding(SNLayer, ClassEmbedding):
-    """A vector for each class; the (num_embeddings, embedding_dim) matrix of all has spectral norm
-    1.
-    """
+    """A vector for each class; the matrix (num_embeddings, embedding_dim) has spectral norm 1."""
 
     def forward(self, y: Tensor) -> Tensor:
         """int64 (N,) or float (N, num_embeddings) -> (N, embedding_dim)."""

@@ -24,9 +24,7 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def quick_critic(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The architecture for critics, whose gradient is penalised: no normalisation in D, which
-    starts from larger weights.
-    """
+    """The architecture for critics with a gradient penalty: no norm in D, and larger weights."""
     dis = quick_discriminator(spec.image, config.width)
     init_he_uniform(dis)
     return {"gen": quick_generator(spec.image, config.width), "dis": dis}
