@@ -32,7 +32,7 @@ class Config(config.AlgorithmConfig):
     """How a generator doubles sides: transposed: by transposed convolutions, the paper's; nearest:
     every pixel four times, then a convolution, which leaves no checkerboard."""
     n_layers: config.Interval = 3
-    """Layers of stride 2 of D; each logit is of a patch of 70 pixels with 3, 34, 16, 1 with 0."""
+    """Layers of stride 2 of D; with 0 to 3 a logit is of a patch of 1, 16, 34 or 70 pixels."""
     lam: config.NonNegative = 10.0
     """Weight of the cycle loss of sources: from source to image and back."""
     lam_back: config.NonNegative = 10.0

@@ -51,7 +51,7 @@ class Config(config.AlgorithmConfig):
     adam_beta1: float = 0.9
     adam_beta2: float = 0.999
     lr_decay: Literal["none", "linear", "tenth"] = "tenth"  # type: ignore[assignment]
-    """tenth: it falls to a tenth amid the adversarial training; linear: to 0 at max_iter."""
+    """tenth: a tenth from the middle of the adversarial training on; linear: to 0 at max_iter."""
 
 
 class Updater(Staged):

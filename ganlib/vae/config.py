@@ -10,7 +10,7 @@ class Config(config.AlgorithmConfig):
 
     sides = {"paper": None, "mlp": None}
     architecture: Literal["paper", "dcgan", "mlp"] = "paper"
-    """paper: one hidden layer of 500 tanh units; dcgan: convolutional; mlp: for points."""
+    """paper: a hidden layer of 500 tanh units; dcgan: convolutional, 32 pixels; mlp: for points."""
     decoder: Literal["bernoulli", "gaussian"] = "bernoulli"
     """bernoulli: pixels as probabilities; gaussian: a mean and a variance for each pixel."""
     n_hidden: config.Count = 20
