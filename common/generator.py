@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
-from ganlib.common.layers.basic import Dropout
-from ganlib.common.layers.embedding import one_hot
+from ganlib.common.layers.basic import Dropout, one_hot
 
 Latent = Literal["normal", "uniform"]
 
@@ -124,8 +123,7 @@ class Generator(nn.Module):
 
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Images NCHW in [-1, 1] of codes: draw(code(z, y), y) is forward(z, y)."""
-        images: Tensor = self(code, y)
-        return images
+        return self(code, y)
 
     def truncate(self, code: Tensor, psi: float) -> Tensor:
         """Codes moved towards what is typical, so that a seed stays its picture: here z

@@ -116,8 +116,7 @@ def stateless(dis: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
     """dis(x, y) by copies of its buffers: no running statistics or spectral-norm vectors move."""
     # Made in here, because torch.func.grad refuses to mutate what its function captured.
     buffers = {name: buffer.clone() for name, buffer in dis.named_buffers()}
-    y_x: Tensor = torch.func.functional_call(dis, buffers, (x, y))
-    return y_x
+    return torch.func.functional_call(dis, buffers, (x, y))
 
 
 def _unchanged(x: Tensor) -> Tensor:

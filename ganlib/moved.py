@@ -22,7 +22,7 @@ MOVED = {
     "common.hdf5": "common.formats.hdf5 common.formats.hdf5_writing",
     "common.init": "common.layers.init",
     "common.label_maps": "common.layers.label_maps",
-    "common.labels": "common.layers.embedding",
+    "common.labels": "common.layers.basic",
     "common.minibatch_deviation": "common.layers.progressive",
     "common.mlp": "common.networks.mlp",
     "common.net": "common.generator common.networks.dcgan",

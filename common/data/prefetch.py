@@ -13,7 +13,7 @@ import os
 import signal
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from math import prod
 from mmap import mmap
 from multiprocessing import get_context
@@ -123,10 +123,17 @@ class _Reader(NamedTuple):
         fork = get_context("fork")
         pipe, other = fork.Pipe()
         job = (os.getpid(), other, images, slots)
-        with other, _signals_blocked(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of forks beside threads (Python 3.12)
-            process = fork.Process(target=_read_on, args=job, daemon=True)
-            process.start()
+        process = fork.Process(target=_read_on, args=job, daemon=True)
+        # Ctrl-C, SIGTERM and SIGHUP, which reach all processes of a terminal or a job, wait in the
+        # reader for ever: training ends after its iteration, which needs images
+        ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        try:
+            with other, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of forks beside threads (Python 3.12)
+                process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return cls(process, pipe)
 
     def ask(self, number: int) -> None:
@@ -167,7 +174,10 @@ def _problem(images: Mapping[str, Images], slot: Mapping[str, _Slot]) -> str | N
     """Why a slot cannot be filled; None once it is full."""
     try:
         for name, one in slot.items():
-            _fill(one.rows, images[name], one.which, one.where)
+            # some images at a time: what they are copied from stays in the processor's cache
+            some = max(1, AT_ONCE // (one.rows[0].nbytes or 1))
+            for rows, which, where in zip(*(torch.split(t, some) for t in one), strict=True):
+                rows.copy_(read(images[name], which, where))
     except UserError as error:  # raised here, it would reach the user with a traceback
         return str(error)
     return None
@@ -182,31 +192,9 @@ def _end(readers: Sequence[_Reader]) -> None:
         pipe.close()
 
 
-def _fill(slot: Tensor, images: Images, index: Tensor, places: Tensor) -> None:
-    """Some images at a time: what they are copied from then stays in the processor's cache."""
-    some = max(1, AT_ONCE // (slot[0].nbytes or 1))
-    rows = zip(*(torch.split(t, some) for t in (slot, index, places)), strict=True)
-    for room, which, where in rows:
-        room.copy_(read(images, which, where))
-
-
 def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """A tensor that forked processes have in common, without a name in /dev/shm, which is small in
     many containers.
     """
     memory = mmap(-1, max(1, prod(shape) * dtype.itemsize))
     return torch.frombuffer(memory, dtype=dtype, count=prod(shape)).view(shape)
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP wait, in a process that starts meanwhile for ever: they reach all
-    processes of a terminal or a job, and training ends after its iteration, which needs images.
-    """
-    before = signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    )
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

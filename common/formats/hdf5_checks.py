@@ -87,7 +87,7 @@ def find_dataset(file: Any, key: str) -> Any:
         _check_chunks(file, key, found)
     elif plan.get_layout() == h5py.h5d.CONTIGUOUS and prod(found.shape):
         offset = found.id.get_offset()
-        if offset is None or offset + _nbytes(found) > Path(file.filename).stat().st_size:
+        if offset is None or offset + found.nbytes > Path(file.filename).stat().st_size:
             raise wrong(file, key, "claims more values than are in the file")
     return found
 
@@ -95,8 +95,8 @@ def find_dataset(file: Any, key: str) -> Any:
 def values(file: Any, key: str, found: Any) -> Any:
     """All values of the dataset `found`; UserError if they take too much memory."""
     available = available_memory()
-    if available is not None and _nbytes(found) > available / 2:
-        raise wrong(file, key, f"takes {_nbytes(found) / GIB:,.1f} GiB, more than half of memory")
+    if available is not None and found.nbytes > available / 2:
+        raise wrong(file, key, f"takes {found.nbytes / GIB:,.1f} GiB, more than half of memory")
     return found[()]
 
 
@@ -127,11 +127,6 @@ def _check_chunks(file: Any, key: str, found: Any) -> None:
     wanted = prod(-(-n // m) for n, m in zip(found.shape, found.chunks, strict=True))
     if found.id.get_num_chunks() < wanted:
         raise wrong(file, key, "claims more values than are in the file")
-
-
-def _nbytes(found: Any) -> int:
-    n: int = prod(found.shape) * found.dtype.itemsize
-    return n
 
 
 def checksums(values: NDArray[Any]) -> NDArray[np.uint32]:

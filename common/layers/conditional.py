@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ganlib.common.generator import Generator
 from ganlib.common.layers import BatchNorm2d
-from ganlib.common.layers.embedding import ClassEmbedding, one_hot
+from ganlib.common.layers.basic import ClassEmbedding, one_hot
 from ganlib.common.layers.init import init_glorot_uniform
 from ganlib.common.layers.spectral_norm import SNEmbedding, SNLinear
 

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlib.common.layers.basic import override
-from ganlib.common.layers.embedding import ClassEmbedding, look_up
+from ganlib.common.layers.basic import ClassEmbedding, look_up, override
 
 SN_EPS = 1e-12
 

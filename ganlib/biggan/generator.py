@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ganlib.common.data import Shape
 from ganlib.common.generator import Generator
 from ganlib.common.layers.attention import SelfAttention
+from ganlib.common.layers.basic import ClassEmbedding
 from ganlib.common.layers.conditional import VectorBatchNorm2d
-from ganlib.common.layers.embedding import ClassEmbedding
 from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
 from ganlib.common.networks.resnet import GenBlock
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import BatchNorm2d, Maxout
+from ganlib.common.layers.basic import one_hot
 from ganlib.common.layers.conditional import ClassInput
-from ganlib.common.layers.embedding import one_hot
 from ganlib.common.layers.init import init_uniform
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator, n_hidden_for
 from ganlib.common.networks.quick import N_HIDDEN as QUICK_HIDDEN

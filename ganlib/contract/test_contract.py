@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.layers import evaluating
-from ganlib.common.layers.embedding import one_hot
+from ganlib.common.layers.basic import one_hot
 from ganlib.common.pictures import to_uint8
 from ganlib.contract.tape import prepare, record
 from ganlib.contract.tour import NEAR, first_of_each, mistakes, some, tour, unread, waiting

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import LEAK
-from ganlib.common.layers.embedding import ClassEmbedding
+from ganlib.common.layers.basic import ClassEmbedding
 from ganlib.common.layers.init import init_he_uniform
 from ganlib.common.networks.dcgan import StridedDiscriminator
 from ganlib.common.networks.mlp import HIDDEN, MLPDiscriminator, MLPGenerator

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.generator import Kind
-from ganlib.common.layers.embedding import one_hot
+from ganlib.common.layers.basic import one_hot
 from ganlib.training.samples.sample_stream import SampleStream
 
 Space = Literal["z", "code"]

@@ -15,8 +15,7 @@ from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.layers import evaluating
-from ganlib.common.layers.basic import masks_by
-from ganlib.common.layers.embedding import one_hot
+from ganlib.common.layers.basic import masks_by, one_hot
 from ganlib.common.seeds import generator, mix
 from ganlib.config import sampling_statistics
 from ganlib.training.networks import Networks

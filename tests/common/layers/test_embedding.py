@@ -2,7 +2,7 @@
 
 import torch
 
-from ganlib.common.layers.embedding import ClassEmbedding, one_hot
+from ganlib.common.layers.basic import ClassEmbedding, one_hot
 
 
 def test_one_hot_is_pytorchs_and_lets_parts_of_classes_through() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ganlib import Generator
 from ganlib.common.data import DataSpec
-from ganlib.common.layers.embedding import ClassEmbedding
+from ganlib.common.layers.basic import ClassEmbedding
 
 
 class LabelledGenerator(Generator):

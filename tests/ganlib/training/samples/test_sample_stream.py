@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
-from ganlib.common.layers.embedding import one_hot
+from ganlib.common.layers.basic import one_hot
 from ganlib.training.samples import sample_stream as module
 from ganlib.training.samples.sample_stream import Sampler, full_size
 
