@@ -17,15 +17,15 @@ from ganlib.evaluation.statistics.real import TO_COME
 from ganlib.registry import algorithms, extensions
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
-from ganlib.training.extensions.checks import FiniteGuard, Unmoved
+from ganlib.training.extensions.checks import FiniteGuard, NamedScore, Unmoved
 from ganlib.training.extensions.display import Announce, Notebook, ProgressBar, in_notebook
 from ganlib.training.extensions.evaluate import Evaluate
 from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.sample_grid import SampleGrid
-from ganlib.training.extensions.snapshot import NamedScore, Snapshot, parse
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.pairs import pairs_of
 from ganlib.training.scores.scorer import Scorer, find_extractor, no_features
+from ganlib.training.snapshot import Snapshot, parse
 from ganlib.training.trainer import Extension, every
 from ganlib.training.updater import Updater
 

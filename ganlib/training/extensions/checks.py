@@ -1,14 +1,16 @@
-"""Whether a run trains what it should: losses that are numbers, weights that all move."""
+"""Whether a run does what it should: losses that are numbers, weights that all move, a score to
+choose the best snapshot by.
+"""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from rich.console import Console
 
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.io.console import say
 from ganlib.training.networks import AVERAGES
 from ganlib.training.snapshot import list_snapshots
-from ganlib.training.trainer import Extension, Trainer, Trigger
+from ganlib.training.trainer import Extension, Trainer, Trigger, every
 from ganlib.training.update.steps import NonFiniteError
 
 AFTER = 100  # iterations: what is done in every 16th or so had its turn
@@ -80,3 +82,25 @@ class Unmoved(Extension):
             elif not waits and not moved:
                 more = f" and {len(still) - SHOWN} more" if len(still) > SHOWN else ""
                 yield ", ".join(still[:SHOWN]) + more
+
+
+class NamedScore(Extension):
+    """See once, when all names have had their turn, that `score` is among them: those `known` to
+    come, and those observed. If not, UserError at the first iteration, and later the run is asked
+    to stop.
+    """
+
+    name = "named_score"
+
+    def __init__(self, trigger: Trigger, score: str, known: Iterable[str]) -> None:
+        self.trigger, self.score, self.known = trigger, score, set(known)
+
+    def __call__(self, trainer: Trainer) -> None:
+        self.trigger = every(0)
+        names = self.known | trainer.observation.keys()
+        if self.score in names:
+            return
+        words = f"--best-by: there is no '{self.score}'.{did_you_mean(self.score, names)}"
+        if trainer.iteration == trainer.first_iteration + 1:
+            raise UserError(words)
+        trainer.stop(words.rstrip(".?"))

@@ -83,13 +83,13 @@ class MicroBatches:
         self._own = []
 
     @torch.no_grad()
-    def run(self, body: Callable[[], Values], buffers: Shared) -> Values:
+    def run(self, body: Callable[[], object], buffers: Shared) -> Values:
         """The means over all shares of what `body` returns for each; afterwards buffers are as
         their sharing says, those of each one's own the first one's.
 
         Between two meetings one micro-batch runs, then the next. Each has all `buffers` to itself.
         """
-        found = self._in_turn(body, buffers)
+        found = self._in_turn(lambda: _checked(body()), buffers)
         means = {name: _mean([values[name] for values in found]) for name in found[0]}
         ranks.mean_([*buffers.averaged, *means.values()])
         return means
@@ -174,6 +174,33 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
     if len(values) == 1:
         return values[0].detach()
     return torch.stack([value.detach() for value in values]).mean(0)
+
+
+def _checked(values: object) -> Values:
+    """What update_core() returned, as it is, without a look at any value; UserError for what is no
+    dict of 0-dim tensors.
+    """
+    if not isinstance(values, dict):
+        raise UserError(
+            f"update_core() returned {_kind(values)}: return a dict of the 0-dim tensors to log, "
+            'as {"loss_gen": loss_gen}, or {} for none.'
+        )
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise UserError(
+                f"update_core() returned {_kind(value)} as '{name}': return the tensor itself, "
+                "without .item()."
+            )
+        if value.dim():
+            raise UserError(
+                f"update_core() returned a tensor {tuple(value.shape)} as '{name}': return its "
+                "mean, which is 0-dim, without .item()."
+            )
+    return values
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"something of the type {type(value).__name__}"
 
 
 class Draws:

@@ -27,9 +27,9 @@ from ganlib.training.extensions.display import Announce, ProgressBar
 from ganlib.training.extensions.evaluate import Evaluate
 from ganlib.training.extensions.log_report import LogReport
 from ganlib.training.extensions.sample_grid import SampleGrid
-from ganlib.training.extensions.snapshot import Snapshot
 from ganlib.training.extensions.tensorboard import TensorBoard
 from ganlib.training.scores.scorer import Drawing, Scorer
+from ganlib.training.snapshot import Snapshot
 from ganlib.training.trainer import Extension, Trainer, every
 from ganlib.training.update.steps import NonFiniteError
 from ganlib.training.update.streams import Stage
