@@ -9,6 +9,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+import yaml
 
 import ganlib
 
@@ -80,6 +81,14 @@ def test_recipes_travel_in_the_wheel_and_pictures_of_the_pages_do_not() -> None:
 def test_the_version_is_the_newest_of_the_changelog() -> None:
     versions = re.findall(r"^## \[(.*)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert versions[:2] == ["Unreleased", ganlib.__version__]
+
+
+def test_hooks_before_a_commit_are_what_make_test_begins_with() -> None:
+    (own,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    tools = [re.sub(r"\.venv/bin/| --.*", "", hook["entry"]) for hook in own["hooks"]]
+    recipe = (ROOT / "Makefile").read_text().partition("\ntest:")[2].partition("\n\n")[0]
+    begins = [re.sub(r"\t\$\(BIN\)/| (--check )?\.$", "", line) for line in recipe.splitlines()]
+    assert tools == begins[1:4]
 
 
 @pytest.mark.slow
