@@ -166,13 +166,9 @@ def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = heade
     is the test split; see files.of_split(). inspect: the header of a file, Unusable for one that is
     of no use.
     """
-    check_split(split)
-    with reading(root):
-        if not root.is_dir():
-            raise UserError(f"There is no folder {root}: give the path of a folder of images.")
-    name, folder = root.resolve().name, split_folder(root, split, hold_out)
+    account = open_account(root, split, hold_out, "images")
+    name, folder = root.resolve().name, account.place
     classes = _shared_classes(root, folder)
-    account = Account(name if split == "train" else f"{name} ({split})", folder)
     candidates = list(_items(folder, classes, account))
     usable = list(looked(account, candidates, lambda item: inspect(item.source), HEADERS))
     if not usable:
@@ -181,6 +177,16 @@ def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = heade
     shared = hold_out if folder == root else 0.0
     channels = 1 if all(header.grey for header in headers) else 3
     return Found(name, folder, classes, account, split, shared, items, headers, channels)
+
+
+def open_account(root: Path, split: str, hold_out: float, kind: str) -> Account:
+    """That of one split of a folder of such files; UserError if there is none."""
+    check_split(split)
+    with reading(root):
+        if not root.is_dir():
+            raise UserError(f"There is no folder {root}: give the path of a folder of {kind}.")
+    name, folder = root.resolve().name, split_folder(root, split, hold_out)
+    return Account(name if split == "train" else f"{name} ({split})", folder)
 
 
 def split_folder(root: Path, split: str, hold_out: float = 0.0) -> Path:

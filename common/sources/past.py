@@ -19,11 +19,10 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Account, attempt, count, in_threads, looked
 from ganlib.common.formats.decode import Pixels, Unusable, pixels, smaller
 from ganlib.common.formats.files import of_split
-from ganlib.common.formats.folders import common_side, split_folder, told_size
+from ganlib.common.formats.folders import common_side, open_account, told_size
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Block, Stream, as_stream, block_length
 from ganlib.common.formats.video import CODED, GIF, Frame, Look, Video, frames, look, videos
-from ganlib.common.io.files import reading
 from ganlib.common.query import OWN, DataQuery, FileSource
 from ganlib.common.synthetic.sequences import frames_told
 
@@ -71,11 +70,7 @@ class Past(FileSource):
         if not query.find().is_folder:
             return as_stream(self._made(query))
         root, split = query.find().place, query.split
-        with reading(root):
-            if not root.is_dir():
-                raise UserError(f"There is no folder {root}: give the path of a folder of videos.")
-        place, name = split_folder(root, split, query.hold_out), root.resolve().name
-        account = Account(name if split == "train" else f"{name} ({split})", place)
+        account = open_account(root, split, query.hold_out, "videos")
         found = self._look(account)
         side = query.size or common_side([seen.header for seen in found.values()])
         for video, seen in [*found.items()]:
@@ -87,17 +82,17 @@ class Past(FileSource):
         if not found:
             raise self._refuse(account)
         channels = 1 if all(seen.header.grey for seen in found.values()) else 3
-        shared = query.hold_out if place == root else 0.0
+        shared = query.hold_out if account.place == root else 0.0
         mine = {video: found[video].length for video in of_split([*found], split, shared)}
         own = all(seen.header[:2] == (side, side) for seen in found.values())
         return Stream(
-            name,
+            root.resolve().name,
             (self.m * channels, side, side),
             sum(length - self.length + 1 for length in mine.values()),
             self._blocks(mine, account, (channels, side, side), sizing),
             source=(self.n * channels, side, side),
             provenance={
-                "folder": str(place.resolve()),
+                "folder": str(account.place.resolve()),
                 "size": told_size(own, side, sizing),
                 **frames_told(self.n, self.m),
             },

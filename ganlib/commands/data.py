@@ -12,7 +12,7 @@ import torch
 
 from ganlib.commands._tables import print_named
 from ganlib.commands.options.resolutions import resolutions as resolutions_of
-from ganlib.commands.options.shared import force
+from ganlib.commands.options.shared import check_file, force
 from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.errors import UserError
 from ganlib.common.find_dataset import HDF5, datasets
@@ -21,7 +21,7 @@ from ganlib.common.formats.hdf5_writing import Storage, write_streams
 from ganlib.common.formats.resize import Fit, Sizing
 from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.io.console import printable
-from ganlib.common.io.files import check_free, expand, reading
+from ganlib.common.io.files import expand
 from ganlib.common.query import DataQuery
 from ganlib.common.sources.parse import descriptions
 from ganlib.config import RunConfig
@@ -144,7 +144,11 @@ def prepare(
 
     Images are cropped, resized and decoded once and for all; use OUT as --dataset afterwards.
     """
-    _check_out(out, force)
+    check_file(
+        out, HDF5, "a name that ends in .h5, by which it is known as a data set", force, "OUT"
+    )
+    if not out.parent.is_dir():
+        raise UserError(f"There is no folder {out.parent} to write {out.name} to: make it first.")
     size, sides = _sizes(query.size, resolutions)
     query, sizing = replace(query, size=size), Sizing(fit, enlarge or size is None)
     train = query.stream(sizing)
@@ -171,19 +175,6 @@ def _sizes(size: int | None, text: str | None) -> tuple[int | None, list[int]]:
             f"--size is {size} and the largest of --resolutions is {largest}: leave --size out."
         )
     return largest, sides
-
-
-def _check_out(out: Path, force: bool) -> None:
-    if out.suffix.lower() not in HDF5:
-        raise UserError(f"{out} must end in .h5, by which the file is known as a data set later.")
-    with reading(out):
-        if out.is_dir():
-            raise UserError(f"{out} is a folder: give the name of a file.")
-        if not out.parent.is_dir():
-            raise UserError(
-                f"There is no folder {out.parent} to write {out.name} to: make it first."
-            )
-    check_free([out], force, "name")
 
 
 def _sources(data: DataSet, source: Images) -> str:

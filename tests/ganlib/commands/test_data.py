@@ -307,7 +307,7 @@ def test_prepare_does_not_overwrite_unasked(pets: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("out", "words"),
     [
-        ("pets.npz", "must end in .h5"),
+        ("pets.npz", "give a name that ends in .h5"),
         ("nowhere/pets.h5", "There is no folder"),
         ("folder.h5", "is a folder"),
         ("x" * 300 + ".h5", "cannot be read: File name too long"),
