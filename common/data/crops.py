@@ -147,7 +147,15 @@ def cropped(data: DataSet, size: int) -> DataSet:
     source, grid = data.source, (height, width)
     if source is not None:
         grid = common_grid((height, width), source.shape[2:])
-        source = Crops(source, _size_of_source(data, size, grid), grid)
+        sizes = []
+        for side, other, cells in zip((height, width), source.shape[2:], grid, strict=True):
+            if size % (step := side // cells):
+                raise UserError(
+                    f"A crop of {size} pixels is no whole pixels of the sources of '{data.name}': "
+                    f"give a multiple of {step}."
+                )
+            sizes.append(size // step * (other // cells))
+        source = Crops(source, (sizes[0], sizes[1]), grid)
     note = f"{size}x{size} out of {width}x{height}, the middle where none is drawn"
     return replace(
         data,
@@ -196,20 +204,6 @@ def readable() -> Iterator[None]:
 def in_memory(images: Images) -> bool:
     """Whether the images, or what they are cut out of, are a tensor."""
     return isinstance(images.images if isinstance(images, Crops) else images, Tensor)
-
-
-def _size_of_source(data: DataSet, size: int, grid: Size) -> Size:
-    assert data.source is not None
-    result = []
-    for side, other, cells in zip(data.shape[1:], data.source.shape[2:], grid, strict=True):
-        step = side // cells
-        if size % step:
-            raise UserError(
-                f"A crop of {size} pixels is no whole pixels of the sources of '{data.name}': "
-                f"give a multiple of {step}."
-            )
-        result.append(size // step * (other // cells))
-    return result[0], result[1]
 
 
 def _cut(x: Tensor, index: Tensor, first: tuple[Tensor, Tensor], size: Size) -> Tensor:

@@ -305,48 +305,32 @@ def fit_spec(data: DataSet, size: Size) -> DataSpec:
     """
     channels, height, width = data.shape
     more = (size[0] - height, size[1] - width)
-    fit: Literal["none", "pad", "resize"]
-    if more == (0, 0):
-        fit = "none"
-    else:
+    source: Shape | None = None
+    alike = True  # whether margins are whole pixels of the sources on every side
+    if data.source is not None:
+        _, deep, *own = data.source.shape
+        sides = [*zip(own, size, data.shape[1:], more, strict=True)]
+        high, wide = (max(1, round(n * to / of)) for n, to, of, _ in sides)
+        source = deep, high, wide
+        alike = all(half * n % of == 0 for n, _, of, m in sides for half in _halves(m))
+    fit: Literal["none", "pad", "resize"] = "none"
+    if more != (0, 0):
         small = all(0 <= m <= s // 4 for m, s in zip(more, size, strict=True))
-        fit = "pad" if small and _pads_alike(data, more) else "resize"
+        fit = "pad" if small and alike else "resize"
+    marginal: tuple[float, ...] = ()
+    if data.y is not None:
+        counts = torch.bincount(data.y, minlength=len(data.classes)).double()
+        marginal = tuple((counts / counts.sum()).tolist())
     return DataSpec(
         (channels, *size),
         data.shape,
         fit,
         len(data.classes),
-        _source(data, size),
+        source,
         data.classes,
-        _marginal(data),
+        marginal,
         data.source_kind,
         data.frames,
         data.source_frames,
         data.instances if data.source_kind == "ids" else None,
     )
-
-
-def _pads_alike(data: DataSet, more: Size) -> bool:
-    """Whether margins of `more` pixels in all are whole pixels of the sources on every side."""
-    if data.source is None:
-        return True
-    sides = zip(more, data.source.shape[2:], data.shape[1:], strict=True)
-    return all(half * own % of == 0 for m, own, of in sides for half in _halves(m))
-
-
-def _source(data: DataSet, size: Size) -> Shape | None:
-    """(C', H', W') of the sources, as large beside images of `size` as beside those of the data."""
-    if data.source is None:
-        return None
-    _, channels, *own = data.source.shape
-    sides = zip(own, size, data.shape[1:], strict=True)
-    height, width = (max(1, round(n * to / of)) for n, to, of in sides)
-    return channels, height, width
-
-
-def _marginal(data: DataSet) -> tuple[float, ...]:
-    """The part of the images that is of each class; () without labels."""
-    if data.y is None:
-        return ()
-    counts = torch.bincount(data.y, minlength=len(data.classes)).double()
-    return tuple((counts / counts.sum()).tolist())

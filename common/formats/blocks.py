@@ -77,9 +77,11 @@ class Account:
             self.refuse()
         kinds = f" of {count(len(classes), 'class', 'classes')}" if classes else ""
         colour = "grey" if shape[0] == 1 else "RGB"
+        changes = "; " * bool(self.changed)
+        changes += ", ".join(f"{n:,} {what}" for what, n in sorted(self.changed.items()))
         line = (
             f"{self.name}: {count(self.used, 'image', 'images')}{kinds}, "
-            f"{what}{shape[2]}x{shape[1]} {colour}{self._changes()}{self.skipped()}"
+            f"{what}{shape[2]}x{shape[1]} {colour}{changes}{self.skipped()}"
         )
         print(printable(line), file=sys.stderr)
 
@@ -89,10 +91,6 @@ class Account:
         if self.useless and all(reason.startswith(SMALLER) for reason in self.useless):
             advice = "ask for a smaller size; `ganlib data prepare --enlarge` takes them too."
         raise UserError(f"There is no usable image in {self.place}{self.skipped()}: {advice}")
-
-    def _changes(self) -> str:
-        parts = (f"{n:,} {what}" for what, n in sorted(self.changed.items()))
-        return f"; {', '.join(parts)}" if self.changed else ""
 
     def skipped(self) -> str:
         """What was left out and why, as the end of a sentence."""

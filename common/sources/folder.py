@@ -4,7 +4,7 @@ size or in one proportion to it
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -88,7 +88,10 @@ class Beside(Pairs):
                 found.account.skip(item.name, "without a source")
         for other, _ in theirs.values():
             found.account.skip(f"{others.folder.name}/{other.name}", "without an image")
-        times = _usual(_times(header, of) for _, header, _, of in pairs)
+        counts = Counter(_times(header, of) for _, header, _, of in pairs)
+        del counts[None]
+        # the most frequent, the smallest of several
+        times = min(counts, key=lambda one: (-counts[one], one), default=None)
         items, headers, starts = [], [], []
         for item, header, other, of in pairs:
             if times is None or _times(header, of) != times:
@@ -130,9 +133,3 @@ def _times(image: Header, source: Header) -> Fraction | None:
     """How much larger a source is, None if it is not equally so in both directions."""
     wide, high = Fraction(source.width, image.width), Fraction(source.height, image.height)
     return wide if wide == high else None
-
-
-def _usual(times: Iterable[Fraction | None]) -> Fraction | None:
-    """The most frequent that is none, the smallest of several."""
-    counts = Counter(one for one in times if one is not None)
-    return min(counts, key=lambda one: (-counts[one], one), default=None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ganlib.common.data import DataSet, Loader
+from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import expand
 from ganlib.common.query import DataQuery
@@ -51,26 +51,23 @@ def give_sources(
             f"This generator translates images, and its run's cannot be opened ({error}): give "
             "--dataset."
         ) from None
-    _hold_out(updater, split, data)
-
-
-def _hold_out(updater: Updater, split: str, data: DataSet) -> None:
     spec, config = updater.spec, updater.config
     data = data.turned() if updater.turned else data
     assert spec.source is not None
     if data.source is not None:
-        found, wanted = (data.source_kind, data.source.shape[1]), (spec.source_kind, spec.source[0])
-        if found != wanted:
+        theirs, ours = (
+            f"images of {channels} channels" if kind == "image" else kind
+            for kind, channels in (
+                (data.source_kind, data.source.shape[1]),
+                (spec.source_kind, spec.source[0]),
+            )
+        )
+        if theirs != ours:
             raise UserError(
-                f"The sources of '{data.name}' are {_words(*found)}, and this generator starts "
-                f"from {_words(*wanted)}."
+                f"The sources of '{data.name}' are {theirs}, and this generator starts from {ours}."
             )
     device = updater.clock.device
     updater.held_out_split = split
     updater.held_out = Loader(
         data, spec, config.batch_size, 0, condition=config.condition, device=device
     )
-
-
-def _words(kind: str, channels: int) -> str:
-    return f"images of {channels} channels" if kind == "image" else kind
