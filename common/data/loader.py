@@ -39,16 +39,6 @@ class Batch(NamedTuple):
     y: Tensor | None = None
 
 
-class _At(NamedTuple):
-    """Where reading ahead has come to: which batch, of how many images, and whether x is the images
-    of some side by themselves.
-    """
-
-    position: int
-    batch_size: int
-    side: int | None
-
-
 class Loader(Iterator[Batch]):
     """Endless batches; batch k is a function of (data, settings, seed, k) alone.
 
@@ -101,7 +91,7 @@ class Loader(Iterator[Batch]):
         self._orders: dict[str, Order] = {}
         self._places: dict[tuple[str, int | None], Images] = {}
         self._prefetcher: Prefetcher | None = None
-        self._prefetched = _At(0, 0, None)  # what _prefetcher gives next
+        self._prefetched: object = None  # which batch _prefetcher gives next
 
     def __next__(self) -> Batch:
         rows, lazy = self._draw(), self._read()
@@ -268,8 +258,8 @@ class Loader(Iterator[Batch]):
         if not (lazy and self.workers):
             self.close()
             return {}
-        at = _At(self.position, self.batch_size, self._side)
-        if self._prefetcher is None or self._prefetched != at:
+        which = (self.position, self.batch_size, self._side)
+        if self._prefetcher is None or self._prefetched != which:
             self.close()
             kinds = {"x": torch.uint8, "source": self._source_kind}
             self._prefetcher = Prefetcher(lazy, _drawn(self._copy()), self.workers, kinds)
@@ -277,7 +267,7 @@ class Loader(Iterator[Batch]):
         prefetcher, self._prefetcher = self._prefetcher, None
         rows = prefetcher.take()
         self._prefetcher = prefetcher
-        self._prefetched = at._replace(position=self.position + self.batch_size)
+        self._prefetched = (self.position + self.batch_size, *which[1:])
         return rows
 
     def _dequantize(self, x: Tensor) -> Tensor:

@@ -101,11 +101,8 @@ def printable(text: object) -> str:
     """The text with what is not printable (control characters, line breaks, half characters) as
     Python writes it, "\\x1b": a terminal would obey it, and no file can hold some of it.
     """
-    return "".join(c if c.isprintable() else _escaped(c) for c in str(text))
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    kept = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    return "".join(kept)
 
 
 SWITCHES = "back checkpoint-blocks compile flip force graph segmentation split sync-bn".split()

@@ -34,7 +34,7 @@ def checkpoint_blocks(network: nn.Module) -> int:
     """
     found = list(blocks(network))
     for block in found:
-        override(block, {"forward": _twice(type(block).forward)})
+        override(block, {"forward": recomputing(type(block).forward)})
     return len(found)
 
 
@@ -54,28 +54,25 @@ def blocks(module: nn.Module) -> Iterator[nn.Module]:
         yield module
 
 
-def _twice(forward: Forward) -> Forward:
+def recomputing(forward: Forward) -> Forward:
+    """The same forward(module, ...) of a module, of which autograd keeps the arguments alone.
+
+    Values, gradients and buffers are those of the plain call to the last bit: the second time
+    starts from the buffers of the first, draws what it drew, and leaves the buffers that there are.
+    RuntimeError, when gradients are taken, if weights or arguments were changed since.
+    """
+
     @wraps(forward)
     def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         # torch.func, which differentiates then, allows no hooks on what autograd keeps
         functional = torch._C._functorch.peek_interpreter_stack() is not None
         if not self.training or not torch.is_grad_enabled() or functional:
             return forward(self, *args, **kwargs)
-        return recomputed(self, forward, *args, **kwargs)
+        call = _Call(self, forward, args, kwargs)
+        with saved_tensors_hooks(call.save, _load), call.draws:
+            return call()
 
     return run
-
-
-def recomputed(module: nn.Module, forward: Forward, *args: Any, **kwargs: Any) -> Any:
-    """forward(module, *args, **kwargs), of which autograd keeps the arguments alone.
-
-    Values, gradients and buffers are those of the plain call to the last bit: the second time
-    starts from the buffers of the first, draws what it drew, and leaves the buffers that there are.
-    RuntimeError, when gradients are taken, if weights or arguments were changed since.
-    """
-    call = _Call(module, forward, args, kwargs)
-    with saved_tensors_hooks(call.save, _load), call.draws:
-        return call()
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Spectral normalisation: SNGAN (Miyato et al. 2018), algorithm 1."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
+from itertools import chain
 from typing import Any
 
 import torch
@@ -129,8 +129,19 @@ def _after_iterations(forward: Callable[..., Any]) -> Callable[..., Any]:
     def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         if not self.training or torch.compiler.is_compiling():
             return forward(self, *args, **kwargs)
-        with _iterated(_groups(self)):
+        groups = _groups(self)
+        for layers in groups:
+            us = [layer.u for layer in layers]
+            matrices = torch.stack([layer.weight.flatten(1) for layer in layers])
+            sigmas, u = spectral_norm(matrices, torch.stack(us))
+            torch._foreach_copy_(us, list(u.unbind()))
+            for layer, sigma in zip(layers, sigmas.unbind(), strict=True):
+                layer.sigma = sigma
+        try:
             return forward(self, *args, **kwargs)
+        finally:
+            for layer in chain(*groups):
+                layer.sigma = None
 
     return run
 
@@ -143,21 +154,3 @@ def _groups(network: nn.Module) -> list[list[SNLayer]]:
             d_out = len(layer.weight)
             groups.setdefault((d_out, layer.weight.numel() // d_out), []).append(layer)
     return [layers for layers in groups.values() if len(layers) > FEW]
-
-
-@contextmanager
-def _iterated(groups: list[list[SNLayer]]) -> Iterator[None]:
-    """The layers' u one iteration on; within this context they know their norms."""
-    for layers in groups:
-        matrices = torch.stack([layer.weight.flatten(1) for layer in layers])
-        us = [layer.u for layer in layers]
-        sigmas, u = spectral_norm(matrices, torch.stack(us))
-        torch._foreach_copy_(us, list(u.unbind()))
-        for layer, sigma in zip(layers, sigmas.unbind(), strict=True):
-            layer.sigma = sigma
-    try:
-        yield
-    finally:
-        for layers in groups:
-            for layer in layers:
-                layer.sigma = None

@@ -5,7 +5,6 @@ Simonyan, Zisserman 2015, https://arxiv.org/abs/1409.1556
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,30 +79,23 @@ def _features() -> nn.Sequential:
 
 
 def _read(path: Path, layers: nn.Module) -> dict[str, Tensor]:
-    """The weights of these layers in a file of the whole network's, where they are features.*."""
-    path = expand(path)
+    """The weights of these layers in a file of the whole network's, where they are features.*;
+    UserError for a file of another kind. Nothing in it is run.
+    """
+    path, advice = expand(path), f"give torchvision's {FILE}."
     if not regular(path, WEIGHTS).is_file():
-        raise UserError(f"There is no file {path} of VGG19's weights: give torchvision's {FILE}.")
-    with reading(path):
-        found = _load(path)
+        raise UserError(f"There is no file {path} of VGG19's weights: {advice}")
+    try:
+        with reading(path):
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
+    except Exception:  # what torch.load raises for a file of another kind is no fixed set
+        raise UserError(f"{path} is damaged, or no file of VGG19's weights: {advice}") from None
+    found = found if isinstance(found, Mapping) else {}
     wanted = {name: t.shape for name, t in layers.state_dict().items()}
     given = {name: found.get(f"features.{name}") for name in wanted}
     weights = {n: t.float() for n, t in given.items() if isinstance(t, Tensor)}
     if {name: t.shape for name, t in weights.items()} != wanted:
-        raise UserError(f"{path} does not hold the weights of VGG19: give torchvision's {FILE}.")
+        raise UserError(f"{path} does not hold the weights of VGG19: {advice}")
     return weights
-
-
-def _load(path: Path) -> Mapping[str, Any]:
-    """What torch.save wrote, if it is a mapping; UserError for a damaged file or one of another
-    kind. Nothing in it is run.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception:  # what torch.load raises for a file of another kind is no fixed set
-        raise UserError(
-            f"{path} is damaged, or no file of VGG19's weights: give torchvision's {FILE}."
-        ) from None
-    return content if isinstance(content, Mapping) else {}

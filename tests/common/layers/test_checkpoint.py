@@ -13,7 +13,7 @@ from ganlib.common.layers.checkpoint import (
     blocks,
     checkpoint_blocks,
     for_second_derivatives,
-    recomputed,
+    recomputing,
 )
 from ganlib.common.losses import slope_penalty
 from ganlib.common.networks.resnet import GenBlock
@@ -36,9 +36,7 @@ class Noisy(nn.Module):
 class Twice(Noisy):
     """The same, computed twice."""
 
-    def forward(self, x: Tensor, shift: Tensor) -> Tensor:
-        y: Tensor = recomputed(self, Noisy.forward, x, shift=shift)
-        return y
+    forward = recomputing(Noisy.forward)
 
 
 class Deep(nn.Module):
@@ -96,7 +94,7 @@ def test_another_computation_is_found_out() -> None:
         calls.append(x)
         return x.sin().cos() if len(calls) == 1 else x.sin()
 
-    y = recomputed(nn.Linear(1, 1), forward, torch.ones(1, requires_grad=True))
+    y = recomputing(forward)(nn.Linear(1, 1), torch.ones(1, requires_grad=True))
     with pytest.raises(RuntimeError, match="something else the second time"):
         y.backward()
 
