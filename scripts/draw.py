@@ -23,7 +23,7 @@ from ganlib.evaluation.comparison.reading import read_run
 from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import Row
 from ganlib.sampling.translation.held_out import give_sources
-from ganlib.training.samples.grid_rows import translations
+from ganlib.training.extensions.sample_grid import translations
 from scripts.ending import in_a_sentence
 
 LETTERS = 15

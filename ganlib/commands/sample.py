@@ -111,7 +111,7 @@ def command(
     from ganlib.sampling.model import load
     from ganlib.sampling.translation.held_out import give_sources
     from ganlib.training.device.devices import require
-    from ganlib.training.samples import grid_rows
+    from ganlib.training.extensions import sample_grid
 
     if not kind and not force:
         _check_folder(out, set(image_files.folder_names(least)))
@@ -123,11 +123,11 @@ def command(
             f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
         )
     classes = list(dict.fromkeys(shared.called(model, snapshot, words)))
-    shown, drawn = grid_rows.shown_classes(updater), kind == ".png" and not plain
+    shown, drawn = sample_grid.shown_classes(updater), kind == ".png" and not plain
     rows = (classes or shown) if shown and drawn else []
-    pairs = grid_rows.shows_translations(updater) and drawn
+    pairs = sample_grid.shows_translations(updater) and drawn
     if n is None:
-        n = grid_rows.EACH * len(rows) if rows else grid_rows.SOURCES if pairs else N
+        n = sample_grid.EACH * len(rows) if rows else sample_grid.SOURCES if pairs else N
         _check_grid(kind, n)
     at_once = n if kind else min(n, batch_size)
     require(
@@ -143,11 +143,11 @@ def command(
             image_files.write_plain(batches, n, out, frames)
         elif rows:
             stream = updater.sample_stream(seed, truncation, statistics=statistics)
-            found = _with_bar(grid_rows.class_rows(stream, rows, n), n, lambda row: len(row[1]))
+            found = _with_bar(sample_grid.class_rows(stream, rows, n), n, lambda row: len(row[1]))
             save(grids.class_grid(found), out)
         elif pairs:
             with stderr_console().status("translating"):
-                sources = grid_rows.translations(updater, seed, n, truncation, statistics)
+                sources = sample_grid.translations(updater, seed, n, truncation, statistics)
             save(grids.translation_grid(sources), out)
         elif kind == ".png":
             image_files.write_grid(batches, n, out, frames)

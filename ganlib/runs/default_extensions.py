@@ -129,7 +129,9 @@ class RunScores:
         """
         settings, s, updater = self.settings, self.settings.run, self.updater
         data, option = updater.data.data, "--segmentation" if s.segmentation else None
-        pairs = pairs_of(updater, {"train": data}, segmentation=option)
+        pairs = None
+        if settings.translates or option is not None:
+            pairs = pairs_of(updater, {"train": data}, segmentation=option)
         if not settings.evaluates:
             return Scorer(updater)
         if data.mixture is not None:

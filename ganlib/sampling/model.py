@@ -24,7 +24,7 @@ from ganlib.sampling.translation.held_out import give_sources
 from ganlib.sampling.translation.source_images import Inputs
 from ganlib.sampling.translation.translate import translate
 from ganlib.training.device import devices
-from ganlib.training.samples import grid_rows
+from ganlib.training.extensions import sample_grid
 from ganlib.training.samples.conditions import Conditions
 from ganlib.training.scores.scorer import Criteria, Drawing
 from ganlib.training.snapshot import read_snapshot, snapshot_at
@@ -92,17 +92,17 @@ class Model:
         """
         if self.spec.native == POINTS:
             return scatter(self.sample(max(n or 0, 1000), seed, truncation=truncation, y=y))
-        classes = grid_rows.shown_classes(self.updater)
+        classes = sample_grid.shown_classes(self.updater)
         if classes and not isinstance(y, Tensor):
             if y is not None:
                 words, names = [y] if isinstance(y, int | str) else y, self.updater.classes
                 classes = [find_class(word, names) for word in words]
             return class_grid(
-                grid_rows.class_rows(self.updater.sample_stream(seed, truncation), classes, n)
+                sample_grid.class_rows(self.updater.sample_stream(seed, truncation), classes, n)
             )
-        if grid_rows.shows_translations(self.updater) and y is None:
+        if sample_grid.shows_translations(self.updater) and y is None:
             return translation_grid(
-                grid_rows.translations(self.updater, seed, n or grid_rows.SOURCES, truncation)
+                sample_grid.translations(self.updater, seed, n or sample_grid.SOURCES, truncation)
             )
         samples = self.sample(64 if n is None else n, seed, truncation=truncation, y=y)
         return grid(apart(samples, self.spec.frames))

@@ -18,7 +18,7 @@ from ganlib.evaluation import Score
 from ganlib.evaluation.pairs import segmenter
 from ganlib.evaluation.pairs.sums import exact
 from ganlib.evaluation.protocol import BASELINES
-from ganlib.training.samples.grid_rows import shows_translations, translations
+from ganlib.training.extensions.sample_grid import shows_translations, translations
 from ganlib.training.scores.pairs import PairScores, has_pairs, several
 from ganlib.training.scores.scorer import Drawing
 

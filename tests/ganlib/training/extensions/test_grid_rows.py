@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganlib.training.samples.grid_rows import class_rows, parts, shown_classes
+from ganlib.training.extensions.sample_grid import class_rows, parts, shown_classes
 
 Make = Callable[..., Any]
 
