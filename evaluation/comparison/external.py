@@ -70,14 +70,14 @@ def _alike(name: str, score: Recorded, runs: Sequence[Run]) -> Recorded:
     if score.protocol.get("weights") != "given":
         return score
     theirs = [e.scores[name] for run in runs for e in run.evaluations if name in e.scores]
-    fitting = {s.hash: s.protocol for s in theirs if _told(s) == _told(score)}
+    fitting = {s.hash: s.protocol for s in theirs if _comparable(s) == _comparable(score)}
     if len(fitting) != 1:
         return score
     ((key, protocol),) = fitting.items()
     return replace(score, protocol=protocol, hash=key)
 
 
-def _told(score: Recorded) -> dict[str, Any]:
+def _comparable(score: Recorded) -> dict[str, Any]:
     return {name: value for name, value in deciding(score).items() if name not in UNTOLD}
 
 

@@ -8,11 +8,9 @@ import click
 
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import output
 
 if TYPE_CHECKING:
     from ganlib.sampling.interpolation.segments import Space
-    from ganlib.sampling.model import Model
 
 FRAMES = {".png": 10, ".gif": 30, ".mp4": 30}
 MOST = 1000
@@ -111,7 +109,7 @@ def command(
 
     from ganlib.common.formats.video import MP4, av_for
     from ganlib.common.query import DataQuery
-    from ganlib.sampling.interpolation.pictures import Interpolation, write_interpolation
+    from ganlib.sampling.interpolation.pictures import Interpolation, write_interpolation, write_sum
     from ganlib.sampling.model import load
     from ganlib.sampling.translation.held_out import give_sources
 
@@ -127,7 +125,7 @@ def command(
     give_sources(model.updater, model.settings, query)
     told = _one(shared.called(model, snapshot, [word])) if word is not None else None
     if terms:
-        _write_sum(model, terms, seed, out, told)
+        write_sum(model, terms, seed, out, told)
     else:
         assert frames is not None
         classes = _several(shared.called(model, snapshot, [words])) if words is not None else []
@@ -190,27 +188,3 @@ def _frames(frames: int | None, out: Path) -> int:
             f"--frames is {frames}; give at least 2, the samples at both ends, and at most {MOST}."
         )
     return frames
-
-
-def _write_sum(
-    model: "Model", terms: list[tuple[int, int]], seed: int, out: Path, told: int | None
-) -> None:
-    import torch
-
-    from ganlib.common.pictures import frames, save
-    from ganlib.sampling.interpolation.pictures import equation
-    from ganlib.sampling.interpolation.segments import signed_sum
-
-    z, y = model.latents([number for _, number in terms], seed, told)
-    gen, sign = model.updater.sampling_gen, torch.tensor([sign for sign, _ in terms])
-    parts = zip(gen.split(z).values(), gen.parts, strict=True)
-    try:
-        total = torch.cat([signed_sum(h, sign, part.kind) for h, part in parts])
-    except ValueError:
-        raise UserError("These terms cancel out; leave one of them out.") from None
-    y = None if y is None else torch.cat([y, y[:1]])
-    pictures = frames(model.decode(torch.cat([z, total[None]]), y))
-    first = " " if terms[0][0] > 0 else "-"
-    signs = first + "".join("+" if sign > 0 else "-" for sign, _ in terms[1:]) + "="
-    with output(out):
-        save(equation(pictures, signs), out)

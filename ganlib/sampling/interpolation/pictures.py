@@ -9,6 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import output
 from ganlib.common.pictures import frames as pictures_of
@@ -18,6 +19,7 @@ from ganlib.sampling.interpolation.segments import (
     Space,
     between_classes,
     between_samples,
+    signed_sum,
 )
 from ganlib.sampling.model import Model
 from ganlib.training.device.devices import require
@@ -71,6 +73,28 @@ def write_interpolation(model: Model, what: Interpolation, out: Path) -> None:
     film = pictures_of(what.closed().images(model)[:, :-1].flatten(0, 1))
     with output(out):
         save_animation(film, out)
+
+
+def write_sum(
+    model: Model, terms: Sequence[tuple[int, int]], seed: int, out: Path, y: int | None
+) -> None:
+    """A .png of the samples of a seed with their signs, (1 or -1, number) each, and of what the sum
+    of their latents looks like, in the class of the first or in class y.
+    """
+    z, conditions = model.latents([number for _, number in terms], seed, y)
+    gen, sign = model.updater.sampling_gen, torch.tensor([sign for sign, _ in terms])
+    parts = zip(gen.split(z).values(), gen.parts, strict=True)
+    try:
+        total = torch.cat([signed_sum(h, sign, part.kind) for h, part in parts])
+    except ValueError:
+        raise UserError("These terms cancel out; leave one of them out.") from None
+    if conditions is not None:
+        conditions = torch.cat([conditions, conditions[:1]])
+    pictures = pictures_of(model.decode(torch.cat([z, total[None]]), conditions))
+    first = " " if terms[0][0] > 0 else "-"
+    signs = first + "".join("+" if sign > 0 else "-" for sign, _ in terms[1:]) + "="
+    with output(out):
+        save(equation(pictures, signs), out)
 
 
 def _decoded(stream: SampleStream, segments: Segments, space: Space) -> Tensor:
