@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganlib.commands.options.shared import force
+from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import MARK, check_free
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where compare.md, .csv, .json and .html go; by default into the first FOLDER.",
 )
-@force
+@shared.force
 @click.option(
     "--best", is_flag=True, help="Take of each run its best evaluation by the first score."
 )

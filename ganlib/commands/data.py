@@ -11,8 +11,8 @@ import click
 import torch
 
 from ganlib.commands._tables import print_named
+from ganlib.commands.options import shared
 from ganlib.commands.options.resolutions import resolutions as resolutions_of
-from ganlib.commands.options.shared import check_file, force
 from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.errors import UserError
 from ganlib.common.find_dataset import HDF5, datasets
@@ -130,7 +130,7 @@ def _check(name: str) -> None:
     type=click.Choice(get_args(Storage)),
     help="How images lie in OUT.  [default: gzip if they fit the memory, else contiguous]",
 )
-@force
+@shared.force
 def prepare(
     query: DataQuery,
     out: Path,
@@ -144,7 +144,7 @@ def prepare(
 
     Images are cropped, resized and decoded once and for all; use OUT as --dataset afterwards.
     """
-    check_file(
+    shared.check_file(
         out, HDF5, "a name that ends in .h5, by which it is known as a data set", force, "OUT"
     )
     if not out.parent.is_dir():

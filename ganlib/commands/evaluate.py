@@ -5,9 +5,8 @@ from typing import Any
 
 import click
 
-from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options import shared
 from ganlib.commands.options.settings import ShortHelp
-from ganlib.commands.options.shared import force
 from ganlib.common.errors import UserError
 
 
@@ -66,7 +65,7 @@ from ganlib.common.errors import UserError
     show_default=True,
     help="How many images; 50000 is the number of most papers.",
 )
-@_common_options.best
+@shared.best
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
 @click.option(
     "--weights",
@@ -74,8 +73,8 @@ from ganlib.common.errors import UserError
     help="Of a generator: the moving average, or those trained last.  [default: ema if there is "
     "one]",
 )
-@_common_options.truncation
-@_common_options.statistics
+@shared.truncation
+@shared.statistics
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
 @click.option(
     "--range",
@@ -109,7 +108,7 @@ from ganlib.common.errors import UserError
     metavar="FILE",
     help="A .json for all scores with their protocols.",
 )
-@force
+@shared.force
 @click.option("--no-save", is_flag=True, help="Leave the files in a run's folder as they are.")
 @click.option(
     "--duplicates-picture",
@@ -137,11 +136,11 @@ from ganlib.common.errors import UserError
     help="A .png of maps, what is made of them and real images, each beside the classes that the "
     "network finds in it.",
 )
-@_common_options.source
-@_common_options.back
-@_common_options.data_root
-@_common_options.device("the first one if there is one")
-@_common_options.plugin_dir
+@shared.source
+@shared.back
+@shared.data_root
+@shared.device("the first one if there is one")
+@shared.plugin_dir
 @click.option("--self-test", is_flag=True, help="Check known answers on real images instead.")
 def command(
     target: Path | None,

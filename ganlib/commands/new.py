@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganlib.commands.options.shared import force
+from ganlib.commands.options import shared
 
 
 @click.command()
@@ -23,7 +23,7 @@ from ganlib.commands.options.shared import force
     help="A folder of your own to put it in, made if missing; default: ganlib/ itself in a "
     "checkout, else the current folder.",
 )
-@force
+@shared.force
 def command(name: str, origin: str, plugin_dir: Path | None, force: bool) -> None:
     """Start an algorithm of your own from one that is there.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options import shared
 from ganlib.commands.scores import self_test as _self_test
 from ganlib.commands.scores.options import Options
 from ganlib.commands.scores.outputs import write_scores
@@ -53,7 +53,7 @@ def prepare(plugin_dir: tuple[Path, ...], gpu: int | None, device: str | None) -
     for folder in plugin_dir:
         with reading(folder):
             add_plugins(folder)
-    return str(devices.pick_device(None, _common_options.chosen(gpu, device)))
+    return str(devices.pick_device(None, shared.chosen(gpu, device)))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlib.commands.options import shared as _common_options
+from ganlib.commands.options import shared
 from ganlib.commands.scores.options import Options
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
@@ -63,7 +63,7 @@ def open_target(path: Path, options: Options) -> Target:
         folder, run = path.is_dir(), is_run(path)
         if not path.exists():
             raise UserError(f"There is no {path}: give {KINDS}.")
-    chosen = _common_options.best_of(path, options.best)
+    chosen = shared.best_of(path, options.best)
     if options.value_range is not None and (folder or path.suffix.lower() not in ARRAYS):
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if not run and (folder or path.suffix.lower() in (*ARRAYS, *HDF5)):
