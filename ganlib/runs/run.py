@@ -1,7 +1,6 @@
 """From settings to a trained generator: the story of a run."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -98,8 +97,7 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
                 f"Held out of training, by their names: {len(held_out):,} files, listed in "
                 f"{out / HELD_OUT}; --hold-out 0 trains on all."
             )
-        with _sentences(trainer, settings.algorithm.batch_size):
-            _run(trainer)
+        _run(trainer, settings.algorithm.batch_size)
     if trainer.stopped != "done":
         tell(
             f"Stopped at iteration {trainer.iteration}: {trainer.stopped}. --resume auto continues."
@@ -108,12 +106,25 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     return Model(updater, settings.flat(), out)
 
 
-def _run(trainer: Trainer) -> None:
+def _run(trainer: Trainer, batch_size: int) -> None:
+    """Train. UserError for a memory that does not suffice, and for a disk that takes no more, or
+    StoppedError once there was an iteration.
+    """
     try:
         trainer.run()
         ranks.wait()
         if trainer.stopped == "done" and ranks.rank() == 0:
             (trainer.out / "DONE").touch()
+    except OSError as error:
+        raise _unwritable(trainer, error) from None
+    except RuntimeError as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        smaller = f"--accumulate 2 or --batch-size {batch_size // 2}"
+        advice = smaller if batch_size > 1 else "smaller networks (--width 0.5)"
+        raise UserError(
+            f"Out of memory with batches of {batch_size} images: try {advice}."
+        ) from None
     finally:
         trainer.updater.streams.close()
         # the end of a process group would wait for graphs that send its messages
@@ -134,23 +145,6 @@ def _start(settings: Settings, updater: Updater, out: Path, device: torch.device
         f"({len(updater.data.data):,} images, {shape} for the networks), {device}; "
         f"parameters: {counts}. Results: {out}"
     )
-
-
-@contextmanager
-def _sentences(trainer: Trainer, batch_size: int) -> Iterator[None]:
-    """A full disk and memory as UserError, or as StoppedError once there was an iteration."""
-    try:
-        yield
-    except OSError as error:
-        raise _unwritable(trainer, error) from None
-    except RuntimeError as error:
-        if not devices.is_out_of_memory(error):
-            raise
-        smaller = f"--accumulate 2 or --batch-size {batch_size // 2}"
-        advice = smaller if batch_size > 1 else "smaller networks (--width 0.5)"
-        raise UserError(
-            f"Out of memory with batches of {batch_size} images: try {advice}."
-        ) from None
 
 
 def _unwritable(trainer: Trainer, error: OSError) -> Exception:
