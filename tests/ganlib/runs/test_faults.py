@@ -23,8 +23,8 @@ from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.dcgan.updater import Config
-from ganlib.training.extensions import evaluate
 from ganlib.training.extensions.log_report import TIMES
+from ganlib.training.scores.drawing import Drawing
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
 ROOT = Path(ganlib.__file__).parents[1]
@@ -364,7 +364,7 @@ def test_a_stop_in_the_last_evaluation_is_a_sentence_and_leaves_no_line_twice(
 ) -> None:
     scored = {"evaluation_interval": 100, "evaluation_images": 20, "extractor": "fashion"}
     whole = train(toy_file, max_iter=3, out="whole", **scored).out
-    original = evaluate.samples_to_score
+    original = Drawing.batches
 
     def stopped(*args: Any, **kwargs: Any) -> Iterator[Any]:
         for batch in original(*args, **kwargs):
@@ -372,7 +372,7 @@ def test_a_stop_in_the_last_evaluation_is_a_sentence_and_leaves_no_line_twice(
             yield batch
 
     with monkeypatch.context() as patched:
-        patched.setattr(evaluate, "samples_to_score", stopped)
+        patched.setattr(Drawing, "batches", stopped)
         out = train(toy_file, max_iter=3, out="run", **scored).out
     last = capsys.readouterr().err.splitlines()[-2]
     assert last == f'Stopped at iteration 3: {number.name} received. resume="auto" continues.'
