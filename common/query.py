@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet, Shape
 from ganlib.common.data.crops import cropped
+from ganlib.common.data.spec import NoSuchSplit, check_split
 from ganlib.common.errors import UserError
 from ganlib.common.find_dataset import Found, datasets, find, label, undivided
 from ganlib.common.formats.decode import Half
 from ganlib.common.formats.resize import CROPPED, Sizing, resized
-from ganlib.common.formats.stream import NoSuchSplit, Stream, as_stream, check_split, collect
+from ganlib.common.formats.stream import Stream, as_stream, collect
 from ganlib.common.sources.parse import parse_source
 
 Q = TypeVar("Q", bound="DataQuery")
@@ -130,13 +131,11 @@ class DataQuery:
 class Source:
     """What translations start from: what the data set has itself, and the base of other kinds.
 
-    of_file: whether an image file has its source in itself. enlarged: whether it is smaller than
-    what is made of it. makes: whether it is made of the image, by of(); multiple: of what the
-    image's sides must then be multiples.
+    of_file: whether an image file has its source in itself. makes: whether it is made of the image,
+    by of(); multiple: how many times smaller it is then, of which the image's sides are multiples.
     """
 
     of_file = True
-    enlarged = False
     makes = False
     multiple = 1
 

@@ -7,9 +7,10 @@ from torchvision.datasets import CelebA
 from torchvision.datasets.utils import extract_archive
 
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import check_split
 from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded
 from ganlib.common.formats.resize import CROPPED, Sizing
-from ganlib.common.formats.stream import Stream, check_split, collect
+from ganlib.common.formats.stream import Stream, collect
 from ganlib.common.formats.torchvision import Origin, read
 from ganlib.common.io.files import reading
 

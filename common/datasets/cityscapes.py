@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import NoSuchSplit, check_split
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Account, Decoded, Item, gathered
 from ganlib.common.formats.class_table import check_numbers, class_table
 from ganlib.common.formats.decode import HIGHEST, MAPS, Pixels, Unusable, opened
 from ganlib.common.formats.files import files
-from ganlib.common.formats.stream import NoSuchSplit, Stream, check_split, collect
+from ganlib.common.formats.stream import Stream, collect
 from ganlib.common.io.files import reading
 
 URL = "https://www.cityscapes-dataset.com"

@@ -5,7 +5,7 @@ from pathlib import Path
 from torchvision.datasets import MNIST
 
 from ganlib.common.data import DataSet
-from ganlib.common.formats.stream import check_split
+from ganlib.common.data.spec import check_split
 from ganlib.common.formats.torchvision import Origin, read
 from ganlib.common.io.files import reading
 

@@ -6,7 +6,7 @@ import torch
 from torchvision.datasets import SVHN
 
 from ganlib.common.data import DataSet
-from ganlib.common.formats.stream import check_split
+from ganlib.common.data.spec import check_split
 from ganlib.common.formats.torchvision import Origin, read, to_tensor
 
 DIGITS = tuple("0123456789")

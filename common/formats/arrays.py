@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet
 from ganlib.common.data.in_memory import as_dataset
+from ganlib.common.data.spec import NoSuchSplit, check_split
 from ganlib.common.errors import UserError, one_line
-from ganlib.common.formats.stream import NoSuchSplit, check_split
 from ganlib.common.io.files import regular
 from ganlib.common.io.memory import GIB, available_memory, require_memory
 

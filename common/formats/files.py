@@ -9,8 +9,8 @@ from hashlib import sha256
 from math import ceil
 from pathlib import Path
 
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.formats.blocks import N
-from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.io.files import reading
 
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet
-from ganlib.common.data.spec import SourceKind
+from ganlib.common.data.spec import NoSuchSplit, SourceKind, check_split
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded, looked
 from ganlib.common.formats.class_table import check_numbers
@@ -32,7 +32,7 @@ from ganlib.common.formats.decode import (
 from ganlib.common.formats.file_crops import FileCrops
 from ganlib.common.formats.files import files, of_split, subfolders
 from ganlib.common.formats.resize import CROPPED, Sizing
-from ganlib.common.formats.stream import NoSuchSplit, Stream, check_split, collect
+from ganlib.common.formats.stream import Stream, collect
 from ganlib.common.io.files import reading
 
 TESTS = ("test", "val", "valid")

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images
-from ganlib.common.data.spec import SourceKind, contents_of
+from ganlib.common.data.spec import SPLITS, NoSuchSplit, SourceKind, check_split, contents_of
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_checks import (
     attribute,
@@ -40,7 +40,7 @@ from ganlib.common.formats.hdf5_checks import (
     verify,
     wrong,
 )
-from ganlib.common.formats.stream import SPLITS, NoSuchSplit, block_length, check_split
+from ganlib.common.formats.stream import block_length
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import reading, regular
 from ganlib.common.io.memory import GIB, available_memory

@@ -10,16 +10,10 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet, Shape
 from ganlib.common.data.spec import Contents
-from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress
 from ganlib.common.io.memory import require_memory
 
-SPLITS = ("train", "test")
 BLOCK_BYTES = 2**26
-
-
-class NoSuchSplit(UserError):
-    """The source is there and has no such split; most sources without a test split end here."""
 
 
 class Block(NamedTuple):
@@ -63,12 +57,6 @@ class Stream(Contents):
             length = self.total if self.sources is None else self.sources
             parts.append(("source", length, self.source, kind))
         return parts
-
-
-def check_split(split: str) -> None:
-    """UserError unless `split` is one that every source knows."""
-    if split not in SPLITS:
-        raise UserError(f"There is no split '{split}'; the splits are 'train' and 'test'.")
 
 
 def block_length(shape: Shape) -> int:

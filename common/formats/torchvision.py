@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import check_split
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import check_split
 
 TIMEOUT = 20.0  # seconds without an answer; torchvision itself would wait for ever
 

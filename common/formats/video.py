@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from ganlib.common.errors import UserError
+from ganlib.common.formats.blocks import Account
 from ganlib.common.formats.decode import SUFFIXES, Header, Unusable, header, opened
 from ganlib.common.formats.files import files
 from ganlib.common.io.files import MARK
@@ -43,27 +44,27 @@ class Look(NamedTuple):
     length: int
 
 
-def videos(folder: Path) -> tuple[list[Video], list[tuple[str, str]]]:
-    """The videos below `folder` by name, and what else lies there, each with why it is none.
+def videos(account: Account) -> list[Video]:
+    """The videos below an account's folder by name; what else lies there goes to the account.
 
-    A folder, also `folder` itself, is a video of the image files directly inside it, in the order
-    of their names, in which numbers count by value: frame2 is before frame10.
+    A folder, also that itself, is a video of the image files directly inside it, in the order of
+    their names, in which numbers count by value: frame2 is before frame10.
     """
-    found, strange, frames = [], [], dict[Path, list[Path]]()
+    found, frames, folder = [], dict[Path, list[Path]](), account.place
     for path in files(folder):
         suffix, name = path.suffix.lower(), str(path.relative_to(folder))
         if not os.path.isfile(path):
-            strange.append((name, "unreadable"))
+            account.skip(name, "unreadable")
         elif suffix == GIF or suffix in CODED:
             found.append(Video(name, path))
         elif suffix in SUFFIXES:
             frames.setdefault(path.parent, []).append(path)
         else:
-            strange.append((name, "not videos"))
+            account.skip(name, "not videos")
     for place, paths in frames.items():
         name = str(place.relative_to(folder))
         found.append(Video(name, tuple(sorted(paths, key=lambda path: _natural(path.name)))))
-    return sorted(found), strange
+    return sorted(found)
 
 
 def look(video: Video) -> Look:

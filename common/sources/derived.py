@@ -29,10 +29,6 @@ class Derivation(Source):
     make: Callable[[Tensor, Tensor], Tensor]
     multiple: int = 1
 
-    @property
-    def enlarged(self) -> bool:  # type: ignore[override]
-        return self.multiple > 1
-
     def of(self, x: Tensor, index: Tensor, frames: int = 1) -> Tensor:
         """The same of images (n, frames * C, H, W), picture by picture."""
         n, channels, *size = x.shape

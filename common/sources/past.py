@@ -115,10 +115,7 @@ class Past(FileSource):
 
     def _look(self, account: Account) -> dict[Video, Look]:
         """The usable videos, each with a look at it."""
-        candidates, strange = videos(account.place)
-        for name, reason in strange:
-            account.skip(name, reason)
-        found = dict(looked(account, candidates, look, AT_ONCE))
+        found = dict(looked(account, videos(account), look, AT_ONCE))
         for video, seen in [*found.items()]:
             if seen.length < self.length:
                 account.skip(video.name, f"shorter than {self.length} frames")

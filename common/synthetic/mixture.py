@@ -3,8 +3,8 @@
 import torch
 
 from ganlib.common.data import DataSet, Mixture
+from ganlib.common.data.spec import check_split
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import check_split
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
 

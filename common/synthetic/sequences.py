@@ -15,9 +15,9 @@ import numpy as np
 from torch import Tensor
 
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import check_split
 from ganlib.common.datasets import fashion_mnist
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import check_split
 from ganlib.common.synthetic.made import Made
 from ganlib.common.synthetic.sliding import Floats, Item, Pixels, Slide, State, make_item
 

@@ -14,12 +14,12 @@ from ganlib.commands._tables import print_named
 from ganlib.commands.options import shared
 from ganlib.commands.options.resolutions import resolutions as resolutions_of
 from ganlib.common.data import POINTS, DataSet, Images
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.find_dataset import HDF5, datasets
 from ganlib.common.formats.hdf5 import check_hdf5
 from ganlib.common.formats.hdf5_writing import Storage, write_streams
 from ganlib.common.formats.resize import Fit, Sizing
-from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import expand
 from ganlib.common.query import DataQuery
@@ -149,8 +149,16 @@ def prepare(
     )
     if not out.parent.is_dir():
         raise UserError(f"There is no folder {out.parent} to write {out.name} to: make it first.")
-    size, sides = _sizes(query.size, resolutions)
-    query, sizing = replace(query, size=size), Sizing(fit, enlarge or size is None)
+    sides: list[int] = []
+    if resolutions is not None:
+        largest, *sides = resolutions_of(resolutions)
+        if query.size not in (None, largest):
+            raise UserError(
+                f"--size is {query.size} and the largest of --resolutions is {largest}: leave "
+                "--size out."
+            )
+        query = replace(query, size=largest)
+    sizing = Sizing(fit, enlarge or query.size is None)
     train = query.stream(sizing)
     if train.shape == POINTS:
         raise UserError(f"{train.name} holds points and no images: use it as --dataset as it is.")
@@ -163,18 +171,6 @@ def prepare(
         click.echo(printable(f"{train.name}: {train.provenance['resized']}"), err=True)
     how = REASONS[chosen] if storage is None else chosen
     click.echo(f"{out}: {out.stat().st_size / 2**20:,.1f} MiB, {how}; use it by --dataset {out}")
-
-
-def _sizes(size: int | None, text: str | None) -> tuple[int | None, list[int]]:
-    """The side of the images, and those of the lower resolutions from the largest down."""
-    if text is None:
-        return size, []
-    largest, *sides = resolutions_of(text)
-    if size not in (None, largest):
-        raise UserError(
-            f"--size is {size} and the largest of --resolutions is {largest}: leave --size out."
-        )
-    return largest, sides
 
 
 def _sources(data: DataSet, source: Images) -> str:

@@ -109,7 +109,7 @@ def as_in_training(source: str | None) -> str | None:
         found = DataQuery(source=source).starts
     except UserError:
         return None
-    return source if found.of_file and found is not OWN and not found.enlarged else None
+    return source if found.of_file and found is not OWN and found.multiple == 1 else None
 
 
 def as_sources(images: Inputs, spec: DataSpec) -> list[Tensor]:

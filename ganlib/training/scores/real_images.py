@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from ganlib.common.data import DataSet
 from ganlib.common.data.in_memory import GIVEN
+from ganlib.common.data.spec import SPLITS
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import SPLITS
 from ganlib.common.query import DataQuery
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ganlib.commands.data import command
 from ganlib.common.data import DataSet, Loader, fit_spec
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.datasets import cityscapes
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.open_dataset import open_dataset
 
 HEIGHT, WIDTH = 8, 16

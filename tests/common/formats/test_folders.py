@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.formats import blocks as _blocks
 from ganlib.common.formats import folders as folder
-from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.io import memory as _memory
 
 rng = np.random.default_rng(0)

@@ -17,11 +17,12 @@ import pytest
 import torch
 
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5, hdf5_writing
 from ganlib.common.formats.hdf5 import Hdf5Images, read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5, write_streams
-from ganlib.common.formats.stream import Block, NoSuchSplit, Stream
+from ganlib.common.formats.stream import Block, Stream
 
 generator = torch.Generator().manual_seed(0)
 

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from ganlib.common.data import DataSet, Images
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.formats.files import of_split
-from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.open_dataset import open_dataset
 from ganlib.common.query import DataQuery
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.datasets import lsun_bedroom, lsun_church_outdoor
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import NoSuchSplit
 
 lmdb = pytest.importorskip("lmdb")
 

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Loader, fit_spec
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_streams
-from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.open_dataset import open_dataset
 from ganlib.common.query import DataQuery
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ganlib.commands.data import command
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
-from ganlib.common.formats.stream import NoSuchSplit
 from ganlib.common.io import memory as _memory
 from ganlib.common.open_dataset import open_dataset
 from ganlib.common.query import DataQuery

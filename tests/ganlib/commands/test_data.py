@@ -17,10 +17,11 @@ from ganlib.commands import data as data_command
 from ganlib.commands.data import command
 from ganlib.commands.options.resolutions import resolutions
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from ganlib.common.formats.stream import Block, NoSuchSplit, Stream
+from ganlib.common.formats.stream import Block, Stream
 from ganlib.common.io import memory as _memory
 from ganlib.common.query import DataQuery
 
