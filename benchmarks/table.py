@@ -23,6 +23,7 @@ from benchmarks.workloads import (
 from ganlib.commands._bench_table import HEADERS, cells, number
 from ganlib.common.errors import UserError
 from ganlib.speed.bench import Row
+from scripts.tables import markdown
 
 README = Path(__file__).with_name("README.md")
 UNMEASURED = "unmeasured"
@@ -72,7 +73,7 @@ def beside_peers(runs: Runs) -> str:
         lines += [(title, *rest) for title, rest in _titled(work.title, block)]
     lines += [(title, *rest) for title, rest in _titled(FID_TITLE, _fid(runs))]
     note = f"{_stamps(runs)} The other programs: {SOURCE}."
-    return f"{_markdown(headers, lines)}\n\n{note}"
+    return f"{markdown(headers, lines, 2)}\n\n{note}"
 
 
 def alone(runs: Runs) -> str:
@@ -88,7 +89,7 @@ def alone(runs: Runs) -> str:
             rows = [Row.from_dict(record) for record in report["rows"]]
             block = [(row.mode, row.precision, *cells(row)) for row in rows]
         lines += [(t, *rest) for t, rest in _titled(titles.get(name, name), block)]
-    return _markdown(("work", "mode", "precision", *HEADERS), lines, words=3)
+    return markdown(("work", "mode", "precision", *HEADERS), lines, 3)
 
 
 def loading(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -111,7 +112,7 @@ def loading(rows: Sequence[Mapping[str, Any]]) -> str:
         )
         for row in rows
     ]
-    return _markdown(headers, lines)
+    return markdown(headers, lines, 2)
 
 
 def fill(path: Path, name: str, text: str) -> bool:
@@ -190,8 +191,3 @@ def _stamps(runs: Runs) -> str:
 def _titled(title: str, block: Sequence[tuple[str, ...]]) -> list[tuple[str, tuple[str, ...]]]:
     """The title with the first of the rows."""
     return [(SAME if k else title, row) for k, row in enumerate(block)]
-
-
-def _markdown(headers: Sequence[str], lines: Sequence[Sequence[str]], words: int = 2) -> str:
-    rule = ["---" if k < words else "---:" for k in range(len(headers))]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *lines))

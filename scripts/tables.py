@@ -10,7 +10,11 @@ def figure(values: Sequence[float], digits: int = 2) -> str:
     return f"{mean(values):.{digits}f}{spread}"
 
 
-def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with a line for each row."""
-    lines = (headers, ["---"] * len(headers), *rows)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def markdown(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], words: int | None = None
+) -> str:
+    """A table with a line for each row; what stands behind the first `words` columns are numbers,
+    to the right.
+    """
+    rule = ["---:" if words is not None and k >= words else "---" for k in range(len(headers))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *rows))

@@ -17,3 +17,4 @@ def test_a_mean_and_how_far_its_values_spread(
 
 def test_a_table() -> None:
     assert markdown(["", "b"], [("1", "2")]) == "|  | b |\n| --- | --- |\n| 1 | 2 |"
+    assert markdown(["a", "b"], [("1", "2")], 1) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
