@@ -6,7 +6,7 @@ import zipfile
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -17,17 +17,26 @@ from ganlib.common.data.in_memory import as_dataset
 from ganlib.common.data.spec import NoSuchSplit, check_split
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.files import regular
-from ganlib.common.io.memory import GIB, available_memory, require_memory
+from ganlib.common.io.memory import require_memory
 
 ARRAYS = (".npz", ".npy")
 TYPES = (np.uint8, np.float16, np.float32, np.float64)
 LABELS = "labels.npy"
 """The member of an .npz file that np.savez(..., labels=y) makes."""
+ADVICE = "give an .npy file, which is read bit by bit, or fewer images."
 VERSION = (1, 0)
 """Of plain numbers; only a later one can ask for more memory than 64 KiB for its header."""
 
-Header = tuple[tuple[int, ...], np.dtype[Any]]
-"""What an array says of itself: its shape and the type of its numbers."""
+
+class Header(NamedTuple):
+    """What an array says of itself."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
 
 
 def open_array(path: Path) -> NDArray[Any]:
@@ -39,7 +48,10 @@ def open_array(path: Path) -> NDArray[Any]:
     """
     try:
         with regular(path).open("rb") as file:
-            return _npy(path, file) if path.suffix.lower() == ".npy" else _npz(path, file)
+            if path.suffix.lower() != ".npy":
+                return _npz(path, file)
+            _check(path, _header(file), path.stat().st_size - file.tell())
+            return npy.open_memmap(path, mode="r")
     except UserError:
         raise
     except Exception as error:  # NumPy and zipfile have many names for a file that is not right
@@ -62,21 +74,15 @@ def open_labels(path: Path, n: int) -> NDArray[Any] | None:
         return None
 
 
-def _npy(path: Path, file: IO[bytes]) -> NDArray[Any]:
-    header = _header(file)
-    _check(path, header, path.stat().st_size - file.tell())
-    return npy.open_memmap(path, mode="r")
-
-
 def _npz(path: Path, file: IO[bytes]) -> NDArray[Any]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             if member.filename.endswith(".npy"):
                 with archive.open(member) as content:
                     header = _header(content)
-                    if len(header[0]) == 4:
+                    if len(header.shape) == 4:
                         _check(path, header, member.file_size - content.tell())
-                        _check_memory(path, header)
+                        require_memory(str(path), header.nbytes, ADVICE)
                         content.seek(0)
                         return npy.read_array(content, allow_pickle=False)
     raise UserError(f"{path} holds no array of images: give one (N, H, W, C) of uint8.")
@@ -89,7 +95,7 @@ def _header(file: IO[bytes]) -> Header:
     shape, _, dtype = npy.read_array_header_1_0(file)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are not unpickled")
-    return shape, dtype
+    return Header(shape, dtype)
 
 
 def _check(path: Path, header: Header, there: int) -> None:
@@ -101,26 +107,11 @@ def _check(path: Path, header: Header, there: int) -> None:
         )
     if dtype not in TYPES:
         raise UserError(f"{path} has an array of {dtype}: give uint8, or floats in [-1, 1].")
-    if _bytes(header) > there:
+    if header.nbytes > there:
         raise UserError(
             f"{path} is damaged or cut off: its array {shape} of {dtype} takes "
-            f"{_bytes(header):,} bytes, and {max(0, there):,} are there."
+            f"{header.nbytes:,} bytes, and {max(0, there):,} are there."
         )
-
-
-def _check_memory(path: Path, header: Header) -> None:
-    available = available_memory()
-    if available is not None and _bytes(header) > available / 2:
-        raise UserError(
-            f"The images in {path} take {_bytes(header) / GIB:,.1f} GiB of memory and half of what "
-            f"is available is {available / 2 / GIB:,.1f} GiB: give an .npy file, which is read bit "
-            "by bit, or fewer images."
-        )
-
-
-def _bytes(header: Header) -> int:
-    shape, dtype = header
-    return prod(shape) * dtype.itemsize
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:

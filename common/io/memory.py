@@ -8,6 +8,10 @@ from ganlib.common.errors import UserError
 CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
 GIB = 2**30
+ADVICE = (
+    "write it to a file once with `python -m ganlib data prepare NAME OUT.h5 --size N`, which "
+    "needs little memory, and use OUT.h5 as the data set."
+)
 
 
 def available_memory() -> int | None:
@@ -16,15 +20,13 @@ def available_memory() -> int | None:
     return min(known) if known else None
 
 
-def require_memory(name: str, nbytes: int) -> None:
-    """UserError if `nbytes` for the data set `name` are more than half of the available memory."""
+def require_memory(name: str, nbytes: int, advice: str = ADVICE) -> None:
+    """UserError if `nbytes` for the images `name` are more than half of the available memory."""
     available = available_memory()
     if available is not None and nbytes > available / 2:
         raise UserError(
             f"'{name}' takes {nbytes / GIB:,.1f} GiB of memory and half of what is available is "
-            f"{available / 2 / GIB:,.1f} GiB: write it to a file once with "
-            "`python -m ganlib data prepare NAME OUT.h5 --size N`, which needs little memory, "
-            "and use OUT.h5 as the data set."
+            f"{available / 2 / GIB:,.1f} GiB: {advice}"
         )
 
 

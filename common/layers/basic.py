@@ -25,7 +25,7 @@ BatchNorm1d = partial(nn.BatchNorm1d, eps=2e-5, momentum=0.1)
 BatchNorm2d = partial(nn.BatchNorm2d, eps=2e-5, momentum=0.1)
 
 
-class BiasBatchNorm1d(nn.BatchNorm1d):
+class _FixedGain(nn.Module):
     """Batch normalisation with gain 1 and a learnable bias: Chainer's `use_gamma=False`.
 
     The gain is a buffer of ones and not None, so that cuDNN's kernel applies; it is not saved.
@@ -33,20 +33,16 @@ class BiasBatchNorm1d(nn.BatchNorm1d):
 
     def __init__(self, num_features: int, eps: float = 2e-5) -> None:
         super().__init__(num_features, eps, momentum=0.1)
-        _fix_gain(self)
+        del self.weight
+        self.register_buffer("weight", torch.ones(num_features), persistent=False)
 
 
-class BiasBatchNorm2d(nn.BatchNorm2d):
-    """The same for images."""
-
-    def __init__(self, num_features: int, eps: float = 2e-5) -> None:
-        super().__init__(num_features, eps, momentum=0.1)
-        _fix_gain(self)
+class BiasBatchNorm1d(_FixedGain, nn.BatchNorm1d):
+    """Of vectors."""
 
 
-def _fix_gain(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
-    del norm.weight
-    norm.register_buffer("weight", torch.ones(norm.num_features), persistent=False)
+class BiasBatchNorm2d(_FixedGain, nn.BatchNorm2d):
+    """Of images."""
 
 
 # --- Maxout: Goodfellow et al. 2013, https://arxiv.org/abs/1302.4389

@@ -15,6 +15,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats import arrays
 from ganlib.common.formats.hdf5_writing import write_hdf5
+from ganlib.common.io import memory
 from ganlib.evaluation.formats.blocks import as_block, as_uint8
 from ganlib.evaluation.formats.images import Pictures, open_images
 
@@ -209,7 +210,7 @@ def test_only_the_images_of_an_npz_file_are_read(
         archive.writestr("images.npy", npy("(300, 3, 8, 8)", colour.numpy().tobytes()))
         archive.writestr("bomb.npy", npy("(2**62, 3, 8, 8)"))
     assert torch.equal(read(path), colour)
-    monkeypatch.setattr(arrays, "available_memory", lambda: 2 * colour.numel() - 2)
+    monkeypatch.setattr(memory, "available_memory", lambda: 2 * colour.numel() - 2)
     with pytest.raises(UserError, match="GiB of memory .* give an .npy file"):
         open_images(path)
 
@@ -219,7 +220,7 @@ def test_images_that_unpack_to_more_than_the_memory_are_refused(
 ) -> None:
     np.savez_compressed(tmp_path / "black.npz", np.zeros((1000, 64, 64, 1), np.uint8))
     assert (tmp_path / "black.npz").stat().st_size < 10_000
-    monkeypatch.setattr(arrays, "available_memory", lambda: 4 * 2**20)
+    monkeypatch.setattr(memory, "available_memory", lambda: 4 * 2**20)
     monkeypatch.setattr(arrays.npy, "read_array", None)
     with pytest.raises(UserError, match="GiB of memory"):
         open_images(tmp_path / "black.npz")
