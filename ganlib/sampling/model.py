@@ -10,23 +10,25 @@ from torch import Tensor
 
 from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.data.classes import find_class
+from ganlib.common.data.in_memory import GIVEN, as_dataset
 from ganlib.common.errors import UserError
-from ganlib.common.io.console import in_python
+from ganlib.common.io.console import in_python, stderr_console
 from ganlib.common.pictures import apart, grid, scatter
 from ganlib.common.pictures.grids import class_grid, translation_grid
 from ganlib.common.query import DataQuery
 from ganlib.config import RunConfig
 from ganlib.evaluation import Score
+from ganlib.evaluation.metrics.base import find_metrics
 from ganlib.registry import add_plugins, algorithms
 from ganlib.sampling.notebook_card import as_html, newest_scores
-from ganlib.sampling.scoring import evaluate
-from ganlib.sampling.translation.held_out import give_sources
+from ganlib.sampling.translation.held_out import give_sources, translates
 from ganlib.sampling.translation.source_images import Inputs
 from ganlib.sampling.translation.translate import translate
 from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
 from ganlib.training.samples.conditions import Conditions
-from ganlib.training.scores.scorer import Criteria, Drawing
+from ganlib.training.scores.real_images import RealImages
+from ganlib.training.scores.scorer import Criteria, Drawing, make_scorer, progress_bar
 from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
@@ -151,14 +153,35 @@ class Model:
         where images belong to sources and the extractor, which nobody named, cannot be had, a
         warning, and no scores in features.
         """
+        find_metrics(metrics or ())
+        if intra_images is not None and intra_images < 2:
+            raise UserError(
+                f"intra_images is {intra_images}: a distance takes at least two of a class."
+            )
+        updater, run = self.updater, DataQuery.of_run(self.settings)
+        if dataset is None or isinstance(dataset, str | Path):
+            name, own = None if dataset is None else str(dataset), self.settings.get("extractor")
+            query = RealImages(name, run.data_root, back=updater.turned)
+            real = query.completed(run)
+            if real.dataset == GIVEN:
+                raise UserError(
+                    "This run was trained on data given in Python: give them, dataset=."
+                )
+            if translates(updater) and updater.held_out is None:
+                give_sources(updater, self.settings, query)
+        else:
+            data, own = as_dataset(dataset), None
+            real = RealImages(size=run.size, crop=run.crop, memory=data, back=updater.turned)
         criteria = Criteria(
             None if metrics is None else tuple(metrics),
             extractor=extractor,
             intra_images=intra_images,
             segmentation="--segmentation" if segmentation else None,
         )
-        drawing = Drawing(n, seed, truncation, statistics)
-        return evaluate(self.updater, self.settings, dataset, drawing, criteria)
+        device = updater.clock.device
+        scorer = make_scorer(updater, real, criteria, extractor=own, device=device)
+        with progress_bar(stderr_console()) as progress:
+            return scorer(Drawing(n, seed, truncation, statistics), progress).scores
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.spec.native))
