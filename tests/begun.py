@@ -9,10 +9,9 @@ import torch
 
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.data.fingerprint import fingerprint
-from ganlib.runs.folders import write_start
-from ganlib.runs.place import Place, RunFolder
+from ganlib.runs.folders import Place, RunFolder
 from ganlib.runs.resuming import Resumption
-from ganlib.runs.run import gather
+from ganlib.runs.run import gather, write_start
 from ganlib.training.snapshot import write_snapshot
 
 SMALL = {"algorithm": "dcgan", "width": 0.05, "batch_size": 4, "gpu": -1, "sample_interval": 0}
@@ -31,7 +30,7 @@ def begun(
     SAID.clear()
     given = gather({**SMALL, **settings})
     resumption = Resumption(given, data or DATA)
-    with RunFolder(given.run, resumption, SAID.append).held() as place:
+    with RunFolder(given.run, resumption.find, resumption.remark, SAID.append).held() as place:
         write_start(place.out, given, {}, 0)
         if snapshot is not None:
             path = place.out / "snapshots" / f"iter_{snapshot:07d}.pt"

@@ -22,7 +22,7 @@ from ganlib.__main__ import main
 from ganlib.common.io.jsonl import read_lines
 from ganlib.config import RunConfig
 from ganlib.registry import algorithms
-from ganlib.runs.place import LOCK
+from ganlib.runs.folders import LOCK
 from ganlib.training.snapshot import is_whole, list_snapshots, newest_snapshot, read_snapshot
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -1,27 +1,33 @@
-"""Where runs live on disk, result/<algorithm>_<dataset>/seed<N>[-k], and what lies there."""
+"""Where runs live on disk, result/<algorithm>_<dataset>/seed<N>[-k], what lies there, and how a run
+gets its folder, for one process at a time and for its files alone.
+"""
 
-import json
-from collections.abc import Iterator, Sequence
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from io import FileIO
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import yaml
-
-from ganlib.common.io.files import MARK, atomic
+from ganlib.common.errors import UserError
+from ganlib.common.io.files import PREFIX, check_free, remove_torn, writing
 from ganlib.config import RunConfig
-from ganlib.runs.settings import Settings, read_yaml
+from ganlib.runs.settings import read_yaml
+from ganlib.training.device import ranks
 from ganlib.training.scores.scorer import SCORES, TRIALS
 from ganlib.training.snapshot import list_snapshots
 
 ROOT = Path("result")
 PARTS = ("snapshots", "samples")
 """Folders in that of a run."""
-REVISION = "revision"
-"""Under this name a snapshot and environment.json have how many revisions there were."""
 HELD_OUT = "held_out.txt"
 """A line for each file that a run does not train on."""
 FILES = ("config.yaml", "environment.json", "log.jsonl", SCORES, TRIALS, HELD_OUT, "DONE")
+EARLIER = ".earlier"
+"""The folder, in that of a run, of what was there before it; nobody takes it for a run."""
+LOCK = f"{PREFIX}lock"
 
 
 def place_of(run: RunConfig) -> Path:
@@ -57,46 +63,198 @@ def read_settings(run: Path) -> dict[str, Any]:
     return read_yaml(run / "config.yaml")
 
 
-def write_start(
-    run: Path,
-    settings: Settings,
-    environment: dict[str, Any],
-    iteration: int,
-    held_out: Sequence[str] = (),
-) -> None:
-    """config.yaml, with which --config repeats the run; environment.json, which tells how it was
-    begun, by which revision of its recipe, and each time gone on with; and the list of the files
-    held out, if there are any.
+class Place(NamedTuple):
+    """A run's folder, and the snapshot to go on from; None for a start. finished: whether a run of
+    this folder, which is gone on with, has reached its end.
     """
-    (run / "DONE").unlink(missing_ok=True)
-    path = run / "environment.json"
-    environment = {REVISION: len(settings.algorithm.revisions()), **environment}
-    first = _read_environment(path) if iteration else {}
-    if first:
-        again = {"iteration": iteration, **environment}
-        environment = {**first, "continued": [*first.get("continued", []), again]}
-    # before the file by which a run is known, and marked: if it is alone, nobody's work is lost
-    with atomic(path) as temporary:
-        text = json.dumps({"software": MARK, **environment}, indent=2)
-        temporary.write_text(text + "\n", "utf-8")
-    with atomic(run / "config.yaml") as temporary:
-        flat = {**settings.flat(), "resume": None, "force": False}
-        temporary.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
-    if held_out:
-        with atomic(run / HELD_OUT) as temporary:
-            temporary.write_text("\n".join([*held_out, ""]), "utf-8", "replace")
+
+    out: Path
+    snapshot: Path | None
+    finished: bool = False
 
 
-def is_of_this_revision(run: Path, settings: Settings) -> bool:
-    """Whether a run was begun by the revision of these settings that there is now."""
-    begun = _read_environment(run / "environment.json").get(REVISION, 0)
-    return bool(begun == len(settings.algorithm.revisions()))
+class LockedError(UserError):
+    """Another process has the folder."""
 
 
-def _read_environment(path: Path) -> dict[str, Any]:
-    """{} if the file is missing or damaged."""
+class RunFolder:
+    """How a run gets its folder, for this process alone. find_snapshot, remark: see Resumption."""
+
+    def __init__(
+        self,
+        run: RunConfig,
+        find_snapshot: Callable[[], Path | None],
+        remark: Callable[[Path], str],
+        tell: Callable[[str], None],
+    ) -> None:
+        self.run, self.tell = run, tell
+        self.find_snapshot, self.remark = find_snapshot, remark
+        self._stack = ExitStack()
+
+    @contextmanager
+    def held(self) -> Iterator[Place]:
+        """The place of the run, which the first of several ranks finds for all.
+
+        Folders that are made for it and still empty at the end are removed again. Raises UserError
+        if there is nothing to go on from, or the folder cannot be had.
+        """
+        if ranks.rank() > 0:
+            yield ranks.from_first(Place(Path(), None))
+            return
+        snapshot = self.find_snapshot()
+        own = None if snapshot is None else _run_of(snapshot)
+        with self._stack:
+            out = self._take(own)
+            with writing(out):
+                goes_on = out.resolve() == own
+                if not goes_on:
+                    self._clear(out)
+                for part in PARTS:
+                    self._make(out / part)
+            if snapshot is None and (words := self.remark(out)):
+                self.tell(words)
+            finished = goes_on and (out / "DONE").exists()
+            yield ranks.from_first(Place(out, snapshot, finished))
+
+    def _take(self, own: Path | None) -> Path:
+        """The folder, made if need be and held; own: that of the run that is gone on with."""
+        out, force = self.run.out or own, self.run.force
+        if out is None:
+            return self._take_next()
+        with writing(out):
+            self._make(out)
+        self._hold(out)
+        if out.resolve() != own and not is_abandoned(out):
+            if holds_run(out) and not force:
+                raise UserError(
+                    f"{out} already holds a run; give another --out, --resume auto to go on with "
+                    "it, or --force to begin anew."
+                )
+            check_free(_there(out), force)
+        return out
+
+    def _take_next(self) -> Path:
+        """The same of the next free folder below result/."""
+        for path in candidates(self.run):
+            with writing(ROOT), suppress(FileExistsError, LockedError):
+                again = is_abandoned(path)
+                self._make(path, new=not again)
+                self._hold(path)
+                if is_abandoned(path) == again:  # and has not got its snapshot meanwhile
+                    return path
+        raise AssertionError("the candidates never end")
+
+    def _hold(self, out: Path) -> None:
+        """Have the folder, and remove what a killed run may have left there."""
+        killed = self._stack.enter_context(locked(out))
+        if killed or holds_run(out):
+            for folder in (out, *(out / part for part in PARTS)):
+                remove_torn(folder)
+
+    def _clear(self, out: Path) -> None:
+        """Make room: what lies where the run will write is moved aside, if it is worth that."""
+        if is_abandoned(out):
+            self.tell(f"The run in {out} ended before its first snapshot, and begins anew.")
+        there = _there(out)
+        if there and (self.run.force or _was_trained(out)):
+            names = (EARLIER if k == 1 else f"{EARLIER}-{k}" for k in count(1))
+            aside = next(path for name in names if not (path := out / name).exists())
+            aside.mkdir()
+            for path in there:
+                path.rename(aside / path.name)
+            self.tell(f"What was in {out} is in {aside} now.")
+
+    def _make(self, folder: Path, new: bool = False) -> None:
+        """Make a folder, removed again if it is empty at the end; FileExistsError if not `new`."""
+        for path in reversed([folder, *folder.parents]):
+            if not path.exists():
+                self._stack.callback(_remove_if_empty, path)
+        folder.mkdir(parents=True, exist_ok=not new)
+
+
+def _run_of(snapshot: Path) -> Path | None:
+    """The run's folder that a snapshot lies in; None if somebody has put it elsewhere."""
+    folder = snapshot.resolve().parent.parent
+    return folder if holds_run(folder) else None
+
+
+def _there(out: Path) -> list[Path]:
+    """What lies where a run writes."""
+    paths = [out / name for name in (*FILES, *PARTS, "tensorboard")]
+    return [p for p in paths if (any(p.iterdir()) if p.is_dir() else os.path.lexists(p))]
+
+
+def _was_trained(out: Path) -> bool:
+    """Whether a run left a line of its log, or samples of a later iteration than none."""
+    log = out / "log.jsonl"
+    return any(out.glob("samples/*[1-9]*")) or (log.exists() and log.stat().st_size > 0)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):  # something is in it, or it is gone
+        folder.rmdir()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Have the folder for this process: whether one that had it was killed. LockedError with the
+    process that has it already.
+
+    The system lets go of the lock however its process ends. Where there are no locks (Windows, some
+    network file systems), nothing is held.
+    """
+    path = folder / LOCK
+    with writing(folder):
+        file = _taken(path)
+    with file:
+        try:
+            with writing(folder):
+                killed = file.seek(0, os.SEEK_END) > 0
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+            yield killed
+        finally:
+            # while the lock is held: afterwards the file may be the next owner's
+            with suppress(OSError):
+                path.unlink()
+
+
+def _taken(path: Path) -> FileIO:
+    """The file, open and locked."""
+    while True:
+        file = path.open("ab+", buffering=0)
+        try:
+            _lock(file)
+            if not _replaced(file, path):
+                return file
+        except (BlockingIOError, PermissionError):
+            file.seek(0)
+            owner = file.read().decode() or "another process"
+            file.close()
+            raise LockedError(
+                f"{path.parent} is being trained in by {owner}: wait for its end, stop it, or "
+                "give another --out."
+            ) from None
+        file.close()
+
+
+def _lock(file: FileIO) -> None:
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        import fcntl
+    except ImportError:
+        return
+    try:
+        # a record lock, which the processes that read images ahead do not inherit
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        raise
+    except OSError:
+        return
+
+
+def _replaced(file: FileIO, path: Path) -> bool:
+    """Whether the former owner has removed the file since it was opened."""
+    try:
+        return not os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return True

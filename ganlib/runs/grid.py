@@ -15,7 +15,7 @@ from ganlib.config import RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs import folders
 from ganlib.runs.assembly import fitted
-from ganlib.runs.resuming import NothingToResume, compare_settings
+from ganlib.runs.resuming import NothingToResume, compare_settings, is_of_this_revision
 from ganlib.runs.run import gather, run
 from ganlib.runs.settings import Settings, part_of, read_yaml
 from ganlib.sampling.model import Model
@@ -111,7 +111,7 @@ def find_finished(settings: Settings) -> Path | None:
         if (path / "DONE").exists() and (path / "config.yaml").exists():
             old = {**settings.defaults(), **folders.read_settings(path)}
             alike = not compare_settings(old, _wanted(settings, path))
-            if alike and folders.is_of_this_revision(path, settings):
+            if alike and is_of_this_revision(path, settings):
                 return path
     return None
 

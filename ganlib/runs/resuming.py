@@ -2,6 +2,7 @@
 is taken over; or that starts from the weights of another.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +14,7 @@ from torch import Tensor
 from ganlib.common.data import DataSpec
 from ganlib.common.data.fingerprint import changes
 from ganlib.common.errors import UserError, one_line
-from ganlib.runs.folders import REVISION, ROOT, candidates, holds_run, read_settings, snapshots
+from ganlib.runs.folders import ROOT, candidates, holds_run, read_settings, snapshots
 from ganlib.runs.settings import BEFORE, Settings
 from ganlib.training.networks import AVERAGES
 from ganlib.training.snapshot import newest_snapshot, peek_snapshot, read_snapshot, snapshot_at
@@ -21,6 +22,8 @@ from ganlib.training.trainer import Trainer
 from ganlib.training.update.adaptation import is_of_adaptation
 from ganlib.training.updater import Updater
 
+REVISION = "revision"
+"""Under this name a snapshot and environment.json have how many revisions there were."""
 HERE = ("out", "force", "resume", "gpu", "device", "workers", "max_hours")
 """What belongs to a machine and a process, and is not resumed."""
 SHOWN = 6
@@ -239,3 +242,18 @@ def _source(
     """What a tensor of this name starts from; of an average that there was not, its network."""
     network, _, rest = name.partition(".")
     return old.get(name, old.get(f"{averaged.get(network)}.{rest}"))
+
+
+def is_of_this_revision(run: Path, settings: Settings) -> bool:
+    """Whether a run was begun by the revision of these settings that there is now."""
+    begun = read_environment(run / "environment.json").get(REVISION, 0)
+    return bool(begun == len(settings.algorithm.revisions()))
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    """{} if the file is missing or damaged."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,24 +1,25 @@
 """From settings to a trained generator: the story of a run."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from rich.console import Console
 
 from ganlib.common.data.fingerprint import fingerprint
 from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.io.console import say, stderr_console
-from ganlib.common.io.files import writing
+from ganlib.common.io.files import MARK, atomic, writing
 from ganlib.registry import add_plugins
 from ganlib.runs.assembly import build, fitted, open_data
 from ganlib.runs.default_extensions import check_names, list_extensions
-from ganlib.runs.folders import HELD_OUT, write_start
-from ganlib.runs.place import RunFolder
-from ganlib.runs.resuming import Resumption, settings_to_resume
+from ganlib.runs.folders import HELD_OUT, RunFolder
+from ganlib.runs.resuming import REVISION, Resumption, read_environment, settings_to_resume
 from ganlib.runs.settings import Settings, layered, plugin_folders, read_yaml
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, release
@@ -77,7 +78,8 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     data = fingerprint(images)
     extensions = list_extensions(settings, updater, data, test, device, console)
     resumption, held_out = Resumption(settings, data), () if test is None else test.held_out
-    with RunFolder(s, resumption, tell).held() as (out, snapshot, finished):
+    folder = RunFolder(s, resumption.find, resumption.remark, tell)
+    with folder.held() as (out, snapshot, finished):
         trainer = Trainer(updater, out, updater.length(), s.max_images, s.max_hours)
         trainer.extend(*extensions)
         resumption.restore(trainer, snapshot, tell)
@@ -104,6 +106,36 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
         )
     tell(f"Samples: {out / 'samples' / f'{trainer.iteration:07d}.png'}")
     return Model(updater, settings.flat(), out)
+
+
+def write_start(
+    run: Path,
+    settings: Settings,
+    environment: dict[str, Any],
+    iteration: int,
+    held_out: Sequence[str] = (),
+) -> None:
+    """config.yaml, with which --config repeats the run; environment.json, which tells how it was
+    begun, by which revision of its recipe, and each time gone on with; and the list of the files
+    held out, if there are any.
+    """
+    (run / "DONE").unlink(missing_ok=True)
+    path = run / "environment.json"
+    environment = {REVISION: len(settings.algorithm.revisions()), **environment}
+    first = read_environment(path) if iteration else {}
+    if first:
+        again = {"iteration": iteration, **environment}
+        environment = {**first, "continued": [*first.get("continued", []), again]}
+    # before the file by which a run is known, and marked: if it is alone, nobody's work is lost
+    with atomic(path) as temporary:
+        text = json.dumps({"software": MARK, **environment}, indent=2)
+        temporary.write_text(text + "\n", "utf-8")
+    with atomic(run / "config.yaml") as temporary:
+        flat = {**settings.flat(), "resume": None, "force": False}
+        temporary.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
+    if held_out:
+        with atomic(run / HELD_OUT) as temporary:
+            temporary.write_text("\n".join([*held_out, ""]), "utf-8", "replace")
 
 
 def _run(trainer: Trainer, batch_size: int) -> None:

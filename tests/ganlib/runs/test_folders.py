@@ -14,14 +14,13 @@ from begun import SAID, SMALL, begun, run
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.reading import find_runs
-from ganlib.runs.folders import read_settings
-from ganlib.runs.place import LOCK, Place, _lock, locked
+from ganlib.runs.folders import LOCK, Place, _lock, locked, read_settings
 
 ROOT = Path(ganlib.__file__).parents[1]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from ganlib.runs.place import locked
+from ganlib.runs.folders import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(100)
@@ -202,7 +201,7 @@ def test_a_run_that_goes_on_before_its_first_snapshot_is_no_failed_one(
             raise BlockingIOError
 
     out = run()
-    monkeypatch.setattr("ganlib.runs.place._lock", held_by_another)
+    monkeypatch.setattr("ganlib.runs.folders._lock", held_by_another)
     assert run().name == "seed0-2" and SAID == []
     with pytest.raises(UserError, match="is being trained in by "):
         run(out=str(out), force=True)
@@ -237,7 +236,7 @@ def test_a_file_that_its_owner_removed_meanwhile_is_taken_anew(
         calls.append(file)
         original(file)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("ganlib.runs.place._lock", late)
+    monkeypatch.setattr("ganlib.runs.folders._lock", late)
     with locked(tmp_path) as killed:
         assert len(calls) == 2 and (tmp_path / LOCK).exists() and not killed
 
