@@ -3,7 +3,7 @@
 Simonyan, Zisserman 2015, https://arxiv.org/abs/1409.1556
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -37,7 +37,7 @@ class VGG19(nn.Module):
         where = {name: k for k, name in enumerate(layer_names(layers))}
         self.wanted = {where[name]: name for name in names}
         self.features = nn.Sequential(*list(layers)[: max(self.wanted) + 1])
-        self.features.load_state_dict(_read(weights, self.features), assign=True)
+        _load(weights, self.features)
         for name, values in (("mean", MEAN), ("std", STD)):
             constant = torch.tensor(values)[:, None, None]
             self.register_buffer(name, constant, persistent=False)
@@ -78,8 +78,8 @@ def _features() -> nn.Sequential:
     return layers
 
 
-def _read(path: Path, layers: nn.Module) -> dict[str, Tensor]:
-    """The weights of these layers in a file of the whole network's, where they are features.*;
+def _load(path: Path, layers: nn.Module) -> None:
+    """Give these layers their weights in a file of the whole network's, where they are features.*;
     UserError for a file of another kind. Nothing in it is run.
     """
     path, advice = expand(path), f"give torchvision's {FILE}."
@@ -88,14 +88,10 @@ def _read(path: Path, layers: nn.Module) -> dict[str, Tensor]:
     try:
         with reading(path):
             found = torch.load(path, map_location="cpu", weights_only=True)
+        weights = {name: found[f"features.{name}"].float() for name in layers.state_dict()}
+        layers.load_state_dict(weights, assign=True)
     except UserError:
         raise
     except Exception:  # what torch.load raises for a file of another kind is no fixed set
-        raise UserError(f"{path} is damaged, or no file of VGG19's weights: {advice}") from None
-    found = found if isinstance(found, Mapping) else {}
-    wanted = {name: t.shape for name, t in layers.state_dict().items()}
-    given = {name: found.get(f"features.{name}") for name in wanted}
-    weights = {n: t.float() for n, t in given.items() if isinstance(t, Tensor)}
-    if {name: t.shape for name, t in weights.items()} != wanted:
-        raise UserError(f"{path} does not hold the weights of VGG19: {advice}")
-    return weights
+        problem = f"{path} is damaged, or does not hold the weights of VGG19"
+        raise UserError(f"{problem}: {advice}") from None

@@ -93,12 +93,12 @@ def test_what_goes_into_a_relu_is_kept_for_gradients(
     ("content", "words"),
     [
         (None, "There is no file .*vgg.pth of VGG19's weights: give torchvision's vgg19-dcbb9e9d"),
-        (b"no weights", "vgg.pth is damaged, or no file of VGG19's weights"),
+        (b"no weights", "vgg.pth is damaged, or does not hold the weights of VGG19"),
         ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "does not hold the weights of VGG19"),
         ({"weight": torch.zeros(1)}, "does not hold the weights of VGG19"),
         ([torch.zeros(1)], "does not hold the weights of VGG19"),
         ("narrow", "does not hold the weights of VGG19"),
-        ("code", "vgg.pth is damaged, or no file"),
+        ("code", "vgg.pth is damaged, or does not"),
     ],
 )
 def test_a_wrong_file_is_a_sentence(content: Any, words: str, tmp_path: Path) -> None:
