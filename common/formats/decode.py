@@ -269,10 +269,7 @@ def _to_byte(values: NDArray[Any]) -> Pixels:
 
 
 def _square(
-    image: Image.Image,
-    size: int,
-    sizing: Sizing,
-    by: Image.Resampling = Image.Resampling.BICUBIC,
+    image: Image.Image, size: int, sizing: Sizing, by: Image.Resampling = Image.Resampling.BICUBIC
 ) -> Image.Image:
     """The image at size x size, bicubic and antialiased unless it is to be resized otherwise."""
     if sizing.fit == "crop":

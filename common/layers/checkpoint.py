@@ -93,11 +93,7 @@ class _Call(nn.Module):
     """
 
     def __init__(
-        self,
-        module: nn.Module,
-        forward: Forward,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, module: nn.Module, forward: Forward, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         super().__init__()
         self.module = module

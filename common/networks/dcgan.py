@@ -10,13 +10,7 @@ from torch import Tensor, nn
 
 from ganlib.common.data import Shape
 from ganlib.common.generator import Generator, Latent, halvings
-from ganlib.common.layers import (
-    LEAK,
-    BatchNorm1d,
-    BatchNorm2d,
-    BiasBatchNorm2d,
-    Factory,
-)
+from ganlib.common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d, Factory
 from ganlib.common.layers.init import init_normal
 from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
 
