@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import h5py
 import numpy as np
@@ -61,11 +61,14 @@ MAX_CLASSES = 2**20  # that are called by number
 
 class Hdf5Images:
     """Images (N, C, H, W) of one dataset of a file, which every process opens for itself: uint8, or
-    ids as int32, which the file has as `stored`.
+    ids as int32, which the file has as `stored`. frames: how many pictures lie on the channels.
     """
 
-    def __init__(self, path: Path, key: str, shape: tuple[int, ...], stored: str = "uint8") -> None:
-        self.path, self.key, self.shape, self.stored = path, key, shape, stored
+    def __init__(
+        self, path: Path, key: str, shape: tuple[int, ...], stored: str = "uint8", frames: int = 1
+    ) -> None:
+        self.path, self.key, self.shape = path, key, shape
+        self.stored, self.frames = stored, frames
         self._images: Any = None
         self._process = -1
 
@@ -158,13 +161,12 @@ def _read_split(path: Path, file: Any, split: str) -> DataSet:
         )
     if find(file, split) is None and find(file, "train") is not None:
         raise NoSuchSplit(f"{path} has no {split} images: there is no /{split}/images in it.")
-    images = _images(path, file, f"{split}/images", "image")
+    images = _images(path, file, f"{split}/images")
     if images is None:
         raise wrong(
             file, f"{split}/images", "is missing: it must hold the images as uint8 (N, C, H, W)"
         )
-    kind = _kind(file, f"{split}/source")
-    source = _images(path, file, f"{split}/source", kind)
+    source = _images(path, file, f"{split}/source")
     if source is not None and version == 1 and len(source) != len(images):
         raise wrong(file, f"{split}/source", f"must hold {len(images):,} images as images does")
     labels, classes = _labels(file, split, len(images))
@@ -176,9 +178,9 @@ def _read_split(path: Path, file: Any, split: str) -> DataSet:
         None if source is None else _in_memory(file, source),
         classes,
         provenance,
-        source_kind=kind,
-        frames=_frames(file, f"{split}/images"),
-        source_frames=_frames(file, f"{split}/source"),
+        source_kind="ids" if source and source.stored == IDS else "image",
+        frames=images.frames,
+        source_frames=source.frames if source else 1,
         smaller=_smaller(path, file, split, images),
         **contents_of(provenance),
     )
@@ -190,7 +192,7 @@ def _smaller(path: Path, file: Any, split: str, images: Hdf5Images) -> dict[int,
     found: dict[int, Images] = {}
     for side in sides_of(group) if isinstance(group, h5py.Group) else ():
         key = f"{split}/{SMALLER}/{side}"
-        one = _images(path, file, key, "image")
+        one = _images(path, file, key)
         wanted = (*images.shape[:2], side, side)
         if one is None or one.shape != wanted or not side < images.shape[2] == images.shape[3]:
             raise wrong(file, key, f"must be smaller square images, of the shape {wanted}")
@@ -201,21 +203,6 @@ def _smaller(path: Path, file: Any, split: str, images: Hdf5Images) -> dict[int,
 def sides_of(group: Any) -> Iterator[int]:
     """The sides of the images at lower resolutions in a group of a split."""
     return (int(name) for name in group if name.isdecimal() and name.isascii())
-
-
-def _kind(file: Any, key: str) -> SourceKind:
-    """Of which kind the sources are."""
-    dataset = find_dataset(file, key)
-    kind = "image" if dataset is None else attribute(file, "kind", dataset, "image")
-    if kind not in ("image", "ids"):
-        raise wrong(file, f"{key}@kind", f"must be image or ids and is {kind}")
-    return cast(SourceKind, kind)
-
-
-def _frames(file: Any, key: str) -> int:
-    """How many pictures lie on the channels."""
-    dataset = find_dataset(file, key)
-    return 1 if dataset is None else _integer(file, key, dataset, "frames", 1, MAX_FRAMES)
 
 
 def _count(file: Any, key: str, images: Any) -> int:
@@ -230,21 +217,26 @@ def _integer(file: Any, key: str, dataset: Any, name: str, default: int, most: i
     return n
 
 
-def _images(path: Path, file: Any, key: str, kind: SourceKind) -> Hdf5Images | None:
+def _images(path: Path, file: Any, key: str) -> Hdf5Images | None:
     """The dataset `key`, checked without reading it; None if there is none."""
     images = find_dataset(file, key)
     if images is None:
         return None
+    kind: SourceKind = "image"
+    if key.endswith("/source"):
+        kind = attribute(file, "kind", images, kind)
+    if kind not in ("image", "ids"):
+        raise wrong(file, f"{key}@kind", f"must be image or ids and is {kind}")
     stored, what = (IDS, "0..65535") if kind == "ids" else ("uint8", "0..255")
     if images.dtype != stored:
         raise wrong(file, key, f"must be {stored}, {what}, and is {images.dtype}")
-    frames = _frames(file, key)
+    frames = _integer(file, key, images, "frames", 1, MAX_FRAMES)
     allowed = channels_of(kind, frames)
     if images.ndim != 4 or 0 in images.shape or images.shape[1] not in allowed:
         shape, or_ = tuple(map(int, images.shape)), " or ".join(map(str, allowed))
         of = f" as it has {frames} frames" if frames > 1 else ""
         raise wrong(file, key, f"must have the shape (N, {or_}, H, W){of} and has {shape}")
-    return Hdf5Images(path, key, (_count(file, key, images), *images.shape[1:]), stored)
+    return Hdf5Images(path, key, (_count(file, key, images), *images.shape[1:]), stored, frames)
 
 
 def _labels(file: Any, split: str, n: int) -> tuple[Tensor | None, tuple[str, ...]]:
