@@ -113,8 +113,8 @@ class Generator(nn.Module):
         for part in self.parts:
             if part.kind == "category":
                 mine, wanted = wanted[:, : part.size], wanted[:, part.size :]
-                asked = mine.any(1, keepdim=True)
-                of_parts[part.name] = torch.where(asked, mine, of_parts[part.name])
+                chosen = mine.any(1, keepdim=True)
+                of_parts[part.name] = torch.where(chosen, mine, of_parts[part.name])
         return torch.cat(list(of_parts.values()), 1)
 
     def code(self, z: Tensor, y: Tensor | None = None) -> Tensor:

@@ -85,7 +85,7 @@ class _Strict(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         before = [base for base in cls.__mro__[1:] if issubclass(base, _Strict)]
-        kept = False
+        inherits = False
         for name in get_annotations(cls):
             home = next((base for base in before if name in base.model_fields), None)
             if home is None or name not in cls.model_fields:
@@ -94,10 +94,10 @@ class _Strict(BaseModel):
             field.description = field.description or old.description
             if field.annotation in (int, float, str) and not field.metadata:
                 field.annotation, field.metadata = old.annotation, old.metadata
-                kept = True
+                inherits = True
                 if not field.is_required():
                     _check_default(name, field, home.__name__)
-        if kept:
+        if inherits:
             cls.model_rebuild(force=True)
 
     @field_validator("*", mode="before")

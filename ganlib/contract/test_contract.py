@@ -108,14 +108,14 @@ def test_every_setting_is_read(algorithm: str, make_updater: Make, hint: Hint) -
 def test_no_images_pass_the_generator_twice(algorithm: str, make_updater: Make) -> None:
     """Running averages would move twice for them, and samples be normalised by other numbers."""
     updater = make_updater(algorithm)
-    seen: dict[Any, list[Tensor]] = {}
+    passed: dict[Any, list[Tensor]] = {}
     for layer in updater.gen.modules():
         if list(layer.buffers(recurse=False)):
             layer.register_forward_pre_hook(
-                lambda layer, inputs: seen.setdefault(layer, []).append(inputs[0].clone())
+                lambda layer, inputs: passed.setdefault(layer, []).append(inputs[0].clone())
             )
     updater.update()
-    for inputs in seen.values():
+    for inputs in passed.values():
         twice = any(torch.equal(a, b) for k, a in enumerate(inputs) for b in inputs[:k])
         assert not twice, "x_fake = self.gen(z) is for both networks: give D x_fake.detach()."
 
@@ -216,7 +216,7 @@ def test_passes_over_parts_of_a_batch_stay_one_update(algorithm: str, make_updat
     parts.check_finite()
 
 
-def labels_given(updater: Any) -> dict[str, list[Tensor]]:
+def labels_of(updater: Any) -> dict[str, list[Tensor]]:
     """What networks will be given, by the network's name, that are numbers of classes."""
     found: dict[str, list[Tensor]] = {name: [] for name in updater.trained}
 
@@ -232,11 +232,11 @@ def labels_given(updater: Any) -> dict[str, list[Tensor]]:
 
 def test_labels_reach_only_a_method_that_asks_for_them(algorithm: str, make_updater: Make) -> None:
     updater = make_updater(algorithm)
-    given = labels_given(updater)
+    labels = labels_of(updater)
     updater.update()
     asks = updater.config.condition == "labels"
-    assert bool(given["gen"]) == asks
-    assert asks or not any(given.values())
+    assert bool(labels["gen"]) == asks
+    assert asks or not any(labels.values())
 
 
 def test_labels_matter_to_a_method_that_asks_for_them(algorithm: str, make_updater: Make) -> None:
@@ -246,13 +246,13 @@ def test_labels_matter_to_a_method_that_asks_for_them(algorithm: str, make_updat
     updater = make_updater(algorithm)
     if updater.config.condition != "labels":
         return
-    given, data, n = labels_given(updater), updater.data.data, updater.spec.n_classes
+    labels, data, n = labels_of(updater), updater.data.data, updater.spec.n_classes
     for _ in range(2):  # an embedding may start at 0
         updater.update()
     x, y = next(updater.data)
     z, other = updater.gen.make_hidden(len(y)), (y + 1) % n
     ask = {"gen": lambda y: updater.decode(z, y), "dis": lambda y: updater.dis(x, y)}
-    for name in ask if given.get("dis") else ["gen"]:
+    for name in ask if labels.get("dis") else ["gen"]:
         with evaluating(updater.get_submodule(name)), torch.no_grad():
             right, wrong, mixed = (ask[name](t) for t in (y, other, one_hot(y, n, z)))
         assert any(not torch.equal(t, tensors(wrong)[k]) for k, t in tensors(right).items()), name

@@ -18,9 +18,14 @@ from ganlib.registry import algorithms, extensions
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
 from ganlib.training.extensions.checks import FiniteGuard, NamedScore, Unmoved
-from ganlib.training.extensions.display import Announce, Notebook, ProgressBar, in_notebook
 from ganlib.training.extensions.evaluate import Evaluate
-from ganlib.training.extensions.log_report import LogReport
+from ganlib.training.extensions.reports import (
+    Announce,
+    LogReport,
+    Notebook,
+    ProgressBar,
+    in_notebook,
+)
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.pairs import pairs_of

@@ -141,11 +141,11 @@ def check(device: torch.device, modes: Iterable[str], precisions: Iterable[str])
     if device.type not in MODES:
         raise UserError(f"Only a CPU or a GPU with CUDA can be measured, not {device}.")
     here = "on the CPU" if device.type == "cpu" else "on a GPU"
-    for name, asked, there in (
+    for name, values, there in (
         ("mode", modes, MODES[device.type]),
         ("precision", precisions, PRECISIONS[device.type]),
     ):
-        for value in asked:
+        for value in values:
             if value not in there:
                 raise UserError(f"There is no {name} {value} {here}: {', '.join(there)}.")
 

@@ -32,14 +32,14 @@ class _Synchronized(nn.modules.batchnorm._BatchNorm):
         mean = mean_over_ranks(x.mean(axes))
         centred = x - mean.view(shape)
         var = mean_over_ranks(centred.square().mean(axes))
-        self._follow(mean.detach(), var.detach(), ranks.count() * x.numel() // x.shape[1])
+        self._update_running(mean.detach(), var.detach(), ranks.count() * x.numel() // x.shape[1])
         y = centred * torch.rsqrt(var + self.eps).view(shape)
         if self.affine:
             y = y * self.weight.view(shape) + self.bias.view(shape)
         return y.to(input.dtype)
 
     @torch.no_grad()
-    def _follow(self, mean: Tensor, var: Tensor, n: int) -> None:
+    def _update_running(self, mean: Tensor, var: Tensor, n: int) -> None:
         if self.running_mean is None or self.running_var is None:
             return
         assert self.momentum is not None and self.num_batches_tracked is not None

@@ -102,7 +102,7 @@ class Trainer:
         self.observation: dict[str, Tensor | float] = {}
         self.pictures: dict[str, Image] = {}
         self.line: dict[str, Any] = {}
-        self.stopped = self.signalled = self._asked = ""
+        self.stopped = self.signalled = self._reason = ""
         self.images_before = self.first_iteration = 0
         self.started = time.monotonic()
 
@@ -150,7 +150,7 @@ class Trainer:
         """Ask the loop to end after this iteration, or of several ranks after the next one in which
         they agree.
         """
-        self._asked = self._asked or reason
+        self._reason = self._reason or reason
 
     def run(self) -> None:
         """Train. Every extension is closed, whatever happens."""
@@ -194,7 +194,7 @@ class Trainer:
         elif ranks.count() == 1 or self.iteration % AGREE == 0:
             if self.max_hours is not None and self.elapsed >= _working_seconds(self.max_hours):
                 self.stop(f"the {self.max_hours:g} hours are over")
-            self.stopped = ranks.first_word(self._asked)
+            self.stopped = ranks.first_word(self._reason)
         return bool(self.stopped)
 
 
@@ -220,7 +220,7 @@ def _signals(trainer: Trainer) -> Iterator[None]:
         trainer.stop(trainer.signalled)
         signal.signal(number, before[signal.Signals(number)])
         if ranks.count() > 1:
-            _watch(trainer)
+            _end_if_stuck(trainer)
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
     if before.get(HANGUP) is signal.SIG_IGN:
@@ -234,12 +234,12 @@ def _signals(trainer: Trainer) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _watch(trainer: Trainer) -> None:
+def _end_if_stuck(trainer: Trainer) -> None:
     """End the process if no iteration ends any more: a rank that has died is waited for in vain."""
-    seen = trainer.iteration
+    last = trainer.iteration
 
     def check() -> None:
-        if trainer.iteration == seen and not trainer.stopped:
+        if trainer.iteration == last and not trainer.stopped:
             os._exit(1)
 
     timer = threading.Timer(GRACE, check)

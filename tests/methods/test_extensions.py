@@ -8,7 +8,7 @@ import torch
 
 from ganlib.common.io.jsonl import read_lines
 from ganlib.registry import extensions
-from ganlib.training.extensions.log_report import LogReport
+from ganlib.training.extensions.reports import LogReport
 from ganlib.training.trainer import Trainer
 
 

@@ -96,8 +96,8 @@ def stop() -> None:
 
 def is_loss(error: RuntimeError) -> bool:
     """Whether an error says that another process is gone."""
-    told = isinstance(error, dist.DistError) or "gloo" in str(error)
-    return count() > 1 and told
+    lost = isinstance(error, dist.DistError) or "gloo" in str(error)
+    return count() > 1 and lost
 
 
 def first_to_say(words: str) -> bool:

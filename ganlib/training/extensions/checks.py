@@ -32,8 +32,8 @@ class FiniteGuard(Extension):
             trainer.updater.check_finite()
         except NonFiniteError as error:
             good = list_snapshots(trainer.out / "snapshots")
-            kept = f"; the last good snapshot is {good[-1]}." if good else "."
-            raise NonFiniteError(str(error).removesuffix(".") + kept) from None
+            newest = f"; the last good snapshot is {good[-1]}." if good else "."
+            raise NonFiniteError(str(error).removesuffix(".") + newest) from None
 
     def finalize(self, trainer: Trainer) -> None:
         self(trainer)

@@ -45,7 +45,7 @@ class Evaluate(Extension):
     def __call__(self, trainer: Trainer) -> None:
         start = time.monotonic()
         with progress_bar(self.console) as bar:
-            progress = _heeding(trainer, bar) if trainer.stopped else bar
+            progress = _interruptible(trainer, bar) if trainer.stopped else bar
             scores = self.scorer(self.drawing, progress).scores
         if scores and ranks.rank() == 0:
             seconds = round(trainer.elapsed, 3)
@@ -68,14 +68,14 @@ class Evaluate(Extension):
                 trainer.stopped = trainer.signalled
 
 
-def _heeding(trainer: Trainer, progress: Progress) -> Progress:
+def _interruptible(trainer: Trainer, progress: Progress) -> Progress:
     """The same, but Interrupted once there was a signal. Ranks, which wait for each other, are not
     interrupted.
     """
 
-    def told(what: str, done: int, total: int | None) -> None:
+    def report(what: str, done: int, total: int | None) -> None:
         if trainer.signalled and ranks.count() == 1:
             raise Interrupted
         progress(what, done, total)
 
-    return told
+    return report

@@ -118,11 +118,11 @@ def _shuffled(n: int) -> Tensor:
     return torch.randperm(n, generator=generator("real"))
 
 
-def _write(shown: Tensor | tuple[Tensor, int], path: Path) -> Image.Image:
+def _write(images: Tensor | tuple[Tensor, int], path: Path) -> Image.Image:
     """Images (N, C, H, W), perhaps with how many stand in a row, or sequences (N, T, C, H, W) as
     the .png `path`; sequences also move, in a .gif beside it. Returns the picture.
     """
-    x, *columns = shown if isinstance(shown, tuple) else (shown,)
+    x, *columns = images if isinstance(images, tuple) else (images,)
     picture = grid(x, *columns)
     save(picture, path)
     if x.dim() == 5:

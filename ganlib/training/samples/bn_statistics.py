@@ -33,13 +33,13 @@ class Part(NamedTuple):
 @contextmanager
 def of_the_batch(network: nn.Module) -> Iterator[None]:
     """Batch normalisation in evaluation mode by the batch that it is given, which moves nothing."""
-    kept = {layer: (layer.running_mean, layer.running_var) for layer in _norms(network)}
-    for layer in kept:
+    running = {layer: (layer.running_mean, layer.running_var) for layer in _norms(network)}
+    for layer in running:
         layer.running_mean = layer.running_var = None
     try:
         yield
     finally:
-        for layer, (mean, variance) in kept.items():
+        for layer, (mean, variance) in running.items():
             layer.running_mean, layer.running_var = mean, variance
 
 
@@ -89,7 +89,7 @@ def standing(network: N, run: Callable[[N, int], object], n: int, passes: int = 
         return network
     copy = deepcopy(network).eval()
     parts: dict[BatchNorm, list[Part]] = {layer: [] for layer in _norms(copy)}
-    seen: dict[BatchNorm, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in parts}
+    of_batches: dict[BatchNorm, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in parts}
 
     def note(layer: BatchNorm, inputs: tuple[Tensor]) -> None:
         x = inputs[0]
@@ -100,12 +100,12 @@ def standing(network: N, run: Callable[[N, int], object], n: int, passes: int = 
         for k in range(n):
             for part in range(k * passes, (k + 1) * passes):
                 run(copy, part)
-            for layer, of_a_batch in parts.items():
-                seen[layer].append(_together(of_a_batch))
-                of_a_batch.clear()
+            for layer, in_parts in parts.items():
+                of_batches[layer].append(_together(in_parts))
+                in_parts.clear()
     for hook in hooks:
         hook.remove()
-    for layer, pairs in seen.items():
+    for layer, pairs in of_batches.items():
         variances, means = map(torch.stack, zip(*pairs, strict=True))
         assert layer.running_mean is not None and layer.running_var is not None
         layer.running_mean.copy_(means.mean(0))

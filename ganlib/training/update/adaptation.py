@@ -16,14 +16,14 @@ EVERY = 4
 
 
 class Adaptation(NamedTuple):
-    """p: the probability, 0-dim in [0, 1]. seen: (4,), since p was last moved, over all shares of
+    """p: the probability, 0-dim in [0, 1]. counts: (4,), since p was last moved, over all shares of
     the batch: the sum of the logits' signs, how many logits, real images and minibatches.
 
     target: of r_t, the mean sign. images: after how many p comes from 0 to 1.
     """
 
     p: Tensor
-    seen: Tensor
+    counts: Tensor
     target: float
     images: int
 
@@ -33,24 +33,24 @@ class Adaptation(NamedTuple):
 
         What the shares have counted is averaged after an iteration, so each counts for all.
         """
-        self.seen[0].add_(logits.sign().sum(), alpha=shares)
-        self.seen[1].add_(logits.numel() * shares)
-        self.seen[2].add_(len(logits) * shares)
-        self.seen[3].add_(1)
+        self.counts[0].add_(logits.sign().sum(), alpha=shares)
+        self.counts[1].add_(logits.numel() * shares)
+        self.counts[2].add_(len(logits) * shares)
+        self.counts[3].add_(1)
 
     @torch.no_grad()
     def move(self) -> dict[str, Tensor]:
-        """After an iteration: move p if EVERY minibatches were seen; p and r_t, to log.
+        """After an iteration: move p if EVERY minibatches were counted; p and r_t, to log.
 
         The paper keeps p from below 0 alone. Above 1 nothing would be augmented more often, only
         later less often: p stays in [0, 1].
         """
-        signs, logits, images, batches = self.seen.unbind()
+        signs, logits, images, batches = self.counts.unbind()
         r = signs / logits.clamp(min=1)
         due = batches >= EVERY
         step = torch.sign(r - self.target) * images / self.images
         self.p.add_(step.masked_fill(~due, 0)).clamp_(0, 1)
-        self.seen.masked_fill_(due, 0)
+        self.counts.masked_fill_(due, 0)
         return {"ada_p": self.p.clone(), "ada_r": r}
 
 

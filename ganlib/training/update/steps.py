@@ -75,7 +75,7 @@ class Steps:
         }
         self._note(gradients)
         values = [loss.detach().clone() for loss in losses.values()]
-        given = [g for of_one in gradients.values() for g in of_one if g is not None]
+        every = [g for of_one in gradients.values() for g in of_one if g is not None]
 
         def step(means: list[Tensor]) -> None:
             rest = iter(means[len(losses) :])
@@ -83,7 +83,7 @@ class Steps:
                 mean = [None if g is None else next(rest) for g in of_one]
                 self._descend(name, loss, mean, factor, guard)
 
-        self._batches.meet([*values, *given], step)
+        self._batches.meet([*values, *every], step)
 
     def make_state(self) -> None:
         """Make all that the optimizers will keep, before the first step."""
@@ -134,8 +134,8 @@ class Steps:
         factor: Tensor,
         guard: Guard,
     ) -> None:
-        given = [g for g in gradients if g is not None]
-        guard.note(loss + nn.utils.get_total_norm(given), list(self._optimizers).index(name))
+        there = [g for g in gradients if g is not None]
+        guard.note(loss + nn.utils.get_total_norm(there), list(self._optimizers).index(name))
         rates = [rate * factor for rate in self._rates[name]]
         descend(self._optimizers[name], gradients, rates, guard.ok)
 
@@ -159,11 +159,11 @@ def parameters_of(optimizer: Optimizer) -> list[Tensor]:
 def check_state(optimizer: Optimizer, state: Mapping[int, Mapping[str, Any]]) -> None:
     """ValueError unless what is kept of a parameter, by its number, has the parameter's shape."""
     parameters = parameters_of(optimizer)
-    for number, kept in state.items():
+    for number, values in state.items():
         if not 0 <= number < len(parameters):
             raise ValueError(f"the optimizer has {len(parameters)} parameters and none {number}")
         shape = parameters[number].shape
-        for name, value in kept.items():
+        for name, value in values.items():
             if isinstance(value, Tensor) and value.dim() and value.shape != shape:
                 raise ValueError(
                     f"{name} of parameter {number} is {tuple(value.shape)}, not {tuple(shape)}"
@@ -215,11 +215,11 @@ def make_state(optimizer: Optimizer) -> None:
         fresh = {id(p) for p in new}
         zeros = [torch.zeros_like(p) if id(p) in fresh else None for p in parameters]
         rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
-        kept = [group["lr"] for group in optimizer.param_groups]
+        before = [group["lr"] for group in optimizer.param_groups]
         twin: Any = copy(optimizer)  # of the same state, without what is told of steps
         twin._warned_capturable_if_run_uncaptured = True  # as a new optimizer has it, a copy not
         descend(twin, zeros, rates, torch.zeros((), dtype=torch.bool, device=device))
-        for group, rate in zip(optimizer.param_groups, kept, strict=True):
+        for group, rate in zip(optimizer.param_groups, before, strict=True):
             group["lr"] = rate
         _zero(optimizer, new)
 

@@ -15,7 +15,7 @@ SMALL: dict[str, Any] = {"algorithm": "dcgan", "dataset": "ring8", "gpu": -1, "m
     ("settings", "words"),
     [
         ({"extension": ["nope"]}, "There is no extension 'nope'. There are: tensorboard"),
-        ({"extension": ["display"]}, "display.py has no make."),
+        ({"extension": ["reports"]}, "reports.py has no make."),
         ({"extractor": "nope", "evaluation_interval": 0}, "emoji, fashion, inception, wardrobe."),
         ({"extractor": "fasion", "evaluation_interval": 0}, "Did you mean 'fashion'?"),
         ({"metrics": "is,fit", "evaluation_interval": 0}, "Did you mean 'fid'?"),

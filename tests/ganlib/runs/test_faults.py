@@ -23,7 +23,7 @@ from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.dcgan.updater import Config
-from ganlib.training.extensions.log_report import TIMES
+from ganlib.training.extensions.reports import TIMES
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 

@@ -19,7 +19,7 @@ from ganlib.common.io.jsonl import read_lines
 from ganlib.runs import grid
 from ganlib.runs.grid import find_finished, parse_seeds, plan, train_grid
 from ganlib.runs.settings import Settings
-from ganlib.training.extensions.log_report import TIMES
+from ganlib.training.extensions.reports import TIMES
 from ganlib.training.update.steps import NonFiniteError
 
 Run = Callable[..., Result]

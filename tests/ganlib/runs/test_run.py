@@ -28,7 +28,7 @@ from ganlib.contract.tape import record
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.speed.graph import Graphs
 from ganlib.training.device import devices
-from ganlib.training.extensions.log_report import TIMES
+from ganlib.training.extensions.reports import TIMES
 from ganlib.training.snapshot import read_snapshot
 
 ROOT = Path(ganlib.__file__).parents[1]

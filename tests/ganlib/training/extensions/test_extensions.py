@@ -23,9 +23,8 @@ from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, Features
 from ganlib.registry import extensions
 from ganlib.training.extensions.checks import FiniteGuard, Unmoved
-from ganlib.training.extensions.display import Announce, ProgressBar
 from ganlib.training.extensions.evaluate import Evaluate
-from ganlib.training.extensions.log_report import LogReport
+from ganlib.training.extensions.reports import Announce, LogReport, ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.tensorboard import TensorBoard
 from ganlib.training.scores.scorer import Drawing, Scorer
@@ -158,7 +157,7 @@ def test_tensorboard_has_what_is_observed_at_the_end(
 def test_progress_without_a_terminal_is_lines(
     make_trainer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganlib.training.extensions.display.PAUSE", 0)
+    monkeypatch.setattr("ganlib.training.extensions.reports.PAUSE", 0)
     said = io.StringIO()
     make_trainer(LogReport(2), ProgressBar(Console(file=said, width=200)), max_iter=4).run()
     lines = said.getvalue().splitlines()
@@ -304,7 +303,7 @@ def test_the_first_line_without_a_terminal_names_no_rate_that_nobody_knows(
     make_trainer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = io.StringIO()
-    monkeypatch.setattr("ganlib.training.extensions.display.PAUSE", -1.0)
+    monkeypatch.setattr("ganlib.training.extensions.reports.PAUSE", -1.0)
     slow(make_trainer, monkeypatch, LogReport(1), ProgressBar(Console(file=said, width=200)))
     first, second, *_ = said.getvalue().splitlines()
     assert first.startswith("1/100000  loss_")

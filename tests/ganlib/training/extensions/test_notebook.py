@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from ganlib.training.extensions.display import Notebook, in_notebook
-from ganlib.training.extensions.log_report import LogReport
+from ganlib.training.extensions.reports import LogReport, Notebook, in_notebook
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.trainer import Trainer, every
 
@@ -51,7 +50,7 @@ def test_a_terminal_is_no_notebook() -> None:
 def test_one_display_shows_how_far_it_is_and_the_newest_grid(
     handle: Handle, make_updater: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganlib.training.extensions.display.REFRESH", -1.0)
+    monkeypatch.setattr("ganlib.training.extensions.reports.REFRESH", -1.0)
     trainer = Trainer(make_updater("dcgan"), tmp_path, 3)
     trainer.extend(SampleGrid(every(2), n=4), LogReport(1), Notebook())
     assert in_notebook()
