@@ -152,16 +152,15 @@ def arithmetic(device: torch.device, precision: Precision) -> Iterator[None]:
     """
     with (
         torch.no_grad(),
-        _without_search(),
-        _tf32(precision == "tf32"),
+        _switched(precision == "tf32"),
         torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
     ):
         yield
 
 
 @contextmanager
-def _tf32(on: bool) -> Iterator[None]:
-    """TF32 on or off; PyTorch's own default for convolutions is on.
+def _switched(on: bool) -> Iterator[None]:
+    """TF32 on or off (PyTorch's own default for convolutions is on), and cuDNN's search off.
 
     PyTorch keeps these switches twice, in an older form and since 2.9 in a newer one, and raises in
     places if the two differ: both are set, and put back.
@@ -170,6 +169,7 @@ def _tf32(on: bool) -> Iterator[None]:
     places = (matmul, cudnn.conv, cudnn.rnn) if hasattr(matmul, "fp32_precision") else ()
     newer = [place.fp32_precision for place in places]
     older = _older(torch.get_float32_matmul_precision), _older(lambda: cudnn.allow_tf32)
+    search, cudnn.benchmark = cudnn.benchmark, False
 
     def switch(matmuls: str | None, convolutions: bool | None, each: Sequence[str]) -> None:
         if matmuls is not None:
@@ -184,6 +184,7 @@ def _tf32(on: bool) -> Iterator[None]:
         yield
     finally:
         switch(*older, newer)
+        cudnn.benchmark = search
 
 
 def _older(read: Callable[[], Value]) -> Value | None:
@@ -191,17 +192,6 @@ def _older(read: Callable[[], Value]) -> Value | None:
         return read()
     except RuntimeError:  # the forms differ: a user has set the newer one
         return None
-
-
-@contextmanager
-def _without_search() -> Iterator[None]:
-    """Convolutions as cuDNN's heuristics have them."""
-    before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark = before
 
 
 def place(network: Network, device: torch.device, options: Options) -> Network:

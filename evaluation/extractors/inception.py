@@ -12,7 +12,6 @@ from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
 from shutil import copyfileobj
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -119,25 +118,20 @@ def build(content: bytes, digest: str) -> torch.nn.Module:
             f"{found[:8]}... and not {digest[:8]}...; remove it, or put "
             f"{URL_INCEPTION_V3} in its place."
         )
+    buffer = io.BytesIO()
     try:
-        weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        return _network(weights)
+        torch.save(torch.load(io.BytesIO(content), "cpu", weights_only=True), buffer)
+        buffer.seek(0)
+        # whose constructor insists on unpickling a file without restrictions: this one is our own
+        network: torch.nn.Module = FeatureExtractorInceptionV3(
+            "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=buffer
+        )
+        return network
     except (RuntimeError, UnpicklingError, TypeError, AttributeError, EOFError) as error:
         raise UserError(
             "The file of Inception's weights does not hold them: give the one that "
             f"{URL_INCEPTION_V3} has."
         ) from error
-
-
-def _network(weights: dict[str, Any]) -> torch.nn.Module:
-    # the constructor insists on unpickling a file without restrictions: give it one of our own
-    buffer = io.BytesIO()
-    torch.save(weights, buffer)
-    buffer.seek(0)
-    network: torch.nn.Module = FeatureExtractorInceptionV3(
-        "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=buffer
-    )
-    return network
 
 
 def _download(url: str, path: Path) -> None:
@@ -146,15 +140,11 @@ def _download(url: str, path: Path) -> None:
         with atomic(path) as temporary:
             with urllib.request.urlopen(url, timeout=TIMEOUT) as source, temporary.open("wb") as to:
                 copyfileobj(source, to)
-            _check(temporary)
+            if sha256(temporary.read_bytes()).hexdigest() != SHA256:
+                raise OSError("what came is not the published file")
     except (OSError, HTTPException) as error:
         raise UserError(
             f"Inception's weights could not be downloaded from {url} ({error}): put that file at "
             f"{path} or name it in the environment variable {VARIABLE}; the extractors "
             f"{', '.join(TRAINED.values())}, for the bundled data, need no download."
         ) from error
-
-
-def _check(path: Path) -> None:
-    if sha256(path.read_bytes()).hexdigest() != SHA256:
-        raise OSError("what came is not the published file")

@@ -12,7 +12,7 @@ from hashlib import sha256
 from torch import Tensor
 
 from ganlib.common.data.spec import Shape
-from ganlib.evaluation.pairs.pixels import WINDOW, Measure, ssim, ssim_settings
+from ganlib.evaluation.pairs.pixels import SSIM, WINDOW, Measure, ssim
 from ganlib.evaluation.pairs.sums import Sums, protocol_of
 from ganlib.evaluation.protocol import BASELINES, Origin, Score, Split
 
@@ -51,7 +51,7 @@ def frame_measures(side: int) -> list[Measure]:
     """What frames whose shorter side is `side` are measured by."""
     found = [Measure("MSE", mse, {"data_range": 1})]
     if side >= WINDOW:
-        found.append(Measure("SSIM", ssim, ssim_settings()))
+        found.append(Measure("SSIM", ssim, SSIM))
     gdl = Measure("GDL", gradient_difference, {"data_range": 1, "alpha": 1, "of": "mean"})
     return [*found, SHARPNESS, gdl]
 

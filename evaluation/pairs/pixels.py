@@ -19,8 +19,16 @@ HIGHEST = 100.0
 """The PSNR, in dB, that equal images are given, whose own is infinite."""
 LUMA = (65.481, 128.553, 24.966)
 """Of red, green and blue in [0, 1]: BT.601's Y', from 16 to 235, as super-resolution has it."""
-
-
+PSNR: dict[str, Plain] = {"data_range": 255, "highest": HIGHEST, "mean": "of images"}
+SSIM: dict[str, Plain] = {
+    "data_range": 255,
+    "window": WINDOW,
+    "sigma": SIGMA,
+    "k1": K1,
+    "k2": K2,
+    "edge": "left",
+}
+"""What else decides about those, for their protocols."""
 PIXELS = Instrument("pixels", precision="float64")
 
 
@@ -81,26 +89,18 @@ def measures(side: int, factor: int = 1) -> list[Measure]:
     factor: how many times larger than their sources they are. Of enlarged images luma is measured
     too, without as many pixels at the border, as the papers on super-resolution do.
     """
-    found = [Measure("L1", l1, {"levels": 255}), Measure("PSNR", psnr, _psnr_settings())]
+    found = [Measure("L1", l1, {"levels": 255}), Measure("PSNR", psnr, PSNR)]
     if side >= WINDOW:
-        found.append(Measure("SSIM", ssim, ssim_settings()))
+        found.append(Measure("SSIM", ssim, SSIM))
     if factor > 1:
         of_luma: dict[str, Plain] = {"channels": "luma, BT.601", "border": factor}
         found.append(
-            Measure("PSNR-Y", _on_luma(psnr, factor), {**_psnr_settings(), **of_luma}),
+            Measure("PSNR-Y", _on_luma(psnr, factor), {**PSNR, **of_luma}),
         )
         if side - 2 * factor >= WINDOW:
             ssim_y = _on_luma(ssim, factor)
-            found.append(Measure("SSIM-Y", ssim_y, {**ssim_settings(), **of_luma}))
+            found.append(Measure("SSIM-Y", ssim_y, {**SSIM, **of_luma}))
     return found
-
-
-def _psnr_settings() -> dict[str, Plain]:
-    return {"data_range": 255, "highest": HIGHEST, "mean": "of images"}
-
-
-def ssim_settings() -> dict[str, Plain]:
-    return {"data_range": 255, "window": WINDOW, "sigma": SIGMA, "k1": K1, "k2": K2, "edge": "left"}
 
 
 def _on_luma(

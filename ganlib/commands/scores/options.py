@@ -13,6 +13,8 @@ from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import Criteria
 
 Part = TypeVar("Part")
+SEGMENTING = ("segmentation", "segmentation_picture")
+"""The flags that ask for a segmenter."""
 
 
 @dataclass(frozen=True)
@@ -24,21 +26,15 @@ class Outputs:
     segmentation_picture: Path | None = None
     no_save: bool = False
 
-    def check(self, force: bool) -> None:
-        """UserError for the name of another kind of file, or without force of one that is there."""
-        for option, path, suffix in (
-            ("--out", self.out, ".json"),
-            ("--duplicates-picture", self.duplicates_picture, ".png"),
-            ("--segmentation-picture", self.segmentation_picture, ".png"),
-        ):
-            if path is not None:
-                check_file(path, (suffix,), f"the name of a {suffix} file", force, option)
-
     @property
-    def files(self) -> list[Path]:
-        """Those that are named."""
-        named = self.out, self.duplicates_picture, self.segmentation_picture
-        return [path for path in named if path is not None]
+    def files(self) -> dict[str, Path]:
+        """Those that are named, by the options that name them."""
+        named = {
+            "--out": self.out,
+            "--duplicates-picture": self.duplicates_picture,
+            "--segmentation-picture": self.segmentation_picture,
+        }
+        return {option: path for option, path in named.items() if path is not None}
 
 
 @dataclass(frozen=True)
@@ -70,14 +66,14 @@ def options_of(device: str, force: bool, **flags: Any) -> Options:
         raise UserError("Give --dataset or the path of a --reference, not both.")
     if flags["metrics"] is not None:
         flags["metrics"] = tuple(name.strip() for name in flags["metrics"].split(","))
-    pictured = {"--segmentation": flags["segmentation"]} | {
-        "--segmentation-picture": flags["segmentation_picture"]
-    }
-    flags["segmentation"] = next((option for option, value in pictured.items() if value), None)
+    asking = [f"--{name.replace('_', '-')}" for name in SEGMENTING if flags[name]]
+    flags["segmentation"] = asking[0] if asking else None
     more = {"duplicates": flags["duplicates_picture"], "cas": flags["cas"]}
     flags["more"] = tuple(name for name, wanted in more.items() if wanted)
     outputs = _part(Outputs, flags)
-    outputs.check(force)
+    for option, path in outputs.files.items():
+        suffix = ".json" if option == "--out" else ".png"
+        check_file(path, (suffix,), f"the name of a {suffix} file", force, option)
     black_and_white = flags["range"] and tuple(map(float, flags["range"].split(",")))
     return Options(
         _part(Drawing, flags),

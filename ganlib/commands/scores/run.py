@@ -33,7 +33,7 @@ def evaluate(path: Path, options: Options) -> None:
         scorer = make_scorer(
             target.updater, real, options.criteria, all_metrics, own, options.device
         )
-    for file in options.outputs.files:
+    for file in options.outputs.files.values():
         with output(file):  # a wrong place shows before the work is done
             pass
     with _warning_lines(), progress_bar(stderr_console()) as progress:
