@@ -17,7 +17,8 @@ import ganlib
 
 ROOT = Path(ganlib.__file__).resolve().parents[1]
 BLOCK = re.compile(r"^`([\w/.]+)`([^\n]*)\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-RECIPES = BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+RECIPES = BLOCK.findall(PAGE)
 TRIED = """
 import json
 from pathlib import Path
@@ -97,6 +98,17 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     )
     assert done.returncode == 0, done.stderr
     return place, json.loads(done.stdout.splitlines()[-1])
+
+
+def test_every_room_is_in_the_table() -> None:
+    """And each room of it, by its name."""
+    table = dict(re.findall(r"^\| `([\w/]+)/`(.*)$", PAGE, re.MULTILINE))
+    for room in ("commands", "contract", "runs", "sampling", "speed", "training"):
+        table[room] = table.pop(f"ganlib/{room}")
+    for room, text in table.items():
+        inner = ROOT / "ganlib" / room
+        rooms = {file.parent.name for file in inner.glob("*/__init__.py")}
+        assert {name for name in rooms if f"`{name}/`" not in text} == set(), room
 
 
 def test_a_loss(tried: tuple[Path, dict[str, Any]]) -> None:
