@@ -19,9 +19,9 @@ from ganlib.common.io.files import output
 @click.option(
     "--source",
     metavar="SOURCE",
-    help="What is made of the files first: edges, grey, masked, low-resolution:4, or left or "
-    "right, one half of each; own: nothing, they are what the generator starts from.  [default: as "
-    "in training, but own where they are to be enlarged, or belonged to other files]",
+    help="What is made of the files first, as in training, where it takes no other files: edges "
+    "for instance; own: nothing, they are what the generator starts from.  [default: as in "
+    "training, but own where they are to be enlarged, or belonged to other files]",
 )
 @click.option(
     "--size",
