@@ -3,8 +3,7 @@
 import re
 import socket
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,13 +38,17 @@ class Origin:
 
 def read(make: Callable[[], Any], origin: Origin) -> Any:
     """make(), a data set of torchvision that downloads what is missing; UserError if it fails."""
+    timeout = socket.getdefaulttimeout()
     try:
+        socket.setdefaulttimeout(TIMEOUT)
         origin.folder.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings(), _timeout():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of numpy, about how these old files were written
             return make()
     except Exception as error:  # damaged files raise whatever comes up in reading them
         raise UserError(_sentence(origin, error)) from error
+    finally:
+        socket.setdefaulttimeout(timeout)
 
 
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
@@ -82,16 +85,6 @@ def _sentence(origin: Origin, error: Exception) -> str:
         f"The files of {origin.name} in {origin.folder} are damaged ({text}): remove them to "
         f"download them again, or {by_hand}"
     )
-
-
-@contextmanager
-def _timeout() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def load_cifar(kind: Any, name: str, root: Path, split: str) -> DataSet:
