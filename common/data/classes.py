@@ -16,7 +16,9 @@ def find_class(word: str | int, names: Sequence[str]) -> int:
     begins, so that "boot" is it too. UserError if no class fits, or several do.
     """
     if isinstance(word, int):
-        return _numbered(word, names)
+        if not 0 <= word < len(names):
+            raise UserError(_unknown(str(word), names))
+        return word
     slug, slugs = _slug(word), [_slug(name) for name in names]
     ways = (
         [name == word for name in names],
@@ -49,12 +51,6 @@ def find_classes(words: Sequence[str], names: Sequence[str]) -> list[int]:
                 raise
             found += [find_class(part, names) for part in word.split(",") if part.strip()]
     return found
-
-
-def _numbered(number: int, names: Sequence[str]) -> int:
-    if not 0 <= number < len(names):
-        raise UserError(_unknown(str(number), names))
-    return number
 
 
 def _unknown(word: str, names: Sequence[str]) -> str:

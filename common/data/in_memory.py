@@ -13,6 +13,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress
 from ganlib.common.io.memory import require_memory
 
+ARRAYS = Tensor | np.ndarray
 GIVEN = "given"
 """The name of such a data set."""
 KINDS = (
@@ -30,17 +31,13 @@ def as_dataset(value: Any) -> DataSet:
     """
     if isinstance(value, DataSet):
         return value
-    if isinstance(value, tuple | list) and len(value) == 2 and _is_array(value[0]):
+    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], ARRAYS):
         return _dataset(value[0], value[1], ())
-    if _is_array(value):
+    if isinstance(value, ARRAYS):
         return _dataset(value, None, ())
     if isinstance(value, Sized) and hasattr(value, "__getitem__") and not isinstance(value, str):
         return _from_items(value)
     raise UserError(f"A {type(value).__name__} is no data set: {KINDS}.")
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, Tensor | np.ndarray)
 
 
 def _dataset(images: Any, labels: Any, classes: Sequence[str]) -> DataSet:
@@ -121,17 +118,15 @@ def _from_items(items: Any) -> DataSet:
 def _item(item: Any) -> tuple[Tensor, int | None]:
     """An image (C, H, W) or (H, W, C), and its label if it has one."""
     image, *more = item if isinstance(item, tuple | list) else (item,)
-    label = int(more[0]) if more and _is_label(more[0]) else None
+    label: Any = more[0] if more else None
+    if isinstance(label, Tensor):
+        known = label.dim() == 0 and not label.is_floating_point()
+    else:
+        known = isinstance(label, int | np.integer) and not isinstance(label, bool)
     if isinstance(image, Image.Image):
         image = np.array(image if image.mode == "L" else image.convert("RGB"))
-    if not _is_array(image):
+    if not isinstance(image, ARRAYS):
         raise UserError(
             f"The data set gives a {type(image).__name__} where an image should be: {KINDS}."
         )
-    return torch.as_tensor(image), label
-
-
-def _is_label(value: Any) -> bool:
-    if isinstance(value, Tensor):
-        return value.dim() == 0 and not value.is_floating_point()
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return torch.as_tensor(image), int(label) if known else None
