@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ganlib.commands.options import shared
-from ganlib.commands.options.settings import ShortHelp
+from ganlib.commands.options.fields import ShortHelp
 from ganlib.common.errors import UserError
 
 

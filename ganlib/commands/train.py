@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import click
 
-from ganlib.commands.options.settings import ShortHelp, dashed, options
+from ganlib.commands.options.fields import ShortHelp, dashed, options
 from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import add_plugins, algorithms
