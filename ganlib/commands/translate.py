@@ -91,10 +91,10 @@ def command(
     from ganlib.common.io.console import say, stderr_console
     from ganlib.common.pictures import save
     from ganlib.sampling.model import load
-    from ganlib.sampling.translation.files import TranslatedFiles, jobs, side_by_side
     from ganlib.sampling.translation.held_out import give_sources
     from ganlib.sampling.translation.source_images import Reader, as_in_training
-    from ganlib.sampling.translation.translate import Translator
+    from ganlib.sampling.translation.translated_files import TranslatedFiles, jobs, side_by_side
+    from ganlib.sampling.translation.translator import Translator
 
     work = jobs(inputs, out, outputs, force)
     model = load(snapshot, place, plugin_dir=plugin_dir, back=back)

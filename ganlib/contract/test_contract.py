@@ -17,7 +17,7 @@ from ganlib.contract.tour import NEAR, first_of_each, mistakes, some, tour, unre
 from ganlib.registry import algorithms
 from ganlib.sampling.translation.held_out import translates
 from ganlib.sampling.translation.tiles import grown
-from ganlib.sampling.translation.translate import Translator
+from ganlib.sampling.translation.translator import Translator
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.bases.predicting import Predicting
 from ganlib.training.update.steps import NonFiniteError, parameters_of

@@ -23,7 +23,7 @@ from ganlib.registry import add_plugins, algorithms
 from ganlib.sampling.notebook_card import as_html, newest_scores
 from ganlib.sampling.translation.held_out import give_sources, translates
 from ganlib.sampling.translation.source_images import Inputs
-from ganlib.sampling.translation.translate import translate
+from ganlib.sampling.translation.translator import translate
 from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
 from ganlib.training.samples.conditions import Conditions

@@ -19,7 +19,7 @@ from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import to_uint8
 from ganlib.common.sources.grey import grey
 from ganlib.common.sources.parse import parse_source
-from ganlib.sampling.translation.translate import Translator
+from ganlib.sampling.translation.translator import Translator
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

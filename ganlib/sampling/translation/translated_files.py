@@ -19,7 +19,7 @@ from ganlib.common.pictures import grid, to_uint8
 from ganlib.common.pictures.colours import coloured
 from ganlib.sampling.image_files import write_image
 from ganlib.sampling.translation.source_images import Reader
-from ganlib.sampling.translation.translate import Translator
+from ganlib.sampling.translation.translator import Translator
 
 MOST_FILES = 10**6
 """That are made of others, where several are made of each."""

@@ -17,7 +17,7 @@ import ganlib
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
-from ganlib.sampling.translation.translate import Translator, Way
+from ganlib.sampling.translation.translator import Translator, Way
 
 Make = Callable[..., Any]
 

@@ -15,7 +15,8 @@ from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.pictures import to_uint8
 from ganlib.common.pictures.colours import coloured
-from ganlib.sampling.translation.files import (
+from ganlib.sampling.translation.source_images import Reader
+from ganlib.sampling.translation.translated_files import (
     CELL,
     TranslatedFiles,
     cell,
@@ -23,8 +24,7 @@ from ganlib.sampling.translation.files import (
     side_by_side,
     source_cell,
 )
-from ganlib.sampling.translation.source_images import Reader
-from ganlib.sampling.translation.translate import Translator
+from ganlib.sampling.translation.translator import Translator
 
 Make = Callable[..., Any]
 
