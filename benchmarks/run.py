@@ -116,7 +116,7 @@ def measure(
     iterations: int,
 ) -> list[Any]:
     """The rows of one workload, printed as well."""
-    from ganlib.commands._bench_table import show
+    from ganlib.commands.bench import show
     from ganlib.speed import bench
 
     assert work.work is not None

@@ -20,7 +20,7 @@ from benchmarks.workloads import (
     WORKLOADS,
     Workload,
 )
-from ganlib.commands._bench_table import HEADERS, cells, number
+from ganlib.commands.bench import HEADERS, cells, number
 from ganlib.common.errors import UserError
 from ganlib.speed.bench import Row
 from scripts.tables import markdown

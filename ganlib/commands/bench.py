@@ -1,7 +1,7 @@
 """Time the updates of algorithms on this machine."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,21 @@ import click
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import stderr_console
-from ganlib.common.io.files import MARK, output
+from ganlib.common.io.files import MARK, atomic, output
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ganlib.speed.accelerate import Precision
     from ganlib.speed.bench import Mode, Row, Say, Work
+
+NAMES = ("algorithm", "mode", "precision")
+HEADERS = ("it/s", "ms", "quartiles", "images/s", "TFLOP/s", "of ceiling", "memory", "warm-up")
+CAPTION = (
+    "An iteration is one generator update with its discriminator updates; ms is the median. "
+    "images/s: real images taken from the data. TFLOP/s: convolutions and matrix products only; "
+    "of ceiling: against a large matrix product of the same precision on this device."
+)
 
 
 @click.command()
@@ -99,7 +107,6 @@ def command(
     if file is not None:
         shared.check_file(file, (".json",), "the name of a .json file", force, "--json")
 
-    from ganlib.commands._bench_table import show
     from ganlib.registry import add_plugins
     from ganlib.speed import bench
     from ganlib.training.device.devices import pick_device
@@ -181,9 +188,41 @@ def progress(console: "Console", total: int) -> "Iterator[Say]":
         yield say
 
 
-def _write(report: dict[str, Any], path: Path) -> None:
-    from ganlib.common.io.files import atomic
+def show(rows: "Sequence[Row]", title: str, console: "Console | None" = None) -> None:
+    """Print a row per measurement."""
+    from rich.text import Text
 
+    from ganlib.commands._tables import print_table
+
+    table = [(row.work, row.mode, row.precision, *cells(row)) for row in rows]
+    lines = [list(map(Text, line)) for line in [(*NAMES, *HEADERS), *table]]
+    failed = [f"{r.work}, {r.mode}, {r.precision}: {r.error}" for r in rows if r.error]
+    print_table(title, lines, [*failed, CAPTION], NAMES, console)
+
+
+def cells(row: "Row") -> tuple[str, ...]:
+    """The text below HEADERS; the first says so if there is no measurement."""
+    t, rates = row.timing, row.rates
+    if t is None or not rates:
+        return ("failed", *("" for _ in HEADERS[1:]))
+    return (
+        number(rates["iterations_per_second"]),
+        number(1000 * t.seconds),
+        f"{number(1000 * t.low)} - {number(1000 * t.high)}",
+        number(rates["images_per_second"]),
+        number(rates["tflops"]),
+        f"{100 * rates['share_of_ceiling']:.1f} %",
+        f"{t.memory / 2**30:.2f} GiB",
+        f"{t.warm_up:.0f} s",
+    )
+
+
+def number(value: float) -> str:
+    """Three digits that count, and no exponent for a large number."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _write(report: dict[str, Any], path: Path) -> None:
     with output(path), atomic(path) as temporary:
         text = json.dumps({"software": MARK, **report}, indent=2)
         temporary.write_text(text + "\n", "utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import table
 from benchmarks.workloads import CARD, FID_NAME, FID_TARGET_SECONDS, WORKLOADS
-from ganlib.commands._bench_table import number
+from ganlib.commands.bench import number
 from ganlib.common.io.jsonl import read_lines
 from ganlib.speed.bench import Row
 from ganlib.training.scores.scorer import SCORES
