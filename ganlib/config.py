@@ -254,7 +254,8 @@ class RunConfig(_Strict):
     compile: bool | None = None
     """Compile the losses; default on a GPU if the run is long enough to repay it."""
     accumulate: Count = 1
-    """Take each batch in this many passes, if it does not fit the memory; gradients are averaged.
+    """Take each batch in this many micro-batches, if it does not fit the memory; gradients are
+    averaged.
     """
     workers: Interval | None = None
     """Processes that read images ahead where the data do not fit the memory, 0 for none; default

@@ -89,7 +89,7 @@ def test_every_parameter_moves_by_its_own_loss_alone(
 
 
 def test_random_numbers_are_the_updaters_own(algorithm: str, make_updater: Make) -> None:
-    """The parts of a batch, on several GPUs or in passes, have rows of what the whole one has."""
+    """The parts of a batch, on GPUs or in micro-batches, have rows of what the whole one has."""
     if lines := sorted(tour(algorithm, make_updater).drawn):
         pytest.fail(
             f"Random numbers are drawn at {', '.join(lines)}: let them come from self.uniform(), "
@@ -204,7 +204,7 @@ def test_a_captured_update_is_the_eager_one(
 
 
 def test_passes_over_parts_of_a_batch_stay_one_update(algorithm: str, make_updater: Make) -> None:
-    """Two passes see the whole batch between them, and leave one finite, repeatable state."""
+    """Two of them see the whole batch, and leave one finite, repeatable state."""
     whole, parts, again = (make_updater(algorithm, **brief(algorithm)) for _ in range(3))
     parts.split(2)
     again.split(2)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import cycle, pairwise, product
@@ -160,7 +160,8 @@ def measure(
 ) -> Iterator[Row]:
     """A row for every work in every precision and mode, as they are done; say: what comes next."""
     check(device, modes, precisions)
-    with _on(device):
+    # streams, events and graphs are those of this GPU
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         say("the device's ceiling")
         ceilings = {precision: ceiling(device, precision) for precision in precisions}
         for work in works:
@@ -323,7 +324,7 @@ def _row(
     except UnusableError:  # nothing else can be measured either
         raise
     except (RuntimeError, StoppedError) as problem:  # of memory, of a compiler, of a loss
-        error = _sentence(problem)
+        error = "out of memory" if is_out_of_memory(problem) else one_line(problem)
     settings = work.config.model_dump(mode="json")
     return Row(work.name, settings, work.image, mode, precision, ceiling, cost, timing, error)
 
@@ -384,15 +385,6 @@ def _peak_memory(device: torch.device) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _on(device: torch.device) -> AbstractContextManager[Any]:
-    """In this context streams, events and graphs are those of `device`."""
-    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
-
-
-def _sentence(error: Exception) -> str:
-    return "out of memory" if is_out_of_memory(error) else one_line(error)
 
 
 def _cpu() -> str:

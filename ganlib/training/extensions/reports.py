@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextCol
 from rich.table import Column
 from rich.text import Text
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from ganlib.common.io.console import printable, say
 from ganlib.common.io.jsonl import append_line, cut_lines
@@ -236,7 +237,8 @@ class Announce(Extension):
         if trainer.stage:  # of which others take longer, or less long
             when = f" at {trainer.stage}; other stages have rates of their own"
         hint = f" {self.hint}" if left.total_seconds() > LONG and self.hint else ""
-        weight = f"A snapshot weighs {_bytes(trainer.state()) / 1e6:.3g} MB."
+        nbytes = sum(t.nbytes for t in tree_leaves(trainer.state()) if isinstance(t, Tensor))
+        weight = f"A snapshot weighs {nbytes / 1e6:.3g} MB."
         return f"{rate:.3g} iterations/s{when}. {weight}{hint}"
 
 
@@ -249,11 +251,3 @@ def _words(trainer: Trainer, beginning: str = "") -> list[str]:
     numbers = {k: v for k, v in trainer.line.items() if isinstance(v, float)}
     values = [f"{name} {v:.3g}" for name, v in numbers.items() if name.startswith(beginning)]
     return [*filter(None, [trainer.stage]), *values]
-
-
-def _bytes(state: Any) -> int:
-    """The size of all tensors in nested dicts and lists."""
-    if isinstance(state, Tensor):
-        return state.nbytes
-    parts = list(state.values()) if isinstance(state, Mapping) else state
-    return sum(map(_bytes, parts)) if isinstance(parts, list) else 0

@@ -55,7 +55,7 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("what", RECIPES)
-def test_so_are_passes_over_parts_of_a_batch(what: str, make_updater: Make) -> None:
+def test_so_are_micro_batches(what: str, make_updater: Make) -> None:
     name, settings = RECIPES[what]
     plain, twice = pair(lambda: make_updater(name, **settings), accumulate=2)
     assert_same_updates(plain, twice)
