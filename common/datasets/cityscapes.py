@@ -56,7 +56,13 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
     """
     check_split(split)
     place = root / "leftImg8bit" / SPLITS[split]
-    _require(root, place, NoSuchSplit if split == "test" else UserError)
+    with reading(root):
+        there = place.is_dir()
+    if not there:
+        raise (NoSuchSplit if split == "test" else UserError)(
+            f"There is no folder {place}: download {ARCHIVES} from {URL}, which asks for a login, "
+            f"and unpack both in {root}, or use the data set wardrobe_wide, which needs no download."
+        )
     height = size or HEIGHT
     width = ASPECT * height
     account = Account("cityscapes" if split == "train" else "cityscapes (test)", place)
@@ -81,16 +87,6 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
         (2, height, width),
         {"source": URL, "folder": str(place.resolve()), "size": f"resized to {width}x{height}"},
         source_kind="ids",
-    )
-
-
-def _require(root: Path, place: Path, kind: type[UserError]) -> None:
-    with reading(root):
-        if place.is_dir():
-            return
-    raise kind(
-        f"There is no folder {place}: download {ARCHIVES} from {URL}, which asks for a login, and "
-        f"unpack both in {root}, or use the data set wardrobe_wide, which needs no download."
     )
 
 

@@ -136,32 +136,25 @@ def _source(image: object, spec: DataSpec) -> Tensor:
         what = f"shape {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise UserError(f"A source cannot be of {what}: {KINDS}.")
     assert spec.source is not None
+    image = image.detach().cpu()
     if spec.source_kind == "ids":
-        return _ids(image.cpu(), spec)
-    return _coloured(_bytes(image.detach().cpu())[None], spec.source[0])[0]
-
-
-def _ids(image: Tensor, spec: DataSpec) -> Tensor:
-    if image.is_floating_point() or image.dtype == torch.bool or image.shape[0] != 2:
-        raise UserError(
-            f"A map of classes cannot be {image.dtype} of shape {tuple(image.shape)}: give int32 "
-            "(2, H, W), the class and the instance of each pixel."
-        )
-    try:
-        return _known(image.to(torch.int32), spec.n_classes)
-    except Unusable as error:
-        raise UserError(f"One of the maps cannot be translated: it is {error}.") from None
-
-
-def _bytes(image: Tensor) -> Tensor:
-    if image.dtype == torch.uint8:
-        return image
+        if image.is_floating_point() or image.dtype == torch.bool or image.shape[0] != 2:
+            raise UserError(
+                f"A map of classes cannot be {image.dtype} of shape {tuple(image.shape)}: give "
+                "int32 (2, H, W), the class and the instance of each pixel."
+            )
+        try:
+            return _known(image.to(torch.int32), spec.n_classes)
+        except Unusable as error:
+            raise UserError(f"One of the maps cannot be translated: it is {error}.") from None
     if image.is_floating_point() and bool((image.abs() <= 1).all()):
-        return to_uint8(image)
-    low, high = image.min(), image.max()
-    raise UserError(
-        f"A source is {image.dtype} from {low:g} to {high:g}: give uint8, or floats in [-1, 1]."
-    )
+        image = to_uint8(image)
+    if image.dtype != torch.uint8:
+        low, high = image.min(), image.max()
+        raise UserError(
+            f"A source is {image.dtype} from {low:g} to {high:g}: give uint8, or floats in [-1, 1]."
+        )
+    return _coloured(image[None], spec.source[0])[0]
 
 
 def _coloured(y: Tensor, channels: int) -> Tensor:
