@@ -4,6 +4,7 @@ what computed it, and a hash of all that decides.
 
 import json
 import platform
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -13,6 +14,20 @@ from typing import Any, Literal, TypeAlias
 Plain: TypeAlias = str | int | float | bool | None
 Better = Literal["lower", "higher", "nearer to 1", ""]
 """Where better scores are; "" where none is better than another."""
+_BETTER: dict[Better, re.Pattern[str]] = {
+    "lower": re.compile(
+        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl|l1|lpips|mse|gdl)(?![a-z])",
+        re.IGNORECASE,
+    ),
+    "higher": re.compile(
+        r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|modes|high_quality"
+        r"|psnr|ssim|diversity|pixel_accuracy|mean_iou)(?![a-z])",
+        re.IGNORECASE,
+    ),
+    "nearer to 1": re.compile(r"sharpness(?![a-z])", re.IGNORECASE),
+}
+"""By the names of ganlib's own scores."""
+DIRECTIONS = tuple(_BETTER)
 
 BASELINES = "beside"
 """Of Score.more: what trivial translations reach, by their names."""
@@ -94,6 +109,10 @@ class Score:
     protocol: Protocol
     more: Mapping[str, Any] = field(default_factory=dict)
     better: Better = ""
+    """By default as its name tells, which a file need not repeat."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "better", self.better or better_by_name(self.name))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain types: value, std, protocol and its hash, and what else there is."""
@@ -103,15 +122,21 @@ class Score:
             "protocol": self.protocol.to_dict(),
             "hash": self.protocol.hash,
             **({"more": dict(self.more)} if self.more else {}),
-            **({"better": self.better} if self.better else {}),
+            **({"better": self.better} if self.better != better_by_name(self.name) else {}),
         }
 
     @classmethod
     def from_dict(cls, name: str, record: Mapping[str, Any]) -> "Score":
         """What to_dict gave; the hash is computed anew."""
         protocol = Protocol.from_dict(record["protocol"])
-        more, better = record.get("more", {}), record.get("better", "")
+        more = record.get("more", {})
+        better = record.get("better", "")
         return cls(name, record["value"], record["std"], protocol, more, better)
+
+
+def better_by_name(name: str) -> Better:
+    """Where better scores of this name are, "" where it does not tell."""
+    return next((way for way, names in _BETTER.items() if names.match(name)), "")
 
 
 def _deciding(protocol: Protocol) -> dict[str, Any]:

@@ -80,7 +80,8 @@ def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = 
                 "of each."
             )
         for _, one in hashes.values():
-            columns.append(Column(name, one.hash, one.protocol, _note(one, hashes.values())))
+            note = _note(one, hashes.values())
+            columns.append(Column(name, one.hash, one.protocol, note, one.better))
     return columns
 
 

@@ -13,7 +13,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.files import reading, regular
 from ganlib.common.io.jsonl import EACH, is_count, read_lines
 from ganlib.evaluation.comparison.runs import MEASURED, REAL, Evaluation, Recorded, Run
-from ganlib.evaluation.protocol import BASELINES
+from ganlib.evaluation.protocol import BASELINES, DIRECTIONS
 
 _OURS = {"algorithm", "dataset"}
 LONGEST = 2**16
@@ -193,6 +193,7 @@ def recorded(given: Any) -> Recorded | None:
         _by_class(more),
         _by_class(real),
         _baselines(more, real),
+        better if (better := given.get("better")) in DIRECTIONS else "",
     )
 
 

@@ -21,7 +21,8 @@ class Recorded:
     """A score as a file has it; two may share a column only if their hashes are equal.
 
     by_class: its value for each class, if it has some. real: the same of real images, in their
-    place. baselines: what trivial translations reach, and REAL images, by their names.
+    place. baselines: what trivial translations reach, and REAL images, by their names. better: as
+    Score has it, "" if its name tells.
     """
 
     value: float
@@ -30,6 +31,7 @@ class Recorded:
     by_class: Mapping[str, float] = field(default_factory=dict)
     real: Mapping[str, float] = field(default_factory=dict)
     baselines: Mapping[str, float] = field(default_factory=dict)
+    better: str = ""
 
 
 @dataclass(frozen=True)

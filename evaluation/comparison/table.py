@@ -1,25 +1,13 @@
 """A table: a row per algorithm and settings, a column per score; and how its numbers look."""
 
 import math
-import re
 from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any
 
 from ganlib.evaluation.comparison.runs import Evaluation, Run
+from ganlib.evaluation.protocol import better_by_name
 
-_BETTER = {
-    "lower": re.compile(
-        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl|l1|lpips|mse|gdl)(?![a-z])",
-        re.IGNORECASE,
-    ),
-    "higher": re.compile(
-        r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|modes|high_quality"
-        r"|psnr|ssim|diversity|pixel_accuracy|mean_iou)(?![a-z])",
-        re.IGNORECASE,
-    ),
-    "nearer to 1": re.compile(r"sharpness(?![a-z])", re.IGNORECASE),
-}
 _ARROWS = {"lower": " ↓", "higher": " ↑", "nearer to 1": " →1", "": ""}
 NOTHING = "–"
 
@@ -35,11 +23,11 @@ class Column:
     hash: str
     protocol: dict[str, Any]
     note: str = ""
+    better: str = ""
+    """As the score was recorded with it, else as its name tells."""
 
-    @property
-    def better(self) -> str:
-        """ "lower", "higher", "nearer to 1", or "" where the name does not tell."""
-        return next((way for way, name in _BETTER.items() if name.match(self.name)), "")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "better", self.better or better_by_name(self.name))
 
     def badness(self, value: float) -> float:
         """A number that is the lower the better the score is. Of a column with a `better`."""

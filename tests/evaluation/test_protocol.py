@@ -1,6 +1,8 @@
 import json
 from dataclasses import replace
 
+from ganlib.evaluation.comparison.reading import recorded
+from ganlib.evaluation.comparison.table import Column
 from ganlib.evaluation.protocol import Protocol, Score, differences
 
 PROTOCOL = Protocol(
@@ -47,3 +49,20 @@ def test_a_score_survives_json() -> None:
     record = json.loads(json.dumps(score.to_dict()))
     assert record["hash"] == PROTOCOL.hash
     assert Score.from_dict("FID50k-train", record) == score
+
+
+def test_a_score_says_which_way_is_better_where_its_name_does_not() -> None:
+    """Records of ganlib's own scores are as they were, and a metric of one's own is ranked."""
+    own, other = (
+        Score(name, 1.0, None, PROTOCOL, better=better)
+        for name, better in (("FID50k-train", "lower"), ("brightness50k-train", "lower"))
+    )
+    assert Score("FID50k-train", 1.0, None, PROTOCOL) == own and "better" not in own.to_dict()
+    assert other.to_dict()["better"] == "lower"
+    for score in (own, other):
+        record = json.loads(json.dumps(score.to_dict()))
+        assert Score.from_dict(score.name, record) == score
+        found = recorded(record)
+        assert found is not None
+        assert Column(score.name, score.protocol.hash, {}, "", found.better).better == "lower"
+    assert Column("brightness50k-train", "", {}).better == ""
