@@ -23,10 +23,7 @@ class Rows(NamedTuple):
 
     def cut(self, start: int, end: int) -> "Rows":
         """The rows from `start` to before `end`."""
-        here = self.here[start:end]
-        there = here if self.there is self.here else self.there[start:end]
-        rest = (values[start:end] for values in self[2:])
-        return Rows(here, there, *rest)
+        return Rows(*(values[start:end] for values in self))
 
 
 class Order:

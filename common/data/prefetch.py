@@ -91,7 +91,8 @@ class Prefetcher:
         for name, slot in self._slots[number].items():
             slot.which.copy_(part[name][0])
             slot.where.copy_(part[name][1])
-        self._readers[self._asked % len(self._readers)].ask(number)
+        with suppress(OSError):  # that a process has ended is noticed when it has to answer
+            self._readers[self._asked % len(self._readers)].pipe.send(number)
         self._asked += 1
 
 
@@ -135,11 +136,6 @@ class _Reader(NamedTuple):
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return cls(process, pipe)
-
-    def ask(self, number: int) -> None:
-        """Have this slot filled. That a process has ended is noticed when it has to answer."""
-        with suppress(OSError):
-            self.pipe.send(number)
 
     def await_answer(self) -> None:
         """Until the first slot that it was asked for is full; UserError if that fails."""

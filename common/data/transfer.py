@@ -1,6 +1,15 @@
-"""Images from where they lie to a device: once, what fits; else without waiting for the device."""
+"""Images from where they lie to a device: once, what fits; else without waiting for the device.
+And memory that is used again once nobody holds any part of it: the kernel hands out new memory a
+page at a time, several times as slowly as it is filled.
+"""
 
+import weakref
+from math import prod
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data.spec import Images
@@ -21,3 +30,22 @@ def upload(x: Tensor, device: torch.device) -> Tensor:
     if x.is_cpu and device.type == "cuda":
         return x.pin_memory().to(device, non_blocking=True)
     return x.to(device)
+
+
+LARGE = 2**24  # bytes; smaller ones the C library keeps for itself
+
+
+class Memory(list[tuple[NDArray[Any], "weakref.ref[Any]"]]):
+    """Of tensors of changing use, all that is lent, or was given back and can be again."""
+
+    def empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """As torch.empty does, on the CPU."""
+        nbytes = prod(shape) * dtype.itemsize
+        if nbytes < LARGE:
+            return torch.empty(shape, dtype=dtype)
+        kept = [one for one in self if one[1]() is not None or len(one[0]) == nbytes]
+        free = next((whole for whole, lent in kept if lent() is None), None)
+        whole = np.empty(nbytes, np.uint8) if free is None else free
+        view = whole[:]  # which PyTorch's storage holds, and every tensor in it holds that
+        self[:] = [*(one for one in kept if one[0] is not free), (whole, weakref.ref(view))]
+        return torch.from_numpy(view).view(dtype).view(shape)

@@ -649,3 +649,14 @@ def test_a_condition_of_no_known_word() -> None:
             Loader(numbered(), spec_of(numbered()), 4, 0, condition=word)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="cannot be 7. There are: None, .*images, labels"):
         Loader(numbered(), spec_of(numbered()), 4, 0, condition=7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_floats_have_the_bits_of_one_pass(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganlib.common.data.loader.SOME", 7)
+    data = DataSet("levels", torch.arange(256, dtype=torch.uint8).view(4, 1, 8, 8))
+    x = next(Loader(data, spec_of(data), 4, 0, dtype=dtype)).x
+    rows = Loader(data, spec_of(data), 4, 0)._draw()["x"].here
+    assert torch.equal(x, data.x[rows].to(dtype).div_(127.5).sub_(1))
