@@ -61,7 +61,8 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
     if not there:
         raise (NoSuchSplit if split == "test" else UserError)(
             f"There is no folder {place}: download {ARCHIVES} from {URL}, which asks for a login, "
-            f"and unpack both in {root}, or use the data set wardrobe_wide, which needs no download."
+            f"and unpack both in {root}, or use the data set wardrobe_wide, which needs no "
+            "download."
         )
     height = size or HEIGHT
     width = ASPECT * height
