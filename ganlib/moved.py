@@ -44,6 +44,7 @@ MOVED = {
     "sampling.export": "sampling.exports.export",
     "speed.precision": "speed.accelerate",
     "training.extensions.announce": "training.extensions.reports",
+    "training.extensions.evaluate": "training.extensions.checks",
     "training.extensions.finite_guard": "training.extensions.checks",
     "training.extensions.log_report": "training.extensions.reports",
     "training.extensions.named_score": "training.extensions.checks",

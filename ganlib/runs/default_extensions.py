@@ -17,8 +17,7 @@ from ganlib.evaluation.statistics.real import TO_COME
 from ganlib.registry import algorithms, extensions
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
-from ganlib.training.extensions.checks import FiniteGuard, NamedScore, Unmoved
-from ganlib.training.extensions.evaluate import Evaluate
+from ganlib.training.extensions.checks import Evaluate, FiniteGuard, NamedScore, Unmoved
 from ganlib.training.extensions.reports import (
     Announce,
     LogReport,

@@ -54,7 +54,8 @@ class LogReport(Extension):
         self._logged: set[str] = set()
 
     def initialize(self, trainer: Trainer) -> None:
-        lines = cut_lines(trainer.out / "log.jsonl", trainer.iteration)
+        path = trainer.out / "log.jsonl"
+        lines = cut_lines(path, trainer.iteration) if path.exists() else []
         trainer.line = dict(lines[-1]) if lines else {}
         self._since = (time.monotonic(), trainer.updater.images)
 

@@ -22,8 +22,7 @@ from ganlib.common.pictures.grids import class_grid
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, Features
 from ganlib.registry import extensions
-from ganlib.training.extensions.checks import FiniteGuard, Unmoved
-from ganlib.training.extensions.evaluate import Evaluate
+from ganlib.training.extensions.checks import Evaluate, FiniteGuard, Unmoved
 from ganlib.training.extensions.reports import Announce, LogReport, ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.tensorboard import TensorBoard
