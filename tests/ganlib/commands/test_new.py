@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-import ganlib.commands._template
+import ganlib.commands.new
 from ganlib.common.errors import UserError
 from ganlib.registry import algorithms
 
@@ -50,7 +50,7 @@ def test_text(run: Run) -> None:
 
 def test_rest_of_the_folder_is_copied(run: Run) -> None:
     _new(run, "my_gan")
-    there = Path(ganlib.commands._template.HOME) / "wgan_gp"
+    there = Path(ganlib.commands.new.HOME) / "wgan_gp"
     assert Path("mine/my_gan/net.py").read_text() == (there / "net.py").read_text()
     assert Path("mine/my_gan/updater.py").read_text() == (there / "updater.py").read_text()
 
@@ -70,7 +70,7 @@ def test_default_place_is_ganlib_itself_in_a_checkout_else_here(
 ) -> None:
     home = tmp_path / "somewhere" / "ganlib"
     home.mkdir(parents=True)
-    monkeypatch.setattr(ganlib.commands._template, "HOME", home)
+    monkeypatch.setattr(ganlib.commands.new, "HOME", home)
     installed = run("new", "my_gan", "--from", "dcgan")
     assert installed.exit_code == 0 and Path("my_gan/updater.py").exists()
     assert "ganlib train --algorithm my_gan --plugin-dir ." in installed.stdout
@@ -92,8 +92,8 @@ def test_default_place_is_ganlib_itself_in_a_checkout_else_here(
     ],
 )
 def test_docstring(source: str, expected: str) -> None:
-    new = ganlib.commands._template.DOCSTRING.format(origin="dcgan")
-    assert ganlib.commands._template._say_origin(source, "dcgan") == expected.replace("NEW", new)
+    new = ganlib.commands.new.DOCSTRING.format(origin="dcgan")
+    assert ganlib.commands.new._say_origin(source, "dcgan") == expected.replace("NEW", new)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_nothing_is_left_of_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch)
     def fail(*_: Any) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(ganlib.commands._template, "_rename", fail)
+    monkeypatch.setattr(ganlib.commands.new, "_rename", fail)
     error = run("new", "my_gan", "--plugin-dir", "mine").exception
     assert isinstance(error, UserError) and "the disk is full" in str(error)
     assert list(Path("mine").iterdir()) == []
