@@ -9,7 +9,7 @@ from torch import Tensor
 from ganlib.common.data import DataSet, Images
 from ganlib.common.errors import UserError
 from ganlib.common.generator import has_noise
-from ganlib.evaluation import Evaluator, Origin, Score
+from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.formats.blocks import BLOCK, Batch
 from ganlib.evaluation.metrics.base import columns_of
 from ganlib.evaluation.pairs.confusion import SCORES, Confusion
@@ -205,7 +205,7 @@ class PairScores:
         }
         found = pair_scores(self._sums[OWN], self.baselines, self.truths, origin)
         if has_noise(self.updater.sampling_gen):
-            found |= self._diversity(drawing.seed, origin, progress)
+            found |= self._diversity(drawing, progress)
         if self._found:
             self._real = self._real or self._found[REAL]
             found |= segmentation_scores(self._found[OWN], self._real, self.truths, origin)
@@ -216,17 +216,18 @@ class PairScores:
         assert self.data.source is not None
         return self.data.source[index][:, 0]
 
-    def _diversity(self, seed: int, origin: Origin, progress: Progress) -> dict[str, Score]:
+    def _diversity(self, drawing: Drawing, progress: Progress) -> dict[str, Score]:
+        how, origin = (drawing.truncation, drawing.statistics), drawing.origin(self.updater)
         n = min(SOURCES, len(self.data))
-        outputs = exact(several(self.updater, seed, n, OUTPUTS, progress=progress))
+        outputs = exact(several(self.updater, drawing.seed, n, OUTPUTS, *how, progress))
         known = [Measure("diversity", l1, {"levels": 255})]
         if self.lpips is not None:
             known.append(replace(self.lpips, name="diversity-LPIPS"))
         counts = {"outputs": OUTPUTS, "sources": len(outputs)}
         scores = {}
         for measure in known:
-            how = replace(measure, settings={**measure.settings, **counts})
-            protocol = protocol_of(how, len(outputs) * OUTPUTS, None, origin)
+            of = replace(measure, settings={**measure.settings, **counts})
+            protocol = protocol_of(of, len(outputs) * OUTPUTS, None, origin)
             value = pairwise(outputs, measure.compute)
             scores[measure.name] = Score(measure.name, value, None, protocol)
         return scores

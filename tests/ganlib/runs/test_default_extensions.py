@@ -1,5 +1,6 @@
 """Names in the settings of scores are checked before anything is trained."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,19 @@ import pytest
 
 import ganlib
 from ganlib.common.errors import UserError
+from ganlib.registry import PLUGINS
 
 SMALL: dict[str, Any] = {"algorithm": "dcgan", "dataset": "ring8", "gpu": -1, "max_iter": 1}
+
+
+@pytest.fixture(autouse=True)
+def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever plugins other tests registered, the names are ganlib's own."""
+    for kind, home in PLUGINS.items():
+        registry = getattr(import_module(home), kind)
+        place, *_ = import_module(registry.package).__path__
+        own = {k: e for k, e in registry.entries.items() if str(e.source).startswith(place)}
+        monkeypatch.setattr(registry, "entries", own)
 
 
 @pytest.mark.parametrize(

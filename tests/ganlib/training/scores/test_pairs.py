@@ -159,6 +159,18 @@ def test_diversity_is_of_generators_with_noise(make_updater: Make) -> None:
     assert pairs.names == list(scores)
 
 
+def test_diversity_is_of_the_statistics_that_its_protocol_names(make_updater: Make) -> None:
+    updater = make_updater("dropped", 3, 16, statistics="running")
+    scores = scores_of(PairScores(updater, updater.held_out.data.x), Drawing(32, 3))
+    batch = Drawing(32, 3, statistics="batch", truncation=0.5)
+    others = scores_of(PairScores(updater, updater.held_out.data.x), batch)
+    x = exact(several(updater, 3, 32, 4, 0.5, "batch")).numpy().astype(float)
+    wanted = np.mean([np.abs(x[:, i] - x[:, j]).mean() for i in range(4) for j in range(i)])
+    assert others["diversity"].value == pytest.approx(wanted)
+    assert abs(others["diversity"].value - scores["diversity"].value) > 0.01
+    assert others["diversity"].protocol.bn_mode != scores["diversity"].protocol.bn_mode
+
+
 def test_outputs_for_one_source_differ_and_follow_from_the_seed(make_updater: Make) -> None:
     updater = make_updater("dropped", 3, 16, statistics="running")
     x = several(updater, 0, 20, 3)
