@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from ganlib.common.data import DataSet
-from ganlib.common.find_dataset import datasets
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, datasets
 
 __all__ = ["datasets", "open_dataset"]
 

@@ -115,7 +115,7 @@ extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
 
 
 PLUGINS = {
-    "datasets": "ganlib.common.find_dataset",
+    "datasets": "ganlib.common.query",
     "extensions": "ganlib.registry",
     "extractors": "ganlib.evaluation.extractors.base",
     "metrics": "ganlib.evaluation.metrics.base",

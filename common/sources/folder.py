@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.find_dataset import undivided
 from ganlib.common.formats import decode
 from ganlib.common.formats.blocks import Item
 from ganlib.common.formats.class_table import TABLE
@@ -19,7 +18,7 @@ from ganlib.common.formats.decode import Header
 from ganlib.common.formats.folders import Found, Inspect, Starts, look
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Stream
-from ganlib.common.query import DataQuery, FileSource
+from ganlib.common.query import DataQuery, FileSource, undivided
 from ganlib.common.sources.parse import source_folder
 
 

@@ -8,10 +8,9 @@ import torch
 
 from ganlib.common.data.spec import UNPAIRED, DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.find_dataset import undivided
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Block, Stream, with_pictures
-from ganlib.common.query import OWN, DataQuery, Source
+from ganlib.common.query import OWN, DataQuery, Source, undivided
 
 
 def make(text: str) -> "Unpaired":

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.common.find_dataset import HDF5
 from ganlib.common.formats.arrays import ARRAYS, open_array, open_labels
 from ganlib.common.io.files import expand
-from ganlib.common.query import DataQuery
+from ganlib.common.query import HDF5, DataQuery
 from ganlib.evaluation.formats.blocks import BEYOND, BLOCK, Batch, Block, Range, rescale
 
 CHANNELS = (1, 3)

@@ -16,13 +16,12 @@ from ganlib.commands.options.resolutions import resolutions as resolutions_of
 from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
-from ganlib.common.find_dataset import HDF5, datasets
 from ganlib.common.formats.hdf5 import check_hdf5
 from ganlib.common.formats.hdf5_writing import Storage, write_streams
 from ganlib.common.formats.resize import Fit, Sizing
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import expand
-from ganlib.common.query import DataQuery
+from ganlib.common.query import HDF5, DataQuery, datasets
 from ganlib.common.sources.parse import descriptions
 from ganlib.config import RunConfig
 

@@ -164,7 +164,7 @@ def _algorithm(args: list[str]) -> str | None:
     for folder in plugin_folders(peeked["plugin_dir"] or file.get("plugin_dir")):
         add_plugins(folder)
     name = peeked["algorithm"] or file.get("algorithm")
-    if name is None and peeked["resume"] not in (None, "auto"):
+    if name is None and peeked["resume"] is not None:
         from ganlib.runs.resuming import settings_to_resume
 
         name = settings_to_resume(peeked["resume"]).get("algorithm")

@@ -101,7 +101,7 @@ class RunFolder:
         if ranks.rank() > 0:
             yield ranks.from_first(Place(Path(), None))
             return
-        snapshot = self.find_snapshot()
+        snapshot = None if self.run.resume is None else self.find_snapshot()
         own = None if snapshot is None else _run_of(snapshot)
         with self._stack:
             out = self._take(own)
@@ -111,7 +111,7 @@ class RunFolder:
                     self._clear(out)
                 for part in PARTS:
                     self._make(out / part)
-            if snapshot is None and (words := self.remark(out)):
+            if snapshot is None and self.run.out is None and (words := self.remark(out)):
                 self.tell(words)
             finished = goes_on and (out / "DONE").exists()
             yield ranks.from_first(Place(out, snapshot, finished))

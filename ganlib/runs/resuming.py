@@ -5,7 +5,7 @@ is taken over; or that starts from the weights of another.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +33,23 @@ class NothingToResume(UserError):
     """There are runs, and none to go on with: shorter ones, or of other settings or data."""
 
 
-def settings_to_resume(resume: str | None) -> dict[str, Any]:
+def settings_to_resume(resume: str) -> dict[str, Any]:
     """The settings of the run that `--resume RUN` names, less those of HERE."""
-    if resume is None or resume == "auto":
+    if resume == "auto":
         return {}
     settings = peek_snapshot(snapshot_at(Path(resume)))["settings"]
     return {**BEFORE, **{n: value for n, value in settings.items() if n not in HERE}}
 
 
+@dataclass(frozen=True)
 class Resumption:
     """What a run of these settings, on data of this fingerprint, may go on from."""
 
-    def __init__(self, settings: Settings, data: Mapping[str, Any]) -> None:
-        self.settings, self.data = settings, data
+    settings: Settings
+    data: Mapping[str, Any]
 
     def find(self) -> Path | None:
-        """The snapshot to go on from, None where a run begins.
+        """The snapshot that --resume goes on from, None where a run begins.
 
         Of `auto`, the newest run with the same settings on the same data that is unfinished or has
         finished at the same length. Raises NothingToResume if such a run has finished at another
@@ -56,7 +57,8 @@ class Resumption:
         """
         resume = self.settings.run.resume
         if resume != "auto":
-            return None if resume is None else snapshot_at(Path(resume))
+            assert resume is not None
+            return snapshot_at(Path(resume))
         other, longer = "", None
         for run in self._started():
             words, finished = self._differs(run), (run / "DONE").exists()
@@ -80,12 +82,10 @@ class Resumption:
         return None
 
     def remark(self, out: Path) -> str:
-        """What whoever begins a run in `out`, and may have meant to go on with another one, should
-        know of those that are there; "" if there is nothing.
+        """What whoever begins a run in `out`, which is no --out of theirs, and may have meant to go
+        on with another one, should know of those that are there; "" if there is nothing.
         """
         s = self.settings.run
-        if s.out is not None:
-            return ""
         with suppress(UserError):  # of a damaged one, which is in nobody's way
             if s.resume == "auto":
                 others = ROOT.glob(f"{s.algorithm}_*/seed{s.seed}")
@@ -101,14 +101,7 @@ class Resumption:
                     return f"{run} has these settings, unfinished: --resume auto goes on with it."
         return ""
 
-    def restore(self, trainer: Trainer, snapshot: Path | None, tell: Callable[[str], None]) -> None:
-        """Take over the state of a snapshot that is gone on from, or the weights of --init-from."""
-        if snapshot is not None:
-            self._go_on(trainer, snapshot, tell)
-        elif self.settings.run.init_from is not None:
-            self.take_weights(trainer.updater, self.settings.run.init_from, tell)
-
-    def _go_on(self, trainer: Trainer, path: Path, tell: Callable[[str], None]) -> None:
+    def go_on(self, trainer: Trainer, path: Path, tell: Callable[[str], None]) -> None:
         """Take over a snapshot's state; UserError if it is not of this run."""
         content, spec = read_snapshot(path), trainer.updater.spec
         if words := self.difference(content["settings"], content):

@@ -37,7 +37,7 @@ def gather(values: Mapping[str, Any]) -> Settings:
     file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
     for folder in plugin_folders(given.get("plugin_dir") or file.get("plugin_dir")):
         add_plugins(folder)
-    old = settings_to_resume(given.get("resume"))
+    old = settings_to_resume(given["resume"]) if given.get("resume") else {}
     return _holding(layered(old, file, given))
 
 
@@ -82,7 +82,10 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
     with folder.held() as (out, snapshot, finished):
         trainer = Trainer(updater, out, updater.length(), s.max_images, s.max_hours)
         trainer.extend(*extensions)
-        resumption.restore(trainer, snapshot, tell)
+        if snapshot is not None:
+            resumption.go_on(trainer, snapshot, tell)
+        elif s.init_from is not None:
+            resumption.take_weights(updater, s.init_from, tell)
         if finished and trainer.is_over:
             updater.streams.close()
             tell(f"{out} has finished with these settings, and nothing is left to train.")

@@ -8,17 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.common import find_dataset
+from ganlib.common import query
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import mnist
 from ganlib.common.errors import UserError
-from ganlib.common.find_dataset import datasets, default_root, label
 from ganlib.common.formats.hdf5 import Hdf5Images
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.formats.stream import collect
 from ganlib.common.io import memory as _memory
 from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, datasets, default_root, label
 
 NAMES = {
     "celeba",
@@ -72,7 +71,7 @@ def test_every_data_set_is_listed_and_described_in_one_line() -> None:
 
 def test_naming_imports_no_data_set() -> None:
     code = (
-        "import sys; from ganlib.common.find_dataset import datasets, label; "
+        "import sys; from ganlib.common.query import datasets, label; "
         "datasets.names(); label('mnist'); datasets.describe('mnist'); "
         "slow = ('torchvision', 'ganlib.common.datasets.m'); "
         "print([m for m in sys.modules if m.startswith(slow)])"
@@ -168,7 +167,7 @@ def test_wrong_root(name: str, root: str, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(UserError, match=words):
         open_dataset(name, Path(root))
     if "~" not in root:
-        monkeypatch.setattr(find_dataset, "default_root", lambda: Path(root))
+        monkeypatch.setattr(query, "default_root", lambda: Path(root))
         with pytest.raises(UserError, match=words):
             open_dataset(name)
 

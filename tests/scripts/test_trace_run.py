@@ -1,9 +1,15 @@
 """What is counted of a run's way to its first update."""
 
+import subprocess
 import sys
 
+import pytest
+
 import ganlib.config
-from scripts.trace_run import Trace, in_library, tracing
+from scripts.trace_run import HOME, Trace, in_library, tracing
+
+FILES = 45
+"""That a run may enter before its first update."""
 
 
 def compiled(file: str, source: str) -> dict[str, object]:
@@ -30,3 +36,13 @@ def test_each_move_into_another_file_is_a_stay_and_the_end_is_not_passed() -> No
 def test_the_library_is_told_from_others() -> None:
     assert in_library(ganlib.config.__file__) == "ganlib/config.py"
     assert in_library(str(__file__)) is None
+
+
+@pytest.mark.slow
+def test_a_run_enters_few_files_before_its_first_update() -> None:
+    call = [sys.executable, "-m", "scripts.trace_run", "--list"]
+    done = subprocess.run(call, cwd=HOME, capture_output=True, text=True, check=True)
+    *entered, count = done.stdout.splitlines()
+    assert count.startswith(f"{len(entered)} files entered")
+    assert "ganlib/training/updater.py" in entered
+    assert len(entered) <= FILES, entered

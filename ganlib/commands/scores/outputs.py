@@ -11,14 +11,13 @@ from torch import Tensor
 
 from ganlib.commands.scores.options import Options
 from ganlib.commands.scores.targets import Target, is_run
-from ganlib.common.find_dataset import label
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import MARK, atomic, output
 from ganlib.common.io.jsonl import append_line
 from ganlib.common.pictures import grid, save
 from ganlib.common.pictures.colours import coloured_maps
 from ganlib.common.pictures.grids import translation_grid
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, label
 from ganlib.config import RunConfig
 from ganlib.evaluation import Evaluation, Evaluator
 from ganlib.evaluation.extractors.base import Options as Arithmetic

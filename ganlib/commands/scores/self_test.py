@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from rich.console import Console
 
-from ganlib.common.find_dataset import default_root
 from ganlib.common.io.files import expand
+from ganlib.common.query import default_root
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.cache import cache_folder
 from ganlib.evaluation.extractors.base import TRAINED, Extractor, default_extractor

@@ -13,9 +13,9 @@ from ganlib.commands.options import shared
 from ganlib.commands.scores.options import Options
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
-from ganlib.common.find_dataset import HDF5
 from ganlib.common.formats.arrays import ARRAYS
 from ganlib.common.io.files import expand, reading
+from ganlib.common.query import HDF5
 from ganlib.evaluation import Origin
 from ganlib.evaluation.formats.blocks import Batch, Range, as_block
 from ganlib.evaluation.formats.images import Pictures, open_images
