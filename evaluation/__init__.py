@@ -9,12 +9,11 @@ if __name__ == "evaluation":  # two modules of one file would hold two classes o
     raise ImportError("Import ganlib.evaluation: 'evaluation' is only the folder that it lies in.")
 
 if TYPE_CHECKING:
-    from ganlib.evaluation.evaluate import Evaluator, score
-    from ganlib.evaluation.metrics.report import Evaluation
+    from ganlib.evaluation.evaluate import Evaluation, Evaluator, score
     from ganlib.evaluation.protocol import Origin, Protocol, Score, differences
 
 _HOME = {
-    "Evaluation": "ganlib.evaluation.metrics.report",
+    "Evaluation": "ganlib.evaluation.evaluate",
     "Evaluator": "ganlib.evaluation.evaluate",
     "Origin": "ganlib.evaluation.protocol",
     "Protocol": "ganlib.evaluation.protocol",

@@ -30,17 +30,11 @@ def locked(path: Path) -> Iterator[None]:
     Where locks or the folder cannot be had nobody waits: files are atomic, so the work is merely
     done twice.
     """
-    with _handle(path.with_name(f".{path.name}.lock")):
-        yield
-
-
-@contextmanager
-def _handle(lock: Path) -> Iterator[None]:
     try:
         import fcntl
 
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("ab")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.with_name(f".{path.name}.lock").open("ab")
     except (ImportError, OSError):
         yield
         return
@@ -62,7 +56,9 @@ def cached(
         tensors = _read(path)
         if tensors is None:
             tensors = compute()
-            _write(path, tensors)
+            # a full disk or a read-only folder costs time, no scores
+            with suppress(OSError, SafetensorError), atomic(path) as temporary:
+                save_file(dict(tensors), temporary, {"sha256": digest_of(tensors)})
     return tensors
 
 
@@ -75,14 +71,6 @@ def _read(path: Path) -> dict[str, Tensor] | None:
     except (OSError, SafetensorError):
         return None
     return tensors if said == digest_of(tensors) else None
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    try:
-        with atomic(path) as temporary:
-            save_file(dict(tensors), temporary, {"sha256": digest_of(tensors)})
-    except (OSError, SafetensorError):  # a full disk or a read-only folder costs time, no scores
-        pass
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:

@@ -1,7 +1,7 @@
 """Scores of a stream of images against real ones, each stamped with its protocol."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
@@ -19,11 +19,21 @@ from ganlib.evaluation.formats.blocks import (
     blocks,
     rescale,
 )
-from ganlib.evaluation.metrics.base import METRICS, Metric, check_needs, find_metrics
-from ganlib.evaluation.metrics.report import Evaluation, report
-from ganlib.evaluation.protocol import Origin, Score
+from ganlib.evaluation.metrics.base import (
+    METRICS,
+    Column,
+    Context,
+    Metric,
+    Value,
+    check_needs,
+    find_metrics,
+)
+from ganlib.evaluation.metrics.by_class import proportions
+from ganlib.evaluation.metrics.formulas import Nearest
+from ganlib.evaluation.protocol import Origin, Plain, Score, stamp
+from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.onepass import FOREVER, Need, OnePass
-from ganlib.evaluation.statistics.real import Inputs, Real, real_sets
+from ganlib.evaluation.statistics.real import Inputs, Real, real_set
 from ganlib.evaluation.statistics.references import (
     Progress,
     Reference,
@@ -34,6 +44,21 @@ from ganlib.evaluation.statistics.references import (
 
 Choice: TypeAlias = Sequence[str] | Callable[[Inputs], Sequence[str]]
 """The names of metrics, or what names them for what there is to be scored by."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """scores: by name. finds: what metrics found on the way, by name, for pictures."""
+
+    scores: dict[str, Score]
+    finds: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def nearest(self) -> Nearest | None:
+        """For each of the first samples its nearest training image (by its number in the training
+        split) and the distance; None unless "duplicates" was asked for.
+        """
+        return self.finds.get("nearest")
 
 
 class Evaluator:
@@ -47,7 +72,8 @@ class Evaluator:
     def __init__(self, extractor: Extractor, references: Mapping[str, Real]) -> None:
         if not references:
             raise UserError("There are no real images to compare with: give a reference.")
-        self.extractor, self.real = extractor, real_sets(references)
+        self.extractor = extractor
+        self.real = {name: real_set(name, data) for name, data in references.items()}
         self.images = {name: data.x for name, data in self.real.items()}
         self.main = "train" if "train" in references else next(iter(references))
         """The split that is not only compared by its moments."""
@@ -95,7 +121,8 @@ class Evaluator:
         if first:
             check_needs(wanted, labelled)
             as_uint8(first[0].images)
-        references = {name: self.reference(name, progress) for name in self.images}
+        for name in self.images:
+            self.reference(name, progress)
         bounds = {count for metric in wanted.values() for count in metric.moments}
         done = OnePass(self.extractor, sorted(bounds), _keep(wanted.values()), rank, world)
         for block in _first(chain(first, stream), n, done):
@@ -107,7 +134,7 @@ class Evaluator:
         if value_range is None and origin.weights == "given":
             _check_range(done)
         with arithmetic(self.extractor.device, "float32"):
-            return report(wanted, done, references, inputs, progress, self._cache)
+            return self._report(wanted, done, inputs, progress)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -126,6 +153,48 @@ class Evaluator:
                 name, self.images[name], self.extractor, progress
             )
         return self._references[name]
+
+    def _report(
+        self, wanted: Mapping[str, Metric], done: OnePass, inputs: Inputs, progress: Progress
+    ) -> Evaluation:
+        """Every score of these metrics, in their order, of a finished pass; see Context."""
+        device, labels = exact_device(self.extractor.device), _labels(done, inputs)
+        references = {name: self.reference(name) for name in self.images}
+        scores, finds = dict[str, Score](), dict[str, Any]()
+        for metric_name, metric in wanted.items():
+            context = Context(
+                min(metric.n, done.n),
+                done.n,
+                metric.columns(inputs, done.n) if metric.columns else (),
+                {need: done.rows(need)[: metric.n].to(device) for need in metric.needs},
+                done.moments,
+                references,
+                references[inputs.main],
+                inputs,
+                progress,
+                self._cache,
+                finds,
+            )
+            named = {} if metric_name in METRICS else {"metric": metric_name}
+            for column, value in metric.compute(context).items():
+                value = value if isinstance(value, Value) else Value(value)
+                if isinstance(column, str):
+                    suffix = self.extractor.suffix if value.instrument is None else ""
+                    column = Column(f"{column}{suffix}", context.n, value.reference)
+                protocol = stamp(
+                    value.instrument or self.extractor.instrument,
+                    inputs.origin,
+                    column.n,
+                    {**labels, **value.settings, **named},
+                    None if column.reference is None else references[column.reference].split,
+                    done.rounding,
+                    value.rank_deficient,
+                )
+                name, number = column.title, float(value.value)
+                if name in scores:
+                    raise UserError(f"Two metrics give a score '{name}': rename it in one of them.")
+                scores[name] = Score(name, number, value.std, protocol, value.more, column.better)
+        return Evaluation(scores, finds)
 
 
 def score(
@@ -179,3 +248,14 @@ def _first(stream: Iterator[Block], n: int | None, done: OnePass) -> Iterator[Bl
                 yield block.cut(0, n - done.position)
             return
         yield block
+
+
+def _labels(done: OnePass, inputs: Inputs) -> dict[str, Plain]:
+    """What the protocol of every score says of the labels that a generator was asked for: that some
+    are more frequent than among the real images, if so.
+    """
+    main = inputs.real[inputs.main]
+    if not done.labelled or inputs.origin.weights == "given" or inputs.strangers or main.y is None:
+        return {}
+    kind, _ = proportions(done.rows("labels"), main.y, len(main.classes))
+    return {} if kind == "marginal" else {"labels": kind}

@@ -87,10 +87,9 @@ class Protocol:
 def differences(a: Protocol, b: Protocol) -> list[str]:
     """Why two scores may not stand in one column: 'n_generated: 10000 against 50000', or []."""
     first, second = _flat(a), _flat(b)
-    names = [*first, *(name for name in second if name not in first)]
     return [
         f"{name}: {first.get(name)} against {second.get(name)}"
-        for name in names
+        for name in first | second
         if first.get(name) != second.get(name)
     ]
 

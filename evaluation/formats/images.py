@@ -33,8 +33,8 @@ def open_images(path: Path, split: str = "train", value_range: Range | None = No
 
     A folder's images must be squares of one size: nothing is resized here. Of an .npz file the
     first array with four dimensions is taken, NHWC or NCHW, and `labels`, integers (N,).
-    value_range: of an array of floats;
-    without it, UserError for one that does not look like [-1, 1]. UserError if there are no images.
+    value_range: of an array of floats; without it, UserError for one that does not look like
+    [-1, 1]. UserError if there are no images.
     """
     path = expand(path)
     if path.suffix.lower() in ARRAYS:
@@ -43,10 +43,6 @@ def open_images(path: Path, split: str = "train", value_range: Range | None = No
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if path.is_file() and path.suffix.lower() not in HDF5:
         raise UserError(f"{path} holds no images: give a folder, an .npz, .npy or .h5 file.")
-    return _streamed(path, split)
-
-
-def _streamed(path: Path, split: str) -> Pictures:
     stream = DataQuery(str(path), split=split).stream()
     if stream.resized:
         raise UserError(

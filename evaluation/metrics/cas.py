@@ -44,13 +44,11 @@ INSTRUMENT = Instrument("classifier", RESIZE.name)
 
 def lacks_test(inputs: Inputs) -> str:
     """See Metric.lacks."""
-    lacks = lacks_classes(inputs)
-    if not lacks and inputs.test is None:
-        lacks = (
-            "tests a classifier on real test images, and there are none with labels of these "
-            "classes: leave it out, or give a --dataset that has some."
-        )
-    return lacks
+    none = (
+        "tests a classifier on real test images, and there are none with labels of these "
+        "classes: leave it out, or give a --dataset that has some."
+    )
+    return lacks_classes(inputs) or (none if inputs.test is None else "")
 
 
 def columns(inputs: Inputs, n: int) -> list[Column]:

@@ -5,6 +5,7 @@ Beside each stands what costs nothing: the source as it is, and the mean of the 
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -19,14 +20,7 @@ from ganlib.common.sources.grey import in_channels
 from ganlib.evaluation.formats.blocks import BLOCK
 from ganlib.evaluation.pairs.confusion import SCORES, Confusion
 from ganlib.evaluation.pairs.pixels import Measure
-from ganlib.evaluation.protocol import (
-    BASELINES,
-    Origin,
-    Protocol,
-    Score,
-    Split,
-    stamp,
-)
+from ganlib.evaluation.protocol import BASELINES, Origin, Protocol, Score, Split, stamp
 from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.references import Progress, silent
 
@@ -139,10 +133,7 @@ def as_it_is(source: Tensor, image: tuple[int, int, int]) -> Tensor:
 
 def pairwise(outputs: Tensor, compute: Callable[[Tensor, Tensor], Tensor]) -> float:
     """The mean of compute over all pairs of outputs for one source: uint8 (n, k, C, H, W)."""
-    k = outputs.shape[1]
-    found = [
-        compute(outputs[:, i], outputs[:, j]).mean() for i in range(k) for j in range(i + 1, k)
-    ]
+    found = [compute(a, b).mean() for a, b in combinations(outputs.unbind(1), 2)]
     return float(torch.stack(found).mean())
 
 

@@ -17,12 +17,8 @@ Real: TypeAlias = Images | DataSet | tuple[Images, Tensor]
 """Images; a data set, which may have labels; or images and their labels, int64 (N,)."""
 
 
-def real_sets(references: Mapping[str, Real]) -> dict[str, DataSet]:
-    """Each as a data set; classes without names are called by number."""
-    return {name: _real_set(name, reference) for name, reference in references.items()}
-
-
-def _real_set(name: str, reference: Real) -> DataSet:
+def real_set(name: str, reference: Real) -> DataSet:
+    """As a data set; classes without names are called by number."""
     if isinstance(reference, DataSet):
         return reference
     if not isinstance(reference, tuple):
