@@ -14,7 +14,7 @@ Format = Literal["safetensors", "onnx", "all"]
 
 
 @click.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@shared.snapshot
 @shared.out_folder("")
 @shared.force
 @click.option(
@@ -27,14 +27,8 @@ Format = Literal["safetensors", "onnx", "all"]
 )
 @shared.back
 @shared.plugin_dir
-def command(
-    snapshot: Path,
-    out: Path,
-    force: bool,
-    wanted: Format,
-    back: bool,
-    plugin_dir: tuple[Path, ...],
-) -> None:
+@shared.of_model
+def command(options: shared.ModelOptions, out: Path, force: bool, wanted: Format) -> None:
     """Write a trained generator for others to use.
 
     SNAPSHOT is a snapshot file, or a run's folder for its newest one. The folder gets
@@ -44,13 +38,12 @@ def command(
     shared.check_folder(out)
 
     from ganlib.sampling.exports import export, onnx
-    from ganlib.sampling.model import load
 
     check_free((out / name for name in (export.WEIGHTS, export.CARD, onnx.ONNX)), force)
     missing = onnx.missing_packages() if wanted != "safetensors" else []
     if missing and wanted == "onnx":
         raise UserError(f"ONNX needs {' and '.join(missing)}: {onnx.INSTALL}")
-    model = load(snapshot, plugin_dir=plugin_dir, back=back)
+    model = options.load()
     with output(out / export.CARD), staged(out) as folder:
         weights = folder / export.WEIGHTS if wanted != "onnx" else None
         if weights is not None:

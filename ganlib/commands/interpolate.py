@@ -17,7 +17,7 @@ MOST = 1000
 
 
 @click.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@shared.snapshot
 @click.option(
     "--numbers",
     metavar="I,J,...",
@@ -57,14 +57,12 @@ MOST = 1000
     "[default: interpolation.png or arithmetic.png]",
 )
 @shared.force
-@shared.dataset
-@shared.source
-@shared.back
-@shared.data_root
+@shared.sources
 @shared.device("the CPU")
 @shared.plugin_dir
+@shared.of_model
 def command(
-    snapshot: Path,
+    options: shared.ModelOptions,
     numbers: str | None,
     word: str | None,
     words: str | None,
@@ -75,13 +73,6 @@ def command(
     frames: int | None,
     out: Path | None,
     force: bool,
-    dataset: str | None,
-    source: str | None,
-    back: bool,
-    data_root: Path | None,
-    gpu: int | None,
-    device: str | None,
-    plugin_dir: tuple[Path, ...],
 ) -> None:
     """Walk between samples of a trained generator, or add and subtract them.
 
@@ -96,7 +87,7 @@ def command(
     --plus 3 --minus 5 --plus 8 shows these samples with their signs, and what the sum of their
     latents looks like, in the class of the first or in --class.
     """
-    place, terms = shared.chosen(gpu, device, "cpu"), _interleaved(plus, minus)
+    snapshot, terms = options.snapshot, _interleaved(plus, minus)
     if terms:
         out = out or Path("arithmetic.png")
         _check_sum(terms, (numbers, frames, space, words), out, force)
@@ -108,21 +99,17 @@ def command(
         raise UserError("--class stays in one class and --classes walks through some: give one.")
 
     from ganlib.common.formats.video import MP4, av_for
-    from ganlib.common.query import DataQuery
     from ganlib.sampling.interpolation.pictures import Interpolation, write_interpolation, write_sum
-    from ganlib.sampling.model import load
-    from ganlib.sampling.translation.held_out import give_sources
 
     if out.suffix.lower() == MP4:
         av_for(out)  # that it is missing shows before the work is done
-    model = load(snapshot, place, plugin_dir=plugin_dir, back=back)
+    model = options.load()
     if not model.updater.sampling_gen.n_hidden:
         raise UserError(
             f"{snapshot} has no latents to walk between: it translates images, and `ganlib sample` "
             "shows what becomes of them."
         )
-    query = DataQuery(dataset, data_root, source=source)
-    give_sources(model.updater, model.settings, query)
+    options.give_sources(model)
     told = _one(shared.called(model, snapshot, [word])) if word is not None else None
     if terms:
         write_sum(model, terms, seed, out, told)

@@ -20,7 +20,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 
 
 @click.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@shared.snapshot
 @click.option(
     "-n",
     "n",
@@ -59,32 +59,22 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @shared.best
 @shared.truncation
 @shared.statistics
-@shared.dataset
-@shared.source
-@shared.back
-@shared.data_root
+@shared.sources
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
 @shared.device("the CPU")
 @shared.plugin_dir
+@shared.of_model
 def command(
-    snapshot: Path,
+    options: shared.ModelOptions,
     n: int | None,
     words: tuple[str, ...],
     seed: int,
     out: Path,
     force: bool,
     plain: bool,
-    best: bool,
     truncation: float | None,
     statistics: str | None,
-    dataset: str | None,
-    source: str | None,
-    back: bool,
-    data_root: Path | None,
     batch_size: int,
-    gpu: int | None,
-    device: str | None,
-    plugin_dir: tuple[Path, ...],
 ) -> None:
     """Draw images from a trained generator.
 
@@ -94,35 +84,36 @@ def command(
     (n, H, W, C), and of a generator of classes `labels`.
     """
     kind, least = _kind(out), N if n is None else n
-    _check_numbers(least, batch_size, truncation)
+    if least < 1:
+        raise UserError(f"-n is {n}, but there is nothing to draw below 1.")
+    if batch_size < 1:
+        raise UserError(f"--batch-size is {batch_size}; give at least 1.")
+    if truncation is not None and not 0 < truncation < math.inf:
+        raise UserError(f"--truncation is {truncation:g}; give a number above 0, such as 0.7.")
     if kind:
         shared.check_file(out, (".png", ".npz"), KINDS, force)
     _check_grid(kind, least)
     if plain and kind != ".png":
         raise UserError("--plain is for a .png; files of other kinds hold the images alone.")
-    place = shared.chosen(gpu, device, "cpu")
 
     import torch
 
     from ganlib.common.data import POINTS
     from ganlib.common.pictures import grids, save
-    from ganlib.common.query import DataQuery
     from ganlib.sampling import image_files
-    from ganlib.sampling.model import load
-    from ganlib.sampling.translation.held_out import give_sources
     from ganlib.training.device.devices import require
     from ganlib.training.extensions import sample_grid
 
     if not kind and not force:
         _check_folder(out, set(image_files.folder_names(least)))
-    model = load(shared.best_of(snapshot, best), place, plugin_dir=plugin_dir, back=back)
+    model = options.load()
     updater, frames = model.updater, model.spec.frames
-    give_sources(updater, model.settings, DataQuery(dataset, data_root, source=source))
+    options.give_sources(model)
     if model.spec.native == POINTS and not kind:
         raise UserError(
-            f"{snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
+            f"{options.snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
         )
-    classes = list(dict.fromkeys(shared.called(model, snapshot, words)))
+    classes = list(dict.fromkeys(shared.called(model, options.snapshot, words)))
     shown, drawn = sample_grid.shown_classes(updater), kind == ".png" and not plain
     rows = (classes or shown) if shown and drawn else []
     pairs = sample_grid.shows_translations(updater) and drawn
@@ -134,7 +125,7 @@ def command(
         at_once * (4 * prod(model.spec.image) + 4 * updater.sampling_gen.n_hidden),
         "Images",
         f"give a smaller -n{'' if kind else ' or --batch-size'}",
-        place,
+        options.device,
     )
     y = torch.tensor(classes).repeat(-(-n // len(classes)))[:n] if classes else None
     batches = _with_bar(updater.sample(n, seed, batch_size, truncation, y, statistics), n, len)
@@ -158,15 +149,6 @@ def command(
         else:
             image_files.write_folder(batches, n, out, frames)
     click.echo(out)
-
-
-def _check_numbers(n: int, batch_size: int, truncation: float | None) -> None:
-    if n < 1:
-        raise UserError(f"-n is {n}, but there is nothing to draw below 1.")
-    if batch_size < 1:
-        raise UserError(f"--batch-size is {batch_size}; give at least 1.")
-    if truncation is not None and not 0 < truncation < math.inf:
-        raise UserError(f"--truncation is {truncation:g}; give a number above 0, such as 0.7.")
 
 
 def _check_folder(out: Path, names: Collection[str]) -> None:

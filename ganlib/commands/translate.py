@@ -10,7 +10,7 @@ from ganlib.common.io.files import output
 
 
 @click.command()
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@shared.snapshot
 @click.argument(
     "inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)
 )
@@ -18,6 +18,7 @@ from ganlib.common.io.files import output
 @shared.force
 @click.option(
     "--source",
+    "making",
     metavar="SOURCE",
     help="What is made of the files first, as in training, where it takes no other files: edges "
     "for instance; own: nothing, they are what the generator starts from.  [default: as in "
@@ -60,22 +61,19 @@ from ganlib.common.io.files import output
 @shared.back
 @shared.device("the CPU")
 @shared.plugin_dir
+@shared.of_model
 def command(
-    snapshot: Path,
+    options: shared.ModelOptions,
     inputs: tuple[Path, ...],
     out: Path,
     force: bool,
-    source: str | None,
+    making: str | None,
     size: int | None,
     outputs: int,
     seed: int,
     tile: int | None,
     picture: Path | None,
     statistics: str | None,
-    back: bool,
-    gpu: int | None,
-    device: str | None,
-    plugin_dir: tuple[Path, ...],
 ) -> None:
     """Apply a trained translator to image files.
 
@@ -85,34 +83,38 @@ def command(
     Files that cannot be read are left out. With statistics of the batch every file, and every tile
     of one, is normalised by itself.
     """
-    _check(out, outputs, tile, picture, force)
-    place = shared.chosen(gpu, device, "cpu")
+    shared.check_folder(out)
+    if outputs < 1:
+        raise UserError(f"--outputs is {outputs}; give at least 1.")
+    if tile is not None and tile < 1:
+        raise UserError(f"--tile is {tile}; give the side of a tile in pixels, such as 256.")
+    if picture is not None:
+        shared.check_file(picture, (".png",), "a .png", force, "--grid")
 
     from ganlib.common.io.console import say, stderr_console
     from ganlib.common.pictures import save
-    from ganlib.sampling.model import load
-    from ganlib.sampling.translation.held_out import give_sources
     from ganlib.sampling.translation.source_images import Reader, as_in_training
     from ganlib.sampling.translation.translated_files import TranslatedFiles, jobs, side_by_side
     from ganlib.sampling.translation.translator import Translator
 
     work = jobs(inputs, out, outputs, force)
-    model = load(snapshot, place, plugin_dir=plugin_dir, back=back)
+    model = options.load()
     if (statistics or model.updater.config.statistics).startswith("standing"):
-        give_sources(model.updater, model.settings)  # of which the statistics are
+        options.give_sources(model)  # of which the statistics are
     translator = Translator(model.updater, seed, tile, statistics)
     if outputs > 1 and not translator.draws:
         raise UserError(
             "This generator has no noise, and all outputs of a file would be the same: leave "
             "--outputs out."
         )
-    if source is None and not back and (source := as_in_training(model.settings.get("source"))):
+    trained = model.settings.get("source")
+    if making is None and not options.back and (making := as_in_training(trained)):
         say(
             stderr_console(),
-            f"Sources are made of the files as in training (--source {source}); --source own takes "
+            f"Sources are made of the files as in training (--source {making}); --source own takes "
             "them as they are.",
         )
-    reader, whole = Reader(model.spec, source, size), model.settings.get("crop") is None
+    reader, whole = Reader(model.spec, making, size), model.settings.get("crop") is None
     files = TranslatedFiles(translator, reader, picture is not None, whole)
     files.make(work)
     if picture is not None:
@@ -121,13 +123,3 @@ def command(
     for line in files.remarks():
         say(stderr_console(), line)
     click.echo(out)
-
-
-def _check(out: Path, outputs: int, tile: int | None, picture: Path | None, force: bool) -> None:
-    shared.check_folder(out)
-    if outputs < 1:
-        raise UserError(f"--outputs is {outputs}; give at least 1.")
-    if tile is not None and tile < 1:
-        raise UserError(f"--tile is {tile}; give the side of a tile in pixels, such as 256.")
-    if picture is not None:
-        shared.check_file(picture, (".png",), "a .png", force, "--grid")

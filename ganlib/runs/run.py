@@ -146,10 +146,15 @@ def _run(trainer: Trainer, batch_size: int) -> None:
     StoppedError once there was an iteration.
     """
     try:
-        trainer.run()
-        ranks.wait()
-        if trainer.stopped == "done" and ranks.rank() == 0:
-            (trainer.out / "DONE").touch()
+        try:
+            trainer.run()
+            ranks.wait()
+            if trainer.stopped == "done" and ranks.rank() == 0:
+                (trainer.out / "DONE").touch()
+        finally:
+            trainer.updater.streams.close()
+            # the end of a process group would wait for graphs that send its messages
+            release(trainer.updater)
     except OSError as error:
         raise _unwritable(trainer, error) from None
     except RuntimeError as error:
@@ -160,10 +165,6 @@ def _run(trainer: Trainer, batch_size: int) -> None:
         raise UserError(
             f"Out of memory with batches of {batch_size} images: try {advice}."
         ) from None
-    finally:
-        trainer.updater.streams.close()
-        # the end of a process group would wait for graphs that send its messages
-        release(trainer.updater)
 
 
 def _start(settings: Settings, updater: Updater, out: Path, device: torch.device) -> str:

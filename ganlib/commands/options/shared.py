@@ -1,6 +1,8 @@
 """Options that mean the same wherever a command has them, and what they say."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,6 +59,7 @@ def _known(context: click.Context, parameter: click.Parameter, value: str | None
         raise UserError(f"--statistics is '{value}', but {error}.") from None
 
 
+snapshot = click.argument("snapshot", type=click.Path(path_type=Path))
 plugin_dir = click.option(
     "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
 )
@@ -133,6 +136,52 @@ data_root = click.option(
     metavar="DIR",
     help="Folder with the data set's files.  [default: the run's]",
 )
+
+
+def sources(command: Command) -> Command:
+    """--dataset, --source, --back and --data-root."""
+    return dataset(source(back(data_root(command))))
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which trained generator, on what, and what it starts from if it translates."""
+
+    snapshot: Path
+    device: str | None
+    plugin_dir: tuple[Path, ...] = ()
+    best: bool = False
+    back: bool = False
+    dataset: str | None = None
+    source: str | None = None
+    data_root: Path | None = None
+
+    def load(self) -> "Model":
+        """The model, without sources to start from."""
+        from ganlib.sampling.model import load  # imports torch, which --help spares
+
+        path = best_of(self.snapshot, self.best)
+        return load(path, self.device, plugin_dir=self.plugin_dir, back=self.back)
+
+    def give_sources(self, model: "Model") -> None:
+        """Let a translator sample; see held_out.give_sources."""
+        from ganlib.common.query import DataQuery
+        from ganlib.sampling.translation.held_out import give_sources
+
+        query = DataQuery(self.dataset, self.data_root, source=self.source)
+        give_sources(model.updater, model.settings, query)
+
+
+def of_model(command: Callable[..., None]) -> Callable[..., None]:
+    """A command of ModelOptions, in place of those options that say them."""
+    names = {field.name for field in fields(ModelOptions)} - {"device"}
+
+    @wraps(command)
+    def call(gpu: int | None = None, device: str | None = None, **options: Any) -> None:
+        own = {name: options.pop(name) for name in names & options.keys()}
+        command(ModelOptions(device=chosen(gpu, device, "cpu"), **own), **options)
+
+    return call
 
 
 def check_file(

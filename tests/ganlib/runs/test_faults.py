@@ -108,6 +108,19 @@ def test_a_folder_that_is_gone_ends_the_run(
     assert not Path("run").exists()
 
 
+def test_what_fails_while_batches_are_closed_ends_in_a_sentence(
+    toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganlib.training.update.streams import Streams
+
+    def full(streams: Streams) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Streams, "close", full)
+    with pytest.raises(StoppedError, match=r"run cannot be written to: No space.*iteration 1;"):
+        train(toy_file, max_iter=1, out="run")
+
+
 @pytest.mark.parametrize("out", ["file", "file/below", "x" * 300, "/proc/none/run"])
 def test_a_folder_that_cannot_be_had_is_a_sentence(out: str, toy_file: Path) -> None:
     Path("file").touch()
