@@ -89,8 +89,5 @@ def _baseline_notes(entries: Sequence[Entry], columns: Sequence[Column]) -> list
         first = next((score.baselines for score in scores if score and score.baselines), {})
         for name, value in first.items():
             found.setdefault(name, []).append(f"{column.title} {figures(value)}")
-    return [f"What {_called(name)}: {', '.join(of)}." for name, of in found.items()]
-
-
-def _called(name: str) -> str:
-    return f"{name} reach" if name == REAL else f"the {name} itself reaches"
+    verbs = {name: f"the {name} itself reaches" for name in found} | {REAL: f"{REAL} reach"}
+    return [f"What {verbs[name]}: {', '.join(of)}." for name, of in found.items()]

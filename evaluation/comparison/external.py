@@ -83,11 +83,8 @@ def _comparable(score: Recorded) -> dict[str, Any]:
 
 def _digests(run: Run) -> set[str]:
     """Of the real images that a run was compared with."""
-    found = (
-        score.protocol.get("reference_digest")
-        for evaluation in run.evaluations
-        for score in evaluation.scores.values()
-    )
+    scores = [score for evaluation in run.evaluations for score in evaluation.scores.values()]
+    found = (score.protocol.get("reference_digest") for score in scores)
     return {digest for digest in found if isinstance(digest, str)}
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def read_run(path: Path, trials: bool = False) -> Run | None:
     """The run in a folder; None if its config.yaml is another program's."""
     with reading(path):
         settings = _settings(regular(path / "config.yaml"))
-        environment = _environment(path / "environment.json")
+        environment = read_environment(path / "environment.json")
         if settings is None:
             return None
         if revision := environment.get("revision"):  # by which equal settings train otherwise
@@ -114,7 +114,8 @@ def _settings(path: Path) -> dict[str, Any] | None:
     return settings
 
 
-def _environment(path: Path) -> dict[str, Any]:
+def read_environment(path: Path) -> dict[str, Any]:
+    """{} if the file is missing or damaged."""
     try:
         environment = json.loads(regular(path).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -179,49 +180,42 @@ def recorded(given: Any) -> Recorded | None:
     """A score as files have it, None if its value is no number, as that of a generator that
     diverged; ValueError if it is something else.
     """
-    if not _is_score(given):
+    if not isinstance(given, dict) or "value" not in given:
         raise ValueError
-    if not is_number(given["value"]):
+    value, protocol, key = given["value"], given.get("protocol"), given.get("hash")
+    number = isinstance(value, int | float | None) and not isinstance(value, bool)
+    right = isinstance(protocol, dict | None) and is_plain(protocol)
+    if not (number and right and isinstance(key, str)):
+        raise ValueError
+    if not is_number(value):
         return None
-    more = given.get("more")
-    real = more.get("real") if isinstance(more, dict) else None
-    protocol = given.get("protocol") or {}
+    more = _mapping(given.get("more"))
+    real = _mapping(more.get("real"))
+    baselines = {**_mapping(more.get(BASELINES)), REAL: real.get("value")}
     return Recorded(
-        float(given["value"]),
-        protocol,
-        given["hash"],
+        float(value),
+        protocol or {},
+        key,
         _by_class(more),
         _by_class(real),
-        _baselines(more, real),
+        _numbers(baselines),
         better if (better := given.get("better")) in DIRECTIONS else "",
     )
 
 
-def _by_class(more: Any) -> dict[str, float]:
-    """What is kept beside a score for each class; whatever else stands there is of no use."""
-    rows = more.get("by_class") if isinstance(more, dict) else None
-    return {
-        name: float(row["value"])
-        for name, row in (rows.items() if isinstance(rows, dict) else ())
-        if isinstance(row, dict) and is_number(row.get("value"))
-    }
+def _mapping(value: Any) -> dict[str, Any]:
+    """What is no mapping is of no use."""
+    return value if isinstance(value, dict) else {}
 
 
-def _baselines(more: Any, real: Any) -> dict[str, float]:
-    rows = more.get(BASELINES) if isinstance(more, dict) else None
-    values = {**(rows if isinstance(rows, dict) else {})}
-    values[REAL] = real.get("value") if isinstance(real, dict) else None
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if is_number(value)}
 
 
-def _is_score(given: Any) -> bool:
-    """Whether it has a value, which may be NaN or nothing, a hash, and if any a plain protocol."""
-    if not isinstance(given, dict) or not isinstance(given.get("hash"), str):
-        return False
-    value, protocol = given.get("value"), given.get("protocol")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    right = protocol is None or (isinstance(protocol, dict) and is_plain(protocol))
-    return "value" in given and (value is None or number) and right
+def _by_class(more: Mapping[str, Any]) -> dict[str, float]:
+    """What is kept beside a score for each class."""
+    rows = _mapping(more.get("by_class"))
+    return _numbers({name: _mapping(row).get("value") for name, row in rows.items()})
 
 
 def is_number(value: Any) -> bool:

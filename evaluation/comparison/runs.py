@@ -123,21 +123,20 @@ class Run:
         """ "GPU" or "CPU", "" where nothing is known."""
         if self.external:
             return ""
-        kind = self.environment.get("device_type")
-        return "CPU" if kind == "cpu" or (kind is None and self._seems_on_cpu()) else "GPU"
-
-    def _seems_on_cpu(self) -> bool:
-        """A guess, where environment.json does not have the type of the device."""
-        asked = str(self.settings.get("device") or "")
-        name = str(self.environment.get("device", ""))
+        if (kind := self.environment.get("device_type")) is not None:
+            return "CPU" if kind == "cpu" else "GPU"
+        # environment.json of before has no type, and its names are a guess
+        asked, name = str(self.settings.get("device")), str(self.environment.get("device", ""))
         known = self.settings.get("gpu") == -1 or asked.startswith("cpu")
-        return known or _PROCESSOR.match(name) is not None
+        return "CPU" if known or _PROCESSOR.match(name) else "GPU"
 
     @property
     def pictures(self) -> "list[Picture]":
         """The newest of each kind, sample grids first, films before still pictures of a name."""
-        found = map(_picture, (self.path / "samples").glob("*"))
-        kinds = {p[:2]: p for p in sorted(filter(None, found), key=lambda p: p.iteration)}
+        paths = (self.path / "samples").glob("*")
+        named = [(path, match) for path in paths if (match := _PICTURE.fullmatch(path.name))]
+        found = [Picture(m[1] or "", m[3], int(m[2]), path) for path, m in named]
+        kinds = {p[:2]: p for p in sorted(found, key=lambda p: p.iteration)}
         return sorted(kinds.values())
 
 
@@ -148,11 +147,6 @@ class Picture(NamedTuple):
     suffix: str
     iteration: int
     path: Path
-
-
-def _picture(path: Path) -> Picture | None:
-    match = _PICTURE.fullmatch(path.name)
-    return Picture(match[1] or "", match[3], int(match[2]), path) if match else None
 
 
 def _other_process(before: Mapping[str, Any], line: Mapping[str, Any]) -> bool:

@@ -96,10 +96,7 @@ def to_json(tables: Iterable[Table]) -> str:
             "dataset": table.dataset,
             "caption": table.caption,
             "notes": table.notes,
-            "columns": [
-                {**asdict(column), "title": column.title, "better": column.better}
-                for column in table.columns
-            ],
+            "columns": [{**asdict(column), "title": column.title} for column in table.columns],
             "rows": [_object(table, row) for row in table.rows],
         }
         for table in tables

@@ -52,10 +52,7 @@ def _panels(table: Table) -> list[tuple[str, list[Curve]]]:
     losses = sorted(others, key=lambda name: (not name.startswith("loss"), name))
     wanted: list[tuple[str, Callable[[Run], Points]]] = [
         *((column.header, partial(_scores, column)) for column in table.columns),
-        *(
-            (name, partial(_losses, name))
-            for name in sorted(losses, key=lambda n: (not n.startswith("loss"), n))
-        ),
+        *((name, partial(_losses, name)) for name in losses),
     ]
     return [
         (title, [Curve(classes, name, xy) for classes, name, run in runs if (xy := of(run))])

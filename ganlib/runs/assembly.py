@@ -12,7 +12,7 @@ from ganlib.common.data.loader import readers
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.seeds import mix
-from ganlib.config import AlgorithmConfig, RunConfig
+from ganlib.config import AlgorithmConfig
 from ganlib.registry import algorithms
 from ganlib.runs.settings import Settings
 from ganlib.speed.accelerate import automatic
@@ -70,6 +70,7 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
     spec = fit_spec(data, _size(settings, data))
     check_architecture(settings, spec)
     _check_batch(settings, spec, device)
+    loaders = ranks.local_count() * s.accumulate  # each of a batch's passes has one
     loader = Loader(
         data,
         spec,
@@ -80,7 +81,7 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
         flip=s.flip,
         jitter=settings.algorithm.jitter,
         dequantize=settings.algorithm.dequantize,
-        workers=_workers(s),
+        workers=readers(s.workers, max(1, devices.cores() // loaders)),
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = algorithm.assemble(settings.algorithm, loader, spec, device)
@@ -101,12 +102,6 @@ def _size(settings: Settings, data: DataSet) -> Size:
             "these settings: give larger images by --size, or halve them less often by --downs."
         )
     return size
-
-
-def _workers(s: RunConfig) -> int:
-    """For one loader; each of a batch's passes has one."""
-    here = devices.cores() // (ranks.local_count() * s.accumulate)
-    return readers(s.workers, max(1, here))
 
 
 def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> None:

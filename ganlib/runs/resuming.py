@@ -2,7 +2,6 @@
 is taken over; or that starts from the weights of another.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from torch import Tensor
 from ganlib.common.data import DataSpec
 from ganlib.common.data.fingerprint import changes
 from ganlib.common.errors import UserError, one_line
+from ganlib.evaluation.comparison.reading import read_environment
 from ganlib.runs.folders import ROOT, candidates, holds_run, read_settings, snapshots
 from ganlib.runs.settings import BEFORE, Settings
 from ganlib.training.networks import AVERAGES
@@ -241,12 +241,3 @@ def is_of_this_revision(run: Path, settings: Settings) -> bool:
     """Whether a run was begun by the revision of these settings that there is now."""
     begun = read_environment(run / "environment.json").get(REVISION, 0)
     return bool(begun == len(settings.algorithm.revisions()))
-
-
-def read_environment(path: Path) -> dict[str, Any]:
-    """{} if the file is missing or damaged."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

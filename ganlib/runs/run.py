@@ -15,11 +15,12 @@ from ganlib.common.data.fingerprint import fingerprint
 from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.io.console import say, stderr_console
 from ganlib.common.io.files import MARK, atomic, writing
+from ganlib.evaluation.comparison.reading import read_environment
 from ganlib.registry import add_plugins
 from ganlib.runs.assembly import build, fitted, open_data
 from ganlib.runs.default_extensions import check_names, list_extensions
 from ganlib.runs.folders import HELD_OUT, RunFolder
-from ganlib.runs.resuming import REVISION, Resumption, read_environment, settings_to_resume
+from ganlib.runs.resuming import REVISION, Resumption, settings_to_resume
 from ganlib.runs.settings import Settings, layered, plugin_folders, read_yaml
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, release

@@ -22,8 +22,8 @@ from ganlib.evaluation.metrics.base import find_metrics
 from ganlib.registry import add_plugins, algorithms
 from ganlib.sampling.notebook_card import as_html, newest_scores
 from ganlib.sampling.translation.held_out import give_sources, translates
-from ganlib.sampling.translation.source_images import Inputs
-from ganlib.sampling.translation.translator import translate
+from ganlib.sampling.translation.source_images import Inputs, as_sources
+from ganlib.sampling.translation.translator import Translator
 from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
 from ganlib.training.samples.conditions import Conditions
@@ -127,7 +127,9 @@ class Model:
 
         UserError for a generator that starts from no images, and for what is no such image.
         """
-        return translate(self.updater, images, seed, tile, statistics)
+        translator = Translator(self.updater, seed, tile, statistics)
+        made = [translator(y) for y in as_sources(images, self.spec)]
+        return torch.stack(made) if len({x.shape for x in made}) == 1 else made
 
     @in_python
     def evaluate(

@@ -31,33 +31,27 @@ UNKNOWN = (
     "Unknown: look up the licence of the data set before you publish this; it may bind the "
     "generator too."
 )
-SNIPPET = """\
+LOAD = """\
 from ganlib.sampling.exports.export import load_export
 
 model = load_export("THIS FOLDER")
-images = model.sample(64, seed=0)  # float (64, C, H, W) in [-1, 1]
+"""
+SNIPPET = f"""\
+{LOAD}images = model.sample(64, seed=0)  # float (64, C, H, W) in [-1, 1]
 model.grid(64, seed=0).save("samples.png")
 """
-LABELLED = """\
-from ganlib.sampling.exports.export import load_export
-
-model = load_export("THIS FOLDER")
-images = model.sample(64, seed=0, y=CLASS)  # float (64, C, H, W) in [-1, 1], all of one class
+LABELLED = f"""\
+{LOAD}images = model.sample(64, seed=0, y=CLASS)  # float (64, C, H, W) in [-1, 1], all of one class
 images = model.sample(64, seed=0)  # classes as often as in the data
 model.grid(seed=0).save("samples.png")  # a row for each class
 """
-TRANSLATING = """\
+TRANSLATING = f"""\
 from PIL import Image
 
-from ganlib.sampling.exports.export import load_export
-
-model = load_export("THIS FOLDER")
-images = model.translate(Image.open("A FILE"))  # float (1, C, H, W) in [-1, 1], of any size
+{LOAD}images = model.translate(Image.open("A FILE"))  # float (1, C, H, W) in [-1, 1], of any size
 """
-SEQUENCES = """\
-from ganlib.sampling.exports.export import load_export
-
-model = load_export("THIS FOLDER", dataset="AN .h5 FILE OF PAIRS")
+SEQUENCES = f"""\
+{LOAD.replace("FOLDER", 'FOLDER", dataset="AN .h5 FILE OF PAIRS')}\
 images = model.sample(64, seed=0)  # float (64, C, H, W) in [-1, 1]
 z, y = model.latents([0, 1])  # y: the sources of samples 0 and 1
 images = model.decode(z, y)  # or of sources of your own

@@ -12,14 +12,9 @@ from ganlib.common.data.spec import Size
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.generator import has_noise
 from ganlib.sampling.translation.held_out import translates
-from ganlib.sampling.translation.source_images import Inputs, as_sources
 from ganlib.sampling.translation.tiles import grown, tiled, up_to
 from ganlib.training.samples.sample_stream import full_size
 from ganlib.training.updater import Updater
-
-NO_SOURCES = (
-    "This generator starts from no images, so it translates none: `ganlib sample` draws from it."
-)
 
 
 class Way(NamedTuple):
@@ -62,7 +57,10 @@ class Translator:
         statistics: str | None = None,
     ) -> None:
         if not translates(updater):
-            raise UserError(NO_SOURCES)
+            raise UserError(
+                "This generator starts from no images, so it translates none: `ganlib sample` "
+                "draws from it."
+            )
         self.stream = updater.sample_stream(seed, statistics=statistics)
         self.spec, self.multiple, self.tile = updater.spec, self.stream.gen.multiple, tile
         assert self.spec.source is not None
@@ -133,15 +131,6 @@ class Translator:
         """Sources as the network is given them."""
         y = y.to(next(self.stream.gen.parameters()).device)
         return y if self.spec.source_kind == "ids" else y.float().div_(127.5).sub_(1)
-
-
-def translate(
-    updater: Updater, images: Inputs, seed: int, tile: int | None, statistics: str | None
-) -> Tensor | list[Tensor]:
-    """See Model.translate."""
-    translator = Translator(updater, seed, tile, statistics)
-    made = [translator(y) for y in as_sources(images, updater.spec)]
-    return torch.stack(made) if len({x.shape for x in made}) == 1 else made
 
 
 def _side(n: int, whole: int, unit: int, multiple: int, tile: int | None) -> tuple[int, int]:
