@@ -70,8 +70,7 @@ def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = 
             found.setdefault(name, {}).setdefault(score.hash, (run, score))
     columns = []
     for name in in_order(found, choice):
-        hashes = found[name]
-        (run, score), *others = hashes.values()
+        (run, score), *others = found[name].values()
         if others and not split:
             other_run, other = others[0]
             raise UserError(
@@ -79,21 +78,13 @@ def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = 
                 f"({_difference(score, other)}); evaluate them alike, or give --split for a column "
                 "of each."
             )
-        for _, one in hashes.values():
-            note = _note(one, hashes.values())
+        scores = [one for _, one in found[name].values()]
+        fields = differing(map(deciding, scores))
+        for one in scores:
+            words = [f"{field}: {plain(deciding(one).get(field))}" for field in fields]
+            note = ", ".join(words) or (one.hash if others else "")
             columns.append(Column(name, one.hash, one.protocol, note, one.better))
     return columns
-
-
-def _note(score: Recorded, others: Iterable[tuple[Run, Recorded]]) -> str:
-    """How a column's protocol differs from those of the other columns of its name."""
-    scores = [other for _, other in others]
-    if len(scores) == 1:
-        return ""
-    words = [
-        f"{name}: {plain(deciding(score).get(name))}" for name in differing(map(deciding, scores))
-    ]
-    return ", ".join(words) or score.hash
 
 
 def _difference(a: Recorded, b: Recorded) -> str:

@@ -56,8 +56,7 @@ def _kinds(kinds: Kinds) -> str:
 
 
 def _figure(row: Row, run: Run, picture: Picture) -> Figure | None:
-    found = _data_uri(picture)
-    if found is None:
+    if (found := _data_uri(picture)) is None:
         return None
     source, width = found
     stage = run.stage(picture.iteration)

@@ -10,7 +10,7 @@ from ganlib.commands.options.fields import ShortHelp, dashed, options
 from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import add_plugins, algorithms
-from ganlib.runs.settings import ALIASES, plugin_folders, read_yaml, unknown_setting
+from ganlib.runs.settings import ALIASES, owners, plugin_folders, read_yaml, unknown_setting
 
 USUAL = (
     *("list_all", "algorithm", "preset", "dataset", "size", "flip", "seed", "seeds"),
@@ -133,7 +133,7 @@ def _options_of_all(names: str) -> list[click.Option]:
     """
     owned: set[str] = set()
     if names:
-        from ganlib.runs.grid import owners, parse_names  # imports torch, which --help spares
+        from ganlib.runs.grid import parse_names  # imports torch, which --help spares
 
         owned = {f"--{alias}" for alias in ALIASES if owners(alias, parse_names(names))}
     shared = options(AlgorithmConfig)
@@ -145,7 +145,7 @@ def _options_of_all(names: str) -> list[click.Option]:
 
 def _no_flag(flag: str, name: str, algorithm_names: str, fields: set[str]) -> str:
     """The sentence for a flag that a grid does not have."""
-    from ganlib.runs.grid import owners, parse_names
+    from ganlib.runs.grid import parse_names
 
     having = owners(name, parse_names(algorithm_names))
     if not having:

@@ -66,7 +66,9 @@ def list_extensions(
     ]
     if ranks.rank() > 0:
         return shared
-    listed: list[Extension] = [
+    # a slow import that not all want
+    board = [extensions["tensorboard"](flat)] if s.tensorboard else []
+    return [
         *shared,
         *(extensions[name](flat) for name in s.extension),
         *settings.extensions,
@@ -76,6 +78,7 @@ def list_extensions(
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
         *scores.named_score(),
         Notebook() if in_notebook() else ProgressBar(console),
+        *board,
         Snapshot(
             every(s.snapshot_interval),
             flat,
@@ -84,9 +87,6 @@ def list_extensions(
             scores.best_by(),
         ),
     ]
-    if s.tensorboard:
-        listed.insert(-1, extensions["tensorboard"](flat))  # a slow import not all want
-    return listed
 
 
 def _hint(settings: Settings, device: torch.device) -> str:

@@ -17,7 +17,7 @@ from ganlib.runs import folders
 from ganlib.runs.assembly import fitted
 from ganlib.runs.resuming import NothingToResume, compare_settings, is_of_this_revision
 from ganlib.runs.run import gather, run
-from ganlib.runs.settings import Settings, part_of, read_yaml
+from ganlib.runs.settings import Settings, owners, part_of, read_yaml
 from ganlib.sampling.model import Model
 from ganlib.training.device import devices
 from ganlib.training.snapshot import newest_snapshot, peek_snapshot
@@ -87,15 +87,13 @@ def train_grid(planned: Sequence[Settings], console: Console | None = None) -> l
     outcomes: list[Outcome] = []
     for number, settings in enumerate(planned, 1):
         head = f"[{number}/{len(planned)}] {_name(settings)}"
-        finished = find_finished(settings)
-        if finished is not None:
+        if (finished := find_finished(settings)) is not None:
             say(console, f"{head}: finished already, in {finished}", "bold")
             outcomes.append(Outcome(settings, finished))
             continue
         say(console, head, "bold")
         gc.collect()  # an updater lies in cycles of references, and its memory with it
-        outcome = _train(settings, console)
-        outcomes.append(outcome)
+        outcomes.append(outcome := _train(settings, console))
         if outcome.error:
             say(console, str(outcome), "bold")
         if outcome.error and outcome.out is not None:
@@ -166,11 +164,6 @@ def _part(file: Mapping[str, Any], algorithm: str, chosen: Sequence[str]) -> dic
                 f"under '{having[0]}:'."
             )
     return part
-
-
-def owners(name: str, among: Sequence[str]) -> list[str]:
-    """The algorithms that have a setting."""
-    return [other for other in among if name in algorithms[other].config.model_fields]
 
 
 def _refuse(values: Mapping[str, Any], name: str, reason: str) -> None:

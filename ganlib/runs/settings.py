@@ -2,7 +2,7 @@
 
 import reprlib
 from collections import ChainMap, Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -212,11 +212,15 @@ def resolve(*layers: Mapping[str, Any]) -> Settings:
 
 def unknown_setting(name: str, algorithm: str, known: set[str]) -> str:
     """The sentence for a setting that the algorithm lacks, naming who has it or what is nearest."""
-    owners = [other for other in algorithms.names() if name in _fields(other)]
-    if owners:
-        verb = "has" if len(owners) == 1 else "have"
-        return f"{algorithm} has no setting '{name}' ({', '.join(owners)} {verb})."
+    if having := owners(name, algorithms.names()):
+        verb = "has" if len(having) == 1 else "have"
+        return f"{algorithm} has no setting '{name}' ({', '.join(having)} {verb})."
     return f"There is no setting '{name}' of {algorithm} or of a run.{did_you_mean(name, known)}"
+
+
+def owners(name: str, among: Sequence[str]) -> list[str]:
+    """The algorithms that have a setting."""
+    return [other for other in among if name in _fields(other)]
 
 
 def _fields(algorithm: str) -> Mapping[str, Any]:

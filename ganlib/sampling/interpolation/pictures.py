@@ -46,9 +46,9 @@ class Interpolation:
 
     def closed(self) -> "Interpolation":
         """The same back to where it began."""
-        if self.classes:
-            return replace(self, classes=_closed(self.classes))
-        return replace(self, stops=_closed(self.stops))
+        stops = self.classes or self.stops
+        closed = stops if stops[0] == stops[-1] else [*stops, stops[0]]
+        return replace(self, classes=closed) if self.classes else replace(self, stops=closed)
 
     def images(self, model: Model) -> Tensor:
         """Of all of it, (segments, frames, C, H, W)."""
@@ -108,10 +108,6 @@ def _decoded(stream: SampleStream, segments: Segments, space: Space) -> Tensor:
             advance(len(found[-1]))
     x = torch.cat(found)
     return x.reshape(*segments.path.shape[:2], *x.shape[1:])
-
-
-def _closed(stops: Sequence[int]) -> Sequence[int]:
-    return stops if stops[0] == stops[-1] else [*stops, stops[0]]
 
 
 def equation(pictures: list[Image.Image], signs: str) -> Image.Image:
