@@ -37,9 +37,9 @@ def class_accuracy(context: Context) -> Mapping[Column, Value]:
     """See Metric."""
     right = context.logits.argmax(1) == context.labels
     settings = label_settings(context)
-    by_class = {"by_class": accuracies(right, context.labels, context.real)}
-    real = context.once("class_accuracy", lambda: on_real(context))
-    more = {**by_class, **({"real": real} if real else {})}
+    more: dict[str, Any] = {"by_class": accuracies(right, context.labels, context.real)}
+    if real := context.once("class_accuracy", lambda: on_real(context)):
+        more["real"] = real
     (column,) = context.columns
     return {column: Value(float(right.double().mean()), settings=settings, more=more)}
 

@@ -10,8 +10,7 @@ import click
 from ganlib.commands.options import shared
 from ganlib.commands.scores import self_test as _self_test
 from ganlib.commands.scores.options import Options
-from ganlib.commands.scores.outputs import write_scores
-from ganlib.commands.scores.table import describe, show
+from ganlib.commands.scores.outputs import describe, show, write_scores
 from ganlib.commands.scores.targets import open_target
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable, stderr_console

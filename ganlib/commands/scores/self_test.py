@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from rich.console import Console
@@ -29,16 +28,10 @@ RELATIVE = 1e-3  # to that
 SAME = 1e-6  # to the sum of the traces of two equal covariances
 
 
-class Known(NamedTuple):
-    """A number, and how far from it is still right."""
-
-    value: float
-    tolerance: float
-
-
-# torch-fidelity's, and that of the 50,000 training images against the 10,000 test images
-CIFAR10_IS = Known(11.237, 0.095)
-CIFAR10_FID = Known(3.15, 0.05)
+# torch-fidelity's, and that of the 50,000 training images against the 10,000 test images, and how
+# far from them is still right
+CIFAR10_IS = (11.237, 0.095)
+CIFAR10_FID = (3.15, 0.05)
 
 
 @dataclass(frozen=True)
@@ -92,13 +85,13 @@ def _answers(dataset: str, evaluator: Evaluator, progress: Progress) -> Iterator
 
     traces = 2 * float(ours.reference("train", progress).moments.covariance().trace())
     *inception_score, own = found("train", *(["is"] if canonical else []), "fid")
-    yield _compared(f"{label} itself", own, Known(0, SAME * traces))
+    yield _compared(f"{label} itself", own, 0, SAME * traces)
     for value in inception_score:
-        yield _compared("IS of cifar10, train", value, CIFAR10_IS)
+        yield _compared("IS of cifar10, train", value, *CIFAR10_IS)
     if "test" not in images:
         yield Answer(f"{label} test: there are no test images", None)
     elif canonical:
-        yield _compared(f"{label} test", found("test", "fid")[0], CIFAR10_FID)
+        yield _compared(f"{label} test", found("test", "fid")[0], *CIFAR10_FID)
     else:
         yield _train_test(f"{label} test", found("test", "fid")[0], dataset, extractor)
 
@@ -113,12 +106,12 @@ def _train_test(what: str, found: float, dataset: str, extractor: Extractor) -> 
         return Answer(f"{what}: {found:.6g}; {path} describes other weights", False)
     if KEY not in record:
         return Answer(f"{what}: {found:.6g}; {path} does not say '{KEY}'", None)
-    return _compared(what, found, Known(record[KEY], RELATIVE * record[KEY]))
+    return _compared(what, found, record[KEY], RELATIVE * record[KEY])
 
 
-def _compared(what: str, found: float, known: Known) -> Answer:
-    right = abs(found - known.value) <= known.tolerance
-    return Answer(f"{what}: {found:.6g} (known: {known.value:.6g} ± {known.tolerance:.2g})", right)
+def _compared(what: str, found: float, known: float, tolerance: float) -> Answer:
+    right = abs(found - known) <= tolerance
+    return Answer(f"{what}: {found:.6g} (known: {known:.6g} ± {tolerance:.2g})", right)
 
 
 def _missing(data_root: Path | None, weights: Path | None) -> str:

@@ -67,14 +67,9 @@ def open_target(path: Path, options: Options) -> Target:
     if options.value_range is not None and (folder or path.suffix.lower() not in ARRAYS):
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if not run and (folder or path.suffix.lower() in (*ARRAYS, *HDF5)):
-        for option, value in (
-            ("--truncation", drawing.truncation),
-            ("--statistics", drawing.statistics),
-            ("--weights", drawing.weights),
-            ("--back", drawing.back or None),
-        ):
-            if value is not None:
-                raise UserError(f"{option} is for a generator, and {path} holds images.")
+        for name in ("truncation", "statistics", "weights", "back"):
+            if getattr(drawing, name) not in (None, False):
+                raise UserError(f"--{name} is for a generator, and {path} holds images.")
         return files(path, options.value_range)
     if not run and path.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")

@@ -140,22 +140,22 @@ class PairScores:
 
     def compared(self, drawing: Drawing, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """The batches of a drawing, of several ranks this one's, compared on their way."""
-        stream = drawing.stream(self.updater)
+        stream, source = drawing.stream(self.updater), self.data.source
+        assert source is not None
         trivial = {} if self.baselines else self._trivial
         self._sums = {name: Sums(self.measures) for name in (OWN, *trivial)}
         if self.segmenter is not None:
             whose = (OWN, REAL) if self._real is None else (OWN,)
             self._found = {name: Confusion(self.segmenter) for name in whose}
         for part in drawing.parts(self.updater, rank, world):
-            batch = stream.labelled(part)
+            batch, index = stream.labelled(part), stream.held(part).cpu()
             output = exact(batch[0])
-            index = stream.held(part).cpu()
             truth = self.data.x[index].to(output.device)
             for name, sums in self._sums.items():
                 images = output if name == OWN else trivial[name](index).to(output.device)
                 sums.add(images, truth)
             for name, confusion in self._found.items():
-                confusion.add(output if name == OWN else truth, self._maps(index))
+                confusion.add(output if name == OWN else truth, source[index][:, 0])
             yield batch
 
     def with_distances(
@@ -210,11 +210,6 @@ class PairScores:
             self._real = self._real or self._found[REAL]
             found |= segmentation_scores(self._found[OWN], self._real, self.truths, origin)
         return found
-
-    def _maps(self, index: Tensor) -> Tensor:
-        """The classes (n, H, W) of these sources."""
-        assert self.data.source is not None
-        return self.data.source[index][:, 0]
 
     def _diversity(self, drawing: Drawing, progress: Progress) -> dict[str, Score]:
         how, origin = (drawing.truncation, drawing.statistics), drawing.origin(self.updater)

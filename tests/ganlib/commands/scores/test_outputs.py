@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from ganlib.commands.scores.table import show
+from ganlib.commands.scores.outputs import show
 from ganlib.evaluation import Origin, Score
 from ganlib.evaluation.pairs.pixels import measures
 from ganlib.evaluation.pairs.sums import protocol_of
