@@ -10,9 +10,9 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.io.console import say
 from ganlib.evaluation import Evaluator, Origin
-from ganlib.evaluation.comparison.table import Column
 from ganlib.evaluation.extractors.base import Options, default_extractor, extractors
 from ganlib.evaluation.metrics.base import check_needs, default_metrics, find_metrics, label
+from ganlib.evaluation.protocol import better_by_name
 from ganlib.evaluation.statistics.real import TO_COME
 from ganlib.registry import algorithms, extensions
 from ganlib.runs.settings import Settings
@@ -52,13 +52,14 @@ def list_extensions(
     """
     s, flat = settings.run, settings.flat()
     interval = min(s.display_interval, updater.length())
-    scores = RunScores(settings, updater, test, console)
+    scorer = _scorer(settings, updater, test, console)
+    drawing = Drawing(s.evaluation_images, s.seed)
     shared: list[Extension] = [
         FiniteGuard(every(interval)),
         Evaluate(
             every(s.evaluation_interval),
-            scores.scorer,
-            scores.drawing,
+            scorer,
+            drawing,
             test,
             console,
             at_end=settings.evaluates,
@@ -76,7 +77,7 @@ def list_extensions(
         LogReport(interval),
         Announce(console, _hint(settings, device)),
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
-        *scores.named_score(),
+        *_named_score(settings, updater, scorer, drawing),
         Notebook() if in_notebook() else ProgressBar(console),
         *board,
         Snapshot(
@@ -84,7 +85,7 @@ def list_extensions(
             flat,
             print_of_data,
             s.keep_snapshots,
-            scores.best_by(),
+            _best_by(settings, updater, scorer, drawing),
         ),
     ]
 
@@ -114,84 +115,70 @@ def check_names(settings: Settings) -> None:
         extensions.check(name)
 
 
-class RunScores:
-    """What scores a run's samples, which those are, and what is known of the scores to come.
-
-    UserError for metrics or a segmentation that the data do not allow.
+def _scorer(settings: Settings, updater: Updater, test: DataSet | None, console: Console) -> Scorer:
+    """What scores a run's samples: of nothing where the run asks for none; in features where they
+    are no points of a known mixture, no sequences, and its extractor can be had. UserError for
+    metrics or a segmentation that the data do not allow.
     """
+    s, data = settings.run, updater.data.data
+    option, pairs = "--segmentation" if s.segmentation else None, None
+    if settings.translates or option is not None:
+        pairs = pairs_of(updater, {"train": data}, segmentation=option)
+    if not settings.evaluates:
+        return Scorer(updater)
+    if data.mixture is not None:
+        return Scorer(updater, mixture=data.mixture)
+    if data.frames > 1:
+        if s.metrics is not None or s.extractor is not None:
+            raise UserError(no_features(data.frames))
+        return Scorer(updater, pairs=pairs)
+    # what a run that goes on has by default nobody asked for, so the lack of a download stops
+    # nothing; translations are compared with what belongs to them all the same
+    flat, defaults = settings.flat(), settings.defaults()
+    names = ("evaluation_interval", "extractor", "inception_weights")
+    extractor = find_extractor(
+        s.extractor or default_extractor(s.dataset),
+        Options(weights=s.inception_weights),
+        updater.clock.device,
+        any(flat[name] != defaults[name] for name in names),
+        lambda words: say(console, words, "yellow"),
+    )
+    if extractor is None:
+        return Scorer(updater, pairs=pairs)
+    evaluator = Evaluator(
+        extractor, {"train": data} if test is None else {"train": data, "test": test}
+    )
+    # whose weights they are is not yet known, but that they are a generator's
+    labelled = settings.algorithm.condition == "labels"
+    inputs = evaluator.inputs(Origin("raw"), TO_COME if labelled else None)
+    check_needs(find_metrics(settings.metrics), inputs)
+    metrics = settings.metrics if s.metrics is not None else default_metrics(inputs)
+    return Scorer(updater, evaluator, pairs, metrics=metrics)
 
-    def __init__(
-        self, settings: Settings, updater: Updater, test: DataSet | None, console: Console
-    ) -> None:
-        self.settings, self.updater = settings, updater
-        self.drawing = Drawing(settings.run.evaluation_images, settings.run.seed)
-        self.scorer = self._scorer(test, console)
 
-    def _scorer(self, test: DataSet | None, console: Console) -> Scorer:
-        """Of nothing where the run asks for none; in features where they are no points of a known
-        mixture, no sequences, and its extractor can be had.
-        """
-        settings, s, updater = self.settings, self.settings.run, self.updater
-        data, option = updater.data.data, "--segmentation" if s.segmentation else None
-        pairs = None
-        if settings.translates or option is not None:
-            pairs = pairs_of(updater, {"train": data}, segmentation=option)
-        if not settings.evaluates:
-            return Scorer(updater)
-        if data.mixture is not None:
-            return Scorer(updater, mixture=data.mixture)
-        if data.frames > 1:
-            if s.metrics is not None or s.extractor is not None:
-                raise UserError(no_features(data.frames))
-            return Scorer(updater, pairs=pairs)
-        # nobody asked for scores by name, so the lack of a download stops nothing; translations
-        # are compared with what belongs to them all the same
-        extractor = find_extractor(
-            s.extractor or default_extractor(s.dataset),
-            Options(weights=s.inception_weights),
-            updater.clock.device,
-            self._are_wanted(),
-            lambda words: say(console, words, "yellow"),
-        )
-        if extractor is None:
-            return Scorer(updater, pairs=pairs)
-        evaluator = Evaluator(
-            extractor, {"train": data} if test is None else {"train": data, "test": test}
-        )
-        # whose weights they are is not yet known, but that they are a generator's
-        labelled = settings.algorithm.condition == "labels"
-        inputs = evaluator.inputs(Origin("raw"), TO_COME if labelled else None)
-        check_needs(find_metrics(settings.metrics), inputs)
-        metrics = settings.metrics if s.metrics is not None else default_metrics(inputs)
-        return Scorer(updater, evaluator, pairs, metrics=metrics)
+def _best_by(settings: Settings, updater: Updater, scorer: Scorer, drawing: Drawing) -> str | None:
+    """The score that marks the best snapshot: the one asked for, else the Frechet distance."""
+    wanted, evaluator = settings.run.best_by, scorer.evaluator
+    if wanted is not None or evaluator is None or "fid" not in settings.metrics:
+        return wanted
+    return f"min:{evaluator.extractor.score_name}{label(drawing.count(updater))}-train"
 
-    def _are_wanted(self) -> bool:
-        """Whether somebody asked for them: what a run that goes on has by default nobody did."""
-        flat, defaults = self.settings.flat(), self.settings.defaults()
-        names = ("evaluation_interval", "extractor", "inception_weights")
-        return any(flat[name] != defaults[name] for name in names)
 
-    def best_by(self) -> str | None:
-        """The score that marks the best snapshot: the one asked for, else the Frechet distance."""
-        wanted, evaluator = self.settings.run.best_by, self.scorer.evaluator
-        if wanted is not None or evaluator is None or "fid" not in self.settings.metrics:
-            return wanted
-        n = label(self.drawing.count(self.updater))
-        return f"min:{evaluator.extractor.score_name}{n}-train"
-
-    def named_score(self) -> list[NamedScore]:
-        """What sees that the run has the score of best_by, if one is asked for; UserError for one
-        that no evaluation will give. What extensions of one's own observe may come at any time.
-        """
-        settings, s = self.settings, self.settings.run
-        if s.best_by is None or s.extension or settings.extensions:
-            return []
-        _, name = parse(s.best_by)
-        known = self.scorer.names(self.drawing) if settings.evaluates else []
-        own = settings.evaluates and type(self.updater).scores is not Updater.scores
-        unknown = any(metric.columns is None for metric in find_metrics(settings.metrics).values())
-        more = own or (self.scorer.evaluator is not None and unknown)
-        if name not in known and not more and Column(name, "", {}).better:
-            near = did_you_mean(name, known)
-            raise UserError(f"--best-by: no evaluation of this run gives '{name}'.{near}")
-        return [NamedScore(every(s.evaluation_interval if more else 1), name, known)]
+def _named_score(
+    settings: Settings, updater: Updater, scorer: Scorer, drawing: Drawing
+) -> list[NamedScore]:
+    """What sees that the run has the score of best_by, if one is asked for; UserError for one that
+    no evaluation will give. What extensions of one's own observe may come at any time.
+    """
+    s = settings.run
+    if s.best_by is None or s.extension or settings.extensions:
+        return []
+    _, name = parse(s.best_by)
+    known = scorer.names(drawing) if settings.evaluates else []
+    own = settings.evaluates and type(updater).scores is not Updater.scores
+    unknown = any(metric.columns is None for metric in find_metrics(settings.metrics).values())
+    more = own or (scorer.evaluator is not None and unknown)
+    if name not in known and not more and better_by_name(name):
+        near = did_you_mean(name, known)
+        raise UserError(f"--best-by: no evaluation of this run gives '{name}'.{near}")
+    return [NamedScore(every(s.evaluation_interval if more else 1), name, known)]
