@@ -57,12 +57,7 @@ def list_extensions(
     shared: list[Extension] = [
         FiniteGuard(every(interval)),
         Evaluate(
-            every(s.evaluation_interval),
-            scorer,
-            drawing,
-            test,
-            console,
-            at_end=settings.evaluates,
+            every(s.evaluation_interval), scorer, drawing, test, console, at_end=settings.evaluates
         ),
     ]
     if ranks.rank() > 0:

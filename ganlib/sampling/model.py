@@ -42,11 +42,7 @@ class Model:
     """
 
     def __init__(
-        self,
-        updater: Updater,
-        settings: Mapping[str, Any],
-        out: Path,
-        images: int | None = None,
+        self, updater: Updater, settings: Mapping[str, Any], out: Path, images: int | None = None
     ) -> None:
         self.updater, self.settings, self.out, self.images = updater, settings, out, images
 
@@ -111,11 +107,7 @@ class Model:
 
     @in_python
     def translate(
-        self,
-        images: Inputs,
-        seed: int = 0,
-        tile: int | None = None,
-        statistics: str | None = None,
+        self, images: Inputs, seed: int = 0, tile: int | None = None, statistics: str | None = None
     ) -> Tensor | list[Tensor]:
         """What a translator makes of images of any size, float (n, C, H, W) in [-1, 1] on the CPU;
         where sizes differ, a list of (C, H, W). Each depends on (image, seed) alone.
