@@ -26,21 +26,16 @@ def is_external(path: Path) -> bool:
 
 def read_external(path: Path) -> Run:
     """The file as a run of its name without a log; UserError if it is none."""
-    wrong = UserError(f"{path} holds no scores as `ganlib evaluate --out` writes them.")
     with reading(path):
         try:
             content = json.loads(regular(path, LONGEST).read_text("utf-8"))
+            scores = {name: recorded(score) for name, score in content["scores"].items()}
         except FileNotFoundError:
             raise UserError(f"There is no {path}; `ganlib evaluate --out` writes one.") from None
-        except (ValueError, RecursionError):
-            raise wrong from None
-    given = content.get("scores") if isinstance(content, dict) else None
-    if not isinstance(given, dict):
-        raise wrong
-    try:
-        scores = {name: recorded(score) for name, score in given.items()}
-    except ValueError:
-        raise wrong from None
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            raise UserError(
+                f"{path} holds no scores as `ganlib evaluate --out` writes them."
+            ) from None
     iteration = content.get("iteration")
     known = {name: score for name, score in scores.items() if score is not None}
     evaluation = Evaluation(iteration if is_count(iteration) else 0, known)

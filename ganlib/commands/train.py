@@ -10,7 +10,14 @@ from ganlib.commands.options.fields import ShortHelp, dashed, options
 from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import add_plugins, algorithms
-from ganlib.runs.settings import ALIASES, owners, plugin_folders, read_yaml, unknown_setting
+from ganlib.runs.settings import (
+    ALIASES,
+    owners,
+    parse_names,
+    plugin_folders,
+    read_yaml,
+    unknown_setting,
+)
 
 USUAL = (
     *("list_all", "algorithm", "preset", "dataset", "size", "flip", "seed", "seeds"),
@@ -45,15 +52,7 @@ class TrainCommand(ShortHelp):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            name = error.option_name.lstrip("-").replace("-", "_")
-            if self.algorithm is None:
-                raise UserError(
-                    f"There is no option '{error.option_name}' of every run; "
-                    "an algorithm's own need --algorithm NAME."
-                ) from None
-            if "," in self.algorithm:
-                raise UserError(_no_flag(error.option_name, name, self.algorithm, fields)) from None
-            raise UserError(unknown_setting(name, self.algorithm, fields)) from None
+            raise UserError(_no_flag(error.option_name, self.algorithm, fields)) from None
 
     def groups(self, ctx: click.Context) -> dict[str, Sequence[click.Parameter]]:
         """The algorithm's settings, or those that all have, before those of every run."""
@@ -131,11 +130,8 @@ def _options_of_all(names: str) -> list[click.Option]:
     """One option per setting that all algorithms have; their defaults differ, and are not told. No
     alias that is a setting of one of those named.
     """
-    owned: set[str] = set()
-    if names:
-        from ganlib.runs.grid import parse_names  # imports torch, which --help spares
-
-        owned = {f"--{alias}" for alias in ALIASES if owners(alias, parse_names(names))}
+    named = parse_names(names) if names else []
+    owned = {f"--{alias}" for alias in ALIASES if owners(alias, named)}
     shared = options(AlgorithmConfig)
     for option in shared:
         option.help = (option.help or "").partition(" [")[0]
@@ -143,14 +139,18 @@ def _options_of_all(names: str) -> list[click.Option]:
     return shared
 
 
-def _no_flag(flag: str, name: str, algorithm_names: str, fields: set[str]) -> str:
-    """The sentence for a flag that a grid does not have."""
-    from ganlib.runs.grid import parse_names
-
-    having = owners(name, parse_names(algorithm_names))
+def _no_flag(flag: str, algorithm: str | None, fields: set[str]) -> str:
+    """The sentence for a flag that there is not, of one algorithm, of a grid or of every run."""
+    name = flag.lstrip("-").replace("-", "_")
+    if algorithm is None:
+        return (
+            f"There is no option '{flag}' of every run; an algorithm's own need --algorithm NAME."
+        )
+    if "," not in algorithm:
+        return unknown_setting(name, algorithm, fields)
+    having = owners(name, parse_names(algorithm))
     if not having:
-        known = fields | set(AlgorithmConfig.model_fields)
-        return unknown_setting(name, algorithm_names, known)
+        return unknown_setting(name, algorithm, fields | set(AlgorithmConfig.model_fields))
     return (
         f"{flag} is no flag of a grid, as not every algorithm has it: give --config with a file in "
         f"which it stands under '{having[0]}:'."

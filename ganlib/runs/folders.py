@@ -9,12 +9,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import PREFIX, check_free, remove_torn, writing
 from ganlib.config import RunConfig
-from ganlib.runs.settings import read_yaml
 from ganlib.training.device import ranks
 from ganlib.training.scores.scorer import SCORES, TRIALS
 from ganlib.training.snapshot import list_snapshots
@@ -43,7 +42,7 @@ def candidates(run: RunConfig) -> Iterator[Path]:
 
 def holds_run(path: Path) -> bool:
     """Whether there is a run, and not somebody's config.yaml alone."""
-    others = [path / "environment.json", *snapshots(path)]
+    others = [path / "environment.json", *list_snapshots(path / "snapshots")]
     return (path / "config.yaml").is_file() and any(other.exists() for other in others)
 
 
@@ -51,16 +50,6 @@ def is_abandoned(path: Path) -> bool:
     """Whether a run in this folder ended before its first snapshot, so that another may begin."""
     ended = (path / "DONE").exists() or any(path.glob("snapshots/*.pt"))
     return holds_run(path) and not ended
-
-
-def snapshots(path: Path) -> list[Path]:
-    """Those of the run in this folder, the oldest first."""
-    return list_snapshots(path / "snapshots")
-
-
-def read_settings(run: Path) -> dict[str, Any]:
-    """The settings that a run was started with; UserError if its file is damaged."""
-    return read_yaml(run / "config.yaml")
 
 
 class Place(NamedTuple):

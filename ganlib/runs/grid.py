@@ -12,12 +12,13 @@ from rich.console import Console
 from ganlib.common.errors import StoppedError, UnusableError, UserError
 from ganlib.common.io.console import say, stderr_console
 from ganlib.config import RunConfig
+from ganlib.evaluation.comparison.reading import read_environment
 from ganlib.registry import algorithms
 from ganlib.runs import folders
 from ganlib.runs.assembly import fitted
-from ganlib.runs.resuming import NothingToResume, compare_settings, is_of_this_revision
+from ganlib.runs.resuming import REVISION, NothingToResume, compare_settings
 from ganlib.runs.run import gather, run
-from ganlib.runs.settings import Settings, owners, part_of, read_yaml
+from ganlib.runs.settings import Settings, owners, parse_names, part_of, read_yaml
 from ganlib.sampling.model import Model
 from ganlib.training.device import devices
 from ganlib.training.snapshot import newest_snapshot, peek_snapshot
@@ -65,14 +66,6 @@ def plan(names: str, seeds: str | None, values: Mapping[str, Any]) -> list[Setti
     ]
 
 
-def parse_names(text: str) -> list[str]:
-    """The algorithms in "dcgan,sngan", each once."""
-    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if not names:
-        raise UserError("Which algorithms? Give --algorithm NAME,NAME,...; --list shows all.")
-    return names
-
-
 def parse_seeds(text: str) -> list[int]:
     """The numbers in "0,1,2", each once."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
@@ -107,9 +100,10 @@ def find_finished(settings: Settings) -> Path | None:
     place = folders.place_of(s)
     for path in sorted([place / f"seed{s.seed}", *place.glob(f"seed{s.seed}-*")]):
         if (path / "DONE").exists() and (path / "config.yaml").exists():
-            old = {**settings.defaults(), **folders.read_settings(path)}
+            old = {**settings.defaults(), **read_yaml(path / "config.yaml")}
             alike = not compare_settings(old, _wanted(settings, path))
-            if alike and is_of_this_revision(path, settings):
+            begun = read_environment(path / "environment.json").get(REVISION, 0)
+            if alike and begun == len(settings.algorithm.revisions()):
                 return path
     return None
 

@@ -13,11 +13,16 @@ from torch import Tensor
 from ganlib.common.data import DataSpec
 from ganlib.common.data.fingerprint import changes
 from ganlib.common.errors import UserError, one_line
-from ganlib.evaluation.comparison.reading import read_environment
-from ganlib.runs.folders import ROOT, candidates, holds_run, read_settings, snapshots
-from ganlib.runs.settings import BEFORE, Settings
+from ganlib.runs.folders import ROOT, candidates, holds_run
+from ganlib.runs.settings import BEFORE, Settings, read_yaml
 from ganlib.training.networks import AVERAGES
-from ganlib.training.snapshot import newest_snapshot, peek_snapshot, read_snapshot, snapshot_at
+from ganlib.training.snapshot import (
+    list_snapshots,
+    newest_snapshot,
+    peek_snapshot,
+    read_snapshot,
+    snapshot_at,
+)
 from ganlib.training.trainer import Trainer
 from ganlib.training.update.adaptation import is_of_adaptation
 from ganlib.training.updater import Updater
@@ -62,7 +67,7 @@ class Resumption:
         other, longer = "", None
         for run in self._started():
             words, finished = self._differs(run), (run / "DONE").exists()
-            length = read_settings(run).get("max_iter")
+            length = read_yaml(run / "config.yaml").get("max_iter")
             if not words and (not finished or length == self.settings.algorithm.max_iter):
                 return newest_snapshot(run)
             if not words:
@@ -90,7 +95,7 @@ class Resumption:
             if s.resume == "auto":
                 others = ROOT.glob(f"{s.algorithm}_*/seed{s.seed}")
                 for run in [*self._started(), *_newest_first(others)]:
-                    if read_settings(run)["algorithm"] == s.algorithm:
+                    if read_yaml(run / "config.yaml")["algorithm"] == s.algorithm:
                         equal = f"{run} has these settings and data: --resume={run} goes on with it"
                         words = self._differs(run) or equal
                         return f"There is no run to go on with in {out.parent}. {words}."
@@ -181,7 +186,7 @@ class Resumption:
 
     def _differs(self, run: Path) -> str:
         """Why a run is not gone on with, as a sentence without its full stop; "" if it is."""
-        old = read_settings(run)
+        old = read_yaml(run / "config.yaml")
         words = self.difference(old, peek_snapshot(newest_snapshot(run)))
         preset = old.get("preset")
         begun = f", which had --preset {preset},"
@@ -204,7 +209,7 @@ def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def _newest_first(runs: Iterable[Path]) -> list[Path]:
-    started = [run for run in runs if holds_run(run) and snapshots(run)]
+    started = [run for run in runs if holds_run(run) and list_snapshots(run / "snapshots")]
     return sorted(started, key=lambda run: (run / "config.yaml").stat().st_mtime, reverse=True)
 
 
@@ -235,9 +240,3 @@ def _source(
     """What a tensor of this name starts from; of an average that there was not, its network."""
     network, _, rest = name.partition(".")
     return old.get(name, old.get(f"{averaged.get(network)}.{rest}"))
-
-
-def is_of_this_revision(run: Path, settings: Settings) -> bool:
-    """Whether a run was begun by the revision of these settings that there is now."""
-    begun = read_environment(run / "environment.json").get(REVISION, 0)
-    return bool(begun == len(settings.algorithm.revisions()))

@@ -139,6 +139,14 @@ def layered(old: Mapping[str, Any], file: Mapping[str, Any], given: Mapping[str,
     return replace(settings, in_colour=resolve(old, preset, colour, file, given).algorithm)
 
 
+def parse_names(text: str) -> list[str]:
+    """The algorithms in "dcgan,sngan", each once."""
+    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not names:
+        raise UserError("Which algorithms? Give --algorithm NAME,NAME,...; --list shows all.")
+    return names
+
+
 def part_of(file: Mapping[str, Any], algorithm: str) -> dict[str, Any]:
     """What a settings file says to one algorithm: what stands under other algorithms' names is for
     them, what stands under its own for it alone.

@@ -6,6 +6,7 @@ Batches are float (N, C, H, W) in [-1, 1], n images in all.
 import math
 import zipfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,15 @@ def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: 
     """An .npz of `images`, uint8 (n, H, W, C), and `labels`, int64 (n,), unless they are None."""
     # The temporary file first: a place that cannot be written to shows before the work is done.
     with atomic(path) as temporary:
+        parts, done = map(_pixels, batches), 0
+        first = next(parts)
+        images = np.empty((n, *first.shape[1:]), np.uint8)
+        for part in chain([first], parts):
+            images[done : done + len(part)] = part
+            done += len(part)
         arrays: dict[str, Any] = {} if labels is None else {"labels": labels.cpu().numpy()}
-        arrays["images"] = _gathered(batches, n)
         with temporary.open("wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays, images=images)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.comment = MARK.encode()
 
@@ -64,19 +70,6 @@ def write_image(image: Tensor, path: Path, frames: int = 1) -> None:
     """One float (C, H, W) in [-1, 1] as a PNG, a sequence's frames below each other."""
     pixels = _pixels(apart(image[None], frames))[0]
     save(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), path)
-
-
-def _gathered(batches: Iterator[Tensor], n: int) -> np.ndarray[Any, Any]:
-    images: np.ndarray[Any, Any] | None = None
-    done = 0
-    for batch in batches:
-        pixels = _pixels(batch)
-        if images is None:
-            images = np.empty((n, *pixels.shape[1:]), np.uint8)
-        images[done : done + len(pixels)] = pixels
-        done += len(pixels)
-    assert images is not None
-    return images
 
 
 def _pixels(batch: Tensor) -> np.ndarray[Any, Any]:

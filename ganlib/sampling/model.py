@@ -1,6 +1,10 @@
 """A trained generator, from a snapshot file alone."""
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from ganlib.common.data.classes import find_class
 from ganlib.common.data.in_memory import GIVEN, as_dataset
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import in_python, stderr_console
+from ganlib.common.io.jsonl import read_lines
 from ganlib.common.pictures import apart, grid, scatter
 from ganlib.common.pictures.grids import class_grid, translation_grid
 from ganlib.common.query import DataQuery
@@ -20,7 +25,6 @@ from ganlib.config import RunConfig
 from ganlib.evaluation import Score
 from ganlib.evaluation.metrics.base import find_metrics
 from ganlib.registry import add_plugins, algorithms
-from ganlib.sampling.notebook_card import as_html, newest_scores
 from ganlib.sampling.translation.held_out import give_sources, translates
 from ganlib.sampling.translation.source_images import Inputs, as_sources
 from ganlib.sampling.translation.translator import Translator
@@ -28,7 +32,7 @@ from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
 from ganlib.training.samples.conditions import Conditions
 from ganlib.training.scores.real_images import RealImages
-from ganlib.training.scores.scorer import Criteria, Drawing, make_scorer, progress_bar
+from ganlib.training.scores.scorer import SCORES, Criteria, Drawing, make_scorer, progress_bar
 from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
@@ -189,15 +193,18 @@ class Model:
         return " (back)" if self.updater.turned else ""
 
     def _repr_html_(self) -> str:
-        """What a notebook shows of it."""
-        try:
-            picture = self.grid()
-        except UserError:  # a translator without its sources
-            picture = None
-        name, iteration = self.settings["algorithm"], f"{self.updater.iteration:,}"
+        """What a notebook shows of it: its name, a grid, and the newest scores."""
+        title = f"{self.settings['algorithm']}{self._way}, iteration {self.updater.iteration:,}"
+        picture, file = "", io.BytesIO()
+        with suppress(UserError):  # a translator without its sources
+            self.grid().save(file, "PNG")
+            url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+            picture = f'<img alt="samples" src="{url}">'
         # a run scores the way there
-        scores = {} if self.updater.turned else newest_scores(self.out)
-        return as_html(f"{name}{self._way}, iteration {iteration}", picture, scores)
+        scores = {} if self.updater.turned else _newest_scores(self.out)
+        rows = [f"<tr><td>{escape(n)}</td><td>{v:.4g}</td></tr>" for n, v in scores.items()]
+        table = f"<table>{''.join(rows)}</table>" if rows else ""
+        return f"<div><b>{escape(title)}</b><br>{picture}{table}</div>"
 
     @in_python
     def latents(
@@ -217,6 +224,15 @@ class Model:
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Images for codes, float (n, C, H, W) in [-1, 1] on the CPU."""
         return self.updater.sample_stream(0).draw(code, y).cpu()
+
+
+def _newest_scores(out: Path) -> dict[str, float]:
+    """Of the last evaluation in a run's folder, by name; {} if there is none."""
+    try:
+        lines: list[dict[str, Any]] = read_lines(out / SCORES)
+        return {name: score["value"] for name, score in lines[-1]["scores"].items()}
+    except (UserError, OSError, IndexError, KeyError, TypeError):  # a picture is worth showing
+        return {}
 
 
 @in_python

@@ -14,7 +14,8 @@ from begun import SAID, SMALL, begun, run
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.reading import find_runs
-from ganlib.runs.folders import LOCK, Place, _lock, locked, read_settings
+from ganlib.runs.folders import LOCK, Place, _lock, locked
+from ganlib.runs.settings import read_yaml
 
 ROOT = Path(ganlib.__file__).parents[1]
 HOLDER = """
@@ -167,7 +168,7 @@ def test_a_run_that_ended_before_its_first_snapshot_begins_anew(
     with begun(resume=resume, **place) as again:
         assert again == Place(out, None)
     assert SAID == [f"The run in {out} ended before its first snapshot, and begins anew."]
-    assert read_settings(out)["batch_size"] == 4
+    assert read_yaml(out / "config.yaml")["batch_size"] == 4
     assert not (out / ".earlier").exists() and (out / "notes.txt").exists()
 
 
