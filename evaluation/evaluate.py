@@ -165,7 +165,7 @@ class Evaluator:
             context = Context(
                 min(metric.n, done.n),
                 done.n,
-                metric.columns(inputs, done.n) if metric.columns else (),
+                metric.gives(inputs, done.n),
                 {need: done.rows(need)[: metric.n].to(device) for need in metric.needs},
                 done.moments,
                 references,

@@ -152,8 +152,9 @@ class Metric:
     own; plain numbers where nothing else is to be said of them; no gradients are recorded. needs:
     what is kept of an image for it. n: of how many images at most. lacks(inputs): what it cannot do
     without, as a sentence that goes on after "The metric 'x'"; "" if all is there.
-    columns(inputs, n): what it gives of n images, where a class may have too few of them; None
-    where that is not known beforehand. moments: of how many of the first images it needs those.
+    columns(inputs, n): what it gives of n images, all where it needs nothing of a single one, where
+    a class may have too few of them; None where that is not known beforehand. moments: of how many
+    of the first images it needs those.
     """
 
     compute: Callable[[Context], Values]
@@ -162,6 +163,11 @@ class Metric:
     lacks: Callable[[Inputs], str] = lambda inputs: ""
     columns: Callable[[Inputs, int], Sequence[Column]] | None = None
     moments: tuple[int, ...] = ()
+
+    def gives(self, inputs: Inputs, total: int) -> Sequence[Column]:
+        """What it is known to give where there are so many images."""
+        n = min(self.n, total) if self.needs else total
+        return self.columns(inputs, n) if self.columns else ()
 
 
 metrics: Registry[Metric] = Registry(
@@ -208,8 +214,7 @@ def all_metrics(inputs: Inputs) -> list[str]:
 
 def columns_of(names: Iterable[str], inputs: Inputs, n: int) -> list[Column]:
     """What these metrics are known to give of n images."""
-    found = [metric.columns for metric in find_metrics(names).values() if metric.columns]
-    return [column for columns in found for column in columns(inputs, n)]
+    return [one for metric in find_metrics(names).values() for one in metric.gives(inputs, n)]
 
 
 def _lacks(metric: Metric, inputs: Inputs) -> str:

@@ -30,7 +30,7 @@ def lacks_classifier(inputs: Inputs) -> str:
 
 def columns(inputs: Inputs, n: int) -> list[Column]:
     """See Metric."""
-    return [Column(f"class-accuracy{inputs.extractor.suffix}", min(n, N), better="higher")]
+    return [Column(f"class-accuracy{inputs.extractor.suffix}", n, better="higher")]
 
 
 def class_accuracy(context: Context) -> Mapping[Column, Value]:

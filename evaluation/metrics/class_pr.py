@@ -17,7 +17,7 @@ K = 3
 def columns(inputs: Inputs, n: int) -> list[Column]:
     """See Metric."""
     names = (f"class-{name}{inputs.extractor.suffix}" for name in ("precision", "recall"))
-    return [Column(name, min(n, N), inputs.main, "higher") for name in names]
+    return [Column(name, n, inputs.main, "higher") for name in names]
 
 
 def class_pr(context: Context) -> Mapping[Column, Value]:

@@ -18,7 +18,7 @@ NAMES: dict[str, Better] = {"duplicates": "lower", "nearest-median": "", "neares
 
 def columns(inputs: Inputs, n: int) -> list[Column]:
     """See Metric."""
-    suffix, of = inputs.extractor.suffix, (min(n, N), inputs.main)
+    suffix, of = inputs.extractor.suffix, (n, inputs.main)
     return [Column(f"{name}{suffix}", *of, better) for name, better in NAMES.items()]
 
 

@@ -31,7 +31,7 @@ Samples = Callable[[int], Iterable[Tensor]]
 
 def columns(inputs: Inputs, n: int) -> list[Column]:
     """See Metric."""
-    return [Column(_name(inputs.extractor), min(n, N), inputs.main, "lower")]
+    return [Column(_name(inputs.extractor), n, inputs.main, "lower")]
 
 
 def intra(context: Context) -> Mapping[Column, Value]:

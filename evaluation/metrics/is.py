@@ -14,7 +14,7 @@ N = max(COUNTS["train"])
 def columns(inputs: Inputs, n: int) -> list[Column]:
     """See Metric; none in features without classes."""
     name, known = f"IS{inputs.extractor.suffix}", inputs.extractor.n_classes > 0
-    return [Column(name, k, better="higher") for k in counts("train", min(n, N)) if known]
+    return [Column(name, k, better="higher") for k in counts("train", n) if known]
 
 
 def score(context: Context) -> Mapping[Column, Value]:

@@ -15,7 +15,7 @@ SUBSETS, SUBSET_SIZE, SUBSET_SEED = 100, 1000, 2020
 def columns(inputs: Inputs, n: int) -> list[Column]:
     """See Metric."""
     name = "KID" if inputs.extractor.score_name == "FID" else f"KD{inputs.extractor.suffix}"
-    return [Column(name, min(n, N), inputs.main, "lower")]
+    return [Column(name, n, inputs.main, "lower")]
 
 
 def distance(context: Context) -> Mapping[Column, Value]:

@@ -21,7 +21,7 @@ NAMES = {
 def columns(inputs: Inputs, n: int) -> list[Column]:
     """See Metric."""
     suffix = inputs.extractor.suffix
-    return [Column(f"{name}{suffix}", min(n, N), inputs.main, "higher") for name in NAMES]
+    return [Column(f"{name}{suffix}", n, inputs.main, "higher") for name in NAMES]
 
 
 def shares(context: Context) -> Mapping[Column, Value]:

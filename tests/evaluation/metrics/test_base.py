@@ -137,7 +137,7 @@ BRIGHTNESS = """
 from ganlib.evaluation.metrics.base import Column, Metric, Value
 
 def columns(inputs, n):
-    return [Column("brightness", min(n, 200), inputs.main, "lower")]
+    return [Column("brightness", n, inputs.main, "lower")]
 
 def compute(context):
     (column,) = context.columns
