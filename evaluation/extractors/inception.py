@@ -99,11 +99,15 @@ def find_weights(named: Path | None) -> Path:
         return named
     if os.environ.get(VARIABLE):
         return expand(os.environ[VARIABLE])
-    path = cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]
-    with locked(path):
+    with locked(path := stored_weights()):
         if not path.exists():
             _download(URL_INCEPTION_V3, path)
     return path
+
+
+def stored_weights() -> Path:
+    """Where a download of them is kept."""
+    return cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]
 
 
 def build(content: bytes, digest: str) -> torch.nn.Module:

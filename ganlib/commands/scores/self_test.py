@@ -12,7 +12,6 @@ from rich.console import Console
 from ganlib.common.io.files import expand
 from ganlib.common.query import default_root
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.cache import cache_folder
 from ganlib.evaluation.extractors.base import TRAINED, Extractor, default_extractor
 from ganlib.evaluation.extractors.small import FOLDER
 from ganlib.evaluation.formats.blocks import BLOCK
@@ -120,17 +119,16 @@ def _missing(data_root: Path | None, weights: Path | None) -> str:
     Nothing is downloaded to find out.
     """
     # slow to import, and no part of the answers of the bundled data
-    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
     from torchvision.datasets import CIFAR10
 
-    from ganlib.evaluation.extractors.inception import VARIABLE
+    from ganlib.evaluation.extractors.inception import VARIABLE, stored_weights
 
     root = expand(data_root or default_root())
     names = (CIFAR10.base_folder, CIFAR10.filename)
     files = [folder / name for folder in (root / "cifar10", root) for name in names]
     if not any(file.exists() for file in files):
         return f"there is no {files[0]}"
-    stored = cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]
+    stored = stored_weights()
     if not (weights or os.environ.get(VARIABLE) or stored.exists()):
         return f"there is no {stored}, and neither --inception-weights nor {VARIABLE} is given"
     return ""

@@ -1,6 +1,6 @@
 """How good the predictions of a roll-out are: frames, scored against those that came."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeGuard
 
 import torch
@@ -40,7 +40,14 @@ def frame_scores(updater: Updater, drawing: Drawing, progress: Progress) -> dict
     index, sums = _sequences(data), {step: FrameSums(step, data.frame) for step in STEPS}
     for k, rows in enumerate(torch.split(index, AT_ONCE)):
         progress("sequences", k * AT_ONCE, len(index))
-        _add(updater, rows, sums, drawing)
+        known = _known(data, rows)
+        if not known:
+            continue
+        outputs = exact(updater.predicted(drawing.stream(updater), rows, max(known)))
+        last = updater.context(data, rows)[:, -1]
+        for step, (whole, truth) in known.items():
+            output = outputs[whole.to(outputs.device), step - 1]
+            sums[step].add(output, last[whole].to(output.device), truth.to(output.device))
     progress("sequences", len(index), len(index))
     split, origin, found = updater.held_out_split, drawing.origin(updater), dict[str, Score]()
     for one in sums.values():
@@ -55,21 +62,6 @@ def frame_names(updater: Updater) -> list[str]:
     data = _data(updater)
     known = {step for rows in torch.split(_sequences(data), AT_ONCE) for step in _known(data, rows)}
     return _names(data, sorted(known))
-
-
-def _add(
-    updater: Predicting, rows: Tensor, sums: Mapping[int, FrameSums], drawing: Drawing
-) -> None:
-    """Predict what comes after the past of these pairs, and take it in."""
-    data = _data(updater)
-    known = _known(data, rows)
-    if not known:
-        return
-    outputs = exact(updater.predicted(drawing.stream(updater), rows, max(known)))
-    last = updater.context(data, rows)[:, -1]
-    for step, (whole, truth) in known.items():
-        output = outputs[whole.to(outputs.device), step - 1]
-        sums[step].add(output, last[whole].to(output.device), truth.to(output.device))
 
 
 def _known(data: DataSet, rows: Tensor) -> dict[int, tuple[Tensor, Tensor]]:
