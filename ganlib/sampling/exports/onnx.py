@@ -70,26 +70,18 @@ class _Drawing(nn.Module):
         self.generate, self.ready = stream.networks.generate, stream.ready
         self.gen, self.spec, self.sized = stream.gen, stream.spec, sized
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (n, n_hidden) -> images (n, C, H, W)."""
+    def forward(self, z: Tensor | None = None, y: Tensor | None = None) -> Tensor:
+        """z (n, n_hidden), left out where it has no components, which no runtime takes, and y ->
+        images (n, C, H, W).
+        """
+        if z is None:
+            assert y is not None
+            # not len(y), which is a number of Python's and would be fixed
+            z = torch.empty(y.shape[0], 0, device=y.device)
         images = self.generate(self.gen, self.gen.code(z, y), y).float()
         if self.sized:
             images = self.spec.to_native(full_size(images, self.spec.image))
         return images.clamp(-1, 1)
-
-
-class _Translating(nn.Module):
-    """The same without a z, which no runtime takes where it has no components."""
-
-    def __init__(self, drawing: _Drawing) -> None:
-        super().__init__()
-        self.drawing = drawing
-
-    def forward(self, y: Tensor) -> Tensor:
-        """y -> images (n, C, H, W)."""
-        # not len(y), which is a number of Python's and would be fixed
-        images: Tensor = self.drawing(torch.empty(y.shape[0], 0, device=y.device), y)
-        return images
 
 
 def _examples(model: Model, times: int) -> dict[str, Tensor]:
@@ -123,9 +115,10 @@ def _written(
         # That z and y have the same n is meant.
         warnings.filterwarnings("ignore", "# The axis name: n will not be used", UserWarning)
         torch.onnx.export(
-            drawing.eval() if "z" in inputs else _Translating(drawing).eval(),
-            tuple(inputs.values()),
+            drawing.eval(),
+            (),
             temporary,
+            kwargs=dict(inputs),
             input_names=list(inputs),
             output_names=["images"],
             dynamic_shapes={
