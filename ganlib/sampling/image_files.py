@@ -39,12 +39,11 @@ def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: 
     """An .npz of `images`, uint8 (n, H, W, C), and `labels`, int64 (n,), unless they are None."""
     # The temporary file first: a place that cannot be written to shows before the work is done.
     with atomic(path) as temporary:
-        parts, done = map(_pixels, batches), 0
-        first = next(parts)
-        images = np.empty((n, *first.shape[1:]), np.uint8)
-        for part in chain([first], parts):
-            images[done : done + len(part)] = part
-            done += len(part)
+        pixels = (image for batch in batches for image in _pixels(batch))
+        first = next(pixels)
+        # one array from the beginning, never two of all
+        kind = np.dtype((np.uint8, first.shape))
+        images = np.fromiter(chain([first], pixels), kind, n)
         arrays: dict[str, Any] = {} if labels is None else {"labels": labels.cpu().numpy()}
         with temporary.open("wb") as file:
             np.savez(file, **arrays, images=images)
