@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ganlib.common.io.console import in_python
 from ganlib.evaluation.comparison.columns import check_choice, further, make_columns
-from ganlib.evaluation.comparison.external import is_external, join, read_external
+from ganlib.evaluation.comparison.external import joined, read_external
 from ganlib.evaluation.comparison.reading import find_runs
 from ganlib.evaluation.comparison.rows import counted, first_score, make_rows, one_per_seed
 from ganlib.evaluation.comparison.runs import REAL, Run
@@ -28,10 +28,10 @@ def compare(
     scores, their beginnings or metrics: no other columns, in this order; UserError for one that no
     run has.
     """
-    files = [path for path in folders if is_external(path)]
+    files = [path for path in folders if path.suffix.lower() == ".json" and not path.is_dir()]
     inside = [path for path in folders if path not in files]
     runs = find_runs(inside, trials) if inside or not files else []
-    runs += join(map(read_external, files), runs)
+    runs += [joined(read_external(file), runs) for file in files]
     check_choice(choice, [n for run in runs for e in run.evaluations for n, _ in e.every()])
     tables: dict[str, list[Run]] = {}
     for run in runs:

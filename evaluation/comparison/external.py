@@ -1,7 +1,7 @@
 """External results: what `ganlib evaluate --out x.json` wrote of images that no run made."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,6 @@ LONGEST = 64 * MIB
 UNKNOWN = "unknown data"
 UNTOLD = ("weights", "bn_mode", "rounding")
 """Fields of a protocol that images alone do not tell; they are "given" there."""
-
-
-def is_external(path: Path) -> bool:
-    """Whether it is named like such a file."""
-    return path.suffix.lower() == ".json" and not path.is_dir()
 
 
 def read_external(path: Path) -> Run:
@@ -42,14 +37,10 @@ def read_external(path: Path) -> Run:
     return Run(path, _settings(path, content), {}, [], [evaluation], True, external=True)
 
 
-def join(results: Iterable[Run], runs: Sequence[Run]) -> list[Run]:
-    """The same, each on the data of the runs that were compared with the same real images, and its
-    scores under their protocols where those differ in nothing but what images do not tell.
+def joined(result: Run, runs: Sequence[Run]) -> Run:
+    """The same on the data of the runs that were compared with the same real images, and its scores
+    under their protocols where those differ in nothing but what images do not tell.
     """
-    return [_joined(result, runs) for result in results]
-
-
-def _joined(result: Run, runs: Sequence[Run]) -> Run:
     (evaluation,) = result.evaluations
     digests = _digests(result)
     near = [run for run in runs if digests & _digests(run)]

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,36 +72,22 @@ def read_run(path: Path, trials: bool = False) -> Run | None:
         )
 
 
-class _Endless(Exception):
-    """Reading on could take forever."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Without aliases, which ganlib never writes: a few lines of them are billions of values."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise _Endless
-        return super().compose_node(parent, index)
-
-
 def _settings(path: Path) -> dict[str, Any] | None:
-    text = ""
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(LONGEST + 1)
-        if len(text) > LONGEST:
-            raise _Endless
-        settings = yaml.load(text, _Loader)
-    except _Endless:
-        if not all(re.search(rf"^{name} *:", text, re.MULTILINE) for name in _OURS):
-            return None
+        # a few lines of aliases, which ganlib never writes, are billions of values
+        endless = len(text) > LONGEST or any(
+            isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)
+        )
+        settings = None if endless else yaml.safe_load(text)
+    except Exception:  # what yaml raises for odd values of a tagged type is no fixed set
+        raise UserError(f"{path} cannot be read; repair it or move its run elsewhere.") from None
+    if endless and all(re.search(rf"^{name} *:", text, re.MULTILINE) for name in _OURS):
         raise UserError(
             f"{path} is longer than what ganlib writes, or has aliases (*name), which it never "
             "writes; repair it or move its run elsewhere."
-        ) from None
-    except Exception:  # what yaml raises for odd values of a tagged type is no fixed set
-        raise UserError(f"{path} cannot be read; repair it or move its run elsewhere.") from None
+        )
     if not isinstance(settings, dict) or not _OURS <= settings.keys():
         return None
     for name, value in settings.items():
@@ -142,25 +129,18 @@ def _evaluations(own: Path, tried: Path | None) -> list[Evaluation]:
     """By iteration; of what was scored more than once at an iteration the newest counts. Trials
     stand beside the run's own scores, or alone if it has none.
     """
-    scores: dict[int, dict[str, Recorded]] = {}
+    scores: dict[int, dict[str, Recorded]] = defaultdict(dict)
     for iteration, name, score in _scores(own):
-        here = scores.setdefault(iteration, {})
-        here.pop(name, None)
+        scores[iteration].pop(name, None)
         if score is not None:
-            here[name] = score
-    trials: dict[int, dict[tuple[str, str], Recorded]] = {}
+            scores[iteration][name] = score
+    trials: dict[int, dict[tuple[str, str], Recorded]] = defaultdict(dict)
     for iteration, name, score in () if tried is None else _scores(tried):
         if score is not None:
-            trials.setdefault(iteration, {})[name, score.hash] = score
-    found = {iteration: here for iteration, here in scores.items() if here}
-    return [
-        Evaluation(
-            iteration,
-            found.get(iteration, {}),
-            tuple((name, score) for (name, _), score in trials.get(iteration, {}).items()),
-        )
-        for iteration in sorted(found or trials)
-    ]
+            trials[iteration][name, score.hash] = score
+    iterations = sorted([i for i, here in scores.items() if here] or trials)
+    named = {i: tuple((name, score) for (name, _), score in trials[i].items()) for i in iterations}
+    return [Evaluation(i, scores[i], named[i]) for i in iterations]
 
 
 def _scores(path: Path) -> Iterator[tuple[int, str, Recorded | None]]:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
@@ -55,7 +55,8 @@ def one_per_seed(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
 
 
 def _age(run: Run, scored: Evaluation | None) -> tuple[bool, int, str]:
-    return scored is not None, run.record.stat().st_mtime_ns, str(run.path)
+    record = run.path if run.external else run.path / "config.yaml"
+    return scored is not None, record.stat().st_mtime_ns, str(run.path)
 
 
 def _recipe(run: Run) -> dict[str, Any]:
@@ -72,10 +73,10 @@ def make_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]:
         key = json.dumps([run.algorithm, run.done, settings], sort_keys=True)
         row = groups.setdefault(key, Row(run.algorithm, settings, run.done, [], []))
         row.entries.append((run, scored))
-    for row in groups.values():
-        row.cells[:] = [_cell(row.entries, column) for column in columns]
-    for place, column in enumerate(columns):
-        _mark_best(groups.values(), place, column)
+    for column in columns:
+        cells = _best_marked([_cell(row.entries, column) for row in groups.values()], column)
+        for row, cell in zip(groups.values(), cells, strict=True):
+            row.cells.append(cell)
     return sorted(groups.values(), key=lambda row: _rank(row, columns))
 
 
@@ -91,16 +92,13 @@ def _cell(entries: Iterable[Entry], column: Column) -> Cell | None:
     return Cell(fmean(numbers), stdev(numbers) if len(numbers) > 1 else None, values)
 
 
-def _mark_best(rows: Collection[Row], place: int, column: Column) -> None:
-    """Mark the best mean of a column, if there are several and it is known which is better."""
-    means = [cell.mean for row in rows if (cell := row.cells[place])]
+def _best_marked(cells: list[Cell | None], column: Column) -> list[Cell | None]:
+    """The best mean of a column marked, if there are several and it is known which is better."""
+    means = [cell.mean for cell in cells if cell]
     if not column.better or len(means) < 2:
-        return
+        return cells
     best = min(means, key=column.badness)
-    for row in rows:
-        cell = row.cells[place]
-        if cell is not None and math.isclose(cell.mean, best, rel_tol=1e-9):
-            row.cells[place] = replace(cell, best=True)
+    return [c and replace(c, best=math.isclose(c.mean, best, rel_tol=1e-9)) for c in cells]
 
 
 def _rank(row: Row, columns: Sequence[Column]) -> tuple[Any, ...]:

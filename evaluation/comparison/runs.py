@@ -69,11 +69,6 @@ class Run:
     external: bool = False
 
     @property
-    def record(self) -> Path:
-        """The file whose age is the run's."""
-        return self.path if self.external else self.path / "config.yaml"
-
-    @property
     def algorithm(self) -> str:
         return str(self.settings["algorithm"])
 
