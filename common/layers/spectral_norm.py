@@ -76,6 +76,11 @@ class SNConv2d(SNLayer, nn.Conv2d):
     Its arguments are nn.Conv2d's.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool in map(type, args):  # nn.Conv2d has another argument in that place
+            raise TypeError("SNConv2d takes bias by keyword alone")
+        super().__init__(*args, **kwargs)
+
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
         return self._conv_forward(input, self.normalized(), self.bias)

@@ -43,6 +43,8 @@ class _WeightNorm(nn.Module):
     def __init__(
         self, *args: Any, train_gain: bool = False, init_std: float | None = 1.0, **kwargs: Any
     ) -> None:
+        if bool in map(type, args):  # PyTorch's layers have other arguments in that place
+            raise TypeError(f"{type(self).__name__} takes train_gain and bias by keyword alone")
         super().__init__(*args, **kwargs)
         self.init_std = init_std
         gain = torch.ones(self.weight.shape[self.axis])

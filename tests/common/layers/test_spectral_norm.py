@@ -123,6 +123,14 @@ def test_the_bias_is_untouched() -> None:
     layer = SNLinear(3, 2)
     torch.testing.assert_close(layer(torch.zeros(1, 3))[0], layer.bias)
     assert SNLinear(3, 2, bias=False).bias is None
+    assert SNLinear(3, 2, False).bias is None
+
+
+def test_a_bias_of_a_convolution_by_position_is_refused() -> None:
+    """It would be the dilation."""
+    with pytest.raises(TypeError, match="^SNConv2d takes bias by keyword"):
+        SNConv2d(3, 5, 3, 1, 1, False)
+    assert SNConv2d(3, 5, 3, 1, 1, bias=False).bias is None
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 2, 3, 3), (1, 6)])

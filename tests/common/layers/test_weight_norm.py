@@ -48,6 +48,17 @@ def test_the_gain_is_learned_only_if_asked() -> None:
     assert fixed.state_dict().keys() == learned.state_dict().keys()
 
 
+@pytest.mark.parametrize(
+    ("layer", "sizes"),
+    [(WNLinear, (3, 2)), (WNConv2d, (3, 2, 3, 1, 1)), (WNConvTranspose2d, (3, 2, 3, 1, 1, 0))],
+)
+def test_a_gain_by_position_is_refused(layer: type[nn.Module], sizes: tuple[int, ...]) -> None:
+    """It would be PyTorch's own next argument, as bias or groups."""
+    with pytest.raises(TypeError, match=f"^{layer.__name__} takes train_gain and bias by keyword"):
+        layer(*sizes, True)
+    assert layer(*sizes, train_gain=True, bias=False).bias is None
+
+
 @pytest.mark.parametrize("k", range(3))
 def test_weight_norm_in_copies_functional_calls_and_compiled(k: int) -> None:
     layer, x, _ = wn_layers()[k]
