@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
-from ganlib.common.data.spec import DataSet, Images, Size, resize_ids, resize_pixels
+from ganlib.common.data.spec import DataSet, Images, Lazy, Size, resize_ids, resize_pixels
 from ganlib.common.data.transfer import place, upload
 from ganlib.common.errors import UserError
 
@@ -41,7 +41,7 @@ class Uncut(Images, Protocol):
         ...
 
 
-class Crops:
+class Crops(Lazy):
     """Crops of `size` (H, W) out of images of one size, between the cells of `grid`.
 
     grid: how many cells an image is high and wide; they divide its sides, and those of a crop are
@@ -50,18 +50,11 @@ class Crops:
 
     def __init__(self, images: Images, size: Size, grid: Size) -> None:
         self.images, self.size, self.grid = images, size, grid
+        self.shape = (*images.shape[:2], *size)
         sides = images.shape[2:]
         self._steps = tuple(side // cells for side, cells in zip(sides, grid, strict=True))
         free = (side - cut for side, cut in zip(sides, size, strict=True))
         self._free = tuple(f // step for f, step in zip(free, self._steps, strict=True))
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(N, C, *size)."""
-        return (*self.images.shape[:2], *self.size)
-
-    def __len__(self) -> int:
-        return len(self.images)
 
     def __getitem__(self, index: Tensor) -> Tensor:
         return self.crops(index, centres(len(index)))

@@ -42,6 +42,15 @@ class Images(Protocol):
     def __getitem__(self, index: Tensor) -> Tensor: ...  # int64 (n,) -> (n, C, H, W)
 
 
+class Lazy:
+    """What is no tensor, as the base of such images: of this `shape`, (N, C, H, W)."""
+
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
 @runtime_checkable
 class Readable(Images, Protocol):
     """Images in a file."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data.crops import centres, corners
+from ganlib.common.data.spec import Lazy
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Item, in_threads
 from ganlib.common.formats.decode import Pixels, Unusable, crop, whole
@@ -27,7 +28,7 @@ NAMED = 10  # files of no use, in a line each
 T = TypeVar("T")
 
 
-class FileCrops:
+class FileCrops(Lazy):
     """uint8 crops (N, channels, size, size) of the files, each as large as it is.
 
     In place of one that turns out to be of no use another of its class stands, by its number alone;
@@ -39,16 +40,9 @@ class FileCrops:
         self, items: Sequence[Item], channels: int, size: int, known: Tensor | None = None
     ) -> None:
         self.items, self.channels, self.size = items, channels, size
+        self.shape = len(items), channels, size, size
         memory = mmap(-1, len(items) or 1)
         self.known = torch.frombuffer(memory, dtype=torch.uint8) if known is None else known
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(N, channels, size, size)."""
-        return len(self.items), self.channels, self.size, self.size
-
-    def __len__(self) -> int:
-        return len(self.items)
 
     def __getitem__(self, index: Tensor) -> Tensor:
         return self.crops(index, centres(len(index)))
@@ -84,7 +78,8 @@ class FileCrops:
             return crop, look(image)
 
         ((_, found),) = in_threads(both, index.tolist(), len(index))
-        return torch.stack([crop for crop, _ in found]), [seen for _, seen in found]
+        usable = [one for one in found if not isinstance(one, Unusable)]  # all are: see _made
+        return torch.stack([crop for crop, _ in usable]), [seen for _, seen in usable]
 
     def _crop(self, number: int, place: Tensor) -> Pixels:
         return self._made(number, lambda one: crop(one.source, self.channels, self.size, place))

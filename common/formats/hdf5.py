@@ -25,7 +25,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images
-from ganlib.common.data.spec import SPLITS, NoSuchSplit, SourceKind, check_split, contents_of
+from ganlib.common.data.spec import (
+    SPLITS,
+    Lazy,
+    NoSuchSplit,
+    SourceKind,
+    check_split,
+    contents_of,
+)
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_checks import (
     attribute,
@@ -59,7 +66,7 @@ SPREAD = 256  # images of a large file that are held against their checksums whe
 MAX_CLASSES = 2**20  # that are called by number
 
 
-class Hdf5Images:
+class Hdf5Images(Lazy):
     """Images (N, C, H, W) of one dataset of a file, which every process opens for itself: uint8, or
     ids as int32, which the file has as `stored`. frames: how many pictures lie on the channels.
     """
@@ -71,9 +78,6 @@ class Hdf5Images:
         self.stored, self.frames = stored, frames
         self._images: Any = None
         self._process = -1
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __getitem__(self, index: Tensor) -> Tensor:
         """(n, C, H, W); UserError if they cannot be read."""

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images, Shape, Size
-from ganlib.common.data.spec import Readable, SourceKind, resize_ids, resize_pixels
+from ganlib.common.data.spec import Lazy, Readable, SourceKind, resize_ids, resize_pixels
 from ganlib.common.errors import UserError
 
 Fit = Literal["crop", "pad", "stretch"]
@@ -53,7 +53,7 @@ class Sizing(NamedTuple):
 CROPPED = Sizing()
 
 
-class Resized:
+class Resized(Lazy):
     """Square images of side `size` out of images of any one size; or what belongs to them, out of
     what belongs to images of the size `of` (H, W), brought to a square as those are.
     """
@@ -68,15 +68,9 @@ class Resized:
     ) -> None:
         self.images, self.size, self.kind, self.sizing = images, size, kind, sizing
         self.of: tuple[int, ...] = of or images.shape[2:]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(N, C, H, W) of the result: H and W are `size` where the images are as large as `of`."""
-        sides = zip(self.images.shape[2:], self.of, strict=True)
-        return (*self.images.shape[:2], *(max(1, self.size * n // of) for n, of in sides))
-
-    def __len__(self) -> int:
-        return len(self.images)
+        # `size` where the images are as large as `of`
+        sides = (max(1, size * n // m) for n, m in zip(images.shape[2:], self.of, strict=True))
+        self.shape = (*images.shape[:2], *sides)
 
     def __getitem__(self, index: Tensor) -> Tensor:
         x = self.images[index]
@@ -126,13 +120,9 @@ def _taken(data: DataSet, size: int) -> DataSet:
 
 def _middle(x: Tensor, size: tuple[int, ...]) -> Tensor:
     """So many pixels around the middle, 0 where there are none."""
-    (top, bottom), (left, right) = (_ends(n, m) for n, m in zip(x.shape[2:], size, strict=True))
-    return F.pad(x, (-left, -right, -top, -bottom))
-
-
-def _ends(n: int, m: int) -> tuple[int, int]:
-    first = round((n - m) / 2)
-    return first, n - m - first
+    more_high, more_wide = (m - n for n, m in zip(x.shape[2:], size, strict=True))
+    top, left = round(more_high / 2), round(more_wide / 2)
+    return F.pad(x, (left, more_wide - left, top, more_high - top))
 
 
 SHORT = 127  # pixels, whose sum is below 2^15, also with half of their number

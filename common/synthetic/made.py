@@ -8,15 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganlib.common.data.spec import Lazy
 
-class Made:
+
+class Made(Lazy):
     """Images or ids of this shape (N, C, H, W); make: of a number, (C, H, W)."""
 
     def __init__(self, make: Callable[[int], NDArray[Any]], *shape: int) -> None:
         self.make, self.shape = make, shape
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __getitem__(self, index: Tensor) -> Tensor:
         return torch.from_numpy(np.stack([self.make(number) for number in index.tolist()]))
