@@ -236,11 +236,11 @@ class Source:
     def open(self, query: "DataQuery") -> DataSet:
         """The data of a query, with these sources."""
         found = query.find()
-        lazy, more = found.also("lazy"), (query.hold_out,) if found.is_folder else ()
+        lazy, how = found.also("lazy"), {"hold_out": query.hold_out} if found.is_folder else {}
         if lazy is not None and query.size is None and query.crop is not None:
-            crops: DataSet = lazy(found.place, query.split, query.crop, *more)
+            crops: DataSet = lazy(found.place, query.split, query.crop, **how)
             return self.add(crops)
-        data = found.load(found.place, query.split, query.size, *more)
+        data = found.load(found.place, query.split, query.size, **how)
         return self.fit(data, query if found.aspect == 1 else replace(query, size=None))
 
     def stream(self, query: "DataQuery", sizing: Sizing = CROPPED) -> Stream:

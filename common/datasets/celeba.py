@@ -6,11 +6,10 @@ from typing import Any
 from torchvision.datasets import CelebA
 from torchvision.datasets.utils import extract_archive
 
-from ganlib.common.data import DataSet
 from ganlib.common.data.spec import check_split
 from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded
 from ganlib.common.formats.resize import CROPPED, Sizing
-from ganlib.common.formats.stream import Stream, collect
+from ganlib.common.formats.stream import Stream, in_memory
 from ganlib.common.formats.torchvision import Origin, read
 from ganlib.common.io.files import reading
 
@@ -22,11 +21,6 @@ class _CelebA(CelebA):  # type: ignore[misc]
     """torchvision's CelebA with its files in the folder itself."""
 
     base_folder = ""
-
-
-def load(root: Path, split: str, size: int | None) -> DataSet:
-    """All faces of one split in memory."""
-    return collect(stream(root, split, size))
 
 
 def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -> Stream:
@@ -41,6 +35,9 @@ def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -
     items = (Item(name, folder / IMAGES / name) for name in names)
     blocks = decoded(items, shape, (), Account("celeba", folder / IMAGES), sizing)
     return Stream("celeba", shape, len(names), blocks, provenance={"source": URL})
+
+
+load = in_memory(stream)
 
 
 def _open(folder: Path, split: str) -> Any:

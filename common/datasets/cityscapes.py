@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganlib.common.data import DataSet
 from ganlib.common.data.spec import NoSuchSplit, check_split
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Account, Decoded, Item, gathered
 from ganlib.common.formats.class_table import check_numbers, class_table
 from ganlib.common.formats.decode import HIGHEST, MAPS, Pixels, Unusable, opened
 from ganlib.common.formats.files import files
-from ganlib.common.formats.stream import Stream, collect
+from ganlib.common.formats.stream import Stream, in_memory
 from ganlib.common.io.files import reading
 
 URL = "https://www.cityscapes-dataset.com"
@@ -43,11 +42,6 @@ CLASSES = (
 PLATE = 255
 """How a byte has -1, the number of license plates, which is the last class here."""
 PHOTO, LABELS, INSTANCES = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_instanceIds.png"
-
-
-def load(root: Path, split: str, size: int | None) -> DataSet:
-    """The photographs and maps of one split in memory."""
-    return collect(stream(root, split, size))
 
 
 def stream(root: Path, split: str, size: int | None) -> Stream:
@@ -89,6 +83,9 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
         {"source": URL, "folder": str(place.resolve()), "size": f"resized to {width}x{height}"},
         source_kind="ids",
     )
+
+
+load = in_memory(stream)
 
 
 def _items(photos: Path, maps: Path, account: Account) -> Iterator[Item]:

@@ -2,17 +2,14 @@
 
 from pathlib import Path
 
-from ganlib.common.data import DataSet
 from ganlib.common.formats.lmdb import stream_lsun
 from ganlib.common.formats.resize import CROPPED, Sizing
-from ganlib.common.formats.stream import Stream, collect
-
-
-def load(root: Path, split: str, size: int | None) -> DataSet:
-    """All photographs of one split in memory."""
-    return collect(stream(root, split, size))
+from ganlib.common.formats.stream import Stream, in_memory
 
 
 def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -> Stream:
     """All photographs of one split, decoded block by block."""
     return stream_lsun("bedroom", root, split, size, sizing)
+
+
+load = in_memory(stream)

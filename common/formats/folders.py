@@ -32,7 +32,7 @@ from ganlib.common.formats.decode import (
 from ganlib.common.formats.file_crops import FileCrops
 from ganlib.common.formats.files import files, of_split, subfolders
 from ganlib.common.formats.resize import CROPPED, Sizing
-from ganlib.common.formats.stream import Stream, collect
+from ganlib.common.formats.stream import Stream, in_memory
 from ganlib.common.io.files import reading
 
 TESTS = ("test", "val", "valid")
@@ -138,18 +138,16 @@ class Found(NamedTuple):
         )
 
 
-def load(root: Path, split: str, size: int | None, hold_out: float = 0.0) -> DataSet:
-    """The images of one split in memory, and one line on stderr of what was and was not used.
-    hold_out: see look().
-    """
-    return collect(stream(root, split, size, hold_out=hold_out))
-
-
 def stream(
     root: Path, split: str, size: int | None, sizing: Sizing = CROPPED, hold_out: float = 0.0
 ) -> Stream:
-    """The images of one split, decoded block by block."""
+    """The images of one split, decoded block by block, and then one line on stderr of what was and
+    was not used. hold_out: see look().
+    """
     return look(root, split, hold_out).stream(size, sizing)
+
+
+load = in_memory(stream)
 
 
 def lazy(root: Path, split: str, crop: int, hold_out: float = 0.0) -> DataSet:

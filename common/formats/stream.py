@@ -1,9 +1,10 @@
 """A split of a source, block by block, so that it may be larger than memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from math import prod
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from ganlib.common.data.spec import Contents
 from ganlib.common.io.console import progress
 from ganlib.common.io.memory import require_memory
 
+P = ParamSpec("P")
 BLOCK_BYTES = 2**26
 
 
@@ -68,7 +70,7 @@ T = TypeVar("T", DataSet, Stream)
 
 
 def with_pictures(
-    of: T, source: Any, frames: int, provenance: Mapping[str, str], pairs: bool = True
+    of: T, source: Any, frames: int, provenance: Mapping[str, str], pairs: bool = True, **more: Any
 ) -> T:
     """`of` with pictures as its sources, of so many frames, and this beside its provenance."""
     return replace(
@@ -79,6 +81,7 @@ def with_pictures(
         source_frames=frames,
         pairs=pairs,
         provenance={**of.provenance, **provenance},
+        **more,
     )
 
 
@@ -112,6 +115,16 @@ def _blocks(data: DataSet) -> Iterator[Block]:
 
 def _between(start: int, step: int, end: int) -> Tensor:
     return torch.arange(min(start, end), min(start + step, end))
+
+
+def in_memory(stream: Callable[P, Stream]) -> Callable[P, DataSet]:
+    """What is to a data set's stream() its load(): the same, all of it in memory."""
+
+    @wraps(stream)
+    def load(*args: P.args, **kwargs: P.kwargs) -> DataSet:
+        return collect(stream(*args, **kwargs))
+
+    return load
 
 
 def collect(stream: Stream) -> DataSet:

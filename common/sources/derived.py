@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data.crops import Croppable
-from ganlib.common.data.spec import POINTS, DataSet, Images, Shape
+from ganlib.common.data.spec import POINTS, DataSet, Images, Lazy, Shape
 from ganlib.common.errors import UserError
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Block, Stream, as_stream, collect, with_pictures
@@ -66,20 +66,17 @@ class Derivation(Source):
                 start += len(block.x)
 
         shape = self.shape(stream.shape, stream.frames)
-        told = with_pictures(stream, shape, stream.frames, {"sources": self.words})
-        return replace(told, blocks=blocks(), sources=None)
+        words = {"sources": self.words}
+        return with_pictures(stream, shape, stream.frames, words, blocks=blocks(), sources=None)
 
 
-class Derived:
+class Derived(Lazy):
     """The sources (N, C', H', W') of images, each made when it is asked for."""
 
     def __init__(self, images: Images, by: Derivation, frames: int) -> None:
         self.images, self.by, self.frames = images, by, frames
         _, channels, height, width = images.shape
         self.shape = len(images), *by.shape((channels, height, width), frames)
-
-    def __len__(self) -> int:
-        return len(self.images)
 
     def __getitem__(self, index: Tensor) -> Tensor:
         return self.by.of(self.images[index], index, self.frames)

@@ -42,8 +42,8 @@ class Unpaired(Source):
             for mine, theirs in zip_longest(stream.blocks, other.blocks):
                 yield (mine or none)._replace(source=(theirs or no_other).x)
 
-        told = with_pictures(stream, other.shape, other.frames, _provenance(other), False)
-        return replace(told, blocks=blocks(), sources=other.total)
+        told, more = _provenance(other), {"blocks": blocks(), "sources": other.total}
+        return with_pictures(stream, other.shape, other.frames, told, pairs=False, **more)
 
     def fit(self, data: DataSet, query: DataQuery) -> DataSet:
         return with_unpaired(OWN.fit(data, query), self._other(query).open())
@@ -57,8 +57,9 @@ class Unpaired(Source):
 
 def with_unpaired(data: DataSet, other: DataSet) -> DataSet:
     """`data` with the images of `other` as its sources."""
-    found = with_pictures(data, other.x, other.frames, _provenance(other), pairs=False)
-    return replace(found, held_out=(*data.held_out, *other.held_out))
+    held_out = (*data.held_out, *other.held_out)
+    told = _provenance(other)
+    return with_pictures(data, other.x, other.frames, told, pairs=False, held_out=held_out)
 
 
 def _provenance(other: DataSet | Stream) -> dict[str, str]:
