@@ -139,22 +139,19 @@ def slope(
 
 def _gradient(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
     """The gradient of f(x).sum(), and f(x), both with a graph."""
-    if torch.compiler.is_compiling():  # which cannot trace autograd.grad
-        return _functional_gradient(f, x)
-    with torch.enable_grad():
-        x = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
-        y = f(x)
-        with for_second_derivatives():
-            (gradient,) = torch.autograd.grad(y.sum(), x, create_graph=True)
-    return gradient, y
 
-
-def _functional_gradient(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
     def total(x: Tensor) -> tuple[Tensor, Tensor]:
         y = f(x)
         return y.sum(), y
 
-    gradient, y = torch.func.grad(total, has_aux=True)(x)
+    if torch.compiler.is_compiling():  # which cannot trace autograd.grad
+        gradient, y = torch.func.grad(total, has_aux=True)(x)
+        return gradient, y
+    with torch.enable_grad():
+        x = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+        height, y = total(x)
+        with for_second_derivatives():
+            (gradient,) = torch.autograd.grad(height, x, create_graph=True)
     return gradient, y
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, ParamSpec, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -27,7 +27,6 @@ EXAMPLES = 3
 
 T = TypeVar("T")
 S = TypeVar("S")
-P = ParamSpec("P")
 
 
 class Named(Protocol):
@@ -138,9 +137,7 @@ def gathered(
     """What `decode` makes of items, images of `shape`, as decoded() gives it; an item of which it
     raises Unusable is left out.
     """
-    for group, results in in_threads(
-        lambda item: attempt(decode, item), items, block_length(shape)
-    ):
+    for group, results in in_threads(decode, items, block_length(shape)):
         arrays, starts, labels = [], [], []
         for item, result in zip(group, results, strict=True):
             if isinstance(result, Unusable):
@@ -161,24 +158,25 @@ def gathered(
     account.close(shape, classes)
 
 
-def attempt(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Unusable:
-    """What the function gives, or the Unusable that it raised."""
-    try:
-        return function(*args, **kwargs)
-    except Unusable as error:
-        return error
-
-
 def in_threads(
     function: Callable[[S], T], items: Iterable[S], length: int
-) -> Iterator[tuple[list[S], list[T]]]:
-    """`items` in groups of `length`, each with what `function` makes of them."""
+) -> Iterator[tuple[list[S], list[T | Unusable]]]:
+    """`items` in groups of `length`, each with what `function` makes of them, or the Unusable that
+    it raised.
+    """
+
+    def attempt(item: S) -> T | Unusable:
+        try:
+            return function(item)
+        except Unusable as error:
+            return error
+
     rest = iter(items)
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
         while group := list(islice(rest, length)):
             with warnings.catch_warnings():  # of PIL, about files that it reads all the same
                 warnings.simplefilter("ignore")
-                results = list(pool.map(function, group))
+                results = list(pool.map(attempt, group))
             yield group, results
 
 
@@ -189,7 +187,7 @@ def looked(
     account. at_once: how many between two updates of the progress bar.
     """
     with progress(f"looking at {account.name}", len(items)) as advance:
-        for group, results in in_threads(lambda item: attempt(look, item), items, at_once):
+        for group, results in in_threads(look, items, at_once):
             for item, result in zip(group, results, strict=True):
                 if isinstance(result, Unusable):
                     account.skip(item.name, str(result))

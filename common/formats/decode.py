@@ -183,7 +183,10 @@ def opened(source: Source | Image.Image) -> Iterator[Image.Image]:
     """The image, read as far as its header; every error of reading it becomes Unusable."""
     if isinstance(source, Half):
         with opened(source.whole) as image:
-            yield _half(_upright(image), source.side)
+            both = _upright(image)
+            middle = both.width // 2
+            left, right = (0, middle) if source.side == "left" else (middle, both.width)
+            yield both.crop((left, 0, right, both.height))
         return
     try:
         if isinstance(source, Image.Image):
@@ -192,7 +195,9 @@ def opened(source: Source | Image.Image) -> Iterator[Image.Image]:
         if (len(source) if isinstance(source, bytes) else regular(source).stat().st_size) == 0:
             raise Unusable("empty")
         file = BytesIO(source) if isinstance(source, bytes) else source
-        with Image.open(file, formats=_formats()) as image:
+        Image.init()  # after which it is known what this build of PIL was made without
+        formats = [name for name in FORMATS if name in Image.OPEN]
+        with Image.open(file, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Unusable("too large")
             yield image
@@ -200,12 +205,6 @@ def opened(source: Source | Image.Image) -> Iterator[Image.Image]:
         raise
     except Exception as error:  # decoders of damaged files raise whatever comes up
         raise Unusable(_reason(error)) from error
-
-
-def _half(image: Image.Image, side: str) -> Image.Image:
-    middle = image.width // 2
-    left, right = (0, middle) if side == "left" else (middle, image.width)
-    return image.crop((left, 0, right, image.height))
 
 
 def _reason(error: Exception) -> str:
@@ -220,12 +219,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, EOFError) or "truncated" in str(error):
         return "truncated"
     return "damaged"
-
-
-def _formats() -> list[str]:
-    """FORMATS, less those that this build of PIL was made without."""
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _grey_palette(image: Image.Image) -> bool:

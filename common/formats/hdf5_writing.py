@@ -199,15 +199,11 @@ def write_head(file: Any, streams: Sequence[Stream]) -> None:
     has what is in all of them.
     """
     first, *_ = streams
-    file.attrs["version"] = 1 if all(map(_is_plain, streams)) else 2
+    shapes = [(one.source_kind, one.frames, one.source_frames, one.sources) for one in streams]
+    file.attrs["version"] = 1 if set(shapes) == {("image", 1, 1, None)} else 2
     file.attrs["name"] = text(first.name)
     provenance = {text(key): text(value) for key, value in first.in_words(first.provenance).items()}
     file.create_group("provenance").attrs.update(provenance)
-
-
-def _is_plain(stream: Stream) -> bool:
-    plain = stream.source_kind == "image" and stream.frames == stream.source_frames == 1
-    return plain and stream.sources is None
 
 
 def write_split(

@@ -45,7 +45,8 @@ def grid(x: Tensor, columns: int = 8) -> Image.Image:
     x = to_uint8(x.cpu())
     factor = max(1, SIDE // x.shape[-1])
     x = x.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
-    return _to_pil(make_grid(x, columns, padding=2 * (factor > 1) + 2, pad_value=255))
+    picture = make_grid(x, columns, padding=2 * (factor > 1) + 2, pad_value=255)
+    return Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
 
 
 def scatter(x: Tensor, real: Tensor | None = None) -> Image.Image:
@@ -120,10 +121,6 @@ def save_animation(pictures: list[Image.Image], path: Path, milliseconds: int = 
             write_video(pictures, temporary, Fraction(1000, milliseconds))
             return
         first.save(temporary, comment=MARK, **how)
-
-
-def _to_pil(x: Tensor) -> Image.Image:
-    return Image.fromarray(x.permute(1, 2, 0).contiguous().numpy())
 
 
 COLUMNS = 8  # at least, where a class has so many images

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ganlib.common.errors import UserError
-from ganlib.common.formats.blocks import attempt, in_threads
+from ganlib.common.formats.blocks import in_threads
 from ganlib.common.formats.class_table import MOST, TABLE, class_table
 from ganlib.common.formats.decode import SUFFIXES, Header, Unusable, highest
 from ganlib.common.formats.files import files
@@ -40,17 +40,13 @@ def _classes(folder: Path) -> tuple[str, ...]:
     if table is not None:
         return table
     paths, top = [path for path in files(folder) if path.suffix.lower() in SUFFIXES], 0
-
-    def look_into(path: Path) -> int:
-        found = attempt(highest, path)
-        return 0 if isinstance(found, Unusable) else found
-
     with progress(f"looking for classes in {folder.name}", len(paths)) as advance:
-        for group, results in in_threads(look_into, paths, HEADERS):
-            top = max(top, *results)
+        for group, results in in_threads(highest, paths, HEADERS):
+            found = [0 if isinstance(one, Unusable) else one for one in results]
+            top = max(top, *found)
             if top >= MOST:
                 raise UserError(
-                    f"{group[results.index(top)]} has the class {top}, and maps have {MOST:,} at "
+                    f"{group[found.index(top)]} has the class {top}, and maps have {MOST:,} at "
                     f"most. If it marks what is of no class, name the classes in {folder / TABLE}, "
                     "one in each line: maps with other numbers are left out then."
                 )

@@ -16,7 +16,7 @@ import torch
 
 from ganlib.common.data.spec import DataSet, Shape
 from ganlib.common.errors import UserError
-from ganlib.common.formats.blocks import Account, attempt, count, in_threads, looked
+from ganlib.common.formats.blocks import Account, count, in_threads, looked
 from ganlib.common.formats.decode import Pixels, Unusable, pixels, smaller
 from ganlib.common.formats.files import of_split
 from ganlib.common.formats.folders import common_side, open_account, told_size
@@ -171,8 +171,10 @@ class Past(FileSource):
 def _squared(video: Video, length: int, frame: Shape, sizing: Sizing) -> Iterator[Pixels]:
     """The first `length` frames; Unusable at a damaged one, once those before it are given."""
 
-    def squared(one: Frame | Unusable) -> Pixels | Unusable:
-        return one if isinstance(one, Unusable) else attempt(pixels, one, *frame[:2], sizing)
+    def squared(one: Frame | Unusable) -> Pixels:
+        if isinstance(one, Unusable):
+            raise one
+        return pixels(one, *frame[:2], sizing)
 
     for _, results in in_threads(squared, islice(_marked(frames(video)), length), AT_ONCE):
         for result in results:
