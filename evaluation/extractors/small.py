@@ -77,6 +77,7 @@ class Classifier(nn.Module):
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
+        self.kind = kind
         before = (kind.channels, *(layer.channels for layer in kind.layers))
         layers = [conv_layer(n, layer) for n, layer in zip(before, kind.layers, strict=False)]
         self.body = nn.Sequential(*(module for layer in layers for module in layer))
@@ -93,16 +94,17 @@ class Classified(Extractor):
     """
 
     def __init__(
-        self, kind: Kind, network: Classifier, digest: str, device: torch.device, options: Options
+        self, network: Classifier, digest: str, device: torch.device, options: Options
     ) -> None:
+        kind = network.kind
         self.name, self.n_features, self.n_classes = kind.name, kind.n_features, kind.n_classes
         self.classes, self.resize = kind.classes, bilinear(kind.side)
-        self.kind, self.digest, self.device, self.options = kind, digest, device, options
+        self.digest, self.device, self.options = digest, device, options
         self.network = place(network, device, options)
 
     def __call__(self, x: Tensor) -> Features:
         with arithmetic(self.device, self.options.precision):
-            x = in_channels(x.to(self.device), self.kind.channels)
+            x = in_channels(x.to(self.device), self.network.kind.channels)
             pool, logits = self.network(self.resize(x))
         return Features(pool.float(), logits.float())
 
@@ -118,7 +120,7 @@ def make_classified(kind: Kind, device: torch.device, options: Options) -> Class
             f"{path} does not hold the weights of the extractor '{kind.name}': leave the file out, "
             "the right one comes with ganlib."
         ) from error
-    return Classified(kind, network, sha256(content).hexdigest(), device, options)
+    return Classified(network, sha256(content).hexdigest(), device, options)
 
 
 def load_classifier(kind: Kind, data: bytes) -> Classifier:

@@ -103,7 +103,11 @@ def label_settings(context: Context) -> dict[str, Plain]:
     """
     y, real = checked_labels(context), context.real
     assert real.y is not None
-    kind, least = proportions(y, real.y, len(real.classes))
+    return settings_of(*proportions(y, real.y, len(real.classes)), real)
+
+
+def settings_of(kind: Kind, least: int, real: DataSet) -> dict[str, Plain]:
+    """See label_settings(); kind, least: those of Proportions."""
     return {
         "labels": kind,
         "n_per_class": least,

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator, mix
 from ganlib.evaluation.cache import cached
 from ganlib.evaluation.extractors.base import bilinear, in_channels
-from ganlib.evaluation.extractors.small import Layer, conv_layer
+from ganlib.evaluation.extractors.small import Classifier, Kind, Layer
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
 from ganlib.evaluation.metrics.by_class import accuracies, label_settings, lacks_classes
 from ganlib.evaluation.protocol import Instrument, Plain, versions
@@ -27,6 +27,7 @@ from ganlib.evaluation.statistics.real import Inputs, labels_digest
 N = 50_000
 SIDE = 32
 RESIZE = bilinear(SIDE, smaller=False)
+LAYERS = (Layer(32, 5, 2), Layer(64, 3, 2), Layer(64, 3, 2))
 BATCH, EPOCHS, RATE, DECAY = 128, 10, 4e-3, 0.05
 NETWORK = "conv5s2-32 conv3s2-64 conv3s2-64, BN, ReLU; mean, linear"
 OPTIMIZER = f"AdamW {RATE:g}, decay {DECAY:g}, one cycle"
@@ -119,22 +120,10 @@ def _on_real(context: Context) -> dict[str, Any]:
     return {**_summary(context, guesses), "split": main.name, "n": n, "digest": main.digest}
 
 
-class SmallClassifier(nn.Module):
-    """Trained from nothing each time: uint8 images (N, C, H, W) -> logits (N, K)."""
-
-    def __init__(self, channels: int, n_classes: int) -> None:
-        super().__init__()
-        self.channels = channels
-        self.body = nn.Sequential(
-            *conv_layer(channels, Layer(32, 5, 2)),
-            *conv_layer(32, Layer(64, 3, 2)),
-            *conv_layer(64, Layer(64, 3, 2)),
-        )
-        self.head = nn.Linear(64, n_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = self.body(RESIZE(in_channels(x, self.channels)) / 127.5 - 1).mean((2, 3))
-        return self.head(h)  # type: ignore[no-any-return]
+def logits(network: Classifier, x: Tensor) -> Tensor:
+    """(N, K) of uint8 images (N, C, H, W) of any size."""
+    found: Tensor = network(RESIZE(in_channels(x, network.kind.channels)))[1]
+    return found
 
 
 def batches(n: int) -> int:
@@ -144,14 +133,15 @@ def batches(n: int) -> int:
 
 def trained(
     x: Tensor, y: Tensor, channels: int, n_classes: int, seed: int, done: Callable[[int], object]
-) -> SmallClassifier:
+) -> Classifier:
     """The classifier after EPOCHS over uint8 images (N, C, H, W) with labels (N,), where they lie:
     the same for the same arguments, whatever else draws random numbers.
     done: told how many batches are.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(mix(seed, "classifier"))
-        network = SmallClassifier(channels, n_classes).to(x.device)
+        kind = Kind("classifier", "", channels, SIDE, ("",) * n_classes, LAYERS)
+        network = Classifier(kind).to(x.device)
         optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, RATE, total_steps=batches(len(x)), pct_start=0.15
@@ -160,7 +150,7 @@ def trained(
         for epoch in range(EPOCHS):
             order = torch.randperm(len(x), generator=generator(seed, "order", epoch))
             for rows in torch.split(order.to(x.device), BATCH)[:each]:
-                loss = F.cross_entropy(network(x[rows]), y[rows])
+                loss = F.cross_entropy(logits(network, x[rows]), y[rows])
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 optimizer.step()
@@ -171,12 +161,12 @@ def trained(
 
 
 @torch.no_grad()
-def right(network: SmallClassifier, data: DataSet, device: torch.device) -> Tensor:
+def right(network: Classifier, data: DataSet, device: torch.device) -> Tensor:
     """bool (N,) on the CPU: which of the data set's images get their label."""
     assert data.y is not None
     found = []
     for rows in torch.split(torch.arange(len(data)), BATCH):
-        guessed = network(data.x[rows].to(device)).argmax(1).cpu()
+        guessed = logits(network, data.x[rows].to(device)).argmax(1).cpu()
         found.append(guessed == data.y[rows])
     return torch.cat(found)
 

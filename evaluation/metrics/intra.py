@@ -17,11 +17,18 @@ from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, arithmetic
 from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, label
-from ganlib.evaluation.metrics.by_class import enough, label_settings, lacks_classes, parts, table
+from ganlib.evaluation.metrics.by_class import (
+    enough,
+    label_settings,
+    lacks_classes,
+    parts,
+    settings_of,
+    table,
+)
 from ganlib.evaluation.metrics.fid import distance_of
-from ganlib.evaluation.protocol import Origin, Plain, Score, stamp
+from ganlib.evaluation.protocol import Origin, Score, stamp
 from ganlib.evaluation.statistics.moments import Moments
-from ganlib.evaluation.statistics.real import Inputs, labels_digest
+from ganlib.evaluation.statistics.real import Inputs
 from ganlib.evaluation.statistics.references import Progress
 
 N = 50_000
@@ -81,14 +88,7 @@ def classwise(
         with arithmetic(extractor.device, "float32"):
             rows[data.classes[k]] = {"value": distance_of(*both), "n": n, "n_real": n_real}
     least = min(counts.values())
-    settings: dict[str, Plain] = {
-        "labels": "uniform",
-        "n_per_class": n,
-        "classes": len(data.classes),
-        "real_labels": labels_digest(data),
-        "n_real_per_class": least,
-        "metric": "intra",
-    }
+    settings = settings_of("uniform", n, data) | {"n_real_per_class": least, "metric": "intra"}
     few = _too_few(min(n, least), extractor)
     protocol = stamp(
         extractor.instrument, origin, n * len(rows), settings, reference.split, rank_deficient=few

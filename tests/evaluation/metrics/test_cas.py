@@ -12,11 +12,12 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.extractors.base import in_channels
+from ganlib.evaluation.extractors.small import Classifier, Kind
 from ganlib.evaluation.metrics import cas
 from ganlib.evaluation.metrics.cas import (
     RESIZE,
     SIDE,
-    SmallClassifier,
+    logits,
     trained,
 )
 
@@ -44,7 +45,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The images of every training, in order."""
     given: list[Tensor] = []
 
-    def noted(x: Tensor, *more: Any) -> SmallClassifier:
+    def noted(x: Tensor, *more: Any) -> Classifier:
         given.append(x)
         return trained(x, *more)
 
@@ -188,7 +189,8 @@ def test_images_are_brought_to_the_networks_size(channels: int, side: int) -> No
     assert torch.allclose(x.mean((1, 2, 3)), data.x.float().mean((1, 2, 3)), atol=1)  # type: ignore
     colours = torch.randint(256, (2, 3, 8, 8)).to(torch.uint8)
     assert torch.equal(in_channels(colours, 1)[:, 0], colours.float().mean(1))
-    assert SmallClassifier(channels, 7)(data.x).shape == (140, 7)
+    network = Classifier(Kind("", "", channels, SIDE, ("",) * 7, cas.LAYERS))
+    assert logits(network, data.x).shape == (140, 7)  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("short")
