@@ -1,6 +1,6 @@
-"""The errors that end in a sentence, and the nearest right name to offer with one."""
+"""The errors that end in a sentence, and what of names stands in one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -21,6 +21,12 @@ class UnusableError(StoppedError):
 def one_line(error: Exception, longest: int = 160) -> str:
     """An error's message without line breaks, cut to so many characters."""
     return " ".join(str(error).split())[:longest]
+
+
+def few(names: Sequence[str], shown: int = 3) -> str:
+    """Names for a sentence: the first ones, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

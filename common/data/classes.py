@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, few
 
 LISTED = 16  # names in a message; of more the rest is counted
 
@@ -62,7 +62,7 @@ def _unknown(word: str, names: Sequence[str]) -> str:
 def _listed(names: Sequence[str], last: str) -> str:
     """ "a, b and c"; of many names the first ones, and how many more there are."""
     if len(names) > LISTED:
-        return f"{', '.join(names[:LISTED])} and {len(names) - LISTED} more"
+        return few(names, LISTED)
     *most, end = names
     return f"{', '.join(most)} {last} {end}" if most else end
 

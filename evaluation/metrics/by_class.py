@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import DataSet
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, few
 from ganlib.evaluation.metrics.base import Context
 from ganlib.evaluation.protocol import Plain
 from ganlib.evaluation.statistics.real import Inputs, labels_digest
 
-SHOWN = 3  # names of classes in a sentence
 Kind = Literal["marginal", "uniform", "given"]
 
 
@@ -40,12 +39,6 @@ def lacks_classes(inputs: Inputs) -> str:
             "alike."
         )
     return _outside(inputs.labels, inputs.classes)
-
-
-def few(names: Sequence[str]) -> str:
-    """Names for a sentence: the first ones, if there are many."""
-    shown = ", ".join(names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
 
 
 def _outside(labels: Tensor | None, classes: Sequence[str]) -> str:

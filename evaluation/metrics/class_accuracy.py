@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
+from ganlib.common.errors import few
 from ganlib.evaluation.formats.blocks import BLOCK
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
-from ganlib.evaluation.metrics.by_class import accuracies, few, label_settings, lacks_classes
+from ganlib.evaluation.metrics.by_class import accuracies, label_settings, lacks_classes
 from ganlib.evaluation.statistics.real import Inputs
 
 N = 50_000

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganlib.common.data import Loader
+from ganlib.common.errors import few
 from ganlib.config import AlgorithmConfig
 from ganlib.registry import algorithms, in_a_method, own_line
 from ganlib.training.networks import AVERAGES
@@ -29,7 +30,6 @@ FAR = 2**40
 """An iteration before which every stage begins, however few images an iteration takes."""
 NEAR = 1024
 """Iterations, from the start of a stage on, in which phases are looked for one by one."""
-SHOWN = 3  # names in a sentence
 
 
 @dataclass
@@ -205,9 +205,8 @@ def waiting(record: Record, unmoved: Mapping[str, str]) -> set[str]:
 
 
 def some(names: Collection[str]) -> str:
-    """A few names, sorted, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(sorted(names)[:SHOWN]) + more
+    """A few of them, sorted."""
+    return few(sorted(names))
 
 
 def _networks(names: Collection[str]) -> set[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSpec
 from ganlib.common.data.fingerprint import changes
-from ganlib.common.errors import UserError, one_line
+from ganlib.common.errors import UserError, few, one_line
 from ganlib.runs.folders import ROOT, candidates, holds_run
 from ganlib.runs.settings import BEFORE, Settings, read_yaml
 from ganlib.training.networks import AVERAGES
@@ -146,10 +146,9 @@ class Resumption:
         updater.load_state_dict({**new, **taken})
         left = [n for n in wanted if n not in taken and n.partition(".")[0] not in AVERAGES]
         if left:
-            more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
             tell(
                 f"Not in {path}, or of another shape there, and left as they start: "
-                f"{', '.join(left[:SHOWN])}{more}."
+                f"{few(left, SHOWN)}."
             )
         same = content["settings"]["algorithm"] == self.settings.run.algorithm
         if same and (revised := self._revised(content)):

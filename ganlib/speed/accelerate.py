@@ -112,24 +112,24 @@ def train_in_bf16(network: nn.Module) -> None:
     In evaluation mode it computes in float32, so a sample does not depend on how training was
     computed. Losses and penalties, outside of it, are float32.
     """
-    _override(network, lambda network: network.training)
+    _override(network, always=False)
 
 
 def compute_in_bf16(network: nn.Module) -> None:
     """The same in evaluation mode too: for a network that does not train, and always is in it."""
-    _override(network, lambda network: True)
+    _override(network, always=True)
 
 
-def _override(network: nn.Module, wanted: Callable[[nn.Module], bool]) -> None:
+def _override(network: nn.Module, always: bool) -> None:
     cls = type(network)
     methods = {name: getattr(cls, name) for name in METHODS if hasattr(cls, name)}
-    override(network, {name: _in_bf16(method, wanted) for name, method in methods.items()})
+    override(network, {name: _in_bf16(method, always) for name, method in methods.items()})
 
 
-def _in_bf16(method: Callable[..., Any], wanted: Callable[[nn.Module], bool]) -> Callable[..., Any]:
+def _in_bf16(method: Callable[..., Any], always: bool) -> Callable[..., Any]:
     @wraps(method)
     def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if not wanted(self):
+        if not (always or self.training):
             return method(self, *args, **kwargs)
         kind = next(self.parameters()).device.type
         # without its cache, which torch.func.grad would find filled by another level

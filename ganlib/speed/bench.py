@@ -165,10 +165,11 @@ def measure(
         say("the device's ceiling")
         ceilings = {precision: ceiling(device, precision) for precision in precisions}
         for work in works:
-            cost: Cost | None = None
+            settings, cost = work.config.model_dump(mode="json"), None
             for precision, mode in product(precisions, modes):
                 say(f"{work.name}, {mode}, {precision}")
-                row = _row(work, device, mode, precision, iterations, ceilings[precision], cost)
+                to_do = Row(work.name, settings, work.image, mode, precision, ceilings[precision])
+                row = _measured(replace(to_do, cost=cost), work, device, iterations)
                 cost = row.cost
                 # not where an error is handled, whose frames hold the updater
                 _clean(device, "compile" in mode)
@@ -307,26 +308,16 @@ def report(rows: Iterable[Row], device: torch.device) -> dict[str, Any]:
     }
 
 
-def _row(
-    work: Work,
-    device: torch.device,
-    mode: Mode,
-    precision: Precision,
-    iterations: int,
-    ceiling: float,
-    cost: Cost | None,
-) -> Row:
-    """cost: of an iteration, if it is known by now."""
-    timing, error = None, ""
+def _measured(row: Row, work: Work, device: torch.device, iterations: int) -> Row:
+    """The row with a timing or an error, and with the cost unless it is known by now."""
     try:
-        cost = cost or count(work, device)
-        timing = _time(work, device, mode, precision, iterations)
+        row = replace(row, cost=row.cost or count(work, device))
+        return replace(row, timing=_time(work, device, row.mode, row.precision, iterations))
     except UnusableError:  # nothing else can be measured either
         raise
     except (RuntimeError, StoppedError) as problem:  # of memory, of a compiler, of a loss
         error = "out of memory" if is_out_of_memory(problem) else one_line(problem)
-    settings = work.config.model_dump(mode="json")
-    return Row(work.name, settings, work.image, mode, precision, ceiling, cost, timing, error)
+        return replace(row, error=error)
 
 
 def _time(

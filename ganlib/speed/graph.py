@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from ganlib.common.data import Batch, Loader
 from ganlib.common.errors import UnusableError, one_line
@@ -166,15 +167,6 @@ class Feed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.loader, name)
 
-    @property
-    def position(self) -> int:
-        """The loader's own."""
-        return self.loader.position
-
-    @position.setter
-    def position(self, value: int) -> None:
-        self.loader.position = value
-
 
 class Captured:
     """The batches that an iteration of one phase reads, and its graph once there is one."""
@@ -184,7 +176,10 @@ class Captured:
 
     def __init__(self, feeds: Mapping[Any, Feed], counts: Mapping[Any, int]) -> None:
         self._feeds = [(feeds[key], count) for key, count in counts.items()]
-        self._batches = [[_own(next(f.loader)) for _ in range(n)] for f, n in self._feeds]
+        self._batches = [
+            [tree_map_only(Tensor, torch.clone, next(feed.loader)) for _ in range(count)]
+            for feed, count in self._feeds
+        ]
         self._fresh = True  # the batches are those of the iteration to come
 
     @contextmanager
@@ -203,7 +198,9 @@ class Captured:
         if not self._fresh:
             for (feed, _), batches in zip(self._feeds, self._batches, strict=True):
                 for batch in batches:
-                    _fill(batch, next(feed.loader))
+                    for old, new in zip(batch, next(feed.loader), strict=True):
+                        if old is not None and new is not None:
+                            old.copy_(new)
         self._fresh = False
         self.replay()
         return self.values
@@ -234,14 +231,11 @@ class Graphs:
             return captured()
         if self._warm_ups.get(phase, 0) == WARM_UP and not self.failed:
             return self._capture(phase)
-        if self._may_share_memory():
+        # what is compiled in an iteration may keep constants, which outlive it
+        if self._graphs and not (self.failed or is_compiled(self.updater)):
             return self._warm_up(phase)
         with nullcontext() if self.failed else self.record.side_stream():
             return self._eager(phase)
-
-    def _may_share_memory(self) -> bool:
-        # what is compiled in an iteration may keep constants, which outlive it
-        return bool(self._graphs) and not (self.failed or is_compiled(self.updater))
 
     def _begin(self, stage: Hashable) -> None:
         """Nothing that was captured in another stage has the size of this one's batches."""
@@ -267,8 +261,14 @@ class Graphs:
         return values
 
     def _capture(self, phase: Hashable) -> Values:
-        captured = Captured(self.updater.streams.wrapped, self._counts[phase])
-        reason = self._record(captured)
+        captured, reason = Captured(self.updater.streams.wrapped, self._counts[phase]), ""
+        try:
+            with captured.feeding():
+                captured.values, captured.replay = self.record(
+                    self.updater.iterate, self.updater.random.generator
+                )
+        except RuntimeError as error:  # whose frames would hold memory, so it ends here
+            reason = _words(error)
         if reason:
             self.failed = True
             self.say(f"Updates are not captured as CUDA graphs and stay slower: {reason}")
@@ -281,29 +281,8 @@ class Graphs:
         self._graphs[phase] = captured
         return captured()
 
-    def _record(self, captured: Captured) -> str:
-        """Why an iteration cannot be captured; "" once it is."""
-        try:
-            with captured.feeding():
-                captured.values, captured.replay = self.record(
-                    self.updater.iterate, self.updater.random.generator
-                )
-        except RuntimeError as error:
-            return _words(error)
-        return ""
-
 
 def _words(error: Exception) -> str:
     """An error in a line, with the line of the method's own that it comes from."""
     line = own_line(walk_tb(error.__traceback__))
     return (one_line(error) or type(error).__name__) + (f" ({line})" if line else "")
-
-
-def _own(batch: Batch) -> Batch:
-    return Batch(batch.x.clone(), None if batch.y is None else batch.y.clone())
-
-
-def _fill(batch: Batch, new: Batch) -> None:
-    batch.x.copy_(new.x)
-    if batch.y is not None and new.y is not None:
-        batch.y.copy_(new.y)

@@ -1,9 +1,6 @@
 """Batch normalisation over the batches of all ranks together."""
 
-from typing import Any
-
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from ganlib.training.device import ranks
@@ -53,23 +50,13 @@ class _Synchronized(nn.modules.batchnorm._BatchNorm):
         """Any shape (N, C, ...)."""
 
 
-class _Mean(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:
-        value = value.detach().clone()
-        dist.all_reduce(value)
-        return value / ranks.count()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        # the losses of all ranks depend on this one's value
-        result: Tensor = _Mean.apply(gradients[0])  # type: ignore[no-untyped-call]
-        return result
-
-
 def mean_over_ranks(value: Tensor) -> Tensor:
-    """The mean of `value` over the ranks, with a graph: its gradient is the mean of theirs."""
+    """The mean of `value` over the ranks, with a graph: its gradient is the mean of theirs, as the
+    losses of all ranks depend on it.
+    """
     if ranks.count() == 1:
         return value
-    result: Tensor = _Mean.apply(value)  # type: ignore[no-untyped-call]
-    return result
+    from torch.distributed.nn.functional import all_reduce  # which not every build has
+
+    total: Tensor = all_reduce(value)  # type: ignore[no-untyped-call]
+    return total / ranks.count()

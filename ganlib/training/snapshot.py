@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from shutil import copyfile
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -70,7 +70,11 @@ def write_snapshot(
     content = {"format": FORMAT, "settings": dict(settings), "spec": asdict(spec), **state}
     content["data"] = None if data is None else dict(data)
     with atomic(path) as temporary, temporary.open("wb") as file:
-        _save(content, file)
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # which PyTorch makes of what the system refused
+            refused = error.__context__
+            raise refused if isinstance(refused, OSError) else error from None
 
 
 def read_snapshot(path: Path) -> dict[str, Any]:
@@ -207,32 +211,6 @@ def parse(best_by: str | None) -> tuple[int, str]:
             f"best_by is '{best_by}'; write min:NAME or max:NAME, with the name of a score."
         )
     return (1 if way == "min" else -1), name
-
-
-def _save(content: Any, file: BinaryIO) -> None:
-    disk = _Disk(file)
-    try:
-        torch.save(content, disk)  # type: ignore[arg-type]  # it asks for no more than this
-    except RuntimeError as error:
-        raise disk.error or error from None
-
-
-class _Disk:
-    """A file that remembers what the system refused, which PyTorch makes a riddle of."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.error: OSError | None = None
-
-    def write(self, content: bytes) -> int:
-        try:
-            return self._file.write(content)
-        except OSError as error:
-            self.error = error
-            raise
-
-    def flush(self) -> None:
-        self._file.flush()
 
 
 def _load(path: Path, mmap: bool = False) -> Any:

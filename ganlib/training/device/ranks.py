@@ -80,7 +80,7 @@ def joined(device: torch.device) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not is_loss(error):
+        if count() == 1 or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
         raise StoppedError(
             "Another process of this job has ended; its own message says why. --resume auto goes "
@@ -92,12 +92,6 @@ def stop() -> None:
     """Leave the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()
-
-
-def is_loss(error: RuntimeError) -> bool:
-    """Whether an error says that another process is gone."""
-    lost = isinstance(error, dist.DistError) or "gloo" in str(error)
-    return count() > 1 and lost
 
 
 def first_to_say(words: str) -> bool:

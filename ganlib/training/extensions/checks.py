@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ganlib.common.data import DataSet
-from ganlib.common.errors import UserError, did_you_mean
+from ganlib.common.errors import UserError, did_you_mean, few
 from ganlib.common.io.console import say
 from ganlib.common.io.jsonl import append_line, cut_lines
 from ganlib.evaluation.comparison.table import figures
@@ -24,7 +24,6 @@ from ganlib.training.trainer import Extension, Interrupted, Trainer, Trigger, ev
 from ganlib.training.update.steps import NonFiniteError
 
 AFTER = 100  # iterations: what is done in every 16th or so had its turn
-SHOWN = 3
 
 
 class FiniteGuard(Extension):
@@ -90,8 +89,7 @@ class Unmoved(Extension):
             if len(still) == len(meant):
                 yield network
             elif not waits and not moved:
-                more = f" and {len(still) - SHOWN} more" if len(still) > SHOWN else ""
-                yield ", ".join(still[:SHOWN]) + more
+                yield few(still)
 
 
 class NamedScore(Extension):

@@ -8,7 +8,7 @@ whose batches are of one (pix2pix: Isola et al. 2017, section 3.3).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from typing import NamedTuple, TypeVar
 
@@ -51,12 +51,10 @@ def of_the_first_half(network: nn.Module) -> Iterator[None]:
         axes, half = _axes(inputs[0]), inputs[0][: len(inputs[0]) // 2]
         layer.running_var, layer.running_mean = torch.var_mean(half, axes, correction=0)
 
-    hooks = [layer.register_forward_pre_hook(by_half) for layer in _norms(network)]
-    try:
+    with ExitStack() as hooks:
+        for layer in _norms(network):
+            hooks.enter_context(layer.register_forward_pre_hook(by_half))
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 @contextmanager
@@ -68,12 +66,10 @@ def of_each_image(network: nn.Module) -> Iterator[None]:
     def alone(layer: BatchNorm, inputs: tuple[Tensor], _: Tensor) -> Tensor:
         return F.instance_norm(inputs[0], None, None, layer.weight, layer.bias, eps=layer.eps)
 
-    hooks = [layer.register_forward_hook(alone) for layer in _norms(network)]
-    try:
+    with ExitStack() as hooks:
+        for layer in _norms(network):
+            hooks.enter_context(layer.register_forward_hook(alone))
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 @torch.no_grad()
@@ -95,16 +91,15 @@ def standing(network: N, run: Callable[[N, int], object], n: int, passes: int = 
         x = inputs[0]
         parts[layer].append(Part(x.numel() // x.shape[1], *torch.var_mean(x, _axes(x))))
 
-    hooks = [layer.register_forward_pre_hook(note) for layer in parts]
-    with of_the_batch(copy):
+    with of_the_batch(copy), ExitStack() as hooks:
+        for layer in parts:
+            hooks.enter_context(layer.register_forward_pre_hook(note))
         for k in range(n):
             for part in range(k * passes, (k + 1) * passes):
                 run(copy, part)
             for layer, in_parts in parts.items():
                 of_batches[layer].append(_together(in_parts))
                 in_parts.clear()
-    for hook in hooks:
-        hook.remove()
     for layer, pairs in of_batches.items():
         variances, means = map(torch.stack, zip(*pairs, strict=True))
         assert layer.running_mean is not None and layer.running_var is not None

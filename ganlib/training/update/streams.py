@@ -60,8 +60,16 @@ def borders(stage: Callable[[int], Stage], end: int) -> dict[int, Stage]:
     """The stages of the iterations before `end` by the iteration in which they begin, by bisection:
     of one that comes back within another's time it may not be seen.
     """
-    found = {0: stage(0)}
-    _search(stage, 0, max(0, end - 1), found)
+    found, spans = {0: stage(0)}, [(0, max(0, end - 1))]
+    while spans:
+        first, last = spans.pop()
+        if stage(first) == stage(last):
+            continue
+        if last - first == 1:
+            found[last] = stage(last)
+        else:
+            middle = (first + last) // 2
+            spans += [(first, middle), (middle, last)]
     return dict(sorted(found.items()))
 
 
@@ -72,17 +80,6 @@ def check(stage: Callable[[int], Stage], end: int, loader: Loader) -> None:
             loader.fork("").resize(one.batch_size, one.size)
         except UserError as error:
             raise UserError(f"From iteration {start} on: {error}") from None
-
-
-def _search(stage: Callable[[int], Stage], first: int, last: int, found: dict[int, Stage]) -> None:
-    if stage(first) == stage(last):
-        return
-    if last - first == 1:
-        found[last] = stage(last)
-        return
-    middle = (first + last) // 2
-    _search(stage, first, middle, found)
-    _search(stage, middle, last, found)
 
 
 class Streams:
@@ -153,4 +150,5 @@ class Streams:
         for k in reversed(range(self._batches.count)):
             self._batches.current = k
             for name, position in positions.items():
-                self.get(name).position = position
+                self.get(name)  # makes one that there is not
+                self._loaders[name, k].position = position
