@@ -84,7 +84,7 @@ def _baseline_notes(entries: Sequence[Entry], columns: Sequence[Column]) -> list
     """What real images and trivial translations reach: a sentence for each, with its values."""
     found: dict[str, list[str]] = {}
     for column in columns:
-        scores = (scored and scored.under(column.name, column.hash) for _, scored in entries)
+        scores = (column.of(scored) for _, scored in entries)
         # of one protocol, all have the same sources and truths
         first = next((score.baselines for score in scores if score and score.baselines), {})
         for name, value in first.items():

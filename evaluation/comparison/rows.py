@@ -81,11 +81,7 @@ def make_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]:
 
 
 def _cell(entries: Iterable[Entry], column: Column) -> Cell | None:
-    values = {
-        run.seed: score.value
-        for run, scored in entries
-        if scored and (score := scored.under(column.name, column.hash))
-    }
+    values = {run.seed: score.value for run, scored in entries if (score := column.of(scored))}
     if not values:
         return None
     numbers = list(values.values())

@@ -47,10 +47,6 @@ class Evaluation:
         yield from self.scores.items()
         yield from self.trials
 
-    def under(self, name: str, key: str) -> Recorded | None:
-        """The score of this name and hash, if there is one."""
-        return next((s for n, s in self.every() if (n, s.hash) == (name, key)), None)
-
 
 @dataclass(frozen=True)
 class Run:

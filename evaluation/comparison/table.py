@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any
 
-from ganlib.evaluation.comparison.runs import Evaluation, Run
+from ganlib.evaluation.comparison.runs import Evaluation, Recorded, Run
 from ganlib.evaluation.protocol import better_by_name
 
 _ARROWS = {"lower": " ↓", "higher": " ↑", "nearer to 1": " →1", "": ""}
@@ -28,6 +28,11 @@ class Column:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "better", self.better or better_by_name(self.name))
+
+    def of(self, scored: Evaluation | None) -> Recorded | None:
+        """The score of this name and hash, if there is one."""
+        every = scored.every() if scored else ()
+        return next((s for name, s in every if (name, s.hash) == (self.name, self.hash)), None)
 
     def badness(self, value: float) -> float:
         """A number that is the lower the better the score is. Of a column with a `better`."""

@@ -61,8 +61,8 @@ def _panels(table: Table) -> list[tuple[str, list[Curve]]]:
 
 
 def _scores(column: Column, run: Run) -> Points:
-    found = [(float(e.iteration), e.under(column.name, column.hash)) for e in run.evaluations]
-    return [(x, score.value) for x, score in found if score]
+    scored = run.evaluations
+    return [(float(e.iteration), score.value) for e in scored if (score := column.of(e))]
 
 
 def _losses(name: str, run: Run) -> Points:

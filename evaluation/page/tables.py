@@ -78,8 +78,7 @@ def _columns(table: Table, row: Row) -> list[Values]:
     """A column for each score, and after it one for what real images reach in its place."""
     columns = []
     for column in table.columns:
-        found = (scored and scored.under(column.name, column.hash) for _, scored in row.entries)
-        scores = [score for score in found if score]
+        scores = [score for _, scored in row.entries if (score := column.of(scored))]
         columns.append(Values(column.header, _means([s.by_class for s in scores])))
         columns.append(Values("of real images", _means([s.real for s in scores])))
     return [column for column in columns if column.numbers]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -130,7 +130,10 @@ def command(
     report = bench.report(rows, place)
     show(rows, f"{report['card']}, torch {report['environment']['torch']}")
     if file is not None:
-        _write(report, file)
+        with output(file), atomic(file) as temporary:
+            text = json.dumps({"software": MARK, **report}, indent=2)
+            temporary.write_text(text + "\n", "utf-8")
+        click.echo(file)
     raise SystemExit(1 if any(row.error for row in rows) else 0)
 
 
@@ -220,10 +223,3 @@ def cells(row: "Row") -> tuple[str, ...]:
 def number(value: float) -> str:
     """Three digits that count, and no exponent for a large number."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _write(report: dict[str, Any], path: Path) -> None:
-    with output(path), atomic(path) as temporary:
-        text = json.dumps({"software": MARK, **report}, indent=2)
-        temporary.write_text(text + "\n", "utf-8")
-    click.echo(path)

@@ -52,15 +52,9 @@ def command(
         str(Path(contract.__path__[0]) / "test_contract.py"),
         *("-c", os.devnull),  # no settings of the project that this is called in
         *("-p", "ganlib.contract.fixtures", "-p", "no:cacheprovider"),
-        *(
-            "--import-mode=importlib",
-            "-v",
-            "-rs",
-            "--no-header",
-            "--tb=short",
-            "--disable-warnings",
-            "-Wignore:Module already imported:pytest.PytestAssertRewriteWarning",
-        ),
+        *("--import-mode=importlib", "-v", "-rs", "--no-header", "--tb=short"),
+        "--disable-warnings",
+        "-Wignore:Module already imported:pytest.PytestAssertRewriteWarning",
         f"--algorithm={name}",
         *(f"--plugin-dir={folder}" for folder in plugin_dir),
         *(f"{option}={value}" for option, value in given.items() if value is not None),

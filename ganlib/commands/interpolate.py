@@ -90,11 +90,19 @@ def command(
     snapshot, terms = options.snapshot, _interleaved(plus, minus)
     if terms:
         out = out or Path("arithmetic.png")
-        _check_sum(terms, (numbers, frames, space, words), out, force)
+        if any(other is not None for other in (numbers, frames, space, words)):
+            raise UserError(
+                "--plus and --minus make a sum: leave --numbers, --frames, --space and --classes "
+                "out."
+            )
+        shared.check_file(out, (".png",), "a .png, which is what a sum is shown in", force)
+        stops = [number for _, number in terms]
     else:
         out = out or Path("interpolation.png")
         shared.check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4", force)
         stops, frames = _stops(numbers, through_classes=words is not None), _frames(frames, out)
+    if min(stops) < 0:
+        raise UserError(f"There is no sample number {min(stops)}: samples count from 0.")
     if word is not None and words is not None:
         raise UserError("--class stays in one class and --classes walks through some: give one.")
 
@@ -110,45 +118,25 @@ def command(
             "shows what becomes of them."
         )
     options.give_sources(model)
-    told = _one(shared.called(model, snapshot, [word])) if word is not None else None
+    one, several = ([] if w is None else shared.called(model, snapshot, [w]) for w in (word, words))
+    if word is not None and len(one) != 1:
+        raise UserError(f"--class names {len(one)} classes; give one.")
+    if words is not None and len(several) < 2:
+        raise UserError("--classes names fewer than two classes; to stay in one, give --class.")
+    told = one[0] if one else None
     if terms:
         write_sum(model, terms, seed, out, told)
     else:
         assert frames is not None
-        classes = _several(shared.called(model, snapshot, [words])) if words is not None else []
-        write_interpolation(
-            model, Interpolation(stops, seed, frames, space or "z", classes, told), out
-        )
+        way = Interpolation(stops, seed, frames, space or "z", several, told)
+        write_interpolation(model, way, out)
     click.echo(out)
-
-
-def _one(classes: list[int]) -> int:
-    if len(classes) != 1:
-        raise UserError(f"--class names {len(classes)} classes; give one.")
-    return classes[0]
-
-
-def _several(classes: list[int]) -> list[int]:
-    if len(classes) < 2:
-        raise UserError("--classes names fewer than two classes; to stay in one, give --class.")
-    return classes
 
 
 def _interleaved(plus: tuple[int, ...], minus: tuple[int, ...]) -> list[tuple[int, int]]:
     """(sign, number) of every term, plus and minus in turn as in a - b + c."""
     pairs = zip_longest([(1, i) for i in plus], [(-1, i) for i in minus])
     return [term for term in chain.from_iterable(pairs) if term is not None]
-
-
-def _check_sum(
-    terms: list[tuple[int, int]], others: tuple[object, ...], out: Path, force: bool
-) -> None:
-    if any(other is not None for other in others):
-        raise UserError(
-            "--plus and --minus make a sum: leave --numbers, --frames, --space and --classes out."
-        )
-    shared.check_file(out, (".png",), "a .png, which is what a sum is shown in", force)
-    _check_numbers([number for _, number in terms])
 
 
 def _stops(numbers: str | None, through_classes: bool) -> list[int]:
@@ -159,13 +147,7 @@ def _stops(numbers: str | None, through_classes: bool) -> list[int]:
         stops = []
     if len(stops) < fewest:
         raise UserError(f"--numbers is '{numbers}'; give {words} or more numbers, such as 3,8,1.")
-    _check_numbers(stops)
     return stops
-
-
-def _check_numbers(numbers: list[int]) -> None:
-    if min(numbers) < 0:
-        raise UserError(f"There is no sample number {min(numbers)}: samples count from 0.")
 
 
 def _frames(frames: int | None, out: Path) -> int:

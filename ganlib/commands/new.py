@@ -70,7 +70,7 @@ def command(name: str, origin: str, plugin_dir: Path | None, force: bool) -> Non
 
     Writes the folder NAME, which works at once; change its update_core() and its networks.
     """
-    checkout = in_a_checkout()
+    checkout = (HOME.parent / "setup.cfg").is_file()  # and not among installed packages
     if plugin_dir is None and not checkout:
         plugin_dir = Path(".")
     folder = start(name, origin, HOME if plugin_dir is None else plugin_dir, force)
@@ -80,11 +80,6 @@ def command(name: str, origin: str, plugin_dir: Path | None, force: bool) -> Non
     train = "python train.py" if checkout else "ganlib train"
     click.echo(f"Train it:  {train} --algorithm {name}{place}")
     click.echo(f"Check it:  ganlib check {name}{place}")
-
-
-def in_a_checkout() -> bool:
-    """Whether ganlib/ lies in its repository, and not among installed packages."""
-    return (HOME.parent / "setup.cfg").is_file()
 
 
 def start(name: str, origin: str, home: Path, force: bool = False) -> Path:

@@ -156,8 +156,14 @@ def _run(trainer: Trainer, batch_size: int) -> None:
             trainer.updater.streams.close()
             # the end of a process group would wait for graphs that send its messages
             release(trainer.updater)
-    except OSError as error:
-        raise _unwritable(trainer, error) from None
+    except OSError as error:  # the images are read elsewhere, so the folder was written to
+        words = f"{trainer.out} cannot be written to: {error.strerror or error}."
+        if trainer.iteration == trainer.first_iteration:
+            raise UserError(words) from None
+        raise StoppedError(
+            f"{words} Training ended after iteration {trainer.iteration}; --resume auto goes on "
+            "from the last snapshot."
+        ) from None
     except RuntimeError as error:
         if not devices.is_out_of_memory(error):
             raise
@@ -181,15 +187,4 @@ def _start(settings: Settings, updater: Updater, out: Path, device: torch.device
         f"{verb} {settings.run.algorithm} on {data} "
         f"({len(updater.data.data):,} images, {shape} for the networks), {device}; "
         f"parameters: {counts}. Results: {out}"
-    )
-
-
-def _unwritable(trainer: Trainer, error: OSError) -> Exception:
-    # the images are read elsewhere, so it was written to
-    words = f"{trainer.out} cannot be written to: {error.strerror or error}."
-    if trainer.iteration == trainer.first_iteration:
-        return UserError(words)
-    return StoppedError(
-        f"{words} Training ended after iteration {trainer.iteration}; --resume auto goes on from "
-        "the last snapshot."
     )
