@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import reduce, wraps
+from functools import reduce
 from math import prod
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 import torch
@@ -34,7 +34,7 @@ SAMPLE = 1000  # images that the mean is taken of: enough, and quick to read out
 SAMPLE_BYTES = 2**26  # of large images fewer: as floats they take eight times as much
 
 OPTIONS = (
-    click.argument("name"),
+    click.argument("dataset", metavar="NAME"),
     click.option(
         "--size",
         type=click.IntRange(min=1),
@@ -53,13 +53,7 @@ OPTIONS = (
 
 def queried(command: Callable[..., None]) -> Callable[..., None]:
     """A command of a DataQuery, which OPTIONS make."""
-
-    @wraps(command)
-    def call(
-        name: str, size: int | None, data_root: Path | None, source: str | None, **more: Any
-    ) -> None:
-        command(DataQuery(name, data_root, size=size, source=source), **more)
-
+    call = shared.handed(DataQuery, command)
     return reduce(lambda call, option: option(call), reversed(OPTIONS), call)
 
 

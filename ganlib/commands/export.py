@@ -14,7 +14,7 @@ Format = Literal["safetensors", "onnx", "all"]
 
 
 @click.command()
-@shared.snapshot
+@shared.of_model
 @shared.out_folder("")
 @shared.force
 @click.option(
@@ -27,7 +27,6 @@ Format = Literal["safetensors", "onnx", "all"]
 )
 @shared.back
 @shared.plugin_dir
-@shared.of_model
 def command(options: shared.ModelOptions, out: Path, force: bool, wanted: Format) -> None:
     """Write a trained generator for others to use.
 

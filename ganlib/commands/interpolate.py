@@ -17,7 +17,7 @@ MOST = 1000
 
 
 @click.command()
-@shared.snapshot
+@shared.of_model
 @click.option(
     "--numbers",
     metavar="I,J,...",
@@ -60,7 +60,6 @@ MOST = 1000
 @shared.sources
 @shared.device("the CPU")
 @shared.plugin_dir
-@shared.of_model
 def command(
     options: shared.ModelOptions,
     numbers: str | None,

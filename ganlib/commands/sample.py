@@ -20,7 +20,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 
 
 @click.command()
-@shared.snapshot
+@shared.of_model
 @click.option(
     "-n",
     "n",
@@ -63,7 +63,6 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
 @shared.device("the CPU")
 @shared.plugin_dir
-@shared.of_model
 def command(
     options: shared.ModelOptions,
     n: int | None,
@@ -125,7 +124,7 @@ def command(
         at_once * (4 * prod(model.spec.image) + 4 * updater.sampling_gen.n_hidden),
         "Images",
         f"give a smaller -n{'' if kind else ' or --batch-size'}",
-        options.device,
+        updater.clock.device,
     )
     y = torch.tensor(classes).repeat(-(-n // len(classes)))[:n] if classes else None
     batches = _with_bar(updater.sample(n, seed, batch_size, truncation, y, statistics), n, len)

@@ -10,7 +10,7 @@ from ganlib.common.io.files import output
 
 
 @click.command()
-@shared.snapshot
+@shared.of_model
 @click.argument(
     "inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)
 )
@@ -61,7 +61,6 @@ from ganlib.common.io.files import output
 @shared.back
 @shared.device("the CPU")
 @shared.plugin_dir
-@shared.of_model
 def command(
     options: shared.ModelOptions,
     inputs: tuple[Path, ...],

@@ -59,7 +59,6 @@ def _known(context: click.Context, parameter: click.Parameter, value: str | None
         raise UserError(f"--statistics is '{value}', but {error}.") from None
 
 
-snapshot = click.argument("snapshot", type=click.Path(path_type=Path))
 plugin_dir = click.option(
     "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
 )
@@ -148,7 +147,8 @@ class ModelOptions:
     """Which trained generator, on what, and what it starts from if it translates."""
 
     snapshot: Path
-    device: str | None
+    gpu: int | None = None
+    device: str | None = None
     plugin_dir: tuple[Path, ...] = ()
     best: bool = False
     back: bool = False
@@ -160,8 +160,8 @@ class ModelOptions:
         """The model, without sources to start from."""
         from ganlib.sampling.model import load  # imports torch, which --help spares
 
-        path = best_of(self.snapshot, self.best)
-        return load(path, self.device, plugin_dir=self.plugin_dir, back=self.back)
+        path, place = best_of(self.snapshot, self.best), chosen(self.gpu, self.device, "cpu")
+        return load(path, place, plugin_dir=self.plugin_dir, back=self.back)
 
     def give_sources(self, model: "Model") -> None:
         """Let a translator sample; see held_out.give_sources."""
@@ -172,16 +172,24 @@ class ModelOptions:
         give_sources(model.updater, model.settings, query)
 
 
-def of_model(command: Callable[..., None]) -> Callable[..., None]:
-    """A command of ModelOptions, in place of those options that say them."""
-    names = {field.name for field in fields(ModelOptions)} - {"device"}
+def handed(kind: type, command: Callable[..., None]) -> Callable[..., None]:
+    """A command of one object of this dataclass, made of the options that are called as its fields
+    are, and of the others.
+    """
+    names = {field.name for field in fields(kind)}
 
     @wraps(command)
-    def call(gpu: int | None = None, device: str | None = None, **options: Any) -> None:
+    def call(**options: Any) -> None:
         own = {name: options.pop(name) for name in names & options.keys()}
-        command(ModelOptions(device=chosen(gpu, device, "cpu"), **own), **options)
+        command(kind(**own), **options)
 
     return call
+
+
+def of_model(command: Callable[..., None]) -> Callable[..., None]:
+    """A command of SNAPSHOT, and of ModelOptions."""
+    snapshot = click.argument("snapshot", type=click.Path(path_type=Path))
+    return snapshot(handed(ModelOptions, command))
 
 
 def check_file(
