@@ -76,8 +76,8 @@ class Registry(Generic[T]):
     """Every thing of one kind, by name.
 
     A thing is the attribute `attribute` of a module of `package`. Other folders join the package by
-    `add_folder`, so a plugin is imported exactly as if it lay in the package's own folder. of: the
-    type of a thing.
+    `add_folder`, so a plugin is imported exactly as if it lay in the package's own folder. group:
+    the entry points of those that installed packages offer. of: the type of a thing.
     """
 
     def __init__(
@@ -94,7 +94,8 @@ class Registry(Generic[T]):
         self.entries: dict[str, Entry] = {}
         for folder in list(import_module(package).__path__):
             self.add_folder(Path(folder))
-        self.add_entry_points(group)
+        for point in entry_points(group=group):  # of installed packages
+            self.add(point.name, Entry(f"entry point {point.value}", None, point.load))
 
     def add(self, name: str, entry: Entry) -> None:
         """Register one name; a second place for the same name is refused."""
@@ -118,11 +119,6 @@ class Registry(Generic[T]):
         """Register what lies in a module elsewhere."""
         source = Path(str(module.__file__))
         self.add(name, Entry(str(source), source, lambda: getattr(module, self.attribute)))
-
-    def add_entry_points(self, group: str) -> None:
-        """Register what installed packages offer under the entry point group `group`."""
-        for point in entry_points(group=group):
-            self.add(point.name, Entry(f"entry point {point.value}", None, point.load))
 
     def _importer(self, module: str) -> Callable[[], Any]:
         return lambda: getattr(import_module(f"{self.package}.{module}"), self.attribute)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from copy import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -112,15 +112,12 @@ class Loader(Iterator[Batch]):
 
     def still(self) -> "Loader":
         """A loader of the same images, neither mirrored nor jittered, and cropped in the middle."""
-        other = self._copy()
-        other.flip, other._jitter, other._still = False, None, True
-        return other
+        return self._copy(flip=False, _jitter=None, _still=True)
 
     def turned(self) -> "Loader":
         """A loader of the way back, with images and sources exchanged: see DataSet.turned()."""
-        other = self.fork(self.stream)
-        other.data, other.spec, other._places = self.data.turned(), self.spec.turned(), {}
-        return other
+        data, spec = self.data.turned(), self.spec.turned()
+        return self._copy(data=data, spec=spec, _places={}, position=0)
 
     @property
     def n_sources(self) -> int:
@@ -149,24 +146,19 @@ class Loader(Iterator[Batch]):
 
     def fork(self, stream: str) -> "Loader":
         """A loader over the same data in another order, with a position of its own."""
-        other = self._copy()
-        other.stream, other.position = stream, 0
-        return other
+        return self._copy(stream=stream, position=0)
 
     def over(self, data: DataSet) -> "Loader":
         """A loader over other data with the same settings."""
-        other = self.fork(self.stream)
-        if data is not self.data:
-            check_lengths(data, self.condition)
-            other.data, other._places = data, {}
-        return other
+        if data is self.data:
+            return self.fork(self.stream)
+        check_lengths(data, self.condition)
+        return self._copy(data=data, _places={}, position=0)
 
     def share(self, rank: int, ranks: int) -> "Loader":
         """A loader of the same batches from the same position on, for another share of each."""
         _check_share(self.batch_size, rank, ranks)
-        other = self._copy()
-        other.rank, other.ranks = rank, ranks
-        return other
+        return self._copy(rank=rank, ranks=ranks)
 
     def close(self) -> None:
         """End the processes that read ahead; the next batch starts new ones."""
@@ -174,9 +166,9 @@ class Loader(Iterator[Batch]):
             self._prefetcher.close()
             self._prefetcher = None
 
-    def _copy(self) -> "Loader":
+    def _copy(self, **changes: Any) -> "Loader":
         other = copy(self)
-        other._prefetcher, other._orders = None, {}
+        vars(other).update(changes, _prefetcher=None, _orders={})
         return other
 
     def _images(self, rows: Rows, lazy: Mapping[str, Tensor]) -> Tensor:
@@ -277,7 +269,8 @@ class Loader(Iterator[Batch]):
         if self._prefetcher is None or self._prefetched != which:
             self.close()
             kinds = {"x": torch.uint8, "source": self._source_kind}
-            self._prefetcher = Prefetcher(lazy, _drawn(self._copy()), self.workers, kinds)
+            order = _drawn(self._copy(device=torch.device("cpu")))
+            self._prefetcher = Prefetcher(lazy, order, self.workers, kinds)
         # kept only once it has read, so that a loader whose workers failed can start new ones
         prefetcher, self._prefetcher = self._prefetcher, None
         rows = prefetcher.take()
@@ -324,10 +317,7 @@ def _by(size: Size) -> str:
 
 
 def _drawn(loader: Loader) -> Iterator[Part]:
-    """Which images and sources the batches of this loader hold, and the places of their crops, on
-    the CPU.
-    """
-    loader.device = torch.device("cpu")
+    """Which images and sources the batches of this loader hold, and the places of their crops."""
     while True:
         rows = loader._draw()
         x, y = rows["x"], rows["y"]

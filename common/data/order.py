@@ -21,10 +21,6 @@ class Rows(NamedTuple):
     crops: Tensor
     jitter: Tensor
 
-    def cut(self, start: int, end: int) -> "Rows":
-        """The rows from `start` to before `end`."""
-        return Rows(*(values[start:end] for values in self))
-
 
 class Order:
     """Epoch after epoch of `length` images, each once, in an order (and with flips and places)
@@ -42,7 +38,7 @@ class Order:
         while n:
             epoch, offset = divmod(start, self.length)
             self._shuffle(epoch, device)
-            parts.append(self._rows.cut(offset, offset + n))
+            parts.append(Rows(*(values[offset : offset + n] for values in self._rows)))
             taken = len(parts[-1].here)
             start, n = start + taken, n - taken
         return parts[0] if len(parts) == 1 else Rows(*map(torch.cat, zip(*parts, strict=True)))
