@@ -222,6 +222,21 @@ class DataQuery:
         return find(self.dataset or "", self.data_root)
 
 
+def open_dataset(
+    name: str,
+    root: Path | None = None,
+    split: str = "train",
+    size: int | None = None,
+    crop: int | None = None,
+    source: str | None = None,
+    hold_out: float = 0.0,
+) -> DataSet:
+    """One split ("train" or "test") of a registered data set, an image folder or a file; see
+    DataQuery. UserError if there is no such thing.
+    """
+    return DataQuery(name, root, split, size, crop, source, hold_out).open()
+
+
 class Source:
     """What translations start from: what the data set has itself, and the base of other kinds.
 

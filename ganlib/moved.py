@@ -27,6 +27,7 @@ MOVED = {
     "common.mlp": "common.networks.mlp",
     "common.net": "common.generator common.networks.dcgan",
     "common.noise": "common.layers.basic",
+    "common.open_dataset": "common.query",
     "common.patchgan": "common.networks.patchgan",
     "common.pixel_norm": "common.layers.progressive",
     "common.pool": "common.data.pool",

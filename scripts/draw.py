@@ -14,10 +14,10 @@ from torch import Tensor
 
 import ganlib
 from ganlib.common.errors import UserError
-from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import grid, save, save_animation
 from ganlib.common.pictures.colours import coloured_maps
 from ganlib.common.pictures.grids import translation_grid
+from ganlib.common.query import open_dataset
 from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.reading import read_run
 from ganlib.evaluation.comparison.runs import Run

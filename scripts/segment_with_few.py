@@ -26,10 +26,10 @@ from ganlib.common.data import DataSet
 from ganlib.common.datasets.wardrobe import LENGTH
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import stderr_console
-from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import save, to_uint8
 from ganlib.common.pictures.colours import coloured_maps
 from ganlib.common.pictures.grids import translation_grid
+from ganlib.common.query import open_dataset
 from ganlib.common.seeds import generator
 from ganlib.evaluation.pairs.confusion import Confusion
 from ganlib.evaluation.pairs.segmenter import BATCH, Segmenter, SegmentingNet, trained

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ganlib.common.io.files import atomic
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.common.seeds import generator, mix
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Options, make_extractor

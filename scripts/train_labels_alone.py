@@ -13,7 +13,7 @@ import click
 import torch.nn.functional as F
 from torch import Tensor, device
 
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.runs.assembly import build, open_data
 from ganlib.runs.grid import plan
 from ganlib.runs.settings import Settings

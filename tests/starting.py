@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from ganlib.common.data import DataSet, Shape
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.registry import algorithms
 
 TIMES = {"srgan": 4}

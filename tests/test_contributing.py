@@ -27,7 +27,7 @@ import ganlib
 from click.testing import CliRunner
 from ganlib.__main__ import cli
 from ganlib.common.losses import loss_dis_pearson
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 
 small = {"dataset": "checkers", "max_iter": 3, "batch_size": 4, "width": 0.05, "gpu": -1}
 small |= {"tensorboard": False, "evaluation_interval": 0, "sample_interval": 0, "adam_alpha": 0.01}

@@ -8,7 +8,7 @@ from PIL import Image
 from starting import source_shape
 
 from ganlib.common.data import DataSpec
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.registry import algorithms
 from ganlib.runs.grid import plan
 from ganlib.runs.settings import read_yaml, resolve

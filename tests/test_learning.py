@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 import ganlib
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.registry import algorithms
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 

@@ -10,7 +10,7 @@ import torch
 
 import ganlib
 from ganlib.common.io.jsonl import read_lines
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.registry import algorithms
 
 pytestmark = pytest.mark.slow

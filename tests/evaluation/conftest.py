@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.evaluation.extractors.base import Extractor, Features
 
 

@@ -8,7 +8,7 @@ from two_ranks import two_ranks
 
 from ganlib import evaluation
 from ganlib.common.errors import UserError
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.evaluation.evaluate import METRICS, Evaluator
 from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks, share

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 
 from ganlib.common.data import DataSet
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.formats.blocks import share

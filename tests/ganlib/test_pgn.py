@@ -18,7 +18,7 @@ from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.contract.fixtures import small_updater
 from ganlib.evaluation.protocol import BASELINES
 from ganlib.pgn import ALGORITHM

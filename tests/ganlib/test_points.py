@@ -13,8 +13,8 @@ from PIL import Image
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.io.jsonl import read_lines
-from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import scatter
+from ganlib.common.query import open_dataset
 from ganlib.evaluation.metrics.modes import mode_scores
 from ganlib.registry import algorithms
 

@@ -14,7 +14,7 @@ import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from scripts import draw
 from scripts.draw import HEIGHT, LAST, LINE, NAME, SAMPLES, STILL
 

@@ -12,7 +12,7 @@ from scipy.linalg import sqrtm
 from torch import Tensor
 
 from ganlib.common.data import DataSet
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.common.seeds import generator
 from ganlib.evaluation.extractors.fashion import FASHION
 from ganlib.evaluation.extractors.small import Kind, Layer, accuracy, load_classifier

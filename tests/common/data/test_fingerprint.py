@@ -16,7 +16,7 @@ from ganlib.common.data.crops import Uncut
 from ganlib.common.data.fingerprint import SPREAD, changes, fingerprint
 from ganlib.common.formats.hdf5 import Hdf5Images
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 
 Make = Callable[..., DataSet]
 

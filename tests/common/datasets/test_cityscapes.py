@@ -15,7 +15,7 @@ from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.datasets import cityscapes
 from ganlib.common.errors import UserError
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 
 HEIGHT, WIDTH = 8, 16
 CAR = 26

@@ -13,7 +13,7 @@ from ganlib.common.datasets.wardrobe import _wardrobe
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.common.synthetic.canvas import AREA, Wardrobe, masks
 
 SIDE = 28

@@ -9,8 +9,7 @@ from click.testing import CliRunner
 from ganlib.commands.data import command
 from ganlib.common.data import Loader, fit_spec
 from ganlib.common.datasets.wardrobe import _wardrobe
-from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, open_dataset
 from ganlib.common.synthetic.canvas import AREA
 
 

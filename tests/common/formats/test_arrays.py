@@ -8,8 +8,7 @@ import torch
 
 import ganlib
 from ganlib.common.errors import UserError
-from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, open_dataset
 
 X = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
 Y = np.arange(40) % 3

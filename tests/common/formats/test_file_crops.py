@@ -14,7 +14,7 @@ from ganlib.common.data.loader import WORKERS
 from ganlib.common.errors import UserError
 from ganlib.common.formats import folders as folder
 from ganlib.common.formats.file_crops import FileCrops
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 
 SIZES = [(8, 8), (12, 9), (9, 31), (40, 17), (16, 16)]
 ROTATED = 6  # EXIF: to be turned by 90 degrees

@@ -13,8 +13,7 @@ from PIL import Image
 from ganlib.common.data import DataSet, Images
 from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.formats.files import of_split
-from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, open_dataset
 
 Draw = Callable[..., Path]
 

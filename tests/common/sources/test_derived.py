@@ -16,8 +16,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5
 from ganlib.common.formats.hdf5 import Hdf5Images
 from ganlib.common.formats.hdf5_writing import write_streams
-from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, open_dataset
 from ganlib.common.sources.derived import Derivation
 from ganlib.common.sources.edges import edges
 from ganlib.common.sources.grey import grey

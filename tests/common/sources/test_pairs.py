@@ -13,8 +13,7 @@ from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_streams
-from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, open_dataset
 
 Pixels = NDArray[np.uint8]
 

@@ -18,8 +18,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.io import memory as _memory
-from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, open_dataset
 from ganlib.common.sources.futures import future
 
 Pixels = NDArray[np.uint8]

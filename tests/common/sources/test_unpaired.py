@@ -11,8 +11,7 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5, write_streams
-from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, open_dataset
 
 
 @pytest.fixture

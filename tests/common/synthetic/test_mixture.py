@@ -8,7 +8,7 @@ import torch
 
 from ganlib.common.data import POINTS, DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 
 LEVEL = 1 / 127.5
 

@@ -12,7 +12,7 @@ from ganlib.common.datasets.moving import Moving, past
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.common.sources.futures import future
 from ganlib.common.synthetic.sequences import PAST, SIDE, SPEEDS, WINDOWS, clothes
 from ganlib.common.synthetic.sliding import Slide, State, make_item

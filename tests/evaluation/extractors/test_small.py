@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlib import evaluation
 from ganlib.common.errors import UserError
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.evaluation.extractors.base import (
     TRAINED,
     Options,

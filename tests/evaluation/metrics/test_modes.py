@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import Mixture
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.evaluation import Origin, differences
 from ganlib.evaluation.metrics.modes import mode_scores, score_points
 

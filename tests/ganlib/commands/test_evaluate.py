@@ -24,8 +24,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
-from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, open_dataset
 from ganlib.evaluation import Score, differences
 from ganlib.evaluation.comparison.table import figures
 from ganlib.evaluation.extractors.base import make_extractor

@@ -15,8 +15,8 @@ from torch import Tensor
 import ganlib
 from ganlib.common.data.spec import resize_pixels
 from ganlib.common.errors import UserError
-from ganlib.common.open_dataset import open_dataset
 from ganlib.common.pictures import to_uint8
+from ganlib.common.query import open_dataset
 from ganlib.common.sources.grey import grey
 from ganlib.common.sources.parse import parse_source
 from ganlib.sampling.translation.translator import Translator

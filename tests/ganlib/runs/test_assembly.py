@@ -12,7 +12,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.data.loader import WORKERS
 from ganlib.common.data.spec import POINTS, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.registry import algorithms
 from ganlib.runs.assembly import build, check_architecture, fitted, open_data
 from ganlib.runs.grid import find_finished, plan

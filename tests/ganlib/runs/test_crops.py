@@ -14,7 +14,7 @@ import ganlib
 from ganlib.__main__ import cli
 from ganlib.common.errors import UserError
 from ganlib.common.io.jsonl import read_lines
-from ganlib.common.open_dataset import open_dataset
+from ganlib.common.query import open_dataset
 from ganlib.evaluation.statistics.references import pixel_digest
 
 SETTINGS: dict[str, Any] = {

@@ -16,8 +16,7 @@ from ganlib.common.formats.hdf5 import Hdf5Images
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.formats.stream import collect
 from ganlib.common.io import memory as _memory
-from ganlib.common.open_dataset import open_dataset
-from ganlib.common.query import DataQuery, datasets, default_root, label
+from ganlib.common.query import DataQuery, datasets, default_root, label, open_dataset
 
 NAMES = {
     "celeba",
