@@ -7,6 +7,7 @@ them.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import count
 from statistics import fmean, pstdev
 from typing import Any
 
@@ -72,17 +73,16 @@ def cas(context: Context) -> Mapping[Column, Value]:
 
 def _right(context: Context, what: str, x: Tensor, y: Tensor) -> Tensor:
     """Which test images classifiers of x and y tell, bool (len(SEEDS), M)."""
-    data, found = context.inputs.test, []
+    data, steps = context.inputs.test, count(1)
     assert data is not None
-    for k, seed in enumerate(SEEDS):
 
-        def told(done: int, k: int = k) -> None:
-            each = batches(len(x))
-            context.progress(f"classifier of {what}", k * each + done, len(SEEDS) * each)
+    def done() -> None:
+        total = len(SEEDS) * EPOCHS * batches(len(x))
+        context.progress(f"classifier of {what}", next(steps), total)
 
-        network = trained(x, y, data.shape[0], len(context.inputs.classes), seed, told)
-        found.append(right(network, data, context.images.device))
-    return torch.stack(found)
+    size = data.shape[0], len(context.inputs.classes)
+    networks = (trained(x, y, *size, seed, done) for seed in SEEDS)
+    return torch.stack([right(network, data, x.device) for network in networks])
 
 
 def _summary(context: Context, guesses: Tensor) -> dict[str, Any]:
@@ -127,16 +127,16 @@ def logits(network: Classifier, x: Tensor) -> Tensor:
 
 
 def batches(n: int) -> int:
-    """How many of them a training on n images takes."""
-    return EPOCHS * max(1, n // BATCH)
+    """How many of them an epoch of n images takes."""
+    return max(1, n // BATCH)
 
 
 def trained(
-    x: Tensor, y: Tensor, channels: int, n_classes: int, seed: int, done: Callable[[int], object]
+    x: Tensor, y: Tensor, channels: int, n_classes: int, seed: int, done: Callable[[], object]
 ) -> Classifier:
     """The classifier after EPOCHS over uint8 images (N, C, H, W) with labels (N,), where they lie:
-    the same for the same arguments, whatever else draws random numbers.
-    done: told how many batches are.
+    the same for the same arguments, whatever else draws random numbers. done: called after each
+    batch.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(mix(seed, "classifier"))
@@ -144,19 +144,17 @@ def trained(
         network = Classifier(kind).to(x.device)
         optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, RATE, total_steps=batches(len(x)), pct_start=0.15
+            optimizer, RATE, total_steps=EPOCHS * batches(len(x)), pct_start=0.15
         )
-        steps, each = 0, batches(len(x)) // EPOCHS
         for epoch in range(EPOCHS):
             order = torch.randperm(len(x), generator=generator(seed, "order", epoch))
-            for rows in torch.split(order.to(x.device), BATCH)[:each]:
+            for rows in torch.split(order.to(x.device), BATCH)[: batches(len(x))]:
                 loss = F.cross_entropy(logits(network, x[rows]), y[rows])
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 optimizer.step()
                 schedule.step()
-                steps += 1
-                done(steps)
+                done()
     return network.eval()
 
 
@@ -164,11 +162,9 @@ def trained(
 def right(network: Classifier, data: DataSet, device: torch.device) -> Tensor:
     """bool (N,) on the CPU: which of the data set's images get their label."""
     assert data.y is not None
-    found = []
-    for rows in torch.split(torch.arange(len(data)), BATCH):
-        guessed = logits(network, data.x[rows].to(device)).argmax(1).cpu()
-        found.append(guessed == data.y[rows])
-    return torch.cat(found)
+    index = torch.split(torch.arange(len(data)), BATCH)
+    guessed = [logits(network, data.x[rows].to(device)).argmax(1).cpu() for rows in index]
+    return torch.cat(guessed) == data.y
 
 
 METRIC = Metric(cas, ("images", "labels"), N, lacks_test, columns)

@@ -196,5 +196,5 @@ def test_images_are_brought_to_the_networks_size(channels: int, side: int) -> No
 @pytest.mark.usefixtures("short")
 def test_fewer_images_than_a_batch_are_enough() -> None:
     data = pictures(20, 0)
-    network = trained(data.x, data.y, 1, 3, 0, lambda done: None)  # type: ignore[arg-type]
+    network = trained(data.x, data.y, 1, 3, 0, lambda: None)  # type: ignore[arg-type]
     assert not network.training
