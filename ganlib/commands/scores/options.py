@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ganlib.commands.options.fields import dashed
 from ganlib.commands.options.shared import check_file
 from ganlib.common.errors import UserError
 from ganlib.evaluation.formats.blocks import Range
@@ -29,12 +30,8 @@ class Outputs:
     @property
     def files(self) -> dict[str, Path]:
         """Those that are named, by the options that name them."""
-        named = {
-            "--out": self.out,
-            "--duplicates-picture": self.duplicates_picture,
-            "--segmentation-picture": self.segmentation_picture,
-        }
-        return {option: path for option, path in named.items() if path is not None}
+        named = {f"--{dashed(name)}": path for name, path in vars(self).items()}
+        return {option: path for option, path in named.items() if isinstance(path, Path)}
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def options_of(device: str, force: bool, **flags: Any) -> Options:
         raise UserError("Give --dataset or the path of a --reference, not both.")
     if flags["metrics"] is not None:
         flags["metrics"] = tuple(name.strip() for name in flags["metrics"].split(","))
-    asking = [f"--{name.replace('_', '-')}" for name in SEGMENTING if flags[name]]
+    asking = [f"--{dashed(name)}" for name in SEGMENTING if flags[name]]
     flags["segmentation"] = asking[0] if asking else None
     more = {"duplicates": flags["duplicates_picture"], "cas": flags["cas"]}
     flags["more"] = tuple(name for name, wanted in more.items() if wanted)
