@@ -4,7 +4,6 @@ Johnson et al. 2016, as CycleGAN has them: Zhu et al. 2017, section 7.2; norms a
 alone.
 """
 
-from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -35,24 +34,11 @@ def halving(n_in: int, n_out: int) -> nn.Sequential:
 
 
 def doubling(n_in: int, n_out: int, upsampling: Upsampling) -> nn.Sequential:
-    """(N, n_in, H, W) -> (N, n_out, 2 H, 2 W)."""
-    return nn.Sequential(*UPSAMPLINGS[upsampling](n_in, n_out), nn.ReLU())
-
-
-def transposed(n_in: int, n_out: int) -> list[nn.Module]:
-    """A transposed convolution and its norm."""
-    return [nn.ConvTranspose2d(n_in, n_out, 3, 2, 1, output_padding=1), InstanceNorm(n_out)]
-
-
-def nearest(n_in: int, n_out: int) -> list[nn.Module]:
-    """Every pixel four times, a convolution and its norm."""
-    return [nn.Upsample(scale_factor=2), *conv(n_in, n_out, 3)]
-
-
-UPSAMPLINGS: Mapping[Upsampling, Callable[[int, int], list[nn.Module]]] = {
-    "transposed": transposed,
-    "nearest": nearest,
-}
+    """(N, n_in, H, W) -> (N, n_out, 2 H, 2 W): what `upsampling` says, a norm and ReLU."""
+    if upsampling == "nearest":
+        return nn.Sequential(nn.Upsample(scale_factor=2), *conv(n_in, n_out, 3), nn.ReLU())
+    deconv = nn.ConvTranspose2d(n_in, n_out, 3, 2, 1, output_padding=1)
+    return nn.Sequential(deconv, InstanceNorm(n_out), nn.ReLU())
 
 
 class Block(nn.Module):

@@ -46,7 +46,10 @@ def halved(h: Tensor) -> Tensor:
 
 
 class LabelGenerator(Generator):
-    """What both generators start from: a source, and what is known of its instances.
+    """What both generators start from: a source, what is known of its instances, and the layers of
+    the global generator. ch: of the first one.
+
+    `image`, the last c7s1 of these, is there where a stage trains them alone.
 
     With `features`, clusters (n_classes, k, N_FEATURES) are what the encoder said of each class's
     instances in training: z (N, n_classes) in [-1, 1] picks one for each class of an image.
@@ -54,7 +57,7 @@ class LabelGenerator(Generator):
 
     clusters: Tensor
 
-    def __init__(self, spec: DataSpec, config: Config) -> None:
+    def __init__(self, spec: DataSpec, config: Config, ch: int) -> None:
         self.features = config.features
         super().__init__(spec.n_classes if config.features else 0, "uniform")
         self.n_classes = spec.n_classes
@@ -64,6 +67,10 @@ class LabelGenerator(Generator):
             self.channels += N_FEATURES
             empty = torch.zeros(spec.n_classes, config.clusters, N_FEATURES)
             self.register_buffer("clusters", empty)
+        layers = translating(self.channels, ch, config.downs, config.blocks, config.upsampling)
+        self.coarse = nn.Sequential(*layers)
+        if config.coarse_images or not config.grows:
+            self.image = to_image(ch, spec.image[0])
 
     def planes(self, z: Tensor, y: Tensor, f: Tensor | None) -> Tensor:
         """(N, channels, H, W) of sources y; f: features (N, N_FEATURES, H, W), else z picks."""
@@ -83,14 +90,11 @@ class LabelGenerator(Generator):
 
 
 class GlobalGenerator(LabelGenerator):
-    """c7s1, `downs` halvings, residual blocks, as many doublings, c7s1; ch: of the first layer."""
+    """c7s1, `downs` halvings, residual blocks, as many doublings, c7s1."""
 
     def __init__(self, spec: DataSpec, config: Config, ch: int) -> None:
-        super().__init__(spec, config)
+        super().__init__(spec, config, ch)
         self.multiple = 2**config.downs
-        layers = translating(self.channels, ch, config.downs, config.blocks, config.upsampling)
-        self.coarse = nn.Sequential(*layers)
-        self.image = to_image(ch, spec.image[0])
         init_normal(self, STD)
 
     def forward(
@@ -103,21 +107,14 @@ class GlobalGenerator(LabelGenerator):
 
 class LocalEnhancer(LabelGenerator):
     """A global generator's layers at half of the size, to which `into` adds what it sees at the
-    whole one; residual blocks, a doubling and c7s1 follow. ch: of the global generator's first
-    layer; at the whole size there are half as many.
-
-    The coarse part has its own c7s1, by which it is trained in the stage COARSE, where there is
-    one.
+    whole one; residual blocks, a doubling and c7s1 follow. At the whole size there are half as many
+    channels.
     """
 
     def __init__(self, spec: DataSpec, config: Config, ch: int) -> None:
-        super().__init__(spec, config)
+        super().__init__(spec, config, ch)
         self.multiple = 2 ** (config.downs + 1)
         fine = max(1, ch // 2)
-        layers = translating(self.channels, ch, config.downs, config.blocks, config.upsampling)
-        self.coarse = nn.Sequential(*layers)
-        if config.coarse_images:
-            self.image = to_image(ch, spec.image[0])
         self.into = nn.Sequential(first(self.channels, fine), halving(fine, ch))
         self.out = nn.Sequential(
             *(Block(ch) for _ in range(config.enhancer_blocks)),
@@ -135,7 +132,7 @@ class LocalEnhancer(LabelGenerator):
         h = self.coarse(halved(planes))
         if stage == COARSE:
             return self.image(h)
-        x = self.out(self.into(planes) + h)
+        x: Tensor = self.out(self.into(planes) + h)
         return x
 
 

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import l1_loss
 from torch.optim import Optimizer
 
 from ganlib.common.data import Loader
@@ -163,7 +164,7 @@ def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[T
     SCALE, of the mean |D^i(x) - D^i(G(y))|. Nothing descends into what `real` was computed by.
     """
     losses = [
-        SCALE * distance(a.detach(), b) / (len(theirs) - 1)
+        SCALE * l1_loss(b, a.detach()) / (len(theirs) - 1)
         for theirs, mine in zip(real, fake, strict=True)
         for a, b in zip(theirs[:-1], mine[:-1], strict=True)
     ]
@@ -173,10 +174,5 @@ def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[T
 
 def vgg_distance(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Tensor:
     """The weighted sum of the mean distances of VGG19's activations, by their names."""
-    losses = [weight * distance(real[n], fake[n]) for n, weight in VGG_WEIGHTS.items()]
+    losses = [weight * l1_loss(fake[n], real[n]) for n, weight in VGG_WEIGHTS.items()]
     return sum(losses[1:], losses[0])
-
-
-def distance(a: Tensor, b: Tensor) -> Tensor:
-    """The mean of |a - b|, 0-dim."""
-    return (a - b).abs().mean()

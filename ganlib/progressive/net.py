@@ -74,29 +74,23 @@ def norm_first(h: Tensor) -> Tensor:
 
 
 class FirstBlock(nn.Module):
-    """z (N, n_hidden) -> (N, ch, 4, 4)."""
+    """c0, z (N, n_hidden) -> (N, ch, 4, 4), and a convolution; `after` follows both."""
 
-    def __init__(self, n_hidden: int, ch: int, after: Function) -> None:
+    def __init__(self, c0: nn.Module, ch: int, after: Function) -> None:
         super().__init__()
-        self.c0 = EqualizedSeed(n_hidden, ch, SMALLEST)
+        self.c0 = c0
         self.c1 = EqualizedConv2d(ch, ch, 3, padding=1)
         self.after = after
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.after(self.c1(self.after(self.c0(z))))
+    def forward(self, h: Tensor) -> Tensor:
+        return self.after(self.c1(self.after(self.c0(h))))
 
 
-class GrowBlock(nn.Module):
-    """(N, in_ch, H, W) -> (N, out_ch, 2 H, 2 W)."""
-
-    def __init__(self, in_ch: int, out_ch: int, after: Function) -> None:
-        super().__init__()
-        self.c0 = EqualizedConv2d(in_ch, out_ch, 3, padding=1)
-        self.c1 = EqualizedConv2d(out_ch, out_ch, 3, padding=1)
-        self.after = after
+class GrowBlock(FirstBlock):
+    """The same of images of twice the size: (N, in_ch, H, W) -> (N, ch, 2 H, 2 W)."""
 
     def forward(self, h: Tensor) -> Tensor:
-        return self.after(self.c1(self.after(self.c0(doubled(h)))))
+        return super().forward(doubled(h))
 
 
 class ProgressiveGenerator(Generator):
@@ -108,8 +102,11 @@ class ProgressiveGenerator(Generator):
         self, channels: int, widths: Sequence[int], n_hidden: int, after: Function, gain: float
     ) -> None:
         super().__init__(n_hidden, "normal")
-        blocks = [GrowBlock(i, o, after) for i, o in pairwise(widths)]
-        self.blocks = nn.ModuleList([FirstBlock(n_hidden, widths[0], after), *blocks])
+        blocks: list[nn.Module] = [
+            GrowBlock(EqualizedConv2d(i, o, 3, padding=1), o, after) for i, o in pairwise(widths)
+        ]
+        seed = EqualizedSeed(n_hidden, widths[0], SMALLEST)
+        self.blocks = nn.ModuleList([FirstBlock(seed, widths[0], after), *blocks])
         self.heads = nn.ModuleList([EqualizedConv2d(ch, channels, 1, gain=gain) for ch in widths])
 
     def forward(
@@ -155,7 +152,7 @@ class LastBlock(nn.Module):
         super().__init__()
         self.c0 = EqualizedConv2d(ch + 1, ch, 3, padding=1)
         self.l0 = EqualizedLinear(ch * SMALLEST**2, ch)
-        self.l1 = EqualizedLinear(ch, 1, gain)
+        self.l1 = EqualizedLinear(ch, 1, gain=gain)
         self.group = group
 
     def forward(self, h: Tensor) -> Tensor:
