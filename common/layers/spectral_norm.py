@@ -60,13 +60,12 @@ class SNLayer(nn.Module):
         """The normalised weight; in training mode u moves on, in place."""
         if self.sigma is not None:
             return self.weight / self.sigma
-        if not self.training:
-            return spectral_normalize(self.weight, self.u)[0]
         # torch.compile may compute v again in the backward pass, where self.u is the next one
         # already (pytorch pull request 197039): the gradient would be wrong without a word.
-        u = _snapshot(self.u) if torch.compiler.is_compiling() else self.u
-        weight, u = spectral_normalize(self.weight, u)
-        self.u.copy_(u)
+        opaque = self.training and torch.compiler.is_compiling()
+        weight, u = spectral_normalize(self.weight, _snapshot(self.u) if opaque else self.u)
+        if self.training:
+            self.u.copy_(u)
         return weight
 
 

@@ -22,10 +22,8 @@ def weight_normalize(weight: Tensor, gain: Tensor, axis: int = 0) -> Tensor:
     1e-6 under the root.
     """
     others = [i for i in range(weight.dim()) if i != axis]
-    shape = [1] * weight.dim()
-    shape[axis] = -1
     length = (1e-6 + weight.square().sum(others, keepdim=True)).sqrt()
-    return weight * (gain.view(shape) / length)
+    return weight * (gain.view(length.shape) / length)
 
 
 class _WeightNorm(nn.Module):

@@ -23,11 +23,24 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
-def quick_critic(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """The architecture for critics with a gradient penalty: no norm in D, and larger weights."""
+def quick_critic(
+    config: NetConfig, spec: DataSpec, n_out: int | None = None
+) -> dict[str, nn.Module]:
+    """The architecture for critics with a gradient penalty: no norm in D, and larger weights.
+
+    n_out: outputs of D in place of a logit.
+    """
     dis = quick_discriminator(spec.image, config.width)
     init_he_uniform(dis)
-    return {"gen": quick_generator(spec.image, config.width), "dis": dis}
+    gen = quick_generator(spec.image, config.width)
+    return {"gen": gen, "dis": dis if n_out is None else with_outputs(dis, n_out)}
+
+
+def with_outputs(dis: StridedDiscriminator, n_out: int) -> StridedDiscriminator:
+    """`dis` with so many outputs, (N, n_out), in place of a logit."""
+    dis.l4 = nn.Linear(dis.l4.in_features, n_out)
+    init_he_uniform(dis.l4)
+    return dis
 
 
 def quick_generator(image: Shape, width: float = 1.0, n_hidden: int = N_HIDDEN) -> StridedGenerator:

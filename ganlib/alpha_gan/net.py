@@ -8,7 +8,7 @@ from ganlib.common.layers import LEAK, BatchNorm2d
 from ganlib.common.layers.init import init_he_uniform
 from ganlib.common.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.networks.quick import quick_discriminator, quick_generator
+from ganlib.common.networks.quick import quick_discriminator, quick_generator, with_outputs
 
 from .updater import Config
 
@@ -50,10 +50,8 @@ def dcgan(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
     enc = quick_discriminator(spec.image, config.width, norm=BatchNorm2d)
-    enc.l4 = nn.Linear(enc.l4.in_features, config.n_hidden)
-    init_he_uniform(enc.l4)
     return {
-        "enc": enc,
+        "enc": with_outputs(enc, config.n_hidden),
         "gen": quick_generator(spec.image, config.width, config.n_hidden),
         "dis": quick_discriminator(spec.image, config.width, norm=BatchNorm2d),
         "cdis": CodeDiscriminator(config.n_hidden, config.width),

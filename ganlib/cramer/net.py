@@ -4,8 +4,7 @@ from torch import nn
 
 from ganlib.common.data import DataSpec
 from ganlib.common.generator import Architectures, scaled
-from ganlib.common.layers.init import init_he_uniform
-from ganlib.common.networks.dcgan import DCGANGenerator, StridedDiscriminator, WGANDiscriminator
+from ganlib.common.networks.dcgan import DCGANGenerator, WGANDiscriminator
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.networks.quick import quick_critic
 
@@ -23,12 +22,7 @@ def dcgan(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Small enough for minutes on a CPU: common/networks/quick.py; no paper's network."""
-    networks = quick_critic(config, spec)
-    dis = networks["dis"]
-    assert isinstance(dis, StridedDiscriminator)
-    dis.l4 = nn.Linear(dis.l4.in_features, config.output_dim)
-    init_he_uniform(dis.l4)
-    return networks
+    return quick_critic(config, spec, config.output_dim)
 
 
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:

@@ -17,13 +17,9 @@ def example(channels: int, side: int) -> DataSet:
     random = torch.Generator().manual_seed(0)
     smooth = torch.rand(32, channels, 4, 4, generator=random)
     tones = torch.rand(20, channels, 4, 4, generator=random).round()
-    x, y = (
-        255 * interpolate(smooth, (side, side), mode="bilinear"),
-        255 * interpolate(tones, (side, side)),
-    )
+    x = 255 * interpolate(smooth, (side, side), mode="bilinear")
+    y = 255 * interpolate(tones, (side, side))
     return DataSet("two sets", x.byte(), source=y.byte())
 
 
-ALGORITHM = Algorithm(
-    config=updater.Config, build=net.build, updater=updater.Updater, example=example
-)
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater, example=example)

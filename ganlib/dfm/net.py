@@ -9,9 +9,9 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import Architectures, NetConfig, halvings, scaled
 from ganlib.common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d
 from ganlib.common.layers.init import init_lecun_normal, init_normal
-from ganlib.common.networks.dcgan import DCGANGenerator, StridedDiscriminator
+from ganlib.common.networks.dcgan import DCGANGenerator
 from ganlib.common.networks.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
-from ganlib.common.networks.quick import quick as quick_networks
+from ganlib.common.networks.quick import quick_discriminator, quick_generator
 
 
 class Discriminator(nn.Module):
@@ -84,9 +84,8 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     The last convolution is to 64 channels, which makes features few enough for a dense denoiser,
     and normalises them as `dcgan` does.
     """
-    networks = quick_networks(config, spec)
-    dis = networks["dis"]
-    assert isinstance(dis, StridedDiscriminator)
+    gen = quick_generator(spec.image, config.width)
+    dis = quick_discriminator(spec.image, config.width, norm=BatchNorm2d)
     last, n = next(dis.features[-2].children()), scaled(64, config.width)
     assert isinstance(last, nn.Conv2d)
     n_features = n * dis.l4.in_features // last.out_channels
@@ -95,7 +94,7 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     dis.l4 = nn.Sequential(nn.LeakyReLU(LEAK), nn.Linear(n_features, 1))
     init_normal(conv, 0.02)
     init_normal(dis.l4, 0.02)
-    return {**networks, "den": Denoiser(n_features, depth=3)}
+    return {"gen": gen, "dis": dis, "den": Denoiser(n_features, depth=3)}
 
 
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

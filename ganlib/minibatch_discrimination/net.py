@@ -5,17 +5,16 @@ from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
 from ganlib.common.generator import Architectures, scaled
-from ganlib.common.layers import GaussianNoise, MinibatchDiscrimination
+from ganlib.common.layers import BatchNorm2d, GaussianNoise, MinibatchDiscrimination
 from ganlib.common.layers.init import init_he_uniform, init_normal
 from ganlib.common.layers.weight_norm import WNLinear, WNMinibatchDiscrimination
 from ganlib.common.networks.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
-    StridedDiscriminator,
     unnormalized_std,
 )
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
-from ganlib.common.networks.quick import quick as quick_networks
+from ganlib.common.networks.quick import quick_discriminator, quick_generator
 from ganlib.common.networks.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator
 
 from .updater import Config
@@ -74,15 +73,14 @@ def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """For minutes on a CPU: networks/quick.py, no batch norm of what is compared; no paper's."""
-    networks = quick_networks(config, spec)
-    dis = networks["dis"]
-    assert isinstance(dis, StridedDiscriminator)
+    gen = quick_generator(spec.image, config.width)
+    dis = quick_discriminator(spec.image, config.width, norm=BatchNorm2d)
     last, _, leaky = dis.features[-2].children()
     init_he_uniform(last)
     dis.features[-2] = nn.Sequential(last, leaky)
     dis.l4 = minibatch_linear(dis.l4.in_features, config)
     init_normal(dis.l4, 0.02)
-    return networks
+    return {"gen": gen, "dis": dis}
 
 
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:

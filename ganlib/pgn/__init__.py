@@ -20,6 +20,4 @@ def example(channels: int, side: int) -> DataSet:
     return DataSet("sliding", x, source=torch.cat(past, 1), source_frames=3)
 
 
-ALGORITHM = Algorithm(
-    config=config.Config, build=net.build, updater=updater.Updater, example=example
-)
+ALGORITHM = Algorithm(config.Config, net.build, updater.Updater, example=example)

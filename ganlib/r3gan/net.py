@@ -18,8 +18,6 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import LEAK
 from ganlib.common.layers.basic import ClassEmbedding
-from ganlib.common.layers.init import init_he_uniform
-from ganlib.common.networks.dcgan import StridedDiscriminator
 from ganlib.common.networks.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
 from ganlib.common.networks.quick import quick_critic, quick_generator
 
@@ -247,13 +245,10 @@ def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks."""
-    networks = quick_critic(config, spec)
     if not config.labels:
-        return networks
-    dis, ch, n = networks["dis"], scaled(HIDDEN, config.width), spec.n_classes
-    assert isinstance(dis, StridedDiscriminator)
-    dis.l4 = nn.Linear(dis.l4.in_features, ch)
-    init_he_uniform(dis.l4)
+        return quick_critic(config, spec)
+    ch, n = scaled(HIDDEN, config.width), spec.n_classes
+    dis = quick_critic(config, spec, ch)["dis"]
     gen = quick_generator(spec.image, config.width, 2 * N_HIDDEN)
     return {"gen": ConditionalGenerator(gen, n), "dis": ConditionalDiscriminator(dis, ch, n)}
 

@@ -20,10 +20,5 @@ def example(channels: int, side: int) -> DataSet:
     return DataSet("blobs", x, source=resize_pixels(x, (side // 4, side // 4)))
 
 
-ALGORITHM = Algorithm(
-    config=updater.Config,
-    build=net.build,
-    updater=updater.Updater,
-    example=example,
-    small={"blocks": 2, "pretrain_iter": 1},
-)
+SMALL = {"blocks": 2, "pretrain_iter": 1}
+ALGORITHM = Algorithm(updater.Config, net.build, updater.Updater, example=example, small=SMALL)

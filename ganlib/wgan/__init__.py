@@ -7,10 +7,7 @@ from ganlib.registry import Algorithm
 
 from . import net, updater
 
+SMALL = {"n_dis_long": 7}
 ALGORITHM = Algorithm(
-    updater.Config,
-    net.build,
-    updater.Updater,
-    unmoved=updater.unmoved,
-    small={"n_dis_long": 7},
+    updater.Config, net.build, updater.Updater, unmoved=updater.unmoved, small=SMALL
 )

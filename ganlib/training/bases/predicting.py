@@ -16,7 +16,8 @@ from ganlib.training.updater import Updater
 
 SHOWN = 6
 """How many sequences."""
-GREY = 128
+FRAME, GREY = (1, 1, 1, 1), 128
+"""Pixels of a border on each side, and the colour of one around what is predicted."""
 
 
 class Predicting(Updater):
@@ -66,11 +67,7 @@ class Predicting(Updater):
         predicted = self.predicted(self.sample_stream(seed), index, truth.shape[1])
         past = self.context(data, index).to(predicted.device)
         rows = [
-            torch.cat([_framed(past, 0), _framed(next_ones, border)], 1)
+            torch.cat([pad(past, FRAME), pad(next_ones, FRAME, value=border)], 1)
             for next_ones, border in ((predicted, GREY), (truth.to(predicted.device), 0))
         ]
         return {"rollout": torch.stack(rows, 1).flatten(0, 1) / 127.5 - 1}
-
-
-def _framed(x: Tensor, value: int) -> Tensor:
-    return pad(x, (1, 1, 1, 1), value=value)
