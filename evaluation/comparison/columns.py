@@ -41,16 +41,11 @@ def in_order(names: Iterable[str], choice: Sequence[str] = ()) -> list[str]:
     return list(dict.fromkeys(name for word in choice for name in names if _means(word, name)))
 
 
-def is_chosen(name: str, choice: Sequence[str]) -> bool:
-    """Whether a word of `choice` means this score; all are without a choice."""
-    return not choice or any(_means(word, name) for word in choice)
-
-
 def check_choice(choice: Sequence[str], names: Iterable[str]) -> None:
     """UserError with the nearest name for a word that means none of these scores."""
     names = list(names)
     for word in choice:
-        if not any(_means(word, name) for name in names):
+        if not in_order(names, [word]):
             near = did_you_mean(word, dict.fromkeys(names))
             raise UserError(f"No run has a score '{word}'.{near}")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
-from ganlib.evaluation.comparison.columns import differing, in_order, is_chosen
+from ganlib.evaluation.comparison.columns import differing, in_order
 from ganlib.evaluation.comparison.runs import Evaluation, Run
 from ganlib.evaluation.comparison.table import Cell, Column, Entry, Row
 
@@ -35,8 +35,8 @@ def counted(run: Run, by: Column | None, choice: Sequence[str] = ()) -> Evaluati
     """A run's last evaluation with a chosen score, or its best under the last protocol of one."""
     having = [e for e in run.evaluations if by is not None and by.name in e.scores]
     if by is None or not having:
-        shown = [e for e in run.evaluations if any(is_chosen(n, choice) for n, _ in e.every())]
-        return next(reversed(shown or run.evaluations), None)
+        shown = [e for e in run.evaluations if in_order((n for n, _ in e.every()), choice)]
+        return next(reversed((choice and shown) or run.evaluations), None)
     name, key = by.name, having[-1].scores[by.name].hash
     alike = [e for e in having if e.scores[name].hash == key]
     return min(alike, key=lambda e: by.badness(e.scores[name].value))

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -105,8 +106,7 @@ class Run:
         """
         if not self.log:
             return None
-        pairs = zip(self.log, self.log[1:], strict=False)
-        ends = [before for before, line in pairs if _other_process(before, line)]
+        ends = [before for before, line in pairwise(self.log) if _other_process(before, line)]
         return sum(float(line.get("seconds", 0)) for line in [*ends, self.log[-1]]) / 3600
 
     @property

@@ -1,6 +1,7 @@
 """A table: a row per algorithm and settings, a column per score; and how its numbers look."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any
@@ -147,6 +148,11 @@ class Table:
         deviation = "" if cell.std is None else f"± {cell.std:.{decimals}f}"
         partial = f"(n={len(cell.values)})" if len(cell.values) < len(row.entries) else ""
         return f"{cell.mean:.{decimals}f}", f"{deviation} {partial}".strip()
+
+    def shown(self, row: Row) -> Iterator[tuple[str, bool]]:
+        """The scores of a row as text, and whether each is the best of its column."""
+        for place, cell in enumerate(row.cells):
+            yield " ".join(self.numbers(row, place)).strip(), cell is not None and cell.best
 
 
 def plain(value: Any) -> str:

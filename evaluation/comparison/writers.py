@@ -25,12 +25,8 @@ def _markdown(table: Table) -> str:
     head = [_safe(header) for header in table.headers]
     lines += [_bar(head), _bar(["---"] + ["---:"] * (len(head) - 1))]
     for row in table.rows:
-        cells = [" ".join(table.numbers(row, i)).strip() for i in range(len(row.cells))]
-        marked = [
-            f"**{text}**" if cell and cell.best else text
-            for text, cell in zip(cells, row.cells, strict=True)
-        ]
-        lines.append(_bar([_safe(row.title), *marked, *table.costs(row)]))
+        scores = [f"**{text}**" if best else text for text, best in table.shown(row)]
+        lines.append(_bar([_safe(row.title), *scores, *table.costs(row)]))
     lines += ["", *(f"{_safe(note)}  " for note in table.notes)]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -1,5 +1,6 @@
 """The whole page, section by section; the last says how the numbers were obtained."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,9 @@ def _environment(runs: Sequence[Run]) -> dict[str, str]:
     facts = dict.fromkeys(name for run in runs for name in run.environment)
     merged = {}
     for name in facts:
-        values = [_text(run.environment.get(name)) for run in runs]
-        counts = {value: values.count(value) for value in dict.fromkeys(values)}
+        counts = Counter(_text(run.environment.get(name)) for run in runs)
         several = "; ".join(f"{value} ({count} runs)" for value, count in counts.items())
-        merged[name] = values[0] if len(counts) == 1 else several
+        merged[name] = several if len(counts) > 1 else next(iter(counts))
     return merged
 
 

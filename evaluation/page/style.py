@@ -1,5 +1,6 @@
 """Pieces of HTML that every section uses, and the classes of style.css that they have."""
 
+from collections.abc import Iterable
 from html import escape
 
 from ganlib.common.io.console import printable
@@ -13,6 +14,16 @@ COLOURS = 6
 def e(text: object) -> str:
     """Text from a file, as text of HTML."""
     return escape(printable(text), quote=True)
+
+
+def scrolling(what: str, head: str, rows: Iterable[str], opening: str = "<table>") -> str:
+    """A table that scrolls by itself where it is too wide; rows are tags, head those of one."""
+    lines = "\n".join(rows)
+    return f"""<div class="scroll" tabindex="0" role="region" aria-label="{e(what)}">{opening}
+<thead><tr>{head}</tr></thead>
+<tbody>
+{lines}
+</tbody></table></div>"""
 
 
 def key(table: Table, row: Row) -> str:

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from ganlib.evaluation.comparison.table import NOTHING, Row, Table
-from ganlib.evaluation.page.style import e, key
+from ganlib.evaluation.page.style import e, key, scrolling
 
 MOST = 10  # scores beside each other; more have a line each
 
@@ -23,13 +23,9 @@ def score_table(table: Table) -> str:
         titles, labels, body = labels, titles, list(map(list, zip(*body, strict=True)))
     head = "".join(title("col") for title in (first, *titles))
     lines = [label("row") + "".join(cells) for label, cells in zip(labels, body, strict=True)]
-    rows = "\n".join(f"<tr>{line}</tr>" for line in lines)
-    return f"""<div class="scroll" tabindex="0" role="region" aria-label="Scores">
-<table class="{"tall" if upright else "wide"}"><caption><span>{e(table.caption)}</span></caption>
-<thead><tr>{head}</tr></thead>
-<tbody>
-{rows}
-</tbody></table></div>"""
+    caption = f"<caption><span>{e(table.caption)}</span></caption>"
+    opening = f'\n<table class="{"tall" if upright else "wide"}">{caption}'
+    return scrolling("Scores", head, [f"<tr>{line}</tr>" for line in lines], opening)
 
 
 def _title(table: Table, place: int, text: str, scope: str) -> str:
@@ -95,13 +91,8 @@ def _folded(table: Table, row: Row, columns: list[Values]) -> str:
     titles = ("class", *(column.title for column in columns))
     head = "".join(f'<th scope="col">{e(title)}</th>' for title in titles)
     classes = dict.fromkeys(name for column in columns for name in column.numbers)
-    rows = "\n".join(_row(name, columns) for name in classes)
-    return f"""<details><summary>{key(table, row)}{e(row.title)}</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="By class: {e(row.title)}"><table>
-<thead><tr>{head}</tr></thead>
-<tbody>
-{rows}
-</tbody></table></div></details>"""
+    inside = scrolling(f"By class: {row.title}", head, [_row(name, columns) for name in classes])
+    return f"<details><summary>{key(table, row)}{e(row.title)}</summary>\n{inside}</details>"
 
 
 def _row(name: str, columns: list[Values]) -> str:

@@ -119,9 +119,5 @@ def _text(text: str, style: str = "") -> "Text":
 
 
 def _cells(table: "Table", row: "Row") -> "list[Text]":
-    cells = [_text(row.title)]
-    for place, cell in enumerate(row.cells):
-        best = cell is not None and cell.best
-        text = " ".join(table.numbers(row, place)).strip()
-        cells.append(_text(text + (" *" if best else ""), "bold" if best else ""))
-    return [*cells, *map(_text, table.costs(row))]
+    scores = (_text(f"{t} *", "bold") if best else _text(t) for t, best in table.shown(row))
+    return [_text(row.title), *scores, *map(_text, table.costs(row))]

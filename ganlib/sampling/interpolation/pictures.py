@@ -119,8 +119,8 @@ def equation(pictures: list[Image.Image], signs: str) -> Image.Image:
     gap = max(8, width // 8)
     size = max(9, width // 5) | 1  # odd, so that a stroke can lie in the middle
     places = sum(size + 2 * gap if sign.strip() else 0 for sign in signs)
-    row = Image.new("RGB", (places + width * len(pictures) + 2 * MARGIN, height + 2 * MARGIN))
-    row.paste((255, 255, 255), (0, 0, *row.size))
+    whole = (places + width * len(pictures) + 2 * MARGIN, height + 2 * MARGIN)
+    row = Image.new("RGB", whole, "white")
     draw, x = ImageDraw.Draw(row), MARGIN
     for picture, sign in zip(pictures, signs, strict=True):
         if sign.strip():

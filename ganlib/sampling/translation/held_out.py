@@ -55,13 +55,8 @@ def give_sources(
     data = data.turned() if updater.turned else data
     assert spec.source is not None
     if data.source is not None:
-        theirs, ours = (
-            f"images of {channels} channels" if kind == "image" else kind
-            for kind, channels in (
-                (data.source_kind, data.source.shape[1]),
-                (spec.source_kind, spec.source[0]),
-            )
-        )
+        both = (data.source_kind, data.source.shape[1]), (spec.source_kind, spec.source[0])
+        theirs, ours = (f"images of {n} channels" if kind == "image" else kind for kind, n in both)
         if theirs != ours:
             raise UserError(
                 f"The sources of '{data.name}' are {theirs}, and this generator starts from {ours}."

@@ -122,14 +122,11 @@ class TranslatedFiles:
 
     def remarks(self) -> list[str]:
         """What is worth saying of all files, in a line for each thing."""
-        parts = [
-            f"{n:,} {'was' if n == 1 else 'were'} {what}"
-            for n, what in (
-                (self.padded, "padded by repeating the border"),
-                (self.cut, "made in tiles that are blended"),
-            )
-            if n
-        ]
+        changes = {
+            "padded by repeating the border": self.padded,
+            "made in tiles that are blended": self.cut,
+        }
+        parts = [f"{n:,} {'was' if n == 1 else 'were'} {what}" for what, n in changes.items() if n]
         changed = [f"Of {_count(self.done)} {', '.join(parts)}."] if parts else []
         if self.large:
             height, width = self.translator.spec.native_source
