@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ganlib.speed.accelerate import Precision
-    from ganlib.speed.bench import Mode, Row, Say, Work
+    from ganlib.speed.bench import Mode, Row, Work
+    from ganlib.speed.compiled import Say
 
 NAMES = ("algorithm", "mode", "precision")
 HEADERS = ("it/s", "ms", "quartiles", "images/s", "TFLOP/s", "of ceiling", "memory", "warm-up")

@@ -16,10 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ganlib.speed.graph import Recorder
+from ganlib.training.update.accumulation import Values
 
 aten = torch.ops.aten
 READS = {aten._local_scalar_dense.default, aten.nonzero.default, aten.equal.default}
-Values = dict[str, Tensor]
 
 
 def place(t: Tensor) -> tuple[Any, ...]:

@@ -16,12 +16,11 @@ from ganlib.common.layers.checkpoint import checkpoint_blocks
 from ganlib.common.layers.spectral_norm import iterate_together
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.speed import sync_bn
-from ganlib.speed.compiled import Trial, compile_losses, restore_losses
+from ganlib.speed.compiled import Say, Trial, compile_losses, restore_losses
 from ganlib.speed.graph import CudaRecorder, Graphs
 from ganlib.training.device import ranks
 from ganlib.training.updater import Updater
 
-Say = Callable[[str], None]
 Precision = Literal["auto", "fp32", "tf32", "bf16"]
 METHODS = ("forward", "features", "code", "draw")
 """Of a network: what is computed in bfloat16."""

@@ -29,6 +29,7 @@ from ganlib.common.seeds import generator
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import Algorithm
 from ganlib.speed.accelerate import Precision, accelerate, set_float32
+from ganlib.speed.compiled import WINDOW, Say
 from ganlib.speed.graph import WARM_UP
 from ganlib.training.device.devices import environment, free, is_out_of_memory, synchronize
 from ganlib.training.updater import Updater
@@ -48,10 +49,7 @@ ITERATIONS = {"cpu": 10, "cuda": 50}
 UNTIMED = {"cpu": 3, "cuda": WARM_UP + 2}  # iterations at least before the first that is timed
 SECONDS = {"cpu": 0.0, "cuda": 1.0}  # and for so long at least, for the clocks of a GPU
 SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices whose product is the ceiling
-WINDOW = 1000  # iterations in which the commonest phase is looked for
 DATA_BYTES = 2**25
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ganlib.common.data import Batch, Loader
 from ganlib.common.errors import UnusableError, one_line
 from ganlib.registry import own_line
 from ganlib.speed.compiled import is_compiled
+from ganlib.training.update.accumulation import Values
 from ganlib.training.updater import Updater
 
 WARM_UP = 3
@@ -27,8 +28,6 @@ libraries choose their kernels."""
 GRAPHS = 4
 """One per phase of the stage that runs, those that were used last. Each holds the batches and the
 values of an update; the memory in between they share."""
-
-Values = dict[str, Tensor]
 
 
 class Recorder:

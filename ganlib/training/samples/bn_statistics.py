@@ -10,7 +10,7 @@ whose batches are of one (pix2pix: Isola et al. 2017, section 3.3).
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -18,16 +18,10 @@ from torch import Tensor, nn
 
 N = TypeVar("N", bound=nn.Module)
 BatchNorm = nn.modules.batchnorm._BatchNorm
+Part = tuple[int, Tensor, Tensor]
+"""Of a pass: how many values each channel has, their variances and means."""
 IMAGE = "image"
 """What the protocol of a score has for "batch" of each image alone."""
-
-
-class Part(NamedTuple):
-    """Of a pass: how many values each channel has, their variances and means."""
-
-    n: int
-    variance: Tensor
-    mean: Tensor
 
 
 @contextmanager
@@ -89,7 +83,7 @@ def standing(network: N, run: Callable[[N, int], object], n: int, passes: int = 
 
     def note(layer: BatchNorm, inputs: tuple[Tensor]) -> None:
         x = inputs[0]
-        parts[layer].append(Part(x.numel() // x.shape[1], *torch.var_mean(x, _axes(x))))
+        parts[layer].append((x.numel() // x.shape[1], *torch.var_mean(x, _axes(x))))
 
     with of_the_batch(copy), ExitStack() as hooks:
         for layer in parts:
@@ -110,9 +104,10 @@ def standing(network: N, run: Callable[[N, int], object], n: int, passes: int = 
 
 def _together(parts: Sequence[Part]) -> tuple[Tensor, Tensor]:
     """The variance (unbiased, as PyTorch's) and the mean of parts of one size taken together."""
-    p, m = len(parts), parts[0].n
+    p, m = len(parts), parts[0][0]
     most = max(1, p * m - 1)
-    variances, means = (torch.stack(kind) for kind in list(zip(*parts, strict=True))[1:])
+    variances = torch.stack([variance for _, variance, _ in parts])
+    means = torch.stack([mean for _, _, mean in parts])
     within, between = variances.mean(0), means.var(0, correction=0)
     return within * (p * (m - 1) / most) + between * (p * m / most), means.mean(0)
 

@@ -239,11 +239,14 @@ class Draws:
 
     def labels(self, n: int, marginal: Sequence[float]) -> Tensor:
         """int64 (n,): class k with the probability marginal[k]; UserError if there is none."""
-        bounds, device = self.place_bounds(marginal), self._like().device
+        bounds = self.place_bounds(marginal)
         if bounds is None:
             raise UserError("This algorithm draws labels and the data set has none.")
         return self.rows(
-            n, lambda m, random: torch.bucketize(_uniform(m, device, random), bounds, right=True)
+            n,
+            lambda m, random: torch.bucketize(
+                bounds.new_empty(m).uniform_(generator=random), bounds, right=True
+            ),
         )
 
     def place_bounds(self, marginal: Sequence[float]) -> Tensor | None:
@@ -268,7 +271,3 @@ class Draws:
             self._whole.append(draw(n * of, self.generator))
         first = n * self._batches.share(current)
         return self._whole[k][first : first + n]
-
-
-def _uniform(n: int, device: torch.device, random: torch.Generator) -> Tensor:
-    return torch.rand(n, device=device, dtype=torch.float32, generator=random)

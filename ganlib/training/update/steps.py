@@ -62,10 +62,8 @@ class Steps:
         self.reached: set[int] = set()
 
     def take(self, losses: dict[str, Tensor], factor: Tensor, guard: Guard) -> None:
-        """Descend losses[name] by the optimizer of that name: all gradients first, then all steps.
-
-        factor: 0-dim. Parameters that require no gradient stand still, and so does everything once
-        a loss or a gradient was not finite. UserError for a name that no optimizer has.
+        """See Updater.step. factor: on every learning rate, 0-dim. UserError for a name that no
+        optimizer has.
         """
         self._check("step({}=...)", losses)
         last = next(reversed(losses))
