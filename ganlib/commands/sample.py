@@ -1,6 +1,5 @@
 """Draw images from a trained generator."""
 
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from math import prod
 from pathlib import Path
@@ -85,10 +84,7 @@ def command(
     kind, least = _kind(out), N if n is None else n
     if least < 1:
         raise UserError(f"-n is {n}, but there is nothing to draw below 1.")
-    if batch_size < 1:
-        raise UserError(f"--batch-size is {batch_size}; give at least 1.")
-    if truncation is not None and not 0 < truncation < math.inf:
-        raise UserError(f"--truncation is {truncation:g}; give a number above 0, such as 0.7.")
+    shared.check_sampling(batch_size, truncation)
     if kind:
         shared.check_file(out, (".png", ".npz"), KINDS, force)
     _check_grid(kind, least)

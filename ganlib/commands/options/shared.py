@@ -1,6 +1,7 @@
 """Options that mean the same wherever a command has them, and what they say."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -14,6 +15,7 @@ from ganlib.common.io.files import check_free, reading
 if TYPE_CHECKING:
     from ganlib.sampling.model import Model
 
+Part = TypeVar("Part")
 Command = TypeVar("Command", bound=Callable[..., Any])
 CLASSES = (
     "by its name in any case, its number, or as much of its name as no other class has: "
@@ -172,16 +174,19 @@ class ModelOptions:
         give_sources(model.updater, model.settings, query)
 
 
+def part(kind: type[Part], options: Mapping[str, Any]) -> Part:
+    """An object of this dataclass, made of the options that are called as its fields are."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in options.items() if name in names})
+
+
 def handed(kind: type, command: Callable[..., None]) -> Callable[..., None]:
-    """A command of one object of this dataclass, made of the options that are called as its fields
-    are, and of the others.
-    """
-    names = {field.name for field in fields(kind)}
+    """A command of such an object, and of the other options."""
 
     @wraps(command)
     def call(**options: Any) -> None:
-        own = {name: options.pop(name) for name in names & options.keys()}
-        command(kind(**own), **options)
+        own: Any = part(kind, options)
+        command(own, **{name: v for name, v in options.items() if name not in vars(own)})
 
     return call
 
@@ -211,6 +216,14 @@ def check_folder(out: Path) -> None:
     with reading(out):
         if out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file; give a folder.")
+
+
+def check_sampling(batch_size: int, truncation: float | None) -> None:
+    """UserError for numbers by which nothing can be sampled."""
+    if batch_size < 1:
+        raise UserError(f"--batch-size is {batch_size}; give at least 1.")
+    if truncation is not None and not 0 < truncation < math.inf:
+        raise UserError(f"--truncation is {truncation:g}; give a number above 0, such as 0.7.")
 
 
 def called(model: "Model", snapshot: Path, words: Sequence[str]) -> list[int]:

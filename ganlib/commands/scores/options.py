@@ -1,19 +1,17 @@
 """The options of `ganlib evaluate`, by what they are for."""
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ganlib.commands.options.fields import dashed
-from ganlib.commands.options.shared import check_file
+from ganlib.commands.options.shared import check_file, check_sampling, part
 from ganlib.common.errors import UserError
 from ganlib.evaluation.formats.blocks import Range
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import Criteria
 
-Part = TypeVar("Part")
 SEGMENTING = ("segmentation", "segmentation_picture")
 """The flags that ask for a segmenter."""
 
@@ -55,10 +53,7 @@ def options_of(device: str, force: bool, **flags: Any) -> Options:
     """
     if flags["n"] < 2:
         raise UserError(f"-n is {flags['n']}, but no score is made of less than 2 images.")
-    if flags["batch_size"] < 1:
-        raise UserError(f"--batch-size is {flags['batch_size']}; give at least 1.")
-    if flags["truncation"] is not None and not 0 < flags["truncation"] < math.inf:
-        raise UserError(f"--truncation is {flags['truncation']:g}; give a number above 0.")
+    check_sampling(flags["batch_size"], flags["truncation"])
     if flags["dataset"] is not None and flags["reference"] not in (None, "train", "test"):
         raise UserError("Give --dataset or the path of a --reference, not both.")
     if flags["metrics"] is not None:
@@ -67,22 +62,17 @@ def options_of(device: str, force: bool, **flags: Any) -> Options:
     flags["segmentation"] = asking[0] if asking else None
     more = {"duplicates": flags["duplicates_picture"], "cas": flags["cas"]}
     flags["more"] = tuple(name for name, wanted in more.items() if wanted)
-    outputs = _part(Outputs, flags)
+    outputs = part(Outputs, flags)
     for option, path in outputs.files.items():
         suffix = ".json" if option == "--out" else ".png"
         check_file(path, (suffix,), f"the name of a {suffix} file", force, option)
     black_and_white = flags["range"] and tuple(map(float, flags["range"].split(",")))
     return Options(
-        _part(Drawing, flags),
-        _part(Criteria, flags),
-        _part(RealImages, flags),
+        part(Drawing, flags),
+        part(Criteria, flags),
+        part(RealImages, flags),
         outputs,
         flags["best"],
         black_and_white,
         device,
     )
-
-
-def _part(kind: type[Part], flags: dict[str, Any]) -> Part:
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in flags.items() if name in names})
