@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.formats.blocks import in_order
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import make_evaluator
 from scripts.ending import in_a_sentence
@@ -57,8 +57,7 @@ def main(names: tuple[str, ...], extractor: str | None) -> None:
     for name in names:
         evaluator = make_evaluator(RealImages(name), extractor)
         only_train = Evaluator(evaluator.extractor, {"train": evaluator.images["train"]})
-        test = evaluator.images["test"]
-        blocks = [test[rows] for rows in torch.split(torch.arange(len(test)), BLOCK)]
+        blocks = list(in_order(evaluator.images["test"]))
         for label, change in CHANGES.items():
             (score,) = only_train(map(change, blocks), ["fid"]).scores.values()
             print(f"{name}: {score.name}, test images {label}: {score.value:.4g}", flush=True)

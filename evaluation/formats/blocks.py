@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from ganlib.common.data import Images
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import to_uint8
 
@@ -64,6 +65,11 @@ def blocks(batches: Iterable[Batch], size: tuple[int, int] | None = None) -> Ite
             parts, held = [whole.cut(full, held)], held - full
     if held:
         yield _join(parts)
+
+
+def in_order(images: Images) -> Iterator[Tensor]:
+    """Images as they lie, in blocks."""
+    return (images[rows] for rows in torch.split(torch.arange(len(images)), BLOCK))
 
 
 def share(images: Iterable[Batch], rank: int, world: int) -> Iterator[Block]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ganlib.common.errors import few
-from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.formats.blocks import in_order
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
 from ganlib.evaluation.metrics.by_class import accuracies, label_settings, lacks_classes
 from ganlib.evaluation.statistics.real import Inputs
@@ -51,8 +51,7 @@ def on_real(context: Context) -> dict[str, Any]:
     if data is None:
         return {}
     assert data.y is not None
-    index = torch.split(torch.arange(len(data)), BLOCK)
-    logits = [context.inputs.extractor(data.x[rows]).logits for rows in index]
+    logits = [context.inputs.extractor(x).logits for x in in_order(data.x)]
     guessed = torch.cat([part.argmax(1).cpu() for part in logits if part is not None])
     right = guessed == data.y
     return {

@@ -12,7 +12,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
 from ganlib.evaluation.cache import cached
 from ganlib.evaluation.extractors.base import Extractor
-from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.formats.blocks import BLOCK, in_order
 from ganlib.evaluation.protocol import FEATURES, Split, package_versions
 from ganlib.evaluation.statistics.moments import Moments
 
@@ -91,15 +91,12 @@ def check_images(name: str, images: Images) -> None:
 
 def pixel_digest(images: Images, progress: Progress = silent, what: str = "reading images") -> str:
     """SHA-256 of the shape and the pixels, hexadecimal; what: the name of the progress."""
-    digest, n = sha256(repr(tuple(images.shape)).encode()), len(images)
-    for start in range(0, n, BLOCK):
-        digest.update(_rows(images, start).cpu().contiguous().numpy().data)
-        progress(what, min(start + BLOCK, n), n)
+    digest, done = sha256(repr(tuple(images.shape)).encode()), 0
+    for x in in_order(images):
+        digest.update(x.cpu().contiguous().numpy().data)
+        done += len(x)
+        progress(what, done, len(images))
     return digest.hexdigest()
-
-
-def _rows(images: Images, start: int) -> Tensor:
-    return images[torch.arange(start, min(start + BLOCK, len(images)))]
 
 
 def _compute(
@@ -111,12 +108,11 @@ def _compute(
     place = order.argsort()  # image i is the place[i]-th
     moments = Moments(extractor.n_features, extractor.device)
     features = torch.empty(cached_n, extractor.n_features)
-    for start in range(0, n, BLOCK):
-        pool = extractor(_rows(images, start)).pool
+    for x, to in zip(in_order(images), torch.split(place, BLOCK), strict=True):
+        pool = extractor(x).pool
         moments.update(pool)
-        to = place[start : start + BLOCK]
         features[to[to < cached_n]] = pool.cpu()[to < cached_n]
-        progress(f"reference {name}", start + len(pool), n)
+        progress(f"reference {name}", moments.n, n)
     return {
         "total": moments.total.cpu(),
         "outer": moments.outer.cpu(),

@@ -14,7 +14,7 @@ from ganlib.common.query import default_root
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import TRAINED, Extractor, default_extractor
 from ganlib.evaluation.extractors.small import FOLDER
-from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.formats.blocks import in_order
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import Criteria, make_evaluator, progress_bar
@@ -77,8 +77,7 @@ def _answers(dataset: str, evaluator: Evaluator, progress: Progress) -> Iterator
     def found(split: str, *metrics: str) -> list[float]:
         """The first score of each of these metrics, in ganlib's order, of all images."""
         x = images[split]
-        stream = (x[rows] for rows in torch.split(torch.arange(len(x)), BLOCK))
-        scores = ours(stream, metrics, len(x), progress=progress).scores
+        scores = ours(in_order(x), metrics, len(x), progress=progress).scores
         kinds = {name.startswith("IS"): score for name, score in reversed(scores.items())}
         return [kinds[kind].value for kind in sorted(kinds, reverse=True)]
 
