@@ -1,6 +1,6 @@
 """Scores and losses over iterations: a panel each, as inline SVG."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -50,10 +50,8 @@ def _panels(table: Table) -> list[tuple[str, list[Curve]]]:
     lines = [line for _, _, run in runs for line in run.log]
     others = {n for line in lines for n in line if n not in NOT_LOSSES | scores}
     losses = sorted(others, key=lambda name: (not name.startswith("loss"), name))
-    wanted: list[tuple[str, Callable[[Run], Points]]] = [
-        *((column.header, partial(_scores, column)) for column in table.columns),
-        *((name, partial(_losses, name)) for name in losses),
-    ]
+    wanted = [(column.header, partial(_scores, column)) for column in table.columns]
+    wanted += [(name, partial(_losses, name)) for name in losses]
     return [
         (title, [Curve(classes, name, xy) for classes, name, run in runs if (xy := of(run))])
         for title, of in wanted

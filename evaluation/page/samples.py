@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections import defaultdict
 from typing import NamedTuple
 
 from PIL import Image
@@ -26,13 +27,12 @@ class Figure(NamedTuple):
 
 def sample_section(table: Table) -> str:
     """The last pictures of a kind side by side, the first seed's to be seen at once."""
-    by_seed: dict[int, Kinds] = {}
+    by_seed: dict[int, Kinds] = defaultdict(lambda: defaultdict(list))
     for row in table.rows:
         for run in row.runs:
             for picture in [] if run.external else run.pictures:
                 if (figure := _figure(row, run, picture)) is not None:
-                    kinds = by_seed.setdefault(run.seed, {})
-                    kinds.setdefault(picture[:2], []).append(figure)
+                    by_seed[run.seed][picture[:2]].append(figure)
     if not by_seed:
         return ""
     first, *others = sorted(by_seed)

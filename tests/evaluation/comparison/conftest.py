@@ -113,9 +113,6 @@ def texts() -> Callable[[Table], dict[str, list[str]]]:
     """texts(table): the scores of each row as they are shown."""
 
     def show(table: Table) -> dict[str, list[str]]:
-        return {
-            row.title: [" ".join(table.numbers(row, i)).strip() for i in range(len(row.cells))]
-            for row in table.rows
-        }
+        return {row.title: [text for text, _ in table.shown(row)] for row in table.rows}
 
     return show
