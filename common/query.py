@@ -32,6 +32,8 @@ MAX_SIZE = 8192  # pixels; one RGB image of this side takes 192 MiB
 Load = Callable[..., DataSet]
 """Of (place, split, size), of a folder hold_out too."""
 HDF5 = (".h5", ".hdf5")
+KINDS = dict.fromkeys(HDF5, "hdf5") | dict.fromkeys(ARRAYS, "arrays")
+"""Which data set reads files that end so."""
 FILES = "an .h5, .npz or .npy file"
 LONGEST = 120  # bytes of a label, as part of the name of a folder
 
@@ -72,13 +74,9 @@ def find(name: str, root: Path | None = None) -> Found:
         return Found(datasets[name], _place(name, root), name == "folder")
     path = expand(name)
     with reading(path):
-        for kind, here in (
-            ("folder", name != "" and path.is_dir()),
-            ("hdf5", path.suffix.lower() in HDF5),
-            ("arrays", path.suffix.lower() in ARRAYS),
-        ):
-            if here:
-                return Found(datasets[kind], path, kind == "folder")
+        kind = "folder" if name and path.is_dir() else KINDS.get(path.suffix.lower())
+        if kind is not None:
+            return Found(datasets[kind], path, kind == "folder")
         if path.is_file():
             raise UserError(f"{path} is neither a folder of images nor {FILES}.")
     try:
@@ -104,7 +102,7 @@ def label(name: str) -> str:
     if name in datasets.names():
         return name
     path = Path(os.path.realpath(expand(name.replace("\0", "_"))))
-    short = path.stem if path.suffix.lower() in (*HDF5, *ARRAYS) else path.name
+    short = path.stem if path.suffix.lower() in KINDS else path.name
     short = re.sub(r"[^\w.-]+", "_", short).strip("._-")
     return short.encode()[:LONGEST].decode(errors="ignore") or "data"
 

@@ -70,6 +70,14 @@ class Account:
         """Note that `name` was left out."""
         self.useless.setdefault(reason, []).append(os.fsencode(name).decode("utf-8", "replace"))
 
+    def usable(self, items: list[N], results: list[T | Unusable]) -> Iterator[tuple[N, T]]:
+        """Items with their results; those without are left out."""
+        for item, result in zip(items, results, strict=True):
+            if isinstance(result, Unusable):
+                self.skip(item.name, str(result))
+            else:
+                yield item, result
+
     def close(self, shape: Shape, classes: tuple[str, ...], what: str = "") -> None:
         """Print the line, with `what` the shape is of; UserError if nothing could be used."""
         if not self.used:
@@ -138,21 +146,15 @@ def gathered(
     raises Unusable is left out.
     """
     for group, results in in_threads(decode, items, block_length(shape)):
-        arrays, starts, labels = [], [], []
-        for item, result in zip(group, results, strict=True):
-            if isinstance(result, Unusable):
-                account.skip(item.name, str(result))
-            else:
-                arrays.append(result.x)
-                account.changed.update(result.changes)
-                labels.append(item.label)
-                starts += [] if result.start is None else [result.start]
-        account.used += len(arrays)
-        if arrays:
-            y = [label for label in labels if label is not None]
+        found = list(account.usable(group, results))
+        account.used += len(found)
+        account.changed.update(change for _, one in found for change in one.changes)
+        labels = [item.label for item, _ in found if item.label is not None]
+        starts = [one.start for _, one in found if one.start is not None]
+        if found:
             yield Block(
-                torch.from_numpy(np.stack(arrays)),
-                torch.tensor(y) if y else None,
+                torch.from_numpy(np.stack([one.x for _, one in found])),
+                torch.tensor(labels) if labels else None,
                 torch.from_numpy(np.stack(starts)) if starts else None,
             )
     account.close(shape, classes)
@@ -188,11 +190,7 @@ def looked(
     """
     with progress(f"looking at {account.name}", len(items)) as advance:
         for group, results in in_threads(look, items, at_once):
-            for item, result in zip(group, results, strict=True):
-                if isinstance(result, Unusable):
-                    account.skip(item.name, str(result))
-                else:
-                    yield item, result
+            yield from account.usable(group, results)
             advance(len(group))
 
 

@@ -30,7 +30,9 @@ def atomic(path: Path, new: bool = False) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        mask = os.umask(0)  # which is the one way to learn it
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         if new:
@@ -54,12 +56,6 @@ def remove_torn(folder: Path) -> None:
     for path in folder.glob(f"{PREFIX}*"):
         if _TORN.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 MIB = 2**20
