@@ -119,15 +119,11 @@ def stateless(dis: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
     return torch.func.functional_call(dis, buffers, (x, y))
 
 
-def _unchanged(x: Tensor) -> Tensor:
-    return x
-
-
 def slope(
     dis: nn.Module,
     x: Tensor,
     y: Tensor | None = None,
-    through: Callable[[Tensor], Tensor] = _unchanged,
+    through: Callable[[Tensor], Tensor] = lambda x: x,
 ) -> tuple[Tensor, Tensor]:
     """grad_x D(through(x), y), of x's shape (N, C, H, W), and the logits of the same pass.
 
@@ -159,7 +155,7 @@ def r1_penalty(
     dis: nn.Module,
     x: Tensor,
     y: Tensor | None = None,
-    through: Callable[[Tensor], Tensor] = _unchanged,
+    through: Callable[[Tensor], Tensor] = lambda x: x,
 ) -> tuple[Tensor, Tensor]:
     """||grad_x D(through(x), y)||^2, summed over C, H, W, the mean over the batch; and the logits.
 

@@ -107,14 +107,10 @@ def as_stream(data: DataSet) -> Stream:
 def _blocks(data: DataSet) -> Iterator[Block]:
     step = block_length(data.shape)
     images, sources = len(data), len(data) if data.source is None else len(data.source)
-    for start in range(0, max(images, sources), step):
-        rows, others = _between(start, step, images), _between(start, step, sources)
+    for some in torch.split(torch.arange(max(images, sources)), step):
+        rows, others = some[some < images], some[some < sources]
         y = None if data.y is None else data.y[rows]
         yield Block(data.x[rows], y, None if data.source is None else data.source[others])
-
-
-def _between(start: int, step: int, end: int) -> Tensor:
-    return torch.arange(min(start, end), min(start + step, end))
 
 
 def in_memory(stream: Callable[P, Stream]) -> Callable[P, DataSet]:
