@@ -1,7 +1,7 @@
 """One file per data set: load(root, split, size) -> DataSet; a docstring's first line describes it.
 
 A file may also have stream(root, split, size) -> Stream, for what need not fit in memory, whose
-load is in_memory(stream), and lazy(root, split, crop) -> DataSet, for square crops out of images
+load is collected(stream), and lazy(root, split, crop) -> DataSet, for square crops out of images
 that are read when asked for; one of sequences has past(split, size, n, m) -> DataSet, pairs of n
 past frames and the next m.
 ASPECT, if it is assigned, is how many times wider than high the images are: size is then the

@@ -9,7 +9,7 @@ from torchvision.datasets.utils import extract_archive
 from ganlib.common.data.spec import check_split
 from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded
 from ganlib.common.formats.resize import CROPPED, Sizing
-from ganlib.common.formats.stream import Stream, in_memory
+from ganlib.common.formats.stream import Stream, collected
 from ganlib.common.formats.torchvision import Origin, read
 from ganlib.common.io.files import reading
 
@@ -37,7 +37,7 @@ def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -
     return Stream("celeba", shape, len(names), blocks, provenance={"source": URL})
 
 
-load = in_memory(stream)
+load = collected(stream)
 
 
 def _open(folder: Path, split: str) -> Any:

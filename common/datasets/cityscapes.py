@@ -23,7 +23,7 @@ from ganlib.common.formats.blocks import Account, Decoded, Item, gathered
 from ganlib.common.formats.class_table import check_numbers, class_table
 from ganlib.common.formats.decode import HIGHEST, MAPS, Pixels, Unusable, opened
 from ganlib.common.formats.files import files
-from ganlib.common.formats.stream import Stream, in_memory
+from ganlib.common.formats.stream import Stream, collected
 from ganlib.common.io.files import reading
 
 URL = "https://www.cityscapes-dataset.com"
@@ -85,7 +85,7 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
     )
 
 
-load = in_memory(stream)
+load = collected(stream)
 
 
 def _items(photos: Path, maps: Path, account: Account) -> Iterator[Item]:

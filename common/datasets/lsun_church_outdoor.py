@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ganlib.common.formats.lmdb import stream_lsun
 from ganlib.common.formats.resize import CROPPED, Sizing
-from ganlib.common.formats.stream import Stream, in_memory
+from ganlib.common.formats.stream import Stream, collected
 
 
 def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -> Stream:
@@ -12,4 +12,4 @@ def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -
     return stream_lsun("church_outdoor", root, split, size, sizing)
 
 
-load = in_memory(stream)
+load = collected(stream)

@@ -32,7 +32,7 @@ from ganlib.common.formats.decode import (
 from ganlib.common.formats.file_crops import FileCrops
 from ganlib.common.formats.files import files, of_split, subfolders
 from ganlib.common.formats.resize import CROPPED, Sizing
-from ganlib.common.formats.stream import Stream, in_memory
+from ganlib.common.formats.stream import Stream, collected
 from ganlib.common.io.files import reading
 
 TESTS = ("test", "val", "valid")
@@ -147,7 +147,7 @@ def stream(
     return look(root, split, hold_out).stream(size, sizing)
 
 
-load = in_memory(stream)
+load = collected(stream)
 
 
 def lazy(root: Path, split: str, crop: int, hold_out: float = 0.0) -> DataSet:

@@ -113,7 +113,7 @@ def _blocks(data: DataSet) -> Iterator[Block]:
         yield Block(data.x[rows], y, None if data.source is None else data.source[others])
 
 
-def in_memory(stream: Callable[P, Stream]) -> Callable[P, DataSet]:
+def collected(stream: Callable[P, Stream]) -> Callable[P, DataSet]:
     """What is to a data set's stream() its load(): the same, all of it in memory."""
 
     @wraps(stream)
