@@ -20,7 +20,6 @@ from ganlib.common.data.transfer import place, upload
 from ganlib.common.errors import UserError
 
 T = TypeVar("T")
-CENTRE = 0.5
 
 
 @runtime_checkable
@@ -107,7 +106,7 @@ class Jitter:
 
 def centres(n: int) -> Tensor:
     """The places (n, 2) in the middle."""
-    return torch.full((n, 2), CENTRE)
+    return torch.full((n, 2), 0.5)
 
 
 def corners(

@@ -122,19 +122,14 @@ class Hdf5Images(Lazy):
                 result[place] = images[row]
         return result
 
-    def _is_in(self, images: Any) -> bool:
-        """Whether a dataset of a file can be the one that these were."""
-        if images is None or images.dtype != self.stored:
-            return False
-        return bool(images.shape[1:] == self.shape[1:] and len(images) >= len(self))
-
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_images": None, "_process": -1}
 
     def _open(self) -> Any:
         if self._process != os.getpid():
             images = find_dataset(h5py.File(self.path, "r", locking=False), self.key)
-            if not self._is_in(images):
+            alike = images is not None and images.dtype == self.stored
+            if not alike or images.shape[1:] != self.shape[1:] or len(images) < len(self):
                 raise UserError(f"{self.path} is not the file any more that it was: start anew.")
             self._images = images
             self._process = os.getpid()
