@@ -8,8 +8,7 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.datasets import fashion_mnist
 from ganlib.common.formats.blocks import DEFAULT_SIZE
-from ganlib.common.synthetic.canvas import Wardrobe
-from ganlib.common.synthetic.made import Made
+from ganlib.common.synthetic.canvas import Made, Wardrobe
 
 LENGTH = {"train": 50_000, "test": 10_000}
 LICENSE = f"The clothes are Fashion-MNIST's: {fashion_mnist.LICENSE}"

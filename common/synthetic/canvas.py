@@ -1,14 +1,16 @@
-"""Canvases on which clothes lie, each a function of a seed and its number."""
+"""Images that are each made of their number, and such canvases, on which clothes lie."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
+from ganlib.common.data.spec import Lazy
 from ganlib.common.pictures.colours import hsv
 from ganlib.common.seeds import generator
 
@@ -23,6 +25,16 @@ SHADE = (SHADOW * LEVELS).astype(np.uint8)
 INSIDE = (255 * (LEVELS > 127)).astype(np.uint8)
 
 Pixels = NDArray[np.uint8]
+
+
+class Made(Lazy):
+    """Images or ids of this shape (N, C, H, W); make: of a number, (C, H, W)."""
+
+    def __init__(self, make: Callable[[int], NDArray[Any]], *shape: int) -> None:
+        self.make, self.shape = make, shape
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return torch.from_numpy(np.stack([self.make(number) for number in index.tolist()]))
 
 
 class Placed(NamedTuple):

@@ -18,7 +18,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.data.spec import check_split
 from ganlib.common.datasets import fashion_mnist
 from ganlib.common.errors import UserError
-from ganlib.common.synthetic.made import Made
+from ganlib.common.synthetic.canvas import Made
 from ganlib.common.synthetic.sliding import Floats, Item, Pixels, Slide, State, make_item
 
 WINDOWS = 10
