@@ -1,6 +1,5 @@
 """Spectral normalisation: SNGAN (Miyato et al. 2018), algorithm 1."""
 
-from collections.abc import Callable
 from functools import wraps
 from itertools import chain
 from typing import Any
@@ -124,11 +123,8 @@ def iterate_together(network: nn.Module) -> None:
     for the passes of SNGAN's residual discriminator, which counts where starting one takes longer
     than doing it, on a GPU. A compiled loss, where operations are fused anyway, stays as it was.
     """
-    if _groups(network):
-        override(network, {"forward": _after_iterations(type(network).forward)})
+    forward = type(network).forward
 
-
-def _after_iterations(forward: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(forward)
     def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         if not self.training or torch.compiler.is_compiling():
@@ -147,7 +143,8 @@ def _after_iterations(forward: Callable[..., Any]) -> Callable[..., Any]:
             for layer in chain(*groups):
                 layer.sigma = None
 
-    return run
+    if _groups(network):
+        override(network, {"forward": run})
 
 
 def _groups(network: nn.Module) -> list[list[SNLayer]]:

@@ -51,10 +51,6 @@ class _WeightNorm(nn.Module):
         else:
             self.register_buffer("gain", gain)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in, ...) -> (N, out, ...)."""
-        raise NotImplementedError
-
     def normalized(self) -> Tensor:
         """The weight, normalised."""
         return weight_normalize(self.weight, self.gain, self.axis)

@@ -79,8 +79,5 @@ class SalimansDiscriminator(nn.Module):
         return self.l4(self.features(x))
 
 
-def _conv(
-    in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0
-) -> nn.Sequential:
-    conv = WNConv2d(in_channels, out_channels, kernel_size, stride, padding)
-    return nn.Sequential(conv, nn.LeakyReLU(LEAK))
+def _conv(n_in: int, n_out: int, side: int, stride: int = 1, padding: int = 0) -> nn.Sequential:
+    return nn.Sequential(WNConv2d(n_in, n_out, side, stride, padding), nn.LeakyReLU(LEAK))

@@ -34,7 +34,7 @@ class VGG19(nn.Module):
     def __init__(self, names: Sequence[str], weights: Path) -> None:
         super().__init__()
         layers = _features()
-        where = {name: k for k, name in enumerate(layer_names(layers))}
+        where = {name: k for k, name in enumerate(layer_names())}
         self.wanted = {where[name]: name for name in names}
         self.features = nn.Sequential(*list(layers)[: max(self.wanted) + 1])
         _load(weights, self.features)
@@ -53,16 +53,12 @@ class VGG19(nn.Module):
         return found
 
 
-def layer_names(layers: nn.Sequential) -> list[str]:
-    """conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ...: names of VGG's layers in order."""
-    names, i, j = [], 1, 0
-    for layer in layers:
-        if isinstance(layer, nn.MaxPool2d):
-            names.append(f"pool{i}")
-            i, j = i + 1, 0
-            continue
-        j += isinstance(layer, nn.Conv2d)
-        names.append(f"{'conv' if isinstance(layer, nn.Conv2d) else 'relu'}{i}_{j}")
+def layer_names() -> list[str]:
+    """conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ...: names of VGG19's layers in order."""
+    names = []
+    for i, n in enumerate((2, 2, 4, 4, 4), 1):
+        names += [f"{kind}{i}_{j}" for j in range(1, n + 1) for kind in ("conv", "relu")]
+        names.append(f"pool{i}")
     return names
 
 

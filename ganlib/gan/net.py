@@ -47,9 +47,6 @@ class DenseGenerator(Generator):
 class UnitGenerator(DenseGenerator):
     """`layers` of a uniform z of variance 1, then a sigmoid, which gives pixels in [0, 1]."""
 
-    def __init__(self, image: Shape, layers: nn.Sequential) -> None:
-        super().__init__(image, layers, "uniform")
-
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, 100) in [-1, 1], stretched by sqrt 3 -> (N, C, H, W) in [-1, 1]; y is not used."""
         return 2 * torch.sigmoid(super().forward(math.sqrt(3) * z)) - 1
@@ -87,7 +84,7 @@ def mnist(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     )
     init_uniform(gen, 0.05)
     return {
-        "gen": UnitGenerator(spec.image, gen),
+        "gen": UnitGenerator(spec.image, gen, "uniform"),
         "dis": UnitDiscriminator(maxout(spec.image, scaled(240, config.width))),
     }
 
