@@ -128,9 +128,7 @@ class Registry(Generic[T]):
         return sorted(self.entries)
 
     def check(self, name: str) -> Entry:
-        """The entry of `name`; UserError, if there is none, with the file of that name or the
-        nearest name.
-        """
+        """The entry of `name`; UserError, if none, with that name's file or the nearest name."""
         if name not in self.entries:
             self.check_files(name)
             raise UserError(f"There is no {self.kind} '{name}'.{did_you_mean(name, self.names())}")

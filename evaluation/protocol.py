@@ -173,9 +173,7 @@ PACKAGES = (*FEATURES, "numpy")
 
 @dataclass(frozen=True)
 class Instrument:
-    """What a score is measured by: the fields of the protocol that say it, and in `settings` what
-    else does.
-    """
+    """What a score is measured by: fields of a protocol, and in `settings` what else matters."""
 
     extractor: str
     resize: str = "none"
@@ -203,9 +201,7 @@ def stamp(
     rank_deficient: bool = False,
     packages: Iterable[str] = (),
 ) -> Protocol:
-    """The protocol of a score of n images of this origin. packages: further ones that have a say in
-    it.
-    """
+    """The protocol of a score of n images of this origin. packages: others with a say."""
     source = {} if origin.source is None else {"source": origin.source}
     return Protocol(
         extractor=by.extractor,

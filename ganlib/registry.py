@@ -87,9 +87,7 @@ class Algorithms(Registry[Algorithm]):
     """All algorithms, and a word for a folder that was meant as one."""
 
     def check(self, name: str) -> Entry:
-        """The entry of `name`; UserError, if there is none, with the folder of that name or the
-        nearest name.
-        """
+        """The entry of `name`; UserError, if none, with that folder or the nearest name."""
         if name not in self.entries and name.isidentifier() and name not in ROOMS:
             for home in import_module(self.package).__path__:
                 folder = Path(home) / name

@@ -80,7 +80,5 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
 
 
 def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
-    """One split of pairs of n frames with m pushes, and the next m frames. UserError for frames
-    that are too small.
-    """
+    """A split of pairs of n frames with m pushes, and the next m; UserError if too small."""
     return Pushed.of_split(split, size).pairs(split, n, m)

@@ -36,9 +36,7 @@ class Video(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What is known before frames are squared: the size and kind of each, and how many there are at
-    most.
-    """
+    """What is known before frames are squared: size and kind of each, and how many at most."""
 
     header: Header
     length: int

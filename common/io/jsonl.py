@@ -39,9 +39,7 @@ def read_lines(path: Path, needed: Needed = EACH) -> list[dict[str, Any]]:
 
 
 def cut_lines(path: Path, iteration: int, *new: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Drop what a run that goes on from `iteration` will write again, and add `new` lines: what is
-    there then.
-    """
+    """Drop what a run that goes on from `iteration` will write again, and add `new` lines."""
     kept = [line for line in read_lines(path) if line["iteration"] <= iteration]
     lines = [*kept, *new]
     if lines or path.exists():

@@ -77,9 +77,7 @@ def recomputing(forward: Forward) -> Forward:
 
 @contextmanager
 def for_second_derivatives() -> Iterator[None]:
-    """Around autograd.grad(create_graph=True): of what it computes again, its graph keeps nothing
-    either.
-    """
+    """Around autograd.grad(create_graph=True): its graph keeps nothing that is computed again."""
     with saved_tensors_hooks(_save_again, _load):
         yield
 

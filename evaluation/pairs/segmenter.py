@@ -92,9 +92,7 @@ class Segmenter:
 
 
 def check_maps(data: DataSet, option: str = "--segmentation") -> None:
-    """UserError for data without maps of named classes as large as the images, for which `option`
-    asks.
-    """
+    """UserError, of `option`, for data without maps of named classes as large as the images."""
     source = data.source
     if source is None or data.source_kind != "ids" or not data.classes:
         raise UserError(
@@ -111,9 +109,7 @@ def check_maps(data: DataSet, option: str = "--segmentation") -> None:
 def load_segmenter(
     data: DataSet, device: torch.device | str = "cpu", progress: Progress = silent
 ) -> Segmenter:
-    """From the cache if it is there, else trained on images of `data` and kept. UserError as of
-    check_maps().
-    """
+    """From the cache, else trained on images of `data` and kept. UserError as of check_maps()."""
     check_maps(data)
     which = torch.randperm(len(data), generator=generator(SEED, "segmenter"))[: STEPS * BATCH]
     n_classes = len(data.classes)

@@ -267,9 +267,7 @@ def _random(n: int, image: Shape, device: torch.device) -> DataSet:
 
 
 def _many(data: DataSet, n: int) -> DataSet:
-    """`data` over and over, n images at least: the order of short epochs would be drawn all the
-    time.
-    """
+    """`data` over and over, n images at least: short epochs would draw an order all the time."""
     times = -(-n // len(data))
 
     def repeated(rows: Any) -> Any:
@@ -279,9 +277,7 @@ def _many(data: DataSet, n: int) -> DataSet:
 
 
 def steady(updater: Updater, work: Work) -> list[int]:
-    """The iterations, of those from work.at on, that are in their commonest stage and phase:
-    only such do equal work.
-    """
+    """The iterations, from work.at on, of their commonest stage and phase: those do equal work."""
     start = updater.length() // 2 if work.at is None else work.at
     phases = {k: (updater.stage(k), updater.phase(k)) for k in range(start, start + WINDOW)}
     commonest, _ = Counter(phases.values()).most_common(1)[0]
@@ -321,9 +317,7 @@ def _measured(row: Row, work: Work, device: torch.device, iterations: int) -> Ro
 def _time(
     work: Work, device: torch.device, mode: Mode, precision: Precision, iterations: int
 ) -> Timing:
-    """Times a fresh updater; RuntimeError if it cannot run so, StoppedError if its losses are not
-    finite.
-    """
+    """Times a fresh updater; RuntimeError if it cannot run so, StoppedError at NaN or infinity."""
     _clean(device)
     start = time.perf_counter()
     updater, reasons = assemble(work, device), list[str]()

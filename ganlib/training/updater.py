@@ -55,9 +55,7 @@ class Updater(Sampler):
     # ---- what an algorithm writes ------------------------------------------------------------
 
     def update_core(self) -> dict[str, Tensor]:
-        """One iteration of the paper's algorithm box; returns 0-dim tensors to log, without
-        .item().
-        """
+        """One iteration of the paper's algorithm box; returns 0-dim tensors to log, no .item()."""
         raise TypeError(f"{type(self).__name__} has no update_core()")
 
     def setup(self) -> None:
@@ -96,9 +94,7 @@ class Updater(Sampler):
         return self.config.max_iter
 
     def stage_name(self, iteration: int) -> str:
-        """The stage of an iteration in a few words, for the lines of a run; "" where all that there
-        is are whole images.
-        """
+        """The stage in a few words, for the lines of a run; "" if there are whole images alone."""
         stage, whole = self.stage(iteration), self.spec.image[1:]
         height, width = size = stage.size or whole
         alone = stage == self.stage(0) == self.stage(max(0, self.length() - 1))
@@ -303,9 +299,7 @@ class Updater(Sampler):
         return observation
 
     def prepare(self) -> None:
-        """Write down what the next iteration is a function of: seeds, clock, scheduled numbers, the
-        size of its batches.
-        """
+        """Write down what the next iteration depends on: seeds, clock, schedule, batch size."""
         self._runs = True
         self.steps.make_state()
         self.streams.resize(self.current)

@@ -167,9 +167,7 @@ class Evaluate(Extension):
 
 
 def _interruptible(trainer: Trainer, progress: Progress) -> Progress:
-    """The same, but Interrupted once there was a signal. Ranks, which wait for each other, are not
-    interrupted.
-    """
+    """The same, but Interrupted once there was a signal; not ranks, which wait for each other."""
 
     def report(what: str, done: int, total: int | None) -> None:
         if trainer.signalled and ranks.count() == 1:

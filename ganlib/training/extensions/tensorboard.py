@@ -10,9 +10,7 @@ from ganlib.training.trainer import Extension, Trainer
 
 
 class TensorBoard(Extension):
-    """Write every number of a new log line as a scalar, and every new picture, under
-    tensorboard/.
-    """
+    """Write the numbers of a new log line as scalars, and new pictures, under tensorboard/."""
 
     name = "tensorboard"
 
