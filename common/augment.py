@@ -132,12 +132,10 @@ def augment_input(network: Network, policies: Sequence[str], p: Tensor | None = 
     `network`.
     """
     features = getattr(network, "features", None)
-    if features is None:
-        _augment_before(network, "forward", policies, p)
-    elif isinstance(features, nn.Module):
+    if isinstance(features, nn.Module):
         _augment_before(features, "forward", policies, p)
     else:
-        _augment_before(network, "features", policies, p)
+        _augment_before(network, "features" if features else "forward", policies, p)
     return network
 
 

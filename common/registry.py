@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 from ganlib.common.errors import UserError, did_you_mean
 
 T = TypeVar("T")
+Finder = Callable[[Path], Iterable[tuple[str, Path]]]
 
 
 @dataclass(frozen=True)
@@ -37,25 +38,16 @@ def docstring(file: Path | None) -> str:
         return ""
 
 
-def having(attribute: str) -> Callable[[Path], Iterable[tuple[str, Path]]]:
-    """A finder of those modules(folder) in which `attribute` is assigned or defined."""
-
-    def find(folder: Path) -> Iterable[tuple[str, Path]]:
-        return [(name, file) for name, file in modules(folder) if _assigns(file, attribute)]
-
-    return find
+def packages(folder: Path) -> Iterable[tuple[str, Path]]:
+    """The folders in `folder` that are packages, as (name, __init__.py)."""
+    return [(file.parent.name, file) for file in sorted(folder.glob("*/__init__.py"))]
 
 
-def packages(attribute: str) -> Callable[[Path], Iterable[tuple[str, Path]]]:
-    """A finder of the folders in a folder whose __init__.py assigns `attribute`, as (name,
-    __init__.py); one that cannot be parsed counts if it has the word, for its error to be told.
+def having(attribute: str, among: Finder = modules) -> Finder:
+    """A finder of those `among` all in which `attribute` is assigned or defined; a file that cannot
+    be parsed counts if it has the word, for its error to be told.
     """
-
-    def find(folder: Path) -> Iterable[tuple[str, Path]]:
-        files = sorted(folder.glob("*/__init__.py"))
-        return [(file.parent.name, file) for file in files if _assigns(file, attribute)]
-
-    return find
+    return lambda folder: [found for found in among(folder) if _assigns(found[1], attribute)]
 
 
 def _assigns(file: Path, attribute: str) -> bool:
@@ -85,7 +77,7 @@ class Registry(Generic[T]):
         kind: str,
         package: str,
         attribute: str,
-        find: Callable[[Path], Iterable[tuple[str, Path]]],
+        find: Finder,
         group: str,
         of: Any = Callable,
     ) -> None:

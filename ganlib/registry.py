@@ -103,7 +103,7 @@ algorithms = Algorithms(
     "algorithm",
     "ganlib",
     "ALGORITHM",
-    packages("ALGORITHM"),
+    having("ALGORITHM", packages),
     "ganlib.algorithms",
     Algorithm,
 )

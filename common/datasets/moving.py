@@ -38,11 +38,9 @@ class Moving(Sequences):
         return slide, slide.state(u[:, 1:3], speed[:, None] * way)
 
 
+past = Moving.past
+
+
 def load(root: Path, split: str, size: int | None) -> DataSet:
     """One split of pairs of PAST frames and the next one; root is not looked at."""
     return past(split, size, PAST)
-
-
-def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
-    """One split of pairs of n frames and the next m. UserError for frames that are too small."""
-    return Moving.of_split(split, size).pairs(split, n, m)

@@ -64,6 +64,9 @@ class Pushed(Sequences):
         return (256 * u[:2]).astype(np.uint8)
 
 
+past = Pushed.past
+
+
 def as_action(bytes_: Pixels) -> Floats:
     """Bytes as numbers in [-1, 1], as a network sees them."""
     return bytes_ / 127.5 - 1
@@ -77,8 +80,3 @@ def planes(pushes: Pixels, size: int) -> Pixels:
 def load(root: Path, split: str, size: int | None) -> DataSet:
     """One split of pairs of PAST frames, a push and the next frame; root is not looked at."""
     return past(split, size, PAST)
-
-
-def past(split: str, size: int | None, n: int, m: int = 1) -> DataSet:
-    """A split of pairs of n frames with m pushes, and the next m; UserError if too small."""
-    return Pushed.of_split(split, size).pairs(split, n, m)

@@ -92,13 +92,9 @@ def minibatch_deviation(x: Tensor, group: int | None = None, eps: float = 1e-8) 
     passes, N is a share's.
     """
     n, _, height, width = x.shape
-    size = _largest_divisor(n, group or n)
+    size = next(d for d in range(min(n, group or n), 0, -1) if n % d == 0)
     exact = torch.promote_types(x.dtype, torch.float32)
     by_group = x.to(exact).reshape(size, n // size, *x.shape[1:])
     deviation = (by_group.var(0, correction=0) + eps).sqrt().flatten(1).mean(1)
     channel = deviation.to(x.dtype).repeat(size)[:, None, None, None]
     return torch.cat([x, channel.expand(n, 1, height, width)], 1)
-
-
-def _largest_divisor(n: int, most: int) -> int:
-    return next(d for d in range(min(n, most), 0, -1) if n % d == 0)

@@ -126,7 +126,6 @@ def save_animation(pictures: list[Image.Image], path: Path, milliseconds: int = 
 COLUMNS = 8  # at least, where a class has so many images
 SMALLEST = 14  # pixels of the letters
 WIDEST = 12.0  # of a name, in heights of its letters; what is longer is cut
-INK = "#000000"
 
 
 def class_grid(rows: Iterable[tuple[str, Tensor]]) -> Image.Image:
@@ -148,7 +147,7 @@ def class_grid(rows: Iterable[tuple[str, Tensor]]) -> Image.Image:
     draw = ImageDraw.Draw(picture)
     for word, block in zip(words, blocks, strict=True):
         place = (margin - size // 2, top + height // 2)
-        draw.text(place, word, INK, font, anchor="rm")
+        draw.text(place, word, BLACK, font, anchor="rm")
         picture.paste(block, (margin, top))
         top += block.height
     return picture
@@ -187,7 +186,7 @@ def translation_grid(columns: Mapping[str, Tensor], across: int | None = None) -
         taken = wide * stacks[name].shape[1]
         for group in range(across):
             middle = group * width + left + (taken - BETWEEN) // 2
-            draw.text((middle, LETTERS), name, INK, font, anchor="mm")
+            draw.text((middle, LETTERS), name, BLACK, font, anchor="mm")
         for i, row in enumerate(rows):
             top = 2 * LETTERS + i // across * high
             for j, tile in enumerate(row):

@@ -18,21 +18,17 @@ def future(data: DataSet, index: Tensor, n: int) -> tuple[Tensor, Tensor]:
     data: pairs whose sources are past frames alone, of the images' size. That a pair goes on
     another is seen by its past, which is the other's a frame later.
     """
+    assert data.source is not None
     channels, *_ = data.frame
     x = data.x[index]
     frames = x.reshape(len(x), data.frames, *data.frame)[:, :n]
     result = torch.zeros(len(index), n, *frames.shape[2:], dtype=torch.uint8)
     result[:, : frames.shape[1]] = frames
-    whole, past = torch.ones(len(index), dtype=torch.bool), _past(data, index)
+    whole, past = torch.ones(len(index), dtype=torch.bool), data.source[index]
     for t in range(n - data.frames):
         later = (index + t + 1).clamp(max=len(data) - 1)
         expected = torch.cat([past[:, channels:], result[:, t]], 1)
-        past = _past(data, later)
+        past = data.source[later]
         whole &= (past == expected).flatten(1).all(1) & (index + t + 1 < len(data))
         result[:, t + data.frames] = data.x[later][:, -channels:]
     return result, whole
-
-
-def _past(data: DataSet, index: Tensor) -> Tensor:
-    assert data.source is not None
-    return data.source[index]

@@ -22,16 +22,12 @@ def make(text: str) -> Derivation:
 
     def mask(x: Tensor, index: Tensor) -> Tensor:
         height, width = x.shape[2:]
-        u = torch.stack([_uniform(seed, number) for number in index.tolist()])
+        draws = (generator("masked", seed, number) for number in index.tolist())
+        u = torch.stack([torch.rand(2, generator=draw) for draw in draws])
         inside = _within(u[:, 0], height)[:, None, :, None] & _within(u[:, 1], width)[:, None, None]
         return x.masked_fill(inside, HOLE)
 
     return Derivation(f"masked, a hole of half the sides by seed {seed}", mask)
-
-
-def _uniform(seed: int, number: int) -> Tensor:
-    """(2,) from U(0, 1)."""
-    return torch.rand(2, generator=generator("masked", seed, number))
 
 
 def _within(u: Tensor, side: int) -> Tensor:

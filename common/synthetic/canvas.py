@@ -1,6 +1,7 @@
 """Images that are each made of their number, and such canvases, on which clothes lie."""
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -70,14 +71,11 @@ class Wardrobe:
         for cell, u in zip(where, numbers, strict=True):
             row, column = divmod(cell, columns)
             middle = size / rows * (row + u[4]), width / columns * (column + u[3])
-            found.append(self._placed(middle, u))
+            side = round(self.items.shape[1] * 2 ** (2 * u[2] - 1))
+            top, left = (round(at - side / 2) for at in middle)
+            item, tint = int(u[0] * len(self.items)), int(u[1] * TINTS)
+            found.append(Placed(item, tint, side, left, top))
         return found
-
-    def _placed(self, middle: tuple[float, float], u: Sequence[float]) -> Placed:
-        """An item around a place, downwards and across, by numbers from U(0, 1)."""
-        side = round(self.items.shape[1] * 2 ** (2 * u[2] - 1))
-        top, left = (round(at - side / 2) for at in middle)
-        return Placed(int(u[0] * len(self.items)), int(u[1] * TINTS), side, left, top)
 
     def image(self, size: int, index: int) -> Pixels:
         """(3, size, aspect * size)."""
@@ -130,9 +128,7 @@ def masks(items: Pixels) -> Pixels:
 
 def tints() -> NDArray[np.uint8]:
     """(TINTS, 256, 3): the colours of fabrics by brightness."""
-    table = []
-    for i in range(TINTS):
-        colour = np.array(hsv(i / TINTS, (0.35, 0.6, 0.8)[i % 3], (0.95, 0.8, 0.6, 1.0)[i % 4]))
-        light = np.linspace(LIGHT[1], LIGHT[0], 256)[:, None]
-        table.append(colour * light)
-    return np.stack(table).round().astype(np.uint8)
+    kinds = zip(range(TINTS), cycle((0.35, 0.6, 0.8)), cycle((0.95, 0.8, 0.6, 1.0)), strict=False)
+    colours = np.array([hsv(i / TINTS, *kind) for i, *kind in kinds])
+    light = np.linspace(LIGHT[1], LIGHT[0], 256)[:, None]
+    return (colours[:, None] * light).round().astype(np.uint8)

@@ -58,6 +58,11 @@ class Sequences:
             raise UserError(f"Frames of clothes that move have {SMALLEST} pixels a side or more.")
         return cls(clothes(split), list(SEQUENCES).index(split), side)
 
+    @classmethod
+    def past(cls, split: str, size: int | None, n: int, m: int = 1) -> DataSet:
+        """One split of pairs of n frames and the next m; UserError for too small frames."""
+        return cls.of_split(split, size).pairs(split, n, m)
+
     @abstractmethod
     def _start(self, number: int) -> tuple[Slide, State]:
         """A sequence's simulator and first state."""

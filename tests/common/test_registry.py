@@ -127,7 +127,7 @@ def test_folders_that_assign_a_name(folder: Path) -> None:
         (folder / name / "__init__.py").write_text(source)
     (folder / "empty").mkdir()
     animals: Registry[str] = Registry(
-        "animal", folder.name, "SOUND", packages("SOUND"), "ganlib.no_such_group", str
+        "animal", folder.name, "SOUND", having("SOUND", packages), "ganlib.no_such_group", str
     )
     assert animals.names() == ["cat", "dog", "echo", "fish", "torn"]
     assert animals["cat"] == "meow" and animals["dog"] == "woof"
