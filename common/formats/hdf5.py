@@ -76,8 +76,7 @@ class Hdf5Images(Lazy):
     ) -> None:
         self.path, self.key, self.shape = path, key, shape
         self.stored, self.frames = stored, frames
-        self._images: Any = None
-        self._process = -1
+        self._opened: tuple[int, Any] | None = None  # the process, and what it has opened
 
     def __getitem__(self, index: Tensor) -> Tensor:
         """(n, C, H, W); UserError if they cannot be read."""
@@ -96,11 +95,6 @@ class Hdf5Images(Lazy):
         values = images[: len(self)]
         verify(images.file, self.key, values)
         return torch.from_numpy(values.astype(self.dtype, copy=False))
-
-    def check_some(self, images: Any) -> None:
-        """UserError unless SPREAD of them, evenly from the first to the last, are so."""
-        for number in np.linspace(0, len(self) - 1, min(SPREAD, len(self))).round().astype(int):
-            verify(images.file, self.key, images[number : number + 1], number)
 
     @property
     def nbytes(self) -> int:
@@ -123,17 +117,16 @@ class Hdf5Images(Lazy):
         return result
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_images": None, "_process": -1}
+        return self.__dict__ | {"_opened": None}
 
     def _open(self) -> Any:
-        if self._process != os.getpid():
+        if self._opened is None or self._opened[0] != os.getpid():
             images = find_dataset(h5py.File(self.path, "r", locking=False), self.key)
             alike = images is not None and images.dtype == self.stored
             if not alike or images.shape[1:] != self.shape[1:] or len(images) < len(self):
                 raise UserError(f"{self.path} is not the file any more that it was: start anew.")
-            self._images = images
-            self._process = os.getpid()
-        return self._images
+            self._opened = os.getpid(), images
+        return self._opened[1]
 
 
 def channels_of(kind: SourceKind, frames: int) -> tuple[int, ...]:
@@ -204,11 +197,6 @@ def sides_of(group: Any) -> Iterator[int]:
     return (int(name) for name in group if name.isdecimal() and name.isascii())
 
 
-def _count(file: Any, key: str, images: Any) -> int:
-    """How many images there are."""
-    return _integer(file, key, images, COUNT, len(images), len(images))
-
-
 def _integer(file: Any, key: str, dataset: Any, name: str, default: int, most: int) -> int:
     n = attribute(file, name, dataset, default)
     if not isinstance(n, int) or not 1 <= n <= most:
@@ -235,7 +223,8 @@ def _images(path: Path, file: Any, key: str) -> Hdf5Images | None:
         shape, or_ = tuple(map(int, images.shape)), " or ".join(map(str, allowed))
         of = f" as it has {frames} frames" if frames > 1 else ""
         raise wrong(file, key, f"must have the shape (N, {or_}, H, W){of} and has {shape}")
-    return Hdf5Images(path, key, (_count(file, key, images), *images.shape[1:]), stored, frames)
+    n = _integer(file, key, images, COUNT, len(images), len(images))
+    return Hdf5Images(path, key, (n, *images.shape[1:]), stored, frames)
 
 
 def _labels(file: Any, split: str, n: int) -> tuple[Tensor | None, tuple[str, ...]]:
@@ -279,10 +268,14 @@ def fits(nbytes: int) -> bool:
 
 
 def _in_memory(file: Any, images: Hdf5Images) -> Images:
-    """As at_once(), of a file that is open; of what stays there, some are looked at."""
+    """As at_once(), of a file that is open; of what stays there, SPREAD images, evenly from the
+    first to the last, are held against their checksums.
+    """
+    dataset, n = file[images.key], len(images)
     if fits(images.nbytes):
-        return images.read(file[images.key])
-    images.check_some(file[images.key])
+        return images.read(dataset)
+    for number in np.linspace(0, n - 1, min(SPREAD, n)).round().astype(int):
+        verify(file, images.key, dataset[number : number + 1], number)
     return images
 
 
@@ -303,7 +296,7 @@ def _checked(file: Any, key: str) -> str:
     dataset = find_dataset(file, key)
     if not has_checksums(file, key):
         return f"/{key}: no checksums"
-    n, found = _count(file, key, dataset), list[int]()
+    n, found = _integer(file, key, dataset, COUNT, len(dataset), len(dataset)), list[int]()
     step = block_length((1, 1, max(1, prod(dataset.shape[1:]))))
     with progress(f"checking {key}", n) as advance:
         for first in range(0, n, step):

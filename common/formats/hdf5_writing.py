@@ -30,7 +30,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import COUNT, IDS, SMALLER, VERSIONS, channels_of, fits
 from ganlib.common.formats.hdf5_checks import GROUP, checksums, text
 from ganlib.common.formats.resize import check_sides, means
-from ganlib.common.formats.stream import Block, Stream, as_stream
+from ganlib.common.formats.stream import Block, Part, Stream, as_stream
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import atomic
 from ganlib.common.io.memory import GIB
@@ -38,7 +38,7 @@ from ganlib.common.io.memory import GIB
 Call: TypeAlias = Callable[..., Any]
 Storage = Literal["gzip", "lzf", "contiguous"]
 CHUNK_BYTES = 2**15  # small: to read one image, its whole chunk is decompressed
-GZIP = 6
+GZIP = 6  # the level, by which h5py calls gzip too
 
 
 def write_hdf5(
@@ -68,7 +68,7 @@ def write_streams(
     for stream in streams.values():
         _check_channels(stream)
         check_sides(sides, stream.shape)
-    nbytes = [n for stream in streams.values() for n in sizes(stream, sides)]
+    nbytes = [part.nbytes for stream in streams.values() for part in parts_of(stream, sides)]
     if storage is None:
         storage = "gzip" if all(map(fits, nbytes)) else "contiguous"
     try:
@@ -94,12 +94,11 @@ def write_streams(
 
 def _check_channels(stream: Stream) -> None:
     """UserError for what read_hdf5 would refuse, before any of it is made."""
-    for name, n, shape, kind in stream.parts:
-        frames = stream.frames if name == "images" else stream.source_frames
-        if n and shape[0] not in channels_of("ids" if kind == torch.int32 else "image", frames):
+    for name, n, (channels, *_), dtype, frames in stream.parts:
+        if n and channels not in channels_of("ids" if dtype == torch.int32 else "image", frames):
             what = "images" if name == "images" else "sources"
             raise UserError(
-                f"{stream.name} cannot be written to a file: its {what} have {shape[0]} channels, "
+                f"{stream.name} cannot be written to a file: its {what} have {channels} channels, "
                 "and pictures have 1 or 3."
             )
 
@@ -114,10 +113,11 @@ def _check_disk(path: Path, nbytes: int) -> None:
         )
 
 
-def sizes(stream: Stream, sides: Sequence[int] = ()) -> list[int]:
-    """The bytes of each dataset of images, unpacked."""
-    parts = [n * prod(shape) * kind.itemsize for _, n, shape, kind in stream.parts]
-    return parts + [stream.total * stream.shape[0] * side**2 for side in sides]
+def parts_of(stream: Stream, sides: Sequence[int]) -> list[Part]:
+    """Each dataset of images."""
+    images, *source = stream.parts
+    squares = [(f"{SMALLER}/{side}", (stream.shape[0], side, side)) for side in sides]
+    return [images, *source, *(images._replace(name=name, shape=s) for name, s in squares)]
 
 
 class Split:
@@ -128,14 +128,7 @@ class Split:
     ) -> None:
         self.group, self.storage, self.sides = file.create_group(name), storage, sides
         self.classes = stream.classes
-        frames = (stream.frames, stream.source_frames)
-        self.datasets = [
-            self._dataset(key, (n, *shape), kind, many)
-            for (key, n, shape, kind), many in zip(stream.parts, frames, strict=False)
-        ]
-        for side in sides:
-            key, square = f"{SMALLER}/{side}", (stream.total, stream.shape[0], side, side)
-            self.datasets.append(self._dataset(key, square, torch.uint8, stream.frames))
+        self.datasets = [self._dataset(part) for part in parts_of(stream, sides)]
         self.ends = [0 for _ in self.datasets]
         self.sums: list[list[NDArray[np.uint32]]] = [[] for _ in self.datasets]
         self.labels: list[Tensor] = []
@@ -176,17 +169,16 @@ class Split:
             names = list(map(text, self.classes))
             self.group.create_dataset("classes", data=names, dtype=h5py.string_dtype())
 
-    def _dataset(self, name: str, shape: tuple[int, ...], kind: torch.dtype, frames: int) -> Any:
-        stored = "uint8" if kind == torch.uint8 else IDS
+    def _dataset(self, part: Part) -> Any:
+        name, n, shape, dtype, frames = part
+        stored = "uint8" if dtype == torch.uint8 else IDS
         how: dict[str, Any] = {"track_times": False}
         if self.storage != "contiguous":
-            nbytes = prod(shape[1:]) * np.dtype(stored).itemsize
-            rows = max(1, min(256, shape[0], CHUNK_BYTES // nbytes))
-            how |= {"maxshape": (None, *shape[1:]), "chunks": (rows, *shape[1:])}
-            how |= {"compression": self.storage}
-        if self.storage == "gzip":
-            how |= {"compression_opts": GZIP}
-        dataset = self.group.create_dataset(name, shape, stored, **how)
+            nbytes = prod(shape) * np.dtype(stored).itemsize
+            rows = max(1, min(256, n, CHUNK_BYTES // nbytes))
+            how |= {"maxshape": (None, *shape), "chunks": (rows, *shape)}
+            how |= {"compression": GZIP if self.storage == "gzip" else self.storage}
+        dataset = self.group.create_dataset(name, (n, *shape), stored, **how)
         if stored == IDS:
             dataset.attrs["kind"] = "ids"
         if frames != 1:

@@ -22,34 +22,25 @@ def stream_lsun(
     """One split of a category, decoded block by block; its test split is LSUN's `val`."""
     check_split(split)
     name = f"{category}_{'train' if split == 'train' else 'val'}_lmdb"
-    _require(root, name, NoSuchSplit if split == "test" else UserError)
-    lmdb = _lmdb()
-    with _sentence(lmdb, root / name):
-        options = {"readonly": True, "lock": False, "readahead": False, "meminit": False}
-        database = lmdb.open(str(root / name), **options)
-        total = database.stat()["entries"]
-    shape = (3, size or DEFAULT_SIZE, size or DEFAULT_SIZE)
-    account = Account(f"lsun_{category}", root / name)
-    items = _items(lmdb, database, root / name)
-    blocks = decoded(items, shape, (), account, sizing)
-    return Stream(account.name, shape, total, blocks, provenance={"source": f"{URL}/{name}.zip"})
-
-
-def _require(root: Path, name: str, kind: type[UserError]) -> None:
+    place = root / name
     with reading(root):
-        if (root / name / "data.mdb").is_file():
-            return
-    raise kind(
-        f"There is no {root / name / 'data.mdb'}: download {URL}/{name}.zip and unpack it in "
-        f"{root}, or use the data set fashion_mnist, which needs no download."
-    )
-
-
-def _lmdb() -> Any:
+        if not (place / "data.mdb").is_file():
+            raise (NoSuchSplit if split == "test" else UserError)(
+                f"There is no {place / 'data.mdb'}: download {URL}/{name}.zip and unpack it in "
+                f"{root}, or use the data set fashion_mnist, which needs no download."
+            )
     try:
-        return import_module("lmdb")
+        lmdb = import_module("lmdb")
     except ImportError as error:
         raise UserError("LSUN is read by the package lmdb: run `pip install lmdb`.") from error
+    with _sentence(lmdb, place):
+        options = {"readonly": True, "lock": False, "readahead": False, "meminit": False}
+        database = lmdb.open(str(place), **options)
+        total = database.stat()["entries"]
+    shape = (3, size or DEFAULT_SIZE, size or DEFAULT_SIZE)
+    account = Account(f"lsun_{category}", place)
+    blocks = decoded(_items(lmdb, database, place), shape, (), account, sizing)
+    return Stream(account.name, shape, total, blocks, provenance={"source": f"{URL}/{name}.zip"})
 
 
 @contextmanager

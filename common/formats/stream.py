@@ -18,6 +18,23 @@ P = ParamSpec("P")
 BLOCK_BYTES = 2**26
 
 
+class Part(NamedTuple):
+    """Of the images or the sources of a stream: at most how many, of which shape, type and number
+    of frames.
+    """
+
+    name: str
+    total: int
+    shape: Shape
+    dtype: torch.dtype
+    frames: int
+
+    @property
+    def nbytes(self) -> int:
+        """As a tensor."""
+        return self.total * prod(self.shape) * self.dtype.itemsize
+
+
 class Block(NamedTuple):
     """x: uint8 (n, C, H, W); y: int64 (n,) or None; source: None, or uint8 (m, C', H', W') or
     int32 ids, m = n but in unpaired sets, whose blocks may also be empty on one side.
@@ -51,13 +68,13 @@ class Stream(Contents):
     sources: int | None = None
 
     @property
-    def parts(self) -> list[tuple[str, int, Shape, torch.dtype]]:
-        """What a block holds in images(): the name, at most how many, shape and type."""
-        kind = torch.int32 if self.source_kind == "ids" else torch.uint8
-        parts = [("images", self.total, self.shape, torch.uint8)]
+    def parts(self) -> list[Part]:
+        """What a block holds in images()."""
+        parts = [Part("images", self.total, self.shape, torch.uint8, self.frames)]
         if self.source is not None:
+            kind = torch.int32 if self.source_kind == "ids" else torch.uint8
             length = self.total if self.sources is None else self.sources
-            parts.append(("source", length, self.source, kind))
+            parts.append(Part("source", length, self.source, kind, self.source_frames))
         return parts
 
 
@@ -126,8 +143,8 @@ def collected(stream: Callable[P, Stream]) -> Callable[P, DataSet]:
 def collect(stream: Stream) -> DataSet:
     """All of a stream in memory; UserError if it does not fit."""
     parts = stream.parts
-    require_memory(stream.name, sum(n * prod(shape) * kind.itemsize for _, n, shape, kind in parts))
-    images = [torch.empty((n, *shape), dtype=kind) for _, n, shape, kind in parts]
+    require_memory(stream.name, sum(part.nbytes for part in parts))
+    images = [torch.empty((part.total, *part.shape), dtype=part.dtype) for part in parts]
     labels, ends = [], [0 for _ in parts]
     with progress(f"reading {stream.name}", stream.total) as advance:
         for block in stream.blocks:
