@@ -81,16 +81,16 @@ def whole_header(source: Source) -> Header:
 
 
 def pixels(
-    source: Source | Image.Image, channels: int, size: int, sizing: Sizing = CROPPED
+    source: Source | Image.Image, channels: int, size: int | None, sizing: Sizing = CROPPED
 ) -> Pixels:
-    """The image as uint8 (channels, size, size): first frame, upright, over white, made square.
+    """The image as uint8 (channels, size, size): first frame, upright, over white, made square; all
+    of it, (channels, H, W), with size None.
 
     channels is 1 or 3. Unusable if the pixels cannot be read, or if the image is smaller and not to
     be enlarged.
     """
     with opened(source) as image:
-        if not sizing.enlarge and sizing.grows(image.size, size):
-            raise Unusable(smaller(size))
+        _check_size(image, size, sizing)
         return _array(_square(_usable(image, channels), size, sizing))
 
 
@@ -108,29 +108,22 @@ def crop(source: Source, channels: int, size: int, place: Tensor) -> Pixels:
         return _array(image.crop((left, top, left + size, top + size)))
 
 
-def whole(source: Source | Image.Image, channels: int) -> Pixels:
-    """All of the image as uint8 (channels, H, W), otherwise as pixels() has it."""
-    with opened(source) as image:
-        return _array(_usable(image, channels))
-
-
-def ids(source: Source, size: int, sizing: Sizing = CROPPED) -> NDArray[np.int32]:
-    """A map of classes as int32 (2, size, size), the instances all 0; a number stays what it is.
+def ids(
+    source: Source | Image.Image, size: int | None, sizing: Sizing = CROPPED
+) -> NDArray[np.int32]:
+    """A map of classes as int32 (2, size, size), or (2, H, W) with size None, the instances all 0;
+    a number stays what it is.
 
     Unusable if the file has colours that are no numbers of a palette, too.
     """
     with opened(source) as image:
         _check_map(image)
-        if not sizing.enlarge and sizing.grows(image.size, size):
-            raise Unusable(smaller(size))
-        return _ids(_square(_numbers(image), size, sizing, Image.Resampling.NEAREST))
-
-
-def whole_ids(source: Source | Image.Image) -> NDArray[np.int32]:
-    """All of a map of classes as int32 (2, H, W), otherwise as ids() has it."""
-    with opened(source) as image:
-        _check_map(image)
-        return _ids(_numbers(image))
+        _check_size(image, size, sizing)
+        numbers = Image.fromarray(np.asarray(_upright(image)).astype(np.int32))
+        classes = np.asarray(_square(numbers, size, sizing, Image.Resampling.NEAREST))
+    if classes.min() < 0 or classes.max() > HIGHEST:
+        raise Unusable(f"with numbers outside 0..{HIGHEST}")
+    return np.stack([classes, np.zeros_like(classes)])
 
 
 def highest(source: Source) -> int:
@@ -150,15 +143,9 @@ def _check_map(image: Image.Image) -> None:
         raise Unusable("without numbers of classes")
 
 
-def _numbers(image: Image.Image) -> Image.Image:
-    return Image.fromarray(np.asarray(_upright(image)).astype(np.int32))
-
-
-def _ids(numbers: Image.Image) -> NDArray[np.int32]:
-    classes = np.asarray(numbers)
-    if classes.min() < 0 or classes.max() > HIGHEST:
-        raise Unusable(f"with numbers outside 0..{HIGHEST}")
-    return np.stack([classes, np.zeros_like(classes)])
+def _check_size(image: Image.Image, size: int | None, sizing: Sizing) -> None:
+    if size is not None and not sizing.enlarge and sizing.grows(image.size, size):
+        raise Unusable(smaller(size))
 
 
 def _usable(image: Image.Image, channels: int) -> Image.Image:
@@ -166,8 +153,7 @@ def _usable(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _array(image: Image.Image) -> Pixels:
-    array = np.asarray(image)
-    return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
+    return np.ascontiguousarray(np.atleast_3d(np.asarray(image)).transpose(2, 0, 1))
 
 
 def _tail(source: Path | bytes) -> bytes:
@@ -262,9 +248,14 @@ def _to_byte(values: NDArray[Any]) -> Pixels:
 
 
 def _square(
-    image: Image.Image, size: int, sizing: Sizing, by: Image.Resampling = Image.Resampling.BICUBIC
+    image: Image.Image,
+    size: int | None,
+    sizing: Sizing,
+    by: Image.Resampling = Image.Resampling.BICUBIC,
 ) -> Image.Image:
     """The image at size x size, bicubic and antialiased unless it is to be resized otherwise."""
+    if size is None:
+        return image
     if sizing.fit == "crop":
         # enlarging a line of a million pixels would take all memory
         longest = SLENDER * min(image.size)

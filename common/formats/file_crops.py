@@ -16,7 +16,7 @@ from ganlib.common.data.crops import centres, corners
 from ganlib.common.data.spec import Lazy
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Item, in_threads
-from ganlib.common.formats.decode import Pixels, Unusable, crop, whole
+from ganlib.common.formats.decode import Pixels, Unusable, crop, pixels
 from ganlib.common.io.console import printable
 from ganlib.common.seeds import generator
 
@@ -70,7 +70,7 @@ class FileCrops(Lazy):
         """See Uncut; a file is decoded once."""
 
         def both(number: int) -> tuple[Tensor, T]:
-            array = self._made(number, lambda one: whole(one.source, self.channels))
+            array = self._made(number, lambda one: pixels(one.source, self.channels, None))
             image = torch.from_numpy(array)
             free = image.shape[1] - self.size, image.shape[2] - self.size
             top, left = map(int, corners(centres(1), free))

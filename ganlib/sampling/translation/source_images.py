@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganlib.common.data.spec import DataSpec, resize_ids, resize_pixels
 from ganlib.common.errors import UserError
-from ganlib.common.formats.decode import Unusable, whole, whole_ids
+from ganlib.common.formats.decode import Unusable, ids, pixels
 from ganlib.common.pictures import to_uint8
 from ganlib.common.query import OWN, DataQuery
 from ganlib.common.sources.grey import in_channels
@@ -78,11 +78,11 @@ class Reader:
             found = self.source.part(source) if isinstance(source, Path) else source
             # copies, because PIL's memory must not be written to
             if self.maps:
-                ids = torch.from_numpy(whole_ids(found))
+                y = torch.from_numpy(ids(found, None))
                 if self.spec.instances:  # as Cityscapes has what is no instance of its own
-                    ids = ids[:1].expand(2, -1, -1).clone()
-                return Read(_known(self._resized(ids), self.spec.n_classes), False)
-            x = self._resized(torch.from_numpy(np.array(whole(found, self.channels))))
+                    y = y[:1].expand(2, -1, -1).clone()
+                return Read(_known(self._resized(y), self.spec.n_classes), False)
+            x = self._resized(torch.from_numpy(np.array(pixels(found, self.channels, None))))
         return self._made(x[None]) if self.source.makes else Read(x, False)
 
     def _resized(self, x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from torchvision.transforms import CenterCrop, InterpolationMode, Resize
 
-from ganlib.common.formats.decode import MAX_PIXELS, Unusable, header, pixels, whole, whole_ids
+from ganlib.common.formats.decode import MAX_PIXELS, Unusable, header, ids, pixels
 from ganlib.common.formats.resize import Sizing
 
 SIZE = 16
@@ -201,20 +201,21 @@ def test_smaller_images_are_left_out(shape: tuple[int, int], fit: Any, fits: boo
 def test_a_whole_image_at_its_own_size() -> None:
     x = RGB[: SIZE - 3]
     for source in (png(x), Image.fromarray(x)):
-        assert np.array_equal(whole(source, 3), x.transpose(2, 0, 1))
+        assert np.array_equal(pixels(source, 3, None), x.transpose(2, 0, 1))
         luma = np.asarray(Image.fromarray(x).convert("L"))
-        assert np.array_equal(whole(source, 1), luma[None])
+        assert np.array_equal(pixels(source, 1, None), luma[None])
     clear = np.dstack([x, np.zeros(x.shape[:2], np.uint8)])
-    assert whole(Image.fromarray(clear), 3).min() == 255
+    assert pixels(Image.fromarray(clear), 3, None).min() == 255
 
 
 def test_a_whole_map_keeps_its_numbers() -> None:
     classes = np.arange(12, dtype=np.uint8).reshape(3, 4)
     for source in (png(classes), Image.fromarray(classes)):
-        ids = whole_ids(source)
-        assert ids.dtype == np.int32 and np.array_equal(ids[0], classes) and not ids[1].any()
+        numbers, instances = found = ids(source, None)
+        assert found.dtype == np.int32 and np.array_equal(numbers, classes)
+        assert not instances.any()
     with pytest.raises(Unusable, match="^without numbers of classes$"):
-        whole_ids(Image.fromarray(RGB))
+        ids(Image.fromarray(RGB), None)
 
 
 def test_slender_image_takes_little_memory() -> None:
