@@ -96,7 +96,7 @@ class Evaluator:
         images: batches NCHW, uint8, or float in value_range; or pairs of such and int64 labels (N,)
         that they were asked for, for metrics that need those. metrics: names, or what names them
         for what there is; ranks are given names. n: at most so many of them. Several ranks are each
-        given their own share of the blocks (see blocks.share) and return the same scores.
+        given their own share of the blocks, rank, rank + world, ..., and return the same scores.
         value_range: (-1, 1), (0, 1) or (0, 255); None for (-1, 1), but then floats of unknown
         origin with no value below 0, which may well be in [0, 1], are a UserError at the end.
         UserError for unknown metrics or what they lack, fewer than two images, NaN, or sizes that

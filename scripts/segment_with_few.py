@@ -31,8 +31,13 @@ from ganlib.common.pictures.colours import coloured_maps
 from ganlib.common.pictures.grids import translation_grid
 from ganlib.common.query import open_dataset
 from ganlib.common.seeds import generator
-from ganlib.evaluation.pairs.confusion import Confusion
-from ganlib.evaluation.pairs.segmenter import BATCH, Segmenter, SegmentingNet, trained
+from ganlib.evaluation.pairs.segmenter import (
+    BATCH,
+    Confusion,
+    Segmenter,
+    SegmentingNet,
+    trained,
+)
 from ganlib.evaluation.statistics.references import Progress, silent
 from ganlib.runs.grid import parse_seeds
 from ganlib.training.scores.scorer import progress_bar

@@ -66,11 +66,6 @@ class Kind:
         """The file, safetensors in float16, that comes with ganlib."""
         return FOLDER / f"{self.name}.safetensors"
 
-    @property
-    def record(self) -> Path:
-        """The JSON file that says how the weights were made and how good they are."""
-        return FOLDER / f"{self.name}.json"
-
 
 class Classifier(nn.Module):
     """uint8 or float images (N, C, side, side) in 0..255 -> features (N, D), logits (N, K)."""
@@ -136,11 +131,3 @@ def conv_layer(before: int, layer: Layer) -> list[nn.Module]:
     after, kernel, stride = layer
     conv = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False)
     return [conv, nn.BatchNorm2d(after), nn.ReLU()]
-
-
-@torch.no_grad()
-def accuracy(network: Classifier, x: Tensor, y: Tensor) -> float:
-    """The share of uint8 images (N, C, side, side) that get their label (N,)."""
-    parts = zip(torch.split(x, 1000), torch.split(y, 1000), strict=True)
-    right = sum(int((network(a)[1].argmax(1) == b).sum()) for a, b in parts)
-    return right / len(x)

@@ -1,7 +1,6 @@
 """Images on their way to an extractor: checked, in blocks of one length, as uint8."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -70,11 +69,6 @@ def blocks(batches: Iterable[Batch], size: tuple[int, int] | None = None) -> Ite
 def in_order(images: Images) -> Iterator[Tensor]:
     """Images as they lie, in blocks."""
     return (images[rows] for rows in torch.split(torch.arange(len(images)), BLOCK))
-
-
-def share(images: Iterable[Batch], rank: int, world: int) -> Iterator[Block]:
-    """The blocks of a whole stream that this rank of `world` scores: rank, rank + world, ..."""
-    return islice(blocks(images), rank, None, world)
 
 
 def rescale(x: Tensor, value_range: Range) -> Tensor:

@@ -13,13 +13,6 @@ from torch import Tensor
 ROWS = 1000  # of a distance matrix at once
 
 
-class MeanStd(NamedTuple):
-    """A mean and a population standard deviation."""
-
-    mean: float
-    std: float
-
-
 class Nearest(NamedTuple):
     """distance: float64 (N,) to the nearest neighbour. which: int64 (N,), the number of it."""
 
@@ -39,11 +32,13 @@ class Duplicates(NamedTuple):
     share: float
 
 
-def inception_score(logits: Tensor, splits: int = 10) -> MeanStd:
-    """exp(mean KL(p(y|x) || p(y))) of contiguous splits (Salimans et al., 2016)."""
+def inception_score(logits: Tensor, splits: int = 10) -> tuple[float, float]:
+    """exp(mean KL(p(y|x) || p(y))) of contiguous splits (Salimans et al., 2016): its mean and
+    population standard deviation.
+    """
     n = len(logits)
     scores = [_exp_mean_kl(logits[i * n // splits : (i + 1) * n // splits]) for i in range(splits)]
-    return MeanStd(float(np.mean(scores)), float(np.std(scores)))
+    return float(np.mean(scores)), float(np.std(scores))
 
 
 def _exp_mean_kl(logits: Tensor) -> float:
@@ -68,8 +63,9 @@ def frechet_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tenso
 
 def kid(
     fake: Tensor, real: Tensor, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
-) -> MeanStd:
-    """Unbiased MMD^2 with the kernel (x.y / D + 1)^3 (Binkowski et al., 2018), over subsets.
+) -> tuple[float, float]:
+    """Unbiased MMD^2 with the kernel (x.y / D + 1)^3 (Binkowski et al., 2018), over subsets: its
+    mean and population standard deviation.
 
     The subsets are those that torch-fidelity draws with the same seed.
     """
@@ -83,7 +79,7 @@ def kid(
         )
         scores.append(_mmd2(a, b))
     scores = torch.stack(scores).tolist()
-    return MeanStd(float(np.mean(scores)), float(np.std(scores)))
+    return float(np.mean(scores)), float(np.std(scores))
 
 
 def _mmd2(a: Tensor, b: Tensor) -> Tensor:

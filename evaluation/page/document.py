@@ -10,7 +10,7 @@ from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import NOTHING, Table, short
 from ganlib.evaluation.page.curves import curve_section
 from ganlib.evaluation.page.samples import sample_section
-from ganlib.evaluation.page.style import e, labelled_runs
+from ganlib.evaluation.page.style import e, labelled_runs, scrolling
 from ganlib.evaluation.page.tables import class_section, score_table
 
 STYLE = Path(__file__).with_name("style.css")
@@ -75,9 +75,8 @@ def _details(table: Table) -> str:
         for column in table.columns
     ]
     parts.append(f"<details><summary>Runs</summary>{_run_table(table)}</details>")
-    environment = _list(
-        _environment([run for _, _, run in labelled_runs(table) if not run.external])
-    )
+    runs = [run for _, _, run in labelled_runs(table) if not run.external]
+    environment = _list(_environment(runs))
     parts.append(f"<details><summary>Environment</summary>{environment}</details>")
     return "\n".join(parts)
 
@@ -114,11 +113,8 @@ def _run_table(table: Table) -> str:
         for row in table.rows
         for run, scored in row.entries
     ]
-    note = "<p><code>--config RUN/config.yaml</code> repeats a run.</p>"
-    return (
-        f'{note}<div class="scroll" tabindex="0" role="region" aria-label="Runs"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    note = "<p><code>--config RUN/config.yaml</code> repeats a run.</p>\n"
+    return note + scrolling("Runs", head, rows)
 
 
 def _run_row(run: Run, scored: str) -> str:

@@ -24,30 +24,18 @@ FILE = "alexnet-owt-7be5be79.pth"
 """torchvision's file of AlexNet's weights of ImageNet."""
 
 
-class Lpips(nn.Module):
-    """AlexNet's distance: of uint8 images (n, C, H, W), C 1 or 3, to others, float64 (n,)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        try:
-            from torchmetrics.functional.image.lpips import _LPIPS
-        except ImportError as error:
-            raise UserError(f"LPIPS needs the package torchmetrics: run `{INSTALL}`.") from error
-        self.net = _LPIPS(pretrained=True, net="alex", pnet_rand=True)
-
-    @torch.no_grad()
-    def forward(self, output: Tensor, truth: Tensor) -> Tensor:
-        """0 for equal images."""
-        found: Tensor = self.net(_prepared(output), _prepared(truth))
-        return found.flatten().double()
-
-
 def lpips(weights: Path, device: torch.device | str = "cpu") -> Measure:
-    """LPIPS with AlexNet's weights from torchvision's file. UserError for another file."""
+    """AlexNet's distance of uint8 images (n, C, H, W), C 1 or 3, to others, 0 for equal ones, with
+    the weights of torchvision's file. UserError for another file.
+    """
+    try:
+        from torchmetrics.functional.image.lpips import _LPIPS
+    except ImportError as error:
+        raise UserError(f"LPIPS needs the package torchmetrics: run `{INSTALL}`.") from error
     with reading(weights):
         content = regular(weights, WEIGHTS).read_bytes()
-    network = Lpips()
-    convolutions = [m for m in network.net.net.modules() if isinstance(m, nn.Conv2d)]
+    network = _LPIPS(pretrained=True, net="alex", pnet_rand=True).to(device)
+    convolutions = [m for m in network.net.modules() if isinstance(m, nn.Conv2d)]
     try:
         state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
         names = [n for n in state if n.startswith("features.") and n.endswith(".weight")]
@@ -58,10 +46,16 @@ def lpips(weights: Path, device: torch.device | str = "cpu") -> Measure:
         raise UserError(
             f"{weights} holds no weights of AlexNet: give torchvision's {FILE}."
         ) from error
+
+    @torch.no_grad()
+    def distance(output: Tensor, truth: Tensor) -> Tensor:
+        found: Tensor = network(_prepared(output), _prepared(truth))
+        return found.flatten().double()
+
     digest = sha256(content).hexdigest()
     resize = f"bilinear to {SMALLEST} pixels where a side is smaller"
     settings = {"linear": "torchmetrics, 0.1"}
-    return Measure("LPIPS", network.to(device), settings, Instrument("alexnet", resize, digest))
+    return Measure("LPIPS", distance, settings, Instrument("alexnet", resize, digest))
 
 
 def _prepared(x: Tensor) -> Tensor:

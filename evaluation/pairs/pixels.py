@@ -94,9 +94,7 @@ def measures(side: int, factor: int = 1) -> list[Measure]:
         found.append(Measure("SSIM", ssim, SSIM))
     if factor > 1:
         of_luma: dict[str, Plain] = {"channels": "luma, BT.601", "border": factor}
-        found.append(
-            Measure("PSNR-Y", _on_luma(psnr, factor), {**PSNR, **of_luma}),
-        )
+        found.append(Measure("PSNR-Y", _on_luma(psnr, factor), {**PSNR, **of_luma}))
         if side - 2 * factor >= WINDOW:
             ssim_y = _on_luma(ssim, factor)
             found.append(Measure("SSIM-Y", ssim_y, {**SSIM, **of_luma}))

@@ -11,7 +11,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.query import open_dataset
 from ganlib.evaluation.evaluate import METRICS, Evaluator
 from ganlib.evaluation.extractors.base import make_extractor
-from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks, share
+from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks
 from ganlib.evaluation.metrics.base import label
 from ganlib.evaluation.metrics.fid import counts
 from ganlib.evaluation.statistics.onepass import OnePass
@@ -37,7 +37,7 @@ def test_any_batch_size_gives_the_same_numbers(clothes: Tensor) -> None:
 def test_rounding_is_stamped_where_something_was_rounded(plain: Any, noise: Tensor) -> None:
     evaluator = Evaluator(plain, {"train": noise})
     for images, rounding in ((noise, "given"), (noise / 127.5 - 1, "round")):
-        for stream in ([images], share([images], 0, 1)):
+        for stream in ([images], blocks([images])):
             (score,) = evaluator(stream, ("fid",)).scores.values()
             assert score.protocol.rounding == rounding
 
@@ -225,8 +225,6 @@ def test_blocks_are_of_one_length() -> None:
         found = [block.images for block in blocks(torch.split(x, size))]
         assert [len(b) for b in found] == [256, 256, 88]
         assert torch.equal(torch.cat(found), x)
-    assert [len(b.images) for b in share([x], 0, 2)] == [256, 88]
-    assert [len(b.images) for b in share([x], 1, 2)] == [256]
 
 
 def test_floats_are_rounded() -> None:

@@ -15,12 +15,13 @@ from ganlib.common.data import DataSet
 from ganlib.common.query import open_dataset
 from ganlib.common.seeds import generator
 from ganlib.evaluation.extractors.fashion import FASHION
-from ganlib.evaluation.extractors.small import Kind, Layer, accuracy, load_classifier
+from ganlib.evaluation.extractors.small import Kind, Layer, load_classifier
 from ganlib.evaluation.extractors.wardrobe import WARDROBE
 from scripts import train_classifier
 from scripts.train_classifier import (
     RECIPES,
     Recipe,
+    accuracy,
     augment,
     canvases,
     main,

@@ -12,9 +12,14 @@ from ganlib.common.generator import has_noise
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.formats.blocks import BLOCK, Batch
 from ganlib.evaluation.metrics.base import columns_of
-from ganlib.evaluation.pairs.confusion import SCORES, Confusion
 from ganlib.evaluation.pairs.pixels import Measure, l1, measures
-from ganlib.evaluation.pairs.segmenter import Segmenter, check_maps, load_segmenter
+from ganlib.evaluation.pairs.segmenter import (
+    SCORES,
+    Confusion,
+    Segmenter,
+    check_maps,
+    load_segmenter,
+)
 from ganlib.evaluation.pairs.sums import (
     MEAN,
     Sums,

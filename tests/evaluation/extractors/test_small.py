@@ -22,12 +22,18 @@ from ganlib.evaluation.extractors.base import (
 )
 from ganlib.evaluation.extractors.emoji import EMOJI
 from ganlib.evaluation.extractors.fashion import FASHION
-from ganlib.evaluation.extractors.small import Kind, accuracy, load_classifier
+from ganlib.evaluation.extractors.small import Kind, load_classifier
 from ganlib.evaluation.extractors.wardrobe import WARDROBE
 from ganlib.speed.accelerate import set_float32
 from scripts.floors import blurred
+from scripts.train_classifier import accuracy
 
 CPU = torch.device("cpu")
+
+
+def recorded(kind: Kind) -> Any:
+    """How the weights were made and how good they are."""
+    return json.loads(kind.weights.with_suffix(".json").read_text())
 
 
 def test_all_are_listed() -> None:
@@ -66,7 +72,7 @@ def test_a_data_set_has_its_extractor() -> None:
 
 @pytest.mark.parametrize("kind", [FASHION, EMOJI, WARDROBE])
 def test_weights_are_those_of_the_record(kind: Kind) -> None:
-    record, content = json.loads(kind.record.read_text()), kind.weights.read_bytes()
+    record, content = recorded(kind), kind.weights.read_bytes()
     assert len(content) < 400_000
     assert sha256(content).hexdigest() == record["sha256"] == make_extractor(kind.name).digest
     assert default_extractor(kind.dataset) == TRAINED[kind.dataset] == kind.name
@@ -74,7 +80,7 @@ def test_weights_are_those_of_the_record(kind: Kind) -> None:
 
 @pytest.mark.parametrize(("kind", "least"), [(FASHION, 0.92), (EMOJI, 0.67)])
 def test_a_classifier_is_what_its_record_says(kind: Kind, least: float) -> None:
-    record = json.loads(kind.record.read_text())
+    record = recorded(kind)
     test = open_dataset(kind.dataset, split="test")
     assert isinstance(test.x, Tensor) and test.y is not None
     assert len(test.classes) == kind.n_classes
@@ -85,7 +91,7 @@ def test_a_classifier_is_what_its_record_says(kind: Kind, least: float) -> None:
 
 def test_wardrobes_classifier_tells_what_covers_most() -> None:
     """On the first of the test canvases, a hundredth of all."""
-    record, rows = json.loads(WARDROBE.record.read_text()), torch.arange(400)
+    record, rows = recorded(WARDROBE), torch.arange(400)
     test = open_dataset("wardrobe", split="test")
     assert test.source is not None and test.classes == ("ground", *WARDROBE.classes)
     counts = [np.bincount(map_.flatten(), minlength=11)[1:] for map_ in test.source[rows][:, 0]]

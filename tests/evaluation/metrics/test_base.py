@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import ganlib.evaluation.metrics as package
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Score
 from ganlib.evaluation.evaluate import Evaluator
-from ganlib.evaluation.formats.blocks import blocks, share
+from ganlib.evaluation.formats.blocks import blocks
 from ganlib.evaluation.metrics.base import Context, Metric, Value, columns_of, metrics
 
 METHODS = Path(__file__).parents[2] / "methods"
@@ -85,7 +86,7 @@ def test_blocks_are_cut_with_their_labels() -> None:
     for block in found:
         assert block.labels is not None
         assert torch.equal(block.images.flatten(), block.labels / 600)
-    parts = [block.labels for rank in range(2) for block in share(pairs, rank, 2)]
+    parts = [block.labels for rank in range(2) for block in islice(blocks(pairs), rank, None, 2)]
     order = [*range(256), *range(512, 600), *range(256, 512)]
     assert torch.cat([part for part in parts if part is not None]).tolist() == order
 

@@ -1,5 +1,5 @@
-"""pairs/segmenter.py and confusion.py: counts against a loop, scikit-learn's formulas by hand,
-and a network that learns, once.
+"""pairs/segmenter.py: counts against a loop, scikit-learn's formulas by hand, and a network that
+learns, once.
 """
 
 from pathlib import Path
@@ -14,9 +14,9 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Origin
 from ganlib.evaluation.pairs import segmenter
-from ganlib.evaluation.pairs.confusion import Confusion
 from ganlib.evaluation.pairs.segmenter import (
     NONE,
+    Confusion,
     Segmenter,
     SegmentingNet,
     load_segmenter,
