@@ -178,6 +178,11 @@ class AlgorithmConfig(_Strict):
     of batch_size; of what translates, of each sample alone).
     """
 
+    @property
+    def translates(self) -> bool:
+        """Whether the generator starts from images."""
+        return self.condition in ("images", "unpaired")
+
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) that the networks want for images of this size: what `sides` has of them, or the
         next square of `multiple`; points, which are images of one pixel, stay points. Sources

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from ganlib.common.data import DataSet, Loader, fit_spec
+from ganlib.common.data import DataSet, fit_spec
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.query import DataQuery
 from ganlib.common.seeds import generator
 from ganlib.registry import add_plugins, algorithms
+from ganlib.training.update.streams import loader_of
 
 CLASSES = ("a", "b", "c")
 FEW = 32
@@ -79,20 +80,11 @@ def small_updater(
     config = algorithm.config(**{"batch_size": 4, "width": 0.1, **algorithm.small, **settings})
     data = data or (sample or algorithm.example or toy)(channels, side)
     spec = fit_spec(data, config.image_size(*data.shape[1:]))
-    loader = Loader(
-        data,
-        spec,
-        config.batch_size,
-        seed,
-        condition=config.condition,
-        device=device,
-        dtype=dtype,
-        jitter=config.jitter,
-    )
+    loader = loader_of(config, data, spec, seed, device=device, dtype=dtype)
     torch.manual_seed(seed)
     networks = {k: net.to(device, dtype) for k, net in algorithm.networks(config, spec).items()}
     updater = algorithm.updater(config, loader, spec, networks).to(device)
-    if config.condition in ("images", "unpaired"):
+    if config.translates:
         updater.held_out = loader.over(data)
     return updater
 

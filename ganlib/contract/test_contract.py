@@ -15,7 +15,6 @@ from ganlib.common.pictures import to_uint8
 from ganlib.contract.tape import prepare, record
 from ganlib.contract.tour import NEAR, first_of_each, mistakes, some, tour, unread, waiting
 from ganlib.registry import algorithms
-from ganlib.sampling.translation.held_out import translates
 from ganlib.sampling.translation.tiles import grown
 from ganlib.sampling.translation.translator import Translator
 from ganlib.speed.graph import WARM_UP, Graphs
@@ -273,7 +272,7 @@ def test_a_translator_takes_sources_of_the_sizes_that_it_says(
 ) -> None:
     """`multiple` of the generator: images of other sources come out in proportion to them."""
     updater = make_updater(algorithm)
-    if not translates(updater) or not updater.sampling_gen.multiple:
+    if not updater.config.translates or not updater.sampling_gen.multiple:
         return
     translator, data = Translator(updater), updater.held_out.data
     source = data.source[torch.tensor([0])]

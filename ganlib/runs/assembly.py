@@ -6,7 +6,7 @@ from typing import get_args
 
 import torch
 
-from ganlib.common.data import POINTS, DataSet, DataSpec, Loader, Shape, Size, fit_spec
+from ganlib.common.data import POINTS, DataSet, DataSpec, Shape, Size, fit_spec
 from ganlib.common.data.in_memory import GIVEN
 from ganlib.common.data.loader import readers
 from ganlib.common.errors import UserError
@@ -17,6 +17,7 @@ from ganlib.registry import algorithms
 from ganlib.runs.settings import Settings
 from ganlib.speed.accelerate import automatic
 from ganlib.training.device import devices, ranks
+from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
 
 SMALL, MOST_TIMES = 256, 4
@@ -29,7 +30,7 @@ FOR_POINTS = "mlp"
 
 def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
     """The training set, and the test set if there is one and it is needed."""
-    if settings.run.source is not None and not settings.translates:
+    if settings.run.source is not None and not settings.algorithm.translates:
         raise UserError(
             f"{settings.run.algorithm} starts from no images: leave --source out, or choose a "
             "method that translates."
@@ -40,7 +41,7 @@ def open_data(settings: Settings) -> tuple[DataSet, DataSet | None]:
             raise UserError(
                 "This run was trained on data given in Python: give them again, dataset=."
             )
-        wanted = settings.evaluates or settings.translates
+        wanted = settings.evaluates or settings.algorithm.translates
         return query.open(), query.of_split("test") if wanted else None
 
 
@@ -71,21 +72,19 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
     check_architecture(settings, spec)
     _check_batch(settings, spec, device)
     loaders = ranks.local_count() * s.accumulate  # each of a batch's passes has one
-    loader = Loader(
+    loader = loader_of(
+        settings.algorithm,
         data,
         spec,
-        settings.algorithm.batch_size,
         s.seed,
-        condition=settings.algorithm.condition,
         device=device,
         flip=s.flip,
-        jitter=settings.algorithm.jitter,
         dequantize=settings.algorithm.dequantize,
         workers=readers(s.workers, max(1, devices.cores() // loaders)),
     )
     torch.manual_seed(mix(s.seed, "weights"))
     updater = algorithm.assemble(settings.algorithm, loader, spec, device)
-    if settings.translates:
+    if settings.algorithm.translates:
         updater.held_out = loader.over(data)
         if test is not None and test.source is not None:
             updater.held_out, updater.held_out_split = loader.over(test), "test"

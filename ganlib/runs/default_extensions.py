@@ -117,7 +117,7 @@ def _scorer(settings: Settings, updater: Updater, test: DataSet | None, console:
     """
     s, data = settings.run, updater.data.data
     option, pairs = "--segmentation" if s.segmentation else None, None
-    if settings.translates or option is not None:
+    if settings.algorithm.translates or option is not None:
         pairs = pairs_of(updater, {"train": data}, segmentation=option)
     if not settings.evaluates:
         return Scorer(updater)

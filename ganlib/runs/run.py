@@ -45,9 +45,9 @@ def gather(values: Mapping[str, Any]) -> Settings:
 def _holding(settings: Settings) -> Settings:
     """With hold_out as it comes to: 0 where no method asks for it, or test images are there."""
     s = settings.run
-    if not s.hold_out or (settings.translates and s.query.holds_out):
+    if not s.hold_out or (settings.algorithm.translates and s.query.holds_out):
         return settings
-    if "hold_out" in s.model_fields_set and not settings.translates:
+    if "hold_out" in s.model_fields_set and not settings.algorithm.translates:
         raise UserError(
             f"{s.algorithm} trains on all images: leave --hold-out out, which is for methods that "
             "translate."

@@ -68,11 +68,6 @@ class Settings:
         return self.run.evaluation_interval > 0
 
     @property
-    def translates(self) -> bool:
-        """Whether the algorithm starts from images."""
-        return self.algorithm.condition in ("images", "unpaired")
-
-    @property
     def metrics(self) -> list[str]:
         """What to score, by name; without a wish what every run scores. UserError for no metric."""
         # imports torch, which a listing spares

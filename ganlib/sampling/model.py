@@ -25,7 +25,7 @@ from ganlib.config import RunConfig
 from ganlib.evaluation import Score
 from ganlib.evaluation.metrics.base import find_metrics
 from ganlib.registry import add_plugins, algorithms
-from ganlib.sampling.translation.held_out import give_sources, translates
+from ganlib.sampling.translation.held_out import give_sources
 from ganlib.sampling.translation.source_images import Inputs, as_sources
 from ganlib.sampling.translation.translator import Translator
 from ganlib.training.device import devices
@@ -165,7 +165,7 @@ class Model:
                 raise UserError(
                     "This run was trained on data given in Python: give them, dataset=."
                 )
-            if translates(updater) and updater.held_out is None:
+            if updater.config.translates and updater.held_out is None:
                 give_sources(updater, self.settings, query)
         else:
             data, own = as_dataset(dataset), None

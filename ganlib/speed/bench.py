@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ganlib.common.data import DataSet, Loader, Shape, fit_spec
+from ganlib.common.data import DataSet, Shape, fit_spec
 from ganlib.common.errors import StoppedError, UnusableError, UserError, one_line
 from ganlib.common.seeds import generator
 from ganlib.config import AlgorithmConfig, RunConfig
@@ -32,6 +32,7 @@ from ganlib.speed.accelerate import Precision, accelerate, set_float32
 from ganlib.speed.compiled import WINDOW, Say
 from ganlib.speed.graph import WARM_UP
 from ganlib.training.device.devices import environment, free, is_out_of_memory, synchronize
+from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
 
 Mode = Literal["eager", "compile", "graph", "graph+compile"]
@@ -246,16 +247,7 @@ def assemble(work: Work, device: torch.device) -> Updater:
         _random(n, work.image, device) if example is None else _many(example(channels, height), n)
     )
     spec = fit_spec(data, config.image_size(*data.shape[1:]))
-    loader = Loader(
-        data,
-        spec,
-        config.batch_size,
-        0,
-        condition=config.condition,
-        device=device,
-        jitter=config.jitter,
-        dequantize=config.dequantize,
-    )
+    loader = loader_of(config, data, spec, 0, device=device, dequantize=config.dequantize)
     torch.manual_seed(0)
     return work.algorithm.assemble(config, loader, spec, device)
 

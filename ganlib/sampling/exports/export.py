@@ -18,7 +18,7 @@ from ganlib.common.io.files import MARK, atomic, regular
 from ganlib.common.query import DataQuery
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
-from ganlib.sampling.translation.held_out import give_sources, translates
+from ganlib.sampling.translation.held_out import give_sources
 from ganlib.training.updater import Updater
 
 WEIGHTS, CARD = "generator.safetensors", "model_card.json"
@@ -158,7 +158,7 @@ def _snippet(updater: Updater) -> str:
     if updater.classes:
         first = updater.classes[0]
         return LABELLED.replace("CLASS", json.dumps(first, ensure_ascii=False))
-    if translates(updater):
+    if updater.config.translates:
         return TRANSLATING if updater.spec.source_frames == 1 else SEQUENCES
     return SNIPPET
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import MARK, atomic
 from ganlib.sampling.model import Model
-from ganlib.sampling.translation.held_out import translates
 from ganlib.training.samples.sample_stream import SampleStream, full_size
 
 ONNX = "generator.onnx"
@@ -42,7 +41,7 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
     if missing := missing_packages():
         raise UserError(f"ONNX needs {' and '.join(missing)}: {INSTALL}")
     stream = model.updater.sample_stream(0)
-    if translates(model.updater) and stream.gen.multiple and model.spec.fit == "none":
+    if model.updater.config.translates and stream.gen.multiple and model.spec.fit == "none":
         axes = {0: "n", 2: "height", 3: "width"}
         try:
             # of training's size, what a U-net halves to one pixel would be fixed to that
@@ -90,7 +89,7 @@ def _examples(model: Model, times: int) -> dict[str, Tensor]:
     inputs = {"z": gen.make_hidden(2)} if gen.n_hidden else {}
     if model.updater.config.condition == "labels":
         inputs["y"] = torch.zeros(2, dtype=torch.int64)
-    elif translates(model.updater):
+    elif model.updater.config.translates:
         assert spec.source is not None
         dtype = torch.int32 if spec.source_kind == "ids" else torch.float32
         channels, height, width = spec.source

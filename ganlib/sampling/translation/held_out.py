@@ -4,18 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import expand
 from ganlib.common.query import DataQuery
+from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
 
 NOTHING_SAID = DataQuery()
-
-
-def translates(updater: Updater) -> bool:
-    """Whether its generator starts from images."""
-    return updater.config.condition in ("images", "unpaired")
 
 
 def give_sources(
@@ -27,7 +22,7 @@ def give_sources(
     UserError for a data set that is missing or has no such sources, or is given to a generator that
     needs none.
     """
-    if not translates(updater):
+    if not updater.config.translates:
         for option, value in (("--dataset", query.dataset), ("--source", query.source)):
             if value is not None:
                 raise UserError(
@@ -51,7 +46,7 @@ def give_sources(
             f"This generator translates images, and its run's cannot be opened ({error}): give "
             "--dataset."
         ) from None
-    spec, config = updater.spec, updater.config
+    spec = updater.spec
     data = data.turned() if updater.turned else data
     assert spec.source is not None
     if data.source is not None:
@@ -61,8 +56,5 @@ def give_sources(
             raise UserError(
                 f"The sources of '{data.name}' are {theirs}, and this generator starts from {ours}."
             )
-    device = updater.clock.device
     updater.held_out_split = split
-    updater.held_out = Loader(
-        data, spec, config.batch_size, 0, condition=config.condition, device=device
-    )
+    updater.held_out = loader_of(updater.config, data, spec, 0, device=updater.clock.device)

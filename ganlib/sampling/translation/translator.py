@@ -11,7 +11,6 @@ from torch import Tensor
 from ganlib.common.data.spec import Size
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.generator import has_noise
-from ganlib.sampling.translation.held_out import translates
 from ganlib.sampling.translation.tiles import grown, tiled, up_to
 from ganlib.training.samples.sample_stream import full_size
 from ganlib.training.updater import Updater
@@ -56,7 +55,7 @@ class Translator:
         tile: int | None = None,
         statistics: str | None = None,
     ) -> None:
-        if not translates(updater):
+        if not updater.config.translates:
             raise UserError(
                 "This generator starts from no images, so it translates none: `ganlib sample` "
                 "draws from it."

@@ -168,7 +168,7 @@ def shows_translations(updater: Updater) -> bool:
     """Whether it translates single pictures; sequences are shown as such."""
     spec = updater.spec
     single = spec.frames == spec.source_frames == 1
-    return updater.config.condition in ("images", "unpaired") and single
+    return updater.config.translates and single
 
 
 def translations(

@@ -58,7 +58,7 @@ class SampleStream:
         self.networks, self.seed, self.truncation = networks, seed, truncation
         self.config, self.spec = networks.config, networks.spec
         self.statistics = _known(statistics or self.config.statistics)
-        alone = self.statistics == "batch" and self.config.condition in ("images", "unpaired")
+        alone = self.statistics == "batch" and self.config.translates
         self.bn_mode = IMAGE if alone else self.statistics
         self.y = None if y is None else self._condition(y)
         self._group: tuple[int, Tensor] | None = None  # the last one, and its number

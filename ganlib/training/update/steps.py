@@ -69,7 +69,9 @@ class Steps:
             name: _gradients(loss, parameters_of(self._optimizers[name]), name != last)
             for name, loss in losses.items()
         }
-        self._note(gradients)
+        for name, of_one in gradients.items():
+            pairs = zip(parameters_of(self._optimizers[name]), of_one, strict=True)
+            self.reached.update(id(p) for p, g in pairs if g is not None)
         values = [loss.detach().clone() for loss in losses.values()]
         every = [g for of_one in gradients.values() for g in of_one if g is not None]
 
@@ -77,7 +79,10 @@ class Steps:
             rest = iter(means[len(losses) :])
             for loss, (name, of_one) in zip(means, gradients.items(), strict=False):
                 mean = [None if g is None else next(rest) for g in of_one]
-                self._descend(name, loss, mean, factor, guard)
+                norm = nn.utils.get_total_norm([g for g in mean if g is not None])
+                guard.note(loss + norm, list(self._optimizers).index(name))
+                rates = [rate * factor for rate in self._rates[name]]
+                descend(self._optimizers[name], mean, rates, guard.ok)
 
         self._batches.meet([*values, *every], step)
 
@@ -116,24 +121,6 @@ class Steps:
             if name not in self._optimizers:
                 near = did_you_mean(name, self._optimizers)
                 raise UserError(f"{call.format(name)}: there is no optimizer '{name}'.{near}")
-
-    def _note(self, gradients: Mapping[str, Sequence[Tensor | None]]) -> None:
-        for name, of_one in gradients.items():
-            pairs = zip(parameters_of(self._optimizers[name]), of_one, strict=True)
-            self.reached.update(id(p) for p, g in pairs if g is not None)
-
-    def _descend(
-        self,
-        name: str,
-        loss: Tensor,
-        gradients: Sequence[Tensor | None],
-        factor: Tensor,
-        guard: Guard,
-    ) -> None:
-        there = [g for g in gradients if g is not None]
-        guard.note(loss + nn.utils.get_total_norm(there), list(self._optimizers).index(name))
-        rates = [rate * factor for rate in self._rates[name]]
-        descend(self._optimizers[name], gradients, rates, guard.ok)
 
 
 def _gradients(loss: Tensor, parameters: Sequence[Tensor], retain: bool) -> list[Tensor | None]:

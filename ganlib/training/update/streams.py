@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from ganlib.common.data import Loader
+from ganlib.common.data import DataSet, DataSpec, Loader
 from ganlib.common.errors import UserError
+from ganlib.config import AlgorithmConfig
 from ganlib.training.update.accumulation import MicroBatches
 
 
@@ -20,6 +21,14 @@ class Stage(NamedTuple):
     batch_size: int
     size: tuple[int, int] | None = None
     number: int = 0
+
+
+def loader_of(
+    config: AlgorithmConfig, data: DataSet, spec: DataSpec, seed: int, **settings: Any
+) -> Loader:
+    """The batches of the data that training by `config` takes; settings: the Loader's others."""
+    told: dict[str, Any] = {"condition": config.condition, "jitter": config.jitter, **settings}
+    return Loader(data, spec, config.batch_size, seed, **told)
 
 
 class Stages:
