@@ -124,18 +124,18 @@ registry under the same name; some are slow to import.
 """
 
 
-def add_plugins(folder: Path) -> None:
-    """Register a folder of algorithms, and what is in the folders of PLUGINS in it."""
-    folder = folder.resolve()
-    if not folder.is_dir():
-        raise UserError(f"There is no plugin folder {folder}.")
-    for name, source in algorithms.find(folder):
-        if name in ROOMS:
-            raise UserError(f"{source.parent} is called as a room of ganlib is: rename it.")
-    algorithms.add_folder(folder)
-    for name, home in PLUGINS.items():
-        if (folder / name).is_dir():
-            getattr(import_module(home), name).add_folder(folder / name)
+def add_plugins(*folders: Path) -> None:
+    """Register folders of algorithms, and what is in the folders of PLUGINS in them."""
+    for folder in map(Path.resolve, folders):
+        if not folder.is_dir():
+            raise UserError(f"There is no plugin folder {folder}.")
+        for name, source in algorithms.find(folder):
+            if name in ROOMS:
+                raise UserError(f"{source.parent} is called as a room of ganlib is: rename it.")
+        algorithms.add_folder(folder)
+        for name, home in PLUGINS.items():
+            if (folder / name).is_dir():
+                getattr(import_module(home), name).add_folder(folder / name)
 
 
 def in_a_method(file: str | Path | None) -> Path | None:

@@ -42,6 +42,12 @@ def atomic(path: Path, new: bool = False) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str, errors: str = "strict") -> None:
+    """Write a file as UTF-8, whole or not at all; errors: as str.encode() takes them."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, "utf-8", errors)
+
+
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """A temporary folder in `folder`, whose files are moved there together on success."""

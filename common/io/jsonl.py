@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import atomic, regular
+from ganlib.common.io.files import regular, write_text
 
 Needed = Mapping[str, Callable[[Any], bool]]
 """Names that every object has, and what tells whether a value may be theirs."""
@@ -43,8 +43,7 @@ def cut_lines(path: Path, iteration: int, *new: Mapping[str, Any]) -> Sequence[M
     kept = [line for line in read_lines(path) if line["iteration"] <= iteration]
     lines = [*kept, *new]
     if lines or path.exists():
-        with atomic(path) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+        write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
     return lines
 
 

@@ -11,7 +11,7 @@ import click
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import stderr_console
-from ganlib.common.io.files import MARK, atomic, output
+from ganlib.common.io.files import MARK, output, write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -112,8 +112,7 @@ def command(
     from ganlib.speed import bench
     from ganlib.training.device.devices import pick_device
 
-    for folder in plugin_dir:
-        add_plugins(folder)
+    add_plugins(*plugin_dir)
     place = pick_device(None, shared.chosen(gpu, device))
     bench.check(place, mode, precision)
     values = dict(map(_pair, settings))
@@ -131,9 +130,8 @@ def command(
     report = bench.report(rows, place)
     show(rows, f"{report['card']}, torch {report['environment']['torch']}")
     if file is not None:
-        with output(file), atomic(file) as temporary:
-            text = json.dumps({"software": MARK, **report}, indent=2)
-            temporary.write_text(text + "\n", "utf-8")
+        with output(file):
+            write_text(file, json.dumps({"software": MARK, **report}, indent=2) + "\n")
         click.echo(file)
     raise SystemExit(1 if any(row.error for row in rows) else 0)
 

@@ -43,8 +43,7 @@ def command(
     from ganlib.contract.report import Report
     from ganlib.registry import add_plugins, algorithms
 
-    for folder in plugin_dir:
-        add_plugins(folder)
+    add_plugins(*plugin_dir)
     algorithms.check(name)
     maker(dataset, source)(name)  # what keeps it from being built would break every promise
     given = {"--dataset": dataset, "--source": source}

@@ -9,7 +9,7 @@ import click
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable
-from ganlib.common.io.files import MARK, check_free
+from ganlib.common.io.files import MARK, check_free, write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +74,6 @@ def write(tables: "Sequence[Table]", folder: Path, force: bool = False) -> Path:
     """Write compare.md, .csv, .json and .html into a folder; returns the page's path. UserError if
     somebody else's files are there, unless `force` says that they may be replaced.
     """
-    from ganlib.common.io.files import atomic
     from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
     from ganlib.evaluation.page.document import to_html
 
@@ -90,8 +89,7 @@ def write(tables: "Sequence[Table]", folder: Path, force: bool = False) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
-            with atomic(file) as temporary:
-                temporary.write_text(text, "utf-8")
+            write_text(file, text)
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written to ({error.strerror}); give another folder as --out."

@@ -19,6 +19,5 @@ def show() -> None:
 @shared.plugin_dir
 def command(plugin_dir: tuple[Path, ...]) -> None:
     """List the algorithms with their papers."""
-    for folder in plugin_dir:
-        add_plugins(folder)
+    add_plugins(*plugin_dir)
     show()

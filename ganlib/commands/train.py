@@ -1,7 +1,6 @@
 """Train a generator, or several, with several seeds: a grid."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -9,15 +8,8 @@ import click
 from ganlib.commands.options.fields import ShortHelp, dashed, options
 from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig, RunConfig
-from ganlib.registry import add_plugins, algorithms
-from ganlib.runs.settings import (
-    ALIASES,
-    owners,
-    parse_names,
-    plugin_folders,
-    read_yaml,
-    unknown_setting,
-)
+from ganlib.registry import algorithms
+from ganlib.runs.settings import ALIASES, owners, parse_names, read_config, unknown_setting
 
 USUAL = (
     *("list_all", "algorithm", "preset", "dataset", "size", "flip", "seed", "seeds"),
@@ -160,9 +152,7 @@ def _no_flag(flag: str, algorithm: str | None, fields: set[str]) -> str:
 def _algorithm(args: list[str]) -> str | None:
     """The algorithm of the arguments, by flag, file or run to resume; plugins are registered."""
     peeked = _peek(args)
-    file = read_yaml(Path(peeked["config"])) if peeked["config"] else {}
-    for folder in plugin_folders(peeked["plugin_dir"] or file.get("plugin_dir")):
-        add_plugins(folder)
+    file = read_config(peeked)
     name = peeked["algorithm"] or file.get("algorithm")
     if name is None and peeked["resume"] is not None:
         from ganlib.runs.resuming import settings_to_resume

@@ -29,8 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)
-    for folder in config.getoption("--plugin-dir"):
-        add_plugins(Path(folder))
+    add_plugins(*map(Path, config.getoption("--plugin-dir")))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

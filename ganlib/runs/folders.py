@@ -230,14 +230,12 @@ def _taken(path: Path) -> FileIO:
 def _lock(file: FileIO) -> None:
     try:
         import fcntl
-    except ImportError:
-        return
-    try:
+
         # a record lock, which the processes that read images ahead do not inherit
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         raise
-    except OSError:
+    except (ImportError, OSError):  # there are no locks
         return
 
 

@@ -18,7 +18,7 @@ from ganlib.runs import folders
 from ganlib.runs.assembly import fitted
 from ganlib.runs.resuming import REVISION, NothingToResume, compare_settings
 from ganlib.runs.run import gather, run
-from ganlib.runs.settings import Settings, owners, parse_names, part_of, read_yaml
+from ganlib.runs.settings import Settings, owners, parse_names, part_of, read_config, read_yaml
 from ganlib.sampling.model import Model
 from ganlib.training.device import devices
 from ganlib.training.snapshot import newest_snapshot, peek_snapshot
@@ -43,8 +43,7 @@ def plan(names: str, seeds: str | None, values: Mapping[str, Any]) -> list[Setti
     `values`. values: flags as for runs.run.gather. In `config` what stands under an algorithm's
     name is for this algorithm alone: {"max_iter": 1000, "sngan": {"n_dis": 1}}.
     """
-    config = values.get("config") or {}
-    file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
+    file = read_config(values)
     _refuse(values, "resume", "a grid resumes by itself")
     _refuse({**file, **values}, "out", "the runs of a grid have folders of their own below result")
     if seeds is not None:

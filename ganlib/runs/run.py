@@ -14,14 +14,13 @@ from rich.console import Console
 from ganlib.common.data.fingerprint import fingerprint
 from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.io.console import say, stderr_console
-from ganlib.common.io.files import MARK, atomic, writing
+from ganlib.common.io.files import MARK, write_text, writing
 from ganlib.evaluation.comparison.reading import read_environment
-from ganlib.registry import add_plugins
 from ganlib.runs.assembly import build, fitted, open_data
 from ganlib.runs.default_extensions import check_names, list_extensions
 from ganlib.runs.folders import HELD_OUT, RunFolder
 from ganlib.runs.resuming import REVISION, Resumption, settings_to_resume
-from ganlib.runs.settings import Settings, layered, plugin_folders, read_yaml
+from ganlib.runs.settings import Settings, layered, read_config
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, release
 from ganlib.training.device import devices, ranks
@@ -33,11 +32,8 @@ def gather(values: Mapping[str, Any]) -> Settings:
     """Checked settings from what was given: a snapshot's to resume < the preset's < `config` (a
     file or a mapping) < the rest.
     """
+    file = read_config(values)
     given = {name: value for name, value in values.items() if name != "config"}
-    config = values.get("config") or {}
-    file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
-    for folder in plugin_folders(given.get("plugin_dir") or file.get("plugin_dir")):
-        add_plugins(folder)
     old = settings_to_resume(given["resume"]) if given.get("resume") else {}
     return _holding(layered(old, file, given))
 
@@ -131,15 +127,11 @@ def write_start(
         again = {"iteration": iteration, **environment}
         environment = {**first, "continued": [*first.get("continued", []), again]}
     # before the file by which a run is known, and marked: if it is alone, nobody's work is lost
-    with atomic(path) as temporary:
-        text = json.dumps({"software": MARK, **environment}, indent=2)
-        temporary.write_text(text + "\n", "utf-8")
-    with atomic(run / "config.yaml") as temporary:
-        flat = {**settings.flat(), "resume": None, "force": False}
-        temporary.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
+    write_text(path, json.dumps({"software": MARK, **environment}, indent=2) + "\n")
+    flat = {**settings.flat(), "resume": None, "force": False}
+    write_text(run / "config.yaml", yaml.safe_dump(flat, sort_keys=False))
     if held_out:
-        with atomic(run / HELD_OUT) as temporary:
-            temporary.write_text("\n".join([*held_out, ""]), "utf-8", "replace")
+        write_text(run / HELD_OUT, "\n".join([*held_out, ""]), "replace")
 
 
 def _run(trainer: Trainer, batch_size: int) -> None:

@@ -15,7 +15,7 @@ import ganlib
 from ganlib.common.errors import UserError, did_you_mean, one_line
 from ganlib.common.io.files import MIB, nameable, regular
 from ganlib.config import AlgorithmConfig, RunConfig
-from ganlib.registry import algorithms
+from ganlib.registry import add_plugins, algorithms
 
 if TYPE_CHECKING:
     from ganlib.common.data import DataSet
@@ -108,6 +108,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise UserError(f"{path} should hold settings as 'name: value' lines.")
     return values
+
+
+def read_config(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of `config`, a file or a mapping, {} without it. The plugin folders that it or
+    `values`, which go before, name are registered.
+    """
+    config = values.get("config") or {}
+    file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
+    add_plugins(*plugin_folders(values.get("plugin_dir") or file.get("plugin_dir")))
+    return file
 
 
 def _example(path: Path) -> Path:

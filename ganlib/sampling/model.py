@@ -258,8 +258,7 @@ def load(
     registered, for a data set that does not fit, and for a way back where there is none.
     """
     several = [plugin_dir] if isinstance(plugin_dir, str | Path) else plugin_dir
-    for folder in several:
-        add_plugins(Path(folder))
+    add_plugins(*map(Path, several))
     path = snapshot_at(Path(path))
     content = read_snapshot(path)
     settings, state = content["settings"], content["updater"]

@@ -18,7 +18,7 @@ from ganlib.commands._tables import print_table
 from ganlib.commands.scores.options import Options
 from ganlib.commands.scores.targets import Target, is_run
 from ganlib.common.io.console import printable
-from ganlib.common.io.files import MARK, atomic, output
+from ganlib.common.io.files import MARK, output, write_text
 from ganlib.common.io.jsonl import append_line
 from ganlib.common.pictures import grid, save
 from ganlib.common.pictures.colours import coloured_maps
@@ -122,8 +122,8 @@ def write_scores(
         data = {"dataset": real.dataset, "size": real.size}  # for `compare`
         of = {"software": MARK, "target": str(target.path), **data}
         source = {} if real.source is None else {"source": real.source}
-        with output(outputs.out), atomic(outputs.out) as temporary:
-            temporary.write_text(json.dumps({**of, **source, **line}, indent=2) + "\n", "utf-8")
+        with output(outputs.out):
+            write_text(outputs.out, json.dumps({**of, **source, **line}, indent=2) + "\n")
         click.echo(printable(outputs.out))
     if outputs.duplicates_picture is not None and result.nearest is not None:
         assert scorer.evaluator is not None

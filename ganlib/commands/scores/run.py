@@ -49,9 +49,8 @@ def evaluate(path: Path, options: Options) -> None:
 
 def prepare(plugin_dir: tuple[Path, ...], gpu: int | None, device: str | None) -> str:
     """Register plugins; the device as PyTorch calls it."""
-    for folder in plugin_dir:
-        with reading(folder):
-            add_plugins(folder)
+    with reading("--plugin-dir"):
+        add_plugins(*plugin_dir)
     return str(devices.pick_device(None, shared.chosen(gpu, device)))
 
 

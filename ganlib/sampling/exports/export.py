@@ -14,7 +14,7 @@ import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.generator import Generator
-from ganlib.common.io.files import MARK, atomic, regular
+from ganlib.common.io.files import MARK, atomic, regular, write_text
 from ganlib.common.query import DataQuery
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
@@ -79,9 +79,7 @@ def write_card(
         card["onnx"] = dict(onnx)
     if weights is not None:
         card["sha256"] = sha256(weights.read_bytes()).hexdigest()
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    with atomic(path) as temporary:
-        temporary.write_text(text, "utf-8")
+    write_text(path, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
 
 
 def model_card(model: Model) -> dict[str, Any]:
