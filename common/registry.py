@@ -73,13 +73,7 @@ class Registry(Generic[T]):
     """
 
     def __init__(
-        self,
-        kind: str,
-        package: str,
-        attribute: str,
-        find: Finder,
-        group: str,
-        of: Any = Callable,
+        self, kind: str, package: str, attribute: str, find: Finder, group: str, of: Any = Callable
     ) -> None:
         self.kind, self.package, self.attribute, self.find = kind, package, attribute, find
         self.of = of
@@ -121,19 +115,14 @@ class Registry(Generic[T]):
 
     def check(self, name: str) -> Entry:
         """The entry of `name`; UserError, if none, with that name's file or the nearest name."""
-        if name not in self.entries:
-            self.check_files(name)
-            raise UserError(f"There is no {self.kind} '{name}'.{did_you_mean(name, self.names())}")
-        return self.entries[name]
-
-    def check_files(self, name: str) -> None:
-        """UserError if a file of this name lies where such things lie and declares none."""
+        if name in self.entries:
+            return self.entries[name]
+        refused = f"There is no {self.kind} '{name}'"
         for home in import_module(self.package).__path__:
             for other, file in modules(Path(home)):
                 if other == name:
-                    raise UserError(
-                        f"There is no {self.kind} '{name}': {file} has no {self.attribute}."
-                    )
+                    raise UserError(f"{refused}: {file} has no {self.attribute}.")
+        raise UserError(f"{refused}.{did_you_mean(name, self.names())}")
 
     def describe(self, name: str) -> str:
         """The docstring of the file behind `name`, read without running it; "" if there is none."""

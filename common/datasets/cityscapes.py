@@ -11,6 +11,7 @@ gtFine names them.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,10 +70,7 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
             f"CITY/NAME{PHOTO} belong CITY/NAME{LABELS} and CITY/NAME{INSTANCES} in {maps}."
         )
     shape, classes = (3, height, width), class_table(root) or CLASSES
-
-    def decode(item: Item) -> Decoded:
-        return _decode(item, (width, height), classes)
-
+    decode = partial(_decode, size=(width, height), classes=classes)
     return Stream(
         "cityscapes",
         shape,

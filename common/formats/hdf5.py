@@ -25,14 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images
-from ganlib.common.data.spec import (
-    SPLITS,
-    Lazy,
-    NoSuchSplit,
-    SourceKind,
-    check_split,
-    contents_of,
-)
+from ganlib.common.data.spec import SPLITS, Lazy, NoSuchSplit, SourceKind, check_split, contents_of
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_checks import (
     attribute,

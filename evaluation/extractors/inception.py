@@ -60,11 +60,7 @@ class Inception(Extractor):
     suffix = ""
 
     def __init__(
-        self,
-        network: torch.nn.Module,
-        digest: str,
-        device: torch.device,
-        options: Options,
+        self, network: torch.nn.Module, digest: str, device: torch.device, options: Options
     ) -> None:
         self.digest, self.device, self.options = digest, device, options
         layers = dict(place(network, device, options).named_children())

@@ -8,11 +8,7 @@ from ganlib.common.generator import Architectures, scaled
 from ganlib.common.layers import BatchNorm2d, GaussianNoise, MinibatchDiscrimination
 from ganlib.common.layers.init import init_he_uniform, init_normal
 from ganlib.common.layers.weight_norm import WNLinear, WNMinibatchDiscrimination
-from ganlib.common.networks.dcgan import (
-    DCGANDiscriminator,
-    DCGANGenerator,
-    unnormalized_std,
-)
+from ganlib.common.networks.dcgan import DCGANDiscriminator, DCGANGenerator, unnormalized_std
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.common.networks.quick import quick_discriminator, quick_generator
 from ganlib.common.networks.salimans import LAST_STD, SalimansDiscriminator, SalimansGenerator

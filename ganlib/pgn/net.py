@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.errors import UserError
+from ganlib.common.formats.blocks import count
 from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import LEAK
 from ganlib.common.layers.init import init_glorot_uniform
@@ -191,7 +192,7 @@ def sequences_of(config: Config, spec: DataSpec) -> Sequences:
     alike = tuple(spec.source[1:]) == frame[1:] and past > 0 and past % frame[0] == 0
     counted = config.actions or past == spec.source_frames * frame[0]
     if spec.source_kind != "image" or not alike or not counted:
-        many = _many(spec.source_frames, "frame")
+        many = count(spec.source_frames, "frame", "frames")
         told = f", the last {config.actions * spec.frames} for actions" if config.actions else ""
         raise UserError(
             f"pgn predicts the frames that follow others, and these are of {_words(frame)}, and "
@@ -203,11 +204,7 @@ def sequences_of(config: Config, spec: DataSpec) -> Sequences:
 
 def _words(frame: Shape) -> str:
     channels, height, width = frame
-    return f"{width}x{height} pixels and {_many(channels, 'channel')}"
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+    return f"{width}x{height} pixels and {count(channels, 'channel', 'channels')}"
 
 
 build = Architectures(
