@@ -152,11 +152,6 @@ def means(x: Tensor, sides: Sequence[int]) -> Iterator[Tensor]:
     for side in sides:
         k, n = sums.shape[2] // side, (whole // side) ** 2
         sums = sums.to(torch.int16 if n <= SHORT else torch.int32)
-        sums = _sums(_sums(sums, 2, k), 3, k)
+        sums = reduce(add, [sums[..., i::k, :] for i in range(k)])
+        sums = reduce(add, [sums[..., i::k] for i in range(k)])
         yield ((sums + n // 2) // n).to(torch.uint8)
-
-
-def _sums(x: Tensor, dim: int, k: int) -> Tensor:
-    """Sums of k neighbours along `dim`."""
-    slices = (x[..., i::k, :] if dim == 2 else x[..., i::k] for i in range(k))
-    return reduce(add, slices)
