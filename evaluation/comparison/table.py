@@ -92,8 +92,7 @@ class Row:
 
     @property
     def images_per_second(self) -> float | None:
-        rates = [run.images_per_second for run in self.runs]
-        known = [rate for rate in rates if rate is not None]
+        known = [rate for run in self.runs if (rate := run.images_per_second) is not None]
         return median(known) if known else None
 
     @property

@@ -32,8 +32,7 @@ def copies(context: Context) -> Mapping[Column, Value]:
     settings: dict[str, Plain] = {"compared": len(train), "unseen": "each other"}
     if test is not context.main:
         settings |= {"unseen": "test", "n_unseen": len(unseen), "unseen_digest": test.digest}
-    found = duplicates(distance, unseen)
-    values = zip(context.columns, (found.share, found.median, found.least), strict=True)
+    values = zip(context.columns, duplicates(distance, unseen), strict=True)
     return {column: Value(value, settings=settings) for column, value in values}
 
 

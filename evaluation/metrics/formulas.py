@@ -20,18 +20,6 @@ class Nearest(NamedTuple):
     which: Tensor
 
 
-class Duplicates(NamedTuple):
-    """How near samples lie to training images, in units of how near unseen real images do.
-
-    median, least: of the samples' distances, over the median of the real ones'. share: of samples
-    nearer than all but 1 % of the real ones; 0.01 is what new images give, 1 is copying.
-    """
-
-    median: float
-    least: float
-    share: float
-
-
 def inception_score(logits: Tensor, splits: int = 10) -> tuple[float, float]:
     """exp(mean KL(p(y|x) || p(y))) of contiguous splits (Salimans et al., 2016): its mean and
     population standard deviation.
@@ -161,9 +149,12 @@ def nearest(points: Tensor, others: Tensor, same: bool = False) -> Nearest:
     return Nearest(distance, index)
 
 
-def duplicates(samples: Tensor, unseen: Tensor) -> Duplicates:
+def duplicates(samples: Tensor, unseen: Tensor) -> tuple[float, float, float]:
     """Whether samples copy the training images: distances (N,) to the nearest one compared.
 
+    First the share of samples nearer than all but 1 % of the unseen ones; 0.01 is what new images
+    give, 1 is copying. Then the median and the least of the samples' distances, over the median of
+    the unseen ones'.
     samples: of generated images; unseen: of real images that the generator never saw. As in
     Meehan, Chaudhuri and Dasgupta (2020), a generator that copies is nearer to its training images
     than new real images are.
@@ -171,8 +162,5 @@ def duplicates(samples: Tensor, unseen: Tensor) -> Duplicates:
     # real images that are all in the training set have no distance of their own to measure with
     unit = unseen.median().clamp(min=torch.finfo(unseen.dtype).tiny)
     threshold = unseen.quantile(0.01)
-    return Duplicates(
-        float(samples.median() / unit),
-        float(samples.min() / unit),
-        float((samples < threshold).double().mean()),
-    )
+    share = float((samples < threshold).double().mean())
+    return share, float(samples.median() / unit), float(samples.min() / unit)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 from statistics import fmean
-from typing import NamedTuple
+from typing import TypeAlias
 
 from ganlib.evaluation.comparison.table import NOTHING, Row, Table
 from ganlib.evaluation.page.style import e, key, scrolling
@@ -52,11 +52,8 @@ def _cells(table: Table, row: Row) -> Iterator[str]:
         yield f'<td class="cost">{e(text)}</td>'
 
 
-class Values(NamedTuple):
-    """What stands below one title: a number for each class."""
-
-    title: str
-    numbers: Mapping[str, float]
+Values: TypeAlias = tuple[str, Mapping[str, float]]
+"""A title, and what stands below it: a number for each class."""
 
 
 def class_section(table: Table) -> str:
@@ -75,9 +72,9 @@ def _columns(table: Table, row: Row) -> list[Values]:
     columns = []
     for column in table.columns:
         scores = [score for _, scored in row.entries if (score := column.of(scored))]
-        columns.append(Values(column.header, _means([s.by_class for s in scores])))
-        columns.append(Values("of real images", _means([s.real for s in scores])))
-    return [column for column in columns if column.numbers]
+        columns.append((column.header, _means([s.by_class for s in scores])))
+        columns.append(("of real images", _means([s.real for s in scores])))
+    return [(title, numbers) for title, numbers in columns if numbers]
 
 
 def _means(several: list[Mapping[str, float]]) -> dict[str, float]:
@@ -88,14 +85,14 @@ def _means(several: list[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _folded(table: Table, row: Row, columns: list[Values]) -> str:
-    titles = ("class", *(column.title for column in columns))
+    titles = ("class", *(title for title, _ in columns))
     head = "".join(f'<th scope="col">{e(title)}</th>' for title in titles)
-    classes = dict.fromkeys(name for column in columns for name in column.numbers)
+    classes = dict.fromkeys(name for _, numbers in columns for name in numbers)
     inside = scrolling(f"By class: {row.title}", head, [_row(name, columns) for name in classes])
     return f"<details><summary>{key(table, row)}{e(row.title)}</summary>\n{inside}</details>"
 
 
 def _row(name: str, columns: list[Values]) -> str:
-    numbers = (column.numbers.get(name) for column in columns)
-    cells = "".join(f"<td>{NOTHING if n is None else f'{n:.3f}'}</td>" for n in numbers)
+    own = (numbers.get(name) for _, numbers in columns)
+    cells = "".join(f"<td>{NOTHING if n is None else f'{n:.3f}'}</td>" for n in own)
     return f'<tr><th scope="row">{e(name)}</th>{cells}</tr>'

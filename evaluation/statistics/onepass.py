@@ -39,8 +39,8 @@ class OnePass:
         """How many images this rank had; how many all had, once finish() was called."""
         self.position = rank * BLOCK
         """The number, in the whole stream, of the image that this rank's next block starts with."""
-        self.given, self.rounded, self.negative = 0, 0, 0
-        """How many images came as uint8 and as floats; 0 if no float was below 0."""
+        self.rounded, self.negative = 0, 0
+        """How many images came as floats, the others as uint8; 0 if no float was below 0."""
         self._end = 0
         self._intervals = list(pairwise([0, *sorted(set(bounds)), FOREVER])) if bounds else []
         self._parts = [Moments(extractor.n_features, extractor.device) for _ in self._intervals]
@@ -55,9 +55,7 @@ class OnePass:
         """
         pixels = as_uint8(x)
         pool, logits = self.extractor(pixels)
-        if x.dtype == torch.uint8:
-            self.given += len(x)
-        else:
+        if x.dtype != torch.uint8:
             self.rounded += len(x)
             self.negative += int((x < 0).any())
         start, self._end = self.position, self.position + len(x)
@@ -77,17 +75,17 @@ class OnePass:
 
     def finish(self) -> None:
         """Bring together what all ranks took in."""
-        sums = [self.n, self.given, self.rounded, self.negative, self.labelled]
+        sums = [self.n, self.rounded, self.negative, self.labelled]
         own, k = torch.tensor([*sums, self._end, *self._shape]), len(sums)
         counts = own.new_zeros(self.world, len(own)).to(self.extractor.device)
         counts[self.rank] = own
         self._all_reduce(counts)
         sums = counts[:, :k].sum(0).tolist()
-        self.n, self.given, self.rounded, self.negative, self.labelled = sums
+        self.n, self.rounded, self.negative, self.labelled = sums
         end, *self._shape = counts[:, k:].amax(0).tolist()
         if end != self.n:
             raise ValueError("the ranks were not given every block of the stream once")
-        if self.given and self.rounded:
+        if 0 < self.rounded < self.n:
             raise UserError("Some ranks were given uint8 and some floats: give all the same.")
         if self.world > 1:
             for part in self._parts:
