@@ -215,11 +215,8 @@ class Announce(Extension):
     def __init__(self, console: Console, hint: str = "") -> None:
         self.console, self.hint = console, hint
         self._start, self._first = 0.0, -1  # when the iterations that are timed begin; which is it
-        self._said = False
 
     def __call__(self, trainer: Trainer) -> None:
-        if self._said:
-            return
         done = trainer.iteration - trainer.first_iteration
         if done in (1, AFTER // 2, AFTER):
             synchronize(trainer.updater.clock.device)
@@ -227,7 +224,7 @@ class Announce(Extension):
             self._start, self._first = time.monotonic(), done
         seconds = time.monotonic() - self._start
         if done > self._first and (done >= AFTER or seconds > PATIENCE):
-            self._said = True
+            self.trigger = every(0)
             say(self.console, self._sentence(trainer, (done - self._first) / seconds))
 
     def _sentence(self, trainer: Trainer, rate: float) -> str:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganlib.common.data import POINTS, DataSet
+from ganlib.common.data import POINTS
 from ganlib.common.generator import has_noise
 from ganlib.common.pictures import apart, grid, moving_grid, save, save_animation, scatter
 from ganlib.common.pictures.colours import coloured_maps
@@ -179,17 +179,18 @@ def translations(
     statistics: str | None = None,
 ) -> dict[str, Tensor]:
     """Of at most n held-out sources of a seed, which are each shown once: by their titles columns
-    of images (m, C, H, W), all of one shape, or (m, k, C, H, W), in [-1, 1] on the CPU.
+    of images (m, C, H, W), all of one shape, or (m, k, C, H, W), in [-1, 1] on the CPU. Sources
+    that are maps are shown by their classes in colours.
 
     truncation, statistics: see SampleStream.
     """
-    held_out = updater.held_out
     stream = updater.sample_stream(seed, truncation, statistics=statistics)
-    n = min(n, n if held_out is None else held_out.n_sources)
+    data, n = stream.held_out.data, min(n, stream.held_out.n_sources)
     index = stream.held(range(n)).cpu()
-    assert held_out is not None
-    data, columns = held_out.data, dict[str, Tensor]()
-    columns["source"] = _pictures(data, index) / 127.5 - 1
+    assert data.source is not None
+    y = data.source[index]
+    y = y if data.source_kind == "image" else coloured_maps(y[:, 0])
+    columns = {"source": y / 127.5 - 1}
     if has_noise(updater.sampling_gen):
         columns["outputs"] = several(updater, seed, n, OUTPUTS, truncation, statistics).cpu()
     else:
@@ -199,13 +200,6 @@ def translations(
     channels = max(x.shape[-3] for x in columns.values())
     size = columns["output" if "output" in columns else "outputs"].shape[-2:]
     return {name: _fitted(x, channels, size) for name, x in columns.items()}
-
-
-def _pictures(data: DataSet, index: Tensor) -> Tensor:
-    """Sources as they are, uint8 (n, 1 or 3, H', W'); of maps the classes in colours."""
-    assert data.source is not None
-    y = data.source[index]
-    return y if data.source_kind == "image" else coloured_maps(y[:, 0])
 
 
 def _fitted(x: Tensor, channels: int, size: torch.Size) -> Tensor:

@@ -95,7 +95,7 @@ class SampleStream:
         """Which held-out sources these samples start from where they are told nothing, int64 (n,):
         in an order that the seed chooses, all of them before one comes again.
         """
-        return _rows(numbers, self._held_out.n_sources, self._sources)
+        return _rows(numbers, self.held_out.n_sources, self._sources)
 
     def hidden(self, numbers: Sequence[int]) -> Tensor:
         """z (len(numbers), n_hidden) of these samples."""
@@ -200,7 +200,7 @@ class SampleStream:
         return standing(self.networks.sampling_gen, run, n, passes)
 
     def _sources(self, k: int) -> Tensor:
-        n, random = self._held_out.n_sources, generator(self.seed, "source", k)
+        n, random = self.held_out.n_sources, generator(self.seed, "source", k)
         return torch.randperm(n, generator=random)
 
     def _block(self, k: int) -> Tensor:
@@ -220,7 +220,7 @@ class SampleStream:
             return None
         if self.config.condition == "labels":
             return _rows(numbers, BLOCK, self._classes)
-        return self._held_out.condition_at(self.held(numbers))
+        return self.held_out.condition_at(self.held(numbers))
 
     def _classes(self, k: int) -> Tensor:
         n = self.spec.n_classes
@@ -228,7 +228,8 @@ class SampleStream:
         return torch.multinomial(weights, BLOCK, True, generator=generator(self.seed, "class", k))
 
     @property
-    def _held_out(self) -> Loader:
+    def held_out(self) -> Loader:
+        """Of the sources; UserError if there are none."""
         held_out = self.networks.held_out
         if held_out is None:
             raise UserError("This generator translates images: give the data set that holds them.")

@@ -243,11 +243,9 @@ def several(
     """k outputs for each of the first n held-out sources of a seed, float (n, k, C, H, W).
     truncation, statistics: see SampleStream.
     """
-    held_out, first = updater.held_out, updater.sample_stream(seed)
-    assert held_out is not None
-    found = []
+    first, found = updater.sample_stream(seed), []
     for start in range(0, n, AT_ONCE):
-        y = held_out.condition_at(first.held(range(start, min(start + AT_ONCE, n))))
+        y = first.held_out.condition_at(first.held(range(start, min(start + AT_ONCE, n))))
         assert y is not None
         stream = updater.sample_stream(seed, truncation, y.repeat_interleave(k, 0), statistics)
         images = stream.images(range(len(y) * k))

@@ -36,8 +36,8 @@ def frame_scores(updater: Updater, drawing: Drawing, progress: Progress) -> dict
     """
     if not predicts(updater):
         return {}
-    data = _data(updater)
-    index, sums = _sequences(data), {step: FrameSums(step, data.frame) for step in STEPS}
+    data, index = _sequences(updater)
+    sums = {step: FrameSums(step, data.frame) for step in STEPS}
     for k, rows in enumerate(torch.split(index, AT_ONCE)):
         progress("sequences", k * AT_ONCE, len(index))
         known = _known(data, rows)
@@ -59,8 +59,8 @@ def frame_names(updater: Updater) -> list[str]:
     """What those scores will be called; what came is read for it."""
     if not predicts(updater):
         return []
-    data = _data(updater)
-    known = {step for rows in torch.split(_sequences(data), AT_ONCE) for step in _known(data, rows)}
+    data, index = _sequences(updater)
+    known = {step for rows in torch.split(index, AT_ONCE) for step in _known(data, rows)}
     return _names(data, sorted(known))
 
 
@@ -74,16 +74,12 @@ def _known(data: DataSet, rows: Tensor) -> dict[int, tuple[Tensor, Tensor]]:
     return found
 
 
-def _data(updater: Predicting) -> DataSet:
+def _sequences(updater: Predicting) -> tuple[DataSet, Tensor]:
+    """The held-out pairs, and the numbers of those after whose past predictions are scored."""
     assert updater.held_out is not None
-    return updater.held_out.data
-
-
-def _sequences(data: DataSet) -> Tensor:
-    """The numbers of the pairs after whose past predictions are scored."""
-    n = len(data)
-    k = min(n, SEQUENCES)
-    return torch.arange(k) * n // k
+    data = updater.held_out.data
+    k = min(len(data), SEQUENCES)
+    return data, torch.arange(k) * len(data) // k
 
 
 def _names(data: DataSet, steps: Sequence[int]) -> list[str]:
