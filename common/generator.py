@@ -133,6 +133,8 @@ class Generator(nn.Module):
         [-psi, psi], which has the distribution of BigGAN's truncation trick (Brock et al. 2019,
         section 3.1) without drawing again.
         """
+        if len(self.parts) == 1:
+            return _truncated(code, self.parts[0], psi)
         of_parts = self.split(code)
         return torch.cat([_truncated(of_parts[p.name], p, psi) for p in self.parts], 1)
 
