@@ -71,13 +71,7 @@ CAPTION = (
 @click.option(
     "--iterations", type=int, metavar="N", help="To time.  [default: 50 on a GPU, 10 on the CPU]"
 )
-@click.option(
-    "--json",
-    "file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A .json for all numbers, with versions and settings.",
-)
+@shared.path_option("--json", "file", help="A .json for all numbers, with versions and settings.")
 @shared.force
 @shared.plugin_dir
 def command(

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER|FILE]...")
-@click.option(
+@shared.path_option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
     metavar="DIR",
     help="Where compare.md, .csv, .json and .html go; by default into the first FOLDER.",
 )

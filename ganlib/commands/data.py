@@ -41,9 +41,8 @@ OPTIONS = (
         metavar="N",
         help="Crop and resize to N x N pixels; by default the data set's own size.",
     ),
-    click.option(
+    shared.path_option(
         "--data-root",
-        type=click.Path(path_type=Path),
         metavar="DIR",
         help="Where the data set's files are; by default $GANLIB_DATA or ~/.cache/ganlib/data.",
     ),

@@ -87,10 +87,8 @@ from ganlib.common.errors import UserError
     help="The features: inception, fashion, emoji, wardrobe, or one of your own.  [default: the "
     "data set's]",
 )
-@click.option(
+@shared.path_option(
     "--inception-weights",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
     help="Inception's weights.  [default: GANLIB_INCEPTION, else downloaded once]",
 )
 @click.option(
@@ -101,25 +99,15 @@ from ganlib.common.errors import UserError
     help="Of the features; others than float32 are faster on a GPU and another protocol.",
 )
 @click.option("--channels-last", is_flag=True, help="Another memory format; another protocol.")
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A .json for all scores with their protocols.",
-)
+@shared.path_option("-o", "--out", help="A .json for all scores with their protocols.")
 @shared.force
 @click.option("--no-save", is_flag=True, help="Leave the files in a run's folder as they are.")
-@click.option(
+@shared.path_option(
     "--duplicates-picture",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
     help="A .png of the samples nearest to training images, each above that image.",
 )
-@click.option(
+@shared.path_option(
     "--lpips-weights",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
     help="torchvision's weights of AlexNet (alexnet-owt-7be5be79.pth): compare translations by "
     "LPIPS too.",
 )
@@ -129,10 +117,8 @@ from ganlib.common.errors import UserError
     help="Of images that are made of maps: let a small network, which is trained on real ones, "
     "once, in minutes of a CPU, find the classes, and compare them with the maps.",
 )
-@click.option(
+@shared.path_option(
     "--segmentation-picture",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
     help="A .png of maps, what is made of them and real images, each beside the classes that the "
     "network finds in it.",
 )

@@ -12,11 +12,11 @@ import ganlib
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import check_free, output, staged
-from ganlib.registry import algorithms
+from ganlib.registry import PLUGINS, algorithms
 
 HOME = Path(ganlib.__file__).parent
 # Folders of a plugin folder that hold something else than an algorithm, and what ganlib gives.
-TAKEN = {"datasets", "extensions", "extractors", "metrics", *ganlib.__all__}
+TAKEN = {*PLUGINS, *ganlib.__all__}
 DOCSTRING = """\
 Starts from {origin}; say here in one sentence what is new.
 

@@ -50,11 +50,10 @@ from ganlib.common.io.files import output
     metavar="N",
     help="Make large images in tiles of N pixels, which overlap and are blended: less memory.",
 )
-@click.option(
+@shared.path_option(
     "--grid",
     "picture",
     metavar="FILE.png",
-    type=click.Path(path_type=Path),
     help="One picture, too, of the first 64 files, each beside its outputs.",
 )
 @shared.statistics

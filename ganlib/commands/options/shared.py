@@ -66,16 +66,15 @@ plugin_dir = click.option(
 )
 
 
+def path_option(*names: str, metavar: str = "FILE", **more: Any) -> Callable[[Command], Command]:
+    """An option for a file or folder; more: its help, and what else click.option() takes."""
+    return click.option(*names, metavar=metavar, type=click.Path(path_type=Path), **more)
+
+
 def out_folder(what: str) -> Callable[[Command], Command]:
     """--out, a folder that is made if missing; `what` says what comes there."""
-    return click.option(
-        "-o",
-        "--out",
-        required=True,
-        metavar="FOLDER",
-        type=click.Path(path_type=Path),
-        help=f"Where to{what}; made if missing.",
-    )
+    words = f"Where to{what}; made if missing."
+    return path_option("-o", "--out", required=True, metavar="FOLDER", help=words)
 
 
 force = click.option("--force", is_flag=True, help="Write over what is there, whoever made it.")
@@ -131,11 +130,8 @@ back = click.option(
     is_flag=True,
     help="Of a generator that translates both ways: the way back, from images to sources.",
 )
-data_root = click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder with the data set's files.  [default: the run's]",
+data_root = path_option(
+    "--data-root", metavar="DIR", help="Folder with the data set's files.  [default: the run's]"
 )
 
 

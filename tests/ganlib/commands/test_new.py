@@ -111,6 +111,7 @@ def test_docstring(source: str, expected: str) -> None:
         ("commands", "already"),
         ("datasets", "something else"),
         ("metrics", "something else"),
+        ("sources", "something else"),
         ("train", "something else"),
         ("taken", "already"),
     ],
