@@ -115,14 +115,17 @@ class Registry(Generic[T]):
 
     def check(self, name: str) -> Entry:
         """The entry of `name`; UserError, if none, with that name's file or the nearest name."""
-        if name in self.entries:
-            return self.entries[name]
-        refused = f"There is no {self.kind} '{name}'"
-        for home in import_module(self.package).__path__:
-            for other, file in modules(Path(home)):
-                if other == name:
-                    raise UserError(f"{refused}: {file} has no {self.attribute}.")
-        raise UserError(f"{refused}.{did_you_mean(name, self.names())}")
+        if name not in self.entries:
+            for home in import_module(self.package).__path__:
+                if words := self.lack(Path(home), name):
+                    raise UserError(f"There is no {self.kind} '{name}': {words}.")
+            raise UserError(f"There is no {self.kind} '{name}'.{did_you_mean(name, self.names())}")
+        return self.entries[name]
+
+    def lack(self, home: Path, name: str) -> str:
+        """What a file of this name in `home` lacks to be one, in words; "" if there is none."""
+        file = dict(modules(home)).get(name)
+        return f"{file} has no {self.attribute}" if file else ""
 
     def describe(self, name: str) -> str:
         """The docstring of the file behind `name`, read without running it; "" if there is none."""

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ganlib.common.errors import UserError
-from ganlib.common.registry import Entry, Registry, having, packages
+from ganlib.common.registry import Registry, having, packages
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a list of methods needs none of it
     import torch
@@ -86,17 +86,11 @@ ROOMS = ("commands", "common", "contract", "evaluation", "runs", "sampling", "sp
 class Algorithms(Registry[Algorithm]):
     """All algorithms, and a word for a folder that was meant as one."""
 
-    def check(self, name: str) -> Entry:
-        """The entry of `name`; UserError, if none, with that folder or the nearest name."""
-        if name not in self.entries and name.isidentifier() and name not in ROOMS:
-            for home in import_module(self.package).__path__:
-                folder = Path(home) / name
-                if folder.is_dir():
-                    raise UserError(
-                        f"There is no {self.kind} '{name}': {folder} has no __init__.py that "
-                        f"assigns {self.attribute}."
-                    )
-        return super().check(name)
+    def lack(self, home: Path, name: str) -> str:
+        """The same of a folder of this name too, which was meant as an algorithm."""
+        if name.isidentifier() and name not in ROOMS and (home / name).is_dir():
+            return f"{home / name} has no __init__.py that assigns {self.attribute}"
+        return super().lack(home, name)
 
 
 algorithms = Algorithms(

@@ -54,10 +54,8 @@ def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: 
 def write_folder(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
     """path/00000.png and so on, of the images' own size, frames below each other."""
     path.mkdir(exist_ok=True)
-    names = iter(folder_names(n))
-    for batch in batches:
-        for image in batch:
-            write_image(image, path / next(names), frames)
+    for image, name in zip(chain.from_iterable(batches), folder_names(n), strict=True):
+        write_image(image, path / name, frames)
 
 
 def folder_names(n: int) -> list[str]:

@@ -136,7 +136,8 @@ def load_export(
     try:
         if card.get("sha256", digest) != digest:
             raise UserError(f"{folder / WEIGHTS} is damaged, or not that of its {CARD}.")
-        updater = assemble(card["settings"], _spec(card["data"]), device)
+        lists = {name: tuple(v) for name, v in card["data"].items() if isinstance(v, list)}
+        updater = assemble(card["settings"], DataSpec(**{**card["data"], **lists}), device)
         if card.get("direction") == _direction(turned=True):
             updater.turn()
         updater.sampling_gen.load_state_dict(weights)
@@ -197,8 +198,3 @@ def _fit(spec: DataSpec) -> str:
     sizes = [f"{height}x{width}" for _, height, width in (spec.image, spec.native)]
     verbs = {"none": "as generated", "pad": "cropped", "resize": "resized"}
     return verbs[spec.fit] + ("" if spec.fit == "none" else f" from {sizes[0]} to {sizes[1]}")
-
-
-def _spec(values: dict[str, Any]) -> DataSpec:
-    lists = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
-    return DataSpec(**{**values, **lists})
