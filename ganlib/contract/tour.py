@@ -4,6 +4,7 @@ wrong with that: every parameter is to move, by its own loss.
 
 import re
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,12 +87,10 @@ def first_of_each(phase: Callable[[int], Hashable], starts: Sequence[int]) -> li
     for start in starts:
         for k in range(start, start + NEAR):
             found.setdefault(phase(k), k)
-    low, high = starts[-1] + NEAR - 1, FAR
-    if phase(high) not in found:
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if phase(middle) in found else (low, middle)
-        found[phase(high)] = high
+    if phase(FAR) not in found:
+        later, new = starts[-1] + NEAR, lambda k: phase(k) not in found
+        first = bisect_left(range(FAR), True, later, key=new)
+        found[phase(first)] = first
     return sorted(found.values())
 
 

@@ -44,7 +44,13 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
         if s.sync_bn and ranks.count() > 1:
             sync_bn.synchronize(network)
         iterate_together(network)
-    _share(updater, s)
+    if s.sync_bn and s.accumulate > 1:
+        raise UserError(
+            "--sync-bn joins the batches of several GPUs, and --accumulate takes a batch apart: "
+            "give one of them."
+        )
+    updater.split(s.accumulate)
+    ranks.broadcast_([*updater.parameters(), *updater.buffers()])
     graph = device.type == "cuda" if s.graph is None else s.graph
     if graph and device.type != "cuda":
         raise UserError("--graph needs a GPU with CUDA: leave it out.")
@@ -76,16 +82,6 @@ def _checkpoint(networks: list[nn.Module], s: RunConfig, say: Say) -> None:
         )
     if sum(map(checkpoint_blocks, networks)) == 0:
         say("--checkpoint-blocks changes nothing: these networks have no blocks.")
-
-
-def _share(updater: Updater, s: RunConfig) -> None:
-    if s.sync_bn and s.accumulate > 1:
-        raise UserError(
-            "--sync-bn joins the batches of several GPUs, and --accumulate takes a batch apart: "
-            "give one of them."
-        )
-    updater.split(s.accumulate)
-    ranks.broadcast_([*updater.parameters(), *updater.buffers()])
 
 
 def automatic(device: torch.device, config: AlgorithmConfig) -> Precision:

@@ -68,15 +68,13 @@ def compile_losses(updater: Updater, say: Say, backend: str = "inductor") -> Non
 
 def restore_losses(updater: Updater) -> None:
     """The losses as they were before they were compiled."""
-    for name in losses(updater):
-        loss = getattr(updater, name)
-        if isinstance(loss, _Compiled):
-            setattr(updater, name, loss.eager)
+    for loss in [one for one in vars(updater).values() if isinstance(one, _Compiled)]:
+        setattr(updater, loss.name, loss.eager)
 
 
 def is_compiled(updater: Updater) -> bool:
     """Whether a loss is, or will be when it is first called."""
-    return any(isinstance(getattr(updater, name), _Compiled) for name in losses(updater))
+    return any(isinstance(one, _Compiled) for one in vars(updater).values())
 
 
 class _Compiled:

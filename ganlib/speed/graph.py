@@ -174,28 +174,27 @@ class Captured:
     replay: Callable[[], None]
 
     def __init__(self, feeds: Mapping[Any, Feed], counts: Mapping[Any, int]) -> None:
-        self._feeds = [(feeds[key], count) for key, count in counts.items()]
-        self._batches = [
-            [tree_map_only(Tensor, torch.clone, next(feed.loader)) for _ in range(count)]
-            for feed, count in self._feeds
-        ]
+        self._batches = {
+            feed: [tree_map_only(Tensor, torch.clone, next(feed.loader)) for _ in range(count)]
+            for feed, count in ((feeds[key], count) for key, count in counts.items())
+        }
         self._fresh = True  # the batches are those of the iteration to come
 
     @contextmanager
     def feeding(self) -> Iterator[None]:
         """In this context the loaders give these batches."""
-        for (feed, _), batches in zip(self._feeds, self._batches, strict=True):
+        for feed, batches in self._batches.items():
             feed.fixed, feed.count = batches, 0
         try:
             yield
         finally:
-            for feed, _ in self._feeds:
+            for feed in self._batches:
                 feed.fixed = None
 
     def __call__(self) -> Values:
         """Do an iteration with the loaders' next batches."""
         if not self._fresh:
-            for (feed, _), batches in zip(self._feeds, self._batches, strict=True):
+            for feed, batches in self._batches.items():
                 for batch in batches:
                     for old, new in zip(batch, next(feed.loader), strict=True):
                         if old is not None and new is not None:
