@@ -149,9 +149,8 @@ class Evaluator:
     def reference(self, name: str, progress: Progress = silent) -> Reference:
         """The statistics of one split; the first time they may have to be computed."""
         if name not in self._references:
-            self._references[name] = load_reference(
-                name, self.images[name], self.extractor, progress
-            )
+            images = self.images[name]
+            self._references[name] = load_reference(name, images, self.extractor, progress)
         return self._references[name]
 
     def _report(

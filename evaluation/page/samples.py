@@ -3,7 +3,7 @@
 import base64
 import io
 from collections import defaultdict
-from typing import NamedTuple
+from typing import TypeAlias
 
 from PIL import Image
 
@@ -15,14 +15,9 @@ LARGEST = 1024  # pixels of a still picture: larger ones are made smaller
 FILM = 4_000_000  # bytes of a film: larger ones are left out
 REDUCED = 0.5  # a picture is shown at no less of its width, but in narrow windows
 
-Kinds = dict[tuple[str, str], "list[Figure]"]
-
-
-class Figure(NamedTuple):
-    """A picture in the page, and how many pixels wide it is."""
-
-    html: str
-    width: int
+Figure: TypeAlias = tuple[str, int]
+"""A picture in the page, and how many pixels wide it is."""
+Kinds: TypeAlias = dict[tuple[str, str], list[Figure]]
 
 
 def sample_section(table: Table) -> str:
@@ -49,8 +44,8 @@ def _kinds(kinds: Kinds) -> str:
         words = [name.replace("_", " "), "as a film" if suffix == "gif" else ""]
         title = ", ".join(filter(None, words))
         parts += [f"<h4>{e(title)}</h4>"] if title else []
-        least = REDUCED * max(figure.width for figure in figures)
-        pictures = "".join(figure.html for figure in figures)
+        least = REDUCED * max(width for _, width in figures)
+        pictures = "".join(html for html, _ in figures)
         parts.append(f'<div class="pictures" style="--least: {least:.0f}px">{pictures}</div>')
     return "\n".join(parts)
 
@@ -63,12 +58,12 @@ def _figure(row: Row, run: Run, picture: Picture) -> Figure | None:
     iteration = f"{picture.iteration:,}" + (f", {stage}" if stage else "")
     what = picture.name.replace("_", " ").capitalize() or "Samples"
     alt = f"{what} of {row.title}, seed {run.seed}, at iteration {iteration}"
-    return Figure(
+    html = (
         f'<figure style="--own: {width}px"><img src="{source}" alt="{e(alt)}" loading="lazy">'
         f"<figcaption><b>{e(row.title)}</b><br>seed {run.seed}, iteration {iteration}"
-        "</figcaption></figure>",
-        width,
+        "</figcaption></figure>"
     )
+    return html, width
 
 
 def _data_uri(picture: Picture) -> tuple[str, int] | None:
