@@ -7,7 +7,6 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import nn
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.io.memory import GIB, available_memory
+from ganlib.evaluation.protocol import package_versions
 from ganlib.training.device import ranks
 
 COUNTABLE = 2**63
@@ -145,7 +145,8 @@ def environment(device: torch.device) -> dict[str, Any]:
         "ganlib": ganlib.__version__,
         "commit": _commit(),
         "python": platform.python_version(),
-        **{name: _version(name) for name in PACKAGES},
+        **dict.fromkeys(PACKAGES),  # those that are not installed
+        **package_versions(PACKAGES),
         "device": _name(device),
         "device_type": device.type,
         "threads": torch.get_num_threads(),
@@ -157,13 +158,6 @@ def _name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine() if device.type == "cpu" else str(device)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

@@ -133,21 +133,17 @@ class ProgressBar(Extension):
         )
 
     def __call__(self, trainer: Trainer) -> None:
-        rate, losses = self._rate(trainer), _words(trainer, "loss")
+        self._marks.append((time.monotonic(), trainer.iteration))
+        (before, first), (now, last) = self._marks[0], self._marks[-1]
+        rate = (last - first) / max(now - before, 1e-9)  # 0 before there are two
         speed = f"{rate:.3g} it/s  {_left(trainer, rate)} left" if rate else ""
-        news = "  ".join(losses)
+        news = "  ".join(_words(trainer, "loss"))
         self._progress.update(self._task, completed=trainer.iteration, speed=speed, news=news)
         new = trainer.line.get("iteration") == trainer.iteration
         if new and not self.console.is_terminal and time.monotonic() - self._shown > PAUSE:
             self._shown = time.monotonic()
             line = (f"{trainer.iteration}/{trainer.max_iter}", speed, news)
             say(self.console, "  ".join(filter(None, line)))
-
-    def _rate(self, trainer: Trainer) -> float:
-        """Iterations per second over the last WINDOW of them, 0 before there are two."""
-        self._marks.append((time.monotonic(), trainer.iteration))
-        (before, first), (now, last) = self._marks[0], self._marks[-1]
-        return (last - first) / max(now - before, 1e-9)
 
     def close(self) -> None:
         self._progress.stop()
