@@ -148,9 +148,7 @@ class DataQuery:
         return cls(data_root=Path(root) if root else None, **said, memory=memory)
 
     def completed(self: Q, run: "DataQuery") -> Q:
-        """With what is not said as a run has it; where its data lie, and what of them it holds out,
-        is said of its own data set alone.
-        """
+        """With what is not said as a run has it; where data lie is said of its own data alone."""
         own = run if self.dataset is None else DataQuery(self.dataset)
         return replace(
             self,
@@ -223,9 +221,7 @@ def open_dataset(
     source: str | None = None,
     hold_out: float = 0.0,
 ) -> DataSet:
-    """One split ("train" or "test") of a registered data set, an image folder or a file; see
-    DataQuery. UserError if there is no such thing.
-    """
+    """A split ("train", "test") of a data set, a folder or a file; UserError: see DataQuery."""
     return DataQuery(name, root, split, size, crop, source, hold_out).open()
 
 

@@ -139,9 +139,7 @@ def in_a_method(file: str | Path | None) -> Path | None:
 
 
 def own_line(frames: Iterable[tuple[FrameType, int]]) -> str:
-    """The innermost of these frames, outermost first, that is an algorithm's own code, as
-    "my_gan/updater.py:23"; "" if none is.
-    """
+    """The innermost frame that is an algorithm's own code, as "my_gan/updater.py:23", or ""."""
     found = ""
     for frame, line in frames:
         file = frame.f_code.co_filename

@@ -172,9 +172,7 @@ def placed(images: Images, device: torch.device) -> Images:
 
 
 def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
-    """images[index], or their crops at these places (n, 2) if they are crops and places are given;
-    UserError if they cannot be read.
-    """
+    """images[index], or their crops at places (n, 2) if given; UserError if unreadable."""
     with readable():
         if places is not None and isinstance(images, Croppable):
             return images.crops(index, places)

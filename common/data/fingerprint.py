@@ -38,9 +38,7 @@ def fingerprint(data: DataSet) -> dict[str, Any]:
 
 
 def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs between two fingerprints, in words; "" if nothing does. What an older ganlib did
-    not look at is taken to be the same.
-    """
+    """How two fingerprints differ, in words, "" if not; what an older one lacks is the same."""
     other = [name for name, value in now.items() if then.get(name, value) != value]
     sizes = [f"{n} was {then[n]} and is now {now[n]}" for n in SIZES if n in other]
     # of data of other sizes, the contents differ in any case

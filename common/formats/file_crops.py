@@ -56,9 +56,7 @@ class FileCrops(Lazy):
         return FileCrops(items, channels, self.size, self.known)
 
     def crops(self, index: Tensor, places: Tensor) -> Tensor:
-        """uint8 (n, channels, size, size) at the places (n, 2); UserError if neither a file nor any
-        of TRIES others can be used.
-        """
+        """uint8 (n, channels, size, size) at places (n, 2); UserError if TRIES files are bad."""
         result = np.empty((len(index), *self.shape[1:]), dtype=np.uint8)
         with warnings.catch_warnings():  # of PIL, about files that it reads all the same
             warnings.simplefilter("ignore")

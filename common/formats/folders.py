@@ -151,9 +151,7 @@ load = collected(stream)
 
 
 def lazy(root: Path, split: str, crop: int, hold_out: float = 0.0) -> DataSet:
-    """Crops of the images of one split at their own sizes; files that are not whole are left out,
-    too, and the line on stderr says how many.
-    """
+    """Crops of one split's images at their own sizes; damaged files are left out, and counted."""
     return look(root, split, hold_out, whole_header).crops(crop)
 
 

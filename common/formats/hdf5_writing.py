@@ -187,9 +187,7 @@ class Split:
 
 
 def write_head(file: Any, streams: Sequence[Stream]) -> None:
-    """What the file says of itself: what the first of the streams is, and the first version that
-    has what is in all of them.
-    """
+    """What the file says of itself: the first stream's words, the first version that has all."""
     first, *_ = streams
     shapes = [(one.source_kind, one.frames, one.source_frames, one.sources) for one in streams]
     file.attrs["version"] = 1 if set(shapes) == {("image", 1, 1, None)} else 2

@@ -109,9 +109,7 @@ def regular(path: Path, most: int | None = None) -> Path:
 
 @contextmanager
 def reading(path: str | Path) -> Iterator[None]:
-    """What the system refuses inside (a name too long, no permission) becomes a UserError, about
-    `path` where the system names none.
-    """
+    """What the system refuses inside becomes a UserError, about `path` unless it names another."""
     try:
         yield
     except OSError as error:
@@ -144,9 +142,7 @@ LOOKED_AT = 2**16  # bytes at either end
 
 
 def check_free(paths: Iterable[Path], force: bool, option: str = "--out") -> None:
-    """UserError if something else than ganlib's own is where a file is to be written, unless
-    `force` says that it may be replaced.
-    """
+    """UserError if what is not ganlib's own is where a file is to be written, without `force`."""
     taken = [] if force else [path for path in paths if _is_foreign(path)]
     if taken:
         more = f" and {len(taken) - 1:,} more" if len(taken) > 1 else ""

@@ -114,9 +114,7 @@ def one_hot(y: Tensor, n_classes: int, like: Tensor) -> Tensor:
 
 
 def look_up(vectors: Tensor, y: Tensor) -> Tensor:
-    """Rows (N, dim) of `vectors` (n_classes, dim) by classes, int64 (N,); or, of float
-    (N, n_classes), their sums so weighted.
-    """
+    """Rows (N, dim) of `vectors` (n_classes, dim) by int64 (N,), or sums by float (N, classes)."""
     if y.is_floating_point():
         return y.to(vectors.dtype) @ vectors
     return F.embedding(y, vectors)

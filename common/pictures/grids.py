@@ -111,9 +111,7 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 def save_animation(pictures: list[Image.Image], path: Path, milliseconds: int = 60) -> None:
-    """Write pictures as a .gif that runs forever, or as an .mp4 (H.264); UserError if the package
-    is missing that writes those.
-    """
+    """Pictures as a .gif that loops or an .mp4 (H.264); UserError without the package for those."""
     first, *others = pictures
     how: Any = {"save_all": True, "append_images": others, "duration": milliseconds, "loop": 0}
     with atomic(path) as temporary:

@@ -99,9 +99,7 @@ def _summary(context: Context, guesses: Tensor) -> dict[str, Any]:
 
 
 def _on_real(context: Context) -> dict[str, Any]:
-    """The same of classifiers of as many real images, if there are so many; from the cache folder
-    if it was computed before.
-    """
+    """The same of classifiers of as many real images, if there are, once for a cache folder."""
     n, main, real = min(context.n, len(context.main.which)), context.main, context.real
     facts = {
         **RECIPE,

@@ -15,9 +15,7 @@ COUNTS = {"train": (50_000, 10_000), "test": (10_000, 5_000)}
 
 
 def counts(split: str, n: int) -> list[int]:
-    """The published counts for a split that n images reach; n itself if it is none of the training
-    split's, or if none is reached.
-    """
+    """The published counts of a split that n reaches; n itself if it is no published one."""
     published = COUNTS.get(split, COUNTS["train"])
     reached = [count for count in published if count <= n]
     return reached if n in published or (reached and split == "test") else [n, *reached]

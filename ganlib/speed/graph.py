@@ -46,9 +46,7 @@ class Recorder:
         return nullcontext()
 
     def warm_up(self) -> AbstractContextManager[Any]:
-        """The same, once something was recorded, in the memory that is recorded ones': nothing that
-        is made in it may outlive it.
-        """
+        """The same once something was recorded, in that memory: what is made in it ends with it."""
         return nullcontext()
 
     def own_memory(self) -> AbstractContextManager[Any]:

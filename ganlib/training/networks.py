@@ -111,9 +111,7 @@ class Frozen:
         self.digests: dict[str, str] = {}
 
     def add(self, name: str, network: nn.Module, like: Tensor) -> nn.Module:
-        """The network as it is to be used: without gradients of its own, in evaluation mode, on the
-        device and in the dtype of `like`.
-        """
+        """The network for use: no gradients, evaluation mode, device and dtype of `like`."""
         self.digests[name] = digest(network)
         network = place(network.requires_grad_(False).eval().to(like.dtype), like.device)
         self.networks[name] = network

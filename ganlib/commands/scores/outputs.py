@@ -160,9 +160,7 @@ def _is_trial(target: Target, options: Options) -> bool:
 
 
 def neighbours(target: Target, evaluator: Evaluator, nearest: Nearest) -> Image.Image:
-    """The samples that lie nearest to training images, the nearest first, each above that image;
-    nearest: of the target's images.
-    """
+    """The samples nearest to training images, the nearest first, each above that image."""
     numbers = nearest.distance.argsort(stable=True)[:NEIGHBOURS]
     samples = as_uint8(target.pick(numbers.tolist())).cpu()
     real = evaluator.images[evaluator.main][nearest.which[numbers]].cpu()

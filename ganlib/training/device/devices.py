@@ -78,9 +78,7 @@ def free(device: torch.device) -> None:
 
 
 def size_of(build: Callable[[], dict[str, nn.Module]]) -> int:
-    """Bytes of the parameters and buffers of the networks that `build` makes, none of which are
-    made for it; 0 if that cannot be told.
-    """
+    """Bytes of what `build` makes, parameters and buffers, without making them; 0 if unknown."""
     try:
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -108,9 +106,7 @@ def require(nbytes: int, what: str, advice: str, device: torch.device | str | No
 
 
 def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """The cores that this process may use: of its affinity, and of what its container is given,
-    which PyTorch does not ask for.
-    """
+    """The cores of this process, by affinity and by container, which PyTorch does not ask for."""
     try:
         own = len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system

@@ -126,9 +126,7 @@ class SampleStream:
 
     @torch.no_grad()
     def made(self, code: Tensor, y: Tensor | None = None) -> Tensor:
-        """Images of codes as the network makes them, float NCHW: not at the data's own size, and
-        perhaps a little outside of [-1, 1].
-        """
+        """Images of codes as they come, float NCHW: of any size, perhaps a bit out of [-1, 1]."""
         with self.ready():
             return self.networks.generate(self.gen, code, y).float()
 

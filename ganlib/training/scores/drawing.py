@@ -50,9 +50,7 @@ class Drawing:
         return [range(k, min(k + size, n)) for k in range(size * rank, n, size * world)]
 
     def batches(self, updater: Updater, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-        """They themselves, each with the label that was asked for, each class as often as among the
-        training images; None if none were.
-        """
+        """They, with the labels asked for, as frequent as in training; None if none were."""
         return map(self.stream(updater).labelled, self.parts(updater, rank, world))
 
     def of_class(self, updater: Updater, n: int) -> Callable[[int], Iterator[Tensor]]:

@@ -240,9 +240,7 @@ def several(
     statistics: str | None = None,
     progress: Progress = silent,
 ) -> Tensor:
-    """k outputs for each of the first n held-out sources of a seed, float (n, k, C, H, W).
-    truncation, statistics: see SampleStream.
-    """
+    """k outputs for each of a seed's first n held-out sources, float (n, k, C, H, W)."""
     first, found = updater.sample_stream(seed), []
     for start in range(0, n, AT_ONCE):
         y = first.held_out.condition_at(first.held(range(start, min(start + AT_ONCE, n))))

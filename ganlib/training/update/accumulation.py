@@ -113,9 +113,7 @@ class MicroBatches:
         return result
 
     def gather(self, x: Tensor) -> Tensor:
-        """The rows (n, ...) of all shares in the order of the whole batch, (n * shares, ...),
-        without a graph; not to be changed in place.
-        """
+        """The rows (n, ...) of all shares, (n * shares, ...), in the batch's order; no graph."""
         if self.count == 1:
             return ranks.gather(x.detach())
         self._rows.append(x.detach())
@@ -177,9 +175,7 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
 
 
 def _checked(values: object) -> Values:
-    """What update_core() returned, as it is, without a look at any value; UserError for what is no
-    dict of 0-dim tensors.
-    """
+    """What update_core() returned, its values unread; UserError for no dict of 0-dim tensors."""
     if not isinstance(values, dict):
         raise UserError(
             f"update_core() returned {_kind(values)}: return a dict of the 0-dim tensors to log, "
