@@ -1,6 +1,4 @@
-"""Which data: where they are found by the name of a data set, or by a path; a query that opens
-itself; and what translations on them start from.
-"""
+"""Which data: found by a name or path, by a query that opens itself, with a source."""
 
 import os
 import re

@@ -38,8 +38,7 @@ class Algorithm:
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def networks(self, config: "AlgorithmConfig", spec: "DataSpec") -> "dict[str, nn.Module]":
-        """build()'s networks, the discriminators' input augmented if the settings say so: of "dis"
-        and of what is called "dis_...".
+        """build()'s networks, the discriminators' input augmented if asked: of "dis", "dis_...".
 
         Raises UserError where there is nothing to augment.
         """

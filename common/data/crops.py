@@ -123,8 +123,7 @@ def corners(
 
 
 def cropped(data: DataSet, size: int) -> DataSet:
-    """`data` as crops of size x size, and of what corresponds to them in the sources; as it is if
-    the images are so large.
+    """`data` as crops of size x size, and of their parts of the sources; as it is if so large.
 
     UserError if the images are smaller, or if crops of their sources would not be whole pixels.
     """

@@ -15,8 +15,7 @@ SIZES = ("count", "shape")
 
 
 def fingerprint(data: DataSet) -> dict[str, Any]:
-    """Count, shape, labels, names of classes and SPREAD images of a data set, as plain types for a
-    snapshot.
+    """Count, shape, labels, class names and SPREAD images of data, as plain types for a snapshot.
 
     Contents are SHA-256, hexadecimal, None where there are none; pairing is whether source i
     belongs to image i. Sources are those of the same SPREAD images; of an unpaired set, SPREAD of
@@ -46,9 +45,7 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _looked(images: Images | None, count: int) -> tuple[str | None, str | None]:
-    """The digests of SPREAD images or sources, whose number is in it if it is not the images'
-    `count`, and of what they are cut out of.
-    """
+    """Digests of SPREAD images or sources, with their own number, and of what they are cut from."""
     if images is None:
         return None, None
     n = len(images)

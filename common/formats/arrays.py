@@ -1,6 +1,4 @@
-"""Arrays of images in .npy and .npz files, and their labels, looked at before any memory is asked
-for.
-"""
+"""Arrays of images in .npy and .npz files, and labels, looked at before memory is asked for."""
 
 import zipfile
 from dataclasses import replace

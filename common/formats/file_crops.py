@@ -32,8 +32,7 @@ class FileCrops(Lazy):
     """uint8 crops (N, channels, size, size) of the files, each as large as it is.
 
     In place of one that turns out to be of no use another of its class stands, by its number alone;
-    of a pair both are then another's. A line on stderr names it. known: of each item, in memory
-    that forked processes share.
+    of a pair both are then another's. A line on stderr names it. known: of each, shared memory.
     """
 
     def __init__(

@@ -1,5 +1,4 @@
-"""The writing of our HDF5 files: how a split's images lie in one, and a full disk as an error like
-any other.
+"""The writing of our HDF5 files: how images lie in one, and a full disk as a plain error.
 
 gzip takes the least room and is for what is read at once, into memory. Where single images are
 read, in any order, it is far too slow: lzf is 5 to 10 times as fast, and what is contiguous, not

@@ -19,9 +19,7 @@ BLOCK_BYTES = 2**26
 
 
 class Part(NamedTuple):
-    """Of the images or the sources of a stream: at most how many, of which shape, type and number
-    of frames.
-    """
+    """Of a stream's images or sources: how many at most, of which shape, type and frames."""
 
     name: str
     total: int

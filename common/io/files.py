@@ -1,6 +1,4 @@
-"""Files: whole or not there, as users name them, and what may be written over: what ganlib wrote
-itself, and anything where --force says so.
-"""
+"""Files: whole or not there, as users name them, and what of them may be written over."""
 
 import os
 import re
@@ -90,8 +88,7 @@ def expand(path: str | Path) -> Path:
 
 def regular(path: Path, most: int | None = None) -> Path:
     """`path`, to be read: UserError for a pipe, which would be waited for, a device, which may
-    never end, and a file of more than `most` bytes. What is not there, or is a folder, is left to
-    whoever opens it.
+    never end, and a file of more than `most` bytes; not for what is not there, or is a folder.
     """
     try:
         found = path.stat()

@@ -67,8 +67,7 @@ class Maxout(nn.Module):
 def minibatch_similarity(m: Tensor) -> Tensor:
     """o(x_i)_b = sum over j != i of exp(-||M_i,b - M_j,b||_1): how like the others each sample is.
 
-    m: (N, B, C), for each sample B vectors of length C. Returns (N, B). Uses N * N * B * C numbers
-    of memory.
+    m: (N, B, C), for each sample B vectors of length C. Returns (N, B); memory N * N * B * C.
     """
     others = ~torch.eye(len(m), dtype=torch.bool, device=m.device)
     return (torch.exp(-_l1_distances(m)) * others[:, :, None]).sum(1)

@@ -26,8 +26,7 @@ Saved = Tensor | Callable[[], Tensor]
 
 
 def checkpoint_blocks(network: nn.Module) -> int:
-    """Make the blocks of `network` compute twice what they would keep for gradients; returns how
-    many there are.
+    """Make `network`'s blocks compute twice what they would keep for gradients; returns how many.
 
     Values, gradients (those of gradients too) and buffers stay the same to the last bit. In
     evaluation mode nothing changes, nor under torch.func.grad.

@@ -1,6 +1,4 @@
-"""Images to look at: grids, strips, animations and scatter plots of tensors in [-1, 1]; grids by
-class, and of translations.
-"""
+"""Images to look at: grids, strips, films and scatter plots of tensors in [-1, 1]."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -50,9 +48,7 @@ def grid(x: Tensor, columns: int = 8) -> Image.Image:
 
 
 def scatter(x: Tensor, real: Tensor | None = None) -> Image.Image:
-    """Points (N, 2, 1, 1) as dots in [-1, 1]^2, the second coordinate upwards; `real` ones grey
-    behind them. What lies outside is not shown.
-    """
+    """Points (N, 2, 1, 1) as dots in [-1, 1]^2, the second upwards; `real` ones grey behind."""
     fine = 4  # drawn larger and reduced, because Pillow draws no smooth discs
     picture = Image.new("RGB", (fine * PLOT, fine * PLOT), "white")
     draw = ImageDraw.Draw(picture)
@@ -95,8 +91,7 @@ def frames(x: Tensor) -> list[Image.Image]:
 def moving_grid(x: Tensor, columns: int | None = None) -> list[Image.Image]:
     """For each frame of sequences (N, T, C, H, W) in [-1, 1] the grid of all of them.
 
-    columns: by default 8, or 6 or 4 where they alone make full rows: even, so that pairs stay
-    beside each other.
+    columns: by default 8, or 6 or 4 where they alone make full rows: even, for pairs in a row.
     """
     columns = columns or next((n for n in (8, 6, 4) if len(x) % n == 0), 8)
     return [grid(frame, columns) for frame in x.unbind(1)]

@@ -133,8 +133,7 @@ def trained(
     x: Tensor, y: Tensor, channels: int, n_classes: int, seed: int, done: Callable[[], object]
 ) -> Classifier:
     """The classifier after EPOCHS over uint8 images (N, C, H, W) with labels (N,), where they lie:
-    the same for the same arguments, whatever else draws random numbers. done: called after each
-    batch.
+    the same for the same arguments, whatever else is drawn. done: called after each batch.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(mix(seed, "classifier"))

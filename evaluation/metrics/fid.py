@@ -1,6 +1,4 @@
-"""Frechet distance to every split: Heusel et al. 2017, https://arxiv.org/abs/1706.08500, which is
-the FID in Inception's features.
-"""
+"""Frechet distance: Heusel et al. 2017, https://arxiv.org/abs/1706.08500; FID in Inception's."""
 
 import warnings
 from collections.abc import Mapping

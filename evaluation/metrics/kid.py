@@ -1,6 +1,4 @@
-"""Kernel distance: Binkowski et al. 2018, https://arxiv.org/abs/1801.01401, which is the KID in
-Inception's features.
-"""
+"""Kernel distance: Binkowski et al. 2018, https://arxiv.org/abs/1801.01401; KID in Inception's."""
 
 from collections.abc import Mapping
 

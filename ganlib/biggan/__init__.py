@@ -1,5 +1,4 @@
-"""Large networks, large batches, and z and the class in every block, so that samples can be drawn
-from the middle of the latent space.
+"""Large networks, large batches, z and the class in every block: samples may be truncated.
 
 Brock, Donahue, Simonyan 2019, https://arxiv.org/abs/1809.11096
 """

@@ -56,8 +56,7 @@ class Config(config.AlgorithmConfig):
 class Updater(updater.Updater):
     """n_dis discriminator steps, then one generator step, each with fresh z and classes.
 
-    The discriminator sees real and generated images in one pass. Classes of generated images are
-    each as often as any other.
+    The discriminator sees real and generated images in one pass; generated classes are uniform.
     """
 
     config: Config  # type: ignore[assignment]

@@ -1,6 +1,4 @@
-"""A pytest plugin of `ganlib check`: what was meant for people is a sentence, one cause of many
-failures is told once, and hints come last.
-"""
+"""A pytest plugin of `ganlib check`: sentences for people, each cause once, hints last."""
 
 from collections.abc import Generator
 from traceback import walk_tb

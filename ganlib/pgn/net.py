@@ -1,5 +1,4 @@
-"""An encoder of frames, an LSTM over their codes and a decoder of the next one; and a
-discriminator with an encoder and an LSTM of its own.
+"""An encoder of frames, an LSTM over codes, a decoder of the next; and their discriminator.
 
 The kinds of layers are the paper's; their sizes are this project's.
 """

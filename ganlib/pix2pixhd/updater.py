@@ -36,8 +36,7 @@ Layers = list[list[Tensor]]
 class Updater(Staged):
     """One forward pass for all losses; the generator's step, then the discriminators'.
 
-    An enhancer has three stages: COARSE, the global generator alone at half of the size; FIXED, the
-    enhancer alone; JOINT.
+    Three stages of an enhancer: COARSE, G alone at half size; FIXED, the enhancer alone; JOINT.
     """
 
     config: Config

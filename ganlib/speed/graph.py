@@ -59,8 +59,7 @@ class Recorder:
 
 class CudaRecorder(Recorder):
     """Captures on a GPU, in a stream of its own: PyTorch's default one is the process's first
-    GPU's. All graphs, and the iterations that warm up for one, share a pool of memory, as only one
-    runs at a time.
+    GPU's. All graphs and warm-ups share a pool of memory, as only one runs at a time.
     """
 
     def __init__(self, device: torch.device) -> None:

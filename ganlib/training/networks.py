@@ -54,17 +54,14 @@ class Networks(nn.Module):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes that samples may be asked to be of: those that the generator is
-        told, else the categories in its latents.
-        """
+        """Names of the classes that samples can be of: the generator's, or its latents' own."""
         if self.config.condition == "labels":
             return self.spec.class_names
         return self.sampling_gen.categories if self.config.condition is None else ()
 
     def turn(self) -> None:
         """From now on sample the way back, from images to sources: spec and held_out are turned,
-        and the networks' parts exchanged. For what does not train any more. UserError for an
-        algorithm that has no way back.
+        and the networks' parts exchanged. For what trains no more. UserError without a way back.
         """
         if self.backward is None:
             raise UserError("This generator has no way back: leave --back out.")

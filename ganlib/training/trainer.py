@@ -1,6 +1,4 @@
-"""The loop: update, then every extension whose trigger says so, in the order in which they are
-listed.
-"""
+"""The loop: update, then each extension whose trigger says so, in the order of their list."""
 
 import os
 import signal

@@ -99,8 +99,7 @@ class BernoulliDecoder(Decoder):
 class GaussianDecoder(Decoder):
     """Pixels as normal variables, each with a mean and a variance from the network.
 
-    Kingma & Welling 2013, appendix C.2. A density over [-1, 1]: over the paper's [0, 1] it is
-    log 2 nats more for each pixel.
+    Kingma & Welling 2013, appendix C.2. Over [-1, 1]: log 2 nats a pixel less than in [0, 1].
     """
 
     per_pixel = 2

@@ -1,6 +1,4 @@
-"""What `ganlib evaluate` shows and leaves behind: a table; lines in a run's folder, a JSON file,
-pictures.
-"""
+"""What `ganlib evaluate` shows and leaves: a table, lines of a run, a JSON file, pictures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -48,8 +46,7 @@ def show(
     scores: Mapping[str, Score], title: str, caption: str, console: Console | None = None
 ) -> None:
     """Print a row per score: its value, beside it those of trivial translations and of real images,
-    if it has some, of how many images, against which, under which protocol. Below them the mean IoU
-    of each class.
+    if it has some, of how many images, against which, under which protocol. Then IoU by class.
     """
     baselines = list(dict.fromkeys(name for score in scores.values() for name in _baselines(score)))
     titles = ("score", "value", *baselines, "n", "reference", "protocol")

@@ -1,3 +1,1 @@
-"""What happens around an update, one file each. A file with make(settings) -> Extension can be
-asked for by name.
-"""
+"""What happens around an update; by name those of files with make(settings) -> Extension."""

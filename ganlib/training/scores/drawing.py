@@ -16,8 +16,7 @@ Weights = Literal["ema", "raw"]
 
 @dataclass(frozen=True)
 class Drawing:
-    """The first n samples of a seed, batch_size at a time; of a translator one for each held-out
-    source at most.
+    """The first n samples of a seed, batch_size at a time; a translator's, one a held-out source.
 
     truncation, statistics: see SampleStream. weights: by default the EMA if there is one. back: on
     the way back, of a translator that has one.

@@ -40,9 +40,7 @@ from ganlib.training.scores.drawing import Drawing
 from ganlib.training.updater import Updater
 
 OWN, REAL = "", "real"
-"""The translator's own sums, beside those of what has a name: of the images that belong to the
-sources, and of baselines.
-"""
+"""The translator's own sums, beside those with names: of the true images and baselines."""
 OUTPUTS, SOURCES, AT_ONCE = 4, 100, 16
 """Of how many outputs for each of how many sources the diversity is, and of so many at once."""
 

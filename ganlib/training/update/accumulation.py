@@ -1,5 +1,4 @@
-"""Gradient accumulation: the micro-batches of a batch take turns in one iteration, each with its
-rows of every batch and of every draw.
+"""Gradient accumulation: micro-batches of a batch take turns, each with its rows of draws.
 
 A micro-batch is to its process what a rank is to the job: it has buffers of its own, and waits for
 the others wherever gradients are averaged. So a batch that does not fit the memory gives the same
@@ -200,8 +199,7 @@ def _kind(value: object) -> str:
 
 
 class Draws:
-    """The random numbers of whole batches, of which each share has its rows: the same however a
-    batch is shared.
+    """The random numbers of whole batches, each share's rows the same however a batch is shared.
 
     All shares ask for the same draws in the same order. The first micro-batch to ask makes one;
     other ranks make the same, as their generators have the same seed. like: the tensor whose device
