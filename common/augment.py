@@ -128,7 +128,8 @@ def augment_input(network: Network, policies: Sequence[str], p: Tensor | None = 
     Its first argument is augmented on the way into `features`, if it has that (forward must then
     go through it), else into forward. p: the probability of each operation on each image, 0-dim, a
     buffer from now on (see probability_of); None: all always happen. The network is changed in
-    place: it gets a subclass of its class, so that its parameters keep their names; returned.
+    place: it gets a subclass of its class, so that its parameters keep their names. Returns
+    `network`.
     """
     features = getattr(network, "features", None)
     if isinstance(features, nn.Module):

@@ -17,7 +17,9 @@ Kind = Latent | Literal["category"]
 
 
 class Part(NamedTuple):
-    """Components of z: "normal" N(0, 1), "uniform" U(-1, 1), or a "category", one-hot, uniform."""
+    """Some of the components of z: "normal" N(0, 1), "uniform" U(-1, 1), or "category": one of so
+    many, each as often, one-hot.
+    """
 
     name: str
     size: int
@@ -63,7 +65,8 @@ def halvings(ch: int, n: int) -> list[int]:
 class Generator(nn.Module):
     """A network from hidden vectors to images: all that is asked of networks["gen"].
 
-    z has n_hidden components, all spread as `latent` says, or those of `parts`; else it has none.
+    z has n_hidden components, all spread as `latent` says, or those of several `parts`; without
+    either nothing is drawn.
     """
 
     n_hidden: int

@@ -127,7 +127,8 @@ def slope(
 ) -> tuple[Tensor, Tensor]:
     """grad_x D(through(x), y), of x's shape (N, C, H, W), and the logits of the same pass.
 
-    x: where the slope is taken; y: what `dis` is told. Both have a graph; no buffer of `dis` moves.
+    x: where the slope is taken; y: what `dis` is told. Both results have a graph; the pass moves
+    none of the buffers of `dis`.
     """
     return _gradient(lambda x: stateless(dis, through(x), y), x)
 

@@ -1,4 +1,6 @@
-"""Which data: found by a name or path, by a query that opens itself, with a source."""
+"""Which data: where they are found by the name of a data set, or by a path; a query that opens
+itself; and what translations on them start from.
+"""
 
 import os
 import re
@@ -146,7 +148,9 @@ class DataQuery:
         return cls(data_root=Path(root) if root else None, **said, memory=memory)
 
     def completed(self: Q, run: "DataQuery") -> Q:
-        """With what is not said as a run has it; where data lie is said of its own data alone."""
+        """With what is not said as a run has it; where its data lie, and what of them it holds out,
+        is said of its own data set alone.
+        """
         own = run if self.dataset is None else DataQuery(self.dataset)
         return replace(
             self,
@@ -219,7 +223,9 @@ def open_dataset(
     source: str | None = None,
     hold_out: float = 0.0,
 ) -> DataSet:
-    """A split ("train", "test") of a data set, a folder or a file; UserError: see DataQuery."""
+    """One split ("train" or "test") of a registered data set, an image folder or a file; see
+    DataQuery. UserError if there is no such thing.
+    """
     return DataQuery(name, root, split, size, crop, source, hold_out).open()
 
 

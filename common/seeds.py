@@ -1,4 +1,6 @@
-"""Random numbers as functions of what they are for: no generator's state has to be saved."""
+"""Random numbers as functions of what they are for, so that no generator's state ever has to be
+saved.
+"""
 
 from hashlib import blake2b
 

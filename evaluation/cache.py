@@ -1,4 +1,6 @@
-"""The folder of what is computed or downloaded once per machine, and whole files in it."""
+"""The folder of what is computed or downloaded once per machine, and tensors in files of it, which
+are whole or as good as not there.
+"""
 
 import json
 import os
@@ -25,7 +27,8 @@ def cache_folder() -> Path:
 def locked(path: Path) -> Iterator[None]:
     """One process of this machine at a time is inside, for one `path`; ends with its process.
 
-    Where locks or the folder cannot be had nobody waits: files are atomic, work is done twice.
+    Where locks or the folder cannot be had nobody waits: files are atomic, so the work is merely
+    done twice.
     """
     try:
         import fcntl

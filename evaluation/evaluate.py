@@ -65,7 +65,8 @@ class Evaluator:
     """An extractor that stays loaded, and the real images that samples are compared with.
 
     references: uint8 NCHW images by the name of their split, "train" and "test" or one of another
-    name, with their labels if there are some: see real.Real. Statistics are loaded at first use.
+    name, with their labels if there are some: see real.Real. Their statistics are loaded at first
+    use.
     """
 
     def __init__(self, extractor: Extractor, references: Mapping[str, Real]) -> None:
@@ -98,7 +99,8 @@ class Evaluator:
         given their own share of the blocks, rank, rank + world, ..., and return the same scores.
         value_range: (-1, 1), (0, 1) or (0, 255); None for (-1, 1), but then floats of unknown
         origin with no value below 0, which may well be in [0, 1], are a UserError at the end.
-        UserError for metrics unknown or lacking, fewer than two images, NaN, or sizes that differ.
+        UserError for unknown metrics or what they lack, fewer than two images, NaN, or sizes that
+        differ.
         """
         origin = origin or Origin()
         inputs = self.inputs(origin)

@@ -48,7 +48,8 @@ class Protocol:
     "ema", "raw" or "given" for images from elsewhere. bn_mode: by which statistics batch
     normalisation made them, "running", "standing:N", "batch" (in groups), "image" (each image
     alone) or "given". truncation: the generator's, None for none. precision: of the extractor's
-    arithmetic. rank_deficient: fewer images than features on one side, so a distance is biased.
+    arithmetic. rank_deficient: fewer images than features on one side, so that a Frechet distance
+    is biased all the more.
     """
 
     extractor: str
@@ -98,7 +99,8 @@ def differences(a: Protocol, b: Protocol) -> list[str]:
 class Score:
     """One number, its spread (over splits or subsets) if it has one, and how it was obtained.
 
-    more: plain values to read it by: "by_class", its value by class, "real", that of real images.
+    more: plain values to read it by, as "by_class", its value for each class, and "real", what real
+    images reach.
     """
 
     name: str

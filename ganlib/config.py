@@ -185,7 +185,8 @@ class AlgorithmConfig(_Strict):
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) that the networks want for images of this size: what `sides` has of them, or the
-        next square of `multiple`; points, images of one pixel, stay points. Sources follow.
+        next square of `multiple`; points, which are images of one pixel, stay points. Sources
+        follow in proportion.
         """
         if self.architecture in self.sides:
             side = self.sides[self.architecture]

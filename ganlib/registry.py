@@ -38,7 +38,8 @@ class Algorithm:
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def networks(self, config: "AlgorithmConfig", spec: "DataSpec") -> "dict[str, nn.Module]":
-        """build()'s networks, the discriminators' input augmented if asked: of "dis", "dis_...".
+        """build()'s networks, the discriminators' input augmented if the settings say so: of "dis"
+        and of what is called "dis_...".
 
         Raises UserError where there is nothing to augment.
         """
@@ -138,7 +139,9 @@ def in_a_method(file: str | Path | None) -> Path | None:
 
 
 def own_line(frames: Iterable[tuple[FrameType, int]]) -> str:
-    """The innermost frame that is an algorithm's own code, as "my_gan/updater.py:23", or ""."""
+    """The innermost of these frames, outermost first, that is an algorithm's own code, as
+    "my_gan/updater.py:23"; "" if none is.
+    """
     found = ""
     for frame, line in frames:
         file = frame.f_code.co_filename

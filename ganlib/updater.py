@@ -1,4 +1,6 @@
-"""What a method's updater is made of: the class, and stages of batches or images that grow."""
+"""What a method's updater is made of: `class Updater(updater.Updater)`, and the stages of one whose
+batches or images grow.
+"""
 
 from ganlib.training.update.streams import Stage, Stages
 from ganlib.training.updater import Updater

@@ -123,7 +123,8 @@ def corners(
 
 
 def cropped(data: DataSet, size: int) -> DataSet:
-    """`data` as crops of size x size, and of their parts of the sources; as it is if so large.
+    """`data` as crops of size x size, and of what corresponds to them in the sources; as it is if
+    the images are so large.
 
     UserError if the images are smaller, or if crops of their sources would not be whole pixels.
     """
@@ -171,7 +172,9 @@ def placed(images: Images, device: torch.device) -> Images:
 
 
 def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
-    """images[index], or their crops at places (n, 2) if given; UserError if unreadable."""
+    """images[index], or their crops at these places (n, 2) if they are crops and places are given;
+    UserError if they cannot be read.
+    """
     with readable():
         if places is not None and isinstance(images, Croppable):
             return images.crops(index, places)

@@ -15,7 +15,8 @@ SIZES = ("count", "shape")
 
 
 def fingerprint(data: DataSet) -> dict[str, Any]:
-    """Count, shape, labels, class names and SPREAD images of data, as plain types for a snapshot.
+    """Count, shape, labels, names of classes and SPREAD images of a data set, as plain types for a
+    snapshot.
 
     Contents are SHA-256, hexadecimal, None where there are none; pairing is whether source i
     belongs to image i. Sources are those of the same SPREAD images; of an unpaired set, SPREAD of
@@ -37,7 +38,9 @@ def fingerprint(data: DataSet) -> dict[str, Any]:
 
 
 def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """How two fingerprints differ, in words, "" if not; what an older one lacks is the same."""
+    """What differs between two fingerprints, in words; "" if nothing does. What an older ganlib did
+    not look at is taken to be the same.
+    """
     other = [name for name, value in now.items() if then.get(name, value) != value]
     sizes = [f"{n} was {then[n]} and is now {now[n]}" for n in SIZES if n in other]
     # of data of other sizes, the contents differ in any case
@@ -45,7 +48,9 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _looked(images: Images | None, count: int) -> tuple[str | None, str | None]:
-    """Digests of SPREAD images or sources, with their own number, and of what they are cut from."""
+    """The digests of SPREAD images or sources, whose number is in it if it is not the images'
+    `count`, and of what they are cut out of.
+    """
     if images is None:
         return None, None
     n = len(images)

@@ -72,7 +72,9 @@ def channels_first(x: Tensor) -> Tensor:
 
 
 def to_bytes(x: Tensor) -> Tensor:
-    """uint8 from integers 0..255, or from floats in [-1, 1], or [0, 1] if none is negative."""
+    """uint8 0..255, from itself, from other integers in 0..255, or from floats in [-1, 1] or, if
+    none is below 0, in [0, 1]; rounded.
+    """
     if x.dtype == torch.uint8 or x.numel() == 0:
         return x.to(torch.uint8)
     low, high = float(x.min()), float(x.max())

@@ -25,7 +25,9 @@ MOST = 8  # of which a device that trains asks no more
 
 
 def readers(workers: int | None, cores: int) -> int:
-    """How many processes read: `workers`, by default one a core, up to MOST; 0 without forks."""
+    """How many processes read for one loader: `workers`, by default one for each of the cores, up
+    to MOST; none where forks are not safe.
+    """
     wanted = min(MOST, cores) if workers is None else workers
     return wanted if WORKERS else 0
 

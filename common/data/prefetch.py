@@ -42,7 +42,8 @@ class Prefetcher:
     """Rows of all `images`, by name, in the order that `order` gives a part at a time, without end;
     all parts are of one length. kinds: the types of the images.
 
-    UserError if images cannot be read, or a process ended or stood still; close() ends all.
+    UserError if images cannot be read, or if a process ended or stood still. `close()`, or to
+    forget it, ends the processes.
     """
 
     def __init__(

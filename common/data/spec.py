@@ -320,7 +320,8 @@ def fit_spec(data: DataSet, size: Size) -> DataSpec:
     """The DataSpec that brings `data` to `size` (H, W): padded by up to a quarter, else resized.
 
     Sources keep their proportion to the images, and are padded or resized as they are, so that
-    pixels stay where they belong; where margins are no whole source pixels, both are resized.
+    pixels stay where they belong: where the margins would not be whole pixels of the sources, both
+    are resized.
     """
     channels, height, width = data.shape
     more = (size[0] - height, size[1] - width)

@@ -1,4 +1,6 @@
-"""Arrays of images in .npy and .npz files, and labels, looked at before memory is asked for."""
+"""Arrays of images in .npy and .npz files, and their labels, looked at before any memory is asked
+for.
+"""
 
 import zipfile
 from dataclasses import replace
@@ -113,7 +115,9 @@ def _check(path: Path, header: Header, there: int) -> None:
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:
-    """The images at their own size, all for training, as given.as_dataset(). root: the file."""
+    """The images at their own size, all of them for training, otherwise as given.as_dataset() takes
+    arrays; root is the file.
+    """
     check_split(split)
     if split == "test":
         raise NoSuchSplit(f"{root} has no test images, as all of it is for training.")

@@ -142,7 +142,9 @@ def gathered(
     classes: tuple[str, ...],
     account: Account,
 ) -> Iterator[Block]:
-    """What `decode` makes of items, images of `shape`; those that are Unusable are left out."""
+    """What `decode` makes of items, images of `shape`, as decoded() gives it; an item of which it
+    raises Unusable is left out.
+    """
     for group, results in in_threads(decode, items, block_length(shape)):
         found = list(account.usable(group, results))
         account.used += len(found)

@@ -86,7 +86,8 @@ def pixels(
     """The image as uint8 (channels, size, size): first frame, upright, over white, made square; all
     of it, (channels, H, W), with size None.
 
-    channels is 1 or 3. Unusable if pixels cannot be read, or are fewer and `enlarge` is not said.
+    channels is 1 or 3. Unusable if the pixels cannot be read, or if the image is smaller and not to
+    be enlarged.
     """
     with opened(source) as image:
         _check_size(image, size, sizing)

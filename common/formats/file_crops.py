@@ -32,7 +32,8 @@ class FileCrops(Lazy):
     """uint8 crops (N, channels, size, size) of the files, each as large as it is.
 
     In place of one that turns out to be of no use another of its class stands, by its number alone;
-    of a pair both are then another's. A line on stderr names it. known: of each, shared memory.
+    of a pair both are then another's. A line on stderr names it. known: of each item, in memory
+    that forked processes share.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class FileCrops(Lazy):
         return FileCrops(items, channels, self.size, self.known)
 
     def crops(self, index: Tensor, places: Tensor) -> Tensor:
-        """uint8 (n, channels, size, size) at places (n, 2); UserError if TRIES files are bad."""
+        """uint8 (n, channels, size, size) at the places (n, 2); UserError if neither a file nor any
+        of TRIES others can be used.
+        """
         result = np.empty((len(index), *self.shape[1:]), dtype=np.uint8)
         with warnings.catch_warnings():  # of PIL, about files that it reads all the same
             warnings.simplefilter("ignore")

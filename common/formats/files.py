@@ -1,4 +1,6 @@
-"""The files below a folder, in an order of their own, and which of them are held out."""
+"""The files below a folder, in an order that does not depend on the file system, and which of them
+are held out.
+"""
 
 import os
 import stat

@@ -141,7 +141,9 @@ class Found(NamedTuple):
 def stream(
     root: Path, split: str, size: int | None, sizing: Sizing = CROPPED, hold_out: float = 0.0
 ) -> Stream:
-    """A split's images, block by block, then a line on stderr of their use. hold_out: look()."""
+    """The images of one split, decoded block by block, and then one line on stderr of what was and
+    was not used. hold_out: see look().
+    """
     return look(root, split, hold_out).stream(size, sizing)
 
 
@@ -149,7 +151,9 @@ load = collected(stream)
 
 
 def lazy(root: Path, split: str, crop: int, hold_out: float = 0.0) -> DataSet:
-    """Crops of one split's images at their own sizes; damaged files are left out, and counted."""
+    """Crops of the images of one split at their own sizes; files that are not whole are left out,
+    too, and the line on stderr says how many.
+    """
     return look(root, split, hold_out, whole_header).crops(crop)
 
 
@@ -157,7 +161,8 @@ def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = heade
     """What there is of a split of the folder `root`; UserError if nothing of it is usable.
 
     hold_out: of a folder without test images, the part of its files, or from 1 on the number, that
-    is the test split; see files.of_split(). inspect: a file's header, Unusable for a useless one.
+    is the test split; see files.of_split(). inspect: the header of a file, Unusable for one that is
+    of no use.
     """
     account = open_account(root, split, hold_out, "images")
     name, folder = root.resolve().name, account.place

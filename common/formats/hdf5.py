@@ -273,7 +273,9 @@ def _in_memory(file: Any, images: Hdf5Images) -> Images:
 
 
 def check_hdf5(path: Path) -> Iterator[str]:
-    """What the checksums say, a line for each dataset; UserError at the first that has changed."""
+    """What the checksums say of all that they are of, a line for each dataset. UserError at the
+    first that is not as it was written.
+    """
     with sentences(path), h5py.File(regular(path), "r", locking=False) as file:
         for split in SPLITS:
             sides = sides_of(find(file, f"{split}/{SMALLER}") or ())

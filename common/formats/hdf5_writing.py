@@ -1,4 +1,5 @@
-"""The writing of our HDF5 files: how images lie in one, and a full disk as a plain error.
+"""The writing of our HDF5 files: how a split's images lie in one, and a full disk as an error like
+any other.
 
 gzip takes the least room and is for what is read at once, into memory. Where single images are
 read, in any order, it is far too slow: lzf is 5 to 10 times as fast, and what is contiguous, not
@@ -186,7 +187,9 @@ class Split:
 
 
 def write_head(file: Any, streams: Sequence[Stream]) -> None:
-    """What the file says of itself: the first stream's words, the first version that has all."""
+    """What the file says of itself: what the first of the streams is, and the first version that
+    has what is in all of them.
+    """
     first, *_ = streams
     shapes = [(one.source_kind, one.frames, one.source_frames, one.sources) for one in streams]
     file.attrs["version"] = 1 if set(shapes) == {("image", 1, 1, None)} else 2

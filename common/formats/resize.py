@@ -82,7 +82,8 @@ class Resized(Lazy):
 def resized(data: DataSet, size: int | None, sizing: Sizing = CROPPED) -> DataSet:
     """`data` with images (C, size, size); with size None, or if they are so already, as it is.
 
-    Images that are there in that size are taken as they are. Sources keep their proportion.
+    Images that are there in that size are taken as they are. Sources keep their proportion to the
+    images.
     """
     if size is None or data.shape[1:] == (size, size):
         return data

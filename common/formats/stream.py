@@ -19,7 +19,9 @@ BLOCK_BYTES = 2**26
 
 
 class Part(NamedTuple):
-    """Of a stream's images or sources: how many at most, of which shape, type and frames."""
+    """Of the images or the sources of a stream: at most how many, of which shape, type and number
+    of frames.
+    """
 
     name: str
     total: int

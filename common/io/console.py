@@ -27,7 +27,9 @@ GONE = (errno.EPIPE, errno.EIO)  # of a pipe whose reader has ended, of a termin
 
 
 def stderr_console(quiet: bool = False) -> Console:
-    """A console on stderr; what cannot be written there is dropped, as nobody reads it."""
+    """A console on stderr. What cannot be written there is dropped: that nobody reads the progress
+    of a run is no reason to end it.
+    """
     return Console(file=_Lasting(sys.stderr), quiet=quiet)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,6 @@
-"""Files: whole or not there, as users name them, and what of them may be written over."""
+"""Files: whole or not there, as users name them, and what may be written over: what ganlib wrote
+itself, and anything where --force says so.
+"""
 
 import os
 import re
@@ -88,7 +90,8 @@ def expand(path: str | Path) -> Path:
 
 def regular(path: Path, most: int | None = None) -> Path:
     """`path`, to be read: UserError for a pipe, which would be waited for, a device, which may
-    never end, and a file of more than `most` bytes; not for what is not there, or is a folder.
+    never end, and a file of more than `most` bytes. What is not there, or is a folder, is left to
+    whoever opens it.
     """
     try:
         found = path.stat()
@@ -106,7 +109,9 @@ def regular(path: Path, most: int | None = None) -> Path:
 
 @contextmanager
 def reading(path: str | Path) -> Iterator[None]:
-    """What the system refuses inside becomes a UserError, about `path` unless it names another."""
+    """What the system refuses inside (a name too long, no permission) becomes a UserError, about
+    `path` where the system names none.
+    """
     try:
         yield
     except OSError as error:
@@ -139,7 +144,9 @@ LOOKED_AT = 2**16  # bytes at either end
 
 
 def check_free(paths: Iterable[Path], force: bool, option: str = "--out") -> None:
-    """UserError if what is not ganlib's own is where a file is to be written, without `force`."""
+    """UserError if something else than ganlib's own is where a file is to be written, unless
+    `force` says that it may be replaced.
+    """
     taken = [] if force else [path for path in paths if _is_foreign(path)]
     if taken:
         more = f" and {len(taken) - 1:,} more" if len(taken) > 1 else ""

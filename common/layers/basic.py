@@ -67,7 +67,8 @@ class Maxout(nn.Module):
 def minibatch_similarity(m: Tensor) -> Tensor:
     """o(x_i)_b = sum over j != i of exp(-||M_i,b - M_j,b||_1): how like the others each sample is.
 
-    m: (N, B, C), for each sample B vectors of length C. Returns (N, B); memory N * N * B * C.
+    m: (N, B, C), for each sample B vectors of length C. Returns (N, B). Uses N * N * B * C numbers
+    of memory.
     """
     others = ~torch.eye(len(m), dtype=torch.bool, device=m.device)
     return (torch.exp(-_l1_distances(m)) * others[:, :, None]).sum(1)
@@ -113,7 +114,9 @@ def one_hot(y: Tensor, n_classes: int, like: Tensor) -> Tensor:
 
 
 def look_up(vectors: Tensor, y: Tensor) -> Tensor:
-    """Rows (N, dim) of `vectors` (n_classes, dim) by int64 (N,), or sums by float (N, classes)."""
+    """Rows (N, dim) of `vectors` (n_classes, dim) by classes, int64 (N,); or, of float
+    (N, n_classes), their sums so weighted.
+    """
     if y.is_floating_point():
         return y.to(vectors.dtype) @ vectors
     return F.embedding(y, vectors)

@@ -26,7 +26,8 @@ Saved = Tensor | Callable[[], Tensor]
 
 
 def checkpoint_blocks(network: nn.Module) -> int:
-    """Make `network`'s blocks compute twice what they would keep for gradients; returns how many.
+    """Make the blocks of `network` compute twice what they would keep for gradients; returns how
+    many there are.
 
     Values, gradients (those of gradients too) and buffers stay the same to the last bit. In
     evaluation mode nothing changes, nor under torch.func.grad.

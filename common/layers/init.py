@@ -14,7 +14,9 @@ def init_normal(module: nn.Module, std: float) -> None:
 
 
 def init_truncated_normal(module: nn.Module, std: float) -> None:
-    """N(0, std^2) drawn anew beyond 2 std, so 0.88 std: TensorFlow's truncated_normal."""
+    """Weights N(0, std^2) drawn again beyond 2 std, so that their deviation is 0.88 std:
+    TensorFlow's truncated_normal_initializer.
+    """
     bound = 2 * std
     _fill(module, lambda layer: nn.init.trunc_normal_(layer.weight, 0.0, std, -bound, bound))
 
@@ -54,7 +56,9 @@ def _he_uniform(layer: Weighted) -> None:
 
 
 def init_orthogonal(module: nn.Module) -> None:
-    """Matrices (d_out, rest) of orthonormal rows or columns: Saxe et al. 2014, as in BigGAN."""
+    """Matrices (d_out, rest) with orthonormal rows, or columns if these are fewer, of embeddings
+    too: Saxe et al. 2014, as BigGAN uses it.
+    """
     _fill(module, lambda layer: nn.init.orthogonal_(layer.weight))
     for layer in module.modules():
         if isinstance(layer, nn.Embedding):

@@ -88,7 +88,8 @@ def minibatch_deviation(x: Tensor, group: int | None = None, eps: float = 1e-8) 
 
     sqrt(variance + eps) of each value over the group, the mean of it over all values. Of the N / G
     groups of G samples each, sample i belongs to number i mod (N / G). G is the largest divisor of
-    N that is no more than `group`; None: the whole batch. With several GPUs or passes: of a share.
+    N that is no more than `group`; None: the whole batch. With several GPUs, or a batch in several
+    passes, N is a share's.
     """
     n, _, height, width = x.shape
     size = next(d for d in range(min(n, group or n), 0, -1) if n % d == 0)

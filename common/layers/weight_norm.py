@@ -18,7 +18,8 @@ from ganlib.common.layers.basic import MinibatchDiscrimination, _l1_distances, m
 def weight_normalize(weight: Tensor, gain: Tensor, axis: int = 0) -> Tensor:
     """The weight of which slice k along `axis` has length gain[k].
 
-    weight: (..., n, ...) with n at `axis`; gain: (n,). nn.py, WeightNormLayer: 1e-6 under the root.
+    weight: (..., n, ...) with n at `axis`; gain: (n,). Source: nn.py, WeightNormLayer, with its
+    1e-6 under the root.
     """
     others = [i for i in range(weight.dim()) if i != axis]
     length = (1e-6 + weight.square().sum(others, keepdim=True)).sqrt()

@@ -20,7 +20,8 @@ from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
 class ConvGenerator(Generator):
     """Layer l0 from z to a small image, then convolutions that enlarge it, the last one to tanh.
 
-    l0: (N, n_hidden) -> (N, ch, h, w). `norm` and ReLU follow every convolution but the last.
+    l0: (N, n_hidden) -> (N, ch, h, w). Every convolution but the last is followed by `norm` and
+    ReLU.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""Residual blocks and networks of WGAN-GP (gan_cifar_resnet.py), SNGAN (resblocks.py) and on.
+"""Residual blocks and networks of WGAN-GP (gan_cifar_resnet.py), SNGAN (*_models/resblocks.py) and
+what follows them.
 
 What the one calls He and the other Glorot with gain sqrt(2) is the same distribution.
 """
@@ -185,7 +186,8 @@ def global_mean(h: Tensor) -> Tensor:
 
 
 class ResNetFeatures(nn.Module):
-    """Blocks, the first `down` of which halve the size, ReLU, pool: D but for its last layer.
+    """Blocks, the first `down` of which halve the size, ReLU, pool: all of a discriminator but its
+    last layer.
 
     widths: channels behind each block; H and W: multiples of 2 ** down.
     """
@@ -219,7 +221,8 @@ class ResNetDiscriminator(ResNetFeatures):
     """Four blocks of `ch` channels, the first two of which halve the size, ReLU, pool, linear l5.
 
     H and W: multiples of 4. Source: sngan_projection dis_models/snresnet_32.py (spectral
-    normalisation, global_sum, l5 without bias); gan_cifar_resnet.py (plain layers, global_mean).
+    normalisation, global_sum, l5 without bias); improved_wgan_training gan_cifar_resnet.py (plain
+    layers, global_mean).
     """
 
     def __init__(

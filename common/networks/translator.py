@@ -61,7 +61,9 @@ def to_image(ch: int, n_out: int) -> nn.Sequential:
 def translating(
     n_in: int, ch: int, downs: int, blocks: int, upsampling: Upsampling
 ) -> list[nn.Module]:
-    """All layers but to_image(): (N, n_in, H, W) -> (N, ch, H, W), `downs` halvings between."""
+    """All layers but to_image(): (N, n_in, H, W) -> (N, ch, H, W), by way of 2^downs ch channels
+    at a 2^downs-th of both sides.
+    """
     widths = [ch << k for k in range(downs + 1)]
     pairs = list(pairwise(widths))
     return [

@@ -75,7 +75,9 @@ def _features() -> nn.Sequential:
 
 
 def _load(path: Path, layers: nn.Module) -> None:
-    """Give these layers their weights in a whole network's file; UserError for another kind."""
+    """Give these layers their weights in a file of the whole network's, where they are features.*;
+    UserError for a file of another kind. Nothing in it is run.
+    """
     path, advice = expand(path), f"give torchvision's {FILE}."
     if not regular(path, WEIGHTS).is_file():
         raise UserError(f"There is no file {path} of VGG19's weights: {advice}")

@@ -1,4 +1,6 @@
-"""Images to look at: grids, strips, films and scatter plots of tensors in [-1, 1]."""
+"""Images to look at: grids, strips, animations and scatter plots of tensors in [-1, 1]; grids by
+class, and of translations.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -48,7 +50,9 @@ def grid(x: Tensor, columns: int = 8) -> Image.Image:
 
 
 def scatter(x: Tensor, real: Tensor | None = None) -> Image.Image:
-    """Points (N, 2, 1, 1) as dots in [-1, 1]^2, the second upwards; `real` ones grey behind."""
+    """Points (N, 2, 1, 1) as dots in [-1, 1]^2, the second coordinate upwards; `real` ones grey
+    behind them. What lies outside is not shown.
+    """
     fine = 4  # drawn larger and reduced, because Pillow draws no smooth discs
     picture = Image.new("RGB", (fine * PLOT, fine * PLOT), "white")
     draw = ImageDraw.Draw(picture)
@@ -91,7 +95,8 @@ def frames(x: Tensor) -> list[Image.Image]:
 def moving_grid(x: Tensor, columns: int | None = None) -> list[Image.Image]:
     """For each frame of sequences (N, T, C, H, W) in [-1, 1] the grid of all of them.
 
-    columns: by default 8, or 6 or 4 where they alone make full rows: even, for pairs in a row.
+    columns: by default 8, or 6 or 4 where they alone make full rows: even, so that pairs stay
+    beside each other.
     """
     columns = columns or next((n for n in (8, 6, 4) if len(x) % n == 0), 8)
     return [grid(frame, columns) for frame in x.unbind(1)]
@@ -106,7 +111,9 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 def save_animation(pictures: list[Image.Image], path: Path, milliseconds: int = 60) -> None:
-    """Pictures as a .gif that loops or an .mp4 (H.264); UserError without the package for those."""
+    """Write pictures as a .gif that runs forever, or as an .mp4 (H.264); UserError if the package
+    is missing that writes those.
+    """
     first, *others = pictures
     how: Any = {"save_all": True, "append_images": others, "duration": milliseconds, "loop": 0}
     with atomic(path) as temporary:

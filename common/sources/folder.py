@@ -29,7 +29,8 @@ def make(text: str) -> "Beside":
 
 class Pairs(FileSource):
     """Sources that each belong to an image file. Files without a partner, pairs whose sizes are not
-    in the proportion that most have, and pairs that cannot be read are left out, and counted.
+    in the proportion that most have, and pairs of which one cannot be read are left out, and the
+    line on stderr says how many.
     """
 
     def open(self, query: DataQuery) -> DataSet:

@@ -33,7 +33,9 @@ class LabelMaps(Beside):
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    """The classes of a folder's maps, of any split: its table's, else 0 to the highest number."""
+    """The classes of all maps in a folder, of any split: as its table names them, else called by
+    number from 0 to the highest that is in one.
+    """
     table = class_table(folder)
     if table is not None:
         return table

@@ -58,10 +58,12 @@ class Past(FileSource):
         return OWN.fit(self._made(query), query)
 
     def stream(self, query: DataQuery, sizing: Sizing = CROPPED) -> Stream:
-        """Frames are squared as images of a folder; squares of one size have that by default.
+        """Frames are squared as images of a folder are; where all are squares of one size, that is
+        their size by default.
 
         Videos that are too short, cannot be read, or have frames of several sizes are left out, and
-        the line on stderr says how many. Subfolders `train` and `test` are splits of whole videos.
+        the line on stderr says how many. Subfolders `train` and `test` are the splits, of whole
+        videos.
         """
         if not query.find().is_folder:
             return as_stream(self._made(query))

@@ -89,7 +89,9 @@ class Wardrobe:
         return np.ascontiguousarray(np.asarray(canvas).transpose(2, 0, 1))
 
     def ids(self, size: int, index: int) -> NDArray[np.int32]:
-        """(2, size, aspect * size): the uppermost thing's class, 0 for ground, and its number."""
+        """(2, size, aspect * size): the class of what lies uppermost, 0 for the ground, and its
+        number from the lowest up, from 1.
+        """
         canvas = Image.new("I", (self.aspect * size, size))
         placed = self.placed(size, index)
         for number, one in enumerate(placed, 1):

@@ -24,7 +24,8 @@ class Item(NamedTuple):
     """A grey square picture on nothing.
 
     cover: how much of each pixel it covers, 0 to 1, (s, s). light: its grey times that, 0 to 255,
-    (s, s). low, high: of its upper left corner (2,), so that what is covered stays in.
+    (s, s). low, high: within which its upper left corner (2,) stays, so that what is covered at all
+    never leaves the square.
     """
 
     cover: Floats
@@ -43,7 +44,8 @@ class State(NamedTuple):
 class Slide:
     """The square of side `size` with its items, from the lowest up.
 
-    friction: the part of its speed that an item loses a frame. impulse: speed by an action of 1.
+    friction: the part of its speed that an item loses in each frame. impulse: the speed that an
+    action of 1 adds.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Slide:
         return State(self.low + where * (self.high - self.low), speed)
 
     def step(self, state: State, action: Floats | None = None) -> State:
-        """The next state: friction, the impulse (n, 2) in [-1, 1], the way; bounces are elastic."""
+        """The next frame's state: friction, then the impulse of an action (n, 2) in [-1, 1], then
+        the way of one frame. Bounces are elastic.
+        """
         speed = (1 - self.friction) * state.speed
         if action is not None:
             speed = speed + self.impulse * action
@@ -110,7 +114,9 @@ def _sized(image: Pixels, side: int) -> Pixels:
 
 
 def _shifted(looks: Floats, by: Floats) -> Floats:
-    """(2, s + 2, s + 2), 0 at the border, moved by parts of a pixel: (2, s + 1, s + 1) of it."""
+    """(2, s + 2, s + 2), 0 at the border, moved down and right by parts of a pixel (2,), without
+    the first row and column: (2, s + 1, s + 1).
+    """
     down, right = by
     rows: Floats = (1 - down) * looks[:, 1:] + down * looks[:, :-1]
     result: Floats = (1 - right) * rows[..., 1:] + right * rows[..., :-1]

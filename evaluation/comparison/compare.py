@@ -25,7 +25,8 @@ def compare(
     best: of each run its best evaluation by the first score counts, not the last one. split: scores
     of one name and several protocols get a column each; without it they are a UserError. trials:
     what was tried on the evaluation that counts has columns too, which splits. choice: names of
-    scores, their beginnings or metrics: these columns in this order; UserError for one none has.
+    scores, their beginnings or metrics: no other columns, in this order; UserError for one that no
+    run has.
     """
     files = [path for path in folders if path.suffix.lower() == ".json" and not path.is_dir()]
     inside = [path for path in folders if path not in files]

@@ -157,7 +157,9 @@ def _scores(path: Path) -> Iterator[tuple[int, str, Recorded | None]]:
 
 
 def recorded(given: Any) -> Recorded | None:
-    """A score as files have it, None without a number; ValueError if it is something else."""
+    """A score as files have it, None if its value is no number, as that of a generator that
+    diverged; ValueError if it is something else.
+    """
     if not isinstance(given, dict) or "value" not in given:
         raise ValueError
     value, protocol, key = given["value"], given.get("protocol"), given.get("hash")
@@ -203,7 +205,9 @@ def is_number(value: Any) -> bool:
 
 
 def is_plain(value: Any, depth: int = 10) -> bool:
-    """Whether it is text, number, bool, None, or lists and mappings of those, `depth` deep."""
+    """Whether it is text, a number, true, false, nothing, or lists and mappings by name of those
+    within each other, at most `depth` of them.
+    """
     if isinstance(value, list):
         return depth > 0 and all(is_plain(inner, depth - 1) for inner in value)
     if isinstance(value, dict):

@@ -42,7 +42,9 @@ def _safe(text: str) -> str:
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """All tables as one, plain numbers, two fields a score; the last names ganlib's version."""
+    """All tables as one, with plain numbers: a line per row, two fields per score; the last one
+    names the version of ganlib.
+    """
     names = dict.fromkeys(printable(column.title) for table in tables for column in table.columns)
     scores = [field for name in names for field in (name, f"{name} std")]
     ahead = ["dataset", "algorithm", "settings", "finished", "seeds"]

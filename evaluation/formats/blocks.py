@@ -47,7 +47,8 @@ def blocks(batches: Iterable[Batch], size: tuple[int, int] | None = None) -> Ite
     """Batches of any lengths as blocks of BLOCK images of their type; the last may be shorter.
 
     batches: images NCHW, all uint8 or all float, C 1 or 3, all with labels or all without. size:
-    the (H, W) that they must have. UserError for other shapes, or shapes or types that differ.
+    the (H, W) that they must have. UserError for other shapes, batches of different shapes, or
+    uint8 and floats in one stream.
     """
     parts: list[Block] = []
     first, held = None, 0

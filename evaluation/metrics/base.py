@@ -109,7 +109,9 @@ class Context:
         return now_called("given", "inputs", self.inputs)
 
     def once(self, what: str, compute: Callable[[], T]) -> T:
-        """compute(), or what it gave this Evaluator before: for what follows from real images."""
+        """compute(), or what it gave an earlier evaluation by the same Evaluator: for what follows
+        from the real images alone.
+        """
         if what not in self.cache:
             self.cache[what] = compute()
         found: T = self.cache[what]
@@ -174,14 +176,18 @@ metrics: Registry[Metric] = Registry(
 
 
 def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
-    """These metrics, METRICS first. UserError, with the nearest name, for what there is not."""
+    """These metrics, those of METRICS first. UserError with the nearest name for one that there is
+    not, and for a file that cannot be used.
+    """
     names = list(names)
     order = [*(name for name in METRICS if name in names), *names]
     return {name: metrics[name] for name in dict.fromkeys(order)}
 
 
 def check_needs(wanted: Mapping[str, Metric], inputs: Inputs) -> None:
-    """UserError for a metric that lacks what it needs; of METRICS those are left out."""
+    """UserError for a metric that needs what the images, the extractor or the real images do not
+    have; METRICS are left out then.
+    """
     for name, metric in wanted.items():
         lacks = "" if name in METRICS else _lacks(metric, inputs)
         if lacks:

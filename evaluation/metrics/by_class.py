@@ -138,7 +138,9 @@ class Proportions(NamedTuple):
 
 
 def proportions(y: Tensor, real: Tensor, n_classes: int) -> Proportions:
-    """Of labels (N,) and (M,); a class without real images counts if some image is asked for it."""
+    """Of labels int64 (N,) and (M,); classes that no real label has count for nothing, unless some
+    image was asked for one.
+    """
     counts, among = (torch.bincount(labels.cpu(), minlength=n_classes) for labels in (y, real))
     if len(counts) > len(among) or int(counts[among == 0].sum()):
         return Proportions("given", int(counts[: len(among)][among > 0].min()))

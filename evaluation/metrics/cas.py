@@ -99,7 +99,9 @@ def _summary(context: Context, guesses: Tensor) -> dict[str, Any]:
 
 
 def _on_real(context: Context) -> dict[str, Any]:
-    """The same of classifiers of as many real images, if there are, once for a cache folder."""
+    """The same of classifiers of as many real images, if there are so many; from the cache folder
+    if it was computed before.
+    """
     n, main, real = min(context.n, len(context.main.which)), context.main, context.real
     facts = {
         **RECIPE,
@@ -133,7 +135,8 @@ def trained(
     x: Tensor, y: Tensor, channels: int, n_classes: int, seed: int, done: Callable[[], object]
 ) -> Classifier:
     """The classifier after EPOCHS over uint8 images (N, C, H, W) with labels (N,), where they lie:
-    the same for the same arguments, whatever else is drawn. done: called after each batch.
+    the same for the same arguments, whatever else draws random numbers. done: called after each
+    batch.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(mix(seed, "classifier"))

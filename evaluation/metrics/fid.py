@@ -1,4 +1,6 @@
-"""Frechet distance: Heusel et al. 2017, https://arxiv.org/abs/1706.08500; FID in Inception's."""
+"""Frechet distance to every split: Heusel et al. 2017, https://arxiv.org/abs/1706.08500, which is
+the FID in Inception's features.
+"""
 
 import warnings
 from collections.abc import Mapping
@@ -13,7 +15,9 @@ COUNTS = {"train": (50_000, 10_000), "test": (10_000, 5_000)}
 
 
 def counts(split: str, n: int) -> list[int]:
-    """The published counts of a split that n reaches; n itself if it is no published one."""
+    """The published counts for a split that n images reach; n itself if it is none of the training
+    split's, or if none is reached.
+    """
     published = COUNTS.get(split, COUNTS["train"])
     reached = [count for count in published if count <= n]
     return reached if n in published or (reached and split == "test") else [n, *reached]

@@ -1,4 +1,6 @@
-"""Kernel distance: Binkowski et al. 2018, https://arxiv.org/abs/1801.01401; KID in Inception's."""
+"""Kernel distance: Binkowski et al. 2018, https://arxiv.org/abs/1801.01401, which is the KID in
+Inception's features.
+"""
 
 from collections.abc import Mapping
 

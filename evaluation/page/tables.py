@@ -12,7 +12,9 @@ MOST = 10  # scores beside each other; more have a line each
 
 
 def score_table(table: Table) -> str:
-    """The table, which scrolls: a line a row, or a line a score where few rows have many."""
+    """The table, which scrolls by itself where it is too wide: a line for each row, or for each
+    score where there are many of few rows.
+    """
     upright = MOST < len(table.columns) > len(table.rows)
     first, *titles = (partial(_title, table, i, text) for i, text in enumerate(table.headers))
     labels = [partial(_label, table, row) for row in table.rows]

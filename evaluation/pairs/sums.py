@@ -117,7 +117,9 @@ def mean_image(images: Images, progress: Progress = silent) -> Tensor:
 
 
 def shows_as(source: tuple[int, ...], image: tuple[int, ...]) -> bool:
-    """Whether sources (N, C', H', W') can be seen as images (C, H, W): by channels, or in grey."""
+    """Whether sources (N, C', H', W') can be seen as images (C, H, W): in as many channels, in grey
+    or of grey.
+    """
     return source[1] == image[0] or {source[1], image[0]} == {1, 3}
 
 

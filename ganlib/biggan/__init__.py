@@ -1,4 +1,5 @@
-"""Large networks, large batches, z and the class in every block: samples may be truncated.
+"""Large networks, large batches, and z and the class in every block, so that samples can be drawn
+from the middle of the latent space.
 
 Brock, Donahue, Simonyan 2019, https://arxiv.org/abs/1809.11096
 """

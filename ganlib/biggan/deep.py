@@ -81,7 +81,8 @@ class DeepDisBlock(Bottleneck):
 
 
 class DeepFeatures(nn.Module):
-    """A 3x3 convolution, two blocks of each size, ReLU, sum: all of D but its last layer.
+    """A 3x3 convolution, two blocks of each size, ReLU, sum: all of a discriminator but its last
+    layer.
 
     widths: channels behind the first convolution and behind each size's blocks, the first of which
     halves: 128 pixels become 4; attention_at: behind so many sizes there is attention.

@@ -23,7 +23,8 @@ class SharedClassGenerator(Generator):
     class see one vector of it, `shared`: the first layer and each stage what conditions() makes.
 
     widths: channels of the smallest image and behind each stage; H and W: multiples of
-    2 ** stages. n_shared: length of a class's vector. attention_at: stages before attention.
+    2 ** stages. n_shared: length of a class's vector. attention_at: behind so many stages there is
+    attention.
     """
 
     def __init__(

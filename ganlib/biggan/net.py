@@ -1,4 +1,5 @@
-"""BigGAN's networks: residual, with self-attention, the class and z in every block.
+"""BigGAN's networks: residual ones with self-attention, whose conditional generator sees the class
+and a part of z in every block.
 
 Sizes as in ajbrock/BigGAN-PyTorch, BigGAN.py and BigGANdeep.py.
 """

@@ -56,7 +56,8 @@ class Config(config.AlgorithmConfig):
 class Updater(updater.Updater):
     """n_dis discriminator steps, then one generator step, each with fresh z and classes.
 
-    The discriminator sees real and generated images in one pass; generated classes are uniform.
+    The discriminator sees real and generated images in one pass. Classes of generated images are
+    each as often as any other.
     """
 
     config: Config  # type: ignore[assignment]

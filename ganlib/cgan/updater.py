@@ -32,7 +32,8 @@ class Updater(SGDUpdater):
         """E softplus(-D(G(z|y)|y)), (E softplus(-D(x|y)) + E softplus(D(G(z|y)|y))) / 2, and
         D(x|y).
 
-        Real and generated images are of the same classes y; D(G(z|y)|y) is one, dropout too.
+        Real and generated images are of the same classes y; both losses see the same D(G(z|y)|y),
+        under the same dropout.
         """
         y_real, y_fake = self.dis(x_real, y), self.dis(self.gen(z, y), y)
         return loss_gen_softplus(y_fake), loss_dis_softplus(y_real, y_fake) / 2, y_real

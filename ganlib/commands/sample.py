@@ -147,7 +147,9 @@ def command(
 
 
 def _check_folder(out: Path, names: Collection[str]) -> None:
-    """UserError for a folder of other files: who counts or scores would take them for samples."""
+    """UserError for a folder that holds anything else than such samples: who counts or scores the
+    images there would take others for them.
+    """
     there = list(out.iterdir()) if out.is_dir() else []
     if any(path.name not in names for path in there):
         raise UserError(f"{out} holds other files already; give --force, or another folder.")

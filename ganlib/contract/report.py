@@ -1,4 +1,6 @@
-"""A pytest plugin of `ganlib check`: sentences for people, each cause once, hints last."""
+"""A pytest plugin of `ganlib check`: what was meant for people is a sentence, one cause of many
+failures is told once, and hints come last.
+"""
 
 from collections.abc import Generator
 from traceback import walk_tb

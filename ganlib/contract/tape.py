@@ -120,7 +120,9 @@ record = TapeRecorder()
 
 
 def prepare(monkeypatch: Any, *updaters: Any) -> None:
-    """Let optimizers do as on a GPU: RMSprop's step count and learning rate are tensors."""
+    """Let the optimizers of updaters do what they do on a GPU: RMSprop keeps its step count, and
+    takes its learning rate, as tensors.
+    """
     module = sys.modules["torch.optim.rmsprop"]  # torch.optim takes its name away
     monkeypatch.setattr(module, "_get_capturable_supported_devices", lambda: ["cpu"])
     for optimizer in (o for updater in updaters for o in updater.optimizer.values()):

@@ -139,7 +139,9 @@ class Updater(updater.Updater):
         return self.scatter(pool(self.gather(x.detach()), u))
 
     def pictures(self, seed: int) -> dict[str, Tensor]:
-        """Held-out sources, what becomes of each, that translated back; the same of images."""
+        """Held-out sources in a row, below them what becomes of each, and that translated back; the
+        same of held-out images.
+        """
         if self.held_out is None:
             return {}
         back = self.back if self.average_back is None else self.average_back

@@ -30,7 +30,8 @@ class Config(config.AlgorithmConfig):
 class Updater(updater.Updater):
     """One step of the denoiser r, the generator and the discriminator at once.
 
-    Phi is the discriminator's features. To each loss the other two networks are constants.
+    Phi is the discriminator's features. To each of the three losses the other two networks are
+    constants.
     """
 
     config: Config

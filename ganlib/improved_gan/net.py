@@ -27,7 +27,8 @@ def n_out(spec: DataSpec) -> int:
 
 
 class DenseGenerator(Generator):
-    """Two layers of 500 with batch normalisation and softplus, then one of learned row lengths.
+    """Two layers of 500 with batch normalisation and softplus, then one to the pixels whose rows
+    have learned lengths.
 
     z is U(-1, 1)^100 and not U(0, 1)^100: the first batch normalisation undoes the difference.
     """
@@ -78,7 +79,9 @@ class DenseDiscriminator(nn.Module):
 
 
 def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """openai/improved-gan train_cifar_feature_matching.py; dropout of images as noise."""
+    """openai/improved-gan train_cifar_feature_matching.py; its noise on images is dropout, that of
+    train_mnist_feature_matching.py Gaussian.
+    """
     ch, noise = scaled(96, config.width), deepcopy(NOISE[config.noise])
     last = WNLinear(2 * ch, n_out(spec), train_gain=True, init_std=LAST_STD)
     return {

@@ -21,7 +21,8 @@ DISTANCES = {"absolute": F.l1_loss, "squared": F.mse_loss}
 class Config(config.AlgorithmConfig):
     """The authors' recipe for CIFAR-10, openai/improved-gan train_cifar_feature_matching.py, with
     1,000 labels, the paper's fewest for CIFAR-10, and 100,000 iterations;
-    example_configs/improved_gan_cifar10.yaml: their 4,000 and 600,000; _mnist.yaml: for MNIST.
+    example_configs/improved_gan_cifar10.yaml: their 4,000 and 600,000; improved_gan_mnist.yaml:
+    theirs for MNIST.
     """
 
     sides = {"mnist": None}
@@ -112,7 +113,8 @@ class Updater(updater.Updater):
 
 
 def labelled_subset(data: DataSet, n_labels: int, seed: int) -> DataSet:
-    """`n_labels` images of `data` with their labels, evenly by class, chosen by the seed.
+    """`n_labels` images of `data` with their labels, evenly by class; which ones follows from the
+    seed.
 
     The first classes get one more where the number does not divide; a class with too few images
     gives all. UserError if `data` has no labels, or more classes than `n_labels`.

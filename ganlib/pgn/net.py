@@ -1,4 +1,5 @@
-"""An encoder of frames, an LSTM over codes, a decoder of the next; and their discriminator.
+"""An encoder of frames, an LSTM over their codes and a decoder of the next one; and a
+discriminator with an encoder and an LSTM of its own.
 
 The kinds of layers are the paper's; their sizes are this project's.
 """

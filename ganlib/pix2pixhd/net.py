@@ -107,7 +107,8 @@ class GlobalGenerator(LabelGenerator):
 
 class LocalEnhancer(LabelGenerator):
     """A global generator's layers at half of the size, to which `into` adds what it sees at the
-    whole one; residual blocks, a doubling and c7s1 follow. At the whole size ch is halved.
+    whole one; residual blocks, a doubling and c7s1 follow. At the whole size there are half as many
+    channels.
     """
 
     def __init__(self, spec: DataSpec, config: Config, ch: int) -> None:
@@ -160,7 +161,8 @@ class Encoder(nn.Module):
 
 
 class MultiScaleDiscriminator(nn.Module):
-    """Discriminators of patches alike but for what they see: the image, half of it, a quarter, ...
+    """Discriminators of patches that are alike but for the size of what they see: the whole image,
+    half of it, a quarter, ...
 
     An image of half the sides of its source, as the coarse part makes them, is judged by all but
     the first.

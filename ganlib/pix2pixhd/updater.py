@@ -36,7 +36,8 @@ Layers = list[list[Tensor]]
 class Updater(Staged):
     """One forward pass for all losses; the generator's step, then the discriminators'.
 
-    Three stages of an enhancer: COARSE, G alone at half size; FIXED, the enhancer alone; JOINT.
+    An enhancer has three stages: COARSE, the global generator alone at half of the size; FIXED, the
+    enhancer alone; JOINT.
     """
 
     config: Config

@@ -159,7 +159,8 @@ class Resumption:
         words; "" if it is.
 
         The same data and sources may have moved. Where no fingerprint was recorded, their names
-        must be the same. What a run of an older ganlib had no setting for is the default.
+        must be the same. What a run of an older ganlib had no setting for was done as it is by
+        default.
         """
         wanted, recorded, others = self.settings.trajectory(), snapshot.get("data"), ""
         if recorded is not None:

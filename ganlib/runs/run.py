@@ -29,7 +29,9 @@ from ganlib.training.updater import Updater
 
 
 def gather(values: Mapping[str, Any]) -> Settings:
-    """Checked settings: a snapshot's to resume < the preset's < `config` (file, dict) < others."""
+    """Checked settings from what was given: a snapshot's to resume < the preset's < `config` (a
+    file or a mapping) < the rest.
+    """
     file = read_config(values)
     given = {name: value for name, value in values.items() if name != "config"}
     old = settings_to_resume(given["resume"]) if given.get("resume") else {}
@@ -133,7 +135,9 @@ def write_start(
 
 
 def _run(trainer: Trainer, batch_size: int) -> None:
-    """Train; too small a memory or disk is a UserError, or a StoppedError once training ran."""
+    """Train. UserError for a memory that does not suffice, and for a disk that takes no more, or
+    StoppedError once there was an iteration.
+    """
     try:
         try:
             trainer.run()

@@ -26,7 +26,9 @@ _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
 EXAMPLES = "example_configs"
 ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha", "lr": "adam_alpha"}
-"""Other spellings, where there is no such setting: chainer-gan-lib's, and of Adam's rate."""
+"""Other spellings: chainer-gan-lib's, and what most others call Adam's rate; where an algorithm has
+no setting of that name.
+"""
 
 BEFORE = {"hold_out": 0.0}
 """What was done before there was a setting, where it is not done by default any more."""
@@ -46,7 +48,8 @@ class Settings:
     """All settings of a run, checked.
 
     data, extensions: what was given in Python and no file can name; None for the data set of the
-    settings. in_colour: the algorithm's for images of three channels, where the preset has some.
+    settings. in_colour: the algorithm's settings for images of three channels, where the preset has
+    other ones for them.
     """
 
     run: RunConfig

@@ -31,7 +31,8 @@ def residual(
 ) -> dict[str, nn.Module]:
     """Networks of these channels, as in networks/resnet.py, times the settings' width.
 
-    down: how many of D's blocks halve the size. gen_at, dis_at: blocks before attention.
+    down: how many of D's blocks halve the size. gen_at, dis_at: behind so many blocks there is
+    attention.
     """
     gen_widths = [scaled(ch, config.width) for ch in gen_widths]
     dis_widths = [scaled(ch, config.width) for ch in dis_widths]

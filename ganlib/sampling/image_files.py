@@ -20,7 +20,9 @@ from ganlib.common.pictures import apart, grid, save, to_uint8
 
 
 def write_grid(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
-    """One picture, 8 images wide or square, or a row for each sequence; holds all as floats."""
+    """One picture, 8 images wide or square if that is wider, or a row for each sequence of so many
+    frames; holds all images as floats.
+    """
     save(grid(apart(torch.cat([batch.cpu() for batch in batches]), frames), _columns(n)), path)
 
 

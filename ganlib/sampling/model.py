@@ -83,12 +83,14 @@ class Model:
         truncation: float | None = None,
         y: Conditions | None = None,
     ) -> Image.Image:
-        """n images in one picture, by default 64; a notebook shows it. Points: 1,000 or more.
+        """n images in one picture, by default 64; a notebook shows it. Of points, at least 1,000
+        dots.
 
         Of a generator of classes each class (of y, a class or a list of them, else the
         first 16) has a row with an equal share of n, by default 8, and its name; in a column all
         have the same latents. Of a generator that translates, n held-out sources (by default 24)
-        are shown beside what is made of them and the truth. With a tensor y, as sample().
+        are shown beside what is made of them and the truth. A tensor y shows n images as sample()
+        gives them.
         """
         if self.spec.native == POINTS:
             return scatter(self.sample(max(n or 0, 1000), seed, truncation=truncation, y=y))
@@ -243,12 +245,14 @@ def load(
     source: str | None = None,
     back: bool = False,
 ) -> Model:
-    """The model in a snapshot file (or the newest in a run's folder), by default on the CPU.
+    """The model in a snapshot file (or the newest in a run's folder), on the CPU unless told
+    otherwise.
 
     dataset: of a translator, where the images that it samples from are (test images, if there are
     some), a name or a path; data_root: the folder with its files; source: what of them it starts
     from, as --source says it, by default what its run did. plugin_dir: a folder, or
-    several, of methods of your own. back: of a translator of both ways, from images to sources.
+    several, of methods of your own. back: of a translator that goes both ways, the way back, from
+    images to sources.
 
     Raises UserError if the file is damaged, from another version, or of an algorithm that is not
     registered, for a data set that does not fit, and for a way back where there is none.

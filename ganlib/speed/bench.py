@@ -57,7 +57,8 @@ DATA_BYTES = 2**25
 class Work:
     """What is measured: an algorithm with its settings, on random images (C, H, W).
 
-    at: the number of the iteration, where its work changes with it; by default half of max_iter.
+    at: the number of the iteration, for algorithms whose work changes with it; by default half of
+    max_iter.
     """
 
     name: str
@@ -81,7 +82,8 @@ class Cost:
 @dataclass(frozen=True)
 class Timing:
     """seconds: median of the timed iterations; low, high: their quartiles. warm_up: seconds until
-    the first. memory: bytes at the peak, of a GPU tensors', of a CPU the process's so far.
+    the first of them. memory: bytes at the peak, of a GPU what tensors took, of a CPU what the
+    process took so far.
     """
 
     seconds: float

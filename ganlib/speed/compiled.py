@@ -24,7 +24,8 @@ Say = Callable[[str], None]
 Work = Callable[[], dict[str, Tensor]]
 
 SECONDS = 75.0
-"""What compiling costs at first: 55 to 77 s for residual networks of 32 pixels on an H100."""
+"""What compiling costs, where nothing is kept of it yet: 55 to 77 s for residual networks of 32
+pixels on an H100."""
 SAVED = 0.3
 """The part of a captured iteration's time that compiling saves at least: 0.35 to 0.5 of those
 networks', in TF32 and in bfloat16."""

@@ -46,7 +46,9 @@ class Recorder:
         return nullcontext()
 
     def warm_up(self) -> AbstractContextManager[Any]:
-        """The same once something was recorded, in that memory: what is made in it ends with it."""
+        """The same, once something was recorded, in the memory that is recorded ones': nothing that
+        is made in it may outlive it.
+        """
         return nullcontext()
 
     def own_memory(self) -> AbstractContextManager[Any]:
@@ -59,7 +61,8 @@ class Recorder:
 
 class CudaRecorder(Recorder):
     """Captures on a GPU, in a stream of its own: PyTorch's default one is the process's first
-    GPU's. All graphs and warm-ups share a pool of memory, as only one runs at a time.
+    GPU's. All graphs, and the iterations that warm up for one, share a pool of memory, as only one
+    runs at a time.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -51,7 +51,9 @@ class _Synchronized(nn.modules.batchnorm._BatchNorm):
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
-    """The mean of `value` over the ranks, with a graph: its gradient is the mean of theirs."""
+    """The mean of `value` over the ranks, with a graph: its gradient is the mean of theirs, as the
+    losses of all ranks depend on it.
+    """
     if ranks.count() == 1:
         return value
     from torch.distributed.nn.functional import all_reduce  # which not every build has

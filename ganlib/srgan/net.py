@@ -70,7 +70,9 @@ class SRResNet(Generator):
 
 
 def discriminator(image: Shape, ch: int, dense: int) -> ConvDiscriminator:
-    """Images (N, C, H, W) -> logits (N, 1). Strides round up; the dense layer is for this size."""
+    """Images (N, C, H, W) -> logits (N, 1). Strides round up, so that it takes images of every
+    size; its dense layer is made for this one.
+    """
     channels, *size = image
     widths = [ch, ch, 2 * ch, 2 * ch, 4 * ch, 4 * ch, 8 * ch, 8 * ch]
     convs = [

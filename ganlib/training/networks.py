@@ -54,14 +54,17 @@ class Networks(nn.Module):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes that samples can be of: the generator's, or its latents' own."""
+        """Names of the classes that samples may be asked to be of: those that the generator is
+        told, else the categories in its latents.
+        """
         if self.config.condition == "labels":
             return self.spec.class_names
         return self.sampling_gen.categories if self.config.condition is None else ()
 
     def turn(self) -> None:
         """From now on sample the way back, from images to sources: spec and held_out are turned,
-        and the networks' parts exchanged. For what trains no more. UserError without a way back.
+        and the networks' parts exchanged. For what does not train any more. UserError for an
+        algorithm that has no way back.
         """
         if self.backward is None:
             raise UserError("This generator has no way back: leave --back out.")
@@ -108,7 +111,9 @@ class Frozen:
         self.digests: dict[str, str] = {}
 
     def add(self, name: str, network: nn.Module, like: Tensor) -> nn.Module:
-        """The network for use: no gradients, evaluation mode, device and dtype of `like`."""
+        """The network as it is to be used: without gradients of its own, in evaluation mode, on the
+        device and in the dtype of `like`.
+        """
         self.digests[name] = digest(network)
         network = place(network.requires_grad_(False).eval().to(like.dtype), like.device)
         self.networks[name] = network

@@ -78,9 +78,11 @@ def write_snapshot(
 
 
 def read_snapshot(path: Path) -> dict[str, Any]:
-    """The content of a snapshot on the CPU, `spec` as a DataSpec. Runs no code that is in the file.
+    """The content of a snapshot, on the CPU, `spec` as a DataSpec. Runs no code that the file may
+    carry.
 
-    UserError if it is damaged, naming another that is whole, or is not write_snapshot()'s.
+    Raises UserError if it is damaged, naming another one that is whole, or not what
+    write_snapshot wrote.
     """
     if not is_whole(path):
         raise _damaged(path)
@@ -128,7 +130,8 @@ def list_snapshots(folder: Path) -> list[Path]:
 
 
 class Snapshot(Extension):
-    """Write snapshots/iter_<iteration>.pt, keep the newest `keep`, and best.pt by `best_by`.
+    """Write snapshots/iter_<iteration>.pt, keep the newest `keep`, and best.pt by the score
+    `best_by`.
 
     settings, data: of the run, and the fingerprint of what it trains on, for whoever goes on.
     best_by is "min:NAME" or "max:NAME" with the name of a score that an evaluation observes.

@@ -1,4 +1,6 @@
-"""The loop: update, then each extension whose trigger says so, in the order of their list."""
+"""The loop: update, then every extension whose trigger says so, in the order in which they are
+listed.
+"""
 
 import os
 import signal

@@ -136,7 +136,9 @@ class Updater(Sampler):
         return self.streams.get()
 
     def stream(self, name: str, like: Loader | None = None) -> Loader:
-        """A further loader, of its own order, over the same data or, in start_from(), `like`."""
+        """A further loader with an order and a position of its own, over the same data or, made in
+        start_from(), over that of `like`.
+        """
         return self.streams.get(name, like)
 
     def adam(self, *networks: nn.Module, alpha: float | None = None) -> Adam:
@@ -285,7 +287,9 @@ class Updater(Sampler):
         return Adaptation(p, self.ada_seen, c.ada_target, c.ada_images)
 
     def update(self) -> dict[str, Tensor]:
-        """One iteration, a function of (weights, seed, iteration); 0-dim, until the next update."""
+        """One iteration; a function of (weights, seed, iteration) alone. Returns detached 0-dim
+        tensors, which hold until the next update.
+        """
         self.prepare()
         if self.iteration == 0 or self.current != self.stage(self.iteration - 1):
             self.begin(self.current)

@@ -99,7 +99,8 @@ class BernoulliDecoder(Decoder):
 class GaussianDecoder(Decoder):
     """Pixels as normal variables, each with a mean and a variance from the network.
 
-    Kingma & Welling 2013, appendix C.2. Over [-1, 1]: log 2 nats a pixel less than in [0, 1].
+    Kingma & Welling 2013, appendix C.2. A density over [-1, 1]: over the paper's [0, 1] it is
+    log 2 nats more for each pixel.
     """
 
     per_pixel = 2

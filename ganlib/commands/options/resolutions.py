@@ -7,7 +7,9 @@ MOST = 8192
 
 
 def resolutions(text: str) -> list[int]:
-    """A list's numbers, the largest first, "..." for doubles between; UserError if none such."""
+    """The numbers of a list, from the largest down; "..." stands for the doubles between its
+    neighbours. UserError if `text` is no such list.
+    """
     sides: list[int] = []
     words = [word.strip() for word in text.split(",")]
     for i, word in enumerate(words):

@@ -48,7 +48,9 @@ class Options:
 
 
 def options_of(device: str, force: bool, **flags: Any) -> Options:
-    """The command line's, by name; a part takes its fields. UserError for what is wrong alone."""
+    """Those of the command line, by their names: a part takes what is called as a field of it.
+    UserError for what is wrong on its own.
+    """
     if flags["n"] < 2:
         raise UserError(f"-n is {flags['n']}, but no score is made of less than 2 images.")
     check_sampling(flags["batch_size"], flags["truncation"])

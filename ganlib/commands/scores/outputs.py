@@ -1,4 +1,6 @@
-"""What `ganlib evaluate` shows and leaves: a table, lines of a run, a JSON file, pictures."""
+"""What `ganlib evaluate` shows and leaves behind: a table; lines in a run's folder, a JSON file,
+pictures.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -46,7 +48,8 @@ def show(
     scores: Mapping[str, Score], title: str, caption: str, console: Console | None = None
 ) -> None:
     """Print a row per score: its value, beside it those of trivial translations and of real images,
-    if it has some, of how many images, against which, under which protocol. Then IoU by class.
+    if it has some, of how many images, against which, under which protocol. Below them the mean IoU
+    of each class.
     """
     baselines = list(dict.fromkeys(name for score in scores.values() for name in _baselines(score)))
     titles = ("score", "value", *baselines, "n", "reference", "protocol")
@@ -157,7 +160,9 @@ def _is_trial(target: Target, options: Options) -> bool:
 
 
 def neighbours(target: Target, evaluator: Evaluator, nearest: Nearest) -> Image.Image:
-    """The samples nearest to training images, the nearest first, each above that image."""
+    """The samples that lie nearest to training images, the nearest first, each above that image;
+    nearest: of the target's images.
+    """
     numbers = nearest.distance.argsort(stable=True)[:NEIGHBOURS]
     samples = as_uint8(target.pick(numbers.tolist())).cpu()
     real = evaluator.images[evaluator.main][nearest.which[numbers]].cpu()

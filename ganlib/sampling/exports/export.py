@@ -71,7 +71,9 @@ def write_weights(model: Model, path: Path) -> None:
 def write_card(
     model: Model, path: Path, weights: Path | None = None, onnx: Mapping[str, Any] | None = None
 ) -> None:
-    """model_card(model) as JSON, with the weights' SHA-256 and the ONNX file's inputs, if any."""
+    """model_card(model) as JSON, with the SHA-256 of the file of weights if there is one, and what
+    the ONNX file takes: shapes by name.
+    """
     card = model_card(model)
     if onnx is not None:
         card["onnx"] = dict(onnx)

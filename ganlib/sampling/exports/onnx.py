@@ -82,7 +82,9 @@ class _Drawing(nn.Module):
 
 
 def _examples(model: Model, times: int) -> dict[str, Tensor]:
-    """Inputs to trace with, by name; two of each, because ONNX would fix a dimension of 1."""
+    """Inputs to trace with, by name, sources so many times as high and wide as in training; two of
+    each, because ONNX would fix a dimension of 1.
+    """
     gen, spec = model.updater.sampling_gen, model.spec
     inputs = {"z": gen.make_hidden(2)} if gen.n_hidden else {}
     if model.updater.config.condition == "labels":

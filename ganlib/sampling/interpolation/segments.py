@@ -52,7 +52,8 @@ def between_classes(
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Points (k, d) on the great circle from a to b (d,) at t (k,) in [0, 1]; exact at its ends.
+    """Points (k, d) on the great circle from a (d,) to b (d,) at t (k,) in [0, 1]; the ends are
+    exact.
 
     Spherical linear interpolation (Shoemake 1985; for latents White 2016, arXiv:1609.04468,
     section 2.1): a straight line would lead through lengths that a generator is never shown. For
@@ -69,7 +70,9 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def spherical(z: Tensor, frames: int, latent: Kind) -> Tensor:
-    """From row to row of z (k, d) by slerp, categories at once: (k - 1, frames, d), with ends."""
+    """From each row of z (k, d) to the next by slerp, of categories in one step halfway:
+    (k - 1, frames, d), both ends included.
+    """
     if latent == "category":
         return _halfway(z, frames)
     t = torch.linspace(0, 1, frames, dtype=torch.float64, device=z.device)

@@ -19,7 +19,8 @@ def give_sources(
     """Let a translator sample: from the test images that a query names, or from the training images
     where there are no others; what it does not say is as in the run of these settings.
 
-    UserError for data that are missing or have no such sources, or for a generator without any.
+    UserError for a data set that is missing or has no such sources, or is given to a generator that
+    needs none.
     """
     if not updater.config.translates:
         for option, value in (("--dataset", query.dataset), ("--source", query.source)):

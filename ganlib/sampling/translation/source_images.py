@@ -21,7 +21,9 @@ from ganlib.common.sources.grey import in_channels
 from ganlib.sampling.translation.tiles import grown, up_to
 
 Inputs = Image.Image | Tensor | Sequence[Image.Image | Tensor]
-"""A picture; a tensor ([n,] C', H', W'), uint8, float in [-1, 1] or whole ids; or such a list."""
+"""A picture; a tensor (C', H', W') or (n, C', H', W'), uint8 or float in [-1, 1], of ids whole
+numbers; or a list of such.
+"""
 KINDS = (
     "give a PIL image, a list of them, or a tensor (n, C, H, W), uint8 or float in [-1, 1], for "
     "maps of classes int32 (n, 2, H, W)"
@@ -37,9 +39,11 @@ class Read(NamedTuple):
 
 class Reader:
     """Makes sources of picture files. source: what is made of a file first, as --source says it;
-    None: the file is a source as it is. size: of the shorter side of a file before that.
+    None: the file is a source as it is. size: to how many pixels the shorter side of a file is
+    brought before that.
 
-    UserError for sources that are not of the files themselves, or of more than a picture holds.
+    UserError for a source that is not made of the files themselves, and for a generator that starts
+    from more than a picture holds.
     """
 
     def __init__(self, spec: DataSpec, source: str | None = None, size: int | None = None) -> None:
@@ -98,7 +102,9 @@ class Reader:
 
 
 def as_in_training(source: str | None) -> str | None:
-    """A run's source that is made of the files themselves; None for a lower resolution."""
+    """The source of a run, where it was made of the files themselves; of lower resolutions None,
+    for what is to be enlarged is small already.
+    """
     try:
         found = DataQuery(source=source).starts
     except UserError:

@@ -1,4 +1,6 @@
-"""Images made larger by their border, and large ones made piece by piece and blended."""
+"""Images made larger by what is on their border; and large ones made piece by piece: where the
+pieces lie, and how what they overlap is blended.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
@@ -18,7 +20,8 @@ def tiled(y: Tensor, tile: Size, scale: Scale, make: Callable[[Tensor], Tensor])
     """(1, C, scale[0] * H, scale[1] * W) of y (1, C', H, W), of which `make` is given a tile at a
     time, and makes an image of it that is in the same proportion.
 
-    H, W and a tile's sides are multiples of the denominators of `scale`, H and W no smaller.
+    H, W and the sides of a tile are multiples of the denominators of `scale`, H and W no smaller
+    than a tile.
     """
     (high, wide), (down, across) = tile, scale
     tops = places(y.shape[2], high, down.denominator)
@@ -49,7 +52,8 @@ def blended(parts: Iterable[Tensor], starts: Sequence[int], overlap: int, dim: i
     """Parts of one shape as one, each from its start along `dim` on; starts grow from 0.
 
     Around the middle of what two neighbours share, over `overlap` elements, the first part turns
-    into the second linearly: weights add up to 1, and equal values stay as they are to the bit.
+    into the second linearly: the weights of both sum to 1, and equal values stay what they are to
+    the bit.
     """
     whole, end = torch.empty(0), 0
     for start, part in zip(starts, parts, strict=True):

@@ -89,7 +89,8 @@ class Translator:
         return Way(size, (high[0], wide[0]), (high[1], wide[1]))
 
     def __call__(self, y: Tensor, number: int = 0) -> Tensor:
-        """The image, float (C, H, W) in [-1, 1], CPU, of a source, uint8 (C', H', W') or int32 ids.
+        """The image, float (C, H, W) in [-1, 1] on the CPU, of one source, uint8 (C', H', W') or
+        int32 (2, H', W').
 
         UserError if the network does not take it.
         """

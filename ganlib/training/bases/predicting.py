@@ -53,7 +53,9 @@ class Predicting(Updater):
         return past.reshape(len(past), -1, *data.frame)
 
     def pictures(self, seed: int) -> dict[str, Tensor]:
-        """rollout: sequences that `seed` chooses, as predicted, edged in grey, and as they are."""
+        """rollout: held-out sequences that `seed` chooses, each twice: as predicted and as they
+        are. Predicted frames have a grey border.
+        """
         if self.held_out is None or not has_pairs(self):
             return {}
         data = self.held_out.data

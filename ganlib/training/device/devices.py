@@ -25,7 +25,9 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "h5py", "pydantic")
 
 
 def pick_device(gpu: int | None, device: str | None) -> torch.device:
-    """The device asked for, else the first GPU, else the CPU; one GPU for each of several ranks."""
+    """The device that was asked for; by default the first GPU, else the CPU. Of several processes
+    each has its own GPU.
+    """
     if device is not None:
         if ranks.launched() and device.startswith("cuda:"):
             raise UserError("Each of several processes has a GPU of its own: write --device cuda.")
@@ -76,7 +78,9 @@ def free(device: torch.device) -> None:
 
 
 def size_of(build: Callable[[], dict[str, nn.Module]]) -> int:
-    """Bytes of what `build` makes, parameters and buffers, without making them; 0 if unknown."""
+    """Bytes of the parameters and buffers of the networks that `build` makes, none of which are
+    made for it; 0 if that cannot be told.
+    """
     try:
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -104,7 +108,9 @@ def require(nbytes: int, what: str, advice: str, device: torch.device | str | No
 
 
 def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """The cores of this process, by affinity and by container, which PyTorch does not ask for."""
+    """The cores that this process may use: of its affinity, and of what its container is given,
+    which PyTorch does not ask for.
+    """
     try:
         own = len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system

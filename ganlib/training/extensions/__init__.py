@@ -1,1 +1,3 @@
-"""What happens around an update; by name those of files with make(settings) -> Extension."""
+"""What happens around an update, one file each. A file with make(settings) -> Extension can be
+asked for by name.
+"""

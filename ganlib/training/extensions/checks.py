@@ -94,7 +94,8 @@ class Unmoved(Extension):
 
 class NamedScore(Extension):
     """See once, when all names have had their turn, that `score` is among them: those `known` to
-    come, and those observed; else UserError at the first iteration, and later a stop of the run.
+    come, and those observed. If not, UserError at the first iteration, and later the run is asked
+    to stop.
     """
 
     name = "named_score"

@@ -95,7 +95,9 @@ class SampleGrid(Extension):
 
 
 def _real(updater: Updater, n: int) -> Tensor:
-    """At most n images, float (N, C, H, W) in [-1, 1], from all over the data; points in order."""
+    """At most n images of the data, float (N, C, H, W) in [-1, 1]; points are those ahead, images
+    may be sorted and are from all over them.
+    """
     x = updater.data.data.x
     every = torch.arange(len(x)) if updater.spec.native == POINTS else _shuffled(len(x))
     return x[every[:n]] / 127.5 - 1

@@ -33,7 +33,8 @@ BLOCK = 256
 FRESH = mix("standing")
 """The seed of the samples that standing statistics are of."""
 AT_ONCE = 2**22
-"""Pixels of a batch, or of images normalised alone, at most: 256 of 128 pixels, 16 of 512."""
+"""Pixels of a batch at most, of those and of images that are normalised alone: 256 images of 128
+pixels, 16 of 512."""
 
 
 class SampleStream:
@@ -125,12 +126,16 @@ class SampleStream:
 
     @torch.no_grad()
     def made(self, code: Tensor, y: Tensor | None = None) -> Tensor:
-        """Images of codes as they come, float NCHW: of any size, perhaps a bit out of [-1, 1]."""
+        """Images of codes as the network makes them, float NCHW: not at the data's own size, and
+        perhaps a little outside of [-1, 1].
+        """
         with self.ready():
             return self.networks.generate(self.gen, code, y).float()
 
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
-        """Images of codes, float NCHW in [-1, 1], at full size or as they come of other sources."""
+        """Images of codes, float NCHW in [-1, 1] at the data's own size, or as large as they come
+        of sources of another size than the data's.
+        """
         x = self.made(code, y)
         source = self.spec.source
         if source is None or y is None or y.dim() != 4 or y.shape[2:] == source[1:]:

@@ -16,7 +16,8 @@ Weights = Literal["ema", "raw"]
 
 @dataclass(frozen=True)
 class Drawing:
-    """The first n samples of a seed, batch_size at a time; a translator's, one a held-out source.
+    """The first n samples of a seed, batch_size at a time; of a translator one for each held-out
+    source at most.
 
     truncation, statistics: see SampleStream. weights: by default the EMA if there is one. back: on
     the way back, of a translator that has one.
@@ -49,7 +50,9 @@ class Drawing:
         return [range(k, min(k + size, n)) for k in range(size * rank, n, size * world)]
 
     def batches(self, updater: Updater, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-        """They, with the labels asked for, as frequent as in training; None if none were."""
+        """They themselves, each with the label that was asked for, each class as often as among the
+        training images; None if none were.
+        """
         return map(self.stream(updater).labelled, self.parts(updater, rank, world))
 
     def of_class(self, updater: Updater, n: int) -> Callable[[int], Iterator[Tensor]]:

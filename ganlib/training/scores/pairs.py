@@ -40,7 +40,9 @@ from ganlib.training.scores.drawing import Drawing
 from ganlib.training.updater import Updater
 
 OWN, REAL = "", "real"
-"""The translator's own sums, beside those with names: of the true images and baselines."""
+"""The translator's own sums, beside those of what has a name: of the images that belong to the
+sources, and of baselines.
+"""
 OUTPUTS, SOURCES, AT_ONCE = 4, 100, 16
 """Of how many outputs for each of how many sources the diversity is, and of so many at once."""
 
@@ -238,7 +240,9 @@ def several(
     statistics: str | None = None,
     progress: Progress = silent,
 ) -> Tensor:
-    """k outputs for each of a seed's first n held-out sources, float (n, k, C, H, W)."""
+    """k outputs for each of the first n held-out sources of a seed, float (n, k, C, H, W).
+    truncation, statistics: see SampleStream.
+    """
     first, found = updater.sample_stream(seed), []
     for start in range(0, n, AT_ONCE):
         y = first.held_out.condition_at(first.held(range(start, min(start + AT_ONCE, n))))

@@ -291,7 +291,9 @@ def scores_line(
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Progress]:
-    """An Evaluator's progress as a bar, gone at the end; else a line every PAUSE seconds."""
+    """What an Evaluator tells of its progress, as a bar that is gone at the end; where there is no
+    terminal, as a line once in PAUSE seconds.
+    """
     columns = (*Bar.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks, told = {}, time.monotonic()

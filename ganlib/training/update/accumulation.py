@@ -1,4 +1,5 @@
-"""Gradient accumulation: micro-batches of a batch take turns, each with its rows of draws.
+"""Gradient accumulation: the micro-batches of a batch take turns in one iteration, each with its
+rows of every batch and of every draw.
 
 A micro-batch is to its process what a rank is to the job: it has buffers of its own, and waits for
 the others wherever gradients are averaged. So a batch that does not fit the memory gives the same
@@ -112,7 +113,9 @@ class MicroBatches:
         return result
 
     def gather(self, x: Tensor) -> Tensor:
-        """The rows (n, ...) of all shares, (n * shares, ...), in the batch's order; no graph."""
+        """The rows (n, ...) of all shares in the order of the whole batch, (n * shares, ...),
+        without a graph; not to be changed in place.
+        """
         if self.count == 1:
             return ranks.gather(x.detach())
         self._rows.append(x.detach())
@@ -174,7 +177,9 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
 
 
 def _checked(values: object) -> Values:
-    """What update_core() returned, its values unread; UserError for no dict of 0-dim tensors."""
+    """What update_core() returned, as it is, without a look at any value; UserError for what is no
+    dict of 0-dim tensors.
+    """
     if not isinstance(values, dict):
         raise UserError(
             f"update_core() returned {_kind(values)}: return a dict of the 0-dim tensors to log, "
@@ -199,7 +204,8 @@ def _kind(value: object) -> str:
 
 
 class Draws:
-    """The random numbers of whole batches, each share's rows the same however a batch is shared.
+    """The random numbers of whole batches, of which each share has its rows: the same however a
+    batch is shared.
 
     All shares ask for the same draws in the same order. The first micro-batch to ask makes one;
     other ranks make the same, as their generators have the same seed. like: the tensor whose device

@@ -1,4 +1,6 @@
-"""Steps by gradients of losses, means over a batch's shares: where weights move."""
+"""Steps by the gradients of losses, which are means over the shares of a batch: where weights move,
+and what an optimizer keeps between steps.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -227,7 +229,9 @@ def _zero(optimizer: Optimizer, parameters: Sequence[Tensor]) -> None:
 
 
 def _as_strided_like(gradient: Tensor, parameter: Tensor) -> Tensor:
-    """With channels_last gradients may have other strides, which fused optimizers do not bear."""
+    """With channels_last some gradients have other strides than their parameter, which a fused
+    optimizer does not expect.
+    """
     if gradient.stride() == parameter.stride():
         return gradient
     return torch.empty_like(parameter).copy_(gradient)
