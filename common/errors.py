@@ -9,7 +9,9 @@ class UserError(Exception):
 
 
 class StoppedError(Exception):
-    """A run that had begun cannot go on. The command prints the message; exit status 1."""
+    """A run that had begun cannot go on. The command line prints the message and exits with
+    status 1.
+    """
 
 
 class UnusableError(StoppedError):

@@ -178,7 +178,9 @@ class DataQuery:
             return None
 
     def stream(self, sizing: Sizing = CROPPED) -> Stream:
-        """What open() gives before crops, block by block, of any length; sizing: see Source."""
+        """What open() gives before it is cropped, block by block and of any length. sizing: see
+        Source.
+        """
         return self.starts.stream(self, sizing)
 
     @property
@@ -189,7 +191,9 @@ class DataQuery:
 
     @property
     def holds_out(self) -> bool:
-        """Whether files can be held out: their folder has no test images of its own."""
+        """Whether files can be held out: of a folder without test images, or of one whose images
+        are unpaired sources.
+        """
         try:
             return self.starts.holds_out(self)
         except UserError:  # it is told when the source is opened
@@ -197,7 +201,9 @@ class DataQuery:
 
     @property
     def label(self) -> str:
-        """A short name, for files and folders, of the data set and its source of translations."""
+        """A short name, for files and folders, of the data set and of what translations start
+        from.
+        """
         own = label(self.dataset or "")
         return own if self.source is None else f"{own}_from_{label(self.source)}"
 
@@ -270,7 +276,9 @@ class Source:
         return result
 
     def fit(self, data: DataSet, query: "DataQuery") -> DataSet:
-        """`data` at the query's size, then cropped, with these sources; memory stays memory."""
+        """`data` with images of the query's size, then cropped, with these sources; what is in
+        memory stays there.
+        """
         wanted = data if query.size is None else resized(data, query.size)
         if isinstance(data.x, Tensor) and not isinstance(wanted.x, Tensor):
             wanted = collect(as_stream(wanted))

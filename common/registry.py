@@ -114,7 +114,9 @@ class Registry(Generic[T]):
         return sorted(self.entries)
 
     def check(self, name: str) -> Entry:
-        """The entry of `name`; UserError, if none, with that name's file or the nearest name."""
+        """The entry of `name`; UserError, if there is none, with the file of that name or the
+        nearest name.
+        """
         if name not in self.entries:
             for home in import_module(self.package).__path__:
                 if words := self.lack(Path(home), name):

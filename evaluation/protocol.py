@@ -174,7 +174,9 @@ PACKAGES = (*FEATURES, "numpy")
 
 @dataclass(frozen=True)
 class Instrument:
-    """What a score is measured by: fields of a protocol, and in `settings` what else matters."""
+    """What a score is measured by: the fields of the protocol that say it, and in `settings` what
+    else does.
+    """
 
     extractor: str
     resize: str = "none"
@@ -202,7 +204,9 @@ def stamp(
     rank_deficient: bool = False,
     packages: Iterable[str] = (),
 ) -> Protocol:
-    """The protocol of a score of n images of this origin. packages: others with a say."""
+    """The protocol of a score of n images of this origin. packages: further ones that have a say in
+    it.
+    """
     source = {} if origin.source is None else {"source": origin.source}
     return Protocol(
         extractor=by.extractor,

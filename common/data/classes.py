@@ -39,7 +39,9 @@ def find_class(word: str | int, names: Sequence[str]) -> int:
 
 
 def find_classes(words: Sequence[str], names: Sequence[str]) -> list[int]:
-    """The numbers of the classes that these words, lists with commas too, call, in order."""
+    """The numbers of the classes that these words call, in order; several may be in one word with
+    commas between.
+    """
     found: list[int] = []
     for word in words:
         try:

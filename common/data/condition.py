@@ -9,7 +9,9 @@ Condition = Literal["labels", "images", "unpaired"] | None
 
 
 def check_condition(data: DataSet, condition: Condition, flip: bool = False) -> None:
-    """UserError if there is no such condition, or `data` lack it, or cannot be flipped with it."""
+    """UserError if there is no such condition, or `data` have nothing for it, or cannot be flipped
+    with it.
+    """
     known = [w for part in get_args(Condition) for w in get_args(part) if isinstance(w, str)]
     if condition not in known:
         near = did_you_mean(str(condition), [*known, "None"])

@@ -189,6 +189,8 @@ def _end(readers: Sequence[_Reader]) -> None:
 
 
 def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A tensor that forked processes share; not in /dev/shm, which is small in many containers."""
+    """A tensor that forked processes have in common, without a name in /dev/shm, which is small in
+    many containers.
+    """
     memory = mmap(-1, max(1, prod(shape) * dtype.itemsize))
     return torch.frombuffer(memory, dtype=dtype, count=prod(shape)).view(shape)

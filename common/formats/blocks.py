@@ -163,7 +163,9 @@ def gathered(
 def in_threads(
     function: Callable[[S], T], items: Iterable[S], length: int
 ) -> Iterator[tuple[list[S], list[T | Unusable]]]:
-    """`items` in groups of `length`, each with what `function` makes of it, or its Unusable."""
+    """`items` in groups of `length`, each with what `function` makes of them, or the Unusable that
+    it raised.
+    """
 
     def attempt(item: S) -> T | Unusable:
         try:

@@ -36,7 +36,9 @@ class Sizing(NamedTuple):
         return (max(sides) if self.fit == "pad" else min(sides)) < side
 
     def scaled(self, sides: Sequence[int], of: Sequence[int], side: int) -> list[int]:
-        """These sides, of an image or of what belongs to one with sides `of`, before a crop."""
+        """These sides, of an image or of what belongs to one with the sides `of`, before it is
+        cropped or padded.
+        """
         if self.fit == "stretch":
             return [max(1, side * n // m) for n, m in zip(sides, of, strict=True)]
         whole = max(of) if self.fit == "pad" else min(of)

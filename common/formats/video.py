@@ -36,7 +36,9 @@ class Video(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What is known before frames are squared: size and kind of each, and how many at most."""
+    """What is known before frames are squared: the size and kind of each, and how many there are at
+    most.
+    """
 
     header: Header
     length: int

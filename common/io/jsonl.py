@@ -39,7 +39,9 @@ def read_lines(path: Path, needed: Needed = EACH) -> list[dict[str, Any]]:
 
 
 def cut_lines(path: Path, iteration: int, *new: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Drop what a run that goes on from `iteration` will write again, and add `new` lines."""
+    """Drop what a run that goes on from `iteration` will write again, and add `new` lines: what is
+    there then.
+    """
     kept = [line for line in read_lines(path) if line["iteration"] <= iteration]
     lines = [*kept, *new]
     if lines or path.exists():

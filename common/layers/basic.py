@@ -190,7 +190,9 @@ class Dropout(nn.Dropout):
 
 @contextmanager
 def masks_by(network: nn.Module, seeds: Sequence[int]) -> Iterator[None]:
-    """Let each Dropout of `network` drop out in evaluation mode too, in row j by seeds[j]."""
+    """Let each Dropout in `network` drop out in evaluation mode too, in row j of a batch by
+    seeds[j].
+    """
     layers = [layer for layer in network.modules() if isinstance(layer, Dropout)]
     for number, layer in enumerate(layers):
         layer.seeds, layer.number = seeds, number

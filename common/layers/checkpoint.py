@@ -77,7 +77,9 @@ def recomputing(forward: Forward) -> Forward:
 
 @contextmanager
 def for_second_derivatives() -> Iterator[None]:
-    """Around autograd.grad(create_graph=True): its graph keeps nothing that is computed again."""
+    """Around autograd.grad(create_graph=True): of what it computes again, its graph keeps nothing
+    either.
+    """
     with saved_tensors_hooks(_save_again, _load):
         yield
 

@@ -50,7 +50,9 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Images (N, C, H, W), behind the source y (N, C', H, W) if any, to logits (N, 1, h, w)."""
+        """Images (N, C, H, W), and behind the source y (N, C', H, W) if there is one, to logits
+        (N, 1, h, w).
+        """
         return self.activations(x, y)[-1]
 
     def activations(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:

@@ -34,7 +34,9 @@ class Pairs(FileSource):
     """
 
     def open(self, query: DataQuery) -> DataSet:
-        """UserError for crops of files of any sizes, or of maps, or of sources of other sizes."""
+        """UserError for crops of files of any sizes, of sources that are maps, or not of their
+        images' sizes.
+        """
         if query.size is not None or query.crop is None:
             return super().open(query)
         found = self._found(query, decode.whole_header)

@@ -22,7 +22,9 @@ def make(text: str) -> Derivation:
 
 
 def in_channels(x: Tensor, channels: int) -> Tensor:
-    """uint8 (n, 1 or 3, H, W) in so many channels: in grey, or the same in all."""
+    """uint8 (n, 1 or 3, H, W) in grey or, with the same in all channels, as colours, whichever has
+    so many channels.
+    """
     if x.shape[1] == channels:
         return x
     return grey(x) if channels == 1 else x.expand(-1, channels, -1, -1)

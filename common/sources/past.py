@@ -42,7 +42,9 @@ def make(text: str) -> "Past":
 
 @dataclass(frozen=True)
 class Past(FileSource):
-    """Sources that are n frames, of images that are the next m, of videos or of made sequences."""
+    """Sources that are n frames, of images that are the next m, of a folder of videos or of made
+    sequences.
+    """
 
     n: int
     m: int = 1

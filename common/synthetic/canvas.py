@@ -58,7 +58,9 @@ class Wardrobe:
         self.masks, self.tints = masks(items), tints()
 
     def placed(self, size: int, index: int) -> list[Placed]:
-        """What lies on a canvas, the lowest first: its area's worth, give or take a quarter."""
+        """What lies on a canvas, from the lowest up: as many as its area is worth, give or take a
+        quarter.
+        """
         random = generator("wardrobe", self.seed, index)
         spread = 0.75 + 0.5 * torch.rand((), generator=random).item()
         width = self.aspect * size

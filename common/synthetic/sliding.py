@@ -83,7 +83,9 @@ class Slide:
             yield state
 
     def render(self, state: State) -> Pixels:
-        """The frame, (1, size, size), bilinear between pixels; the higher hides what is below."""
+        """The frame, (1, size, size): positions between pixels are bilinear, what lies higher hides
+        what lies below.
+        """
         margin = max(look.shape[1] for look in self._looks) - 1
         canvas = np.zeros((self.size + 2 * margin, self.size + 2 * margin))
         for look, at in zip(self._looks, state.at, strict=True):

@@ -88,7 +88,9 @@ def make(device: torch.device, options: Options) -> Inception:
 
 
 def find_weights(named: Path | None) -> Path:
-    """The weights file: as named, by GANLIB_INCEPTION, or in the cache, downloaded if need be."""
+    """The weights file: as named, as GANLIB_INCEPTION says, or in the cache, downloaded if need
+    be.
+    """
     if named is not None:
         return named
     if os.environ.get(VARIABLE):

@@ -72,7 +72,9 @@ def in_order(images: Images) -> Iterator[Tensor]:
 
 
 def rescale(x: Tensor, value_range: Range) -> Tensor:
-    """Floats in value_range as in [-1, 1], uint8 as it is; UserError for values far outside."""
+    """Floats in value_range as floats in [-1, 1], uint8 as it is; UserError for values far outside
+    of the range.
+    """
     low, high = value_range
     if not low < high:
         raise UserError(f"The value_range is {low:g}, {high:g}: give (-1, 1), (0, 1) or (0, 255).")

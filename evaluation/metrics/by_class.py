@@ -75,7 +75,9 @@ def checked_labels(context: Context) -> Tensor:
 
 
 def enough(metric: str, classes: Sequence[Part], least: int) -> bool:
-    """Whether all classes have so many images on both sides; else a warning of what is left out."""
+    """Whether every class has so many images on both sides; a warning that the metric is left out
+    if one has not.
+    """
     for name, fake, real in classes:
         for count, whose in ((len(fake), "samples"), (len(real), "real images")):
             if count < least:
@@ -89,7 +91,9 @@ def enough(metric: str, classes: Sequence[Part], least: int) -> bool:
 
 
 def label_settings(context: Context) -> dict[str, Plain]:
-    """The fields of a protocol that say which labels were asked for, and the real images' own."""
+    """The fields of a protocol that say how often each label was asked for, and which labels the
+    real images have.
+    """
     y, real = checked_labels(context), context.real
     assert real.y is not None
     return settings_of(*proportions(y, real.y, len(real.classes)), real)

@@ -27,7 +27,9 @@ def mse(output: Tensor, truth: Tensor) -> Tensor:
 
 
 def sharpness(x: Tensor) -> Tensor:
-    """The mean absolute differences of neighbours, beside and above each other, added up."""
+    """The mean absolute difference of neighbours, of those beside each other and of those above
+    each other, added up.
+    """
     across, down = _steps(x)
     return across.flatten(1).mean(1) + down.flatten(1).mean(1)
 
@@ -60,7 +62,9 @@ def score_name(measure: Measure, step: int) -> str:
 
 
 class FrameSums:
-    """Sums over predictions (C, H, W) one step ahead, what costs nothing, the truths' digest."""
+    """Sums over predictions of frames (C, H, W) one step ahead, over what costs nothing, and the
+    truths' digest.
+    """
 
     def __init__(self, step: int, frame: Shape) -> None:
         self.step, self.measures = step, frame_measures(min(frame[1:]))

@@ -98,7 +98,9 @@ class Segmenter:
 
 
 def check_maps(data: DataSet, option: str = "--segmentation") -> None:
-    """UserError, of `option`, for data without maps of named classes as large as the images."""
+    """UserError for data without maps of named classes as large as the images, for which `option`
+    asks.
+    """
     source = data.source
     if source is None or data.source_kind != "ids" or not data.classes:
         raise UserError(
@@ -115,7 +117,9 @@ def check_maps(data: DataSet, option: str = "--segmentation") -> None:
 def load_segmenter(
     data: DataSet, device: torch.device | str = "cpu", progress: Progress = silent
 ) -> Segmenter:
-    """From the cache, else trained on images of `data` and kept. UserError as of check_maps()."""
+    """From the cache if it is there, else trained on images of `data` and kept. UserError as of
+    check_maps().
+    """
     check_maps(data)
     which = torch.randperm(len(data), generator=generator(SEED, "segmenter"))[: STEPS * BATCH]
     n_classes = len(data.classes)
@@ -225,7 +229,9 @@ class Confusion:
         return dict(zip(SCORES, (self.pixel_accuracy, self.mean_iou), strict=True))
 
     def by_class(self) -> dict[str, dict[str, Any]]:
-        """What to keep beside a score for each class that has one: its IoU and number of pixels."""
+        """What to keep beside a score for each class that has one: its IoU, and the number of pixels
+        that are of it.
+        """
         names, values, pixels = self.segmenter.classes, self.iou.tolist(), self.counts.sum(1)
         rows = zip(names, values, pixels.tolist(), strict=True)
         return {name: {"value": value, "n": n} for name, value, n in rows if not isnan(value)}

@@ -13,7 +13,9 @@ from ganlib.sagan import updater
 
 
 class Config(config.AlgorithmConfig):
-    """BigGAN-PyTorch's launch_cifar_ema.sh; those of ImageNet: example_configs/biggan_*.yaml."""
+    """The recipe of BigGAN-PyTorch for CIFAR-10, launch_cifar_ema.sh;
+    example_configs/biggan_*.yaml: those for ImageNet.
+    """
 
     condition = "labels"
     sides = {"imagenet128": 128, "imagenet256": 256, "imagenet512": 512, "deep128": 128}

@@ -82,7 +82,9 @@ def tour(algorithm: str, make_updater: Callable[..., Any]) -> Record:
 
 
 def first_of_each(phase: Callable[[int], Hashable], starts: Sequence[int]) -> list[int]:
-    """The first iteration of each phase soon after one of the starts, and of a later one."""
+    """The first iteration of each phase that comes soon after one of the starts, and of one that
+    comes later and stays.
+    """
     found: dict[Hashable, int] = {}
     for start in starts:
         for k in range(start, start + NEAR):

@@ -27,7 +27,9 @@ METHODS = ("forward", "features", "code", "draw")
 
 
 def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> None:
-    """Prepare an updater, with its data and its state loaded, to train so many iterations."""
+    """Prepare an updater, with its data and after its state was loaded, to train so many
+    iterations.
+    """
     device = updater.clock.device
     set_float32(s.precision)
     # shapes stay the same, so the search for the fastest convolutions is made once

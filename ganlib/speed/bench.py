@@ -259,7 +259,9 @@ def _random(n: int, image: Shape, device: torch.device) -> DataSet:
 
 
 def _many(data: DataSet, n: int) -> DataSet:
-    """`data` over and over, n images at least: short epochs would draw an order all the time."""
+    """`data` over and over, n images at least: the order of short epochs would be drawn all the
+    time.
+    """
     times = -(-n // len(data))
 
     def repeated(rows: Any) -> Any:
@@ -269,7 +271,9 @@ def _many(data: DataSet, n: int) -> DataSet:
 
 
 def steady(updater: Updater, work: Work) -> list[int]:
-    """The iterations, from work.at on, of their commonest stage and phase: those do equal work."""
+    """The iterations, of those from work.at on, that are in their commonest stage and phase:
+    only such do equal work.
+    """
     start = updater.length() // 2 if work.at is None else work.at
     phases = {k: (updater.stage(k), updater.phase(k)) for k in range(start, start + WINDOW)}
     commonest, _ = Counter(phases.values()).most_common(1)[0]
@@ -309,7 +313,9 @@ def _measured(row: Row, work: Work, device: torch.device, iterations: int) -> Ro
 def _time(
     work: Work, device: torch.device, mode: Mode, precision: Precision, iterations: int
 ) -> Timing:
-    """Times a fresh updater; RuntimeError if it cannot run so, StoppedError at NaN or infinity."""
+    """Times a fresh updater; RuntimeError if it cannot run so, StoppedError if its losses are not
+    finite.
+    """
     _clean(device)
     start = time.perf_counter()
     updater, reasons = assemble(work, device), list[str]()

@@ -200,7 +200,9 @@ class Snapshot(Extension):
 
 
 def parse(best_by: str | None) -> tuple[int, str]:
-    """1 if less of a score is better, else -1, and its name; UserError if it cannot be read."""
+    """1 where less of a score is better, -1 where more is, and its name; UserError if it cannot be
+    read.
+    """
     if best_by is None:
         return 1, ""
     way, _, name = best_by.partition(":")

@@ -35,7 +35,9 @@ class Interrupted(Exception):
 
 
 def every(n: int, unit: Literal["iteration", "epoch"] = "iteration") -> Trigger:
-    """True after every n iterations or passes over the data, never for n = 0; a pure function."""
+    """True after every n iterations or passes over the data; never for n = 0. A pure function of
+    the trainer.
+    """
     if n == 0:
         return lambda trainer: False
     if unit == "iteration":
@@ -120,7 +122,9 @@ class Trainer:
         return time.monotonic() - self.started
 
     def seconds_left(self, rate: float) -> float:
-        """Until the first of max_iter, max_images and max_hours, at so many iterations a second."""
+        """Until max_iter, max_images or max_hours is reached, whichever is first, at so many
+        iterations a second.
+        """
         left = [(self.max_iter - self.iteration) / rate]
         if self.max_images is not None:
             each = max(1, self.updater.images - self.images_before)
@@ -143,7 +147,9 @@ class Trainer:
             self.extensions[extension.name] = extension
 
     def stop(self, reason: str) -> None:
-        """Ask the loop to end after this iteration, ranks after the next in which they agree."""
+        """Ask the loop to end after this iteration, or of several ranks after the next one in which
+        they agree.
+        """
         self._reason = self._reason or reason
 
     def run(self) -> None:

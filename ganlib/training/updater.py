@@ -55,7 +55,9 @@ class Updater(Sampler):
     # ---- what an algorithm writes ------------------------------------------------------------
 
     def update_core(self) -> dict[str, Tensor]:
-        """One iteration of the paper's algorithm box; returns 0-dim tensors to log, no .item()."""
+        """One iteration of the paper's algorithm box; returns 0-dim tensors to log, without
+        .item().
+        """
         raise TypeError(f"{type(self).__name__} has no update_core()")
 
     def setup(self) -> None:
@@ -94,7 +96,9 @@ class Updater(Sampler):
         return self.config.max_iter
 
     def stage_name(self, iteration: int) -> str:
-        """The stage in a few words, for the lines of a run; "" if there are whole images alone."""
+        """The stage of an iteration in a few words, for the lines of a run; "" where all that there
+        is are whole images.
+        """
         stage, whole = self.stage(iteration), self.spec.image[1:]
         height, width = size = stage.size or whole
         alone = stage == self.stage(0) == self.stage(max(0, self.length() - 1))
@@ -299,7 +303,9 @@ class Updater(Sampler):
         return observation
 
     def prepare(self) -> None:
-        """Write down what the next iteration depends on: seeds, clock, schedule, batch size."""
+        """Write down what the next iteration is a function of: seeds, clock, scheduled numbers, the
+        size of its batches.
+        """
         self._runs = True
         self.steps.make_state()
         self.streams.resize(self.current)

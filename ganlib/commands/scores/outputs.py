@@ -60,7 +60,9 @@ def show(
 
 
 def describe(origin: Origin, extractor: Extractor | None) -> str:
-    """In a line what a table's scores have in common; extractor: None if there are no features."""
+    """In a line what all the scores of a table have in common; extractor: None where there are no
+    features.
+    """
     words = []
     if extractor is not None:
         words.append(f"features of '{extractor.name}' ({extractor.digest[:8]})")

@@ -81,7 +81,9 @@ def open_target(path: Path, options: Options) -> Target:
 
 
 def samples(path: Path, model: Model, drawing: Drawing) -> Target:
-    """Of a generator; UserError for points, which no extractor takes, and for missing weights."""
+    """Of a generator; UserError if they are points, which no extractor takes, and for weights that
+    it has not.
+    """
     updater = model.updater
     own = origin_of(updater, model.settings.get("seed", 0))
     if drawing.weights == "ema" and updater.average is None:

@@ -70,7 +70,9 @@ class _Drawing(nn.Module):
         self.gen, self.spec, self.sized = stream.gen, stream.spec, sized
 
     def forward(self, z: Tensor | None = None, y: Tensor | None = None) -> Tensor:
-        """z (n, n_hidden), left out if it has no components, and y -> images (n, C, H, W)."""
+        """z (n, n_hidden), left out where it has no components, which no runtime takes, and y ->
+        images (n, C, H, W).
+        """
         if z is None:
             assert y is not None
             # not len(y), which is a number of Python's and would be fixed

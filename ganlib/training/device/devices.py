@@ -57,7 +57,9 @@ def _checked(name: str) -> torch.device:
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network on the device; convolutions in channels_last, which CPUs and GPUs run faster."""
+    """The network on the device; convolutions in channels_last, which both CPUs and GPUs run
+    faster.
+    """
     placed: nn.Module = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return placed
 
@@ -123,7 +125,9 @@ def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 
 def use_cores() -> None:
-    """Let PyTorch use at most the cores of this process, unless the user has said how many."""
+    """Let PyTorch use no more threads than there are cores for this process, unless the user has
+    said how many.
+    """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, min(torch.get_num_threads(), cores() // ranks.local_count())))
 
@@ -161,7 +165,9 @@ def _name(device: torch.device) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that this file lies in, a + behind it if changed; None outside."""
+    """The commit of the checkout that this file lies in, with a + if it was changed; None outside
+    of one.
+    """
     command = ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)

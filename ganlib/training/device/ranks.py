@@ -29,7 +29,9 @@ REACHED = timedelta(seconds=20)  # within which torchrun's store answers, if tor
 
 
 def launched() -> bool:
-    """Whether torchrun, or what sets its variables, started this process as one of several."""
+    """Whether torchrun, or something that sets its variables, started this process as one of
+    several.
+    """
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 

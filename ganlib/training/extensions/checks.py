@@ -167,7 +167,9 @@ class Evaluate(Extension):
 
 
 def _interruptible(trainer: Trainer, progress: Progress) -> Progress:
-    """The same, but Interrupted once there was a signal; not ranks, which wait for each other."""
+    """The same, but Interrupted once there was a signal. Ranks, which wait for each other, are not
+    interrupted.
+    """
 
     def report(what: str, done: int, total: int | None) -> None:
         if trainer.signalled and ranks.count() == 1:

@@ -166,7 +166,9 @@ def in_notebook() -> bool:
 
 
 class Notebook(Extension):
-    """Iterations done and left, the newest losses and scores, and the newest grid, in place."""
+    """Iterations done and left, the newest losses and scores, and the newest sample grid, updated
+    in place.
+    """
 
     name = "notebook"
 

@@ -10,7 +10,9 @@ from ganlib.training.trainer import Extension, Trainer
 
 
 class TensorBoard(Extension):
-    """Write the numbers of a new log line as scalars, and new pictures, under tensorboard/."""
+    """Write every number of a new log line as a scalar, and every new picture, under
+    tensorboard/.
+    """
 
     name = "tensorboard"
 

@@ -18,7 +18,9 @@ for each; float (n, n_classes), how much of each class; or (n, C', H', W'), sour
 def as_condition(
     y: Conditions, condition: Condition, spec: DataSpec, names: Sequence[str]
 ) -> int | Tensor:
-    """y with names of classes as numbers, lists as tensors; UserError for what is not taken."""
+    """y with names of classes as numbers and lists as tensors; UserError if the generator does not
+    take it.
+    """
     if names:
         return _classes(y, names)
     if condition is None:

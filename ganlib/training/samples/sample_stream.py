@@ -66,7 +66,9 @@ class SampleStream:
     # ---- samples by their numbers ------------------------------------------------------------
 
     def images(self, numbers: Sequence[int]) -> Tensor:
-        """The samples with these numbers, float (len(numbers), C, H, W), [-1, 1], at full size."""
+        """The samples with these numbers, float (len(numbers), C, H, W) in [-1, 1] at the data's
+        own size.
+        """
         if self.bn_mode == IMAGE:
             most = max(1, AT_ONCE // math.prod(self.spec.image[1:]))
             parts = [numbers[k : k + most] for k in range(0, len(numbers), most)]
@@ -236,7 +238,9 @@ class SampleStream:
         return held_out
 
     def _condition(self, y: Conditions) -> int | Tensor:
-        """y as the generator takes it, and the rest of its last group if groups are normalised."""
+        """y as the generator takes it, and what the rest of its last group is told where groups are
+        normalised together.
+        """
         names = self.networks.classes
         y = as_condition(y, self.config.condition, self.spec, names)
         if self.bn_mode != "batch" or not isinstance(y, Tensor):

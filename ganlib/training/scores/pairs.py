@@ -197,7 +197,9 @@ class PairScores:
     def scores(
         self, drawing: Drawing, progress: Progress = silent, world: int = 1
     ) -> dict[str, Score]:
-        """Of all samples that ranks compared, and how far outputs for one source differ."""
+        """Of all samples that the ranks compared, and how much outputs for one source differ, by
+        name.
+        """
         origin, device = drawing.origin(self.updater), exact_device(self.updater.clock.device)
         for sums in self._sums.values():
             sums.finish(world, device)

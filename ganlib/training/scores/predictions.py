@@ -65,7 +65,9 @@ def frame_names(updater: Updater) -> list[str]:
 
 
 def _known(data: DataSet, rows: Tensor) -> dict[int, tuple[Tensor, Tensor]]:
-    """By step, which pairs have a frame so far ahead, bool (n,), and it, uint8 (m, C, H, W)."""
+    """By each step, which of these pairs have a frame so far ahead, bool (n,), and those frames,
+    uint8 (m, C, H, W).
+    """
     found = {}
     for step in STEPS:
         truth, whole = future(data, rows, step)

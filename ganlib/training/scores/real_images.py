@@ -59,7 +59,9 @@ class RealImages(DataQuery):
 
 
 def check_references(real: RealImages) -> None:
-    """UserError unless the real images are named and there; nothing is downloaded or read."""
+    """UserError if it is not said what the real images are, or there is no such thing; nothing is
+    downloaded or read.
+    """
     if real.elsewhere is not None:
         DataQuery(real.elsewhere).find()
     elif real.memory is None:

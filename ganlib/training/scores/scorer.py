@@ -92,7 +92,9 @@ class Scorer:
     def __call__(
         self, drawing: Drawing, progress: Progress, pictures: Pictures | None = None
     ) -> Evaluation:
-        """All scores of a drawing, or of as many pictures; ranks share them and find the same."""
+        """All scores of a drawing, or of as many pictures; ranks share the samples and find the
+        same.
+        """
         updater, evaluator, pairs = self.updater, self.evaluator, self.pairs
         if updater is None:
             assert evaluator is not None and pictures is not None

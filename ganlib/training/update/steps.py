@@ -62,7 +62,9 @@ class Steps:
         self.reached: set[int] = set()
 
     def take(self, losses: dict[str, Tensor], factor: Tensor, guard: Guard) -> None:
-        """See Updater.step. factor: on all learning rates, 0-dim. UserError for unknown names."""
+        """See Updater.step. factor: on every learning rate, 0-dim. UserError for a name that no
+        optimizer has.
+        """
         self._check("step({}=...)", losses)
         last = next(reversed(losses))
         gradients = {
@@ -208,7 +210,9 @@ def make_state(optimizer: Optimizer) -> None:
 
 
 def forget(optimizer: Optimizer) -> bool:
-    """Make the optimizer as new, in place for captured graphs; False if it is not known how."""
+    """Let the optimizer be as a new one, in place, so that a captured graph finds it; False if it
+    is not known how.
+    """
     known = _starts_from_zeros(optimizer)
     if known:
         _zero(optimizer, parameters_of(optimizer))

@@ -122,7 +122,9 @@ class Streams:
         return loader
 
     def resize(self, stage: Stage) -> None:
-        """The batches of this stage from the next on, in all streams; UserError if ranks cannot."""
+        """The batches of this stage from the next one on, in all streams; UserError if they cannot
+        be shared so.
+        """
         if stage != self._stage:
             for loader in self._loaders.values():
                 loader.resize(stage.batch_size, stage.size)
