@@ -190,6 +190,11 @@ def sides_of(group: Any) -> Iterator[int]:
     return (int(name) for name in group if name.isdecimal() and name.isascii())
 
 
+def _count(file: Any, key: str, images: Any) -> int:
+    """How many images there are."""
+    return _integer(file, key, images, COUNT, len(images), len(images))
+
+
 def _integer(file: Any, key: str, dataset: Any, name: str, default: int, most: int) -> int:
     n = attribute(file, name, dataset, default)
     if not isinstance(n, int) or not 1 <= n <= most:
@@ -216,7 +221,7 @@ def _images(path: Path, file: Any, key: str) -> Hdf5Images | None:
         shape, or_ = tuple(map(int, images.shape)), " or ".join(map(str, allowed))
         of = f" as it has {frames} frames" if frames > 1 else ""
         raise wrong(file, key, f"must have the shape (N, {or_}, H, W){of} and has {shape}")
-    n = _integer(file, key, images, COUNT, len(images), len(images))
+    n = _count(file, key, images)
     return Hdf5Images(path, key, (n, *images.shape[1:]), stored, frames)
 
 
@@ -289,7 +294,7 @@ def _checked(file: Any, key: str) -> str:
     dataset = find_dataset(file, key)
     if not has_checksums(file, key):
         return f"/{key}: no checksums"
-    n, found = _integer(file, key, dataset, COUNT, len(dataset), len(dataset)), list[int]()
+    n, found = _count(file, key, dataset), list[int]()
     step = block_length((1, 1, max(1, prod(dataset.shape[1:]))))
     with progress(f"checking {key}", n) as advance:
         for first in range(0, n, step):

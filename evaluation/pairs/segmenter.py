@@ -229,8 +229,8 @@ class Confusion:
         return dict(zip(SCORES, (self.pixel_accuracy, self.mean_iou), strict=True))
 
     def by_class(self) -> dict[str, dict[str, Any]]:
-        """What to keep beside a score for each class that has one: its IoU, and the number of pixels
-        that are of it.
+        """What to keep beside a score for each class that has one: its IoU, and the number of
+        pixels that are of it.
         """
         names, values, pixels = self.segmenter.classes, self.iou.tolist(), self.counts.sum(1)
         rows = zip(names, values, pixels.tolist(), strict=True)
