@@ -25,6 +25,17 @@ COPIES = {aten._to_copy.default, aten.copy_.default}
 FUSED = {aten._fused_adam_, aten._fused_sgd_}
 
 
+class NoDraws(TorchDispatchMode):
+    """RuntimeError for random numbers that the GPU draws: each kind of device draws others."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        drawn = torch.Tag.nondeterministic_seeded in func.tags
+        if drawn and any(t.device == GPU for t in tensors(result)):
+            raise RuntimeError(f"{func} draws on the GPU")
+        return result
+
+
 class OneDevice(TorchDispatchMode):
     """RuntimeError for an operation on tensors of which some are on the GPU and others not; unless
     `copies`, for copies between the two as well, which an update would wait for.

@@ -8,6 +8,7 @@ import pytest
 import torch
 from fake_gpu import GPU, OneDevice
 from small_methods import FOLDER, NAMES
+from test_cuda import noiseless
 from torch import Tensor
 
 from ganlib.config import RunConfig
@@ -30,6 +31,16 @@ def on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(algorithms, "entries", dict(algorithms.entries))
     add_plugins(FOLDER)
     fake_gpu.use(monkeypatch)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_weights_are_drawn_on_the_cpu(
+    name: str, make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And so are the latents that some start from: the same numbers everywhere."""
+    noiseless(monkeypatch)
+    with fake_gpu.NoDraws():
+        make_updater(name, device=GPU)
 
 
 @pytest.mark.parametrize("name", ALL)

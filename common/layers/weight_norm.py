@@ -153,7 +153,8 @@ def start_from_data(gen: Generator, dis: nn.Module, data: Loader) -> None:
     if _starting(dis):
         initialize_from(dis, next(data.fork("init")).x)
     if _starting(gen):
-        initialize_from(gen, gen.make_hidden(data.batch_size))
+        # z is the CPU's on every device, as the weights are that start from it
+        initialize_from(gen, gen.make_hidden(data.batch_size, torch.default_generator))
 
 
 def _starting(net: nn.Module) -> list[Starting]:
