@@ -25,7 +25,7 @@ import ganlib
 from ganlib.common.data import DataSet
 from ganlib.common.datasets.wardrobe import LENGTH
 from ganlib.common.errors import UserError
-from ganlib.common.io.console import stderr_console
+from ganlib.common.io.console import progress_bar, stderr_console
 from ganlib.common.pictures import save, to_uint8
 from ganlib.common.pictures.colours import coloured_maps
 from ganlib.common.pictures.grids import translation_grid
@@ -40,7 +40,6 @@ from ganlib.evaluation.pairs.segmenter import (
 )
 from ganlib.evaluation.statistics.references import Progress, silent
 from ganlib.runs.grid import parse_seeds
-from ganlib.training.scores.scorer import progress_bar
 from scripts.ending import in_a_sentence
 from scripts.tables import figure, markdown
 

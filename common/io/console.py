@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TextIO, TypeVar
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
 from ganlib.common.errors import StoppedError, UserError
 
@@ -76,25 +76,50 @@ class _Lasting:
 
 
 PATIENCE = 2.0  # seconds; nobody wants a bar for less
+PAUSE = 10.0  # seconds between two lines where there is no terminal
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A function to be told of what how many are done, of how many if that is known: a bar, once
+    the first has taken PATIENCE, that is gone at the end; where there is no terminal, a line once
+    in PAUSE seconds.
+    """
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    tasks, start = dict[str, TaskID](), time.monotonic()
+    told = start
+
+    def tell(what: str, done: int, total: int | None) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if what not in tasks:
+            tasks[what] = bar.add_task(escape(printable(what)), total=total)
+        if now - start > PATIENCE:
+            bar.start()
+        bar.update(tasks[what], completed=done)
+        if not console.is_terminal and now - told > PAUSE:
+            told = now
+            say(console, f"{what}: {done:,}" + (f" of {total:,}" if total else ""))
+
+    try:
+        yield tell
+    finally:
+        bar.stop()
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A function to be told how many more are done; the bar is gone at the end."""
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    console = stderr_console()
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task, start = bar.add_task(escape(printable(what)), total=total), time.monotonic()
+    """A function to be told how many more are done, for a progress_bar() on stderr."""
+    done = 0
 
     def advance(n: int) -> None:
-        if time.monotonic() - start > PATIENCE:
-            bar.start()
-        bar.advance(task, n)
+        nonlocal done
+        done += n
+        tell(what, done, total)
 
-    try:
+    with progress_bar(stderr_console()) as tell:
         yield advance
-    finally:
-        bar.stop()
 
 
 def printable(text: object) -> str:

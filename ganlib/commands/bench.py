@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import click
 
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
-from ganlib.common.io.console import stderr_console
+from ganlib.common.io.console import say, stderr_console
 from ganlib.common.io.files import MARK, output, write_text
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from ganlib.speed.accelerate import Precision
     from ganlib.speed.bench import Mode, Row, Work
-    from ganlib.speed.compiled import Say
 
 NAMES = ("algorithm", "mode", "precision")
 HEADERS = ("it/s", "ms", "quartiles", "images/s", "TFLOP/s", "of ceiling", "memory", "warm-up")
@@ -118,9 +117,8 @@ def command(
     if file is not None:
         with output(file):  # a wrong place shows before the work is done
             pass
-    rows: list[Row] = []
-    with progress(stderr_console(), len(works) * len(modes) * len(precisions)) as say:
-        rows.extend(bench.measure(works, place, modes, precisions, times, say))
+    tell = partial(say, stderr_console())  # a bar would take time from what is measured
+    rows = list(bench.measure(works, place, modes, precisions, times, tell))
     report = bench.report(rows, place)
     show(rows, f"{report['card']}, torch {report['environment']['torch']}")
     if file is not None:
@@ -158,30 +156,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not (name and equals and value):
         raise UserError(f"--set {text} is no NAME=VALUE, as n_dis=5.")
     return name.strip().replace("-", "_"), value.strip()
-
-
-@contextmanager
-def progress(console: "Console", total: int) -> "Iterator[Say]":
-    """What is being measured: a bar on a terminal, else a line each."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-        refresh_per_second=2,  # drawing takes time from what is measured
-    ) as bar:
-        task = bar.add_task("", total=total + 1, completed=-1)  # the ceiling comes first
-
-        def say(text: str) -> None:
-            bar.update(task, description=text, advance=1)
-            if not console.is_terminal:
-                console.print(text, soft_wrap=True, highlight=False)
-
-        yield say
 
 
 def show(rows: "Sequence[Row]", title: str, console: "Console | None" = None) -> None:

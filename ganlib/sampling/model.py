@@ -16,7 +16,7 @@ from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.data.classes import find_class
 from ganlib.common.data.in_memory import GIVEN, as_dataset
 from ganlib.common.errors import UserError
-from ganlib.common.io.console import in_python, stderr_console
+from ganlib.common.io.console import in_python, progress_bar, stderr_console
 from ganlib.common.io.jsonl import read_lines
 from ganlib.common.pictures import apart, grid, scatter
 from ganlib.common.pictures.grids import class_grid, translation_grid
@@ -32,7 +32,7 @@ from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
 from ganlib.training.samples.conditions import Conditions
 from ganlib.training.scores.real_images import RealImages
-from ganlib.training.scores.scorer import SCORES, Criteria, Drawing, make_scorer, progress_bar
+from ganlib.training.scores.scorer import SCORES, Criteria, Drawing, make_scorer
 from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 

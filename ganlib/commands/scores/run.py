@@ -13,13 +13,13 @@ from ganlib.commands.scores.options import Options
 from ganlib.commands.scores.outputs import describe, show, write_scores
 from ganlib.commands.scores.targets import open_target
 from ganlib.common.errors import UserError
-from ganlib.common.io.console import printable, stderr_console
+from ganlib.common.io.console import printable, progress_bar, stderr_console
 from ganlib.common.io.files import output, reading
 from ganlib.common.query import DataQuery
 from ganlib.evaluation.metrics.base import all_metrics, find_metrics
 from ganlib.registry import add_plugins
 from ganlib.training.device import devices
-from ganlib.training.scores.scorer import make_scorer, progress_bar
+from ganlib.training.scores.scorer import make_scorer
 
 
 def evaluate(path: Path, options: Options) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from ganlib.common.io.console import progress_bar
 from ganlib.common.io.files import expand
 from ganlib.common.query import default_root
 from ganlib.evaluation import Evaluator
@@ -17,7 +18,7 @@ from ganlib.evaluation.extractors.small import FOLDER
 from ganlib.evaluation.formats.blocks import in_order
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.scores.real_images import RealImages
-from ganlib.training.scores.scorer import Criteria, make_evaluator, progress_bar
+from ganlib.training.scores.scorer import Criteria, make_evaluator
 
 RECORDS = FOLDER
 """The folder of NAME.json, which says how the weights of a bundled extractor were made."""

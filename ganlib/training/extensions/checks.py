@@ -11,14 +11,14 @@ from rich.console import Console
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError, did_you_mean, few
-from ganlib.common.io.console import say
+from ganlib.common.io.console import progress_bar, say
 from ganlib.common.io.jsonl import append_line, cut_lines
 from ganlib.evaluation.comparison.table import figures
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.device import ranks
 from ganlib.training.networks import AVERAGES
 from ganlib.training.scores.drawing import Drawing
-from ganlib.training.scores.scorer import SCORES, TRIALS, Scorer, progress_bar, scores_line
+from ganlib.training.scores.scorer import SCORES, TRIALS, Scorer, scores_line
 from ganlib.training.snapshot import list_snapshots
 from ganlib.training.trainer import Extension, Interrupted, Trainer, Trigger, every
 from ganlib.training.update.steps import NonFiniteError

@@ -1,21 +1,15 @@
 """One scorer, of whatever draws: a run, `ganlib evaluate` and Model.evaluate score by it."""
 
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from ganlib.common.data import POINTS, Mixture
 from ganlib.common.errors import UserError
-from ganlib.common.io.console import say
 from ganlib.evaluation import Evaluation, Evaluator, Origin, Score
 from ganlib.evaluation.evaluate import Choice
 from ganlib.evaluation.extractors.base import (
@@ -43,7 +37,6 @@ SCORES = "scores.jsonl"
 """The file in a run's folder; a line per evaluation."""
 TRIALS = "trials.jsonl"
 """The same of what `ganlib evaluate` scored otherwise than the run itself."""
-PAUSE = 10.0  # seconds
 __all__ = ["SCORES", "TRIALS", "Criteria", "Drawing", "Scorer", "make_scorer", "origin_of"]
 
 
@@ -289,24 +282,3 @@ def scores_line(
         "seconds": seconds,
         "scores": {name: score.to_dict() for name, score in scores.items()},
     }
-
-
-@contextmanager
-def progress_bar(console: Console) -> Iterator[Progress]:
-    """What an Evaluator tells of its progress, as a bar that is gone at the end; where there is no
-    terminal, as a line once in PAUSE seconds.
-    """
-    columns = (*Bar.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks, told = {}, time.monotonic()
-
-        def progress(what: str, done: int, total: int | None) -> None:
-            nonlocal told
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-            if not console.is_terminal and time.monotonic() - told > PAUSE:
-                told = time.monotonic()
-                say(console, f"{what}: {done:,}" + (f" of {total:,}" if total else ""))
-
-        yield progress

@@ -4,9 +4,10 @@ import io
 import sys
 
 import pytest
+from rich.console import Console
 
 from ganlib.common.io import console as _progress
-from ganlib.common.io.console import progress
+from ganlib.common.io.console import progress, progress_bar
 
 
 class Terminal(io.StringIO):
@@ -53,3 +54,31 @@ def test_a_file_gets_no_bar(
     with progress("reading", 10) as advance:
         advance(10)
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_progress_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_progress, "PATIENCE", -1.0)
+    for terminal in (True, False):
+        file = io.StringIO()
+        console = Console(file=file, force_terminal=terminal, width=100)
+        with progress_bar(console) as progress:
+            progress("reference train", 5, 10)
+            progress("samples", 3, 10)
+            progress("reference train", 10, 10)
+        text = file.getvalue()
+        assert ("reference train" in text and "3/10" in text) == terminal
+        assert terminal or text.strip() == ""
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    file = io.StringIO()
+    with progress_bar(Console(file=file, width=100)) as progress:
+        for done in range(0, 4096, 256):  # each takes 3 seconds
+            now[0] += 3
+            progress("reading train", done, 3840)
+    lines = file.getvalue().splitlines()
+    assert lines == [f"reading train: {n:,} of 3,840" for n in (768, 1792, 2816, 3840)]

@@ -28,7 +28,6 @@ from ganlib.training.scores.scorer import (
     Drawing,
     make_evaluator,
     origin_of,
-    progress_bar,
     scores_line,
 )
 
@@ -101,33 +100,6 @@ def test_a_line_of_scores_holds_all_of_them(toy_file: Path) -> None:
     assert (line["iteration"], line["images"], line["seconds"]) == (7, 100, None)
     read = {name: Score.from_dict(name, record) for name, record in line["scores"].items()}
     assert read == scores
-
-
-def test_the_progress_bar_is_for_terminals() -> None:
-    for terminal in (True, False):
-        file = io.StringIO()
-        console = Console(file=file, force_terminal=terminal, width=100)
-        with progress_bar(console) as progress:
-            progress("reference train", 5, 10)
-            progress("samples", 3, 10)
-            progress("reference train", 10, 10)
-        text = file.getvalue()
-        assert ("reference train" in text and "3/10" in text) == terminal
-        assert terminal or text.strip() == ""
-
-
-def test_progress_without_a_terminal_is_a_line_now_and_then(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    file = io.StringIO()
-    with progress_bar(Console(file=file, width=100)) as progress:
-        for done in range(0, 4096, 256):  # each takes 3 seconds
-            now[0] += 3
-            progress("reading train", done, 3840)
-    lines = file.getvalue().splitlines()
-    assert lines == [f"reading train: {n:,} of 3,840" for n in (768, 1792, 2816, 3840)]
 
 
 def test_known_answers_of_small_data(toy_file: Path) -> None:
