@@ -100,8 +100,7 @@ def _measure(
     bench.check(where, modes, precision)
     for work in works:
         n = iterations or bench.ITERATIONS[where.type]
-        rows = measure(work, where, modes, precision or usual, n)
-        keep(work.name, bench.report(rows, where), folder)
+        measure(work, where, modes, precision or usual, n, folder)
     if LOADING_NAME in names:
         keep(LOADING_NAME, {**bench.report([], where), "rows": list(_load())}, folder)
     if FID_NAME in names or (gpu and not names):
@@ -114,16 +113,17 @@ def measure(
     modes: "Sequence[Mode]",
     precisions: "Sequence[Precision]",
     iterations: int,
-) -> list[Any]:
-    """The rows of one workload, printed as well."""
+    folder: Path,
+) -> None:
+    """Print the rows of one workload; each is kept as soon as it is measured."""
     from ganlib.commands.bench import show
     from ganlib.speed import bench
 
-    assert work.work is not None
-    made = [work.work(work.name)]
-    rows = list(bench.measure(made, device, modes, precisions, iterations, _say))
+    rows, made = list[bench.Row](), [_make(work.work, work.name)]
+    for row in bench.measure(made, device, modes, precisions, iterations, _say):
+        rows.append(row)
+        keep(work.name, bench.report(rows, device), folder)
     show(rows, work.title)
-    return rows
 
 
 def keep(name: str, report: dict[str, Any], folder: Path = RESULTS) -> Path:
@@ -155,7 +155,7 @@ def _fid(device: "torch.device", n: int) -> list[dict[str, Any]]:
     from ganlib.evaluation.extractors.base import Options
 
     timed = []
-    work = _make(choose(("sngan_resnet",))[0].work)
+    work = _make(choose(("sngan_resnet",))[0].work, FID_NAME)
     fast = (Options(precision="tf32"), Options(None, "bf16", True))
     for options in (Options(), *(fast if device.type == "cuda" else ())):
         _say(f"{FID_NAME}, {options.precision}")
@@ -173,9 +173,9 @@ def _load() -> "Iterator[dict[str, Any]]":
         yield rate.to_dict()
 
 
-def _make(work: "Callable[[str], Any] | None") -> Any:
+def _make(work: "Callable[[str], Any] | None", name: str) -> Any:
     assert work is not None
-    return work(FID_NAME)
+    return work(name)
 
 
 def _say(text: str) -> None:

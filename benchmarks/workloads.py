@@ -171,7 +171,6 @@ WORKLOADS = (
         (Peer("ajbrock", 86.1, 46.3),),
         14,
         of("biggan", architecture="cifar10", batch_size=50, n_dis=4),
-        later=True,
     ),
     Workload(
         "pggan_4",
@@ -194,7 +193,6 @@ WORKLOADS = (
         (Peer("pytorch_GAN_zoo", 146.8, 87),),
         40,
         growing(128, 16),
-        later=True,
     ),
     Workload(
         "pggan_256",
@@ -225,7 +223,6 @@ WORKLOADS = (
         (Peer("junyanz", 22.2, 63),),
         8,
         pairs(16),
-        later=True,
     ),
     Workload(
         "pix2pixhd",
@@ -233,7 +230,6 @@ WORKLOADS = (
         (Peer("NVIDIA (69 GB)", 51.9, 68),),
         18,
         pix2pixhd,
-        later=True,
     ),
     Workload(
         "quickstart",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ganlib.speed.accelerate import Precision
     from ganlib.speed.bench import Mode, Row, Work
 
+FILE = "result/bench/%Y-%m-%d-%H%M%S.json"
+"""Where the rows go, as strftime() takes it, unless another file is named."""
 NAMES = ("algorithm", "mode", "precision")
 HEADERS = ("it/s", "ms", "quartiles", "images/s", "TFLOP/s", "of ceiling", "memory", "warm-up")
 CAPTION = (
@@ -51,8 +54,16 @@ CAPTION = (
     help="May be repeated.  [default: tf32 on a GPU, fp32 on the CPU]",
 )
 @click.option("--batch-size", metavar="N", help="Images in a batch.  [default: the algorithm's]")
-@click.option("--size", default=32, show_default=True, help="Side of the images in pixels.")
-@click.option("--channels", default=3, show_default=True, help="Of the images.")
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Side of the images in pixels.",
+)
+@click.option(
+    "--channels", type=click.IntRange(min=1), default=3, show_default=True, help="Of the images."
+)
 @click.option(
     "--set",
     "settings",
@@ -62,15 +73,23 @@ CAPTION = (
 )
 @click.option(
     "--at",
-    type=int,
+    type=click.IntRange(min=0),
     metavar="N",
     help="Number of the iteration, if what an iteration does depends on it.  [default: half of "
     "max_iter]",
 )
 @click.option(
-    "--iterations", type=int, metavar="N", help="To time.  [default: 50 on a GPU, 10 on the CPU]"
+    "--iterations",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="To time.  [default: 50 on a GPU, 10 on the CPU]",
 )
-@shared.path_option("--json", "file", help="A .json for all numbers, with versions and settings.")
+@shared.path_option(
+    "--json",
+    "file",
+    help="A .json for all numbers, with versions and settings, to which each row is added as soon "
+    "as it is measured.  [default: result/bench/DATE-TIME.json]",
+)
 @shared.force
 @shared.plugin_dir
 def command(
@@ -94,12 +113,8 @@ def command(
     Every mode is warmed up (compiling takes up to a minute or two the first time) and then timed
     iteration by iteration, on a GPU by its own clock.
     """
-    limits = {"--size": 1, "--channels": 1, "--iterations": 2, "--at": 0}
-    for (flag, least), value in zip(limits.items(), (size, channels, iterations, at), strict=True):
-        if value is not None and value < least:
-            raise UserError(f"{flag} is {value}; give at least {least}.")
-    if file is not None:
-        shared.check_file(file, (".json",), "the name of a .json file", force, "--json")
+    file = file or Path(datetime.now().strftime(FILE))
+    shared.check_file(file, (".json",), "the name of a .json file", force, "--json")
 
     from ganlib.registry import add_plugins
     from ganlib.speed import bench
@@ -114,17 +129,24 @@ def command(
     usual: tuple[Precision, ...] = ("fp32",) if place.type == "cpu" else ("tf32",)
     precisions = precision or usual
     times = iterations or bench.ITERATIONS[place.type]
-    if file is not None:
-        with output(file):  # a wrong place shows before the work is done
-            pass
+    with output(file):  # a wrong place shows before the work is done
+        pass
+    rows: list[Row] = []
     tell = partial(say, stderr_console())  # a bar would take time from what is measured
-    rows = list(bench.measure(works, place, modes, precisions, times, tell))
-    report = bench.report(rows, place)
-    show(rows, f"{report['card']}, torch {report['environment']['torch']}")
-    if file is not None:
-        with output(file):
-            write_text(file, json.dumps({"software": MARK, **report}, indent=2) + "\n")
-        click.echo(file)
+    head = {"software": MARK, **bench.report((), place)}
+    total = len(works) * len(modes) * len(precisions)
+    try:
+        for row in bench.measure(works, place, modes, precisions, times, tell):
+            rows.append(row)
+            with output(file):
+                record = {**head, "rows": [row.to_dict() for row in rows]}
+                write_text(file, json.dumps(record, indent=2) + "\n")
+            ms = 1000 * row.timing.seconds if row.timing else 0.0
+            tell(f"{len(rows)} of {total}: {row.error or f'{number(ms)} ms an iteration'}")
+    finally:  # of what is stopped too
+        if rows:
+            show(rows, f"{head['card']}, torch {head['environment']['torch']}")
+            click.echo(file)
     raise SystemExit(1 if any(row.error for row in rows) else 0)
 
 

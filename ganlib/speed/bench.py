@@ -157,7 +157,7 @@ def measure(
     iterations: int,
     say: Say = lambda text: None,
 ) -> Iterator[Row]:
-    """A row for every work in every precision and mode, as they are done; say: what comes next."""
+    """A row for every work in every mode and precision, as they are done; say: what comes next."""
     check(device, modes, precisions)
     # streams, events and graphs are those of this GPU
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
@@ -165,10 +165,12 @@ def measure(
         ceilings = {precision: ceiling(device, precision) for precision in precisions}
         for work in works:
             settings, cost = work.config.model_dump(mode="json"), None
-            for precision, mode in product(precisions, modes):
+            for mode, precision in product(modes, precisions):  # what is compiled comes last
                 say(f"{work.name}, {mode}, {precision}")
-                to_do = Row(work.name, settings, work.image, mode, precision, ceilings[precision])
-                row = _measured(replace(to_do, cost=cost), work, device, iterations)
+                how = (mode, precision, ceilings[precision], cost)
+                row = _measured(
+                    Row(work.name, settings, work.image, *how), work, device, iterations
+                )
                 cost = row.cost
                 # not where an error is handled, whose frames hold the updater
                 _clean(device, "compile" in mode)

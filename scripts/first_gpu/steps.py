@@ -70,7 +70,7 @@ def on_card(out: Path) -> list[Step]:
     return [
         machine(),
         *(tests(f"tests {file}", "cuda", (file,), 4, minutes) for file, minutes in TESTS.items()),
-        *(benchmark(name, out, (), 5) for name in (*works, FID_NAME)),
+        *(benchmark(name, out, (), 2.8) for name in (*works, FID_NAME)),
         Step("benchmark tables", add, 1),
         *trainings(out, (), ("--gpu", "0"), {"sngan": 2000, "wgan_gp": 1000}, BOUND, 4.5),
     ]

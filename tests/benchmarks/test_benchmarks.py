@@ -187,6 +187,20 @@ def test_results_in_a_folder_of_ones_own_leave_the_tables(
     assert runs["quickstart"]["rows"][0]["timing"]["iterations"] == 2
 
 
+def test_a_row_is_kept_before_the_next_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*_: Any) -> Any:
+        yield row("quickstart", "eager", "fp32", 70)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "measure", measure)
+    with pytest.raises(KeyboardInterrupt):
+        run.measure(*choose(("quickstart",)), CPU, ("eager",), ("fp32", "bf16"), 2, tmp_path)
+    (runs,) = table.read(tmp_path).values()
+    assert [r["timing"]["seconds"] for r in runs["quickstart"]["rows"]] == [0.07]
+
+
 def test_a_file_that_holds_no_results(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(UserError, match="x.json does not hold results"):

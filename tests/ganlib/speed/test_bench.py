@@ -321,9 +321,6 @@ def test_a_failure_shows_and_is_status_1(run: Run, monkeypatch: pytest.MonkeyPat
         (("-a", "dcgan", "--set", "width=wide"), "width is 'wide'"),
         (("-a", "dcgan", "--set", "seed=3"), "a setting of a run"),
         (("-a", "dcgan", "--batch-size", "0"), "batch_size is '0'"),
-        (("--iterations", "1"), "at least 2"),
-        (("--size", "0"), "at least 1"),
-        (("--at", "-1"), "at least 0"),
         (("--json", "numbers.txt"), "name of a .json file"),
         (("--mode", "graph"), "no mode graph on the CPU: eager, compile"),
         (("--precision", "tf32"), "no precision tf32 on the CPU: fp32, bf16"),
@@ -335,6 +332,50 @@ def test_bad_input_is_one_sentence(run: Run, arguments: tuple[str, ...], sentenc
     result = run("bench", *arguments, *here)
     assert isinstance(result.exception, UserError) and sentence in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "least"),
+    [("--iterations", 1, 2), ("--size", 0, 1), ("--channels", 0, 1), ("--at", -1, 0)],
+)
+def test_numbers_that_cannot_be(run: Run, option: str, value: int, least: int) -> None:
+    result = run("bench", option, value)
+    assert result.exit_code == 2
+    words = f"Invalid value for '{option}': {value} is not in the range x>={least}."
+    assert result.output.endswith(f"Error: {words}\n")
+
+
+def test_a_bench_that_is_stopped_keeps_and_shows_its_rows(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is in the file before the next is begun, and Ctrl-C loses none."""
+    seen: list[list[str]] = []
+
+    def interrupted(one: Work, *more: Any) -> Timing:
+        files = Path("result/bench").glob("*.json")
+        seen.append([row["work"] for f in files for row in json.loads(f.read_text())["rows"]])
+        if one.name == "wgan":
+            raise KeyboardInterrupt
+        return Timing(0.125, 0.1, 0.2, 2, 1.0, 2**20)
+
+    monkeypatch.setattr(bench, "count", lambda *_: Cost(4, 10**9))
+    monkeypatch.setattr(bench, "_time", interrupted)
+    names = ("-a", "dcgan", "-a", "gan", "-a", "wgan", "-a", "sngan")
+    result = run("bench", *names, "--mode", "eager", "--device", "cpu")
+    assert result.exit_code == 1 and "Aborted!" in result.output
+    assert seen == [[], ["dcgan"], ["dcgan", "gan"]]
+    (file,) = Path("result/bench").glob("*")
+    assert [row["work"] for row in json.loads(file.read_text())["rows"]] == ["dcgan", "gan"]
+    assert "1 of 4: 125 ms an iteration\n" in result.output
+    assert "TFLOP/s" in result.output and str(file) in result.output
+
+
+def test_a_row_that_fails_is_kept_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = Row("dcgan", {}, (3, 32, 32), "eager", "fp32", 8e12, error="out of memory")
+    monkeypatch.setattr(bench, "measure", lambda *_: [failed])
+    result = run("bench", "-a", "dcgan", "--device", "cpu", "--json", "x.json")
+    assert "1 of 2: out of memory" in result.output
+    assert Row.from_dict(json.loads(Path("x.json").read_text())["rows"][0]) == failed
 
 
 def test_other_devices_are_refused() -> None:

@@ -101,8 +101,9 @@ def test_compare(run: Run) -> None:
 
 
 def test_bench(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "measure", lambda *_: [])
-    monkeypatch.setattr(bench, "report", lambda *_: {"card": "a", "environment": {"torch": "b"}})
+    cost, timing = bench.Cost(1, 1), bench.Timing(1.0, 1.0, 1.0, 2, 1.0, 1)
+    row = bench.Row("dcgan", {}, (3, 32, 32), "eager", "fp32", 1.0, cost, timing)
+    monkeypatch.setattr(bench, "measure", lambda *_: [row])
     kept(run, ["bench", "-a", "dcgan", "--device", "cpu", "--json", "x.json"], ["x.json"])
 
 
