@@ -54,6 +54,11 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     updater.split(s.accumulate)
     ranks.broadcast_([*updater.parameters(), *updater.buffers()])
     graph = device.type == "cuda" if s.graph is None else s.graph
+    if graph and torch.__version__ < "2.8.0a0":
+        raise UserError(
+            f"CUDA graphs need PyTorch 2.8, and this one is {torch.__version__}: install a newer "
+            "one, or give --no-graph."
+        )
     if graph and device.type != "cuda":
         raise UserError("--graph needs a GPU with CUDA: leave it out.")
     if s.compile:

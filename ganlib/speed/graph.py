@@ -119,8 +119,7 @@ class CudaRecorder(Recorder):
     @contextmanager
     def warm_up(self) -> Iterator[None]:
         self._warm = True
-        # memory is the pool's for this thread alone, so backward must not run in another
-        with self.side_stream(), torch.autograd.set_multithreading_enabled(False):
+        with self.side_stream():
             self._enter()
             try:
                 yield
@@ -252,7 +251,7 @@ class Graphs:
         feeds = self.updater.streams.wrapped
         for feed in feeds.values():
             feed.count = 0
-        values = self.updater.iterate()
+        values = self._iterate()
         self._warm_ups[phase] = self._warm_ups.get(phase, 0) + 1
         feeds = self.updater.streams.wrapped
         self._counts[phase] = {key: feed.count for key, feed in feeds.items()}
@@ -263,7 +262,7 @@ class Graphs:
         try:
             with captured.feeding():
                 captured.values, captured.replay = self.record(
-                    self.updater.iterate, self.updater.random.generator
+                    self._iterate, self.updater.random.generator
                 )
         except RuntimeError as error:  # whose frames would hold memory, so it ends here
             reason = _words(error)
@@ -273,11 +272,18 @@ class Graphs:
             self.updater.zero_grad(set_to_none=True)
             self.updater.prepare()
             with captured.feeding():
-                return self.updater.iterate()
+                return self._iterate()
         if len(self._graphs) == GRAPHS:
             del self._graphs[next(iter(self._graphs))]
         self._graphs[phase] = captured
         return captured()
+
+    def _iterate(self) -> Values:
+        """Backward in this thread too: cuDNN keeps by thread which kernels it found the fastest,
+        and in a warm-up memory is the pool's for this thread alone.
+        """
+        with torch.autograd.set_multithreading_enabled(False):
+            return self.updater.iterate()
 
 
 def _words(error: Exception) -> str:

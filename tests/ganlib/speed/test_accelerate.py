@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from ganlib.common.errors import UserError
 from ganlib.common.networks.resnet import ResNetDiscriminator
 from ganlib.config import RunConfig
 from ganlib.contract.tape import prepare, record
@@ -61,3 +62,14 @@ def test_captured_they_are_the_same(make_updater: Make, monkeypatch: pytest.Monk
         assert all(torch.equal(a[key], b[key]) for key in a)
     pairs = zip(eager.state_dict().items(), captured.state_dict().values(), strict=True)
     assert [key for (key, x), y in pairs if not torch.equal(x, y)] == []
+
+
+@pytest.mark.parametrize(("version", "refused"), [("2.7.1", True), ("2.8.0a0+gpu", False)])
+def test_graphs_of_an_older_pytorch_are_refused(
+    version: str, refused: bool, make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pools of memory are entered in another way. A newer one asks for a GPU next."""
+    monkeypatch.setattr(torch, "__version__", type(torch.__version__)(version))
+    words = "need PyTorch 2.8, and this one is 2.7.1: .* --no-graph" if refused else "needs a GPU"
+    with pytest.raises(UserError, match=words):
+        accelerate(make_updater("dcgan"), RunConfig(algorithm="dcgan", graph=True), 10, pytest.fail)

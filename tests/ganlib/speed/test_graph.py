@@ -248,14 +248,14 @@ def test_on_a_gpu_a_later_phase_warms_up_in_the_memory_of_the_graphs(gpu: Gpu) -
         assert gpu.pools == []
     recorder._pool = (0, 7)
     with pytest.raises(ValueError, match="here"), recorder.warm_up():
-        assert gpu.pools == [(0, 7)] and not torch.autograd.is_multithreading_enabled()
+        assert gpu.pools == [(0, 7)]
         with recorder.own_memory():
             assert gpu.pools == []
         with pytest.raises(KeyError), recorder.own_memory():
             raise KeyError
         assert gpu.pools == [(0, 7)]
         raise ValueError("here")
-    assert gpu.pools == [] and torch.autograd.is_multithreading_enabled()
+    assert gpu.pools == []
     with recorder.own_memory():
         assert gpu.pools == []
     assert gpu.pools == []
@@ -286,6 +286,19 @@ def test_the_first_iterations_warm_up_in_a_side_stream(make_updater: Make, gpu: 
     for _ in range(WARM_UP):
         updater.update()
     assert seen == WARM_UP * [updater.perform.record._stream]
+
+
+def test_kernels_are_chosen_in_the_thread_that_captures_them(make_updater: Make, gpu: Gpu) -> None:
+    """In both phases' warm-up and capture: autograd's own threads know other choices."""
+    updater, seen = make_updater("dcgan"), []
+    updater.perform = Graphs(updater, CudaRecorder(torch.device("cuda:1")), pytest.fail)
+    updater.phase = lambda iteration: iteration > WARM_UP
+    core = updater.update_core
+    among_threads = torch.autograd.is_multithreading_enabled
+    updater.update_core = lambda: (seen.append(among_threads()), core())[1]
+    for _ in range(2 * (WARM_UP + 1)):
+        updater.update()
+    assert seen == 2 * (WARM_UP + 1) * [False] and among_threads()
 
 
 def test_a_capture_that_ends_in_good_order_says_why_it_failed(gpu: Gpu) -> None:
