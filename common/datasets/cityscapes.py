@@ -21,9 +21,8 @@ from PIL import Image
 from ganlib.common.data.spec import NoSuchSplit, check_split
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Account, Decoded, Item, gathered
-from ganlib.common.formats.class_table import check_numbers, class_table
-from ganlib.common.formats.decode import HIGHEST, MAPS, Pixels, Unusable, opened
-from ganlib.common.formats.files import files
+from ganlib.common.formats.decode import HIGHEST, Pixels, Unusable, check_numbers, numbers, opened
+from ganlib.common.formats.folders import class_table, files
 from ganlib.common.formats.stream import Stream, collected
 from ganlib.common.io.files import reading
 
@@ -117,12 +116,9 @@ def _decode(item: Item, size: tuple[int, int], classes: tuple[str, ...]) -> Deco
 def _map(path: str, whole: tuple[int, int], size: tuple[int, int]) -> NDArray[np.int32]:
     """A map at `size`, which is of the size `whole` in its file."""
     try:
-        with opened(Path(path)) as image:
-            if image.mode not in MAPS:
-                raise Unusable("without numbers")
-            if image.size != whole:
-                raise Unusable("of another size")
-            numbers = Image.fromarray(np.asarray(image).astype(np.int32))
-            return np.array(numbers.resize(size, Image.Resampling.NEAREST))
+        image = numbers(Path(path))
+        if image.size != whole:
+            raise Unusable("of another size")
+        return np.array(image.resize(size, Image.Resampling.NEAREST))
     except Unusable as error:
         raise Unusable(f"with maps {error}") from error

@@ -116,31 +116,35 @@ def ids(
 
     Unusable if the file has colours that are no numbers of a palette, too.
     """
-    with opened(source) as image:
-        _check_map(image)
-        _check_size(image, size, sizing)
-        numbers = Image.fromarray(np.asarray(_upright(image)).astype(np.int32))
-        classes = np.asarray(_square(numbers, size, sizing, Image.Resampling.NEAREST))
-    if classes.min() < 0 or classes.max() > HIGHEST:
-        raise Unusable(f"with numbers outside 0..{HIGHEST}")
+    image = numbers(source)
+    _check_size(image, size, sizing)
+    classes = np.asarray(_square(image, size, sizing, Image.Resampling.NEAREST))
+    check_numbers(classes, HIGHEST, "numbers")
     return np.stack([classes, np.zeros_like(classes)])
 
 
 def highest(source: Source) -> int:
     """The highest number in a map of classes; Unusable as for ids()."""
+    return int(np.asarray(numbers(source)).max())
+
+
+def numbers(source: Source | Image.Image) -> Image.Image:
+    """The 32-bit integers of a map, upright; Unusable as for ids()."""
     with opened(source) as image:
-        _check_map(image)
-        return int(np.asarray(image).max())
+        if image.mode not in MAPS:
+            raise Unusable("without numbers of classes")
+        return Image.fromarray(np.asarray(_upright(image)).astype(np.int32))
+
+
+def check_numbers(found: NDArray[Any] | Tensor, highest: int, what: str) -> None:
+    """Unusable for numbers other than 0 to `highest`."""
+    if found.min() < 0 or found.max() > highest:
+        raise Unusable(f"with {what} other than 0 to {highest}")
 
 
 def smaller(size: int) -> str:
     """Why an image is Unusable for size x size pixels."""
     return f"{SMALLER} {size}x{size}"
-
-
-def _check_map(image: Image.Image) -> None:
-    if image.mode not in MAPS:
-        raise Unusable("without numbers of classes")
 
 
 def _check_size(image: Image.Image, size: int | None, sizing: Sizing) -> None:

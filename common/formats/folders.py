@@ -6,8 +6,10 @@ or crops of them as they are.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from hashlib import sha256
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +19,12 @@ from numpy.typing import NDArray
 from ganlib.common.data import DataSet
 from ganlib.common.data.spec import NoSuchSplit, SourceKind, check_split
 from ganlib.common.errors import UserError
-from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded, looked
-from ganlib.common.formats.class_table import check_numbers
+from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, N, decoded, looked
 from ganlib.common.formats.decode import (
     SUFFIXES,
     Header,
     Source,
+    check_numbers,
     header,
     ids,
     pixels,
@@ -30,11 +32,14 @@ from ganlib.common.formats.decode import (
     whole_header,
 )
 from ganlib.common.formats.file_crops import FileCrops
-from ganlib.common.formats.files import files, of_split, subfolders
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Stream, collected
-from ganlib.common.io.files import reading
+from ganlib.common.io.files import MIB, reading, regular
 
+TABLE = "classes.txt"
+HINT = "give a name in each line, that of class 0 first."
+MOST = 4096
+"""Classes of maps: networks are shown a plane for each."""
 TESTS = ("test", "val", "valid")
 WAYS = {"crop": "cropped square", "pad": "padded square", "stretch": "stretched square"}
 Inspect = Callable[[Source], Header]
@@ -243,5 +248,77 @@ def told_size(own: bool, side: int, sizing: Sizing) -> str:
 def common_side(headers: list[Header]) -> int:
     """The side of the images if all are squares of one size, else DEFAULT_SIZE."""
     sizes = {(h.width, h.height) for h in headers}
-    width, height = sizes.pop()
-    return width if not sizes and width == height else DEFAULT_SIZE
+    width, height = sizes.pop() if len(sizes) == 1 else (DEFAULT_SIZE, DEFAULT_SIZE)
+    return width if width == height else DEFAULT_SIZE
+
+
+def class_table(folder: Path) -> tuple[str, ...] | None:
+    """The names in the folder's table, None without one; UserError for one of no use."""
+    path = folder / TABLE
+    with reading(path):
+        if not path.is_file():
+            return None
+        try:
+            text = regular(path, MIB).read_text("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path} is no text in UTF-8: {HINT}") from error
+    names = tuple(line.strip() for line in text.rstrip().splitlines())
+    if not names or "" in names:
+        raise UserError(f"{path} has an empty line: {HINT}")
+    if len(names) > MOST:
+        raise UserError(f"{path} names {len(names):,} classes, and {MOST:,} are the most: {HINT}")
+    if len(set(names)) < len(names):
+        twice = next(name for k, name in enumerate(names) if name in names[:k])
+        raise UserError(f"{path} names '{twice}' twice: {HINT}")
+    return names
+
+
+def files(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+    """Every regular file below `folder`, sorted by path; links are followed, hidden names left out.
+
+    What cannot be looked at (a broken link, a folder without permission) is given like a file, so
+    that whoever opens it learns why. above: the folders on the way here, none of which is entered
+    again by a link.
+    """
+    try:
+        place, paths = folder.stat(), _visible(folder)
+    except OSError:
+        yield folder
+        return
+    here = (place.st_dev, place.st_ino)
+    if here in above:
+        return
+    for path in paths:
+        if os.path.isfile(path) or not os.path.exists(path):
+            yield path
+        elif os.path.isdir(path):
+            yield from files(path, above | {here})
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders directly inside `folder`, sorted, without hidden ones or those that cannot be
+    looked at; UserError if `folder` itself cannot.
+    """
+    with reading(folder):
+        return [path for path in _visible(folder) if os.path.isdir(path)]
+
+
+def of_split(items: Sequence[N], split: str, hold_out: float) -> list[N]:
+    """Those of all items that are of one split. hold_out: the part of them that is for tests, from
+    1 on how many are, at least one less than all; 0: all are of either split.
+
+    The digests of their names choose, so that of a folder to which files are added most of what was
+    held out stays so. NoSuchSplit if there are no two items.
+    """
+    if not hold_out:
+        return list(items)
+    n = int(hold_out) if hold_out >= 1 else ceil(hold_out * len(items))
+    names = sorted((item.name for item in items), key=lambda n: sha256(os.fsencode(n)).digest())
+    held = set(names[: min(n, len(names) - 1)])
+    if split == "test" and not held:
+        raise NoSuchSplit("Of one file nothing can be held out.")
+    return [item for item in items if (item.name in held) == (split == "test")]
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [folder / name for name in sorted(os.listdir(folder)) if name[0] != "."]

@@ -18,7 +18,7 @@ from PIL import Image, ImageSequence
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Account
 from ganlib.common.formats.decode import SUFFIXES, Header, Unusable, header, opened
-from ganlib.common.formats.files import files
+from ganlib.common.formats.folders import files
 from ganlib.common.io.files import MARK
 
 GIF, MP4 = ".gif", ".mp4"

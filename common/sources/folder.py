@@ -13,9 +13,8 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats import decode
 from ganlib.common.formats.blocks import Item
-from ganlib.common.formats.class_table import TABLE
 from ganlib.common.formats.decode import Header
-from ganlib.common.formats.folders import Found, Inspect, Starts, look
+from ganlib.common.formats.folders import TABLE, Found, Inspect, Starts, look
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Stream
 from ganlib.common.query import DataQuery, FileSource, undivided

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import in_threads
-from ganlib.common.formats.class_table import MOST, TABLE, class_table
 from ganlib.common.formats.decode import SUFFIXES, Header, Unusable, highest
-from ganlib.common.formats.files import files
-from ganlib.common.formats.folders import HEADERS, Found, Starts
+from ganlib.common.formats.folders import HEADERS, MOST, TABLE, Found, Starts, class_table, files
 from ganlib.common.io.console import progress
 from ganlib.common.sources.folder import Beside
 from ganlib.common.sources.parse import source_folder

@@ -18,8 +18,7 @@ from ganlib.common.data.spec import DataSet, Shape
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Account, count, in_threads, looked
 from ganlib.common.formats.decode import Pixels, Unusable, pixels, smaller
-from ganlib.common.formats.files import of_split
-from ganlib.common.formats.folders import common_side, open_account, told_size
+from ganlib.common.formats.folders import common_side, of_split, open_account, told_size
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Block, Stream, as_stream, block_length
 from ganlib.common.formats.video import CODED, GIF, Frame, Look, Video, frames, look, videos
@@ -71,7 +70,7 @@ class Past(FileSource):
             return as_stream(self._made(query))
         root, split = query.find().place, query.split
         account = open_account(root, split, query.hold_out, "videos")
-        found = self._look(account)
+        found = dict(looked(account, videos(account), self._look, AT_ONCE))
         side = query.size or common_side([seen.header for seen in found.values()])
         for video, seen in [*found.items()]:
             if not sizing.enlarge and sizing.grows(seen.header[:2], side):
@@ -113,16 +112,12 @@ class Past(FileSource):
         data: DataSet = past(query.split, query.size, self.n, self.m)
         return data
 
-    def _look(self, account: Account) -> dict[Video, Look]:
-        """The usable videos, each with a look at it."""
-        found = dict(looked(account, videos(account), look, AT_ONCE))
-        for video, seen in [*found.items()]:
-            if seen.length < self.length:
-                account.skip(video.name, f"shorter than {self.length} frames")
-                del found[video]
-        if not found:
-            raise self._refuse(account)
-        return found
+    def _look(self, video: Video) -> Look:
+        """What there is of a video; Unusable if it is too short, too."""
+        seen = look(video)
+        if seen.length < self.length:
+            raise Unusable(f"shorter than {self.length} frames")
+        return seen
 
     def _refuse(self, account: Account) -> UserError:
         """The sentence where there is no pair."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganlib.common.data.spec import DataSpec, resize_ids, resize_pixels
 from ganlib.common.errors import UserError
-from ganlib.common.formats.decode import Unusable, ids, pixels
+from ganlib.common.formats.decode import Unusable, check_numbers, ids, pixels
 from ganlib.common.pictures import to_uint8
 from ganlib.common.query import OWN, DataQuery
 from ganlib.common.sources.grey import in_channels
@@ -167,6 +167,5 @@ def _coloured(y: Tensor, channels: int) -> Tensor:
 
 
 def _known(ids: Tensor, n_classes: int) -> Tensor:
-    if not 0 <= int(ids[0].min()) <= int(ids[0].max()) < n_classes:
-        raise Unusable(f"with classes other than 0 to {n_classes - 1}")
+    check_numbers(ids[0], n_classes - 1, "classes")
     return ids

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganlib.common.errors import UserError
 from ganlib.common.formats.decode import SUFFIXES, Unusable
-from ganlib.common.formats.files import files
+from ganlib.common.formats.folders import files
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import check_free, expand, reading, writing
 from ganlib.common.pictures import grid, to_uint8

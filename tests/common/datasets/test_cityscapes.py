@@ -155,7 +155,7 @@ def test_what_is_of_no_use_is_counted_in_one_line(
         "1 with classes other than 0 to 34 (bremen/bremen_5_leftImg8bit.png)",
         "1 with instances other than 0 to 65535 (bremen/bremen_7_leftImg8bit.png)",
         "1 with maps of another size (bremen/bremen_3_leftImg8bit.png)",
-        "1 with maps without numbers (bremen/bremen_4_leftImg8bit.png)",
+        "1 with maps without numbers of classes (bremen/bremen_4_leftImg8bit.png)",
         "1 without maps (bremen/bremen_2_leftImg8bit.png)",
     ):
         assert reason in line

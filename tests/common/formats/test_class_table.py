@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ganlib.common.errors import UserError
-from ganlib.common.formats.class_table import class_table
+from ganlib.common.formats.folders import class_table
 
 
 def test_names_are_lines(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganlib.common.data import DataSet, Images
 from ganlib.common.data.spec import NoSuchSplit
-from ganlib.common.formats.files import of_split
+from ganlib.common.formats.folders import of_split
 from ganlib.common.query import DataQuery, open_dataset
 
 Draw = Callable[..., Path]
