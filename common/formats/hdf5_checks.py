@@ -136,11 +136,6 @@ def checksums(values: NDArray[Any]) -> NDArray[np.uint32]:
     return np.fromiter((crc32(row.data) for row in flat), np.uint32, len(flat))
 
 
-def has_checksums(file: Any, key: str) -> bool:
-    """Whether there are some of the dataset `key`: other programs, and ganlib once, write none."""
-    return find_dataset(file, _place(key)) is not None
-
-
 def verify(file: Any, key: str, values: NDArray[Any], first: int = 0) -> None:
     """UserError unless the values from the number `first` on are as they were written."""
     refuse(file, key, changed(file, key, values, first))
@@ -148,11 +143,11 @@ def verify(file: Any, key: str, values: NDArray[Any], first: int = 0) -> None:
 
 def changed(file: Any, key: str, values: NDArray[Any], first: int) -> list[int]:
     """The numbers of those that are not, as far as that is known."""
-    sums, end = find_dataset(file, _place(key)), first + len(values)
+    sums, end = find_dataset(file, place_of(key)), first + len(values)
     if sums is None:
         return []
     if sums.dtype != np.uint32 or sums.ndim != 1 or len(sums) < end:
-        raise wrong(file, _place(key), f"must be uint32 (N,), a checksum for each of /{key}")
+        raise wrong(file, place_of(key), f"must be uint32 (N,), a checksum for each of /{key}")
     found: list[int] = (first + np.flatnonzero(checksums(values) != sums[first:end])).tolist()
     return found
 
@@ -164,10 +159,11 @@ def refuse(file: Any, key: str, numbers: list[int]) -> None:
         raise UserError(
             f"{file.filename} is damaged: of /{key}, {len(numbers):,} are not as they were written "
             f"(number {which}). Write the file anew, or, if you have changed it yourself, delete "
-            f"/{_place(key)} in it."
+            f"/{place_of(key)} in it."
         )
 
 
-def _place(key: str) -> str:
+def place_of(key: str) -> str:
+    """Where the checksums of the dataset `key` lie."""
     split, _, rest = key.partition("/")
     return f"{split}/{GROUP}/{rest}"

@@ -10,7 +10,6 @@ It is therefore given a file that never fails, and whose first error is asked fo
 """
 
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -210,70 +209,55 @@ def write_split(
     call(split.finish)
 
 
-class Disk(io.RawIOBase):
-    """An open, unbuffered file as h5py wants it, without errors.
+class Disk(io.FileIO):
+    """A file as h5py wants it, unbuffered and without errors; error: the first one that there was.
 
-    After the first error what is written is kept in memory, for HDF5 may ask for it again.
+    After it what is written is kept in memory, for HDF5 may ask for it again.
     """
 
-    def __init__(self, file: Any) -> None:
-        self._file, self._at = file, 0
-        self._error: OSError | None = None
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "r+")
+        self.error: OSError | None = None
         self._kept: list[tuple[int, bytes]] = []
-
-    def check(self) -> None:
-        """Raise the OSError for which something was not written, if there is one."""
-        if self._error is not None:
-            raise self._error
 
     def write(self, data: Any) -> int:
         """All of `data`; its length."""
-        start, rest = self._at, memoryview(data).cast("B")
-        self._at += len(rest)
-        while rest and self._error is None:
+        start, rest = self.tell(), memoryview(data).cast("B")
+        end = start + len(rest)
+        while rest and self.error is None:
             with self._noting():
-                self._file.seek(self._at - len(rest))
-                rest = rest[self._file.write(rest) :]
+                rest = rest[super().write(rest) :]
         if rest:
-            self._kept.append((self._at - len(rest), bytes(rest)))
-        return self._at - start
+            self._kept.append((end - len(rest), bytes(rest)))
+        self.seek(end)
+        return end - start
 
     def readinto(self, buffer: Any) -> int:
         """Bytes from here on, zeros behind the end; how many."""
-        view = memoryview(buffer).cast("B")
+        start, view = self.tell(), memoryview(buffer).cast("B")
         with self._noting():
-            self._file.seek(self._at)
-            n = self._file.readinto(view)
+            n = super().readinto(view)
             view[n:] = bytes(len(view) - n)
+        end = self.seek(start + len(view))
         for place, data in self._kept:
-            first, last = max(place, self._at), min(place + len(data), self._at + len(view))
+            first, last = max(place, start), min(place + len(data), end)
             if first < last:
-                view[first - self._at : last - self._at] = data[first - place : last - place]
-        self._at += len(view)
+                view[first - start : last - start] = data[first - place : last - place]
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
         """`size`, to which the file is cut or made longer."""
         assert size is not None
         with self._noting():
-            self._file.truncate(size)
+            super().truncate(size)
         return size
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the place of what comes next, in bytes."""
-        self._at = self._file.seek(offset, whence)
-        return self._at
-
-    def tell(self) -> int:
-        """The place of what comes next, in bytes."""
-        return self._at
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            self._error = self._error or error
+            self.error = self.error or error
 
 
 @contextmanager
@@ -284,14 +268,14 @@ def hdf5_writer(path: Path) -> Iterator[tuple[Any, Call]]:
     written. It runs in a thread of its own: Ctrl-C reaches the main thread alone, where it would be
     an error in the middle of a write.
     """
-    with path.open("rb+", buffering=0) as raw, ThreadPoolExecutor(1) as thread:
-        disk = Disk(raw)
+    with Disk(path) as disk, ThreadPoolExecutor(1) as thread:
 
         def call(function: Callable[..., Any], *arguments: Any) -> Any:
             try:
                 return thread.submit(function, *arguments).result()
             finally:
-                disk.check()
+                if disk.error is not None:
+                    raise disk.error
 
         file = thread.submit(h5py.File, disk, "w").result()
         try:

@@ -4,6 +4,7 @@ import errno
 import io
 import resource
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from ganlib.common.formats.hdf5_writing import Disk, hdf5_writer
 
 
-class Short(io.BytesIO):
+class Short(io.FileIO):
     """Takes at most 5 bytes at once and 12 in all."""
 
     def write(self, data: Any) -> int:
@@ -27,30 +28,44 @@ class Short(io.BytesIO):
         raise OSError(errno.EFBIG, "File too large")
 
 
-def test_all_is_written_in_as_many_parts_as_it_takes() -> None:
-    raw = Short()
-    disk = Disk(raw)
-    assert disk.write(b"0123456789ab") == 12 and raw.getvalue() == b"0123456789ab"
-    disk.check()
+class ShortDisk(Disk, Short):
+    """On a disk of 12 bytes."""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[ShortDisk]:
+    (tmp_path / "a").touch()
+    with ShortDisk(tmp_path / "a") as disk:
+        yield disk
+
+
+def read(disk: Disk, n: int) -> bytes:
+    """As HDF5 does."""
+    found = bytearray(n)
+    assert disk.readinto(found) == n
+    return bytes(found)
+
+
+def test_all_is_written_in_as_many_parts_as_it_takes(disk: Disk, tmp_path: Path) -> None:
+    assert disk.write(b"0123456789ab") == 12
+    assert (tmp_path / "a").read_bytes() == b"0123456789ab"
+    assert disk.error is None
     disk.seek(2)
-    assert disk.read(3) == b"234" and disk.tell() == 5
-    assert disk.read(9) == b"56789ab\0\0"
+    assert read(disk, 3) == b"234" and disk.tell() == 5
+    assert read(disk, 9) == b"56789ab\0\0"
 
 
-def test_after_an_error_what_is_written_can_be_read_again() -> None:
-    raw = Short()
-    disk = Disk(raw)
+def test_after_an_error_what_is_written_can_be_read_again(disk: Disk, tmp_path: Path) -> None:
     assert disk.write(b"0123456789abcdef") == 16
     assert disk.truncate(3) == 3
     disk.seek(1)
     assert disk.write(b"xyz") == 3 and disk.tell() == 4
-    assert raw.getvalue() == b"0123456789ab"
+    assert (tmp_path / "a").read_bytes() == b"0123456789ab"
     disk.seek(0)
-    assert disk.read(18) == b"0xyz456789abcdef\0\0"
+    assert read(disk, 18) == b"0xyz456789abcdef\0\0"
     disk.seek(13)
-    assert disk.read(2) == b"de"
-    with pytest.raises(OSError, match="No space left"):
-        disk.check()
+    assert read(disk, 2) == b"de"
+    assert disk.error is not None and disk.error.strerror == "No space left on device"
 
 
 def test_an_error_is_raised_at_once_and_the_file_is_closed(tmp_path: Path) -> None:
