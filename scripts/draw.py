@@ -159,8 +159,8 @@ def growing_frame(path: Path, run: Run) -> Image.Image:
     with Image.open(path) as picture:
         half = picture.convert("RGB").crop((0, 0, picture.width, picture.height // 2))
     size = (GROWING_WIDTH, half.height * GROWING_WIDTH // half.width)
-    words = filter(None, [f"iteration {int(path.stem):,}", run.stage(int(path.stem))])
-    return titled(half.resize(size, Image.Resampling.NEAREST), [", ".join(words)])
+    title = f"iteration {run.at(int(path.stem))}"
+    return titled(half.resize(size, Image.Resampling.NEAREST), [title])
 
 
 def rollout_film(runs: Sequence[Path], titles: Sequence[str], rows: int) -> list[Image.Image]:

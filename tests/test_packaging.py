@@ -73,7 +73,11 @@ def test_recipes_travel_in_the_wheel_and_pictures_of_the_pages_do_not() -> None:
         for path in ROOT.joinpath(*package.split(".")).glob(pattern)
     ]
     names = {path.relative_to(ROOT).as_posix() for path in files}
-    needed = {"README.md", "example_configs/quickstart.yaml", "evaluation/page/style.css"}
+    page = {
+        f"evaluation/page/{name}"
+        for name in ("style.css", "page.html", "scores.html", "parts.html")
+    }
+    needed = {"README.md", "example_configs/quickstart.yaml", *page}
     assert {f"ganlib/{name}" for name in needed} <= names
     assert not {path.suffix for path in files} & {".png", ".gif", ".jpg", ".mp4"}
 

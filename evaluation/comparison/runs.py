@@ -87,10 +87,11 @@ class Run:
         """How far the log goes."""
         return int(self.log[-1]["iteration"]) if self.log else 0
 
-    def stage(self, iteration: int) -> str:
-        """The stage in words, as the last line of the log up to an iteration says it, or ""."""
+    def at(self, iteration: int) -> str:
+        """An iteration in words, with the stage if the last line of the log up to it has one."""
         lines = [line for line in self.log if line["iteration"] <= iteration]
-        return str(lines[-1].get("stage", "")) if lines else ""
+        stage = str(lines[-1].get("stage", "")) if lines else ""
+        return ", ".join(filter(None, [f"{iteration:,}", stage]))
 
     @property
     def images_per_second(self) -> float | None:

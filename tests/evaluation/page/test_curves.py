@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganlib.evaluation.page.axes import Iterations, thin
-from ganlib.evaluation.page.curves import DOT, LEFT, RIGHT, WIDTH, Curve, panel
+from ganlib.evaluation.page.axes import thin
+from ganlib.evaluation.page.curves import WIDTH
 
 Make = Callable[..., Path]
 Parsed = Callable[[], Any]
@@ -73,14 +73,17 @@ def test_a_longer_run_leaves_room_for_a_shorter_one(
     text = html()
     brief = re.findall(r'points="([^"]+)"><title>brief, seed 0', text.partition("<b>loss_dis")[2])
     xs = [float(point.split(",")[0]) for point in brief[0].split()]
-    assert max(xs) - min(xs) > width * (WIDTH - LEFT - RIGHT)
+    assert max(xs) - min(xs) > width * WIDTH
     assert ("the axis is logarithmic" in text) == (longer == 40_000)
 
 
-def test_a_dot_at_the_end_of_the_axis_is_whole() -> None:
-    long = Curve("s0", "a", [(0.0, 1.0), (9.0, 2.0)])
-    text = panel("FD", [long, Curve("s1", "b", [(9.0, 1.5)])], Iterations(9))
-    (centre,) = re.findall(r'<circle cx="([^"]+)"', text)
-    (plot,) = re.findall(r'<svg class="plot"[^>]*>', text)
-    (width,) = re.findall(r' width="([^"]+)"', plot)
-    assert float(centre) + DOT <= float(width)
+def test_a_dot_at_the_end_of_the_axis_is_whole(make: Make, html: Callable[[], str]) -> None:
+    make("line")
+    scores = make("dot", 1) / "scores.jsonl"
+    scores.write_text(scores.read_text().splitlines(keepends=True)[-1])
+    text = html()
+    (centre, radius) = map(
+        float, re.findall(r'<circle cx="([^"]+)" cy="[^"]+" r="([^"]+)"', text)[0]
+    )
+    (width,) = set(re.findall(r'<svg class="plot"[^>]* width="([^"]+)"', text))
+    assert centre == WIDTH and centre + radius <= float(width)

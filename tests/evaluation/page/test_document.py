@@ -47,13 +47,14 @@ def test_nothing_is_fetched_and_nothing_runs(make: Make, page: Parsed, html: Htm
 
 
 def test_what_comes_from_files_is_escaped(make: Make, page: Parsed, html: Html) -> None:
-    folder = make(EVIL, settings={"architecture": EVIL}, dataset=EVIL, **{EVIL: 1.5})
+    folder = make(EVIL, settings={"architecture": EVIL}, dataset=EVIL, stage=EVIL, **{EVIL: 1.5})
     make(EVIL, settings={"architecture": "b"}, dataset=EVIL)
     folder.rename(folder.with_name("<b>&run"))
     text = html()
     parsed = page()
     assert not parsed.all("script") and "<script" not in text and "<b>&run" not in text
     assert text.count("&lt;script&gt;") > 10
+    assert f"seed 0, iteration 40, {EVIL}" in "".join(parsed.texts)
     shown = [t for t in parsed.texts if EVIL in t]
     labels = [a for _, v in parsed.tags for a in v.values() if a and EVIL in a]
     assert shown and labels

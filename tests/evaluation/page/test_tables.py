@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ganlib.evaluation.page.tables import MOST
-
 Make = Callable[..., Path]
 Html = Callable[[], str]
+MOST = 10  # scores that stand beside each other
 
 
 def with_scores(folder: Path, values: list[float]) -> None:
