@@ -121,7 +121,7 @@ def command(
     from ganlib.training.device.devices import pick_device
 
     add_plugins(*plugin_dir)
-    place = pick_device(None, shared.chosen(gpu, device))
+    place = pick_device(gpu, device)
     bench.check(place, mode, precision)
     values = dict(map(_pair, settings))
     works = list(_works(algorithm, values, batch_size, (channels, size, size), at))

@@ -61,6 +61,7 @@ from ganlib.common.errors import UserError
 @click.option(
     "-n",
     "n",
+    type=click.IntRange(min=2),
     default=10_000,
     show_default=True,
     help="How many images; 50000 is the number of most papers.",
@@ -75,7 +76,7 @@ from ganlib.common.errors import UserError
 )
 @shared.truncation
 @shared.statistics
-@click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
+@shared.batch_size
 @click.option(
     "--range",
     type=click.Choice(["-1,1", "0,1", "0,255"]),

@@ -45,7 +45,7 @@ MOST = 1000
 )
 @click.option(
     "--frames",
-    type=int,
+    type=click.IntRange(2, MOST),
     metavar="N",
     help="Pictures from one sample to the next, both included.  [default: 10, in a film 30]",
 )
@@ -99,7 +99,7 @@ def command(
     else:
         out = out or Path("interpolation.png")
         shared.check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4", force)
-        stops, frames = _stops(numbers, through_classes=words is not None), _frames(frames, out)
+        stops = _stops(numbers, through_classes=words is not None)
     if min(stops) < 0:
         raise UserError(f"There is no sample number {min(stops)}: samples count from 0.")
     if word is not None and words is not None:
@@ -126,7 +126,7 @@ def command(
     if terms:
         write_sum(model, terms, seed, out, told)
     else:
-        assert frames is not None
+        frames = frames or FRAMES[out.suffix.lower()]
         way = Interpolation(stops, seed, frames, space or "z", several, told)
         write_interpolation(model, way, out)
     click.echo(out)
@@ -147,12 +147,3 @@ def _stops(numbers: str | None, through_classes: bool) -> list[int]:
     if len(stops) < fewest:
         raise UserError(f"--numbers is '{numbers}'; give {words} or more numbers, such as 3,8,1.")
     return stops
-
-
-def _frames(frames: int | None, out: Path) -> int:
-    frames = FRAMES[out.suffix.lower()] if frames is None else frames
-    if not 2 <= frames <= MOST:
-        raise UserError(
-            f"--frames is {frames}; give at least 2, the samples at both ends, and at most {MOST}."
-        )
-    return frames

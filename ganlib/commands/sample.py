@@ -23,7 +23,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @click.option(
     "-n",
     "n",
-    type=int,
+    type=click.IntRange(min=1),
     help=f"How many images.  [default: {N}, in a grid by class 8 of each, of translations 24]",
 )
 @click.option(
@@ -59,7 +59,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @shared.truncation
 @shared.statistics
 @shared.sources
-@click.option("--batch-size", default=256, show_default=True, help="Images at a time.")
+@shared.batch_size
 @shared.device("the CPU")
 @shared.plugin_dir
 def command(
@@ -82,9 +82,6 @@ def command(
     (n, H, W, C), and of a generator of classes `labels`.
     """
     kind, least = _kind(out), N if n is None else n
-    if least < 1:
-        raise UserError(f"-n is {n}, but there is nothing to draw below 1.")
-    shared.check_sampling(batch_size, truncation)
     if kind:
         shared.check_file(out, (".png", ".npz"), KINDS, force)
     _check_grid(kind, least)

@@ -33,6 +33,7 @@ from ganlib.common.io.files import output
 @click.option(
     "-k",
     "--outputs",
+    type=click.IntRange(min=1),
     default=1,
     show_default=True,
     metavar="N",
@@ -46,7 +47,7 @@ from ganlib.common.io.files import output
 )
 @click.option(
     "--tile",
-    type=int,
+    type=click.IntRange(min=1),
     metavar="N",
     help="Make large images in tiles of N pixels, which overlap and are blended: less memory.",
 )
@@ -82,10 +83,6 @@ def command(
     of one, is normalised by itself.
     """
     shared.check_folder(out)
-    if outputs < 1:
-        raise UserError(f"--outputs is {outputs}; give at least 1.")
-    if tile is not None and tile < 1:
-        raise UserError(f"--tile is {tile}; give the side of a tile in pixels, such as 256.")
     if picture is not None:
         shared.check_file(picture, (".png",), "a .png", force, "--grid")
 

@@ -25,7 +25,7 @@ CLASSES = (
 
 
 def device(default: str) -> Callable[[Command], Command]:
-    """--gpu and --device; `default` says what is taken without either. See chosen()."""
+    """--gpu and --device; `default` says what is taken without either. See pick_device()."""
 
     def add(command: Command) -> Command:
         named = click.option("--device", help="The same as a PyTorch device: cpu, cuda:0, mps.")
@@ -41,15 +41,6 @@ def device(default: str) -> Callable[[Command], Command]:
     return add
 
 
-def chosen(gpu: int | None, device: str | None, default: str | None = None) -> str | None:
-    """What --gpu and --device say, as PyTorch calls it; UserError if both do."""
-    if gpu is not None and device is not None:
-        raise UserError("Give --gpu or --device, not both.")
-    if gpu is not None:
-        return "cpu" if gpu < 0 else f"cuda:{gpu}"
-    return device or default
-
-
 def _known(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     if value is None:
         return None
@@ -59,6 +50,12 @@ def _known(context: click.Context, parameter: click.Parameter, value: str | None
         return sampling_statistics(value)
     except ValueError as error:
         raise UserError(f"--statistics is '{value}', but {error}.") from None
+
+
+def _positive(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise UserError(f"--truncation is {value:g}; give a number above 0, such as 0.7.")
+    return value
 
 
 plugin_dir = click.option(
@@ -101,9 +98,17 @@ def best_of(path: Path, best: bool) -> Path:
 truncation = click.option(
     "--truncation",
     type=float,
+    callback=_positive,
     metavar="PSI",
     help="Keep the latents within [-PSI, PSI], or the codes of a style-based generator PSI of the "
     "way from their average: less variety, often better images.",
+)
+batch_size = click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help="Images at a time.",
 )
 statistics = click.option(
     "--statistics",
@@ -157,8 +162,10 @@ class ModelOptions:
     def load(self) -> "Model":
         """The model, without sources to start from."""
         from ganlib.sampling.model import load  # imports torch, which --help spares
+        from ganlib.training.device.devices import pick_device
 
-        path, place = best_of(self.snapshot, self.best), chosen(self.gpu, self.device, "cpu")
+        gpu = -1 if self.gpu is None and self.device is None else self.gpu
+        place, path = str(pick_device(gpu, self.device)), best_of(self.snapshot, self.best)
         return load(path, place, plugin_dir=self.plugin_dir, back=self.back)
 
     def give_sources(self, model: "Model") -> None:
@@ -212,14 +219,6 @@ def check_folder(out: Path) -> None:
     with reading(out):
         if out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file; give a folder.")
-
-
-def check_sampling(batch_size: int, truncation: float | None) -> None:
-    """UserError for numbers by which nothing can be sampled."""
-    if batch_size < 1:
-        raise UserError(f"--batch-size is {batch_size}; give at least 1.")
-    if truncation is not None and not 0 < truncation < math.inf:
-        raise UserError(f"--truncation is {truncation:g}; give a number above 0, such as 0.7.")
 
 
 def called(model: "Model", snapshot: Path, words: Sequence[str]) -> list[int]:

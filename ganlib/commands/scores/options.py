@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.commands.options.fields import dashed
-from ganlib.commands.options.shared import check_file, check_sampling, part
+from ganlib.commands.options.shared import check_file, part
 from ganlib.common.errors import UserError
 from ganlib.evaluation.formats.blocks import Range
 from ganlib.training.scores.drawing import Drawing
@@ -51,9 +51,6 @@ def options_of(device: str, force: bool, **flags: Any) -> Options:
     """Those of the command line, by their names: a part takes what is called as a field of it.
     UserError for what is wrong on its own.
     """
-    if flags["n"] < 2:
-        raise UserError(f"-n is {flags['n']}, but no score is made of less than 2 images.")
-    check_sampling(flags["batch_size"], flags["truncation"])
     if flags["dataset"] is not None and flags["reference"] not in (None, "train", "test"):
         raise UserError("Give --dataset or the path of a --reference, not both.")
     if flags["metrics"] is not None:

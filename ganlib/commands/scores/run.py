@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from ganlib.commands.options import shared
 from ganlib.commands.scores import self_test as _self_test
 from ganlib.commands.scores.options import Options
 from ganlib.commands.scores.outputs import describe, show, write_scores
@@ -51,7 +50,7 @@ def prepare(plugin_dir: tuple[Path, ...], gpu: int | None, device: str | None) -
     """Register plugins; the device as PyTorch calls it."""
     with reading("--plugin-dir"):
         add_plugins(*plugin_dir)
-    return str(devices.pick_device(None, shared.chosen(gpu, device)))
+    return str(devices.pick_device(gpu, device))
 
 
 @contextmanager

@@ -25,9 +25,11 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "h5py", "pydantic")
 
 
 def pick_device(gpu: int | None, device: str | None) -> torch.device:
-    """The device that was asked for; by default the first GPU, else the CPU. Of several processes
-    each has its own GPU.
+    """The device that was asked for, in one of two ways; by default the first GPU, else the CPU. Of
+    several processes each has its own GPU.
     """
+    if gpu is not None and device is not None:
+        raise UserError("Give --gpu or --device, not both.")
     if device is not None:
         if ranks.launched() and device.startswith("cuda:"):
             raise UserError("Each of several processes has a GPU of its own: write --device cuda.")

@@ -16,7 +16,6 @@ from click.testing import CliRunner, Result
 import ganlib
 from ganlib.__main__ import COMMANDS, cli, main
 from ganlib.commands.list import show
-from ganlib.commands.options.shared import chosen
 from ganlib.common.errors import UserError
 from ganlib.common.registry import modules
 from ganlib.config import RunConfig
@@ -270,13 +269,29 @@ def test_gpu_and_device_mean_the_same_in_every_verb(verb: str, tmp_path: Path) -
         assert words in str(where) or "holds no snapshots" in str(where)
 
 
-def test_a_number_of_a_gpu_is_its_device() -> None:
-    assert [chosen(gpu, None, "cpu") for gpu in (None, -1, 0, 2)] == [
-        "cpu",
-        "cpu",
-        "cuda:0",
-        "cuda:2",
-    ]
-    assert (chosen(None, "mps"), chosen(None, None)) == ("mps", None)
-    with pytest.raises(UserError, match="not both"):
-        chosen(0, "cpu")
+@pytest.mark.parametrize(
+    ("verb", "option", "value", "possible"),
+    [
+        ("bench", "--iterations", 1, "x>=2"),
+        ("bench", "--size", 0, "x>=1"),
+        ("bench", "--channels", 0, "x>=1"),
+        ("bench", "--at", -1, "x>=0"),
+        ("evaluate", "-n", 1, "x>=2"),
+        ("evaluate", "--batch-size", 0, "x>=1"),
+        ("interpolate", "--frames", 1, "2<=x<=1000"),
+        ("interpolate", "--frames", 1001, "2<=x<=1000"),
+        ("sample", "-n", 0, "x>=1"),
+        ("sample", "--batch-size", 0, "x>=1"),
+        ("translate", "--outputs", 0, "x>=1"),
+        ("translate", "--tile", 0, "x>=1"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_with_those_that_can(
+    verb: str, option: str, value: int, possible: str
+) -> None:
+    command = import_module(f"ganlib.commands.{verb}").command
+    result = CliRunner().invoke(command, [option, str(value)])
+    assert result.exit_code == 2
+    assert f"'{option}': {value} is not in the range {possible}." in re.sub(
+        "'-k' / ", "", result.output
+    )

@@ -530,8 +530,6 @@ LONG = "x" * 300  # as a name of a file, which no system has
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "-n", 1], "-n is 1"),
-        (["run", "--batch-size", 0], "--batch-size is 0"),
         (["run", "--truncation", "nan"], "--truncation is nan"),
         (["run", "--metrics", "is,fidd"], "Did you mean 'fid'"),
         (["run", "--metrics", ""], "no metric ''"),

@@ -226,12 +226,10 @@ def test_truncation(run: Run, snapshot: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-n", 0], "-n is 0"),
         (["-n", 5000], "too many for one picture"),
         (["--truncation", 0], "--truncation is 0"),
         (["--truncation", "nan"], "--truncation is nan"),
         (["--truncation", "inf"], "--truncation is inf"),
-        (["--batch-size", 0], "--batch-size is 0"),
         (["--statistics", "standing"], "--statistics is 'standing', but should be running, batch"),
         (["--dataset", "fashion_mnist"], "needs no images to start from: leave --dataset out"),
         (["--class", "Sandal"], "is told no classes, so there are none to ask for"),

@@ -334,17 +334,6 @@ def test_bad_input_is_one_sentence(run: Run, arguments: tuple[str, ...], sentenc
     assert "\n" not in str(result.exception)
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "least"),
-    [("--iterations", 1, 2), ("--size", 0, 1), ("--channels", 0, 1), ("--at", -1, 0)],
-)
-def test_numbers_that_cannot_be(run: Run, option: str, value: int, least: int) -> None:
-    result = run("bench", option, value)
-    assert result.exit_code == 2
-    words = f"Invalid value for '{option}': {value} is not in the range x>={least}."
-    assert result.output.endswith(f"Error: {words}\n")
-
-
 def test_a_bench_that_is_stopped_keeps_and_shows_its_rows(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

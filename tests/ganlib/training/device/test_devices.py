@@ -42,6 +42,13 @@ def test_several_processes_do_not_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -
         devices.pick_device(None, "cuda:0")
 
 
+def test_a_gpu_is_called_by_its_number_or_as_pytorch_calls_it(told: list[Any]) -> None:
+    found = [devices.pick_device(gpu, None) for gpu in (-1, 0, 2)]
+    assert found == [torch.device(name) for name in ("cpu", "cuda:0", "cuda:2")]
+    with pytest.raises(UserError, match="Give --gpu or --device, not both"):
+        devices.pick_device(0, "cpu")
+
+
 def test_memory_of_what_lies_in_cycles_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     emptied: list[bool] = []
 
