@@ -1,27 +1,39 @@
 """Options from the fields of settings; --help with what people use, --help-all with all."""
 
-from collections.abc import Collection, Sequence
-from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from pydantic.fields import FieldInfo
 
 SHORT = {"algorithm": "-a", "gpu": "-g", "out": "-o"}
-WORDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+KINDS = {"integer": "N", "number": "X", "path": "PATH", "string": "NAME"}
+WORDS = {
+    **dict.fromkeys(("minimum", "ge"), "at least"),
+    **dict.fromkeys(("exclusiveMinimum", "gt"), "more than"),
+    **dict.fromkeys(("maximum", "le"), "at most"),
+    **dict.fromkeys(("exclusiveMaximum", "lt"), "less than"),
+}
+"""Of the bounds in a schema of pydantic's, which are called as it does where a validator of ours
+stands beside them.
+"""
 
 
 def options(model: "type[BaseModel]") -> list[click.Option]:
     """One option per field. Values stay text (None if not given): the model checks them."""
     from ganlib.runs.settings import ALIASES  # imports pydantic, which other helps spare
 
-    fields, aliases = model.model_fields, dict[str, list[str]]()
+    fields, aliases = model.model_fields, defaultdict[str, list[str]](list)
     for alias in sorted(ALIASES.keys() - fields):
-        aliases.setdefault(ALIASES[alias], []).append(alias)
-    return [_option(name, field, aliases.get(name, [])) for name, field in fields.items()]
+        aliases[ALIASES[alias]].append(alias)
+    schemas = model.model_json_schema()["properties"]
+    return [
+        _option(name, schemas[name], None if field.is_required() else field.default, aliases[name])
+        for name, field in fields.items()
+    ]
 
 
 def dashed(name: str) -> str:
@@ -29,60 +41,38 @@ def dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _option(name: str, field: "FieldInfo", aliases: Sequence[str]) -> click.Option:
-    text = f"{field.description or ''} {_facts(field)}".strip()
+def _option(
+    name: str, schema: Mapping[str, Any], default: Any, aliases: Sequence[str]
+) -> click.Option:
+    kind = next(k for k in schema.get("anyOf", [schema]) if k.get("type") != "null")
+    text = f"{schema.get('description', '')} {_facts(kind, default)}".strip()
     flag = dashed(name)
-    if bool in _flatten(field.annotation):
+    if kind.get("type") == "boolean":
         return click.Option([name, f"--{flag}/--no-{flag}"], default=None, help=text)
     spellings = [f"--{flag}", *(dashed(f"--{alias}") for alias in aliases)]
     short = [SHORT[name]] if name in SHORT else []
     # click takes any flag_value, None too, to mean that the value may be left out
     optional: dict[str, Any] = {"flag_value": "auto"} if name == "resume" else {}
+    one = kind.get("items", kind)
+    choices = one.get("enum", [one["const"]] if "const" in one else [])
     return click.Option(
         [name, *short, *spellings],
-        multiple=get_origin(field.annotation) is tuple,
+        multiple=kind.get("type") == "array",
         help=text,
-        metavar=_kind(field),
+        metavar="|".join(map(str, choices))
+        or KINDS.get(one.get("format", one.get("type")), "VALUE"),
         default=None,
         is_flag=False,
         **optional,
     )
 
 
-def _kind(field: "FieldInfo") -> str:
-    types = [t for t in _flatten(field.annotation) if t is not NoneType]
-    if get_origin(types[0]) is Literal:
-        return "|".join(map(str, get_args(types[0])))
-    return {"int": "N", "float": "X", "Path": "PATH", "str": "NAME"}.get(types[0].__name__, "VALUE")
-
-
-def _facts(field: "FieldInfo") -> str:
+def _facts(kind: Mapping[str, Any], default: Any) -> str:
     """Range and default in brackets."""
-    facts = [
-        f"{word} {getattr(bound, key):g}"
-        for bound in _bounds(field)
-        for key, word in WORDS.items()
-        if getattr(bound, key, None) is not None
-    ]
-    unsaid = any(field.default is nothing for nothing in (None, (), "", False))
-    if not (field.is_required() or unsaid):
-        facts.append(f"default {field.default}")
+    facts = [f"{WORDS[key]} {bound:g}" for key, bound in kind.items() if key in WORDS]
+    if not any(default is nothing for nothing in (None, (), "", False)):
+        facts.append(f"default {default}")
     return f"[{'; '.join(facts)}]" if facts else ""
-
-
-def _bounds(field: "FieldInfo") -> list[Any]:
-    inner = [m for t in get_args(field.annotation) for m in getattr(t, "__metadata__", ())]
-    nested = [m for entry in inner for m in getattr(entry, "metadata", [])]
-    return [*field.metadata, *inner, *nested]
-
-
-def _flatten(annotation: Any) -> list[Any]:
-    """The plain types in a union, an Annotated or a tuple."""
-    if get_origin(annotation) is Literal or not get_args(annotation):
-        return [annotation]
-    parts = get_args(annotation)
-    first = parts[:1] if hasattr(annotation, "__metadata__") else parts
-    return [t for part in first for t in _flatten(part)]
 
 
 class ShortHelp(click.Command):
