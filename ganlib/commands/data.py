@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import reduce
 from math import prod
 from pathlib import Path
 from typing import get_args
@@ -33,27 +32,29 @@ CLASSES = 20  # how many are listed
 SAMPLE = 1000  # images that the mean is taken of: enough, and quick to read out of any file
 SAMPLE_BYTES = 2**26  # of large images fewer: as floats they take eight times as much
 
-OPTIONS = (
-    click.argument("dataset", metavar="NAME"),
-    click.option(
-        "--size",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Crop and resize to N x N pixels; by default the data set's own size.",
-    ),
-    shared.path_option(
-        "--data-root",
-        metavar="DIR",
-        help="Where the data set's files are; by default $GANLIB_DATA or ~/.cache/ganlib/data.",
-    ),
-    click.option("--source", metavar="SOURCE", help=RunConfig.model_fields["source"].description),
-)
-
 
 def queried(command: Callable[..., None]) -> Callable[..., None]:
-    """A command of a DataQuery, which OPTIONS make."""
+    """A command of a DataQuery, with the options that make one."""
     call = shared.handed(DataQuery, command)
-    return reduce(lambda call, option: option(call), reversed(OPTIONS), call)
+    for option in (
+        click.option(
+            "--source", metavar="SOURCE", help=RunConfig.model_fields["source"].description
+        ),
+        shared.path_option(
+            "--data-root",
+            metavar="DIR",
+            help="Where the data set's files are; by default $GANLIB_DATA or ~/.cache/ganlib/data.",
+        ),
+        click.option(
+            "--size",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Crop and resize to N x N pixels; by default the data set's own size.",
+        ),
+        click.argument("dataset", metavar="NAME"),
+    ):
+        call = option(call)
+    return call
 
 
 @click.group("data")
@@ -77,7 +78,13 @@ def list_command() -> None:
 def info(query: DataQuery, check: bool) -> None:
     """What is in the data set NAME, or in a folder of images or an .h5, .npz or .npy file."""
     if check:
-        _check(str(query.dataset))
+        path = expand(str(query.dataset))
+        if path.suffix.lower() not in HDF5 or not path.is_file():
+            raise UserError(
+                f"--check is for an .h5 file, and {query.dataset} is none: leave it out."
+            )
+        for line in check_hdf5(path):
+            click.echo(line)
     train, test = query.open(), query.of_split("test")
     click.echo(printable(train.name))
     for key, value in train.in_words(train.provenance).items():
@@ -85,15 +92,6 @@ def info(query: DataQuery, check: bool) -> None:
     _describe("train", train)
     if test is not None:
         _describe("test", test)
-
-
-def _check(name: str) -> None:
-    """Print what the checksums of an .h5 file say."""
-    path = expand(name)
-    if path.suffix.lower() not in HDF5 or not path.is_file():
-        raise UserError(f"--check is for an .h5 file, and {name} is none: leave it out.")
-    for line in check_hdf5(path):
-        click.echo(line)
 
 
 @command.command()

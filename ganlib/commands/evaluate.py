@@ -8,6 +8,7 @@ import click
 from ganlib.commands.options import shared
 from ganlib.commands.options.fields import ShortHelp
 from ganlib.common.errors import UserError
+from ganlib.common.io.files import reading
 
 
 @click.command(
@@ -130,13 +131,7 @@ from ganlib.common.errors import UserError
 @shared.plugin_dir
 @click.option("--self-test", is_flag=True, help="Check known answers on real images instead.")
 def command(
-    target: Path | None,
-    self_test: bool,
-    force: bool,
-    plugin_dir: tuple[Path, ...],
-    gpu: int | None,
-    device: str | None,
-    **options: Any,
+    target: Path | None, self_test: bool, plugin_dir: tuple[Path, ...], force: bool, **options: Any
 ) -> None:
     """Score a trained generator, or images of any program in the same way.
 
@@ -162,12 +157,15 @@ def command(
     """
     from ganlib.commands.scores import run  # imports torch, which --help spares
     from ganlib.commands.scores.options import options_of
+    from ganlib.registry import add_plugins
 
     if self_test and target is not None:
         raise UserError(f"--self-test scores real images: leave {target} out.")
     if target is None and not self_test:
         raise UserError("What is to be scored? Name a snapshot, a run's folder or images.")
-    found = options_of(run.prepare(plugin_dir, gpu, device), force, **options)
+    with reading("--plugin-dir"):
+        add_plugins(*plugin_dir)
+    found = options_of(force, **options)
     if target is None:
         raise SystemExit(run.self_test(found))
     run.evaluate(target, found)

@@ -8,6 +8,7 @@ from ganlib.commands.options.fields import dashed
 from ganlib.commands.options.shared import check_file, part
 from ganlib.common.errors import UserError
 from ganlib.evaluation.formats.blocks import Range
+from ganlib.training.device.devices import pick_device
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import Criteria
@@ -47,7 +48,7 @@ class Options:
     device: str
 
 
-def options_of(device: str, force: bool, **flags: Any) -> Options:
+def options_of(force: bool, **flags: Any) -> Options:
     """Those of the command line, by their names: a part takes what is called as a field of it.
     UserError for what is wrong on its own.
     """
@@ -71,5 +72,5 @@ def options_of(device: str, force: bool, **flags: Any) -> Options:
         outputs,
         flags["best"],
         black_and_white,
-        device,
+        str(pick_device(flags["gpu"], flags["device"])),
     )

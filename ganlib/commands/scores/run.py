@@ -16,8 +16,6 @@ from ganlib.common.io.console import printable, progress_bar, stderr_console
 from ganlib.common.io.files import output, reading
 from ganlib.common.query import DataQuery
 from ganlib.evaluation.metrics.base import all_metrics, find_metrics
-from ganlib.registry import add_plugins
-from ganlib.training.device import devices
 from ganlib.training.scores.scorer import make_scorer
 
 
@@ -44,13 +42,6 @@ def evaluate(path: Path, options: Options) -> None:
         )
     show(result.scores, str(target.path), describe(target.origin, extractor))
     write_scores(path, target, scorer, result, options)
-
-
-def prepare(plugin_dir: tuple[Path, ...], gpu: int | None, device: str | None) -> str:
-    """Register plugins; the device as PyTorch calls it."""
-    with reading("--plugin-dir"):
-        add_plugins(*plugin_dir)
-    return str(devices.pick_device(gpu, device))
 
 
 @contextmanager
