@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
+from ganlib.common.networks import translator
 from ganlib.contract.tape import tensors
 from ganlib.speed.graph import Feed
 from ganlib.training.update import steps as descent
@@ -23,6 +24,26 @@ GPU = torch.device("meta")
 aten = torch.ops.aten
 COPIES = {aten._to_copy.default, aten.copy_.default}
 FUSED = {aten._fused_adam_, aten._fused_sgd_}
+UNSURE = {
+    aten._adaptive_avg_pool2d_backward,
+    aten._upsample_bicubic2d_aa_backward,
+    aten._upsample_bilinear2d_aa_backward,
+    aten.adaptive_max_pool2d_backward,
+    aten.grid_sampler_2d_backward,
+    aten.histc,
+    aten.kthvalue,
+    aten.max_unpool2d,
+    aten.nll_loss2d_backward,
+    aten.put_,
+    aten.reflection_pad1d_backward,
+    aten.reflection_pad2d_backward,
+    aten.replication_pad1d_backward,
+    aten.replication_pad2d_backward,
+    aten.upsample_bicubic2d_backward,
+    aten.upsample_bilinear2d_backward,
+    aten.upsample_linear1d_backward,
+}
+"""What torch.use_deterministic_algorithms() names as without a deterministic form in CUDA."""
 
 
 class NoDraws(TorchDispatchMode):
@@ -38,7 +59,8 @@ class NoDraws(TorchDispatchMode):
 
 class OneDevice(TorchDispatchMode):
     """RuntimeError for an operation on tensors of which some are on the GPU and others not; unless
-    `copies`, for copies between the two as well, which an update would wait for.
+    `copies`, for copies between the two as well, which an update would wait for. And for what
+    --deterministic refuses on a GPU.
     """
 
     def __init__(self, copies: bool = False) -> None:
@@ -47,6 +69,8 @@ class OneDevice(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func.overloadpacket in UNSURE:
+            raise RuntimeError(f"{func} is not deterministic in CUDA")
         found = tensors([args, kwargs])
         there = [t for t in found if t.device == GPU]
         to = torch.device(kwargs.get("device") or (there or found or [torch.empty(0)])[0].device)
@@ -85,6 +109,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let optimizers and generators take it for a GPU."""
     monkeypatch.setattr(torch, "Generator", Generator)
     monkeypatch.setattr(descent, "CAPTURING", {GPU.type})
+    monkeypatch.setattr(translator, "LEAVING", {GPU.type})
     devices = lambda *_: ["cpu", GPU.type]  # noqa: E731
     for name, asked in (
         ("rmsprop", "_get_capturable_supported_devices"),

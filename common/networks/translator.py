@@ -4,23 +4,51 @@ Johnson et al. 2016, as CycleGAN has them: Zhu et al. 2017, section 7.2; norms a
 alone.
 """
 
-from functools import partial
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 Upsampling = Literal["transposed", "nearest"]
 """How sides are doubled: transposed: by a transposed convolution, the papers'; nearest: every pixel
 four times, then a convolution, which leaves no checkerboard on even surfaces (Odena et al. 2016,
 https://distill.pub/2016/deconv-checkerboard). Both have the same parameters."""
-InstanceNorm = partial(nn.InstanceNorm2d, eps=1e-5)
-"""Of each image alone, in sampling too: without running statistics, gain or bias."""
+LEAVING = {"cuda"}
+"""Types of devices where PyTorch's own kernels for the two layers below leave channels_last, which
+costs copies on both sides, and that of the padding's gradient is not deterministic."""
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Of each image alone, in sampling too: without running statistics, gain or bias."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same, in the same memory format; moments in float32 at least."""
+        if input.device.type not in LEAVING:
+            return super().forward(input)
+        x = input.to(torch.promote_types(input.dtype, torch.float32))
+        var, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+        scale = (var + self.eps).rsqrt()
+        return torch.addcmul(-mean * scale, x, scale).to(input.dtype)
+
+
+class ReflectionPad(nn.ReflectionPad2d):
+    """Equal padding on all sides."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H + 2 padding, W + 2 padding), in the same memory format."""
+        if input.device.type not in LEAVING:
+            return super().forward(input)
+        p = self.padding[0]
+        for axis in (2, 3):
+            before, after = input.narrow(axis, 1, p), input.narrow(axis, -1 - p, p)
+            input = torch.cat((before.flip(axis), input, after.flip(axis)), axis)
+        return input
 
 
 def conv(n_in: int, n_out: int, side: int) -> list[nn.Module]:
     """A convolution that keeps the size, by reflection at the edges, and its norm."""
-    return [nn.ReflectionPad2d(side // 2), nn.Conv2d(n_in, n_out, side), InstanceNorm(n_out)]
+    return [ReflectionPad(side // 2), nn.Conv2d(n_in, n_out, side), InstanceNorm(n_out)]
 
 
 def first(n_in: int, ch: int) -> nn.Sequential:
@@ -55,7 +83,7 @@ class Block(nn.Module):
 
 def to_image(ch: int, n_out: int) -> nn.Sequential:
     """c7s1 without a norm: (N, ch, H, W) -> (N, n_out, H, W) in [-1, 1]."""
-    return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(ch, n_out, 7), nn.Tanh())
+    return nn.Sequential(ReflectionPad(3), nn.Conv2d(ch, n_out, 7), nn.Tanh())
 
 
 def translating(
