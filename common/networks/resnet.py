@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +17,25 @@ from torch import Tensor, nn
 from ganlib.common.data import Shape
 from ganlib.common.generator import Generator, Latent
 from ganlib.common.layers import BatchNorm2d, Factory
+from ganlib.common.layers.basic import conv_downsample, upsample_conv
 from ganlib.common.layers.conditional import ClassBatchNorm2d
 from ganlib.common.layers.init import init_glorot_uniform
+from ganlib.common.layers.spectral_norm import SNLayer
+
+
+def weight_of(conv: nn.Conv2d) -> Tensor:
+    """What a convolution multiplies by, spectrally normalised if it is."""
+    return conv.normalized() if isinstance(conv, SNLayer) else conv.weight
 
 
 class ResBlock(nn.Module):
-    """The convolutions of a residual block: two 3x3, a 1x1 in the shortcut if the size changes."""
+    """The convolutions of a residual block: two 3x3, a 1x1 in the shortcut if the size changes.
+
+    That one commutes with means and copies of pixels, and is made of the smaller image.
+    """
+
+    c1: Any
+    c2: Any
 
     def __init__(
         self, in_channels: int, hidden: int, out_channels: int, factor: int, conv: Factory
@@ -55,13 +69,15 @@ class GenBlock(ResBlock):
         super().__init__(in_channels, hidden, out_channels, up, conv)
         self.b1 = norm(in_channels)
         self.b2 = norm(hidden)
+        self.up = up
         self.resize = nn.Upsample(scale_factor=up) if up > 1 else nn.Identity()
 
     def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
-        h = self.c1(self.resize(F.relu(self.b1(x, *condition))))
+        h = F.relu(self.b1(x, *condition))
+        h = upsample_conv(h, weight_of(self.c1), self.c1.bias, self.up)
         h = self.c2(F.relu(self.b2(h, *condition)))
-        return h + self.c_sc(self.resize(x))
+        return h + self.resize(self.c_sc(x))
 
 
 class DisBlock(ResBlock):
@@ -79,12 +95,14 @@ class DisBlock(ResBlock):
         conv: Factory = nn.Conv2d,
     ) -> None:
         super().__init__(in_channels, hidden or in_channels, out_channels, down, conv)
+        self.down = down
         self.resize = nn.AvgPool2d(down) if down > 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H / down, W / down)."""
-        h = self.c2(F.relu(self.c1(F.relu(x))))
-        return self.resize(h) + self.resize(self.c_sc(x))
+        h = F.relu(self.c1(F.relu(x)))
+        h = conv_downsample(h, weight_of(self.c2), self.c2.bias, self.down)
+        return h + self.c_sc(self.resize(x))
 
 
 class WideDisBlock(DisBlock):
@@ -108,8 +126,8 @@ class OptimizedDisBlock(ResBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H / 2, W / 2)."""
-        h = self.c2(F.relu(self.c1(x)))
-        return self.resize(h) + self.c_sc(self.resize(x))
+        h = conv_downsample(F.relu(self.c1(x)), weight_of(self.c2), self.c2.bias, 2)
+        return h + self.c_sc(self.resize(x))
 
 
 class ResNetGenerator(Generator):

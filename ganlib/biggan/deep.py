@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganlib.biggan.generator import SharedClassGenerator
 from ganlib.common.layers.attention import SelfAttention
+from ganlib.common.layers.basic import upsample_conv
 from ganlib.common.layers.conditional import VectorBatchNorm2d
 from ganlib.common.layers.spectral_norm import SNConv2d
 from ganlib.common.networks.resnet import global_sum
@@ -37,12 +38,14 @@ class DeepGenBlock(Bottleneck):
         self.out_channels = out_channels
         self.b1 = VectorBatchNorm2d(in_channels, n_told)
         self.b2, self.b3, self.b4 = (VectorBatchNorm2d(hidden, n_told) for _ in range(3))
+        self.up = up
         self.resize = nn.Upsample(scale_factor=up) if up > 1 else nn.Identity()
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
         h = self.c1(F.relu(self.b1(x, condition)))
-        h = self.c2(self.resize(F.relu(self.b2(h, condition))))
+        h = F.relu(self.b2(h, condition))
+        h = upsample_conv(h, self.c2.normalized(), self.c2.bias, self.up)
         h = self.c3(F.relu(self.b3(h, condition)))
         h = self.c4(F.relu(self.b4(h, condition)))
         return h + self.resize(x[:, : self.out_channels])

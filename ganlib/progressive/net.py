@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec
 from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import LEAK
+from ganlib.common.layers.basic import upsample_conv
 from ganlib.common.layers.progressive import (
     HE,
     EqualizedConv2d,
@@ -89,8 +90,11 @@ class FirstBlock(nn.Module):
 class GrowBlock(FirstBlock):
     """The same of images of twice the size: (N, in_ch, H, W) -> (N, ch, 2 H, 2 W)."""
 
+    c0: EqualizedConv2d
+
     def forward(self, h: Tensor) -> Tensor:
-        return super().forward(doubled(h))
+        h = upsample_conv(h, self.c0.weight * self.c0.scale, self.c0.bias, 2)
+        return self.after(self.c1(self.after(h)))
 
 
 class ProgressiveGenerator(Generator):

@@ -195,7 +195,7 @@ def test_the_memory_of_1024_pixels() -> None:
             loss = -dis(gen(z)).mean()
             torch.autograd.grad(loss, list(gen.parameters()), allow_unused=True)
     assert of_dis.most / 2**30 == pytest.approx(14.3, abs=0.3)
-    assert of_gen.most / 2**30 == pytest.approx(7.7, abs=0.3)
+    assert of_gen.most / 2**30 == pytest.approx(7.0, abs=0.3)
 
 
 # --- Losses
