@@ -6,6 +6,7 @@ have: cell (i, j) of one shows what cell (i, j) of the other shows. Of sources o
 size, a cell is one pixel, and 4 x 4 pixels of the image; of equal sizes, it is one pixel of both.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,13 +23,15 @@ from ganlib.common.errors import UserError
 T = TypeVar("T")
 
 
-@runtime_checkable
-class Croppable(Images, Protocol):
+class Croppable(Lazy):
     """Images that are cut out of larger ones, in the middle by images[index]."""
 
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return self.crops(index, centres(len(index)))
+
+    @abstractmethod
     def crops(self, index: Tensor, places: Tensor) -> Tensor:
         """uint8 (n, C, H, W), like images[index] but at these places (n, 2)."""
-        ...
 
 
 @runtime_checkable
@@ -40,7 +43,7 @@ class Uncut(Images, Protocol):
         ...
 
 
-class Crops(Lazy):
+class Crops(Croppable):
     """Crops of `size` (H, W) out of images of one size, between the cells of `grid`.
 
     grid: how many cells an image is high and wide; they divide its sides, and those of a crop are
@@ -54,9 +57,6 @@ class Crops(Lazy):
         self._steps = tuple(side // cells for side, cells in zip(sides, grid, strict=True))
         free = (side - cut for side, cut in zip(sides, size, strict=True))
         self._free = tuple(f // step for f, step in zip(free, self._steps, strict=True))
-
-    def __getitem__(self, index: Tensor) -> Tensor:
-        return self.crops(index, centres(len(index)))
 
     def uncut(self, index: Tensor, look: Callable[[Tensor], T]) -> tuple[Tensor, list[T]]:
         """See Uncut."""

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganlib.common.data.crops import centres, corners
-from ganlib.common.data.spec import Lazy
+from ganlib.common.data.crops import Croppable, centres, corners
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Item, in_threads
 from ganlib.common.formats.decode import Pixels, Unusable, crop, pixels
@@ -28,7 +27,7 @@ NAMED = 10  # files of no use, in a line each
 T = TypeVar("T")
 
 
-class FileCrops(Lazy):
+class FileCrops(Croppable):
     """uint8 crops (N, channels, size, size) of the files, each as large as it is.
 
     In place of one that turns out to be of no use another of its class stands, by its number alone;
@@ -43,9 +42,6 @@ class FileCrops(Lazy):
         self.shape = len(items), channels, size, size
         memory = mmap(-1, len(items) or 1)
         self.known = torch.frombuffer(memory, dtype=torch.uint8) if known is None else known
-
-    def __getitem__(self, index: Tensor) -> Tensor:
-        return self.crops(index, centres(len(index)))
 
     def starts(self, channels: int) -> "FileCrops":
         """Crops of what translations to these start from."""

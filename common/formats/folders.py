@@ -19,18 +19,9 @@ from numpy.typing import NDArray
 from ganlib.common.data import DataSet
 from ganlib.common.data.spec import NoSuchSplit, SourceKind, check_split
 from ganlib.common.errors import UserError
+from ganlib.common.formats import decode
 from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, N, decoded, looked
-from ganlib.common.formats.decode import (
-    SUFFIXES,
-    Header,
-    Source,
-    check_numbers,
-    header,
-    ids,
-    pixels,
-    smaller,
-    whole_header,
-)
+from ganlib.common.formats.decode import Header, Source
 from ganlib.common.formats.file_crops import FileCrops
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Stream, collected
@@ -97,9 +88,9 @@ class Found(NamedTuple):
         def start(source: Source) -> NDArray[Any]:
             assert starts is not None
             if starts.kind == "image":
-                return pixels(source, starts.channels, whole, sizing)
-            numbers = ids(source, whole, sizing)
-            check_numbers(numbers[0], len(self.classes) - 1, "classes")
+                return decode.pixels(source, starts.channels, whole, sizing)
+            numbers = decode.ids(source, whole, sizing)
+            decode.check_numbers(numbers[0], len(self.classes) - 1, "classes")
             return numbers
 
         return Stream(
@@ -123,7 +114,7 @@ class Found(NamedTuple):
         items = []
         for item, (width, height, _) in zip(self.items, self.headers, strict=True):
             if min(width, height) < size:
-                self.account.skip(item.name, smaller(size))
+                self.account.skip(item.name, decode.smaller(size))
             else:
                 items.append(item)
         items, held_out = self.of_split(items)
@@ -159,10 +150,10 @@ def lazy(root: Path, split: str, crop: int, hold_out: float = 0.0) -> DataSet:
     """Crops of the images of one split at their own sizes; files that are not whole are left out,
     too, and the line on stderr says how many.
     """
-    return look(root, split, hold_out, whole_header).crops(crop)
+    return look(root, split, hold_out, decode.whole_header).crops(crop)
 
 
-def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = header) -> Found:
+def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = decode.header) -> Found:
     """What there is of a split of the folder `root`; UserError if nothing of it is usable.
 
     hold_out: of a folder without test images, the part of its files, or from 1 on the number, that
@@ -224,7 +215,7 @@ def _classes(folder: Path) -> tuple[str, ...]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in decode.SUFFIXES
 
 
 def _items(folder: Path, classes: tuple[str, ...], account: Account) -> Iterator[Item]:

@@ -27,19 +27,7 @@ from torch import Tensor
 from ganlib.common.data import DataSet, Images
 from ganlib.common.data.spec import SPLITS, Lazy, NoSuchSplit, SourceKind, check_split, contents_of
 from ganlib.common.errors import UserError
-from ganlib.common.formats.hdf5_checks import (
-    attribute,
-    changed,
-    find,
-    find_dataset,
-    place_of,
-    refuse,
-    sentences,
-    text,
-    values,
-    verify,
-    wrong,
-)
+from ganlib.common.formats import hdf5_checks as checks
 from ganlib.common.formats.stream import block_length
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import reading, regular
@@ -73,7 +61,7 @@ class Hdf5Images(Lazy):
 
     def __getitem__(self, index: Tensor) -> Tensor:
         """(n, C, H, W); UserError if they cannot be read."""
-        with sentences(self.path):
+        with checks.sentences(self.path):
             return torch.from_numpy(self._read(index, self._open()))
 
     def at_once(self) -> Images:
@@ -81,14 +69,14 @@ class Hdf5Images(Lazy):
         SPREAD images, evenly from the first to the last, are looked at. UserError unless what is
         read is as it was written.
         """
-        with sentences(self.path):
+        with checks.sentences(self.path):
             images, n = self._open(), len(self)
             if fits(self.nbytes):
                 values = images[:n]
-                verify(images.file, self.key, values)
+                checks.verify(images.file, self.key, values)
                 return torch.from_numpy(values.astype(self.dtype, copy=False))
             for number in np.linspace(0, n - 1, min(SPREAD, n)).round().astype(int):
-                verify(images.file, self.key, images[number : number + 1], number)
+                checks.verify(images.file, self.key, images[number : number + 1], number)
             self._opened = None
             return self
 
@@ -117,7 +105,7 @@ class Hdf5Images(Lazy):
 
     def _open(self) -> Any:
         if self._opened is None or self._opened[0] != os.getpid():
-            images = find_dataset(h5py.File(self.path, "r", locking=False), self.key)
+            images = checks.find_dataset(h5py.File(self.path, "r", locking=False), self.key)
             alike = images is not None and images.dtype == self.stored
             if not alike or images.shape[1:] != self.shape[1:] or len(images) < len(self):
                 raise UserError(f"{self.path} is not the file any more that it was: start anew.")
@@ -136,31 +124,32 @@ def read_hdf5(path: Path, split: str) -> DataSet:
     with reading(path):
         if not regular(path).is_file():
             raise UserError(f"There is no file {path}.")
-    with sentences(path), h5py.File(path, "r", locking=False) as file:
+    with checks.sentences(path), h5py.File(path, "r", locking=False) as file:
         return _read_split(path, file, split)
 
 
 def _read_split(path: Path, file: Any, split: str) -> DataSet:
-    version = attribute(file, "version", file, max(VERSIONS))
+    version = checks.attribute(file, "version", file, max(VERSIONS))
     if version not in VERSIONS:
         raise UserError(
             f"{path} has the format version {version} and this ganlib reads up to "
             f"{max(VERSIONS)}: use the ganlib that wrote it, or write it anew."
         )
-    if find(file, split) is None and find(file, "train") is not None:
+    if checks.find(file, split) is None and checks.find(file, "train") is not None:
         raise NoSuchSplit(f"{path} has no {split} images: there is no /{split}/images in it.")
     images = _images(path, file, f"{split}/images")
     if images is None:
-        raise wrong(
+        raise checks.wrong(
             file, f"{split}/images", "is missing: it must hold the images as uint8 (N, C, H, W)"
         )
     source = _images(path, file, f"{split}/source")
     if source is not None and version == 1 and len(source) != len(images):
-        raise wrong(file, f"{split}/source", f"must hold {len(images):,} images as images does")
+        what = f"must hold {len(images):,} images as images does"
+        raise checks.wrong(file, f"{split}/source", what)
     labels, classes = _labels(file, split, len(images))
     provenance = _provenance(file)
     return DataSet(
-        str(attribute(file, "name", file, path.stem)),
+        str(checks.attribute(file, "name", file, path.stem)),
         images.at_once(),
         labels,
         None if source is None else source.at_once(),
@@ -176,14 +165,14 @@ def _read_split(path: Path, file: Any, split: str) -> DataSet:
 
 def _smaller(path: Path, file: Any, split: str, images: Hdf5Images) -> dict[int, Images]:
     """The images at lower resolutions by their side, none of them read yet."""
-    group = find(file, f"{split}/{SMALLER}")
+    group = checks.find(file, f"{split}/{SMALLER}")
     found: dict[int, Images] = {}
     for side in sides_of(group) if isinstance(group, h5py.Group) else ():
         key = f"{split}/{SMALLER}/{side}"
         one = _images(path, file, key)
         wanted = (*images.shape[:2], side, side)
         if one is None or one.shape != wanted or not side < images.shape[2] == images.shape[3]:
-            raise wrong(file, key, f"must be smaller square images, of the shape {wanted}")
+            raise checks.wrong(file, key, f"must be smaller square images, of the shape {wanted}")
         found[side] = one
     return dict(sorted(found.items()))
 
@@ -199,31 +188,31 @@ def _count(file: Any, key: str, images: Any) -> int:
 
 
 def _integer(file: Any, key: str, dataset: Any, name: str, default: int, most: int) -> int:
-    n = attribute(file, name, dataset, default)
+    n = checks.attribute(file, name, dataset, default)
     if not isinstance(n, int) or not 1 <= n <= most:
-        raise wrong(file, f"{key}@{name}", f"must be an integer in 1..{most:,}")
+        raise checks.wrong(file, f"{key}@{name}", f"must be an integer in 1..{most:,}")
     return n
 
 
 def _images(path: Path, file: Any, key: str) -> Hdf5Images | None:
     """The dataset `key`, checked without reading it; None if there is none."""
-    images = find_dataset(file, key)
+    images = checks.find_dataset(file, key)
     if images is None:
         return None
     kind: SourceKind = "image"
     if key.endswith("/source"):
-        kind = attribute(file, "kind", images, kind)
+        kind = checks.attribute(file, "kind", images, kind)
     if kind not in ("image", "ids"):
-        raise wrong(file, f"{key}@kind", f"must be image or ids and is {kind}")
+        raise checks.wrong(file, f"{key}@kind", f"must be image or ids and is {kind}")
     stored, what = (IDS, "0..65535") if kind == "ids" else ("uint8", "0..255")
     if images.dtype != stored:
-        raise wrong(file, key, f"must be {stored}, {what}, and is {images.dtype}")
+        raise checks.wrong(file, key, f"must be {stored}, {what}, and is {images.dtype}")
     frames = _integer(file, key, images, "frames", 1, MAX_FRAMES)
     allowed = channels_of(kind, frames)
     if images.ndim != 4 or 0 in images.shape or images.shape[1] not in allowed:
         shape, or_ = tuple(map(int, images.shape)), " or ".join(map(str, allowed))
         of = f" as it has {frames} frames" if frames > 1 else ""
-        raise wrong(file, key, f"must have the shape (N, {or_}, H, W){of} and has {shape}")
+        raise checks.wrong(file, key, f"must have the shape (N, {or_}, H, W){of} and has {shape}")
     n = _count(file, key, images)
     return Hdf5Images(path, key, (n, *images.shape[1:]), stored, frames)
 
@@ -231,36 +220,35 @@ def _images(path: Path, file: Any, key: str) -> Hdf5Images | None:
 def _labels(file: Any, split: str, n: int) -> tuple[Tensor | None, tuple[str, ...]]:
     """Labels and the names of the classes; without names the classes are called by number."""
     key, names = f"{split}/labels", _classes(file, f"{split}/classes")
-    labels = find_dataset(file, key)
+    labels = checks.find_dataset(file, key)
     if labels is None:
         return None, names
     if labels.dtype.kind not in "iu" or labels.shape != (n,):
-        raise wrong(file, key, f"must be {n:,} integers, one for each image")
-    y = values(file, key, labels)
+        raise checks.wrong(file, key, f"must be {n:,} integers, one for each image")
+    y = checks.values(file, key, labels)
     low, high = int(y.min()), int(y.max())
-    if names and not 0 <= low <= high < len(names):
-        raise wrong(file, key, f"must lie in 0..{len(names) - 1}, as there are so many classes")
-    if not 0 <= low <= high < MAX_CLASSES:
-        raise wrong(file, key, f"must lie in 0..{MAX_CLASSES - 1}")
-    verify(file, key, y)
+    most, why = (len(names), ", as there are so many classes") if names else (MAX_CLASSES, "")
+    if not 0 <= low <= high < most:
+        raise checks.wrong(file, key, f"must lie in 0..{most - 1}{why}")
+    checks.verify(file, key, y)
     return torch.from_numpy(y.astype(np.int64)), names or tuple(map(str, range(high + 1)))
 
 
 def _classes(file: Any, key: str) -> tuple[str, ...]:
     """The names of the classes, none if they have no names."""
-    classes = find_dataset(file, key)
+    classes = checks.find_dataset(file, key)
     if classes is None:
         return ()
     if h5py.check_string_dtype(classes.dtype) is None or classes.ndim != 1:
-        raise wrong(file, key, "must be a list of strings, the names of the classes")
-    return tuple(map(text, values(file, key, classes)))
+        raise checks.wrong(file, key, "must be a list of strings, the names of the classes")
+    return tuple(map(checks.text, checks.values(file, key, classes)))
 
 
 def _provenance(file: Any) -> dict[str, str]:
-    group = find(file, "provenance")
+    group = checks.find(file, "provenance")
     if not isinstance(group, h5py.Group):
         return {}
-    return {key: str(attribute(file, key, group, "")) for key in group.attrs}
+    return {key: str(checks.attribute(file, key, group, "")) for key in group.attrs}
 
 
 def fits(nbytes: int) -> bool:
@@ -272,27 +260,27 @@ def check_hdf5(path: Path) -> Iterator[str]:
     """What the checksums say of all that they are of, a line for each dataset. UserError at the
     first that is not as it was written.
     """
-    with sentences(path), h5py.File(regular(path), "r", locking=False) as file:
+    with checks.sentences(path), h5py.File(regular(path), "r", locking=False) as file:
         for split in SPLITS:
-            sides = sides_of(find(file, f"{split}/{SMALLER}") or ())
+            sides = sides_of(checks.find(file, f"{split}/{SMALLER}") or ())
             names = ["images", "source", "labels", *(f"{SMALLER}/{side}" for side in sides)]
             for key in (f"{split}/{name}" for name in names):
-                if find_dataset(file, key) is not None:
+                if checks.find_dataset(file, key) is not None:
                     yield _checked(file, key)
 
 
 def _checked(file: Any, key: str) -> str:
-    dataset = find_dataset(file, key)
-    if find_dataset(file, place_of(key)) is None:  # other programs, and ganlib once, write none
-        return f"/{key}: no checksums"
+    dataset = checks.find_dataset(file, key)
+    if checks.find_dataset(file, checks.place_of(key)) is None:
+        return f"/{key}: no checksums"  # other programs, and ganlib once, write none
     n, found = _count(file, key, dataset), list[int]()
     step = block_length((1, 1, max(1, prod(dataset.shape[1:]))))
     with progress(f"checking {key}", n) as advance:
         for first in range(0, n, step):
             values = dataset[first : min(first + step, n)]
-            found += changed(file, key, values, first)
+            found += checks.changed(file, key, values, first)
             advance(len(values))
-    refuse(file, key, found)
+    checks.refuse(file, key, found)
     return f"/{key}: {n:,}, all as they were written"
 
 

@@ -82,7 +82,7 @@ class Derived(Lazy):
         return self.by.of(self.images[index], index, self.frames)
 
 
-class DerivedCrops(Derived):
+class DerivedCrops(Derived, Croppable):
     """The sources of crops, each of what its crop shows."""
 
     images: Croppable

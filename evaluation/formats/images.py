@@ -1,22 +1,19 @@
 """Images of any other program as a stream of batches, to be scored as ours are."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from ganlib.common.data.in_memory import channels_first
 from ganlib.common.errors import UserError
 from ganlib.common.formats.arrays import ARRAYS, open_array, open_labels
 from ganlib.common.io.files import expand
 from ganlib.common.query import HDF5, DataQuery
 from ganlib.evaluation.formats.blocks import BEYOND, BLOCK, Batch, Block, Range, rescale
-
-CHANNELS = (1, 3)
 
 
 class Pictures(NamedTuple):
@@ -54,11 +51,9 @@ def open_images(path: Path, split: str = "train", value_range: Range | None = No
 def _batches(path: Path, value_range: Range | None) -> Iterator[Batch]:
     array = open_array(path)
     _check_range(path, array, value_range)
-    if array.shape[1] not in CHANNELS and array.shape[3] in CHANNELS:
-        array = array.transpose(0, 3, 1, 2)
-    batches: Iterator[Tensor] = (torch.from_numpy(part.copy()) for part in _parts(array))
+    batches = (channels_first(torch.from_numpy(part.copy())) for part in _parts(array))
     if value_range is not None:
-        batches = map(partial(rescale, value_range=value_range), batches)
+        batches = (rescale(batch, value_range) for batch in batches)
     labels = open_labels(path, len(array))
     if labels is None:
         return batches
@@ -70,14 +65,15 @@ def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def _check_range(path: Path, array: NDArray[Any], value_range: Range | None) -> None:
-    """UserError for a range of uint8, or for floats without one that do not look like [-1, 1]."""
-    if array.dtype == np.uint8:
-        if value_range is not None:
-            raise UserError(f"{path} holds uint8, whose range is known: leave --range out.")
+    """UserError for a range of uint8, or for floats without one of which the first block does not
+    look like [-1, 1].
+    """
+    if value_range is not None and array.dtype == np.uint8:
+        raise UserError(f"{path} holds uint8, whose range is known: leave --range out.")
+    if value_range is not None or array.dtype == np.uint8:
         return
-    low = min(float(part.min()) for part in _parts(array))
-    high = max(float(part.max()) for part in _parts(array))
-    if value_range is None and (low >= 0 or max(-low, high) > BEYOND):  # false for NaN
+    low, high = float(array[:BLOCK].min()), float(array[:BLOCK].max())
+    if low >= 0 or max(-low, high) > BEYOND:  # false for NaN
         raise UserError(
             f"{path} holds floats from {low:.4g} to {high:.4g}, and floats are taken to be in "
             "[-1, 1]: say what black and white are with --range 0,1 or 0,255, or -1,1 if the "
