@@ -72,7 +72,8 @@ class Protocol:
     @property
     def hash(self) -> str:
         """12 hexadecimal digits of all that decides; RECORDED_ONLY is left out."""
-        text = json.dumps(_deciding(self), sort_keys=True, separators=(",", ":"))
+        fields = {name: x for name, x in asdict(self).items() if name not in RECORDED_ONLY}
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return sha256(text.encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,12 +88,30 @@ class Protocol:
 
 def differences(a: Protocol, b: Protocol) -> list[str]:
     """Why two scores may not stand in one column: 'n_generated: 10000 against 50000', or []."""
-    first, second = _flat(a), _flat(b)
-    return [
-        f"{name}: {first.get(name)} against {second.get(name)}"
-        for name in first | second
-        if first.get(name) != second.get(name)
-    ]
+    x, y = deciding(a.to_dict()), deciding(b.to_dict())
+    return [f"{name}: {x.get(name)} against {y.get(name)}" for name in differing((x, y))]
+
+
+def deciding(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that count: all but RECORDED_ONLY, flat."""
+    return flatten({name: x for name, x in protocol.items() if name not in RECORDED_ONLY})
+
+
+def flatten(protocol: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The fields of a protocol, a score's own settings among them, other nested ones as "a.b"."""
+    flat: dict[str, Any] = {}
+    for name, value in protocol.items():
+        inner = prefix if name == "settings" else f"{prefix}{name}."
+        nested = flatten(value, inner) if isinstance(value, Mapping) else None
+        flat.update(nested if nested is not None else {f"{prefix}{name}": value})
+    return flat
+
+
+def differing(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names under which not all of the records have the same; one that lacks it has None."""
+    records = list(records)
+    names = dict.fromkeys(name for record in records for name in record)
+    return [n for n in names if any(record.get(n) != records[0].get(n) for record in records)]
 
 
 @dataclass(frozen=True)
@@ -137,16 +156,6 @@ class Score:
 def better_by_name(name: str) -> Better:
     """Where better scores of this name are, "" where it does not tell."""
     return next((way for way, names in _BETTER.items() if names.match(name)), "")
-
-
-def _deciding(protocol: Protocol) -> dict[str, Any]:
-    return {name: x for name, x in asdict(protocol).items() if name not in RECORDED_ONLY}
-
-
-def _flat(protocol: Protocol) -> dict[str, Plain]:
-    values = _deciding(protocol)
-    settings: dict[str, Plain] = values.pop("settings")
-    return {**values, **settings}
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """Columns: which scores a table shows, in which order; those of several ways never share one."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ganlib.common.errors import UserError, did_you_mean
 from ganlib.evaluation.comparison.runs import Recorded, Run
 from ganlib.evaluation.comparison.table import Column, Entry, plain
-from ganlib.evaluation.protocol import RECORDED_ONLY
+from ganlib.evaluation.protocol import deciding, differing
 
 _FRECHET = re.compile(r"(fd|fid)(?![a-z])", re.IGNORECASE)
 _METRICS = {
@@ -74,37 +73,15 @@ def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = 
                 "of each."
             )
         scores = [one for _, one in found[name].values()]
-        fields = differing(map(deciding, scores))
+        fields = differing(deciding(one.protocol) for one in scores)
         for one in scores:
-            words = [f"{field}: {plain(deciding(one).get(field))}" for field in fields]
+            words = [f"{field}: {plain(deciding(one.protocol).get(field))}" for field in fields]
             note = ", ".join(words) or (one.hash if others else "")
             columns.append(Column(name, one.hash, one.protocol, note, one.better))
     return columns
 
 
 def _difference(a: Recorded, b: Recorded) -> str:
-    x, y = deciding(a), deciding(b)
+    x, y = deciding(a.protocol), deciding(b.protocol)
     words = [f"{n}: {plain(x.get(n))} against {plain(y.get(n))}" for n in differing((x, y))]
     return ", ".join(words) or f"protocol {a.hash} against {b.hash}"
-
-
-def deciding(score: Recorded) -> dict[str, Any]:
-    """The fields that count."""
-    return flatten({k: v for k, v in score.protocol.items() if k not in RECORDED_ONLY})
-
-
-def flatten(protocol: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The fields of a protocol, a score's own settings among them, other nested ones as "a.b"."""
-    flat: dict[str, Any] = {}
-    for name, value in protocol.items():
-        inner = prefix if name == "settings" else f"{prefix}{name}."
-        nested = flatten(value, inner) if isinstance(value, Mapping) else None
-        flat.update(nested if nested is not None else {f"{prefix}{name}": value})
-    return flat
-
-
-def differing(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The names under which not all of the records have the same; one that lacks it has None."""
-    records = list(records)
-    names = dict.fromkeys(name for record in records for name in record)
-    return [n for n in names if any(record.get(n) != records[0].get(n) for record in records)]

@@ -1,15 +1,32 @@
 """Runs on disk to tables: what every algorithm reached on a data set, over its seeds."""
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
 
 from ganlib.common.io.console import in_python
-from ganlib.evaluation.comparison.columns import check_choice, further, make_columns
+from ganlib.evaluation.comparison.columns import check_choice, further, in_order, make_columns
 from ganlib.evaluation.comparison.external import joined, read_external
 from ganlib.evaluation.comparison.reading import find_runs
-from ganlib.evaluation.comparison.rows import counted, first_score, make_rows, one_per_seed
-from ganlib.evaluation.comparison.runs import REAL, Run
-from ganlib.evaluation.comparison.table import Column, Entry, Row, Table, figures
+from ganlib.evaluation.comparison.runs import REAL, Evaluation, Run
+from ganlib.evaluation.comparison.table import Cell, Column, Entry, Row, Table, figures
+from ganlib.evaluation.protocol import differing
+
+ELSEWHERE = {"algorithm", "dataset", "size", "seed"}
+"""Settings that a table shows in a place of their own."""
+NO_RECIPE = set(
+    """
+    preset epochs force data_root out gpu device deterministic graph compile workers
+    checkpoint_blocks resume max_hours display_interval sample_interval snapshot_interval
+    evaluation_interval evaluation_images metrics segmentation extractor inception_weights
+    keep_snapshots best_by tensorboard extension plugin_dir statistics vgg_weights
+    """.split()
+)
+"""Settings on which no number depends, or only those of scores, whose protocols have them."""
 
 
 @in_python
@@ -91,3 +108,86 @@ def _baseline_notes(entries: Sequence[Entry], columns: Sequence[Column]) -> list
             found.setdefault(name, []).append(f"{column.title} {figures(value)}")
     verbs = {name: f"the {name} itself reaches" for name in found} | {REAL: f"{REAL} reach"}
     return [f"What {verbs[name]}: {', '.join(of)}." for name, of in found.items()]
+
+
+def first_score(runs: Iterable[Run], choice: Sequence[str] = ()) -> Column | None:
+    """The first score of which it is known whether less or more of it is better."""
+    names = (name for run in runs for e in run.evaluations for name in e.scores)
+    columns = [Column(name, "", {}) for name in in_order(names, choice)]
+    return next((column for column in columns if column.better), None)
+
+
+def counted(run: Run, by: Column | None, choice: Sequence[str] = ()) -> Evaluation | None:
+    """A run's last evaluation with a chosen score, or its best under the last protocol of one."""
+    having = [e for e in run.evaluations if by is not None and by.name in e.scores]
+    if by is None or not having:
+        shown = [e for e in run.evaluations if in_order((n for n, _ in e.every()), choice)]
+        return next(reversed((choice and shown) or run.evaluations), None)
+    name, key = by.name, having[-1].scores[by.name].hash
+    alike = [e for e in having if e.scores[name].hash == key]
+    return min(alike, key=lambda e: by.badness(e.scores[name].value))
+
+
+def one_per_seed(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
+    """Of runs that are equal in seed and settings the newest: they would be no further seed."""
+    kept: dict[str, Entry] = {}
+    notes = []
+    for run, scored in sorted(entries, key=lambda entry: _age(*entry), reverse=True):
+        key = json.dumps([run.algorithm, run.seed, run.done, _recipe(run)], sort_keys=True)
+        newest, _ = kept.setdefault(key, (run, scored))
+        if newest is not run:
+            notes.append(f"{run.path} is left out: {newest.path} repeats it.")
+    return sorted(kept.values(), key=lambda entry: (entry[0].algorithm, entry[0].seed)), notes
+
+
+def _age(run: Run, scored: Evaluation | None) -> tuple[bool, int, str]:
+    record = run.path if run.external else run.path / "config.yaml"
+    return scored is not None, record.stat().st_mtime_ns, str(run.path)
+
+
+def _recipe(run: Run) -> dict[str, Any]:
+    """The settings that runs share if they differ in nothing but their seed."""
+    return {k: v for k, v in run.settings.items() if k not in ELSEWHERE | NO_RECIPE}
+
+
+def make_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]:
+    """A row for all seeds of the same algorithm and settings, the best by the first score first."""
+    groups: dict[str, Row] = {}
+    for run, scored in entries:
+        alike = [_recipe(other) for other, _ in entries if other.algorithm == run.algorithm]
+        settings = {name: run.settings.get(name) for name in differing(alike)}
+        key = json.dumps([run.algorithm, run.done, settings], sort_keys=True)
+        row = groups.setdefault(key, Row(run.algorithm, settings, run.done, [], []))
+        row.entries.append((run, scored))
+    for column in columns:
+        cells = _best_marked([_cell(row.entries, column) for row in groups.values()], column)
+        for row, cell in zip(groups.values(), cells, strict=True):
+            row.cells.append(cell)
+    return sorted(groups.values(), key=lambda row: _rank(row, columns))
+
+
+def _cell(entries: Iterable[Entry], column: Column) -> Cell | None:
+    values = {run.seed: score.value for run, scored in entries if (score := column.of(scored))}
+    if not values:
+        return None
+    numbers = list(values.values())
+    return Cell(fmean(numbers), stdev(numbers) if len(numbers) > 1 else None, values)
+
+
+def _best_marked(cells: list[Cell | None], column: Column) -> list[Cell | None]:
+    """The best mean of a column marked, if there are several and it is known which is better."""
+    means = [cell.mean for cell in cells if cell]
+    if not column.better or len(means) < 2:
+        return cells
+    best = min(means, key=column.badness)
+    return [c and replace(c, best=math.isclose(c.mean, best, rel_tol=1e-9)) for c in cells]
+
+
+def _rank(row: Row, columns: Sequence[Column]) -> tuple[Any, ...]:
+    """By the first score, the best first, then those without it by name."""
+    for cell, column in zip(row.cells, columns, strict=True):
+        if column.better:
+            if cell is None:
+                break
+            return 0, column.badness(cell.mean), row.title
+    return 1, 0.0, row.title

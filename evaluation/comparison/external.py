@@ -9,9 +9,9 @@ from typing import Any
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import MIB, reading, regular
 from ganlib.common.io.jsonl import is_count
-from ganlib.evaluation.comparison.columns import deciding
 from ganlib.evaluation.comparison.reading import recorded
 from ganlib.evaluation.comparison.runs import Evaluation, Recorded, Run
+from ganlib.evaluation.protocol import deciding
 
 LONGEST = 64 * MIB
 UNKNOWN = "unknown data"
@@ -64,7 +64,7 @@ def _alike(name: str, score: Recorded, runs: Sequence[Run]) -> Recorded:
 
 
 def _comparable(score: Recorded) -> dict[str, Any]:
-    return {name: value for name, value in deciding(score).items() if name not in UNTOLD}
+    return {name: value for name, value in deciding(score.protocol).items() if name not in UNTOLD}
 
 
 def _digests(run: Run) -> set[str]:

@@ -46,15 +46,11 @@ def to_csv(tables: Sequence[Table]) -> str:
     names the version of ganlib.
     """
     names = dict.fromkeys(printable(column.title) for table in tables for column in table.columns)
-    scores = [field for name in names for field in (name, f"{name} std")]
-    ahead = ["dataset", "algorithm", "settings", "finished", "seeds"]
-    after = ["first_iteration", "last_iteration", "images_per_second", "hours", "device", MARK]
+    records = [_record(table, row, names) for table in tables for row in table.rows]
     text = io.StringIO()
-    writer, fields = csv.writer(text, lineterminator="\n"), [*ahead, *scores, *after]
-    writer.writerow(map(_inert, fields))
-    for table in tables:
-        for record in (_record(table, row) for row in table.rows):
-            writer.writerow(_inert(record.get(field, "")) for field in fields)
+    writer = csv.writer(text, lineterminator="\n")
+    for line in (records[0], *(record.values() for record in records)):
+        writer.writerow(map(_inert, line))
     return text.getvalue()
 
 
@@ -64,13 +60,19 @@ def _inert(value: Any) -> Any:
     return f"'{value}" if runs else value
 
 
-def _record(table: Table, row: Row) -> dict[str, Any]:
-    record: dict[str, Any] = {
+def _record(table: Table, row: Row, names: Iterable[str]) -> dict[str, Any]:
+    scores: dict[str, Any] = {field: "" for name in names for field in (name, f"{name} std")}
+    for column, cell in zip(table.columns, row.cells, strict=True):
+        if cell is not None:
+            name = printable(column.title)
+            scores |= {name: cell.mean, f"{name} std": cell.std}
+    return {
         "dataset": printable(table.dataset),
         "algorithm": printable(row.algorithm),
         "settings": printable(row.label.removeprefix(row.algorithm).strip(" ()")),
         "finished": "yes" if row.done else "no",
         "seeds": " ".join(str(run.seed) for run in row.runs),
+        **scores,
         "first_iteration": min(row.iterations),
         "last_iteration": max(row.iterations),
         "images_per_second": row.images_per_second,
@@ -78,11 +80,6 @@ def _record(table: Table, row: Row) -> dict[str, Any]:
         "device": row.device,
         MARK: ganlib.__version__,
     }
-    for column, cell in zip(table.columns, row.cells, strict=True):
-        if cell is not None:
-            name = printable(column.title)
-            record |= {name: cell.mean, f"{name} std": cell.std}
-    return record
 
 
 def to_json(tables: Iterable[Table]) -> str:

@@ -10,11 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ganlib.common.io.console import printable
-from ganlib.evaluation.comparison.columns import flatten
 from ganlib.evaluation.comparison.table import NOTHING, Table, short
 from ganlib.evaluation.page.curves import classes_of, panels
 from ganlib.evaluation.page.samples import pictures
 from ganlib.evaluation.page.tables import class_tables
+from ganlib.evaluation.protocol import flatten
 
 
 def to_html(tables: Sequence[Table]) -> str:

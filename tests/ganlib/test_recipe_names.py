@@ -5,7 +5,7 @@ that do not.
 import pytest
 
 from ganlib.config import RunConfig
-from ganlib.evaluation.comparison.rows import ELSEWHERE, NO_RECIPE
+from ganlib.evaluation.comparison.compare import ELSEWHERE, NO_RECIPE
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 
