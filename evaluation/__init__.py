@@ -12,22 +12,15 @@ if TYPE_CHECKING:
     from ganlib.evaluation.evaluate import Evaluation, Evaluator, score
     from ganlib.evaluation.protocol import Origin, Protocol, Score, differences
 
-_HOME = {
-    "Evaluation": "ganlib.evaluation.evaluate",
-    "Evaluator": "ganlib.evaluation.evaluate",
-    "Origin": "ganlib.evaluation.protocol",
-    "Protocol": "ganlib.evaluation.protocol",
-    "Score": "ganlib.evaluation.protocol",
-    "differences": "ganlib.evaluation.protocol",
-    "score": "ganlib.evaluation.evaluate",
-}
 __all__ = ["Evaluation", "Evaluator", "Origin", "Protocol", "Score", "differences", "score"]
+_EVALUATE = ("Evaluation", "Evaluator", "score")
 
 
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import, and a table of scores needs none of it
-    if name in _HOME:
+    if name in __all__:
         from importlib import import_module
 
-        return getattr(import_module(_HOME[name]), name)
+        home = "evaluate" if name in _EVALUATE else "protocol"
+        return getattr(import_module(f"ganlib.evaluation.{home}"), name)
     raise AttributeError(f"module 'ganlib.evaluation' has no attribute '{name}'")

@@ -16,7 +16,7 @@ from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.formats.blocks import in_order
 from ganlib.training.scores.real_images import RealImages
-from ganlib.training.scores.scorer import make_evaluator
+from ganlib.training.scores.scorer import Criteria, make_scorer
 from scripts.ending import in_a_sentence
 
 LEVELS = 16
@@ -55,7 +55,8 @@ CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
 def main(names: tuple[str, ...], extractor: str | None) -> None:
     """Print a line per data set and change."""
     for name in names:
-        evaluator = make_evaluator(RealImages(name), extractor)
+        evaluator = make_scorer(None, RealImages(name), Criteria(extractor=extractor)).evaluator
+        assert evaluator is not None
         only_train = Evaluator(evaluator.extractor, {"train": evaluator.images["train"]})
         blocks = list(in_order(evaluator.images["test"]))
         for label, change in CHANGES.items():

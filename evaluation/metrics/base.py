@@ -170,6 +170,20 @@ class Metric:
         return self.columns(inputs, n) if self.columns else ()
 
 
+def in_features(
+    names: Mapping[str, Better], compared: bool = True
+) -> Callable[[Inputs, int], list[Column]]:
+    """Metric.columns of these names, with the extractor's suffix, by which direction is better;
+    compared: with the main split.
+    """
+
+    def columns(inputs: Inputs, n: int) -> list[Column]:
+        reference, suffix = inputs.main if compared else None, inputs.extractor.suffix
+        return [Column(f"{name}{suffix}", n, reference, way) for name, way in names.items()]
+
+    return columns
+
+
 metrics: Registry[Metric] = Registry(
     "metric", "ganlib.evaluation.metrics", "METRIC", having("METRIC"), "ganlib.metrics", Metric
 )

@@ -9,7 +9,7 @@ import torch
 
 from ganlib.common.errors import few
 from ganlib.evaluation.formats.blocks import in_order
-from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
+from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, in_features
 from ganlib.evaluation.metrics.by_class import accuracies, label_settings, lacks_classes
 from ganlib.evaluation.statistics.real import Inputs
 
@@ -27,11 +27,6 @@ def lacks_classifier(inputs: Inputs) -> str:
             "data."
         )
     return lacks
-
-
-def columns(inputs: Inputs, n: int) -> list[Column]:
-    """See Metric."""
-    return [Column(f"class-accuracy{inputs.extractor.suffix}", n, better="higher")]
 
 
 def class_accuracy(context: Context) -> Mapping[Column, Value]:
@@ -63,4 +58,5 @@ def on_real(context: Context) -> dict[str, Any]:
     }
 
 
-METRIC = Metric(class_accuracy, ("logits", "labels"), N, lacks_classifier, columns)
+COLUMNS = in_features({"class-accuracy": "higher"}, compared=False)
+METRIC = Metric(class_accuracy, ("logits", "labels"), N, lacks_classifier, COLUMNS)

@@ -5,19 +5,12 @@
 from collections.abc import Mapping
 from statistics import fmean
 
-from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
+from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, in_features
 from ganlib.evaluation.metrics.by_class import enough, label_settings, lacks_classes, parts, table
 from ganlib.evaluation.metrics.formulas import precision_recall
-from ganlib.evaluation.statistics.real import Inputs
 
 N = 10_000  # samples, and as many real images at most
 K = 3
-
-
-def columns(inputs: Inputs, n: int) -> list[Column]:
-    """See Metric."""
-    names = (f"class-{name}{inputs.extractor.suffix}" for name in ("precision", "recall"))
-    return [Column(name, n, inputs.main, "higher") for name in names]
 
 
 def class_pr(context: Context) -> Mapping[Column, Value]:
@@ -35,4 +28,5 @@ def class_pr(context: Context) -> Mapping[Column, Value]:
     }
 
 
-METRIC = Metric(class_pr, ("features", "labels"), N, lacks_classes, columns)
+COLUMNS = in_features({"class-precision": "higher", "class-recall": "higher"})
+METRIC = Metric(class_pr, ("features", "labels"), N, lacks_classes, COLUMNS)

@@ -7,19 +7,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
+from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, in_features
 from ganlib.evaluation.metrics.formulas import Nearest, duplicates, nearest
-from ganlib.evaluation.protocol import Better, Plain
-from ganlib.evaluation.statistics.real import Inputs
+from ganlib.evaluation.protocol import Plain
 
 N = 10_000  # samples, and as many unseen images at most
-NAMES: dict[str, Better] = {"duplicates": "lower", "nearest-median": "", "nearest-least": ""}
-
-
-def columns(inputs: Inputs, n: int) -> list[Column]:
-    """See Metric."""
-    suffix, of = inputs.extractor.suffix, (n, inputs.main)
-    return [Column(f"{name}{suffix}", *of, better) for name, better in NAMES.items()]
+COLUMNS = in_features({"duplicates": "lower", "nearest-median": "", "nearest-least": ""})
 
 
 def copies(context: Context) -> Mapping[Column, Value]:
@@ -43,4 +36,4 @@ def _unseen(train: Tensor, test: Tensor, same: bool) -> Tensor:
     return nearest((train if same else test.to(train.device))[:N], train, same).distance
 
 
-METRIC = Metric(copies, n=N, columns=columns)
+METRIC = Metric(copies, n=N, columns=COLUMNS)

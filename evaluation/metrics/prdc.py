@@ -4,9 +4,8 @@ density and coverage (Naeem et al. 2020, https://arxiv.org/abs/2002.09797).
 
 from collections.abc import Mapping
 
-from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
+from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, in_features
 from ganlib.evaluation.metrics.formulas import density_coverage, precision_recall
-from ganlib.evaluation.statistics.real import Inputs
 
 N = 10_000  # samples, and as many real images at most
 K_PRECISION, K_DENSITY = 3, 5
@@ -16,12 +15,6 @@ NAMES = {
     "density": K_DENSITY,
     "coverage": K_DENSITY,
 }
-
-
-def columns(inputs: Inputs, n: int) -> list[Column]:
-    """See Metric."""
-    suffix = inputs.extractor.suffix
-    return [Column(f"{name}{suffix}", n, inputs.main, "higher") for name in NAMES]
 
 
 def shares(context: Context) -> Mapping[Column, Value]:
@@ -35,4 +28,4 @@ def shares(context: Context) -> Mapping[Column, Value]:
     return {c: Value(x, settings={"k": k, "compared": len(real)}) for c, x, k in values}
 
 
-METRIC = Metric(shares, n=N, columns=columns)
+METRIC = Metric(shares, n=N, columns=in_features(dict.fromkeys(NAMES, "higher")))

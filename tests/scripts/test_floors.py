@@ -13,6 +13,7 @@ from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, Features
 from ganlib.training.scores.real_images import RealImages
+from ganlib.training.scores.scorer import Criteria, Scorer
 from scripts import floors
 
 
@@ -61,14 +62,15 @@ def test_a_line_for_each_change(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) 
     real = {"train": DataSet("set", pictures(60)), "test": DataSet("set", pictures(50))}
     asked = []
 
-    def make_evaluator(images: RealImages, extractor: str | None) -> Evaluator:
-        asked.append((images, extractor))
-        return Evaluator(Corners(), real)
+    def make_scorer(updater: None, images: RealImages, criteria: Criteria) -> Scorer:
+        asked.append((images, criteria))
+        return Scorer(updater, Evaluator(Corners(), real))
 
-    monkeypatch.setattr(floors, "make_evaluator", make_evaluator)
+    monkeypatch.setattr(floors, "make_scorer", make_scorer)
     done = CliRunner().invoke(floors.main, ["set", "--extractor", "mine"], catch_exceptions=False)
     lines = done.output.splitlines()
-    assert asked == [(RealImages("set"), "mine")] and len(lines) == len(floors.CHANGES)
+    assert asked == [(RealImages("set"), Criteria(extractor="mine"))]
+    assert len(lines) == len(floors.CHANGES)
     assert all(line.startswith("set: FD-corners50-train, test images ") for line in lines)
     plain, *_, black = (float(line.rpartition(" ")[2]) for line in lines)
     x, y = (pictures(n)[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]].double() for n in (60, 50))

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from ganlib.evaluation.extractors.small import FOLDER
 from ganlib.evaluation.formats.blocks import in_order
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.scores.real_images import RealImages
-from ganlib.training.scores.scorer import Criteria, make_evaluator
+from ganlib.training.scores.scorer import Criteria, make_scorer
 
 RECORDS = FOLDER
 """The folder of NAME.json, which says how the weights of a bundled extractor were made."""
@@ -61,10 +61,11 @@ def answers(
         pairs += [] if missing else [("cifar10", "inception")]
     for name, extractor in pairs:
         weights = criteria.inception_weights if extractor == "inception" else None
-        options = replace(criteria.options, weights=weights)
-        evaluator = make_evaluator(RealImages(name, real.data_root), extractor, options, device)
+        only = Criteria(None, (), extractor, weights, criteria.precision, criteria.channels_last)
+        scorer = make_scorer(None, RealImages(name, real.data_root), only, device=device)
+        assert scorer.evaluator is not None
         with progress_bar(console) as progress:
-            yield from _answers(name, evaluator, progress)
+            yield from _answers(name, scorer.evaluator, progress)
     if missing:
         yield Answer(f"cifar10 in the features of 'inception': {missing}", None)
 

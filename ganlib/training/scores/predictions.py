@@ -36,14 +36,14 @@ def frame_scores(updater: Updater, drawing: Drawing, progress: Progress) -> dict
     """
     if not predicts(updater):
         return {}
-    data, index = _sequences(updater)
+    stream, (data, index) = drawing.stream(updater), _sequences(updater)
     sums = {step: FrameSums(step, data.frame) for step in STEPS}
     for k, rows in enumerate(torch.split(index, AT_ONCE)):
         progress("sequences", k * AT_ONCE, len(index))
         known = _known(data, rows)
         if not known:
             continue
-        outputs = exact(updater.predicted(drawing.stream(updater), rows, max(known)))
+        outputs = exact(updater.predicted(stream, rows, max(known)))
         last = updater.context(data, rows)[:, -1]
         for step, (whole, truth) in known.items():
             output = outputs[whole.to(outputs.device), step - 1]

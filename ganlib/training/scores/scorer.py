@@ -229,20 +229,6 @@ def find_extractor(
         return None
 
 
-def make_evaluator(
-    real: RealImages,
-    extractor: str | None = None,
-    options: Options | None = None,
-    device: torch.device | str = "cpu",
-) -> Evaluator:
-    """An Evaluator by these images; extractor: by default the data set's own."""
-    check_references(real)
-    name = extractor or default_extractor(real.name)
-    network = find_extractor(name, options or Options(), device)
-    assert network is not None
-    return Evaluator(network, real.open_splits())
-
-
 def no_features(frames: int) -> str:
     """Why sequences of so many frames have no scores in features."""
     return (

@@ -20,13 +20,12 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.evaluation import Evaluator, Score
-from ganlib.evaluation.extractors.base import Options
 from ganlib.evaluation.metrics.by_class import proportions
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import (
     Criteria,
     Drawing,
-    make_evaluator,
+    make_scorer,
     origin_of,
     scores_line,
 )
@@ -34,24 +33,31 @@ from ganlib.training.scores.scorer import (
 Make = Callable[..., Path]
 
 
+def evaluator_of(real: RealImages, extractor: str | None = None, **more: Any) -> Evaluator:
+    """What make_scorer() scores images of no generator by."""
+    found = make_scorer(None, real, Criteria(extractor=extractor, **more)).evaluator
+    assert found is not None
+    return found
+
+
 def test_an_evaluator_from_names(toy_file: Path) -> None:
-    evaluator = make_evaluator(RealImages(str(toy_file), reference="train"), "fashion")
+    evaluator = evaluator_of(RealImages(str(toy_file), reference="train"), "fashion")
     assert evaluator.extractor.name == "fashion" and evaluator.main == "train"
-    assert make_evaluator(RealImages("fashion_mnist", reference="test")).extractor.name == "fashion"
-    assert make_evaluator(RealImages("emoji", reference="test")).extractor.name == "emoji"
+    assert evaluator_of(RealImages("fashion_mnist", reference="test")).extractor.name == "fashion"
+    assert evaluator_of(RealImages("emoji", reference="test")).extractor.name == "emoji"
 
 
 def test_what_cannot_be_an_evaluator(toy_file: Path) -> None:
     with pytest.raises(UserError, match="give --dataset NAME, or --reference"):
-        make_evaluator(RealImages(), "fashion")
+        evaluator_of(RealImages(), "fashion")
     with pytest.raises(UserError, match="--dataset NAME, or --reference"):
-        make_evaluator(RealImages(reference="test"), "fashion")
+        evaluator_of(RealImages(reference="test"), "fashion")
     with pytest.raises(UserError, match="Did you mean 'fashion'"):
-        make_evaluator(RealImages(str(toy_file)), "fasion")
+        evaluator_of(RealImages(str(toy_file)), "fasion")
     with pytest.raises(UserError, match="give --extractor inception"):
-        make_evaluator(RealImages("fashion_mnist"), options=Options(weights=toy_file))
+        evaluator_of(RealImages("fashion_mnist"), inception_weights=toy_file)
     with pytest.raises(UserError, match="nowhere"):
-        make_evaluator(RealImages(reference="nowhere"), "fashion")
+        evaluator_of(RealImages(reference="nowhere"), "fashion")
 
 
 @pytest.mark.parametrize(("decay", "weights"), [(0.0, "raw"), (0.9, "ema")])
@@ -94,7 +100,7 @@ def test_each_label_is_asked_for_as_often_as_it_is_among_the_data(
 
 
 def test_a_line_of_scores_holds_all_of_them(toy_file: Path) -> None:
-    evaluator = make_evaluator(RealImages(str(toy_file)), "fashion")
+    evaluator = evaluator_of(RealImages(str(toy_file)), "fashion")
     scores = evaluator([_all(evaluator.images["train"])], ["is"]).scores
     line = json.loads(json.dumps(scores_line(scores, 7, 100)))
     assert (line["iteration"], line["images"], line["seconds"]) == (7, 100, None)
@@ -144,7 +150,7 @@ def test_the_recorded_distance_must_be_found(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    extractor = make_evaluator(RealImages(dataset, reference="test")).extractor
+    extractor = evaluator_of(RealImages(dataset, reference="test")).extractor
     record = {"sha256": extractor.digest, self_test.KEY: 0.5, **change}
     kept = {key: value for key, value in record.items() if value is not None}
     (tmp_path / f"{extractor.name}.json").write_text(json.dumps(kept))
@@ -155,7 +161,7 @@ def test_the_recorded_distance_must_be_found(
 @pytest.mark.parametrize("dataset", ["moving", "wardrobe_wide"])
 def test_of_data_in_features_of_others_nothing_is_known(dataset: str) -> None:
     """They have an extractor of their own, whose record is of other data."""
-    extractor = make_evaluator(RealImages(dataset, reference="test")).extractor
+    extractor = evaluator_of(RealImages(dataset, reference="test")).extractor
     answer = self_test._train_test("x", 0.5, dataset, extractor)
     assert answer.right is None and "not known" in answer.text
 
