@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, device
 
 from ganlib.common.query import open_dataset
-from ganlib.runs.assembly import build, open_data
 from ganlib.runs.grid import plan
+from ganlib.runs.run import build, open_data
 from ganlib.runs.settings import Settings
 from ganlib.training.updater import Updater
 from scripts.ending import in_a_sentence

@@ -15,9 +15,8 @@ from ganlib.config import RunConfig
 from ganlib.evaluation.comparison.reading import read_environment
 from ganlib.registry import algorithms
 from ganlib.runs import folders
-from ganlib.runs.assembly import fitted
 from ganlib.runs.resuming import REVISION, NothingToResume, compare_settings
-from ganlib.runs.run import gather, run
+from ganlib.runs.run import fitted, gather, run
 from ganlib.runs.settings import Settings, owners, parse_names, part_of, read_config, read_yaml
 from ganlib.sampling.model import Model
 from ganlib.training.device import devices

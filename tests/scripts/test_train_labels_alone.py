@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from torch import Tensor
 
 from ganlib.improved_gan.updater import Updater
-from ganlib.runs.assembly import build, open_data
 from ganlib.runs.grid import plan
+from ganlib.runs.run import build, open_data
 from ganlib.runs.settings import Settings
 from scripts.train_labels_alone import CONFIG, main, train
 

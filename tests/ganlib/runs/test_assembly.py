@@ -14,9 +14,8 @@ from ganlib.common.data.spec import POINTS, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.query import open_dataset
 from ganlib.registry import algorithms
-from ganlib.runs.assembly import build, check_architecture, fitted, open_data
 from ganlib.runs.grid import find_finished, plan
-from ganlib.runs.run import gather
+from ganlib.runs.run import build, check_architecture, fitted, gather, open_data
 from ganlib.runs.settings import resolve
 from ganlib.training.device import devices
 
