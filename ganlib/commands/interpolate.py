@@ -10,7 +10,7 @@ from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
-    from ganlib.sampling.interpolation.segments import Space
+    from ganlib.sampling.interpolation import Space
 
 FRAMES = {".png": 10, ".gif": 30, ".mp4": 30}
 MOST = 1000
@@ -106,7 +106,7 @@ def command(
         raise UserError("--class stays in one class and --classes walks through some: give one.")
 
     from ganlib.common.formats.video import MP4, av_for
-    from ganlib.sampling.interpolation.pictures import Interpolation, write_interpolation, write_sum
+    from ganlib.sampling.interpolation import Interpolation, write_interpolation, write_sum
 
     if out.suffix.lower() == MP4:
         av_for(out)  # that it is missing shows before the work is done

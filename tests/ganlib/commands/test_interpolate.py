@@ -15,8 +15,7 @@ from torch import Tensor
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import frames, grid
-from ganlib.sampling.interpolation.pictures import Interpolation
-from ganlib.sampling.interpolation.segments import between_samples, signed_sum, spherical
+from ganlib.sampling.interpolation import Interpolation, between_samples, signed_sum, spherical
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -161,7 +160,7 @@ def test_a_source_changes_halfway_too(make_updater: Callable[..., Any]) -> None:
     stream = updater.sample_stream(0)
     y = torch.rand(2, 3, 4, 4)
     stream.latents = lambda numbers: (updater.gen.make_hidden(2), y)
-    told = between_samples(stream, [0, 1], 5, "z").y
+    told = between_samples(stream, [0, 1], 5, "z")[1]
     assert told is not None and torch.equal(told[0], y[[0, 0, 0, 1, 1]])
 
 

@@ -16,10 +16,10 @@ from torch import Tensor
 import ganlib
 from ganlib import Generator, Part
 from ganlib.common.errors import UserError
-from ganlib.common.pictures.grids import class_grid
+from ganlib.common.pictures import class_grid
 from ganlib.common.seeds import generator
 from ganlib.sampling.exports.export import model_card
-from ganlib.sampling.interpolation.segments import between_classes, between_samples, slerp
+from ganlib.sampling.interpolation import between_classes, between_samples, slerp
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

@@ -1,1 +1,0 @@
-"""Ways through latents and codes, and pictures of them."""
