@@ -14,15 +14,12 @@ from torch import Tensor
 
 import ganlib
 from ganlib.common.errors import UserError
-from ganlib.common.pictures import grid, save, save_animation
-from ganlib.common.pictures.colours import coloured_maps
-from ganlib.common.pictures.grids import translation_grid
+from ganlib.common.pictures import coloured_maps, grid, save, save_animation, translation_grid
 from ganlib.common.query import open_dataset
 from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.reading import read_run
 from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import Row
-from ganlib.sampling.translation.held_out import give_sources
 from ganlib.training.extensions.sample_grid import translations
 from scripts.ending import in_a_sentence
 
@@ -197,7 +194,7 @@ def wardrobe() -> Image.Image:
 def updater_of(run: Path) -> ganlib.Updater:
     """That of a run's last snapshot, which starts from the images that its run held out."""
     model = ganlib.load(run)
-    give_sources(model.updater, model.settings)
+    model.give_sources()
     return model.updater
 
 

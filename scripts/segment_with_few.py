@@ -26,9 +26,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.datasets.wardrobe import LENGTH
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress_bar, stderr_console
-from ganlib.common.pictures import save, to_uint8
-from ganlib.common.pictures.colours import coloured_maps
-from ganlib.common.pictures.grids import translation_grid
+from ganlib.common.pictures import coloured_maps, save, to_uint8, translation_grid
 from ganlib.common.query import open_dataset
 from ganlib.common.seeds import generator
 from ganlib.evaluation.pairs.segmenter import (

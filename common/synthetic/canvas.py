@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.data.spec import Lazy
-from ganlib.common.pictures.colours import hsv
+from ganlib.common.pictures import hsv
 from ganlib.common.seeds import generator
 
 AREA = 1400  # pixels of a canvas for each item

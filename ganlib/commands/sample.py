@@ -91,7 +91,7 @@ def command(
     import torch
 
     from ganlib.common.data import POINTS
-    from ganlib.common.pictures import grids, save
+    from ganlib.common.pictures import class_grid, save, translation_grid
     from ganlib.sampling import image_files
     from ganlib.training.device.devices import require
     from ganlib.training.extensions import sample_grid
@@ -127,11 +127,11 @@ def command(
         elif rows:
             stream = updater.sample_stream(seed, truncation, statistics=statistics)
             found = _with_bar(sample_grid.class_rows(stream, rows, n), n, lambda row: len(row[1]))
-            save(grids.class_grid(found), out)
+            save(class_grid(found), out)
         elif pairs:
             with stderr_console().status("translating"):
                 sources = sample_grid.translations(updater, seed, n, truncation, statistics)
-            save(grids.translation_grid(sources), out)
+            save(translation_grid(sources), out)
         elif kind == ".png":
             image_files.write_grid(batches, n, out, frames)
         elif kind == ".npz":

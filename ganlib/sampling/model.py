@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,27 +14,26 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.data import POINTS, DataSpec
-from ganlib.common.data.classes import find_class
+from ganlib.common.data.classes import Conditions, find_class
 from ganlib.common.data.in_memory import GIVEN, as_dataset
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import in_python, progress_bar, stderr_console
+from ganlib.common.io.files import expand
 from ganlib.common.io.jsonl import read_lines
-from ganlib.common.pictures import apart, grid, scatter
-from ganlib.common.pictures.grids import class_grid, translation_grid
+from ganlib.common.pictures import apart, class_grid, grid, scatter, translation_grid
 from ganlib.common.query import DataQuery
 from ganlib.config import RunConfig
 from ganlib.evaluation import Score
 from ganlib.evaluation.metrics.base import find_metrics
 from ganlib.registry import add_plugins, algorithms
-from ganlib.sampling.translation.held_out import give_sources
 from ganlib.sampling.translation.source_images import Inputs, as_sources
 from ganlib.sampling.translation.translator import Translator
 from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
-from ganlib.training.samples.conditions import Conditions
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import SCORES, Criteria, Drawing, make_scorer
 from ganlib.training.snapshot import read_snapshot, snapshot_at
+from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
 
 
@@ -166,7 +166,7 @@ class Model:
                     "This run was trained on data given in Python: give them, dataset=."
                 )
             if updater.config.translates and updater.held_out is None:
-                give_sources(updater, self.settings, query)
+                self.give_sources(query)
         else:
             data, own = as_dataset(dataset), None
             real = RealImages(size=run.size, crop=run.crop, memory=data, back=updater.turned)
@@ -180,6 +180,51 @@ class Model:
         scorer = make_scorer(updater, real, criteria, extractor=own, device=device)
         with progress_bar(stderr_console()) as progress:
             return scorer(Drawing(n, seed, truncation, statistics), progress).scores
+
+    def give_sources(self, query: DataQuery | None = None) -> None:
+        """Let a translator sample: from the test images that a query names, or from the training
+        images where there are no others; what it does not say is as in the run.
+
+        UserError for a data set that is missing or has no such sources, or is given to a generator
+        that needs none.
+        """
+        updater, query = self.updater, query or DataQuery()
+        if not updater.config.translates:
+            for option, value in (("--dataset", query.dataset), ("--source", query.source)):
+                if value is not None:
+                    raise UserError(
+                        f"This generator needs no images to start from: leave {option} out."
+                    )
+            return
+        run = DataQuery.of_run(self.settings)
+        wanted = query.completed(run)
+        own = expand(run.dataset or "").resolve()
+        if query.dataset is not None and expand(query.dataset).resolve() == own:
+            # all of other images is new to the generator
+            wanted = replace(wanted, hold_out=run.hold_out)
+        try:
+            split, data = "test", wanted.of_split("test")
+            if data is None or data.source is None:
+                split, data = "train", replace(wanted, split="train").open()
+        except UserError as error:
+            if query.dataset is not None:
+                raise
+            raise UserError(
+                f"This generator translates images, and its run's cannot be opened ({error}): give "
+                "--dataset."
+            ) from None
+        spec, data = self.spec, data.turned() if updater.turned else data
+        assert spec.source is not None
+        if data.source is not None:
+            both = (data.source_kind, data.source.shape[1]), (spec.source_kind, spec.source[0])
+            theirs, ours = (f"images of {n} channels" if k == "image" else k for k, n in both)
+            if theirs != ours:
+                raise UserError(
+                    f"The sources of '{data.name}' are {theirs}, and this generator starts from "
+                    f"{ours}."
+                )
+        updater.held_out_split = split
+        updater.held_out = loader_of(updater.config, data, spec, 0, device=updater.clock.device)
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.spec.native))
@@ -257,8 +302,7 @@ def load(
     Raises UserError if the file is damaged, from another version, or of an algorithm that is not
     registered, for a data set that does not fit, and for a way back where there is none.
     """
-    several = [plugin_dir] if isinstance(plugin_dir, str | Path) else plugin_dir
-    add_plugins(*map(Path, several))
+    add_plugins(*map(Path, [plugin_dir] if isinstance(plugin_dir, str | Path) else plugin_dir))
     path = snapshot_at(Path(path))
     content = read_snapshot(path)
     settings, state = content["settings"], content["updater"]
@@ -278,10 +322,11 @@ def load(
     updater.iteration = state["iteration"]
     if back:
         updater.turn()
+    model = Model(updater, settings, path.parent.parent, state["positions"].get(""))
     if dataset is not None:
         root = None if data_root is None else Path(data_root)
-        give_sources(updater, settings, DataQuery(str(dataset), root, source=source))
-    return Model(updater, settings, path.parent.parent, state["positions"].get(""))
+        model.give_sources(DataQuery(str(dataset), root, source=source))
+    return model
 
 
 def assemble(settings: Mapping[str, Any], spec: DataSpec, device: str | None = None) -> Updater:

@@ -169,12 +169,10 @@ class ModelOptions:
         return load(path, place, plugin_dir=self.plugin_dir, back=self.back)
 
     def give_sources(self, model: "Model") -> None:
-        """Let a translator sample; see held_out.give_sources."""
+        """Let a translator sample; see Model.give_sources."""
         from ganlib.common.query import DataQuery
-        from ganlib.sampling.translation.held_out import give_sources
 
-        query = DataQuery(self.dataset, self.data_root, source=self.source)
-        give_sources(model.updater, model.settings, query)
+        model.give_sources(DataQuery(self.dataset, self.data_root, source=self.source))
 
 
 def part(kind: type[Part], options: Mapping[str, Any]) -> Part:

@@ -20,9 +20,7 @@ from ganlib.commands.scores.targets import Target, is_run
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import MARK, output, write_text
 from ganlib.common.io.jsonl import append_line
-from ganlib.common.pictures import grid, save
-from ganlib.common.pictures.colours import coloured_maps
-from ganlib.common.pictures.grids import translation_grid
+from ganlib.common.pictures import coloured_maps, grid, save, translation_grid
 from ganlib.common.query import DataQuery, label
 from ganlib.config import RunConfig
 from ganlib.evaluation import Evaluation, Evaluator, Origin, Score

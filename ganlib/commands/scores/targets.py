@@ -20,7 +20,6 @@ from ganlib.evaluation import Origin
 from ganlib.evaluation.formats.blocks import Batch, Range, as_block
 from ganlib.evaluation.formats.images import Pictures, open_images
 from ganlib.sampling.model import Model, load
-from ganlib.sampling.translation.held_out import give_sources
 from ganlib.training.device.devices import require
 from ganlib.training.scores.drawing import Drawing, origin_of
 from ganlib.training.snapshot import list_snapshots, snapshot_at
@@ -76,7 +75,7 @@ def open_target(path: Path, options: Options) -> Target:
     snapshot = snapshot_at(chosen)
     model = load(snapshot, options.device, back=drawing.back)
     if model.updater.config.translates:
-        give_sources(model.updater, model.settings, real)
+        model.give_sources(real)
     return samples(snapshot, model, drawing)
 
 

@@ -18,7 +18,6 @@ from ganlib.common.io.files import MARK, atomic, regular, write_text
 from ganlib.common.query import DataQuery
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
-from ganlib.sampling.translation.held_out import give_sources
 from ganlib.training.updater import Updater
 
 WEIGHTS, CARD = "generator.safetensors", "model_card.json"
@@ -146,10 +145,11 @@ def load_export(
         raise UserError(f"{folder} does not fit this ganlib: {one_line(error)}.") from error
     if back and not updater.turned:
         raise UserError(f"{folder} does not hold the way back: export the run with --back.")
+    model = Model(updater, card["settings"], folder, card["images_seen"])
     if dataset is not None:
         root = None if data_root is None else Path(data_root)
-        give_sources(updater, card["settings"], DataQuery(str(dataset), root, source=source))
-    return Model(updater, card["settings"], folder, card["images_seen"])
+        model.give_sources(DataQuery(str(dataset), root, source=source))
+    return model
 
 
 def _snippet(updater: Updater) -> str:

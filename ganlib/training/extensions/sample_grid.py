@@ -11,9 +11,17 @@ from torch import Tensor
 
 from ganlib.common.data import POINTS
 from ganlib.common.generator import has_noise
-from ganlib.common.pictures import apart, grid, moving_grid, save, save_animation, scatter
-from ganlib.common.pictures.colours import coloured_maps
-from ganlib.common.pictures.grids import class_grid, translation_grid
+from ganlib.common.pictures import (
+    apart,
+    class_grid,
+    coloured_maps,
+    grid,
+    moving_grid,
+    save,
+    save_animation,
+    scatter,
+    translation_grid,
+)
 from ganlib.common.seeds import generator
 from ganlib.training.samples.sample_stream import BLOCK, Sampler, SampleStream
 from ganlib.training.scores.pairs import several

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import Loader
+from ganlib.common.data.classes import Conditions, as_condition
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.layers import evaluating
@@ -26,7 +27,6 @@ from ganlib.training.samples.bn_statistics import (
     of_the_first_half,
     standing,
 )
-from ganlib.training.samples.conditions import Conditions, as_condition
 
 BLOCK = 256
 """Latents are drawn in blocks of this many, so that sample i does not depend on the batch size."""
@@ -41,7 +41,7 @@ class SampleStream:
     """The samples of `seed` by the network that samples, in evaluation mode.
 
     truncation: how far codes are moved, see Generator.truncate. y: what the samples are told, one
-    class for all or y[i] for sample i, see conditions.py; by default classes as often as among the
+    class for all or y[i] for sample i, see classes.py; by default classes as often as among the
     data, or held-out sources. statistics: see bn_statistics.py; by default the settings'. bn_mode:
     the same as the protocol of a score has it, which is taken for statistics too. UserError for a y
     that the generator does not take.

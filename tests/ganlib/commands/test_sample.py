@@ -14,8 +14,7 @@ import ganlib
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from ganlib.common.pictures import grid, to_uint8
-from ganlib.common.pictures.grids import class_grid
+from ganlib.common.pictures import class_grid, grid, to_uint8
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]

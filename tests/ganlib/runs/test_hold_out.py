@@ -13,7 +13,6 @@ import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.io.jsonl import read_lines
 from ganlib.runs.run import gather
-from ganlib.sampling.translation.held_out import give_sources
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
 SMALL: dict[str, Any] = {
@@ -64,7 +63,7 @@ def test_a_run_says_which_files_it_holds_out_and_goes_on_without_them(
     ours, theirs = state(again.out), state(whole.out)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     later = ganlib.load(whole.out)
-    give_sources(later.updater, later.settings)
+    later.give_sources()
     assert later.updater.held_out is not None
     assert torch.equal(later.updater.held_out.data.x, updater.held_out.data.x)  # type: ignore[arg-type]
 

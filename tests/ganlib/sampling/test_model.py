@@ -18,8 +18,7 @@ from small_methods import FOLDER
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.io.jsonl import append_line
-from ganlib.common.pictures import grid
-from ganlib.common.pictures.grids import class_grid
+from ganlib.common.pictures import class_grid, grid
 from ganlib.contract.fixtures import toy
 from ganlib.registry import algorithms
 from ganlib.training.snapshot import FORMAT

@@ -13,8 +13,7 @@ from torch import Tensor
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
-from ganlib.common.pictures import to_uint8
-from ganlib.common.pictures.colours import coloured
+from ganlib.common.pictures import coloured, to_uint8
 from ganlib.sampling.translation.source_images import Reader
 from ganlib.sampling.translation.translated_files import (
     CELL,

@@ -17,8 +17,7 @@ from torch import Tensor
 from ganlib import evaluation
 from ganlib.common.errors import UserError
 from ganlib.common.io.jsonl import read_lines
-from ganlib.common.pictures import grid
-from ganlib.common.pictures.grids import class_grid
+from ganlib.common.pictures import class_grid, grid
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, Features
 from ganlib.registry import extensions

@@ -1,10 +1,9 @@
-"""common/pictures/grids.py: where each picture lies."""
+"""common/pictures.py: where each picture lies."""
 
 import torch
 from torch import Tensor
 
-from ganlib.common.pictures.colours import GROUND, coloured
-from ganlib.common.pictures.grids import translation_grid
+from ganlib.common.pictures import GROUND, coloured, translation_grid
 
 LEVELS = torch.linspace(-1, 1, 6)
 

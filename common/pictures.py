@@ -1,9 +1,10 @@
 """Images to look at: grids, strips, animations and scatter plots of tensors in [-1, 1]; grids by
-class, and of translations.
+class, and of translations; and maps of numbers, of classes for example, in colour.
 """
 
 import math
 from collections.abc import Iterable, Mapping
+from colorsys import hsv_to_rgb
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,26 @@ def translation_grid(columns: Mapping[str, Tensor], across: int | None = None) -
                 picture.paste(tile, (i % across * width + left + j * wide, top))
         left += taken
     return picture
+
+
+GROUND = (48, 48, 48)
+"""The colour of number 0."""
+GOLDEN = 0.618  # of the circle of hues, so that neighbours in number differ
+
+
+def coloured(ids: Tensor) -> Tensor:
+    """Whole numbers from 0 on (...) as colours, uint8 (3, ...)."""
+    hues = [hsv(GOLDEN * i % 1, 0.55, 0.95) for i in range(1, int(ids.max()) + 1)]
+    palette = torch.tensor([GROUND, *hues])
+    return palette.round().to(torch.uint8)[ids.long()].movedim(-1, 0)
+
+
+def coloured_maps(maps: Tensor) -> Tensor:
+    """Maps (N, H, W) of such numbers as pictures, uint8 (N, 3, H, W)."""
+    return coloured(maps).movedim(0, 1)
+
+
+def hsv(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
+    """Red, green and blue in 0..255 of numbers in [0, 1]."""
+    red, green, blue = hsv_to_rgb(hue, saturation, value)
+    return 255 * red, 255 * green, 255 * blue

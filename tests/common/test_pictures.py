@@ -6,7 +6,7 @@ import torch
 from PIL import ImageColor
 from torch import Tensor
 
-from ganlib.common.pictures.grids import (
+from ganlib.common.pictures import (
     BLUE,
     GREY,
     MARGIN,

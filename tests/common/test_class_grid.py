@@ -5,8 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.common.pictures import grid
-from ganlib.common.pictures.grids import class_grid
+from ganlib.common.pictures import class_grid, grid
 
 
 def images(n: int, side: int = 28) -> torch.Tensor:
