@@ -98,7 +98,7 @@ def draw_translations(file: Path, runs: tuple[Path, ...], rows: int, across: int
 
     By seed 0, a block of rows for each run.
     """
-    shown = [translations(updater_of(run), 0, rows * across) for run in runs]
+    shown = [translations(updater_of(run).sample_stream(0), rows * across) for run in runs]
     save(stacked([translation_grid(columns, across) for columns in shown], BETWEEN), file)
 
 

@@ -119,19 +119,19 @@ def command(
         f"give a smaller -n{'' if kind else ' or --batch-size'}",
         updater.clock.device,
     )
+    stream = updater.sample_stream(seed, truncation, statistics=statistics)
     y = torch.tensor(classes).repeat(-(-n // len(classes)))[:n] if classes else None
     batches = _with_bar(updater.sample(n, seed, batch_size, truncation, y, statistics), n, len)
     with output(out):
         if plain:
             image_files.write_plain(batches, n, out, frames)
         elif rows:
-            stream = updater.sample_stream(seed, truncation, statistics=statistics)
             found = _with_bar(sample_grid.class_rows(stream, rows, n), n, lambda row: len(row[1]))
             save(class_grid(found), out)
         elif pairs:
             with stderr_console().status("translating"):
-                sources = sample_grid.translations(updater, seed, n, truncation, statistics)
-            save(translation_grid(sources), out)
+                columns = sample_grid.translations(stream, n)
+            save(translation_grid(columns), out)
         elif kind == ".png":
             image_files.write_grid(batches, n, out, frames)
         elif kind == ".npz":

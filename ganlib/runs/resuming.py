@@ -21,7 +21,6 @@ from ganlib.training.snapshot import (
     newest_snapshot,
     peek_snapshot,
     read_snapshot,
-    snapshot_at,
 )
 from ganlib.training.trainer import Trainer
 from ganlib.training.update.adaptation import is_of_adaptation
@@ -42,7 +41,7 @@ def settings_to_resume(resume: str) -> dict[str, Any]:
     """The settings of the run that `--resume RUN` names, less those of HERE."""
     if resume == "auto":
         return {}
-    settings = peek_snapshot(snapshot_at(Path(resume)))["settings"]
+    settings = peek_snapshot(newest_snapshot(Path(resume)))["settings"]
     return {**BEFORE, **{n: value for n, value in settings.items() if n not in HERE}}
 
 
@@ -63,7 +62,7 @@ class Resumption:
         resume = self.settings.run.resume
         if resume != "auto":
             assert resume is not None
-            return snapshot_at(Path(resume))
+            return newest_snapshot(Path(resume))
         other, longer = "", None
         for run in self._started():
             words, finished = self._differs(run), (run / "DONE").exists()
@@ -134,7 +133,7 @@ class Resumption:
         An average that the snapshot lacks starts from its network. Optimizers and positions stay
         fresh, and so does what adapts the augmentation.
         """
-        path = snapshot_at(path)
+        path = newest_snapshot(path)
         content = read_snapshot(path)
         old, new = content["updater"]["modules"], updater.state_dict()
         averaged = dict(zip(AVERAGES, (updater.averaged, updater.backward), strict=True))

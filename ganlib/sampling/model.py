@@ -32,7 +32,7 @@ from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import SCORES, Criteria, Drawing, make_scorer
-from ganlib.training.snapshot import read_snapshot, snapshot_at
+from ganlib.training.snapshot import newest_snapshot, read_snapshot
 from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
 
@@ -94,18 +94,15 @@ class Model:
         """
         if self.spec.native == POINTS:
             return scatter(self.sample(max(n or 0, 1000), seed, truncation=truncation, y=y))
+        stream = self.updater.sample_stream(seed, truncation)
         classes = sample_grid.shown_classes(self.updater)
         if classes and not isinstance(y, Tensor):
             if y is not None:
                 words, names = [y] if isinstance(y, int | str) else y, self.updater.classes
                 classes = [find_class(word, names) for word in words]
-            return class_grid(
-                sample_grid.class_rows(self.updater.sample_stream(seed, truncation), classes, n)
-            )
+            return class_grid(sample_grid.class_rows(stream, classes, n))
         if sample_grid.shows_translations(self.updater) and y is None:
-            return translation_grid(
-                sample_grid.translations(self.updater, seed, n or sample_grid.SOURCES, truncation)
-            )
+            return translation_grid(sample_grid.translations(stream, n or sample_grid.SOURCES))
         samples = self.sample(64 if n is None else n, seed, truncation=truncation, y=y)
         return grid(apart(samples, self.spec.frames))
 
@@ -303,7 +300,7 @@ def load(
     registered, for a data set that does not fit, and for a way back where there is none.
     """
     add_plugins(*map(Path, [plugin_dir] if isinstance(plugin_dir, str | Path) else plugin_dir))
-    path = snapshot_at(Path(path))
+    path = newest_snapshot(Path(path))
     content = read_snapshot(path)
     settings, state = content["settings"], content["updater"]
     if settings["algorithm"] not in algorithms.names():

@@ -109,16 +109,13 @@ def is_whole(path: Path) -> bool:
         return False
 
 
-def snapshot_at(path: Path) -> Path:
-    """A snapshot file as it is, of a run's folder the newest."""
-    return newest_snapshot(path) if path.is_dir() else path
-
-
-def newest_snapshot(run: Path) -> Path:
-    """The newest snapshot in a run's folder."""
-    found = list_snapshots(run / "snapshots")
+def newest_snapshot(path: Path) -> Path:
+    """The newest snapshot in a run's folder; a snapshot file as it is."""
+    if not path.is_dir():
+        return path
+    found = list_snapshots(path / "snapshots")
     if not found:
-        raise UserError(f"{run} holds no snapshots; name a snapshot file or another run's folder.")
+        raise UserError(f"{path} holds no snapshots; name a snapshot file or another run's folder.")
     return found[-1]
 
 

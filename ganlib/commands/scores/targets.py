@@ -22,7 +22,7 @@ from ganlib.evaluation.formats.images import Pictures, open_images
 from ganlib.sampling.model import Model, load
 from ganlib.training.device.devices import require
 from ganlib.training.scores.drawing import Drawing, origin_of
-from ganlib.training.snapshot import list_snapshots, snapshot_at
+from ganlib.training.snapshot import list_snapshots, newest_snapshot
 from ganlib.training.updater import Updater
 
 KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
@@ -72,7 +72,7 @@ def open_target(path: Path, options: Options) -> Target:
         return files(path, options.value_range)
     if not run and path.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
-    snapshot = snapshot_at(chosen)
+    snapshot = newest_snapshot(chosen)
     model = load(snapshot, options.device, back=drawing.back)
     if model.updater.config.translates:
         model.give_sources(real)

@@ -76,7 +76,7 @@ class SampleGrid(Extension):
             picture = class_grid(class_rows(updater.sample_stream(self.seed), classes))
             save(picture, path)
         elif shows_translations(updater):
-            picture = translation_grid(translations(updater, self.seed))
+            picture = translation_grid(translations(updater.sample_stream(self.seed)))
             save(picture, path)
         else:
             samples = torch.cat(list(updater.sample(self.n, self.seed)))
@@ -179,28 +179,19 @@ def shows_translations(updater: Updater) -> bool:
     return updater.config.translates and single
 
 
-def translations(
-    updater: Updater,
-    seed: int,
-    n: int = SOURCES,
-    truncation: float | None = None,
-    statistics: str | None = None,
-) -> dict[str, Tensor]:
-    """Of at most n held-out sources of a seed, which are each shown once: by their titles columns
+def translations(stream: SampleStream, n: int = SOURCES) -> dict[str, Tensor]:
+    """Of at most n held-out sources of a stream, which are each shown once: by their titles columns
     of images (m, C, H, W), all of one shape, or (m, k, C, H, W), in [-1, 1] on the CPU. Sources
     that are maps are shown by their classes in colours.
-
-    truncation, statistics: see SampleStream.
     """
-    stream = updater.sample_stream(seed, truncation, statistics=statistics)
     data, n = stream.held_out.data, min(n, stream.held_out.n_sources)
     index = stream.held(range(n)).cpu()
     assert data.source is not None
     y = data.source[index]
     y = y if data.source_kind == "image" else coloured_maps(y[:, 0])
     columns = {"source": y / 127.5 - 1}
-    if has_noise(updater.sampling_gen):
-        columns["outputs"] = several(updater, seed, n, OUTPUTS, truncation, statistics).cpu()
+    if has_noise(stream.networks.sampling_gen):
+        columns["outputs"] = several(stream, n, OUTPUTS).cpu()
     else:
         columns["output"] = stream.images(range(n)).cpu()
     if data.paired:

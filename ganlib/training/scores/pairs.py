@@ -36,6 +36,7 @@ from ganlib.evaluation.protocol import BASELINES, Split
 from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.references import Progress, pixel_digest, silent
 from ganlib.training.device import ranks
+from ganlib.training.samples.sample_stream import SampleStream
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.updater import Updater
 
@@ -217,9 +218,8 @@ class PairScores:
         return found
 
     def _diversity(self, drawing: Drawing, progress: Progress) -> dict[str, Score]:
-        how, origin = (drawing.truncation, drawing.statistics), drawing.origin(self.updater)
-        n = min(SOURCES, len(self.data))
-        outputs = exact(several(self.updater, drawing.seed, n, OUTPUTS, *how, progress))
+        n, origin = min(SOURCES, len(self.data)), drawing.origin(self.updater)
+        outputs = exact(several(drawing.stream(self.updater), n, OUTPUTS, progress))
         known = [Measure("diversity", l1, {"levels": 255})]
         if self.lpips is not None:
             known.append(replace(self.lpips, name="diversity-LPIPS"))
@@ -233,24 +233,13 @@ class PairScores:
         return scores
 
 
-def several(
-    updater: Updater,
-    seed: int,
-    n: int,
-    k: int,
-    truncation: float | None = None,
-    statistics: str | None = None,
-    progress: Progress = silent,
-) -> Tensor:
-    """k outputs for each of the first n held-out sources of a seed, float (n, k, C, H, W).
-    truncation, statistics: see SampleStream.
-    """
-    first, found = updater.sample_stream(seed), []
+def several(stream: SampleStream, n: int, k: int, progress: Progress = silent) -> Tensor:
+    """k outputs for each of the first n held-out sources of a stream, float (n, k, C, H, W)."""
+    found = []
     for start in range(0, n, AT_ONCE):
-        y = first.held_out.condition_at(first.held(range(start, min(start + AT_ONCE, n))))
+        y = stream.held_out.condition_at(stream.held(range(start, min(start + AT_ONCE, n))))
         assert y is not None
-        stream = updater.sample_stream(seed, truncation, y.repeat_interleave(k, 0), statistics)
-        images = stream.images(range(len(y) * k))
+        images = stream.with_condition(y.repeat_interleave(k, 0)).images(range(len(y) * k))
         found.append(images.reshape(len(y), k, *images.shape[1:]))
         progress("several outputs", start + len(y), n)
     return torch.cat(found)

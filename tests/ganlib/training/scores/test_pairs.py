@@ -151,7 +151,7 @@ def test_diversity_is_of_generators_with_noise(make_updater: Make) -> None:
     scores = scores_of(pairs, Drawing(32, 3), lambda *now: told.update({now[0]: now[1:]}))
     n = len(updater.held_out.data)
     assert told == dict.fromkeys(("reading truths", "mean image", "several outputs"), (n, n))
-    x = exact(several(updater, 3, 32, 4)).numpy().astype(float)
+    x = exact(several(updater.sample_stream(3), 32, 4)).numpy().astype(float)
     wanted = np.mean([np.abs(x[:, i] - x[:, j]).mean() for i in range(4) for j in range(i)])
     assert wanted > 1
     assert scores["diversity"].value == pytest.approx(wanted)
@@ -164,7 +164,11 @@ def test_diversity_is_of_the_statistics_that_its_protocol_names(make_updater: Ma
     scores = scores_of(PairScores(updater, updater.held_out.data.x), Drawing(32, 3))
     batch = Drawing(32, 3, statistics="batch", truncation=0.5)
     others = scores_of(PairScores(updater, updater.held_out.data.x), batch)
-    x = exact(several(updater, 3, 32, 4, 0.5, "batch")).numpy().astype(float)
+    x = (
+        exact(several(updater.sample_stream(3, 0.5, statistics="batch"), 32, 4))
+        .numpy()
+        .astype(float)
+    )
     wanted = np.mean([np.abs(x[:, i] - x[:, j]).mean() for i in range(4) for j in range(i)])
     assert others["diversity"].value == pytest.approx(wanted)
     assert abs(others["diversity"].value - scores["diversity"].value) > 0.01
@@ -173,9 +177,9 @@ def test_diversity_is_of_the_statistics_that_its_protocol_names(make_updater: Ma
 
 def test_outputs_for_one_source_differ_and_follow_from_the_seed(make_updater: Make) -> None:
     updater = make_updater("dropped", 3, 16, statistics="running")
-    x = several(updater, 0, 20, 3)
-    assert torch.equal(x, several(updater, 0, 20, 3))
-    assert not torch.equal(x, several(updater, 1, 20, 3))
+    x = several(updater.sample_stream(0), 20, 3)
+    assert torch.equal(x, several(updater.sample_stream(0), 20, 3))
+    assert not torch.equal(x, several(updater.sample_stream(1), 20, 3))
     assert (x[:, 0] != x[:, 1]).flatten(1).any(1).all()
 
 
@@ -195,7 +199,7 @@ def test_the_grid_shows_sources_outputs_and_truths(
     name: str, title: str, make_updater: Make
 ) -> None:
     updater = make_updater(name, 3, 16)
-    columns = translations(updater, 5, 6)
+    columns = translations(updater.sample_stream(5), 6)
     assert list(columns) == ["source", title, "truth"]
     index = updater.sample_stream(5).held(range(6))
     assert torch.equal(columns["truth"], updater.held_out.data.x[index] / 127.5 - 1)
@@ -208,8 +212,9 @@ def test_the_grid_shows_sources_outputs_and_truths(
 
 
 def test_without_truths_none_are_shown_and_maps_are_coloured(make_updater: Make) -> None:
-    assert list(translations(make_updater("unpaired", 3, 16), 0, 4)) == ["source", "output"]
-    columns = translations(make_updater("labelmap", 3, 16), 0, 4)
+    unpaired = make_updater("unpaired", 3, 16)
+    assert list(translations(unpaired.sample_stream(0), 4)) == ["source", "output"]
+    columns = translations(make_updater("labelmap", 3, 16).sample_stream(0), 4)
     assert columns["source"].shape == (4, 3, 16, 16)
     assert not shows_translations(make_updater("frames", 3, 16))
     assert not shows_translations(make_updater("gan"))
