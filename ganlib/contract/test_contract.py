@@ -15,8 +15,7 @@ from ganlib.common.pictures import to_uint8
 from ganlib.contract.tape import prepare, record
 from ganlib.contract.tour import NEAR, first_of_each, mistakes, some, tour, unread, waiting
 from ganlib.registry import algorithms
-from ganlib.sampling.translation.tiles import grown
-from ganlib.sampling.translation.translator import Translator
+from ganlib.sampling.translation.translator import Translator, grown
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.bases.predicting import Predicting
 from ganlib.training.update.steps import NonFiniteError, parameters_of

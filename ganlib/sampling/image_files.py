@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision.utils import make_grid
 
 from ganlib.common.io.files import MARK, atomic
 from ganlib.common.pictures import apart, grid, save, to_uint8
@@ -29,10 +30,9 @@ def write_grid(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -
 def write_plain(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
     """The same images in one picture at their own size, with nothing between them."""
     x = apart(torch.cat([batch.cpu() for batch in batches]), frames).flatten(0, -4)
-    columns = frames if frames > 1 else min(n, _columns(n))
-    x = torch.cat([x, x.new_ones(-len(x) % columns, *x.shape[1:])])
-    rows = [torch.cat(list(row), 2) for row in torch.split(x, columns)]
-    write_image(torch.cat(rows, 1), path)
+    columns = frames if frames > 1 else _columns(n)
+    picture = make_grid(x, columns, padding=0, pad_value=1)
+    write_image(picture[: x.shape[1]], path)  # grey is grey there too
 
 
 def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: Path) -> None:

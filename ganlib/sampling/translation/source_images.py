@@ -5,7 +5,6 @@ int32 ids (2, H', W').
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from ganlib.common.formats.decode import Unusable, check_numbers, ids, pixels
 from ganlib.common.pictures import to_uint8
 from ganlib.common.query import OWN, DataQuery
 from ganlib.common.sources.grey import in_channels
-from ganlib.sampling.translation.tiles import grown, up_to
+from ganlib.sampling.translation.translator import grown, up_to
 
 Inputs = Image.Image | Tensor | Sequence[Image.Image | Tensor]
 """A picture; a tensor (C', H', W') or (n, C', H', W'), uint8 or float in [-1, 1], of ids whole
@@ -28,13 +27,6 @@ KINDS = (
     "give a PIL image, a list of them, or a tensor (n, C, H, W), uint8 or float in [-1, 1], for "
     "maps of classes int32 (n, 2, H, W)"
 )
-
-
-class Read(NamedTuple):
-    """A source, and whether its picture was padded before the source was made of it."""
-
-    y: Tensor
-    padded: bool
 
 
 class Reader:
@@ -71,8 +63,10 @@ class Reader:
         # of what it cannot be made, said before anything is read
         self.source.shape((self.channels, multiple, multiple))
 
-    def read(self, source: Path | Image.Image) -> Read:
-        """The source; Unusable if the file or picture is of no use."""
+    def read(self, source: Path | Image.Image) -> tuple[Tensor, bool]:
+        """The source, and whether its picture was padded before the source was made of it; Unusable
+        if the file or picture is of no use.
+        """
         with warnings.catch_warnings():  # of PIL, about files that it reads all the same
             warnings.simplefilter("ignore")
             found = self.source.part(source) if isinstance(source, Path) else source
@@ -81,9 +75,9 @@ class Reader:
                 y = torch.from_numpy(ids(found, None))
                 if self.spec.instances:  # as Cityscapes has what is no instance of its own
                     y = y[:1].expand(2, -1, -1).clone()
-                return Read(_known(self._resized(y), self.spec.n_classes), False)
+                return _known(self._resized(y), self.spec.n_classes), False
             x = self._resized(torch.from_numpy(np.array(pixels(found, self.channels, None))))
-        return self._made(x[None]) if self.source.makes else Read(x, False)
+        return self._made(x[None]) if self.source.makes else (x, False)
 
     def _resized(self, x: Tensor) -> Tensor:
         if self.size is None:
@@ -92,13 +86,13 @@ class Reader:
         height, width = (max(1, round(side * self.size / least)) for side in x.shape[1:])
         return resize(x[None], (height, width))[0]
 
-    def _made(self, x: Tensor) -> Read:
+    def _made(self, x: Tensor) -> tuple[Tensor, bool]:
         assert self.spec.source is not None
         height, width = (up_to(side, self.source.multiple) for side in x.shape[2:])
         # number 0 for all: a file's source depends on nothing but the file
         made = self.source.of(grown(x, (height, width)), torch.zeros(1, dtype=torch.int64))
         y = _coloured(made, self.spec.source[0])
-        return Read(y[0], (height, width) != x.shape[2:])
+        return y[0], (height, width) != x.shape[2:]
 
 
 def as_in_training(source: str | None) -> str | None:
@@ -129,7 +123,7 @@ def as_sources(images: Inputs, spec: DataSpec) -> list[Tensor]:
 def _source(image: object, spec: DataSpec) -> Tensor:
     if isinstance(image, Image.Image):
         try:
-            return Reader(spec).read(image).y
+            return Reader(spec).read(image)[0]
         except Unusable as error:
             raise UserError(f"One of the pictures cannot be translated: it is {error}.") from None
     if not isinstance(image, Tensor) or image.dim() != 3 or not image.numel():

@@ -147,8 +147,8 @@ class TranslatedFiles:
         height, width = y.shape[1:]
         way = self.translator.way((height, width))
         self.done += 1
-        self.padded += padded or way.pads
-        self.cut += way.cuts
+        self.padded += padded or way.padded != way.size
+        self.cut += way.tile != way.padded
         spec = self.translator.spec
         if self.whole and spec.image[1] == self.translator.source[0]:  # a size is kept
             self.large += min(way.size) > 2 * min(spec.native_source)

@@ -14,9 +14,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column
-from rich.text import Text
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
@@ -110,13 +109,15 @@ class ProgressBar(Extension):
 
     def __init__(self, console: Console) -> None:
         self.console, wide = console, console.width >= WIDE
+        rest = Column(no_wrap=True, overflow="ellipsis", ratio=2)  # the room that others leave
         self._progress = Progress(
             *([TextColumn("[bold]{task.description}")] if wide else []),
-            BarColumn(console.width - WIDE + 20 if wide else 8),
+            BarColumn(None, table_column=Column(ratio=1)) if wide else BarColumn(8),
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[speed]}"),
-            _Rest("{task.fields[news]}", table_column=Column()),
+            TextColumn("{task.fields[news]}", table_column=rest),
             console=console,
+            expand=True,
             disable=not console.is_terminal,
         )
         self._shown = 0.0
@@ -147,15 +148,6 @@ class ProgressBar(Extension):
 
     def close(self) -> None:
         self._progress.stop()
-
-
-class _Rest(TextColumn):
-    """Text in what room is left."""
-
-    def render(self, task: Task) -> Text:
-        text = super().render(task)
-        text.no_wrap, text.overflow = True, "ellipsis"
-        return text
 
 
 def in_notebook() -> bool:

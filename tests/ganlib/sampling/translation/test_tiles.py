@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganlib.sampling.translation.tiles import blended, grown, places, tiled, up_to
+from ganlib.sampling.translation.translator import blended, grown, places, tiled, up_to
 
 ONE = Fraction(1)
 
