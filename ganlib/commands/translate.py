@@ -86,6 +86,7 @@ def command(
     if picture is not None:
         shared.check_file(picture, (".png",), "a .png", force, "--grid")
 
+    from ganlib.common.generator import has_noise
     from ganlib.common.io.console import say, stderr_console
     from ganlib.common.pictures import save
     from ganlib.sampling.translation.source_images import Reader, as_in_training
@@ -97,7 +98,7 @@ def command(
     if (statistics or model.updater.config.statistics).startswith("standing"):
         options.give_sources(model)  # of which the statistics are
     translator = Translator(model.updater, seed, tile, statistics)
-    if outputs > 1 and not translator.draws:
+    if outputs > 1 and not has_noise(model.updater.sampling_gen):
         raise UserError(
             "This generator has no noise, and all outputs of a file would be the same: leave "
             "--outputs out."

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ganlib.common.augment import is_of_adaptation
 from ganlib.common.data import DataSpec
 from ganlib.common.data.fingerprint import changes
 from ganlib.common.errors import UserError, few, one_line
@@ -23,7 +24,6 @@ from ganlib.training.snapshot import (
     read_snapshot,
 )
 from ganlib.training.trainer import Trainer
-from ganlib.training.update.adaptation import is_of_adaptation
 from ganlib.training.updater import Updater
 
 REVISION = "revision"

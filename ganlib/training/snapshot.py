@@ -152,7 +152,7 @@ class Snapshot(Extension):
     def __call__(self, trainer: Trainer) -> None:
         better = self._is_better(trainer)
         if better or self._due(trainer):
-            self._save(trainer, better)
+            self.save(trainer, better)
 
     def ended(self, trainer: Trainer) -> None:
         if self._newest != trainer.iteration:
@@ -160,10 +160,12 @@ class Snapshot(Extension):
 
     def finalize(self, trainer: Trainer) -> None:
         if self._is_better(trainer):
-            self._save(trainer, better=True)
+            self.save(trainer, better=True)
 
-    def save(self, trainer: Trainer) -> Path:
-        """Write this iteration's snapshot, unless a loss was not finite, and drop the oldest."""
+    def save(self, trainer: Trainer, better: bool = False) -> None:
+        """Write this iteration's snapshot, as best.pt too if it is `better`, and drop the oldest;
+        none if a loss was not finite.
+        """
         trainer.updater.check_finite()
         path = trainer.out / "snapshots" / f"iter_{trainer.iteration:07d}.pt"
         path.parent.mkdir(exist_ok=True)
@@ -171,19 +173,15 @@ class Snapshot(Extension):
         self._newest = trainer.iteration
         for old in list_snapshots(path.parent)[: -self.keep]:
             old.unlink()
-        return path
+        if better:
+            with atomic(path.with_name("best.pt")) as temporary:
+                copyfile(path, temporary)
 
     def state(self) -> dict[str, Any]:
         return {"best": self._best}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         self._best = state["best"]
-
-    def _save(self, trainer: Trainer, better: bool) -> None:
-        path = self.save(trainer)
-        if better:
-            with atomic(path.with_name("best.pt")) as temporary:
-                copyfile(path, temporary)
 
     def _is_better(self, trainer: Trainer) -> bool:
         value = trainer.observation.get(self._score)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from ganlib.common.augment import probability_of
+from ganlib.common.augment import Adaptation, probability_of
 from ganlib.common.data import DataSet, DataSpec, Loader
 from ganlib.common.generator import Generator
 from ganlib.common.seeds import mix
@@ -19,7 +19,6 @@ from ganlib.training.device import ranks
 from ganlib.training.networks import AVERAGES, Frozen, ema_of, ema_rate, update_ema
 from ganlib.training.samples.sample_stream import Sampler
 from ganlib.training.update.accumulation import Draws, MicroBatches, Shared, Sharing, sort
-from ganlib.training.update.adaptation import Adaptation
 from ganlib.training.update.steps import Guard, Steps
 from ganlib.training.update.streams import Stage, Streams, check
 

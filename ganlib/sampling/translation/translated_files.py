@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from ganlib.common.errors import UserError
 from ganlib.common.formats.decode import SUFFIXES, Unusable
@@ -196,12 +197,10 @@ def source_cell(y: Tensor) -> Tensor:
 
 def cell(x: Tensor) -> Tensor:
     """float (C, H, W) in [-1, 1] -> (3, CELL, CELL), in squares or smaller, on white."""
-    pixels = to_uint8(x).expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
-    picture = Image.fromarray(pixels)
+    picture = to_pil_image(to_uint8(x).expand(3, -1, -1))
     by = Image.Resampling.NEAREST if max(picture.size) < CELL else Image.Resampling.BICUBIC
-    square = ImageOps.pad(picture, (CELL, CELL), by, "white")
-    flat = torch.frombuffer(bytearray(square.tobytes()), dtype=torch.uint8)
-    return flat.reshape(CELL, CELL, 3).permute(2, 0, 1).float() / 127.5 - 1
+    square: Tensor = pil_to_tensor(ImageOps.pad(picture, (CELL, CELL), by, "white"))
+    return square / 127.5 - 1
 
 
 def side_by_side(rows: Sequence[Sequence[Tensor]]) -> Image.Image:

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ganlib.common.data.spec import Size
 from ganlib.common.errors import UserError, one_line
-from ganlib.common.generator import has_noise
 from ganlib.training.samples.sample_stream import full_size
 from ganlib.training.updater import Updater
 
@@ -69,11 +68,6 @@ class Translator:
             raise UserError(
                 f"This generator takes tiles of {_by(self.source)} alone: leave --tile out."
             )
-
-    @property
-    def draws(self) -> bool:
-        """Whether images of one source differ by their numbers."""
-        return has_noise(self.stream.gen)
 
     def way(self, size: Size) -> Way:
         """How sources of `size` go through the network."""

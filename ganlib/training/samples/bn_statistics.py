@@ -8,7 +8,7 @@ whose batches are of one (pix2pix: Isola et al. 2017, section 3.3).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import deepcopy
 from typing import TypeVar
 
@@ -37,22 +37,17 @@ def of_the_batch(network: nn.Module) -> Iterator[None]:
             layer.running_mean, layer.running_var = mean, variance
 
 
-@contextmanager
-def of_the_first_half(network: nn.Module) -> Iterator[None]:
+def of_the_first_half(network: nn.Module) -> AbstractContextManager[None]:
     """Within of_the_batch(): by the first half of the batch alone, which is two of one size."""
 
     def by_half(layer: BatchNorm, inputs: tuple[Tensor]) -> None:
         axes, half = _axes(inputs[0]), inputs[0][: len(inputs[0]) // 2]
         layer.running_var, layer.running_mean = torch.var_mean(half, axes, correction=0)
 
-    with ExitStack() as hooks:
-        for layer in _norms(network):
-            hooks.enter_context(layer.register_forward_pre_hook(by_half))
-        yield
+    return _hooked(network, lambda layer: layer.register_forward_pre_hook(by_half))
 
 
-@contextmanager
-def of_each_image(network: nn.Module) -> Iterator[None]:
+def of_each_image(network: nn.Module) -> AbstractContextManager[None]:
     """Batch normalisation of (N, C, H, W) in evaluation mode as in batches of one, which moves
     nothing: an image does not depend on what else is in its batch.
     """
@@ -60,10 +55,7 @@ def of_each_image(network: nn.Module) -> Iterator[None]:
     def alone(layer: BatchNorm, inputs: tuple[Tensor], _: Tensor) -> Tensor:
         return F.instance_norm(inputs[0], None, None, layer.weight, layer.bias, eps=layer.eps)
 
-    with ExitStack() as hooks:
-        for layer in _norms(network):
-            hooks.enter_context(layer.register_forward_hook(alone))
-        yield
+    return _hooked(network, lambda layer: layer.register_forward_hook(alone))
 
 
 @torch.no_grad()
@@ -85,9 +77,8 @@ def standing(network: N, run: Callable[[N, int], object], n: int, passes: int = 
         x = inputs[0]
         parts[layer].append((x.numel() // x.shape[1], *torch.var_mean(x, _axes(x))))
 
-    with of_the_batch(copy), ExitStack() as hooks:
-        for layer in parts:
-            hooks.enter_context(layer.register_forward_pre_hook(note))
+    noted = _hooked(copy, lambda layer: layer.register_forward_pre_hook(note))
+    with noted, of_the_batch(copy):
         for k in range(n):
             for part in range(k * passes, (k + 1) * passes):
                 run(copy, part)
@@ -110,6 +101,17 @@ def _together(parts: Sequence[Part]) -> tuple[Tensor, Tensor]:
     means = torch.stack([mean for _, _, mean in parts])
     within, between = variances.mean(0), means.var(0, correction=0)
     return within * (p * (m - 1) / most) + between * (p * m / most), means.mean(0)
+
+
+@contextmanager
+def _hooked(
+    network: nn.Module, register: Callable[[BatchNorm], AbstractContextManager[object]]
+) -> Iterator[None]:
+    """With a hook on each of its layers."""
+    with ExitStack() as hooks:
+        for layer in _norms(network):
+            hooks.enter_context(register(layer))
+        yield
 
 
 def _axes(x: Tensor) -> list[int]:

@@ -16,7 +16,7 @@ from torch import Tensor
 import ganlib
 from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.generator import Generator
+from ganlib.common.generator import Generator, has_noise
 from ganlib.sampling.translation.translator import Translator, Way
 
 Make = Callable[..., Any]
@@ -148,7 +148,7 @@ def test_so_it_does_with_noise(make_updater: Make, statistics: str) -> None:
     held_out = next(updater.sample(32, 7, statistics=statistics))  # in another order
     row = updater.sample_stream(7).held(range(32)).tolist().index(4)
     translator = Translator(updater, 7, statistics=statistics)
-    assert translator.draws
+    assert has_noise(updater.sampling_gen)
     source = updater.held_out.data.source[4]
     found = [translator(source, k) for k in (2, 0, 1)]
     assert torch.equal(torch.stack(found), expected[[2, 0, 1]])

@@ -12,14 +12,13 @@ import torch
 from small_methods import FOLDER
 from torch import Tensor
 
-from ganlib.common.augment import probability_of
+from ganlib.common.augment import Adaptation, is_of_adaptation, probability_of
 from ganlib.contract.tape import prepare, record
 from ganlib.registry import add_plugins, algorithms
 from ganlib.runs.resuming import Resumption
 from ganlib.runs.settings import resolve
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.snapshot import write_snapshot
-from ganlib.training.update import adaptation
 
 Make = Callable[..., Any]
 CALLERS = [
@@ -149,9 +148,7 @@ def test_the_methods_say_what_d_thinks_of_their_real_images(
     """
     seen: list[Tensor] = []
     plain = make_updater(algorithm)
-    monkeypatch.setattr(
-        adaptation.Adaptation, "note", lambda self, logits, shares: seen.append(logits)
-    )
+    monkeypatch.setattr(Adaptation, "note", lambda self, logits, shares: seen.append(logits))
     updater = make_updater(algorithm, ada_target=0.6)
     updater.update()
     patches = (2, 2) if algorithm == "pix2pix" else ()
@@ -159,7 +156,7 @@ def test_the_methods_say_what_d_thinks_of_their_real_images(
     assert all(logits.numel() == 4 * prod(patches) for logits in seen)
     assert len(seen) == getattr(updater.config, "n_dis", 1)
     extra = set(updater.state_dict()) - set(plain.state_dict())
-    assert len(extra) == 2 and all(adaptation.is_of_adaptation(name) for name in extra)
+    assert len(extra) == 2 and all(is_of_adaptation(name) for name in extra)
     monkeypatch.undo()
     assert {"ada_p", "ada_r"} == set(updater.update()) - set(plain.update())
 
@@ -196,7 +193,7 @@ def test_a_captured_update_moves_p_as_an_eager_one(
 
 def test_without_a_target_nothing_is_there(adaptive: str, make_updater: Make) -> None:
     updater = make_updater(adaptive, ada_target=0)
-    assert not [name for name, _ in updater.named_buffers() if adaptation.is_of_adaptation(name)]
+    assert not [name for name, _ in updater.named_buffers() if is_of_adaptation(name)]
     assert set(updater.update()) == {"loss_dis", "loss_gen"}
 
 
