@@ -1,18 +1,23 @@
 """Images to look at: grids, strips, animations and scatter plots of tensors in [-1, 1]; grids by
-class, and of translations; and maps of numbers, of classes for example, in colour.
+class, and of translations; a stream of generated images as files: a grid, an array, or a PNG for
+each; and maps of numbers, of classes for example, in colour.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from colorsys import hsv_to_rgb
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
 from ganlib.common.data import POINTS
@@ -136,7 +141,7 @@ def class_grid(rows: Iterable[tuple[str, Tensor]]) -> Image.Image:
     """
     names, images = zip(*rows, strict=True)
     counts = [len(x) for x in images]
-    columns = min(max(counts), max(COLUMNS, math.ceil(math.sqrt(sum(counts)))))
+    columns = min(max(counts), _columns(sum(counts)))
     blocks = [grid(x, columns) for x in images]
     height = grid(images[0][:1], 1).height  # of one row
     size = max(SMALLEST, height // 6)
@@ -152,6 +157,10 @@ def class_grid(rows: Iterable[tuple[str, Tensor]]) -> Image.Image:
         picture.paste(block, (margin, top))
         top += block.height
     return picture
+
+
+def _columns(n: int) -> int:
+    return max(COLUMNS, math.ceil(math.sqrt(n)))
 
 
 def _cut(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widest: float) -> str:
@@ -194,6 +203,55 @@ def translation_grid(columns: Mapping[str, Tensor], across: int | None = None) -
                 picture.paste(tile, (i % across * width + left + j * wide, top))
         left += taken
     return picture
+
+
+def write_grid(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
+    """n images, in batches (N, C, H, W) in [-1, 1], as one picture, 8 images wide or square if that
+    is wider, or a row for each sequence of so many frames; holds all images as floats.
+    """
+    save(grid(apart(torch.cat([batch.cpu() for batch in batches]), frames), _columns(n)), path)
+
+
+def write_plain(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
+    """The same images in one picture at their own size, with nothing between them."""
+    x = apart(torch.cat([batch.cpu() for batch in batches]), frames).flatten(0, -4)
+    columns = frames if frames > 1 else _columns(n)
+    picture = make_grid(x, columns, padding=0, pad_value=1)
+    write_image(picture[: x.shape[1]], path)  # grey is grey there too
+
+
+def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: Path) -> None:
+    """An .npz of `images`, uint8 (n, H, W, C), and `labels`, int64 (n,), unless they are None."""
+    # The temporary file first: a place that cannot be written to shows before the work is done.
+    with atomic(path) as temporary:
+        arrays_of = (to_uint8(batch).permute(0, 2, 3, 1).cpu().numpy() for batch in batches)
+        pixels = chain.from_iterable(arrays_of)
+        first = next(pixels)
+        # one array from the beginning, never two of all
+        kind = np.dtype((np.uint8, first.shape))
+        images = np.fromiter(chain([first], pixels), kind, n)
+        arrays: dict[str, Any] = {} if labels is None else {"labels": labels.cpu().numpy()}
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays, images=images)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.comment = MARK.encode()
+
+
+def write_folder(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:
+    """path/00000.png and so on, of the images' own size, frames below each other."""
+    path.mkdir(exist_ok=True)
+    for image, name in zip(chain.from_iterable(batches), folder_names(n), strict=True):
+        write_image(image, path / name, frames)
+
+
+def folder_names(n: int) -> list[str]:
+    """Of the files that write_folder() writes."""
+    return [f"{number:0{max(5, len(str(n - 1)))}}.png" for number in range(n)]
+
+
+def write_image(image: Tensor, path: Path, frames: int = 1) -> None:
+    """One float (C, H, W) in [-1, 1] as a PNG, a sequence's frames below each other."""
+    save(to_pil_image(to_uint8(torch.cat(image.chunk(frames), 1)).cpu()), path)
 
 
 GROUND = (48, 48, 48)

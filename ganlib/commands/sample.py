@@ -90,14 +90,13 @@ def command(
 
     import torch
 
+    from ganlib.common import pictures
     from ganlib.common.data import POINTS
-    from ganlib.common.pictures import class_grid, save, translation_grid
-    from ganlib.sampling import image_files
     from ganlib.training.device.devices import require
     from ganlib.training.extensions import sample_grid
 
     if not kind and not force:
-        _check_folder(out, set(image_files.folder_names(least)))
+        _check_folder(out, set(pictures.folder_names(least)))
     model = options.load()
     updater, frames = model.updater, model.spec.frames
     options.give_sources(model)
@@ -124,22 +123,22 @@ def command(
     batches = _with_bar(updater.sample(n, seed, batch_size, truncation, y, statistics), n, len)
     with output(out):
         if plain:
-            image_files.write_plain(batches, n, out, frames)
+            pictures.write_plain(batches, n, out, frames)
         elif rows:
             found = _with_bar(sample_grid.class_rows(stream, rows, n), n, lambda row: len(row[1]))
-            save(class_grid(found), out)
+            pictures.save(pictures.class_grid(found), out)
         elif pairs:
             with stderr_console().status("translating"):
                 columns = sample_grid.translations(stream, n)
-            save(translation_grid(columns), out)
+            pictures.save(pictures.translation_grid(columns), out)
         elif kind == ".png":
-            image_files.write_grid(batches, n, out, frames)
+            pictures.write_grid(batches, n, out, frames)
         elif kind == ".npz":
             labels = updater.config.condition == "labels"
             _, y = model.latents(list(range(n)), seed, y) if labels else (None, None)
-            image_files.write_array(batches, n, y, out)
+            pictures.write_array(batches, n, y, out)
         else:
-            image_files.write_folder(batches, n, out, frames)
+            pictures.write_folder(batches, n, out, frames)
     click.echo(out)
 
 

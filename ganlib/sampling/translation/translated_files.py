@@ -16,8 +16,7 @@ from ganlib.common.formats.decode import SUFFIXES, Unusable
 from ganlib.common.formats.folders import files
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import check_free, expand, reading, writing
-from ganlib.common.pictures import coloured, grid, to_uint8
-from ganlib.sampling.image_files import write_image
+from ganlib.common.pictures import coloured, grid, to_uint8, write_image
 from ganlib.sampling.translation.source_images import Reader
 from ganlib.sampling.translation.translator import Translator
 

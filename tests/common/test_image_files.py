@@ -1,4 +1,4 @@
-"""Sequences as files; images are tested where the command writes them."""
+"""Sequences as files, common/pictures.py; images are tested where the command writes them."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganlib.sampling.image_files import write_folder, write_grid
+from ganlib.common.pictures import write_folder, write_grid
 
 X = torch.linspace(-1, 1, 4 * 6 * 5 * 3).reshape(4, 6, 5, 3)  # of two colour pictures each
 
