@@ -85,21 +85,16 @@ class Translator:
 
         UserError if the network does not take it.
         """
+        y, (height, width) = y[None], y.shape[1:]
+        way, make = self.way((height, width)), partial(self._tile, number)
         with self.stream.noise([number]):
-            if y.shape[1:] == self.spec.native_source:
-                ready = self._ready(self.spec.to_source(y[None]))
-                x = self.stream.decode(self.stream.hidden([number]), ready).cpu()
-            else:
-                x = self._of_another_size(y[None], number)
-        return x[0]
-
-    def _of_another_size(self, y: Tensor, number: int) -> Tensor:
-        """(1, C', h, w) -> (1, C, scale[0] * h, scale[1] * w), rounded up."""
-        height, width = y.shape[2:]
-        way = self.way((height, width))
-        whole = tiled(grown(y, way.padded), way.tile, self.scale, partial(self._tile, number))
-        high, wide = (-(-n * s // 1) for n, s in zip((height, width), self.scale, strict=True))
-        return whole[..., :high, :wide].contiguous()
+            if way.size == self.spec.native_source:
+                ready = self._ready(self.spec.to_source(y))
+                return self.stream.decode(self.stream.hidden([number]), ready).cpu()[0]
+            whole = tiled(grown(y, way.padded), way.tile, self.scale, make)
+        # (C, scale[0] * height, scale[1] * width), rounded up
+        high, wide = (-(-n * s // 1) for n, s in zip(way.size, self.scale, strict=True))
+        return whole[0, :, :high, :wide].contiguous()
 
     def _tile(self, number: int, y: Tensor) -> Tensor:
         """What the network makes of sources as they are."""

@@ -56,42 +56,36 @@ class SampleGrid(Extension):
     def initialize(self, trainer: Trainer) -> None:
         if trainer.iteration == 0 and self.trigger(trainer):
             self._grid(trainer)
-            self._real(trainer)
+            real = self.path(trainer).with_name("real.png")
+            trainer.pictures["real"] = _write(self._real(trainer.updater), real)
 
     def __call__(self, trainer: Trainer) -> None:
-        self._grid(trainer)
-        path = self.path(trainer)
+        path = self._grid(trainer)
         for name, picture in trainer.updater.pictures(self.seed).items():
             trainer.pictures[name] = _write(picture, path.with_name(f"{name}_{path.name}"))
 
-    def _grid(self, trainer: Trainer) -> None:
-        updater, path = trainer.updater, self.path(trainer)
+    def _grid(self, trainer: Trainer) -> Path:
+        path = self.path(trainer)
         path.parent.mkdir(exist_ok=True)
-        if updater.spec.native == POINTS:
-            picture = scatter(
-                torch.cat(list(updater.sample(DOTS, self.seed))), _real(updater, DOTS)
-            )
-            save(picture, path)
-        elif classes := shown_classes(updater):
-            picture = class_grid(class_rows(updater.sample_stream(self.seed), classes))
-            save(picture, path)
-        elif shows_translations(updater):
-            picture = translation_grid(translations(updater.sample_stream(self.seed)))
-            save(picture, path)
-        else:
-            samples = torch.cat(list(updater.sample(self.n, self.seed)))
-            picture = _write(apart(samples, updater.spec.frames), path)
-        trainer.pictures["samples"] = picture
+        trainer.pictures["samples"] = _write(self._samples(trainer.updater), path)
+        return path
 
-    def _real(self, trainer: Trainer) -> None:
-        updater, path = trainer.updater, self.path(trainer).with_name("real.png")
+    def _samples(self, updater: Updater) -> Image.Image | Tensor:
+        stream = updater.sample_stream(self.seed)
+        if updater.spec.native == POINTS:
+            return scatter(torch.cat(list(updater.sample(DOTS, self.seed))), _real(updater, DOTS))
+        if classes := shown_classes(updater):
+            return class_grid(class_rows(stream, classes))
+        if shows_translations(updater):
+            return translation_grid(translations(stream))
+        return apart(torch.cat(list(updater.sample(self.n, self.seed))), updater.spec.frames)
+
+    def _real(self, updater: Updater) -> Image.Image | Tensor:
         labelled = updater.config.condition == "labels"
         if rows := list(_real_rows(updater, shown_classes(updater) if labelled else [])):
-            trainer.pictures["real"] = picture = class_grid(rows)
-            save(picture, path)
-            return
+            return class_grid(rows)
         n = DOTS if updater.spec.native == POINTS else self.n
-        trainer.pictures["real"] = _write(apart(_real(updater, n), updater.spec.frames), path)
+        return apart(_real(updater, n), updater.spec.frames)
 
     def path(self, trainer: Trainer) -> Path:
         """Where the grid of this iteration goes."""
@@ -126,14 +120,15 @@ def _shuffled(n: int) -> Tensor:
     return torch.randperm(n, generator=generator("real"))
 
 
-def _write(images: Tensor | tuple[Tensor, int], path: Path) -> Image.Image:
-    """Images (N, C, H, W), perhaps with how many stand in a row, or sequences (N, T, C, H, W) as
-    the .png `path`; sequences also move, in a .gif beside it. Returns the picture.
+def _write(images: Image.Image | Tensor | tuple[Tensor, int], path: Path) -> Image.Image:
+    """A picture, images (N, C, H, W), perhaps with how many stand in a row, or sequences
+    (N, T, C, H, W) as the .png `path`; sequences also move, in a .gif beside it. Returns the
+    picture.
     """
     x, *columns = images if isinstance(images, tuple) else (images,)
-    picture = grid(x, *columns)
+    picture = grid(x, *columns) if isinstance(x, Tensor) else x
     save(picture, path)
-    if x.dim() == 5:
+    if isinstance(x, Tensor) and x.dim() == 5:
         save_animation(moving_grid(x), path.with_suffix(".gif"))
     return picture
 
