@@ -7,8 +7,8 @@ size, a cell is one pixel, and 4 x 4 pixels of the image; of equal sizes, it is 
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from math import gcd
 from typing import Protocol, TypeVar, runtime_checkable
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ganlib.common.data.spec import DataSet, Images, Lazy, Size, resize_ids, resize_pixels
 from ganlib.common.data.transfer import place, upload
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, as_user_error, one_line
 
 T = TypeVar("T")
 
@@ -181,16 +181,10 @@ def read(images: Images, index: Tensor, places: Tensor | None = None) -> Tensor:
         return images[index]
 
 
-@contextmanager
-def readable() -> Iterator[None]:
+def readable() -> AbstractContextManager[None]:
     """What goes wrong inside, where images are read, becomes a UserError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:  # what other people's files and code raise is no fixed set
-        reason = " ".join(str(error).split())
-        raise UserError(f"Images could not be read: {type(error).__name__}: {reason}") from error
+    # what other people's files and code raise is no fixed set
+    return as_user_error(lambda e: f"Images could not be read: {type(e).__name__}: {one_line(e)}")
 
 
 def in_memory(images: Images) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ganlib.common.data import DataSet
 from ganlib.common.data.in_memory import as_dataset
 from ganlib.common.data.spec import NoSuchSplit, check_split
-from ganlib.common.errors import UserError, one_line
+from ganlib.common.errors import UserError, as_user_error, one_line
 from ganlib.common.io.files import regular
 from ganlib.common.io.memory import require_memory
 
@@ -46,17 +46,17 @@ def open_array(path: Path) -> NDArray[Any]:
     UserError if there are none, they are no uint8 or floats, the file holds less than it says, or
     it takes more than half of the memory that there is.
     """
-    try:
-        with regular(path).open("rb") as file:
-            if path.suffix.lower() != ".npy":
-                return _npz(path, file)
-            _check(path, _header(file), path.stat().st_size - file.tell())
-            return npy.open_memmap(path, mode="r")
-    except UserError:
-        raise
-    except Exception as error:  # NumPy and zipfile have many names for a file that is not right
+
+    def words(error: Exception) -> str:
         why = one_line(error) or type(error).__name__
-        raise UserError(f"{path} cannot be read as an array of images: {why}.") from error
+        return f"{path} cannot be read as an array of images: {why}."
+
+    # NumPy and zipfile have many names for a file that is not right
+    with as_user_error(words), regular(path).open("rb") as file:
+        if path.suffix.lower() != ".npy":
+            return _npz(path, file)
+        _check(path, _header(file), path.stat().st_size - file.tell())
+        return npy.open_memmap(path, mode="r")
 
 
 def open_labels(path: Path, n: int) -> NDArray[Any] | None:

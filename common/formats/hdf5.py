@@ -253,7 +253,7 @@ def _provenance(file: Any) -> dict[str, str]:
 
 def fits(nbytes: int) -> bool:
     """Whether so much is read at once, into memory."""
-    return nbytes < min(IN_MEMORY, (available_memory() or 2 * IN_MEMORY) // 2)
+    return nbytes < min(IN_MEMORY, available_memory() / 2)
 
 
 def check_hdf5(path: Path) -> Iterator[str]:

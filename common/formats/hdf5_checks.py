@@ -9,8 +9,7 @@ or packed by lzf, has no other: a byte that a disk or a copy changed would be tr
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlib.common.errors import UserError, one_line
+from ganlib.common.errors import UserError, as_user_error, one_line
 from ganlib.common.io.memory import GIB, available_memory
 
 MAX_CHUNK = 4 * GIB  # bytes; to read one image, its whole chunk is decompressed
@@ -30,19 +29,16 @@ GROUP = "crc32"
 ADVICE = "`python -m ganlib data prepare NAME OUT.h5` writes a right one."
 
 
-@contextmanager
-def sentences(path: Path) -> Iterator[None]:
+def sentences(path: Path) -> AbstractContextManager[None]:
     """What h5py makes of a damaged file, which may be any error, as a UserError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
+
+    def words(error: Exception) -> str:
         if isinstance(error, OSError) and error.errno is not None:
-            raise UserError(f"{path} cannot be read: {os.strerror(error.errno)}.") from error
-        raise UserError(
-            f"{path} is not an HDF5 file, or is damaged or cut off ({one_line(error)}); {ADVICE}"
-        ) from error
+            return f"{path} cannot be read: {os.strerror(error.errno)}."
+        what = f"is not an HDF5 file, or is damaged or cut off ({one_line(error)})"
+        return f"{path} {what}; {ADVICE}"
+
+    return as_user_error(words)
 
 
 def wrong(file: Any, key: str, what: str) -> UserError:
@@ -94,8 +90,7 @@ def find_dataset(file: Any, key: str) -> Any:
 
 def values(file: Any, key: str, found: Any) -> Any:
     """All values of the dataset `found`; UserError if they take too much memory."""
-    available = available_memory()
-    if available is not None and found.nbytes > available / 2:
+    if found.nbytes > available_memory() / 2:
         raise wrong(file, key, f"takes {found.nbytes / GIB:,.1f} GiB, more than half of memory")
     return found[()]
 
@@ -120,9 +115,8 @@ def text(value: Any) -> str:
 
 def _check_chunks(file: Any, key: str, found: Any) -> None:
     """UserError if a chunk is too large, or if there are fewer than the shape asks for."""
-    available = available_memory() or 2 * MAX_CHUNK
     size = prod(found.chunks) * found.dtype.itemsize
-    if size > min(MAX_CHUNK, available / 2):
+    if size > min(MAX_CHUNK, available_memory() / 2):
         raise wrong(file, key, f"has chunks of {size / GIB:,.1f} GiB, too large to be read")
     wanted = prod(-(-n // m) for n, m in zip(found.shape, found.chunks, strict=True))
     if found.id.get_num_chunks() < wanted:

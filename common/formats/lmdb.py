@@ -1,13 +1,13 @@
 """LSUN's databases, read without torchvision, whose class leaves a pickle in the current folder."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ganlib.common.data.spec import NoSuchSplit, check_split
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, as_user_error
 from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Stream
@@ -43,14 +43,9 @@ def stream_lsun(
     return Stream(account.name, shape, total, blocks, provenance={"source": f"{URL}/{name}.zip"})
 
 
-@contextmanager
-def _sentence(lmdb: Any, place: Path) -> Iterator[None]:
-    try:
-        yield
-    except lmdb.Error as error:
-        raise UserError(
-            f"{place} is not an LMDB database or is damaged ({error}): unpack it anew."
-        ) from error
+def _sentence(lmdb: Any, place: Path) -> AbstractContextManager[None]:
+    words = "is not an LMDB database or is damaged"
+    return as_user_error(lambda e: f"{place} {words} ({e}): unpack it anew.", lmdb.Error)
 
 
 def _items(lmdb: Any, database: Any, place: Path) -> Iterator[Item]:

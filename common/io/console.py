@@ -51,28 +51,27 @@ class _Lasting:
         self._file = file
 
     def write(self, text: str) -> int:
-        try:
-            return self._file.write(text)
-        except OSError as error:
-            self._give_up(error)
-            return len(text)
+        with self._lasting():
+            self._file.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        try:
+        with self._lasting():
             self._file.flush()
-        except OSError as error:
-            self._give_up(error)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
-    def _give_up(self, error: OSError) -> None:
-        """Let what others write there (warnings, Python at its end) go nowhere too."""
-        if error.errno not in GONE:
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._file.fileno())
-        os.close(nowhere)
+    @contextmanager
+    def _lasting(self) -> Iterator[None]:
+        """What others write there (warnings, Python at its end) goes nowhere too after an error."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in GONE:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._file.fileno())
+                os.close(nowhere)
 
 
 PATIENCE = 2.0  # seconds; nobody wants a bar for less

@@ -7,10 +7,10 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, as_user_error
 
 PREFIX = ".ganlib-"
 """How the names of temporary files begin, which nobody else would choose; they are short, so that
@@ -119,13 +119,9 @@ def reading(path: str | Path) -> Iterator[None]:
         raise UserError(f"{what} cannot be read: {error.strerror or error}.") from None
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> AbstractContextManager[None]:
     """What the system refuses inside becomes a UserError that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None
+    return as_user_error(lambda e: f"{path} cannot be written: {e.strerror or e}.", OSError)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """How much memory there is, and the sentence for those who ask for more."""
 
 import os
+from math import inf
 from pathlib import Path
 
 from ganlib.common.errors import UserError
@@ -14,37 +15,38 @@ ADVICE = (
 )
 
 
-def available_memory() -> int | None:
-    """Bytes that can be had now, of the machine or of its container; None where it does not say."""
-    known = [n for n in (_machine(), _container()) if n is not None]
-    return min(known) if known else None
+def available_memory() -> float:
+    """Bytes that can be had now, of the machine or of its container; infinity where neither says
+    how many.
+    """
+    return min(_machine(), _container())
 
 
 def require_memory(name: str, nbytes: int, advice: str = ADVICE) -> None:
     """UserError if `nbytes` for the images `name` are more than half of the available memory."""
     available = available_memory()
-    if available is not None and nbytes > available / 2:
+    if nbytes > available / 2:
         raise UserError(
             f"'{name}' takes {nbytes / GIB:,.1f} GiB of memory and half of what is available is "
             f"{available / 2 / GIB:,.1f} GiB: {advice}"
         )
 
 
-def _machine() -> int | None:
+def _machine() -> float:
     try:
         for line in MEMINFO.read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
-        return None
+        return inf
 
 
-def _container() -> int | None:
+def _container() -> float:
     try:
         limit = int((CGROUP / "memory.max").read_text())
         used = int((CGROUP / "memory.current").read_text())
         stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
         return max(0, limit - used + int(stat["inactive_file"]))  # cached files give way
     except (KeyError, OSError, ValueError):
-        return None
+        return inf

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, as_user_error
 from ganlib.common.io.files import WEIGHTS, expand, reading, regular
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
@@ -81,13 +81,9 @@ def _load(path: Path, layers: nn.Module) -> None:
     path, advice = expand(path), f"give torchvision's {FILE}."
     if not regular(path, WEIGHTS).is_file():
         raise UserError(f"There is no file {path} of VGG19's weights: {advice}")
-    try:
-        with reading(path):
-            found = torch.load(path, map_location="cpu", weights_only=True)
+    problem = f"{path} is damaged, or does not hold the weights of VGG19: {advice}"
+    # what torch.load raises for a file of another kind is no fixed set
+    with as_user_error(lambda _: problem), reading(path):
+        found = torch.load(path, map_location="cpu", weights_only=True)
         weights = {name: found[f"features.{name}"].float() for name in layers.state_dict()}
         layers.load_state_dict(weights, assign=True)
-    except UserError:
-        raise
-    except Exception:  # what torch.load raises for a file of another kind is no fixed set
-        problem = f"{path} is damaged, or does not hold the weights of VGG19"
-        raise UserError(f"{problem}: {advice}") from None

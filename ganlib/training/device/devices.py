@@ -104,7 +104,7 @@ def require(nbytes: int, what: str, advice: str, device: torch.device | str | No
     """
     where = torch.device(device or "cpu")
     free = torch.cuda.mem_get_info(where)[0] if where.type == "cuda" else available_memory()
-    if free is not None and nbytes > free:
+    if nbytes > free:
         raise UserError(
             f"{what} of {nbytes / GIB:,.1f} GiB do not fit the memory, of which "
             f"{free / GIB:,.1f} GiB are free: {advice}."

@@ -1,6 +1,7 @@
 """Our HDF5 files: written, read at once or image by image; and what is wrong with one is said."""
 
 import json
+import math
 import os
 import pickle
 import resource
@@ -331,7 +332,7 @@ def test_large_files_are_read_by_index(large: DataSet, index: list[int]) -> None
 def test_little_memory_makes_a_file_large(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hdf5, "available_memory", lambda: 100_000)
     assert isinstance(read_hdf5(path, "train").x, Hdf5Images)
-    monkeypatch.setattr(hdf5, "available_memory", lambda: None)
+    monkeypatch.setattr(hdf5, "available_memory", lambda: math.inf)
     assert isinstance(read_hdf5(path, "train").x, torch.Tensor)
 
 

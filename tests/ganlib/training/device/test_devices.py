@@ -1,5 +1,6 @@
 """The device that is asked for, without one: what PyTorch is told; and what no memory holds."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_what_fits_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     devices.require(3 * 2**30, "Batches", "give less")
     with pytest.raises(UserError, match=r"Batches of 4.0 GiB .* of which 3.0 GiB are free: give l"):
         devices.require(4 * 2**30, "Batches", "give less")
-    monkeypatch.setattr(devices, "available_memory", lambda: None)
+    monkeypatch.setattr(devices, "available_memory", lambda: math.inf)
     devices.require(2**70, "Batches", "give less")
 
 
