@@ -73,11 +73,11 @@ def test_recipes_travel_in_the_wheel_and_pictures_of_the_pages_do_not() -> None:
         for path in ROOT.joinpath(*package.split(".")).glob(pattern)
     ]
     names = {path.relative_to(ROOT).as_posix() for path in files}
-    page = {
-        f"evaluation/page/{name}"
-        for name in ("style.css", "page.html", "scores.html", "parts.html")
-    }
+    page = [
+        f"evaluation/page/{name}" for name in "page.html parts.html scores.html style.css".split()
+    ]
     needed = {"README.md", "example_configs/quickstart.yaml", *page}
+    needed |= {"commands/new.md", "sampling/exports/snippet.txt"}
     assert {f"ganlib/{name}" for name in needed} <= names
     assert not {path.suffix for path in files} & {".png", ".gif", ".jpg", ".mp4"}
 
@@ -119,6 +119,7 @@ def test_a_wheel_lives_beside_packages_of_the_same_names(tmp_path: Path, toy_fil
     steps: list[list[object]] = [
         ["train", "-a", "dcgan", "--out", "run", *SMALL, toy_file],
         ["evaluate", "run", "-n", 16, "--extractor", "fashion", "--metrics", "kid"],
+        ["compare", "run"],
         ["new", "my_gan"],
         ["train", "-a", "my_gan", "--plugin-dir", ".", *SMALL, toy_file],
         ["check", "my_gan", "--plugin-dir", "."],

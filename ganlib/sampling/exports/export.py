@@ -30,31 +30,6 @@ UNKNOWN = (
     "Unknown: look up the licence of the data set before you publish this; it may bind the "
     "generator too."
 )
-LOAD = """\
-from ganlib.sampling.exports.export import load_export
-
-model = load_export("THIS FOLDER")
-"""
-SNIPPET = f"""\
-{LOAD}images = model.sample(64, seed=0)  # float (64, C, H, W) in [-1, 1]
-model.grid(64, seed=0).save("samples.png")
-"""
-LABELLED = f"""\
-{LOAD}images = model.sample(64, seed=0, y=CLASS)  # float (64, C, H, W) in [-1, 1], all of one class
-images = model.sample(64, seed=0)  # classes as often as in the data
-model.grid(seed=0).save("samples.png")  # a row for each class
-"""
-TRANSLATING = f"""\
-from PIL import Image
-
-{LOAD}images = model.translate(Image.open("A FILE"))  # float (1, C, H, W) in [-1, 1], of any size
-"""
-SEQUENCES = f"""\
-{LOAD.replace("FOLDER", 'FOLDER", dataset="AN .h5 FILE OF PAIRS')}\
-images = model.sample(64, seed=0)  # float (64, C, H, W) in [-1, 1]
-z, y = model.latents([0, 1])  # y: the sources of samples 0 and 1
-images = model.decode(z, y)  # or of sources of your own
-"""
 
 
 def write_weights(model: Model, path: Path) -> None:
@@ -154,12 +129,17 @@ def load_export(
 
 def _snippet(updater: Updater) -> str:
     """How to use the generator in Python."""
-    if updater.classes:
-        first = updater.classes[0]
-        return LABELLED.replace("CLASS", json.dumps(first, ensure_ascii=False))
-    if updater.config.translates:
-        return TRANSLATING if updater.spec.source_frames == 1 else SEQUENCES
-    return SNIPPET
+    from jinja2 import Environment
+
+    text = Path(__file__).with_name("snippet.txt").read_text("utf-8")
+    labels = [json.dumps(name, ensure_ascii=False) for name in updater.classes]
+    translates, frames = updater.config.translates and not labels, updater.spec.source_frames
+    templates = Environment(trim_blocks=True, keep_trailing_newline=True)
+    return templates.from_string(text).render(
+        labels=labels,
+        pictures=translates and frames == 1,
+        sequences=translates and frames != 1,
+    )
 
 
 def _latent(gen: Generator) -> Any:
