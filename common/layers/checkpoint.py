@@ -6,7 +6,7 @@ a gradient penalty it keeps all that it computed again, and so saves nothing: at
 residual blocks there are 103 tensors as of plain ones, and 70 by what is here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from typing import Any
@@ -102,7 +102,7 @@ class _Call(nn.Module):
         self.values: list[Tensor] = []
         self.number: dict[Any, int] = {}  # of the value at a place in memory
         self.count = 0
-        self.before = _copies(self.named_buffers())
+        self.before = {name: t.clone() for name, t in self.named_buffers()}
         inputs = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         self.versions = {t: t._version for t in (*inputs, *module.parameters())}
         kind = next((t.device.type for t in self.versions), "cpu")
@@ -142,7 +142,7 @@ class _Call(nn.Module):
             self.draws.repeated(),
             saved_tensors_hooks(collect, _load),
         ):
-            torch.func.functional_call(self, _copies(self.before.items()), ())
+            torch.func.functional_call(self, tree_map(Tensor.clone, self.before), ())
         if len(values) != self.count:
             raise RuntimeError("A block computed something else the second time.")
         return values
@@ -165,11 +165,6 @@ def _save_again(value: Tensor) -> Saved:
 
 def _place(t: Tensor) -> tuple[Any, ...]:
     return t.data_ptr(), t.shape, t.stride(), t.dtype
-
-
-def _copies(buffers: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
-    """Ones to move; a buffer that has a graph, as SNLayer's sigma, is not moved."""
-    return {name: t if t.requires_grad else t.clone() for name, t in buffers}
 
 
 class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -1,43 +1,77 @@
 """Spectral normalisation: SNGAN (Miyato et al. 2018), algorithm 1."""
 
-from functools import wraps
-from itertools import chain
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlib.common.layers.basic import ClassEmbedding, look_up, override
+from ganlib.common.layers.basic import ClassEmbedding, look_up
 
 SN_EPS = 1e-12
 
 
-def spectral_norm(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """The spectral norm of each matrix by one power iteration from u.
+def spectral_normalize(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """The weight (d_out, ...), seen as the matrix (d_out, rest), over its spectral norm by one
+    power iteration from u (d_out,), of any length but 0; and the new u, which has no graph.
 
-    matrix: (..., d_out, d_in); u: (..., d_out), of any length but 0. Returns sigma (...) and the
-    new u, which has no graph. u and v are constants: the gradient flows through W in u^T W v.
-    Source: sngan_projection source/functions/max_sv.py; epsilon is added to the norm.
+    Gradients flow through the weight in the numerator and in the norm. The layout stays.
     """
-    # Products and sums, not matrix products, which autocast would make in half precision.
-    fixed = matrix.detach()
-    v = _unit((fixed * u[..., :, None]).sum(-2))
-    u = _unit((fixed * v[..., None, :]).sum(-1))
-    return ((matrix * v[..., None, :]).sum(-1) * u).sum(-1), u
+    if weight.dim() > 2:
+        last = weight.stride(1) == 1  # as channels_last has it: a matrix in this order is no copy
+        rows = weight.movedim(1, -1) if last else weight
+        matrix, u = spectral_normalize(rows.flatten(1), u)
+        normalized = matrix.view(rows.shape)
+        return normalized.movedim(-1, 1) if last else normalized, u
+    # torch.func and the compiler find gradients of their own, and allow or need no Function
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    normalized, _, u, _ = (_normalize if traced else _Normalized.apply)(weight, u)
+    return normalized, u
+
+
+def _normalize(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """W / sigma, sigma, the new u and v, of a matrix W (d_out, d_in) and u (d_out,).
+
+    sigma = u^T W v, of which u and v are constants. Source: sngan_projection
+    source/functions/max_sv.py; epsilon is added to the norm.
+    """
+    kind = matrix.device.type
+    rounds = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    with torch.autocast(kind, enabled=False) if rounds else nullcontext():
+        v = _unit(matrix.detach().mT.mv(u))
+        product = matrix.mv(v)
+    u = _unit(product.detach())
+    sigma = u.dot(product)
+    return matrix / sigma, sigma, u, v
 
 
 def _unit(vector: Tensor) -> Tensor:
-    length: Tensor = torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
-    return vector / (length + SN_EPS)
+    return vector / (torch.linalg.vector_norm(vector) + SN_EPS)
 
 
-def spectral_normalize(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """The weight (d_out, ...), seen as the matrix (d_out, rest), over its spectral norm; and the
-    new u (d_out,). Gradients flow through the weight in the numerator and in the norm.
+class _Normalized(torch.autograd.Function):
+    """_normalize with its gradient in closed form, in half as many operations.
+
+    For gradients G of W / sigma and g of sigma, that of W is (G - <G, W / sigma> u v^T) / sigma +
+    g u v^T. This is differentiable again.
     """
-    sigma, u = spectral_norm(weight.flatten(1), u)
-    return weight / sigma, u
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, u: Tensor) -> tuple[Tensor, ...]:
+        normalized, sigma, u, v = _normalize(matrix, u)
+        ctx.save_for_backward(normalized, sigma, u, v)
+        ctx.mark_non_differentiable(u, v)
+        ctx.set_materialize_grads(False)
+        return normalized, sigma, u, v
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor, g_sigma: Tensor | None, *_: None) -> tuple[Tensor, None]:
+        normalized, sigma, u, v = ctx.saved_tensors
+        slope = g.flatten().dot(normalized.flatten())
+        if g_sigma is not None:  # in the gradient of a gradient alone
+            slope = slope - g_sigma * sigma
+        return torch.addcmul(g, (slope * u)[:, None], v, value=-1) / sigma, None
 
 
 class SNLayer(nn.Module):
@@ -48,17 +82,13 @@ class SNLayer(nn.Module):
 
     weight: Tensor
     u: Tensor
-    sigma: Tensor | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.register_buffer("u", torch.randn(len(self.weight)))
-        self.register_buffer("sigma", None, persistent=False)
 
     def normalized(self) -> Tensor:
         """The normalised weight; in training mode u moves on, in place."""
-        if self.sigma is not None:
-            return self.weight / self.sigma
         # torch.compile may compute v again in the backward pass, where self.u is the next one
         # already (pytorch pull request 197039): the gradient would be wrong without a word.
         opaque = self.training and torch.compiler.is_compiling()
@@ -107,51 +137,3 @@ def _snapshot(u: Tensor) -> Tensor:
 
 
 _snapshot.register_fake(torch.empty_like)
-
-
-# --- All layers of a network at once
-
-FEW = 2
-"""So many matrices of one shape are not worth a batch: the two of an MLP take 9 % longer in one."""
-
-
-def iterate_together(network: nn.Module) -> None:
-    """Make a forward pass of `network` in training mode begin with the power iterations of its
-    layers, those whose matrices have the same shape as one batch.
-
-    It computes what the layers do by themselves, in fewer and larger operations: 956 and not 1,221
-    for the passes of SNGAN's residual discriminator, which counts where starting one takes longer
-    than doing it, on a GPU. A compiled loss, where operations are fused anyway, stays as it was.
-    """
-    forward = type(network).forward
-
-    @wraps(forward)
-    def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if not self.training or torch.compiler.is_compiling():
-            return forward(self, *args, **kwargs)
-        groups = _groups(self)
-        for layers in groups:
-            us = [layer.u for layer in layers]
-            matrices = torch.stack([layer.weight.flatten(1) for layer in layers])
-            sigmas, u = spectral_norm(matrices, torch.stack(us))
-            torch._foreach_copy_(us, list(u.unbind()))
-            for layer, sigma in zip(layers, sigmas.unbind(), strict=True):
-                layer.sigma = sigma
-        try:
-            return forward(self, *args, **kwargs)
-        finally:
-            for layer in chain(*groups):
-                layer.sigma = None
-
-    if _groups(network):
-        override(network, {"forward": run})
-
-
-def _groups(network: nn.Module) -> list[list[SNLayer]]:
-    """The layers whose matrices have the same shape, where there are more than a few."""
-    groups: dict[tuple[int, int], list[SNLayer]] = {}
-    for layer in network.modules():
-        if isinstance(layer, SNLayer):
-            d_out = len(layer.weight)
-            groups.setdefault((d_out, layer.weight.numel() // d_out), []).append(layer)
-    return [layers for layers in groups.values() if len(layers) > FEW]

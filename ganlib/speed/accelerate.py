@@ -13,7 +13,6 @@ from torch.utils._pytree import tree_map
 from ganlib.common.errors import UserError
 from ganlib.common.layers.basic import override
 from ganlib.common.layers.checkpoint import checkpoint_blocks
-from ganlib.common.layers.spectral_norm import iterate_together
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.speed import sync_bn
 from ganlib.speed.compiled import Say, Trial, compile_losses, restore_losses
@@ -45,7 +44,6 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
             train_in_bf16(network)
         if s.sync_bn and ranks.count() > 1:
             sync_bn.synchronize(network)
-        iterate_together(network)
     if s.sync_bn and s.accumulate > 1:
         raise UserError(
             "--sync-bn joins the batches of several GPUs, and --accumulate takes a batch apart: "

@@ -1,6 +1,4 @@
-"""layers/spectral_norm.py: against SVD, torch's and finite differences; layers one by one and
-together.
-"""
+"""layers/spectral_norm.py: against SVD, torch's and finite differences, and what it costs."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -10,18 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from ganlib.common.layers import spectral_norm
 from ganlib.common.layers.spectral_norm import (
     SNConv2d,
     SNEmbedding,
     SNLinear,
-    iterate_together,
     spectral_normalize,
 )
-from ganlib.common.losses import gradient_penalty
-from ganlib.common.networks.dcgan import SNDCGANDiscriminator
-from ganlib.common.networks.mlp import MLPDiscriminator
-from ganlib.common.networks.resnet import ResNetDiscriminator
 
 
 def conv() -> tuple[nn.Module, Tensor]:
@@ -180,83 +175,77 @@ def test_compiled_gradients_are_not_of_the_next_u() -> None:
         torch.testing.assert_close(dict(dis.named_buffers()), dict(twin.named_buffers()))
 
 
-# --- All layers of a network at once
+LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 
-def resnet() -> tuple[nn.Module, Tensor]:
+@pytest.mark.parametrize("shape", [(4, 3), (4, 2, 3, 3), (1, 6), (5, 1, 2, 2), (3, 4, 1, 1)])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_first_and_second_derivatives(
+    shape: tuple[int, ...], layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By finite differences, of both ways to them, with u and v held as in the formula."""
     torch.manual_seed(0)
-    network = ResNetDiscriminator((3, 8, 8), 4, SNConv2d, SNLinear)
-    return network.double(), torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    weight, u0 = torch.randn(shape, dtype=torch.float64), torch.randn(shape[0]).double()
+    if weight.dim() == 4:
+        weight = weight.to(memory_format=layout)
+    vectors: dict[int, Tensor] = {}
+    unit = spectral_norm._unit
+    monkeypatch.setattr(
+        spectral_norm, "_unit", lambda x: vectors.setdefault(len(x), unit(x)).clone()
+    )
+    weight.requires_grad_()
+
+    def normalized(weight: Tensor) -> Tensor:
+        return spectral_normalize(weight, u0)[0]
+
+    assert torch.autograd.gradcheck(normalized, weight, check_undefined_grad=False)
+    assert torch.autograd.gradgradcheck(normalized, weight, check_undefined_grad=False)
+    ways = [spectral_norm._Normalized.apply, spectral_norm._normalize]
+    slopes = []
+    for way in ways:
+        found, *_ = way(weight.flatten(1), u0)
+        (slope,) = torch.autograd.grad(found.sin().sum(), weight, create_graph=True)
+        slopes.append((found, slope, *torch.autograd.grad(slope.cos().sum(), weight)))
+    for closed, plain in zip(*slopes, strict=True):
+        torch.testing.assert_close(closed, plain, rtol=1e-12, atol=1e-12)
 
 
-def layers(network: nn.Module) -> list[Any]:
-    return [m for m in network.modules() if isinstance(m, SNConv2d | SNLinear)]
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The names of what runs in it, in order, but for views, which compute nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not func.is_view:
+            self.names.append(func._schema.name)
+        return func(*args, **(kwargs or {}))
 
 
-def test_together_they_compute_what_they_do_alone() -> None:
-    """Outputs, gradients and u over three passes, and a penalty, which moves no u."""
-    together, x = resnet()
-    alone = deepcopy(together)
-    iterate_together(together)
-    assert type(together) is not type(alone) and isinstance(together, type(alone))
-    for _ in range(3):
-        pairs = []
-        for network in (together, alone):
-            y = network(x)
-            penalty = gradient_penalty(network, x)
-            gradients = torch.autograd.grad(y.sum() + penalty, list(network.parameters()))
-            pairs.append((y, penalty, *gradients, *(layer.u for layer in layers(network))))
-        for a, b in zip(*pairs, strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
-    assert together.state_dict().keys() == alone.state_dict().keys()
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_it_costs_15_operations_and_keeps_the_layout(layout: torch.memory_format) -> None:
+    """Ten of a pass, one to keep u, four of its gradient; none of them copies the weight."""
+    layer = SNConv2d(3, 5, 3).to(memory_format=layout)  # type: ignore[call-overload]
+    g = torch.randn(5, 3, 3, 3).contiguous(memory_format=layout)
+    with Operations() as operations:
+        normalized = layer.normalized()
+        (slope,) = torch.autograd.grad(normalized, layer.weight, g)
+    assert len(operations.names) == 10 + 1 + 4
+    assert operations.names.count("aten::copy_") == 1 and "aten::clone" not in operations.names
+    assert normalized.stride() == slope.stride() == layer.weight.stride()
 
 
-def test_together_is_with_fewer_operations() -> None:
-    network, x = resnet()
-    counts = []
-    for _ in range(2):
-        with torch.profiler.profile() as profile:
-            network(x)
-        counts.append(sum(event.count for event in profile.key_averages()))
-        iterate_together(network)
-    assert counts[1] < 0.8 * counts[0]
+def test_an_ensemble_in_one_call_is_its_members() -> None:
+    torch.manual_seed(0)
+    layers, x = [SNConv2d(3, 5, 3).eval() for _ in range(3)], torch.randn(2, 3, 6, 6)
 
+    def loss(state: dict[str, Tensor]) -> Tensor:
+        return torch.func.functional_call(layers[0], state, (x,)).square().sum()
 
-def test_in_evaluation_u_stays() -> None:
-    network, x = resnet()
-    iterate_together(network)
-    network.eval()
-    start = [layer.u.clone() for layer in layers(network)]
-    expected = deepcopy(network)
-    expected.__class__ = ResNetDiscriminator
-    assert torch.equal(network(x), expected(x))
-    assert all(torch.equal(layer.u, u) for layer, u in zip(layers(network), start, strict=True))
-
-
-def test_a_norm_is_forgotten_after_the_pass_even_a_failed_one() -> None:
-    network, x = resnet()
-    iterate_together(network)
-    network(x)
-    with pytest.raises(RuntimeError):
-        network(x[:, :1])
-    assert all(layer.sigma is None for layer in layers(network))
-
-
-def test_a_copy_iterates_its_own_layers() -> None:
-    network, x = resnet()
-    iterate_together(network)
-    copy = deepcopy(network)
-    start = [layer.u.clone() for layer in layers(network)]
-    copy(x)
-    assert all(torch.equal(layer.u, u) for layer, u in zip(layers(network), start, strict=True))
-    assert not torch.equal(layers(copy)[0].u, start[0])
-
-
-@pytest.mark.parametrize(
-    "network",
-    [SNDCGANDiscriminator((3, 16, 16), 16), MLPDiscriminator((2, 1, 1), linear=SNLinear)],
-)
-def test_a_network_with_few_equal_matrices_stays_as_it_is(network: nn.Module) -> None:
-    before = type(network)
-    iterate_together(network)
-    assert type(network) is before
+    state = {k: torch.stack([layer.state_dict()[k] for layer in layers]) for k in ("weight", "u")}
+    found = torch.func.vmap(torch.func.grad(loss))(state)["weight"]
+    for layer, slope in zip(layers, found, strict=True):
+        layer.bias = layers[0].bias
+        (expected,) = torch.autograd.grad(layer(x).square().sum(), layer.weight)
+        torch.testing.assert_close(slope, expected, rtol=1e-4, atol=1e-4)
