@@ -160,6 +160,14 @@ class DataSet(Contents):
     def __len__(self) -> int:
         return len(self.x)
 
+    def cycled(self, n: int) -> "DataSet":
+        """n images, over and over in their order, with labels and sources."""
+
+        def rows(part: Any) -> Any:
+            return None if part is None else part[torch.arange(n) % len(part)]
+
+        return replace(self, x=rows(self.x), y=rows(self.y), source=rows(self.source), smaller={})
+
     def turned(self) -> "DataSet":
         """The way back: the sources as images, without labels, and the images as their sources.
         UserError for sources that are no images of the same size.

@@ -15,7 +15,7 @@ WIDEST = 10_000  # characters
 
 def print_table(
     title: str,
-    lines: Sequence[Sequence[Text]],
+    lines: Sequence[Sequence[str | Text]],
     notes: Sequence[str] = (),
     left: Container[str] = (),
     console: Console | None = None,
@@ -39,8 +39,8 @@ def print_table(
         console.print(Text(printable(note), style="dim"), soft_wrap=True)
 
 
-def _table(lines: Sequence[Sequence[Text]], left: Container[str]) -> Table:
-    titles, *rows = lines
+def _table(lines: Sequence[Sequence[str | Text]], left: Container[str]) -> Table:
+    titles, *rows = [[Text(printable(x)) if isinstance(x, str) else x for x in a] for a in lines]
     table = Table(box=box.SIMPLE_HEAD)
     for place, title in enumerate(titles):
         right = place > 0 and title.plain not in left

@@ -182,14 +182,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 def show(rows: "Sequence[Row]", title: str, console: "Console | None" = None) -> None:
     """Print a row per measurement."""
-    from rich.text import Text
-
     from ganlib.commands._tables import print_table
 
-    table = [(row.work, row.mode, row.precision, *cells(row)) for row in rows]
-    lines = [list(map(Text, line)) for line in [(*NAMES, *HEADERS), *table]]
+    lines = [(row.work, row.mode, row.precision, *cells(row)) for row in rows]
     failed = [f"{r.work}, {r.mode}, {r.precision}: {r.error}" for r in rows if r.error]
-    print_table(title, lines, [*failed, CAPTION], NAMES, console)
+    print_table(title, [(*NAMES, *HEADERS), *lines], [*failed, CAPTION], NAMES, console)
 
 
 def cells(row: "Row") -> tuple[str, ...]:

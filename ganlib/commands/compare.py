@@ -9,7 +9,7 @@ import click
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable
-from ganlib.common.io.files import MARK, check_free, write_text
+from ganlib.common.io.files import MARK, check_free, output, write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,15 +85,11 @@ def write(tables: "Sequence[Table]", folder: Path, force: bool = False) -> Path:
     }
     files = {folder / f"compare.{suffix}": text for suffix, text in texts.items()}
     check_free(files, force)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "compare.html"
+    with output(page):
         for file, text in files.items():
             write_text(file, text)
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written to ({error.strerror}); give another folder as --out."
-        ) from None
-    return folder / "compare.html"
+    return page
 
 
 def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
@@ -104,17 +100,13 @@ def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
 
     console = console or Console()
     for table in tables:
-        lines = [list(map(_text, table.headers)), *(_cells(table, row) for row in table.rows)]
+        lines = [table.headers, *(_cells(table, row) for row in table.rows)]
         print_table(table.dataset, lines, [table.caption, *table.notes], console=console)
         console.print()
 
 
-def _text(text: str, style: str = "") -> "Text":
+def _cells(table: "Table", row: "Row") -> "tuple[str | Text, ...]":
     from rich.text import Text
 
-    return Text(printable(text), style)
-
-
-def _cells(table: "Table", row: "Row") -> "list[Text]":
-    scores = (_text(f"{t} *", "bold") if best else _text(t) for t, best in table.shown(row))
-    return [_text(row.title), *scores, *map(_text, table.costs(row))]
+    scores = (Text(printable(f"{t} *"), "bold") if best else t for t, best in table.shown(row))
+    return row.title, *scores, *table.costs(row)

@@ -1,7 +1,6 @@
 """A pytest plugin: options and small data of the contract, and of all the library's tests."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -54,11 +53,7 @@ def data_of(dataset: str | None, source: str | None, channels: int, side: int) -
     """A few images of a data set, by default of toy(), with these sources; see DataQuery."""
     made = toy(channels, side) if dataset is None else None
     data = DataQuery(dataset, size=side, source=source, memory=made).open()
-    return replace(data, x=_few(data.x), y=_few(data.y), source=_few(data.source), smaller={})
-
-
-def _few(rows: Any) -> Any:
-    return rows if rows is None else rows[torch.arange(min(FEW, len(rows)))]
+    return data.cycled(min(FEW, len(data)))
 
 
 def small_updater(

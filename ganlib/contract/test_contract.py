@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._pytree import keystr, tree_flatten_with_path
 
 from ganlib.common.layers import evaluating
 from ganlib.common.layers.basic import one_hot
@@ -24,16 +25,11 @@ Make = Callable[..., Any]
 Hint = Callable[[str], None]
 
 
-def tensors(state: Any, path: str = "") -> dict[str, Tensor]:
+def tensors(state: Any) -> dict[str, Tensor]:
     """Every tensor in nested dicts and lists, by its path."""
-    if isinstance(state, Tensor):
-        return {path: state}
-    if isinstance(state, str):
-        return {path: torch.tensor(list(state.encode()))}
-    if not isinstance(state, dict | list | tuple):
-        return {path: torch.tensor(state)}
-    parts = dict(state) if isinstance(state, dict) else dict(enumerate(state))
-    return {k: t for key, part in parts.items() for k, t in tensors(part, f"{path}/{key}").items()}
+    leaves, _ = tree_flatten_with_path(state)
+    plain = {keystr(path): list(x.encode()) if isinstance(x, str) else x for path, x in leaves}
+    return {path: torch.as_tensor(x) for path, x in plain.items()}
 
 
 def assert_same(a: Any, b: Any) -> None:

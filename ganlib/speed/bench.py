@@ -245,8 +245,9 @@ def assemble(work: Work, device: torch.device) -> Updater:
     channels, height, width = work.image
     n = max(2 * config.batch_size, DATA_BYTES // (channels * height * width))
     example = work.algorithm.example
+    # over and over: the order of short epochs would be drawn all the time
     data = (
-        _random(n, work.image, device) if example is None else _many(example(channels, height), n)
+        _random(n, work.image, device) if example is None else example(channels, height).cycled(n)
     )
     spec = fit_spec(data, config.image_size(*data.shape[1:]))
     loader = loader_of(config, data, spec, 0, device=device, dequantize=config.dequantize)
@@ -258,18 +259,6 @@ def _random(n: int, image: Shape, device: torch.device) -> DataSet:
     random = generator(0, "bench", device=device)
     x = torch.randint(256, (n, *image), dtype=torch.uint8, device=device, generator=random)
     return DataSet("random", x, torch.arange(n) % 10, x, classes=tuple("0123456789"))
-
-
-def _many(data: DataSet, n: int) -> DataSet:
-    """`data` over and over, n images at least: the order of short epochs would be drawn all the
-    time.
-    """
-    times = -(-n // len(data))
-
-    def repeated(rows: Any) -> Any:
-        return None if rows is None else rows[torch.arange(len(rows)).repeat(times)]
-
-    return replace(data, x=repeated(data.x), y=repeated(data.y), source=repeated(data.source))
 
 
 def steady(updater: Updater, work: Work) -> list[int]:

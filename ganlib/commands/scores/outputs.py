@@ -11,7 +11,6 @@ import click
 import torch
 from PIL import Image
 from rich.console import Console
-from rich.text import Text
 from torch import Tensor
 
 from ganlib.commands._tables import print_table
@@ -51,8 +50,7 @@ def show(
     """
     baselines = list(dict.fromkeys(name for score in scores.values() for name in _baselines(score)))
     titles = ("score", "value", *baselines, "n", "reference", "protocol")
-    rows = [titles, *(_cells(score, baselines) for score in scores.values())]
-    lines = [[Text(printable(cell)) for cell in row] for row in rows]
+    lines = [titles, *(_cells(score, baselines) for score in scores.values())]
     by_class = [_by_class(scores[MEAN_IOU])] if MEAN_IOU in scores else []
     print_table(title, lines, [*by_class, caption], LEFT, console)
 

@@ -188,7 +188,7 @@ def keeping(self: Any) -> dict[str, Tensor]:
 
 
 def test_what_is_kept_outside_of_snapshots_from_a_16th_iteration_is_found() -> None:
-    with pytest.raises(AssertionError, match="Not the same to the last bit: /kept"):
+    with pytest.raises(AssertionError, match="Not the same to the last bit: \\['kept'\\]"):
         contract.test_resume_is_bitwise(declare(update_core=keeping), small_updater)
 
 
