@@ -1,7 +1,7 @@
 """Time the updates of algorithms on this machine."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ganlib.speed.accelerate import Precision
-    from ganlib.speed.bench import Mode, Row, Work
+    from ganlib.speed.bench import Mode, Row
 
 FILE = "result/bench/%Y-%m-%d-%H%M%S.json"
 """Where the rows go, as strftime() takes it, unless another file is named."""
@@ -116,7 +116,8 @@ def command(
     file = file or Path(datetime.now().strftime(FILE))
     shared.check_file(file, (".json",), "the name of a .json file", force, "--json")
 
-    from ganlib.registry import add_plugins
+    from ganlib.registry import add_plugins, algorithms
+    from ganlib.runs.settings import resolve
     from ganlib.speed import bench
     from ganlib.training.device.devices import pick_device
 
@@ -124,7 +125,12 @@ def command(
     place = pick_device(gpu, device)
     bench.check(place, mode, precision)
     values = dict(map(_pair, settings))
-    works = list(_works(algorithm, values, batch_size, (channels, size, size), at))
+    if batch_size is not None:
+        values["batch_size"] = batch_size
+    works = []
+    for name in algorithm or algorithms.names():
+        config = resolve({"algorithm": name, **values}).algorithm
+        works.append(bench.Work(name, algorithms[name], config, (channels, size, size), at))
     modes = mode or bench.MODES[place.type]
     usual: tuple[Precision, ...] = ("fp32",) if place.type == "cpu" else ("tf32",)
     precisions = precision or usual
@@ -150,34 +156,16 @@ def command(
     raise SystemExit(1 if any(row.error for row in rows) else 0)
 
 
-def _works(
-    names: tuple[str, ...],
-    values: dict[str, str],
-    batch_size: str | None,
-    image: tuple[int, int, int],
-    at: int | None,
-) -> "Iterator[Work]":
-    """What is to be timed, of all algorithms where none is named."""
-    from ganlib.config import RunConfig
-    from ganlib.registry import algorithms
-    from ganlib.runs.settings import resolve
-    from ganlib.speed.bench import Work
-
-    for name in values:
-        if name in RunConfig.model_fields:
-            raise UserError(f"--set {name}: that is a setting of a run and not of an algorithm.")
-    if batch_size is not None:
-        values = {**values, "batch_size": batch_size}
-    for name in names or algorithms.names():
-        config = resolve({"algorithm": name, **values}).algorithm
-        yield Work(name, algorithms[name], config, image, at)
-
-
 def _pair(text: str) -> tuple[str, str]:
+    from ganlib.config import RunConfig
+
     name, equals, value = text.partition("=")
     if not (name and equals and value):
         raise UserError(f"--set {text} is no NAME=VALUE, as n_dis=5.")
-    return name.strip().replace("-", "_"), value.strip()
+    name = name.strip().replace("-", "_")
+    if name in RunConfig.model_fields:
+        raise UserError(f"--set {name}: that is a setting of a run and not of an algorithm.")
+    return name, value.strip()
 
 
 def show(rows: "Sequence[Row]", title: str, console: "Console | None" = None) -> None:

@@ -11,7 +11,6 @@ import torch
 
 from ganlib.commands._tables import print_named
 from ganlib.commands.options import shared
-from ganlib.commands.options.resolutions import resolutions as resolutions_of
 from ganlib.common.data import POINTS, DataSet, Images
 from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
@@ -20,7 +19,7 @@ from ganlib.common.formats.hdf5_writing import Storage, write_streams
 from ganlib.common.formats.resize import Fit, Sizing
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import expand
-from ganlib.common.query import HDF5, DataQuery, datasets
+from ganlib.common.query import HDF5, MAX_SIZE, DataQuery, datasets
 from ganlib.common.sources.parse import descriptions
 from ganlib.config import RunConfig
 
@@ -31,6 +30,7 @@ REASONS = {
 CLASSES = 20  # how many are listed
 SAMPLE = 1000  # images that the mean is taken of: enough, and quick to read out of any file
 SAMPLE_BYTES = 2**26  # of large images fewer: as floats they take eight times as much
+DOTS = "..."
 
 
 def queried(command: Callable[..., None]) -> Callable[..., None]:
@@ -141,7 +141,7 @@ def prepare(
         raise UserError(f"There is no folder {out.parent} to write {out.name} to: make it first.")
     sides: list[int] = []
     if resolutions is not None:
-        largest, *sides = resolutions_of(resolutions)
+        largest, *sides = resolutions_in(resolutions)
         if query.size not in (None, largest):
             raise UserError(
                 f"--size is {query.size} and the largest of --resolutions is {largest}: leave "
@@ -161,6 +161,38 @@ def prepare(
         click.echo(printable(f"{train.name}: {train.provenance['resized']}"), err=True)
     how = REASONS[chosen] if storage is None else chosen
     click.echo(f"{out}: {out.stat().st_size / 2**20:,.1f} MiB, {how}; use it by --dataset {out}")
+
+
+def resolutions_in(text: str) -> list[int]:
+    """The numbers of a list, 4,8,...,1024, from the largest down; "..." stands for the doubles
+    between its neighbours. UserError if `text` is no such list.
+    """
+    sides: list[int] = []
+    words = [word.strip() for word in text.split(",")]
+    for i, word in enumerate(words):
+        if word == DOTS and 0 < i < len(words) - 1:
+            sides += _doubles(text, _number(text, words[i - 1]), _number(text, words[i + 1]))
+        else:
+            sides.append(_number(text, word))
+    return sorted(set(sides), reverse=True)
+
+
+def _number(text: str, word: str) -> int:
+    if not (word.isdecimal() and word.isascii() and len(word) < 6 and 0 < int(word) <= MAX_SIZE):
+        raise UserError(
+            f"The resolutions {text!r} must be numbers in 1..{MAX_SIZE} with commas between, such "
+            "as 4,8,16 or 4,8,...,1024."
+        )
+    return int(word)
+
+
+def _doubles(text: str, first: int, last: int) -> list[int]:
+    sides = [first]
+    while sides[-1] < last:
+        sides.append(2 * sides[-1])
+    if sides[-1] != last:
+        raise UserError(f"In the resolutions {text!r}, {first} doubled never is {last}.")
+    return sides
 
 
 def _sources(data: DataSet, source: Images) -> str:

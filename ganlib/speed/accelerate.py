@@ -38,10 +38,10 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
         _checkpoint(networks, s, say)
     if s.precision == "bf16":
         for network in updater.frozen.networks.values():
-            compute_in_bf16(network)
+            compute_in_bf16(network, always=True)
     for network in networks:
         if s.precision == "bf16":
-            train_in_bf16(network)
+            compute_in_bf16(network)
         if s.sync_bn and ranks.count() > 1:
             sync_bn.synchronize(network)
     if s.sync_bn and s.accumulate > 1:
@@ -104,21 +104,13 @@ def set_float32(precision: Precision) -> None:
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
 
 
-def train_in_bf16(network: nn.Module) -> None:
+def compute_in_bf16(network: nn.Module, always: bool = False) -> None:
     """Make `network` compute in bfloat16 in training mode; what it takes and gives stays float32.
 
     In evaluation mode it computes in float32, so a sample does not depend on how training was
-    computed. Losses and penalties, outside of it, are float32.
+    computed. Losses and penalties, outside of it, are float32. always: in evaluation mode too, for
+    a network that does not train, and always is in it.
     """
-    _override(network, always=False)
-
-
-def compute_in_bf16(network: nn.Module) -> None:
-    """The same in evaluation mode too: for a network that does not train, and always is in it."""
-    _override(network, always=True)
-
-
-def _override(network: nn.Module, always: bool) -> None:
     cls = type(network)
     methods = {name: getattr(cls, name) for name in METHODS if hasattr(cls, name)}
     override(network, {name: _in_bf16(method, always) for name, method in methods.items()})

@@ -14,8 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ganlib.commands import data as data_command
-from ganlib.commands.data import command
-from ganlib.commands.options.resolutions import resolutions
+from ganlib.commands.data import command, resolutions_in
 from ganlib.common.data import DataSet
 from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
@@ -254,7 +253,7 @@ def test_prepare_a_plugins_stream(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     ],
 )
 def test_resolutions(text: str, sides: list[int]) -> None:
-    assert resolutions(text) == sides
+    assert resolutions_in(text) == sides
 
 
 @pytest.mark.parametrize(
@@ -273,7 +272,7 @@ def test_resolutions(text: str, sides: list[int]) -> None:
 )
 def test_no_resolutions(text: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        resolutions(text)
+        resolutions_in(text)
 
 
 def test_prepare_without_a_test_split(pets: Path, tmp_path: Path) -> None:
