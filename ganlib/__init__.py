@@ -7,10 +7,11 @@ the machine: commands, runs, sampling, speed, training, and for common and evalu
 the top of the repository.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlib.moved import find_moved
+from ganlib.moved import Moved
 
 if TYPE_CHECKING:
     from ganlib.common.errors import UserError
@@ -57,7 +58,7 @@ _HERE = Path(__file__).parent
 if not (_HERE / "common").is_dir():
     # a checkout without links (Windows): common/ and evaluation/ lie beside this folder
     __path__.append(str(_HERE.parent))
-find_moved()
+sys.meta_path.append(Moved())
 
 
 def __getattr__(name: str) -> Any:

@@ -63,7 +63,7 @@ MOVED = {
 
 
 class Moved(MetaPathFinder, Loader):
-    """Finds modules by their old names."""
+    """Finds modules by their old names, if it comes last: once nothing has the name."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -98,11 +98,6 @@ class Renamed:
 
     def __get__(self, one: Any, owner: type) -> Any:
         return now_called(self.old, self.new, getattr(owner if one is None else one, self.new))
-
-
-def find_moved() -> None:
-    """Let imports by old names be found, once nothing has the name."""
-    sys.meta_path.append(Moved())
 
 
 def renamed(module: str, **names: str) -> Callable[[str], Any]:

@@ -18,7 +18,7 @@ from ganlib.evaluation.statistics.moments import Moments
 from ganlib.evaluation.statistics.onepass import Need
 from ganlib.evaluation.statistics.real import Inputs
 from ganlib.evaluation.statistics.references import Progress, Reference
-from ganlib.moved import now_called, renamed
+from ganlib.moved import Renamed, renamed
 
 BASIC = ("is", "fid")
 """What a run scores itself by while it trains."""
@@ -98,15 +98,12 @@ class Context:
         """uint8 (n, C, H, W)."""
         return self._of("images")
 
+    given = Renamed("inputs")
+
     @property
     def real(self) -> DataSet:
         """The images of `main`."""
         return self.inputs.real[self.main.name]
-
-    @property
-    def given(self) -> Inputs:
-        """`inputs` by its name of before."""
-        return now_called("given", "inputs", self.inputs)
 
     def once(self, what: str, compute: Callable[[], T]) -> T:
         """compute(), or what it gave an earlier evaluation by the same Evaluator: for what follows

@@ -38,10 +38,10 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
         _checkpoint(networks, s, say)
     if s.precision == "bf16":
         for network in updater.frozen.networks.values():
-            compute_in_bf16(network, always=True)
+            train_in_bf16(network, always=True)
     for network in networks:
         if s.precision == "bf16":
-            compute_in_bf16(network)
+            train_in_bf16(network)
         if s.sync_bn and ranks.count() > 1:
             sync_bn.synchronize(network)
     if s.sync_bn and s.accumulate > 1:
@@ -104,7 +104,7 @@ def set_float32(precision: Precision) -> None:
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
 
 
-def compute_in_bf16(network: nn.Module, always: bool = False) -> None:
+def train_in_bf16(network: nn.Module, always: bool = False) -> None:
     """Make `network` compute in bfloat16 in training mode; what it takes and gives stays float32.
 
     In evaluation mode it computes in float32, so a sample does not depend on how training was

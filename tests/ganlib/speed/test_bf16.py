@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlib.speed.accelerate import compute_in_bf16
+from ganlib.speed.accelerate import train_in_bf16
 
 Make = Callable[..., Any]
 
@@ -16,7 +16,7 @@ Make = Callable[..., Any]
 def in_bf16(updater: Any) -> Any:
     for name, network in updater.named_children():
         if name != "average":
-            compute_in_bf16(network)
+            train_in_bf16(network)
     return updater
 
 
