@@ -3,7 +3,7 @@ arithmetic of training: float32, TF32 or bfloat16.
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Literal
 
 import torch
@@ -38,7 +38,7 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
         _checkpoint(networks, s, say)
     if s.precision == "bf16":
         for network in updater.frozen.networks.values():
-            train_in_bf16(network, always=True)
+            compute_in_bf16(network)
     for network in networks:
         if s.precision == "bf16":
             train_in_bf16(network)
@@ -108,12 +108,15 @@ def train_in_bf16(network: nn.Module, always: bool = False) -> None:
     """Make `network` compute in bfloat16 in training mode; what it takes and gives stays float32.
 
     In evaluation mode it computes in float32, so a sample does not depend on how training was
-    computed. Losses and penalties, outside of it, are float32. always: in evaluation mode too, for
-    a network that does not train, and always is in it.
+    computed. Losses and penalties, outside of it, are float32. always: in evaluation mode too.
     """
     cls = type(network)
     methods = {name: getattr(cls, name) for name in METHODS if hasattr(cls, name)}
     override(network, {name: _in_bf16(method, always) for name, method in methods.items()})
+
+
+compute_in_bf16 = partial(train_in_bf16, always=True)
+"""The same in evaluation mode too: for a network that does not train, and always is in it."""
 
 
 def _in_bf16(method: Callable[..., Any], always: bool) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.data import Loader
-from ganlib.speed.accelerate import train_in_bf16
+from ganlib.speed.accelerate import compute_in_bf16
 from ganlib.training.networks import digest, ema_of, ema_rate, update_ema
 from ganlib.training.updater import Updater
 
@@ -105,7 +105,7 @@ def test_in_bfloat16_it_computes_so_in_evaluation_mode_too() -> None:
     inside: list[torch.dtype] = []
     network = nn.Sequential(nn.Linear(4, 4), nn.ReLU()).requires_grad_(False).eval()
     network[0].register_forward_hook(lambda module, inputs, output: inside.append(output.dtype))
-    train_in_bf16(network, always=True)
+    compute_in_bf16(network)
     x = torch.randn(2, 4, requires_grad=True)
     y = network(x)
     y.sum().backward()
