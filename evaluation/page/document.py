@@ -1,19 +1,17 @@
 """The whole page: page.html, filled in with what is computed of tables."""
 
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import Any, TypeAlias
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from ganlib.common.io.console import printable
-from ganlib.evaluation.comparison.table import NOTHING, Table, short
+from ganlib.evaluation.comparison.table import NOTHING, Row, Table, short
 from ganlib.evaluation.page.curves import classes_of, panels
 from ganlib.evaluation.page.samples import pictures
-from ganlib.evaluation.page.tables import class_tables
 from ganlib.evaluation.protocol import flatten
 
 
@@ -27,6 +25,32 @@ def _title(tables: Sequence[Table]) -> str:
     what = f"{len(names)} algorithms" if len(names) > 1 else "".join(names)
     where = tables[0].dataset if len(tables) == 1 else f"{len(tables)} data sets"
     return f"{what} on {where}"
+
+
+Values: TypeAlias = tuple[str, Mapping[str, float]]
+"""A title, and what stands below it: a number for each class."""
+
+
+def class_tables(table: Table) -> list[tuple[Row, list[Values]]]:
+    """The columns of a table for each row that has scores with values by class."""
+    return [(row, columns) for row in table.rows if (columns := _columns(table, row))]
+
+
+def _columns(table: Table, row: Row) -> list[Values]:
+    """A column for each score, and after it one for what real images reach in its place."""
+    columns = []
+    for column in table.columns:
+        scores = [score for _, scored in row.entries if (score := column.of(scored))]
+        columns.append((column.header, _means([s.by_class for s in scores])))
+        columns.append(("of real images", _means([s.real for s in scores])))
+    return [(title, numbers) for title, numbers in columns if numbers]
+
+
+def _means(several: list[Mapping[str, float]]) -> dict[str, float]:
+    """Of the classes that all of them have."""
+    first, *others = several or [{}]
+    shared = [name for name in first if all(name in other for other in others)]
+    return {name: fmean(each[name] for each in several) for name in shared}
 
 
 def _text(value: Any) -> str:
@@ -51,11 +75,6 @@ def _finalize(value: Any) -> Any:
     return value if hasattr(value, "__html__") else printable(_text(value))
 
 
-def unbroken(text: str) -> Markup:
-    """A title whose arrow is never alone on a line."""
-    return Markup(re.sub(" (?=[↓↑→])", "&nbsp;", escape(printable(text))))
-
-
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
@@ -66,5 +85,5 @@ TEMPLATES = Environment(
 )
 TEMPLATES.globals |= {
     ask.__name__: ask
-    for ask in (class_tables, classes_of, environment, flatten, panels, pictures, short, unbroken)
+    for ask in (class_tables, classes_of, environment, flatten, panels, pictures, short)
 }
