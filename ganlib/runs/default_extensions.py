@@ -100,7 +100,8 @@ def _hint(settings: Settings, device: torch.device) -> str:
 def check_names(settings: Settings) -> None:
     """UserError for a metric, extractor, extension or best_by that is none; nothing is loaded."""
     s = settings.run
-    find_metrics(settings.metrics)
+    if s.metrics is not None:
+        find_metrics(settings.metrics)
     parse(s.best_by)
     if s.extractor is not None:
         extractors.check(s.extractor)
