@@ -200,12 +200,10 @@ def make_state(optimizer: Optimizer) -> None:
         fresh = {id(p) for p in new}
         zeros = [torch.zeros_like(p) if id(p) in fresh else None for p in parameters]
         rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
-        before = [group["lr"] for group in optimizer.param_groups]
         twin: Any = copy(optimizer)  # of the same state, without what is told of steps
+        twin.param_groups = [group.copy() for group in optimizer.param_groups]
         twin._warned_capturable_if_run_uncaptured = True  # as a new optimizer has it, a copy not
         descend(twin, zeros, rates, torch.zeros((), dtype=torch.bool, device=device))
-        for group, rate in zip(optimizer.param_groups, before, strict=True):
-            group["lr"] = rate
         _zero(optimizer, new)
 
 
