@@ -3,6 +3,7 @@
 import reprlib
 from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -233,14 +234,11 @@ def unknown_setting(name: str, algorithm: str, known: set[str]) -> str:
 
 def owners(name: str, among: Sequence[str]) -> list[str]:
     """The algorithms that have a setting."""
-    return [other for other in among if name in _fields(other)]
-
-
-def _fields(algorithm: str) -> Mapping[str, Any]:
-    try:
-        return algorithms[algorithm].config.model_fields
-    except UserError:  # a broken folder does not stop the others
-        return {}
+    found = []
+    for other in among:
+        with suppress(UserError):  # a broken folder does not stop the others
+            found += [other] if name in algorithms[other].config.model_fields else []
+    return found
 
 
 def _validate(model: type[M], values: Mapping[str, Any]) -> M:
