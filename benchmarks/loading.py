@@ -95,7 +95,8 @@ def _written(path: Path, image: Shape) -> Hdf5Images:
 
 def _measured(images: Hdf5Images, load: Load, kind: str, windows: int) -> Rate:
     data, workers = DataSet("noise", images), readers(None, devices.cores())
-    device = "cpu" if kind == "floats" else "meta"  # on which nothing is computed or kept
+    # on meta nothing is computed or kept
+    device = torch.device("cpu" if kind == "floats" else "meta")
     spec = fit_spec(data, load.image[1:])
     loader = Loader(data, spec, load.batch_size, 0, device=device, workers=workers)
     while loader.position < len(images) + BATCHES * load.batch_size:

@@ -5,16 +5,15 @@ from typing import Literal, get_args
 from ganlib.common.data.spec import DataSet
 from ganlib.common.errors import UserError, did_you_mean
 
-Condition = Literal["labels", "images", "unpaired"] | None
+Condition = Literal["labels", "images", "unpaired", None]
 
 
 def check_condition(data: DataSet, condition: Condition, flip: bool = False) -> None:
     """UserError if there is no such condition, or `data` have nothing for it, or cannot be flipped
     with it.
     """
-    known = [w for part in get_args(Condition) for w in get_args(part) if isinstance(w, str)]
-    if condition not in known:
-        near = did_you_mean(str(condition), [*known, "None"])
+    if condition not in get_args(Condition):
+        near = did_you_mean(str(condition), map(str, get_args(Condition)))
         raise UserError(f"The condition of this algorithm cannot be {condition!r}.{near}")
     if condition == "labels":
         check_labels(data)

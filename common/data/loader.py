@@ -1,8 +1,11 @@
-"""Images on their way to a network: batches out of a data set."""
+"""Images on their way to a network: in which order those of an epoch come, which are mirrored, and
+where they are cut; and batches of them.
+"""
 
 import sys
 from collections.abc import Iterator, Mapping
 from copy import copy
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +15,6 @@ from torch import Tensor
 
 from ganlib.common.data.condition import Condition, check_condition, check_lengths
 from ganlib.common.data.crops import Jitter, centres, common_grid, in_memory, placed, read
-from ganlib.common.data.order import Order, Rows
 from ganlib.common.data.prefetch import Part, Prefetcher
 from ganlib.common.data.spec import DataSet, DataSpec, Images, Readable, Size
 from ganlib.common.data.transfer import Memory, upload
@@ -41,6 +43,52 @@ class Batch(NamedTuple):
     y: Tensor | None = None
 
 
+class Rows(NamedTuple):
+    """Which images. here: int64 (n,) on the CPU; there: the same on the loader's device; flips:
+    bool (n,) on the device, which of them are mirrored; crops, jitter: (n, 2) on the CPU, at which
+    places they are cut: see common/data/crops.py.
+    """
+
+    here: Tensor
+    there: Tensor
+    flips: Tensor
+    crops: Tensor
+    jitter: Tensor
+
+
+class Order:
+    """Epoch after epoch of `length` images, each once, in an order (and with flips and places)
+    that follows from `seed` and the number of the epoch.
+    """
+
+    def __init__(self, length: int, *seed: int | str) -> None:
+        self.length, self.seed = length, seed
+        self._epoch: tuple[int, torch.device] | None = None  # what _rows is of
+        self._rows = Rows(*5 * [torch.empty(0)])
+
+    def rows(self, start: int, n: int, device: torch.device) -> Rows:
+        """Those of n images from number `start` on, counted from the first epoch's first."""
+        parts = []
+        while n:
+            epoch, offset = divmod(start, self.length)
+            self._shuffle(epoch, device)
+            parts.append(Rows(*(values[offset : offset + n] for values in self._rows)))
+            taken = len(parts[-1].here)
+            start, n = start + taken, n - taken
+        return parts[0] if len(parts) == 1 else Rows(*map(torch.cat, zip(*parts, strict=True)))
+
+    def _shuffle(self, epoch: int, device: torch.device) -> None:
+        """Draw an epoch on the CPU, where it is the same for every device."""
+        if self._epoch != (epoch, device):
+            random = generator(*self.seed, epoch)
+            order = torch.randperm(self.length, generator=random)
+            flips = torch.rand(self.length, generator=random) < 0.5
+            places = torch.rand(2, self.length, 2, generator=random)
+            self._rows = Rows(order, upload(order, device), upload(flips, device), *places)
+            self._epoch = epoch, device
+
+
+@dataclass(eq=False, repr=False)
 class Loader(Iterator[Batch]):
     """Endless batches; batch k is a function of (data, settings, seed, k) alone.
 
@@ -60,34 +108,30 @@ class Loader(Iterator[Batch]):
     Images that are no tensor are read ahead by `workers` processes, by none if that is 0.
     """
 
-    def __init__(
-        self,
-        data: DataSet,
-        spec: DataSpec,
-        batch_size: int,
-        seed: int,
-        *,
-        condition: Condition = None,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-        flip: bool = False,
-        jitter: int = 0,
-        dequantize: bool = False,
-        stream: str = "",
-        rank: int = 0,
-        ranks: int = 1,
-        workers: int = WORKERS,
-    ) -> None:
-        if len(data) == 0:
-            raise UserError(f"The data set '{data.name}' has no images.")
-        if condition is not None:
-            check_condition(data, condition, flip)
-        _check_share(batch_size, rank, ranks)
-        self.data, self.spec, self.batch_size, self.seed = data, spec, batch_size, seed
-        self.condition, self.device, self.dtype = condition, torch.device(device), dtype
-        self.flip, self.dequantize, self.stream = flip, dequantize, stream
-        self.rank, self.ranks, self.workers = rank, ranks, workers
-        self._jitter, self._still = self._make_jitter(jitter), False
+    data: DataSet
+    spec: DataSpec
+    batch_size: int
+    seed: int
+    _: KW_ONLY
+    condition: Condition = None
+    device: torch.device = torch.device("cpu")
+    dtype: torch.dtype = torch.float32
+    flip: bool = False
+    jitter: int = 0
+    dequantize: bool = False
+    stream: str = ""
+    rank: int = 0
+    ranks: int = 1
+    workers: int = WORKERS
+
+    def __post_init__(self) -> None:
+        if len(self.data) == 0:
+            raise UserError(f"The data set '{self.data.name}' has no images.")
+        if self.condition is not None:
+            check_condition(self.data, self.condition, self.flip)
+        _check_share(self.batch_size, self.rank, self.ranks)
+        self.device = torch.device(self.device)
+        self._jitter, self._still = self._make_jitter(), False
         self.size: Size | None = None
         self.position = 0
         self._memory = Memory()
@@ -221,12 +265,11 @@ class Loader(Iterator[Batch]):
             x = self._jitter(x, upload(rows.jitter, self.device), ids)
         return x
 
-    def _make_jitter(self, more: int) -> Jitter | None:
-        if not more:
-            return None
+    def _make_jitter(self) -> Jitter | None:
         size, source = self.spec.image[1:], self.spec.source
         has_source = source is not None and self.condition in ("images", "unpaired")
-        return Jitter(more, size, common_grid(size, source[1:] if source and has_source else None))
+        grid = common_grid(size, source[1:] if source and has_source else None)
+        return Jitter(self.jitter, size, grid) if self.jitter else None
 
     @property
     def _side(self) -> int | None:

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
-from ganlib.common.data.order import Order
+from ganlib.common.data.loader import Order
 from ganlib.common.errors import UserError
 
 N = 10

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganlib.common.data.order import Order
+from ganlib.common.data.loader import Order
 from ganlib.common.seeds import generator
 
 CPU = torch.device("cpu")
