@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.extractors.base import Extractor, arithmetic, make_extractor
-from ganlib.evaluation.formats.blocks import (
+from ganlib.evaluation.formats import (
     Batch,
     Block,
     Range,

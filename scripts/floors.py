@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.formats.blocks import in_order
+from ganlib.evaluation.formats import in_order
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import Criteria, make_scorer
 from scripts.ending import in_a_sentence

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from ganlib.common.synthetic.sliding import Floats, Pixels, Slide, State
+from ganlib.common.synthetic.canvas import Pixels
+from ganlib.common.synthetic.sequences import Floats, Slide, State
 from ganlib.pgn.net import PredictiveGenerator
 
 Predict = Callable[[Tensor], Tensor]

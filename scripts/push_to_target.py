@@ -25,7 +25,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress
 from ganlib.common.pictures import grid, moving_grid, save, save_animation
 from ganlib.common.seeds import generator
-from ganlib.common.synthetic.sliding import Floats, Slide, State
+from ganlib.common.synthetic.sequences import Floats, Slide, State
 from ganlib.pgn.net import PredictiveGenerator
 from scripts.ending import in_a_sentence
 from scripts.planning import Planner, Search, as_frames, by_model, by_simulator

@@ -28,7 +28,7 @@ from ganlib.evaluation.extractors.emoji import EMOJI
 from ganlib.evaluation.extractors.fashion import FASHION
 from ganlib.evaluation.extractors.small import Classifier, Kind, load_classifier
 from ganlib.evaluation.extractors.wardrobe import WARDROBE
-from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.formats import BLOCK
 from scripts.ending import in_a_sentence
 
 BATCH = 128

@@ -16,8 +16,7 @@ import torch
 
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator
-from ganlib.common.synthetic.sequences import LICENSE, PAST, SPEEDS, Sequences
-from ganlib.common.synthetic.sliding import Slide, State
+from ganlib.common.synthetic.sequences import LICENSE, PAST, SPEEDS, Sequences, Slide, State
 
 __all__ = ["LICENSE", "Moving", "load", "past"]
 ITEMS = 2

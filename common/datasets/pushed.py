@@ -18,8 +18,8 @@ import torch
 
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator
-from ganlib.common.synthetic.sequences import LICENSE, PAST, SPEEDS, Sequences
-from ganlib.common.synthetic.sliding import Floats, Pixels, Slide, State
+from ganlib.common.synthetic.canvas import Pixels
+from ganlib.common.synthetic.sequences import LICENSE, PAST, SPEEDS, Floats, Sequences, Slide, State
 
 __all__ = ["LICENSE", "Pushed", "load", "past"]
 FRICTION = 0.25

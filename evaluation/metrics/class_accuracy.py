@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ganlib.common.errors import few
-from ganlib.evaluation.formats.blocks import in_order
+from ganlib.evaluation.formats import in_order
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, in_features
 from ganlib.evaluation.metrics.by_class import accuracies, label_settings, lacks_classes
 from ganlib.evaluation.statistics.real import Inputs

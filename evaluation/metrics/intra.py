@@ -15,7 +15,7 @@ from torch import Tensor
 from ganlib.common.errors import UserError
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, arithmetic
-from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks
+from ganlib.evaluation.formats import BLOCK, as_uint8, blocks
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, label
 from ganlib.evaluation.metrics.by_class import (
     enough,

@@ -17,7 +17,7 @@ from ganlib.common.data.spec import resize_pixels
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
 from ganlib.common.sources.grey import in_channels
-from ganlib.evaluation.formats.blocks import BLOCK
+from ganlib.evaluation.formats import BLOCK
 from ganlib.evaluation.pairs.pixels import Measure
 from ganlib.evaluation.pairs.segmenter import SCORES, Confusion
 from ganlib.evaluation.protocol import BASELINES, Origin, Protocol, Score, Split, stamp

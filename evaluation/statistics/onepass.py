@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.extractors.base import Extractor
-from ganlib.evaluation.formats.blocks import BLOCK, as_uint8
+from ganlib.evaluation.formats import BLOCK, as_uint8
 from ganlib.evaluation.statistics.moments import Moments
 
 FOREVER = 2**62

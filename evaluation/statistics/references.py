@@ -12,7 +12,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
 from ganlib.evaluation.cache import cached
 from ganlib.evaluation.extractors.base import Extractor
-from ganlib.evaluation.formats.blocks import BLOCK, in_order
+from ganlib.evaluation.formats import BLOCK, in_order
 from ganlib.evaluation.protocol import FEATURES, Split, package_versions
 from ganlib.evaluation.statistics.moments import Moments
 

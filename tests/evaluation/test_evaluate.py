@@ -11,7 +11,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.query import open_dataset
 from ganlib.evaluation.evaluate import METRICS, Evaluator
 from ganlib.evaluation.extractors.base import make_extractor
-from ganlib.evaluation.formats.blocks import BLOCK, as_uint8, blocks
+from ganlib.evaluation.formats import BLOCK, as_uint8, blocks
 from ganlib.evaluation.metrics.base import label
 from ganlib.evaluation.metrics.fid import counts
 from ganlib.evaluation.statistics.onepass import OnePass

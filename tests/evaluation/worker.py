@@ -14,7 +14,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.query import open_dataset
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.extractors.base import make_extractor
-from ganlib.evaluation.formats.blocks import blocks
+from ganlib.evaluation.formats import blocks
 from ganlib.evaluation.metrics import cas
 from ganlib.evaluation.metrics.base import LABELLED, metrics
 from ganlib.training.device import ranks

@@ -15,7 +15,7 @@ from ganlib.common.networks.vgg import VGG19
 from ganlib.evaluation.comparison.external import read_external
 from ganlib.evaluation.comparison.reading import read_run
 from ganlib.evaluation.extractors.base import read_weights
-from ganlib.evaluation.formats.images import open_images
+from ganlib.evaluation.formats import open_images
 from ganlib.evaluation.pairs.lpips import lpips
 from ganlib.runs.settings import read_yaml
 from ganlib.sampling.exports.export import load_export

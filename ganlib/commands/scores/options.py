@@ -7,7 +7,7 @@ from typing import Any
 from ganlib.commands.options.fields import dashed
 from ganlib.commands.options.shared import check_file, part
 from ganlib.common.errors import UserError
-from ganlib.evaluation.formats.blocks import Range
+from ganlib.evaluation.formats import Range
 from ganlib.training.device.devices import pick_device
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.real_images import RealImages

@@ -27,7 +27,7 @@ from ganlib.evaluation.comparison.runs import REAL
 from ganlib.evaluation.comparison.table import NOTHING, figures
 from ganlib.evaluation.extractors.base import Extractor, default_extractor
 from ganlib.evaluation.extractors.base import Options as Arithmetic
-from ganlib.evaluation.formats.blocks import as_uint8
+from ganlib.evaluation.formats import as_uint8
 from ganlib.evaluation.metrics.formulas import Nearest
 from ganlib.evaluation.pairs.sums import exact
 from ganlib.evaluation.protocol import BASELINES

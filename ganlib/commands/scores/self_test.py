@@ -15,7 +15,7 @@ from ganlib.common.query import default_root
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import TRAINED, Extractor, default_extractor
 from ganlib.evaluation.extractors.small import FOLDER
-from ganlib.evaluation.formats.blocks import in_order
+from ganlib.evaluation.formats import in_order
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import Criteria, make_scorer

@@ -17,8 +17,7 @@ from ganlib.common.formats.arrays import ARRAYS
 from ganlib.common.io.files import expand, reading
 from ganlib.common.query import HDF5
 from ganlib.evaluation import Origin
-from ganlib.evaluation.formats.blocks import Batch, Range, as_block
-from ganlib.evaluation.formats.images import Pictures, open_images
+from ganlib.evaluation.formats import Batch, Pictures, Range, as_block, open_images
 from ganlib.sampling.model import Model, load
 from ganlib.training.device.devices import require
 from ganlib.training.scores.drawing import Drawing, origin_of

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from ganlib.evaluation import Origin
-from ganlib.evaluation.formats.blocks import Batch
+from ganlib.evaluation.formats import Batch
 from ganlib.training.samples.sample_stream import BLOCK, SampleStream
 from ganlib.training.updater import Updater
 

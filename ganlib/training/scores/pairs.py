@@ -10,7 +10,7 @@ from ganlib.common.data import DataSet, Images
 from ganlib.common.errors import UserError
 from ganlib.common.generator import has_noise
 from ganlib.evaluation import Evaluator, Score
-from ganlib.evaluation.formats.blocks import BLOCK, Batch
+from ganlib.evaluation.formats import BLOCK, Batch
 from ganlib.evaluation.metrics.base import columns_of
 from ganlib.evaluation.pairs.pixels import Measure, l1, measures
 from ganlib.evaluation.pairs.segmenter import (

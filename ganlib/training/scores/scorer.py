@@ -19,8 +19,7 @@ from ganlib.evaluation.extractors.base import (
     default_extractor,
     make_extractor,
 )
-from ganlib.evaluation.formats.blocks import Batch, as_block
-from ganlib.evaluation.formats.images import Pictures
+from ganlib.evaluation.formats import Batch, Pictures, as_block
 from ganlib.evaluation.metrics import modes
 from ganlib.evaluation.metrics.base import BASIC, columns_of, default_metrics
 from ganlib.evaluation.metrics.intra import classwise

@@ -13,8 +13,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.query import open_dataset
-from ganlib.common.synthetic.sequences import PAST, SIDE, WINDOWS, clothes
-from ganlib.common.synthetic.sliding import Slide, State, make_item
+from ganlib.common.synthetic.sequences import PAST, SIDE, WINDOWS, Slide, State, clothes, make_item
 
 
 @pytest.fixture(scope="module")

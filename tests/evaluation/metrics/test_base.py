@@ -15,7 +15,7 @@ import ganlib.evaluation.metrics as package
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Score
 from ganlib.evaluation.evaluate import Evaluator
-from ganlib.evaluation.formats.blocks import blocks
+from ganlib.evaluation.formats import blocks
 from ganlib.evaluation.metrics.base import Context, Metric, Value, columns_of, metrics
 
 METHODS = Path(__file__).parents[2] / "methods"

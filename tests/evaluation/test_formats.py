@@ -16,8 +16,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats import arrays
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io import memory
-from ganlib.evaluation.formats.blocks import as_block, as_uint8
-from ganlib.evaluation.formats.images import Pictures, open_images
+from ganlib.evaluation.formats import Pictures, as_block, as_uint8, open_images
 
 
 def read(path: Path) -> Tensor:

@@ -14,8 +14,16 @@ from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.query import open_dataset
 from ganlib.common.sources.futures import future
-from ganlib.common.synthetic.sequences import PAST, SIDE, SPEEDS, WINDOWS, clothes
-from ganlib.common.synthetic.sliding import Slide, State, make_item
+from ganlib.common.synthetic.sequences import (
+    PAST,
+    SIDE,
+    SPEEDS,
+    WINDOWS,
+    Slide,
+    State,
+    clothes,
+    make_item,
+)
 
 
 def square(value: int) -> np.ndarray:

@@ -1,1 +1,0 @@
-"""Images of any program as blocks to be scored: arrays, folders, files."""
