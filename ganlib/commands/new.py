@@ -22,7 +22,6 @@ Starts from {origin}; say here in one sentence what is new.
 
 Here your paper, if there is one: authors, year, its URL.
 """
-README = Path(__file__).with_name("new.md")
 
 
 @click.command()
@@ -108,8 +107,8 @@ def _rename(folder: Path, name: str, origin: str) -> None:
         file.write_text(re.sub(rf"\bganlib\.{origin}\b", f"ganlib.{name}", text), "utf-8")
     init = folder / "__init__.py"
     init.write_text(_say_origin(init.read_text("utf-8"), origin), "utf-8")
-    readme = README.read_text("utf-8").format(name=name, origin=origin)
-    (folder / "README.md").write_text(readme, "utf-8")
+    readme = Path(__file__).with_name("new.md").read_text("utf-8")
+    (folder / "README.md").write_text(readme.format(name=name, origin=origin), "utf-8")
 
 
 def _say_origin(source: str, origin: str) -> str:

@@ -132,14 +132,10 @@ def _snippet(updater: Updater) -> str:
     from jinja2 import Environment
 
     text = Path(__file__).with_name("snippet.txt").read_text("utf-8")
-    labels = [json.dumps(name, ensure_ascii=False) for name in updater.classes]
-    translates, frames = updater.config.translates and not labels, updater.spec.source_frames
+    label = json.dumps(updater.classes[0], ensure_ascii=False) if updater.classes else ""
+    frames = updater.spec.source_frames if updater.config.translates and not label else 0
     templates = Environment(trim_blocks=True, keep_trailing_newline=True)
-    return templates.from_string(text).render(
-        labels=labels,
-        pictures=translates and frames == 1,
-        sequences=translates and frames != 1,
-    )
+    return templates.from_string(text).render(label=label, frames=frames)
 
 
 def _latent(gen: Generator) -> Any:
