@@ -1,10 +1,17 @@
-"""An option, and a cache folder of the tests' own; all else is in ganlib/contract/fixtures.py."""
+"""An option, toy data and a cache folder of the tests' own; all else is in
+ganlib/contract/fixtures.py.
+"""
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+from ganlib.common.data import DataSet
+from ganlib.common.formats.hdf5_writing import write_hdf5
+from ganlib.contract.fixtures import toy
 
 # read by cuBLAS when it is first used: what the tests of a GPU ask of deterministic algorithms
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -14,6 +21,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden instead of comparing"
     )
+
+
+@pytest.fixture
+def toy_data() -> Callable[..., DataSet]:
+    """toy_data(channels=1, side=28, n=32): see toy."""
+    return toy
+
+
+@pytest.fixture
+def toy_file(toy_data: Callable[..., DataSet], tmp_path: Path) -> Path:
+    """An HDF5 file of 32 training and 8 test images, 1x28x28."""
+    path = tmp_path / "toy.h5"
+    write_hdf5(path, toy_data(), toy_data(n=8))
+    return path
 
 
 @pytest.fixture(autouse=True)

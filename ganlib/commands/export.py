@@ -34,8 +34,6 @@ def command(options: shared.ModelOptions, out: Path, force: bool, wanted: Format
     generator.safetensors, generator.onnx, and model_card.json with how to use them. The ONNX file
     needs the packages of: pip install ganlib[onnx]
     """
-    shared.check_folder(out)
-
     from ganlib.sampling.exports import export, onnx
 
     check_free((out / name for name in (export.WEIGHTS, export.CARD, onnx.ONNX)), force)

@@ -82,7 +82,6 @@ def command(
     Files that cannot be read are left out. With statistics of the batch every file, and every tile
     of one, is normalised by itself.
     """
-    shared.check_folder(out)
     if picture is not None:
         shared.check_file(picture, (".png",), "a .png", force, "--grid")
 

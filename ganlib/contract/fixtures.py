@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from ganlib.common.data import DataSet, fit_spec
-from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.query import DataQuery
 from ganlib.common.seeds import generator
 from ganlib.registry import add_plugins, algorithms
@@ -81,20 +80,6 @@ def small_updater(
     if config.translates:
         updater.held_out = loader.over(data)
     return updater
-
-
-@pytest.fixture
-def toy_data() -> Callable[..., DataSet]:
-    """toy_data(channels=1, side=28, n=32): see toy."""
-    return toy
-
-
-@pytest.fixture
-def toy_file(toy_data: Callable[..., DataSet], tmp_path: Path) -> Path:
-    """An HDF5 file of 32 training and 8 test images, 1x28x28."""
-    path = tmp_path / "toy.h5"
-    write_hdf5(path, toy_data(), toy_data(n=8))
-    return path
 
 
 @pytest.fixture

@@ -70,8 +70,13 @@ def path_option(*names: str, metavar: str = "FILE", **more: Any) -> Callable[[Co
 
 def out_folder(what: str) -> Callable[[Command], Command]:
     """--out, a folder that is made if missing; `what` says what comes there."""
-    words = f"Where to{what}; made if missing."
-    return path_option("-o", "--out", required=True, metavar="FOLDER", help=words)
+    return click.option(
+        *("-o", "--out"),
+        required=True,
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="FOLDER",
+        help=f"Where to{what}; made if missing.",
+    )
 
 
 force = click.option("--force", is_flag=True, help="Write over what is there, whoever made it.")
@@ -210,13 +215,6 @@ def check_file(
                 f"{option} {path} is a folder that is there already; give another name."
             )
     check_free([path], force, option)
-
-
-def check_folder(out: Path) -> None:
-    """UserError if `out`, which is to be a folder, is something else."""
-    with reading(out):
-        if out.exists() and not out.is_dir():
-            raise UserError(f"--out {out} is a file; give a folder.")
 
 
 def called(model: "Model", snapshot: Path, words: Sequence[str]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -108,13 +109,9 @@ def files(path: Path, value_range: Range | None = None) -> Target:
         return pictures._replace(batches=_read(path, pictures.batches))
 
     def pick(numbers: Sequence[int]) -> Tensor:
-        wanted, found, start = set(numbers), dict[int, Tensor](), 0
-        for images, _ in map(as_block, read().batches):
-            here = wanted.intersection(range(start, start + len(images)))
-            found |= {number: images[number - start] for number in here}
-            start += len(images)
-            if len(found) == len(wanted):
-                break
+        images = chain.from_iterable(as_block(batch)[0] for batch in read().batches)
+        wanted, first = set(numbers), islice(images, max(numbers) + 1)
+        found = {number: image for number, image in enumerate(first) if number in wanted}
         return torch.stack([found[number] for number in numbers])
 
     pictures = read()

@@ -333,7 +333,6 @@ def test_grid(run: Run, small_snapshot: Make) -> None:
     [
         (["none.png"], "There is no file or folder none.png."),
         (["empty"], "empty holds no images, files that end in one of .avif .bmp"),
-        (["a.png", "--out", "a.png"], "--out a.png is a file; give a folder."),
         (["a.png", "--out", "a.png/b"], "a.png/b"),
         (["a.png", "--grid", "x.jpeg"], "--grid x.jpeg cannot be written: give a .png."),
         (["a.png", "--source", "egdes"], "There is no source 'egdes'. Did you mean 'edges'?"),
@@ -351,6 +350,12 @@ def test_bad_input(run: Run, upscaler: Path, arguments: list[str], words: str) -
     error = run("translate", upscaler, "--out", "out", *arguments).exception
     assert isinstance(error, UserError) and words in str(error)
     assert sorted(Path().rglob("*")) == before
+
+
+def test_out_that_is_a_file(run: Run, upscaler: Path) -> None:
+    write("a.png", noise(5, 5))
+    result = run("translate", upscaler, "a.png", "--out", "a.png")
+    assert result.exit_code == 2 and "Directory 'a.png' is a file." in result.output
 
 
 def test_only_what_translates(run: Run, snapshot: Path) -> None:
