@@ -6,70 +6,54 @@ optimizer whose steps do not know the scale of a weight, as Adam's, moves all la
 """
 
 import math
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ganlib.common.layers import reparametrized
 
 HE = math.sqrt(2)
 """The gain before a ReLU, leaky or not: He et al. 2015."""
 
 
-class EqualizedConv2d(nn.Conv2d):
-    """A convolution of stride 1 by `weight` times gain / sqrt(fan in); biases start from 0."""
+class Equalized(reparametrized.Layer):
+    """What these layers share: weights from N(0, 1), times gain / sqrt(fan in) in every pass, and
+    biases from 0. The arguments but `gain` are those of PyTorch's layer.
+    """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        padding: int = 0,
-        gain: float = HE,
-    ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, padding=padding)
-        self.scale = gain / math.sqrt(in_channels * kernel_size**2)
-        start(self)
+    bias: Any  # a Tensor; nn.Linear and nn.Conv2d declare it in two ways
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        return F.conv2d(input, self.weight * self.scale, self.bias, padding=self.padding)
+    def __init__(self, *args: Any, gain: float = HE, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.scale = gain / math.sqrt(self.weight.numel() // self.weight.shape[self.axis])
+        nn.init.normal_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def effective_weight(self) -> Tensor:
+        """The weight, scaled."""
+        return self.weight * self.scale
 
 
-class EqualizedLinear(nn.Linear):
-    """The same of a linear layer."""
-
-    def __init__(self, in_features: int, out_features: int, gain: float = HE) -> None:
-        super().__init__(in_features, out_features)
-        self.scale = gain / math.sqrt(in_features)
-        start(self)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in_features) -> (N, out_features)."""
-        return F.linear(input, self.weight * self.scale, self.bias)
+class EqualizedConv2d(Equalized, reparametrized.Conv2d):
+    """A convolution."""
 
 
-class EqualizedSeed(nn.ConvTranspose2d):
-    """From a vector to the first small image: a linear layer with a bias for each channel.
+class EqualizedLinear(Equalized, reparametrized.Linear):
+    """A linear layer."""
+
+
+class EqualizedSeed(Equalized, reparametrized.ConvTranspose2d):
+    """From a vector to the first small image, of in_features, channels, side: a linear layer with a
+    bias for each channel.
 
     The scale is gain / sqrt(in_features * side^2), that of the convolution of side x side which
     padding makes of one pixel, as the papers' code has it.
     """
 
-    def __init__(self, in_features: int, channels: int, side: int, gain: float = HE) -> None:
-        super().__init__(in_features, channels, side)
-        self.scale = gain / math.sqrt(in_features * side**2)
-        start(self)
-
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, in_features) -> (N, channels, side, side)."""
-        return F.conv_transpose2d(input[:, :, None, None], self.weight * self.scale, self.bias)
-
-
-def start(layer: nn.Conv2d | nn.Linear | nn.ConvTranspose2d) -> None:
-    """Weights from N(0, 1), biases 0."""
-    nn.init.normal_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+        return super().forward(input[:, :, None, None], output_size)
 
 
 def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:

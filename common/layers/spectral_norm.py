@@ -4,9 +4,9 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from ganlib.common.layers import reparametrized
 from ganlib.common.layers.basic import ClassEmbedding, look_up
 
 SN_EPS = 1e-12
@@ -74,20 +74,19 @@ class _Normalized(torch.autograd.Function):
         return torch.addcmul(g, (slope * u)[:, None], v, value=-1) / sigma, None
 
 
-class SNLayer(nn.Module):
+class SNLayer(reparametrized.Layer):
     """What the spectrally normalised layers share: u, which starts as N(0, 1), not normalised, and
     is kept only in training mode: in evaluation mode the same iteration runs and its result is
     dropped. (chainer-gan-lib common/sn also moves u in evaluation, and does not save it.)
     """
 
-    weight: Tensor
     u: Tensor
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.register_buffer("u", torch.randn(len(self.weight)))
 
-    def normalized(self) -> Tensor:
+    def effective_weight(self) -> Tensor:
         """The normalised weight; in training mode u moves on, in place."""
         # torch.compile may compute v again in the backward pass, where self.u is the next one
         # already (pytorch pull request 197039): the gradient would be wrong without a word.
@@ -98,7 +97,7 @@ class SNLayer(nn.Module):
         return weight
 
 
-class SNConv2d(SNLayer, nn.Conv2d):
+class SNConv2d(SNLayer, reparametrized.Conv2d):
     """A convolution whose (d_out, d_in * k * k) matrix has spectral norm 1; the bias is untouched.
 
     Its arguments are nn.Conv2d's.
@@ -109,17 +108,9 @@ class SNConv2d(SNLayer, nn.Conv2d):
             raise TypeError("SNConv2d takes bias by keyword alone")
         super().__init__(*args, **kwargs)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        return self._conv_forward(input, self.normalized(), self.bias)
 
-
-class SNLinear(SNLayer, nn.Linear):
+class SNLinear(SNLayer, reparametrized.Linear):
     """A linear layer of spectral norm 1; its arguments are nn.Linear's."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in_features) -> (N, out_features)."""
-        return F.linear(input, self.normalized(), self.bias)
 
 
 class SNEmbedding(SNLayer, ClassEmbedding):
@@ -127,7 +118,7 @@ class SNEmbedding(SNLayer, ClassEmbedding):
 
     def forward(self, y: Tensor) -> Tensor:
         """int64 (N,) or float (N, num_embeddings) -> (N, embedding_dim)."""
-        return look_up(self.normalized(), y)
+        return look_up(self.effective_weight(), y)
 
 
 @torch.library.custom_op("ganlib::snapshot", mutates_args=())

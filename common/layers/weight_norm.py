@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganlib.common.data import Loader
 from ganlib.common.generator import Generator
+from ganlib.common.layers import reparametrized
 from ganlib.common.layers.basic import MinibatchDiscrimination, _l1_distances, minibatch_similarity
 
 
@@ -26,17 +27,15 @@ def weight_normalize(weight: Tensor, gain: Tensor, axis: int = 0) -> Tensor:
     return weight * (gain.view(length.shape) / length)
 
 
-class _WeightNorm(nn.Module):
+class _WeightNorm(reparametrized.Layer):
     """What the weight-normalised layers share: the gain, a parameter or a buffer, and its start.
 
     train_gain: the gain is learned. init_std: see initialize(); with None the layer does not start
     from data. The other arguments are those of PyTorch's layer.
     """
 
-    weight: Tensor
     bias: Any  # a Tensor; nn.Linear and nn.Conv2d declare it in two ways
     gain: Tensor
-    axis = 0  # of the weight, that counts outputs
 
     def __init__(
         self, *args: Any, train_gain: bool = False, init_std: float | None = 1.0, **kwargs: Any
@@ -51,7 +50,7 @@ class _WeightNorm(nn.Module):
         else:
             self.register_buffer("gain", gain)
 
-    def normalized(self) -> Tensor:
+    def effective_weight(self) -> Tensor:
         """The weight, normalised."""
         return weight_normalize(self.weight, self.gain, self.axis)
 
@@ -66,34 +65,16 @@ class _WeightNorm(nn.Module):
         self.bias.sub_(y.mean(1)).mul_(factor)
 
 
-class WNConv2d(_WeightNorm, nn.Conv2d):
+class WNConv2d(_WeightNorm, reparametrized.Conv2d):
     """A convolution whose filters have the lengths `gain`."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        return self._conv_forward(input, self.normalized(), self.bias)
 
-
-class WNConvTranspose2d(_WeightNorm, nn.ConvTranspose2d):
+class WNConvTranspose2d(_WeightNorm, reparametrized.ConvTranspose2d):
     """A transposed convolution; for each output channel, all its weights have the length `gain`."""
 
-    axis = 1
 
-    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        weight, padding = self.normalized(), self.padding
-        assert not isinstance(padding, str)  # nn.Conv2d alone knows words for it
-        return F.conv_transpose2d(
-            input, weight, self.bias, self.stride, padding, self.output_padding
-        )
-
-
-class WNLinear(_WeightNorm, nn.Linear):
+class WNLinear(_WeightNorm, reparametrized.Linear):
     """A linear layer whose rows have the lengths `gain`."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in_features) -> (N, out_features)."""
-        return F.linear(input, self.normalized(), self.bias)
 
 
 class WNMinibatchDiscrimination(MinibatchDiscrimination):

@@ -20,12 +20,7 @@ from ganlib.common.layers import BatchNorm2d, Factory
 from ganlib.common.layers.basic import conv_downsample, upsample_conv
 from ganlib.common.layers.conditional import ClassBatchNorm2d
 from ganlib.common.layers.init import init_glorot_uniform
-from ganlib.common.layers.spectral_norm import SNLayer
-
-
-def weight_of(conv: nn.Conv2d) -> Tensor:
-    """What a convolution multiplies by, spectrally normalised if it is."""
-    return conv.normalized() if isinstance(conv, SNLayer) else conv.weight
+from ganlib.common.layers.reparametrized import weight_of
 
 
 class ResBlock(nn.Module):

@@ -45,7 +45,7 @@ class DeepGenBlock(Bottleneck):
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
         h = self.c1(F.relu(self.b1(x, condition)))
         h = F.relu(self.b2(h, condition))
-        h = upsample_conv(h, self.c2.normalized(), self.c2.bias, self.up)
+        h = upsample_conv(h, self.c2.effective_weight(), self.c2.bias, self.up)
         h = self.c3(F.relu(self.b3(h, condition)))
         h = self.c4(F.relu(self.b4(h, condition)))
         return h + self.resize(x[:, : self.out_channels])

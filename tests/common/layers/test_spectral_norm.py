@@ -229,7 +229,7 @@ def test_it_costs_15_operations_and_keeps_the_layout(layout: torch.memory_format
     layer = SNConv2d(3, 5, 3).to(memory_format=layout)  # type: ignore[call-overload]
     g = torch.randn(5, 3, 3, 3).contiguous(memory_format=layout)
     with Operations() as operations:
-        normalized = layer.normalized()
+        normalized = layer.effective_weight()
         (slope,) = torch.autograd.grad(normalized, layer.weight, g)
     assert len(operations.names) == 10 + 1 + 4
     assert operations.names.count("aten::copy_") == 1 and "aten::clone" not in operations.names
