@@ -1,9 +1,7 @@
 """The errors that end in a sentence, and what of names stands in one."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any
 
 
 class UserError(Exception):
@@ -18,17 +16,6 @@ class StoppedError(Exception):
 
 class UnusableError(StoppedError):
     """No other run can go on in this process either."""
-
-
-@contextmanager
-def as_user_error(words: Callable[[Any], str], kind: type[Exception] = Exception) -> Iterator[None]:
-    """What of this kind goes wrong inside becomes a UserError in `words`; a UserError stays."""
-    try:
-        yield
-    except UserError:
-        raise
-    except kind as error:
-        raise UserError(words(error)) from error
 
 
 def one_line(error: Exception, longest: int = 160) -> str:

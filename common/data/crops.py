@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ganlib.common.data.spec import DataSet, Images, Lazy, Size, resize_ids, resize_pixels
 from ganlib.common.data.transfer import place, upload
-from ganlib.common.errors import UserError, as_user_error, one_line
+from ganlib.common.errors import UserError, one_line
+from ganlib.common.io.files import as_user_error
 
 T = TypeVar("T")
 

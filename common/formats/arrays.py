@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ganlib.common.data import DataSet
 from ganlib.common.data.in_memory import as_dataset
 from ganlib.common.data.spec import NoSuchSplit, check_split
-from ganlib.common.errors import UserError, as_user_error, one_line
-from ganlib.common.io.files import regular
+from ganlib.common.errors import UserError, one_line
+from ganlib.common.io.files import as_user_error, regular
 from ganlib.common.io.memory import require_memory
 
 ARRAYS = (".npz", ".npy")

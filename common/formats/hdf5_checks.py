@@ -19,7 +19,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlib.common.errors import UserError, as_user_error, one_line
+from ganlib.common.errors import UserError, one_line
+from ganlib.common.io.files import as_user_error
 from ganlib.common.io.memory import GIB, available_memory
 
 MAX_CHUNK = 4 * GIB  # bytes; to read one image, its whole chunk is decompressed

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.common.data.spec import NoSuchSplit, check_split
-from ganlib.common.errors import UserError, as_user_error
+from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, decoded
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Stream
-from ganlib.common.io.files import reading
+from ganlib.common.io.files import as_user_error, reading
 
 URL = "http://dl.yf.io/lsun/scenes"
 

@@ -6,11 +6,12 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
-from ganlib.common.errors import UserError, as_user_error
+from ganlib.common.errors import UserError
 
 PREFIX = ".ganlib-"
 """How the names of temporary files begin, which nobody else would choose; they are short, so that
@@ -105,6 +106,17 @@ def regular(path: Path, most: int | None = None) -> Path:
             f"{most / MIB:,.0f} MiB: give another file."
         )
     return path
+
+
+@contextmanager
+def as_user_error(words: Callable[[Any], str], kind: type[Exception] = Exception) -> Iterator[None]:
+    """What of this kind goes wrong inside becomes a UserError in `words`; a UserError stays."""
+    try:
+        yield
+    except UserError:
+        raise
+    except kind as error:
+        raise UserError(words(error)) from error
 
 
 @contextmanager

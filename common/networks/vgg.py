@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganlib.common.errors import UserError, as_user_error
-from ganlib.common.io.files import WEIGHTS, expand, reading, regular
+from ganlib.common.errors import UserError
+from ganlib.common.io.files import WEIGHTS, as_user_error, expand, reading, regular
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 """torchvision's file of the weights, 548 MB."""
