@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.text import Text
 
+from ganlib.commands._tables import print_table
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable
 from ganlib.common.io.files import MARK, check_free, output, write_text
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
-
-    from ganlib.evaluation.comparison.table import Row, Table
+from ganlib.evaluation.comparison.compare import compare
+from ganlib.evaluation.comparison.table import Row, Table
+from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
 
 
 @click.command()
@@ -57,8 +56,6 @@ def command(
 
     Trials are what `evaluate` scored otherwise than the run itself, with --truncation for instance.
     """
-    from ganlib.evaluation.comparison.compare import compare
-
     folders = folders or (Path("result"),)
     choice = [word for part in (columns or "").split(",") if (word := part.strip())]
     if columns is not None and not choice:
@@ -69,12 +66,11 @@ def command(
     click.echo(f"Page: {printable(page)}")
 
 
-def write(tables: "Sequence[Table]", folder: Path, force: bool = False) -> Path:
+def write(tables: Sequence[Table], folder: Path, force: bool = False) -> Path:
     """Write compare.md, .csv, .json and .html into a folder; returns the page's path. UserError if
     somebody else's files are there, unless `force` says that they may be replaced.
     """
-    from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
-    from ganlib.evaluation.page.document import to_html
+    from ganlib.evaluation.page.document import to_html  # with jinja2, for a page alone
 
     note = f"<!-- {MARK} -->\n"
     texts = {
@@ -92,12 +88,8 @@ def write(tables: "Sequence[Table]", folder: Path, force: bool = False) -> Path:
     return page
 
 
-def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
+def show(tables: Sequence[Table], console: Console | None = None) -> None:
     """Print the tables, on the console given or on standard output."""
-    from rich.console import Console
-
-    from ganlib.commands._tables import print_table
-
     console = console or Console()
     for table in tables:
         lines = [table.headers, *(_cells(table, row) for row in table.rows)]
@@ -105,8 +97,6 @@ def show(tables: "Sequence[Table]", console: "Console | None" = None) -> None:
         console.print()
 
 
-def _cells(table: "Table", row: "Row") -> "tuple[str | Text, ...]":
-    from rich.text import Text
-
+def _cells(table: Table, row: Row) -> tuple[str | Text, ...]:
     scores = (Text(printable(f"{t} *"), "bold") if best else t for t, best in table.shown(row))
     return row.title, *scores, *table.costs(row)
