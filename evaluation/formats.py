@@ -100,17 +100,32 @@ def rescale(x: Tensor, value_range: Range) -> Tensor:
 
 def as_uint8(x: Tensor) -> Tensor:
     """uint8 as it is; float in [-1, 1] rounded to it; UserError for what is neither."""
+    if x.is_floating_point() and x.numel():
+        check_extremes(extremes(x))
+    return rounded(x)
+
+
+def rounded(x: Tensor) -> Tensor:
+    """as_uint8() without a look at the values, for which the host would wait for a GPU."""
     if x.dtype == torch.uint8:
         return x
     if not x.is_floating_point():
         raise UserError(f"The images are {x.dtype}: give uint8, or floats in [-1, 1].")
-    x = x.float()
-    largest = float(x.abs().max()) if x.numel() else 0.0
+    return to_uint8(x.float())
+
+
+def extremes(x: Tensor) -> Tensor:
+    """The least and the largest value, float32 (2,), where the images are; of NaN both are NaN."""
+    return torch.stack(x.float().aminmax())
+
+
+def check_extremes(found: Tensor) -> None:
+    """UserError if images with these extremes are none in [-1, 1]."""
+    largest = float(found.abs().max())
     if not largest < torch.inf:  # of NaN too
         raise UserError("Some images hold NaN or infinite values: the generator has diverged.")
     if largest > BEYOND:
         raise UserError(f"The images reach {largest:.4g}: give uint8, or floats in [-1, 1].")
-    return to_uint8(x)
 
 
 def _join(parts: list[Block]) -> Block:

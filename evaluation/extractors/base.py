@@ -7,12 +7,14 @@ An extractor is a module of evaluation/extractors/, or of a plugin, with
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import WEIGHTS, regular
@@ -23,6 +25,8 @@ Network = TypeVar("Network", bound=nn.Module)
 Value = TypeVar("Value")
 Precision = Literal["float32", "tf32", "bf16"]
 
+FOLDED = "bf16, folded"
+"""bfloat16 by place(), as protocols call it."""
 TRAINED = {"fashion_mnist": "fashion", "emoji": "emoji", "wardrobe": "wardrobe"}
 """The extractors that come with ganlib, by the data sets that they were trained on."""
 OWN = {**TRAINED, "wardrobe_wide": "wardrobe", "moving": "fashion", "pushed": "fashion"}
@@ -96,6 +100,8 @@ class Extractor:
     classes: tuple[str, ...] = ()
     device: torch.device
     options: Options = Options()
+    bf16 = "bf16"
+    """What protocols call bfloat16: that of autocast, where nothing else is said."""
 
     @property
     def score_name(self) -> str:
@@ -109,7 +115,7 @@ class Extractor:
 
     def describe(self) -> Mapping[str, str]:
         """How images become features: "resize", "precision", and what else tells two apart."""
-        precision: str = self.options.precision
+        precision = self.bf16 if self.options.precision == "bf16" else self.options.precision
         if self.options.channels_last:
             precision += ", channels_last"
         return {"resize": self.resize.name, "precision": precision}
@@ -195,10 +201,38 @@ def _older(read: Callable[[], Value]) -> Value | None:
 
 
 def place(network: Network, device: torch.device, options: Options) -> Network:
-    """The network on the device, in the memory format that is asked for."""
+    """The network on the device, in the memory format that is asked for, and folded with weights in
+    bfloat16 where that is; UserError for arithmetic that the device has not.
+    """
+    if options.precision != "float32" and not _has(device, options.precision):
+        raise UserError(
+            f"--precision {options.precision} is arithmetic that '{device}' does not have, and "
+            "would only be slower: leave it out."
+        )
+    if options.precision == "bf16":
+        network = folded(network).bfloat16()
     if options.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.to(device)
+
+
+def folded(network: Network) -> Network:
+    """In evaluation mode, batch normalisation as a part of the convolution right before it: what it
+    gives has other last bits in float32.
+    """
+    for module in list(network.modules()):
+        for (name, conv), (after, norm) in pairwise(list(module.named_children())):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, name, fuse_conv_bn_eval(conv, norm))
+                setattr(module, after, nn.Identity())
+    return network
+
+
+def _has(device: torch.device, precision: Precision) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))  # TF32 came with it
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return device.type == "cpu" and precision == "bf16" and fast
 
 
 def read_weights(path: Path) -> bytes:

@@ -25,6 +25,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.files import atomic, expand
 from ganlib.evaluation.cache import cache_folder, locked
 from ganlib.evaluation.extractors.base import (
+    FOLDED,
     TRAINED,
     Extractor,
     Features,
@@ -58,14 +59,15 @@ class Inception(Extractor):
     n_classes = 1008
     score_name = "FID"
     suffix = ""
+    bf16 = FOLDED
 
     def __init__(
         self, network: torch.nn.Module, digest: str, device: torch.device, options: Options
     ) -> None:
         self.digest, self.device, self.options = digest, device, options
         layers = dict(place(network, device, options).named_children())
-        self.head = layers.pop("fc")
-        self.body = torch.nn.Sequential(*layers.values(), torch.nn.Flatten())
+        self.head, self.pool = layers.pop("fc"), layers.pop("AvgPool")
+        self.body = torch.nn.Sequential(*layers.values())
 
     def __call__(self, x: Tensor) -> Features:
         parts = torch.split(x, BATCH.get(self.device.type, GPU_BATCH))
@@ -77,8 +79,8 @@ class Inception(Extractor):
         x = x.to(self.device).expand(-1, 3, -1, -1)
         if self.options.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        pool = self.body((self.resize(x.float()) - 128) / 128)
-        return pool.float(), pool.mm(self.head.weight.T).float()
+        pool = self.pool(self.body((self.resize(x.float()) - 128) / 128).float()).flatten(1)
+        return pool, pool.mm(self.head.weight.T).float()
 
 
 def make(device: torch.device, options: Options) -> Inception:

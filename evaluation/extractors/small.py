@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.extractors.base import (
+    FOLDED,
     Extractor,
     Features,
     Options,
@@ -79,7 +80,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(kind.n_features, kind.n_classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        h: Tensor = self.body(x.to(self.head.weight.dtype) / 127.5 - 1).mean((2, 3))
+        h: Tensor = self.body(x.float() / 127.5 - 1).float().mean((2, 3))
         return h, self.head(h)
 
 
@@ -87,6 +88,8 @@ class Classified(Extractor):
     """A classifier's pooled features and its logits; colours are averaged for one that takes grey,
     grey is repeated for one that takes colours.
     """
+
+    bf16 = FOLDED
 
     def __init__(
         self, network: Classifier, digest: str, device: torch.device, options: Options

@@ -4,9 +4,12 @@ the FID in Inception's features.
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
+
+from torch import Tensor
 
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
-from ganlib.evaluation.metrics.formulas import frechet_distance
+from ganlib.evaluation.metrics.formulas import frechet_distance, square_root
 from ganlib.evaluation.statistics.moments import Moments
 from ganlib.evaluation.statistics.real import Inputs
 
@@ -33,8 +36,11 @@ def distances(context: Context) -> Mapping[Column, Value]:
     """See Metric."""
     found, extractor = {}, context.inputs.extractor
     for column in context.columns:
-        real = context.references[str(column.reference)].moments
-        value = distance_of(context.moments(column.n), real)
+        split, fake = str(column.reference), context.moments(column.n)
+        real = context.references[split].moments
+        covariance = real.covariance().to(fake.total.device)
+        root = context.once(f"root {split}", partial(square_root, covariance))
+        value = distance_of(fake, real, root)
         # of n vectors n - 1 are free once their mean is known
         few = min(column.n, real.n) <= extractor.n_features
         found[column] = Value(value, rank_deficient=few)
@@ -49,11 +55,13 @@ def distances(context: Context) -> Mapping[Column, Value]:
     return found
 
 
-def distance_of(fake: Moments, real: Moments) -> float:
-    """That of the Gaussians with these moments, where those of `fake` are."""
+def distance_of(fake: Moments, real: Moments, root: Tensor | None = None) -> float:
+    """That of the Gaussians with these moments, where those of `fake` are; root: see
+    frechet_distance(), of the real ones' covariance.
+    """
     where = fake.total.device
-    gaussians = (part.to(where) for m in (fake, real) for part in (m.mean(), m.covariance()))
-    return frechet_distance(*gaussians)
+    mean, covariance = real.mean().to(where), real.covariance().to(where)
+    return frechet_distance(fake.mean(), fake.covariance(), mean, covariance, root)
 
 
 METRIC = Metric(distances, needs=(), columns=columns, moments=(50_000, 10_000, 5_000))

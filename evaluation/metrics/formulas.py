@@ -35,18 +35,27 @@ def _exp_mean_kl(logits: Tensor) -> float:
     return float((log_p.exp() * (log_p - log_q)).sum(1).mean().exp())
 
 
-def frechet_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
+def frechet_distance(
+    mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor, root_b: Tensor | None = None
+) -> float:
     """|mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 sqrt(cov_a cov_b)) (Heusel et al., 2017).
 
     Means (D,), covariances (D, D), float64. The root's trace is taken as that of
-    sqrt(sqrt(cov_a) cov_b sqrt(cov_a)): symmetric, so real and the same on every machine.
+    sqrt(sqrt(cov_b) cov_a sqrt(cov_b)): symmetric, so real and the same on every machine. root_b:
+    sqrt(cov_b), two thirds of the work, where it is known.
     """
-    values, vectors = torch.linalg.eigh(cov_a)
-    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
-    product = root @ cov_b @ root
+    root = square_root(cov_b) if root_b is None else root_b
+    product = root @ cov_a @ root
     trace = torch.linalg.eigvalsh((product + product.T) / 2).clamp(min=0).sqrt().sum()
     squared = (mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * trace
     return max(0.0, float(squared))
+
+
+def square_root(covariance: Tensor) -> Tensor:
+    """The symmetric root (D, D) of a covariance (D, D), float64."""
+    values, vectors = torch.linalg.eigh(covariance)
+    root: Tensor = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    return root
 
 
 def kid(

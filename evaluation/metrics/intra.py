@@ -84,9 +84,9 @@ def classwise(
         progress("intra-class distances", done, len(counts))
         fake = (block.images for block in blocks(samples(names.index(data.classes[k]))))
         real = (data.x[which] for which in torch.split(torch.nonzero(data.y == k)[:, 0], BLOCK))
-        both = [_moments(extractor(as_uint8(x)).pool for x in images) for images in (fake, real)]
+        own, theirs = (_moments(extractor(as_uint8(x)).pool for x in y) for y in (fake, real))
         with arithmetic(extractor.device, "float32"):
-            rows[data.classes[k]] = {"value": distance_of(*both), "n": n, "n_real": n_real}
+            rows[data.classes[k]] = {"value": distance_of(own, theirs), "n": n, "n_real": n_real}
     least = min(counts.values())
     settings = settings_of("uniform", n, data) | {"n_real_per_class": least, "metric": "intra"}
     few = _too_few(min(n, least), extractor)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.extractors.base import Extractor
-from ganlib.evaluation.formats import BLOCK, as_uint8
+from ganlib.evaluation.formats import BLOCK, check_extremes, extremes, rounded
 from ganlib.evaluation.statistics.moments import Moments
 
 FOREVER = 2**62
@@ -40,7 +40,10 @@ class OnePass:
         self.position = rank * BLOCK
         """The number, in the whole stream, of the image that this rank's next block starts with."""
         self.rounded, self.negative = 0, 0
-        """How many images came as floats, the others as uint8; 0 if no float was below 0."""
+        """How many images came as floats, the others as uint8; once finish() was called, 0 if no
+        float was below 0.
+        """
+        self._extremes: list[Tensor] = []
         self._end = 0
         self._intervals = list(pairwise([0, *sorted(set(bounds)), FOREVER])) if bounds else []
         self._parts = [Moments(extractor.n_features, extractor.device) for _ in self._intervals]
@@ -53,11 +56,11 @@ class OnePass:
         """Take in this rank's next block (BLOCK, C, H, W), uint8 or float in [-1, 1], and what its
         images were asked for, int64 (BLOCK,); only the very last is shorter.
         """
-        pixels = as_uint8(x)
+        pixels = rounded(x)
         pool, logits = self.extractor(pixels)
         if x.dtype != torch.uint8:
             self.rounded += len(x)
-            self.negative += int((x < 0).any())
+            self._extremes.append(extremes(x))  # looked at in the end: the host waits for no GPU
         start, self._end = self.position, self.position + len(x)
         for part, (low, high) in zip(self._parts, self._intervals, strict=True):
             rows = pool[max(0, low - start) : max(0, high - start)]
@@ -74,7 +77,11 @@ class OnePass:
         self.position += self.world * BLOCK
 
     def finish(self) -> None:
-        """Bring together what all ranks took in."""
+        """Bring together what all ranks took in; UserError if it is no images in [-1, 1]."""
+        if self._extremes:
+            found = torch.stack(self._extremes)
+            check_extremes(found)
+            self.negative = int(found.amin() < 0)
         sums = [self.n, self.rounded, self.negative, self.labelled]
         own, k = torch.tensor([*sums, self._end, *self._shape]), len(sums)
         counts = own.new_zeros(self.world, len(own)).to(self.extractor.device)

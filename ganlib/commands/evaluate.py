@@ -98,7 +98,8 @@ from ganlib.common.io.files import reading
     type=click.Choice(["float32", "tf32", "bf16"]),
     default="float32",
     show_default=True,
-    help="Of the features; others than float32 are faster on a GPU and another protocol.",
+    help="Of the network that finds the features: bf16, for which its batch normalisation is "
+    "folded into its convolutions, and on GPUs tf32 are faster, each a protocol of its own.",
 )
 @click.option("--channels-last", is_flag=True, help="Another memory format; another protocol.")
 @shared.path_option("-o", "--out", help="A .json for all scores with their protocols.")
@@ -161,6 +162,8 @@ def command(
 
     if self_test and target is not None:
         raise UserError(f"--self-test scores real images: leave {target} out.")
+    if self_test and options["precision"] != "float32":
+        raise UserError("--self-test knows the answers of float32: leave --precision out.")
     if target is None and not self_test:
         raise UserError("What is to be scored? Name a snapshot, a run's folder or images.")
     with reading("--plugin-dir"):

@@ -211,6 +211,25 @@ def test_a_runs_own_samples_may_be_as_bright_as_they_like(plain: Any, noise: Ten
     )
 
 
+def test_the_root_of_real_images_is_found_once(
+    plain: Any, noise: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decomposed, eigh = [], torch.linalg.eigh
+    monkeypatch.setattr(torch.linalg, "eigh", lambda x: (decomposed.append(x), eigh(x))[1])
+    evaluator = Evaluator(plain, {"train": noise, "test": noise[:200]})
+    first, again = (evaluator([noise[:300]], ("fid",)).scores for _ in range(2))
+    assert len(first) == len(decomposed) == 2 and values(first) == values(again)
+
+
+def test_images_that_are_none_are_told_of_wherever_they_come(plain: Any, noise: Tensor) -> None:
+    evaluator, x = Evaluator(plain, {"train": noise}), noise[: 2 * BLOCK] / 255
+    for wrong, words in ((torch.nan, "NaN or infinite"), (-9.0, "reach 9")):
+        late = x.clone()
+        late[-1, 0, 0, 0] = wrong
+        with pytest.raises(UserError, match=words):
+            evaluator([late], ("fid",), value_range=(-1, 1))
+
+
 def test_a_gap_in_the_stream_is_found_out(plain: Any, noise: Tensor) -> None:
     done = OnePass(plain, [100], {})
     done.add(noise[:100])

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from ganlib import evaluation
 from ganlib.common.errors import UserError
@@ -18,11 +19,12 @@ from ganlib.evaluation.extractors.base import (
     arithmetic,
     default_extractor,
     extractors,
+    folded,
     make_extractor,
 )
 from ganlib.evaluation.extractors.emoji import EMOJI
 from ganlib.evaluation.extractors.fashion import FASHION
-from ganlib.evaluation.extractors.small import Kind, load_classifier
+from ganlib.evaluation.extractors.small import Classified, Kind, load_classifier
 from ganlib.evaluation.extractors.wardrobe import WARDROBE
 from ganlib.speed.accelerate import set_float32
 from scripts.floors import blurred
@@ -178,10 +180,46 @@ def test_other_weights_are_refused(name: str, other: Kind, tmp_path: Path) -> No
             make_extractor(name, CPU, Options(weights=path))
 
 
-def test_other_arithmetic_is_stamped() -> None:
-    plain = make_extractor("fashion").describe()
-    fast = make_extractor("fashion", CPU, Options(precision="bf16")).describe()
-    assert plain["precision"] == "float32" and fast["precision"] == "bf16"
+@pytest.mark.parametrize("kind", [FASHION, EMOJI])
+def test_other_arithmetic_is_stamped(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the layers written out, in float64."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    plain = make_extractor(kind.name)
+    fast = make_extractor(kind.name, CPU, Options(precision="bf16"))
+    assert plain.describe()["precision"] == "float32"
+    assert fast.describe()["precision"] == "bf16, folded"
+    assert isinstance(fast, Classified)
+    assert {w.dtype for w in fast.network.parameters()} == {torch.bfloat16}
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in fast.network.modules())
+    random = torch.Generator().manual_seed(0)
+    shape = (8, kind.channels, kind.side, kind.side)
+    x = torch.randint(256, shape, dtype=torch.uint8, generator=random)
+    network = load_classifier(kind, kind.weights.read_bytes())
+    h, body = x.double() / 127.5 - 1, network.body
+    for conv, norm in zip(body[::3], body[1::3], strict=True):
+        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None and norm.running_var is not None
+        h = F.conv2d(h, conv.weight.double(), None, conv.stride, conv.padding)
+        mean, var, gamma, beta = (
+            v.double()[:, None, None]
+            for v in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        )
+        h = ((h - mean) / (var + norm.eps).sqrt() * gamma + beta).relu()
+    exact = h.mean((2, 3))
+    whole = folded(network)(x)[0]  # before its weights are rounded
+    for found, bound in ((plain(x).pool, 1e-6), (whole, 1e-6), (fast(x).pool, 1e-2)):
+        assert found.dtype == torch.float32
+        assert 0 < (found - exact).norm() / exact.norm() < bound
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_arithmetic_that_a_processor_has_not_is_refused(
+    precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    with pytest.raises(UserError, match=f"--precision {precision} .* 'cpu' .* leave it out"):
+        make_extractor("fashion", CPU, Options(precision=precision))
 
 
 @pytest.mark.parametrize("training", ["ieee", "tf32"])

@@ -50,6 +50,11 @@ def test_frechet_distance_is_that_of_scipys_root() -> None:
     gap = float((a.mean(0) - b.mean(0)).square().sum())
     expected = gap + sum(np.trace(c) for c in covariances) - 2 * np.trace(root).real
     assert frechet(a, b) == pytest.approx(expected, abs=1e-10)
+    known = torch.from_numpy(linalg.sqrtm(covariances[1]).real)
+    torch.testing.assert_close(scores.square_root(torch.from_numpy(covariances[1])), known)
+    own, theirs = map(torch.from_numpy, covariances)
+    found = scores.frechet_distance(a.mean(0), own, b.mean(0), theirs, known)
+    assert found == pytest.approx(expected, abs=1e-10)
 
 
 def test_frechet_distance_of_a_set_to_itself_is_nothing() -> None:

@@ -545,6 +545,8 @@ LONG = "x" * 300  # as a name of a file, which no system has
         (["run", "--reference", "nowhere"], "nowhere"),
         (["run", "--reference", "real", "--dataset", "toy"], "not both"),
         (["run", "--self-test"], "leave run out"),
+        (["--self-test", "--precision", "bf16"], "leave --precision out"),
+        (["run", "--extractor", "fashion", "--precision", "tf32"], "'cpu' does not have"),
         ([], "What is to be scored"),
         (["none"], "There is no none"),
         (["none.pt"], "There is no none.pt"),
