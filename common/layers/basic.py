@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganlib.common.layers.reparametrized import Layer
 from ganlib.common.seeds import generator
 
 # Every network of chainer-gan-lib leaks this much; torch's own default is 0.01.
@@ -140,21 +141,13 @@ def one_hot(y: Tensor, n_classes: int, like: Tensor) -> Tensor:
     return (y[:, None] == classes).to(like.dtype)
 
 
-def look_up(vectors: Tensor, y: Tensor) -> Tensor:
-    """Rows (N, dim) of `vectors` (n_classes, dim) by classes, int64 (N,); or, of float
-    (N, n_classes), their sums so weighted.
-    """
-    if y.is_floating_point():
-        return y.to(vectors.dtype) @ vectors
-    return F.embedding(y, vectors)
-
-
-class ClassEmbedding(nn.Embedding):
+class ClassEmbedding(Layer, nn.Embedding):
     """A vector for each class; of rows that are no one class, the mean so weighted."""
 
     def forward(self, y: Tensor) -> Tensor:
         """int64 (N,) or float (N, num_embeddings) -> (N, embedding_dim)."""
-        return look_up(self.weight, y)
+        vectors = self.effective_weight()
+        return y.to(vectors.dtype) @ vectors if y.is_floating_point() else F.embedding(y, vectors)
 
 
 # --- Noise

@@ -11,8 +11,8 @@ class Layer(nn.Module):
     axis = 0
 
     def effective_weight(self) -> Tensor:
-        """The weight to compute with, of the shape of `weight`."""
-        raise NotImplementedError
+        """The weight to compute with, of the shape of `weight`: here that itself."""
+        return self.weight
 
 
 class Conv2d(Layer, nn.Conv2d):

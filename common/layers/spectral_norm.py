@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.layers import reparametrized
-from ganlib.common.layers.basic import ClassEmbedding, look_up
+from ganlib.common.layers.basic import ClassEmbedding
 
 SN_EPS = 1e-12
 
@@ -115,10 +115,6 @@ class SNLinear(SNLayer, reparametrized.Linear):
 
 class SNEmbedding(SNLayer, ClassEmbedding):
     """A vector for each class; the matrix (num_embeddings, embedding_dim) has spectral norm 1."""
-
-    def forward(self, y: Tensor) -> Tensor:
-        """int64 (N,) or float (N, num_embeddings) -> (N, embedding_dim)."""
-        return look_up(self.effective_weight(), y)
 
 
 @torch.library.custom_op("ganlib::snapshot", mutates_args=())
