@@ -25,7 +25,7 @@ from ganlib.common.formats.decode import Header, Source
 from ganlib.common.formats.file_crops import FileCrops
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Stream, collected
-from ganlib.common.io.files import MIB, reading, regular
+from ganlib.common.io.files import MIB, as_user_error, reading, regular
 
 TABLE = "classes.txt"
 HINT = "give a name in each line, that of class 0 first."
@@ -249,10 +249,8 @@ def class_table(folder: Path) -> tuple[str, ...] | None:
     with reading(path):
         if not path.is_file():
             return None
-        try:
+        with as_user_error(lambda _: f"{path} is no text in UTF-8: {HINT}", UnicodeDecodeError):
             text = regular(path, MIB).read_text("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path} is no text in UTF-8: {HINT}") from error
     names = tuple(line.strip() for line in text.rstrip().splitlines())
     if not names or "" in names:
         raise UserError(f"{path} has an empty line: {HINT}")

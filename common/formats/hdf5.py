@@ -182,11 +182,6 @@ def sides_of(group: Any) -> Iterator[int]:
     return (int(name) for name in group if name.isdecimal() and name.isascii())
 
 
-def _count(file: Any, key: str, images: Any) -> int:
-    """How many images there are."""
-    return _integer(file, key, images, COUNT, len(images), len(images))
-
-
 def _integer(file: Any, key: str, dataset: Any, name: str, default: int, most: int) -> int:
     n = checks.attribute(file, name, dataset, default)
     if not isinstance(n, int) or not 1 <= n <= most:
@@ -213,7 +208,7 @@ def _images(path: Path, file: Any, key: str) -> Hdf5Images | None:
         shape, or_ = tuple(map(int, images.shape)), " or ".join(map(str, allowed))
         of = f" as it has {frames} frames" if frames > 1 else ""
         raise checks.wrong(file, key, f"must have the shape (N, {or_}, H, W){of} and has {shape}")
-    n = _count(file, key, images)
+    n = _integer(file, key, images, COUNT, len(images), len(images))
     return Hdf5Images(path, key, (n, *images.shape[1:]), stored, frames)
 
 
@@ -273,7 +268,7 @@ def _checked(file: Any, key: str) -> str:
     dataset = checks.find_dataset(file, key)
     if checks.find_dataset(file, checks.place_of(key)) is None:
         return f"/{key}: no checksums"  # other programs, and ganlib once, write none
-    n, found = _count(file, key, dataset), list[int]()
+    n, found = _integer(file, key, dataset, COUNT, len(dataset), len(dataset)), list[int]()
     step = block_length((1, 1, max(1, prod(dataset.shape[1:]))))
     with progress(f"checking {key}", n) as advance:
         for first in range(0, n, step):

@@ -29,10 +29,9 @@ def stream_lsun(
                 f"There is no {place / 'data.mdb'}: download {URL}/{name}.zip and unpack it in "
                 f"{root}, or use the data set fashion_mnist, which needs no download."
             )
-    try:
+    missing = "LSUN is read by the package lmdb: run `pip install lmdb`."
+    with as_user_error(lambda _: missing, ImportError):
         lmdb = import_module("lmdb")
-    except ImportError as error:
-        raise UserError("LSUN is read by the package lmdb: run `pip install lmdb`.") from error
     with _sentence(lmdb, place):
         options = {"readonly": True, "lock": False, "readahead": False, "meminit": False}
         database = lmdb.open(str(place), **options)

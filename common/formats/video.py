@@ -15,11 +15,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from PIL import Image, ImageSequence
 
-from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Account
 from ganlib.common.formats.decode import SUFFIXES, Header, Unusable, header, opened
 from ganlib.common.formats.folders import files
-from ganlib.common.io.files import MARK
+from ganlib.common.io.files import MARK, as_user_error
 
 GIF, MP4 = ".gif", ".mp4"
 CODED = frozenset(".avi .m4v .mkv .mov .mp4 .webm".split())
@@ -159,7 +158,6 @@ def _upright(frame: Any) -> Image.Image:
 
 def av_for(path: Path) -> Any:
     """The package av; UserError where it is missing."""
-    try:
+    missing = f"Videos like {path.name} need the package av: run `{INSTALL}`."
+    with as_user_error(lambda _: missing, ImportError):
         return import_module("av")
-    except ImportError as error:
-        raise UserError(f"Videos like {path.name} need the package av: run `{INSTALL}`.") from error

@@ -1,6 +1,7 @@
 """How much memory there is, and the sentence for those who ask for more."""
 
 import os
+import re
 from math import inf
 from pathlib import Path
 
@@ -34,9 +35,8 @@ def require_memory(name: str, nbytes: int, advice: str = ADVICE) -> None:
 
 def _machine() -> float:
     try:
-        for line in MEMINFO.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+        if found := re.search(r"^MemAvailable: +(\d+)", MEMINFO.read_text(), re.MULTILINE):
+            return int(found[1]) * 1024
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return inf

@@ -6,10 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from ganlib.common.errors import UserError
-from ganlib.common.formats.blocks import in_threads
-from ganlib.common.formats.decode import SUFFIXES, Header, Unusable, highest
+from ganlib.common.formats.blocks import Account, looked
+from ganlib.common.formats.decode import SUFFIXES, Header, highest
 from ganlib.common.formats.folders import HEADERS, MOST, TABLE, Found, Starts, class_table, files
-from ganlib.common.io.console import progress
 from ganlib.common.sources.folder import Beside
 from ganlib.common.sources.parse import source_folder
 
@@ -37,16 +36,14 @@ def _classes(folder: Path) -> tuple[str, ...]:
     table = class_table(folder)
     if table is not None:
         return table
-    paths, top = [path for path in files(folder) if path.suffix.lower() in SUFFIXES], 0
-    with progress(f"looking for classes in {folder.name}", len(paths)) as advance:
-        for group, results in in_threads(highest, paths, HEADERS):
-            found = [0 if isinstance(one, Unusable) else one for one in results]
-            top = max(top, *found)
-            if top >= MOST:
-                raise UserError(
-                    f"{group[found.index(top)]} has the class {top}, and maps have {MOST:,} at "
-                    f"most. If it marks what is of no class, name the classes in {folder / TABLE}, "
-                    "one in each line: maps with other numbers are left out then."
-                )
-            advance(len(group))
+    paths = [path for path in files(folder) if path.suffix.lower() in SUFFIXES]
+    top, account = 0, Account(f"classes in {folder.name}", folder)
+    for path, found in looked(account, paths, highest, HEADERS):
+        top = max(top, found)
+        if top >= MOST:
+            raise UserError(
+                f"{path} has the class {top}, and maps have {MOST:,} at most. If it marks what is "
+                f"of no class, name the classes in {folder / TABLE}, one in each line: maps with "
+                "other numbers are left out then."
+            )
     return tuple(map(str, range(top + 1)))
