@@ -144,7 +144,7 @@ class Loader(Iterator[Batch]):
         rows, lazy = self._draw(), self._read()
         x = self._images(rows["x"], lazy)
         x = self._dequantize(x) if self.dequantize else self._centre(x)
-        y = self._condition(rows["y"], lazy)
+        y = self._condition(rows["source"], lazy)
         self.position += self.batch_size
         return Batch(x, y)
 
@@ -331,10 +331,10 @@ class Loader(Iterator[Batch]):
         return u.add_(x).div_(128).sub_(1).clamp_(max=top)
 
     def _draw(self) -> dict[str, Rows]:
-        """This rank's rows of the next batch, for x and for y."""
+        """This rank's rows of the next batch, for x and for its sources or labels."""
         x = self._rows("order", len(self.data))
         unpaired = self.condition == "unpaired"
-        return {"x": x, "y": self._rows("source", self.n_sources) if unpaired else x}
+        return {"x": x, "source": self._rows("source", self.n_sources) if unpaired else x}
 
     def _rows(self, order: str, length: int) -> Rows:
         if order not in self._orders:
@@ -362,7 +362,5 @@ def _by(size: Size) -> str:
 def _drawn(loader: Loader) -> Iterator[Part]:
     """Which images and sources the batches of this loader hold, and the places of their crops."""
     while True:
-        rows = loader._draw()
-        x, y = rows["x"], rows["y"]
-        yield {"x": (x.here, x.crops), "source": (y.here, y.crops)}
+        yield {name: (rows.here, rows.crops) for name, rows in loader._draw().items()}
         loader.position += loader.batch_size

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import WEIGHTS, reading, regular
+from ganlib.common.io.files import WEIGHTS, as_user_error, reading, regular
 from ganlib.evaluation.pairs.pixels import Measure
 from ganlib.evaluation.protocol import Instrument
 
@@ -28,10 +28,9 @@ def lpips(weights: Path, device: torch.device | str = "cpu") -> Measure:
     """AlexNet's distance of uint8 images (n, C, H, W), C 1 or 3, to others, 0 for equal ones, with
     the weights of torchvision's file. UserError for another file.
     """
-    try:
+    missing = f"LPIPS needs the package torchmetrics: run `{INSTALL}`."
+    with as_user_error(lambda _: missing, ImportError):
         from torchmetrics.functional.image.lpips import _LPIPS
-    except ImportError as error:
-        raise UserError(f"LPIPS needs the package torchmetrics: run `{INSTALL}`.") from error
     with reading(weights):
         content = regular(weights, WEIGHTS).read_bytes()
     network = _LPIPS(pretrained=True, net="alex", pnet_rand=True).to(device)
