@@ -163,15 +163,8 @@ def _algorithm(args: list[str]) -> str | None:
 
 def _peek(args: list[str]) -> dict[str, Any]:
     names = ("algorithm", "plugin_dir", "resume")
-    wanted: list[click.Parameter] = [o for o in options(RunConfig) if o.name in names]
-    parser = click.Command(
-        "peek",
-        params=[*wanted, click.Option(["--config"])],
-        add_help_option=False,
-        context_settings={
-            "ignore_unknown_options": True,
-            "allow_extra_args": True,
-            "token_normalize_func": dashed,
-        },
-    )
-    return parser.make_context("peek", list(args), resilient_parsing=True).params
+    wanted = [option for option in options(RunConfig) if option.name in names]
+    parser = click.Command("peek", params=[*wanted, click.Option(["--config"])])
+    lenient: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args": True}
+    lenient |= {"help_option_names": [], "resilient_parsing": True}
+    return parser.make_context("peek", list(args), token_normalize_func=dashed, **lenient).params
