@@ -21,7 +21,6 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data import DataSet, Images
@@ -61,8 +60,16 @@ class Hdf5Images(Lazy):
 
     def __getitem__(self, index: Tensor) -> Tensor:
         """(n, C, H, W); UserError if they cannot be read."""
+        rows, order = (t.tolist() for t in index.sort())
+        result = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
         with checks.sentences(self.path):
-            return torch.from_numpy(self._read(index, self._open()))
+            images = self._open()
+            if rows and rows == list(range(rows[0], rows[-1] + 1)):
+                result[order] = images[rows[0] : rows[-1] + 1]
+            else:  # one by one: many times as fast as h5py's own indexing with a list
+                for row, place in zip(rows, order, strict=True):
+                    result[place] = images[row]
+        return torch.from_numpy(result)
 
     def at_once(self) -> Images:
         """All images as a tensor, unless they are too large for that; of what stays in the file,
@@ -71,7 +78,7 @@ class Hdf5Images(Lazy):
         """
         with checks.sentences(self.path):
             images, n = self._open(), len(self)
-            if fits(self.nbytes):
+            if fits(prod(self.shape) * self.dtype.itemsize):
                 values = images[:n]
                 checks.verify(images.file, self.key, values)
                 return torch.from_numpy(values.astype(self.dtype, copy=False))
@@ -81,24 +88,9 @@ class Hdf5Images(Lazy):
             return self
 
     @property
-    def nbytes(self) -> int:
-        """As a tensor."""
-        return int(prod(self.shape) * self.dtype.itemsize)
-
-    @property
     def dtype(self) -> Any:
         """NumPy's type of what is read."""
         return np.dtype(np.int32 if self.stored == IDS else np.uint8)
-
-    def _read(self, index: Tensor, images: Any) -> NDArray[Any]:
-        rows, order = (t.tolist() for t in index.sort())
-        result = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
-        if rows and rows == list(range(rows[0], rows[-1] + 1)):
-            result[order] = images[rows[0] : rows[-1] + 1]
-        else:  # one by one: many times as fast as h5py's own indexing with a list
-            for row, place in zip(rows, order, strict=True):
-                result[place] = images[row]
-        return result
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_opened": None}
