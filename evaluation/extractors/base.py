@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import WEIGHTS, regular
+from ganlib.common.io.files import WEIGHTS, as_user_error, regular
 from ganlib.common.registry import Registry, having
 from ganlib.evaluation.protocol import Instrument
 
@@ -237,9 +237,6 @@ def _has(device: torch.device, precision: Precision) -> bool:
 
 def read_weights(path: Path) -> bytes:
     """The content of a weights file; UserError if it cannot be read."""
-    try:
+    problem = f"The weights file {path} cannot be read"
+    with as_user_error(lambda e: f"{problem} ({e.strerror}): give the path of a file.", OSError):
         return regular(path, WEIGHTS).read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"The weights file {path} cannot be read ({error.strerror}): give the path of a file."
-        ) from error

@@ -10,7 +10,6 @@ from functools import partial
 from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
-from pickle import UnpicklingError
 from shutil import copyfileobj
 
 import torch
@@ -22,7 +21,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import atomic, expand
+from ganlib.common.io.files import as_user_error, atomic, expand
 from ganlib.evaluation.cache import cache_folder, locked
 from ganlib.evaluation.extractors.base import (
     FOLDED,
@@ -121,7 +120,8 @@ def build(content: bytes, digest: str) -> torch.nn.Module:
             f"{URL_INCEPTION_V3} in its place."
         )
     buffer = io.BytesIO()
-    try:
+    advice = f"give the one that {URL_INCEPTION_V3} has."
+    with as_user_error(lambda _: f"The file of Inception's weights does not hold them: {advice}"):
         torch.save(torch.load(io.BytesIO(content), "cpu", weights_only=True), buffer)
         buffer.seek(0)
         # whose constructor insists on unpickling a file without restrictions: this one is our own
@@ -129,11 +129,6 @@ def build(content: bytes, digest: str) -> torch.nn.Module:
             "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=buffer
         )
         return network
-    except (RuntimeError, UnpicklingError, TypeError, AttributeError, EOFError) as error:
-        raise UserError(
-            "The file of Inception's weights does not hold them: give the one that "
-            f"{URL_INCEPTION_V3} has."
-        ) from error
 
 
 def _download(url: str, path: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from ganlib.common.errors import UserError
+from ganlib.common.io.files import as_user_error
 from ganlib.evaluation.extractors.base import (
     FOLDED,
     Extractor,
@@ -111,13 +111,13 @@ def make_classified(kind: Kind, device: torch.device, options: Options) -> Class
     """The extractor of the bundled classifier, or of another file of the same network."""
     path = options.weights or kind.weights
     content = read_weights(path)
-    try:
+    problem = (
+        f"{path} does not hold the weights of the extractor '{kind.name}': leave the file out, the "
+        "right one comes with ganlib."
+    )
+    # safetensors and load_state_dict have many names for "not ours"
+    with as_user_error(lambda _: problem):
         network = load_classifier(kind, content)
-    except Exception as error:  # safetensors and load_state_dict have many names for "not ours"
-        raise UserError(
-            f"{path} does not hold the weights of the extractor '{kind.name}': leave the file out, "
-            "the right one comes with ganlib."
-        ) from error
     return Classified(network, sha256(content).hexdigest(), device, options)
 
 

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlib.common.errors import UserError
-from ganlib.common.io.files import WEIGHTS, as_user_error, reading, regular
+from ganlib.common.io.files import as_user_error
+from ganlib.evaluation.extractors.base import read_weights
 from ganlib.evaluation.pairs.pixels import Measure
 from ganlib.evaluation.protocol import Instrument
 
@@ -31,20 +31,17 @@ def lpips(weights: Path, device: torch.device | str = "cpu") -> Measure:
     missing = f"LPIPS needs the package torchmetrics: run `{INSTALL}`."
     with as_user_error(lambda _: missing, ImportError):
         from torchmetrics.functional.image.lpips import _LPIPS
-    with reading(weights):
-        content = regular(weights, WEIGHTS).read_bytes()
+    content = read_weights(weights)
     network = _LPIPS(pretrained=True, net="alex", pnet_rand=True).to(device)
     convolutions = [m for m in network.net.modules() if isinstance(m, nn.Conv2d)]
-    try:
+    # what torch.load raises for a file of another kind is no fixed set
+    problem = f"{weights} holds no weights of AlexNet: give torchvision's {FILE}."
+    with as_user_error(lambda _: problem):
         state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
         names = [n for n in state if n.startswith("features.") and n.endswith(".weight")]
         for name, layer in zip(names, convolutions, strict=True):
             bias = state[name.removesuffix("weight") + "bias"]
             layer.load_state_dict({"weight": state[name], "bias": bias})
-    except Exception as error:  # what torch.load raises for a file of another kind is no fixed set
-        raise UserError(
-            f"{weights} holds no weights of AlexNet: give torchvision's {FILE}."
-        ) from error
 
     @torch.no_grad()
     def distance(output: Tensor, truth: Tensor) -> Tensor:
