@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from ganlib.common.data import DataSet
 from ganlib.common.formats.hdf5_writing import write_hdf5
@@ -42,6 +43,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     """Nothing is kept from one session of tests to the next, nor downloaded."""
     monkeypatch.setenv("GANLIB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("GANLIB_INCEPTION", str(tmp_path_factory.getbasetemp() / "missing.pth"))
+
+
+@pytest.fixture
+def switches() -> Iterator[None]:
+    """What a test sets for the whole process is as it was afterwards."""
+    precision, cudnn = torch.get_float32_matmul_precision(), torch.backends.cudnn
+    tf32, benchmark = cudnn.allow_tf32, cudnn.benchmark
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    torch.set_float32_matmul_precision(precision)
+    cudnn.allow_tf32, cudnn.benchmark = tf32, benchmark
 
 
 @pytest.fixture

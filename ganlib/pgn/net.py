@@ -164,7 +164,7 @@ class PredictiveDiscriminator(nn.Module):
         next frame is the first one, real or not, and so on.
         """
         state = self.memory(self.memory.codes(self.sequences.past(y)))
-        codes, logits = self.memory.codes(x), list[Tensor]()
+        codes, logits = self.memory.codes(x), []
         for step, code in enumerate(codes):
             if step:
                 state = self.memory.cell(codes[step - 1], state)

@@ -77,7 +77,7 @@ def on_card(out: Path) -> list[Step]:
 
 
 def rehearsal(out: Path) -> list[Step]:
-    """The same at toy size on the CPU, where tests of a card are skipped, but for those of the
+    """The same at toy size on the CPU, where tests of a card are left out, but for those of the
     stand-in for one; benchmarks/results stays as it is.
     """
     some = "cuda or (fake_gpu and dcgan)"

@@ -3,14 +3,14 @@
 import pytest
 from small_methods import NAMES
 from test_cuda_speed import (  # noqa: F401
-    GPUS,
-    deterministic,
+    DEVICES,
     on_gpu,
-    test_fifty_captured_iterations_are_fifty_eager_ones,
+    test_captured_iterations_are_eager_ones,
     test_no_update_waits_for_the_gpu,
 )
 
 pytestmark = [
-    pytest.mark.parametrize("device", GPUS),
+    pytest.mark.usefixtures("switches"),
+    pytest.mark.parametrize("device", DEVICES),
     pytest.mark.parametrize("name", NAMES),
 ]
