@@ -5,7 +5,8 @@ in a fraction of the time. What is not there: kernels, streams and memory.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,10 +15,13 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
+from ganlib.common.data import crops
 from ganlib.common.networks import translator
 from ganlib.contract.tape import tensors
-from ganlib.speed.graph import Feed
+from ganlib.speed import graph
+from ganlib.speed.graph import Graphs, Recorder
 from ganlib.training.update import steps as descent
+from ganlib.training.update.accumulation import Values
 from ganlib.training.update.steps import Steps
 
 GPU = torch.device("meta")
@@ -58,9 +62,10 @@ class NoDraws(TorchDispatchMode):
 
 
 class OneDevice(TorchDispatchMode):
-    """RuntimeError for an operation on tensors of which some are on the GPU and others not; unless
-    `copies`, for copies between the two as well, which an update would wait for. And for what
-    --deterministic refuses on a GPU.
+    """RuntimeError for an operation on tensors of which some are on the GPU and others not, and
+    for what --deterministic refuses on a GPU. Unless `copies`, also for copies between the two,
+    which an update would wait for, and for whatever is done on the CPU: a graph replays none of
+    it, and what CUDA takes for a number, a tensor without dimensions, it never reads again.
     """
 
     def __init__(self, copies: bool = False) -> None:
@@ -73,15 +78,14 @@ class OneDevice(TorchDispatchMode):
             raise RuntimeError(f"{func} is not deterministic in CUDA")
         found = tensors([args, kwargs])
         there = [t for t in found if t.device == GPU]
-        to = torch.device(kwargs.get("device") or (there or found or [torch.empty(0)])[0].device)
-        if func in COPIES and (0 < len(there) < len(found) or any(t.device != to for t in found)):
-            if not self.copies:
-                raise RuntimeError(f"{func} goes from one device to another")
-        elif there and any(t.dim() and t.device != GPU for t in found):
+        if 0 < len(there) < len(found) and not (self.copies and func in COPIES):
             raise RuntimeError(f"{func} is given a tensor of the CPU beside those of the GPU")
         if func.overloadpacket in FUSED and there:
             return _fused(args, len(there) == len(found))
-        return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        if not self.copies and any(t.device != GPU for t in (*found, *tensors(result))):
+            raise RuntimeError(f"{func} works on the CPU, where a graph does nothing")
+        return result
 
 
 def _fused(args: Any, all_there: bool) -> None:
@@ -110,6 +114,8 @@ def use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "Generator", Generator)
     monkeypatch.setattr(descent, "CAPTURING", {GPU.type})
     monkeypatch.setattr(translator, "LEAVING", {GPU.type})
+    monkeypatch.setattr(graph, "WARM_UP", 1)
+    monkeypatch.setattr(crops, "place", placed)
     devices = lambda *_: ["cpu", GPU.type]  # noqa: E731
     for name, asked in (
         ("rmsprop", "_get_capturable_supported_devices"),
@@ -124,30 +130,53 @@ def use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.accelerator, "current_accelerator", there)
 
 
+def placed(images: Any, device: torch.device) -> Any:
+    """All of a tensor, as there is room for it."""
+    return images.to(device) if isinstance(images, torch.Tensor) else images
+
+
+class Watching(Recorder):
+    """Has OneDevice look on while an iteration runs and while it is captured, once, to be replayed
+    in name alone. What lies outside of it, the loaders, may copy to the GPU.
+    """
+
+    def __call__(
+        self, body: Callable[[], Values], random: torch.Generator
+    ) -> tuple[Values, Callable[[], None]]:
+        with OneDevice():
+            return body(), lambda: None
+
+    def side_stream(self) -> Any:
+        return OneDevice()
+
+    def warm_up(self) -> Any:
+        return OneDevice()
+
+    @contextmanager
+    def own_memory(self) -> Iterator[None]:
+        with _disable_current_modes(), OneDevice(copies=True):
+            yield
+
+
 def move(updater: Any) -> Any:
     """The updater with all that is its own on the GPU, its batches too; OneDevice watches."""
     for network in [updater, *updater.frozen.networks.values()]:
         network.to(GPU)
         _channels_last(network)
-    for loader in updater.streams.wrapped.values():
-        loader.device = GPU
-    updater.streams.wrap(lambda loader: Feed(loader, _disable_current_modes))
+    for loader in (*updater.streams.wrapped.values(), updater.held_out):
+        if loader is not None:
+            loader.device = GPU
     # of another kind, the parameters are others than those that the optimizers have
     updater.optimizer = updater.optimizers()
     updater.steps = Steps(updater.optimizer, updater.micro_batches)
-    updater.prepare = watched(updater.prepare, copies=True)
-    updater.perform = watched(updater.iterate)
+    prepare, perform = updater.prepare, Graphs(updater, Watching(), pytest.fail)
+
+    def watched_prepare() -> None:
+        with OneDevice(copies=True):
+            prepare()
+
+    updater.prepare, updater.perform = watched_prepare, perform
     return updater
-
-
-def watched(function: Callable[[], Any], copies: bool = False) -> Callable[[], Any]:
-    """The function under the eyes of OneDevice."""
-
-    def call() -> Any:
-        with OneDevice(copies):
-            return function()
-
-    return call
 
 
 def _channels_last(network: nn.Module) -> None:
