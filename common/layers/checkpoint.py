@@ -65,7 +65,7 @@ def recomputing(forward: Forward) -> Forward:
     @wraps(forward)
     def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         # torch.func, which differentiates then, allows no hooks on what autograd keeps
-        functional = torch._C._functorch.peek_interpreter_stack() is not None
+        functional = torch._C._are_functorch_transforms_active()
         if not self.training or not torch.is_grad_enabled() or functional:
             return forward(self, *args, **kwargs)
         call = _Call(self, forward, args, kwargs)

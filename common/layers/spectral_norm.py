@@ -26,7 +26,7 @@ def spectral_normalize(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         return normalized.movedim(-1, 1) if last else normalized, u
     # torch.func and the compiler find gradients of their own, and allow or need no Function
     traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    normalized, _, u, _ = (_normalize if traced else _Normalized.apply)(weight, u)
+    normalized, _, u, _ = (_normalize if traced else _ClosedForm.apply)(weight, u)
     return normalized, u
 
 
@@ -50,7 +50,7 @@ def _unit(vector: Tensor) -> Tensor:
     return vector / (torch.linalg.vector_norm(vector) + SN_EPS)
 
 
-class _Normalized(torch.autograd.Function):
+class _ClosedForm(torch.autograd.Function):
     """_normalize with its gradient in closed form, in half as many operations.
 
     For gradients G of W / sigma and g of sigma, that of W is (G - <G, W / sigma> u v^T) / sigma +

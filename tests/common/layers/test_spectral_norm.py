@@ -200,7 +200,7 @@ def test_first_and_second_derivatives(
 
     assert torch.autograd.gradcheck(normalized, weight, check_undefined_grad=False)
     assert torch.autograd.gradgradcheck(normalized, weight, check_undefined_grad=False)
-    ways = [spectral_norm._Normalized.apply, spectral_norm._normalize]
+    ways = [spectral_norm._ClosedForm.apply, spectral_norm._normalize]
     slopes = []
     for way in ways:
         found, *_ = way(weight.flatten(1), u0)
