@@ -207,7 +207,7 @@ def place(network: Network, device: torch.device, options: Options) -> Network:
     if options.precision != "float32" and not _has(device, options.precision):
         raise UserError(
             f"--precision {options.precision} is arithmetic that '{device}' does not have, and "
-            "would only be slower: leave it out."
+            "nothing would be faster: leave it out."
         )
     if options.precision == "bf16":
         network = folded(network).bfloat16()
