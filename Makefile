@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-all clean
+.PHONY: train test test-all wheels clean
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -24,6 +24,15 @@ test: .venv/installed-tests
 
 test-all: test
 	$(BIN)/python -m pytest -m slow
+
+# what a machine with PyTorch, of this Python on x86-64 Linux, may lack besides it, for scripts/first_gpu.sh there
+FOR ?= 3.12
+FETCH = $(PYTHON) -m pip download --quiet --dest wheels --only-binary=:all: --python-version $(FOR) \
+	--implementation cp $(foreach n,_2_28 _2_24 _2_17 2014 1,--platform manylinux$(n)_x86_64)
+wheels:
+	$(FETCH) greenlet pydantic rich
+	$(FETCH) --no-deps torch-fidelity
+	du -sh wheels
 
 clean:
 	rm -rf .venv build *.egg-info

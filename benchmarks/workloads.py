@@ -37,7 +37,8 @@ class Workload:
     """A row of the table.
 
     work: makes what is measured; None for an algorithm that the library does not have yet. target:
-    milliseconds an iteration on CARD. quick: for a CPU as well. later: not in a card's first hour.
+    milliseconds an iteration on CARD. quick: for a CPU as well. later: not in a card's first half
+    hour.
     """
 
     name: str

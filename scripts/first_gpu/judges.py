@@ -1,8 +1,11 @@
-"""What of a step's outcome fell short, in sentences; none if nothing did."""
+"""What a step found, read off its outcome and what it left: what of it fell short, in sentences,
+and its numbers.
+"""
 
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,22 @@ from scripts.first_gpu.process import Outcome
 TARGETS = {work.name: work.target for work in WORKLOADS}
 FELL_BACK = re.compile(r"^.*\bstays? slower: .*$", re.MULTILINE)
 """What a run says of updates that are not captured, and of losses that are not compiled."""
-RESULT = re.compile(r"^\[gw\d+\] \[ *\d+%\] ([A-Z]+) (.+?) *$", re.MULTILINE)
-REASON = re.compile(r"^(?:FAILED|ERROR) (.+?) - (.+)$", re.MULTILINE)
+FAILED = re.compile(r"^(?:FAILED|ERROR) (.+)$", re.MULTILINE)
+PASSED = re.compile(r"^.*\b(\d+) passed\b", re.MULTILINE)
+ENVIRONMENT = re.compile(
+    r"^(PyTorch version|CUDA used to build PyTorch|Python version|GPU 0|Nvidia driver version|"
+    r"cuDNN version|Model name):\s*(.+?)\s*$",
+    re.MULTILINE,
+)
+"""The lines of torch.utils.collect_env that are kept."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """short: what fell short. numbers: what was measured, by name."""
+
+    short: list[str] = field(default_factory=list)
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
 def ended_well(outcome: Outcome) -> list[str]:
@@ -31,61 +48,72 @@ def ended_well(outcome: Outcome) -> list[str]:
     return []
 
 
-def all_passed(outcome: Outcome) -> list[str]:
-    """Of pytest -v with workers. That all were skipped is short too: there was no card."""
-    results = {name: word for word, name in RESULT.findall(outcome.output)}
-    reasons = dict(REASON.findall(outcome.output))
-    short = [
-        f"{name}: {reasons.get(name, word.lower())}"
-        for name, word in results.items()
-        if word in ("FAILED", "ERROR")
-    ]
-    if "PASSED" not in results.values():
-        short.append(f"No test passed, and {list(results.values()).count('SKIPPED')} were skipped.")
-    return short
+def nothing_else(outcome: Outcome) -> Found:
+    """Of a command whose status says all."""
+    return Found()
 
 
-def fast_enough(name: str, folder: Path, outcome: Outcome) -> list[str]:
-    """Of a workload, or the FID, whose results lie in `folder`; targets are those of CARD."""
+def environment(outcome: Outcome) -> Found:
+    """Of torch.utils.collect_env: card, driver, PyTorch and CUDA."""
+    return Found(numbers=dict(ENVIRONMENT.findall(outcome.output)))
+
+
+def all_passed(outcome: Outcome) -> Found:
+    """Of pytest -rfE. That none passed is short too: there was no card."""
+    passed = PASSED.search(outcome.output)
+    none = [] if passed else ["No test passed."]
+    return Found(
+        [*FAILED.findall(outcome.output), *none], {"passed": int(passed[1]) if passed else 0}
+    )
+
+
+def fast_enough(name: str, folder: Path, held: bool, outcome: Outcome) -> Found:
+    """Of a workload, or the FID, whose results lie in `folder`: milliseconds an iteration, or
+    seconds, of each way. held: to its target, which is one for CARD.
+    """
     for card, runs in table.read(folder).items():
         if name in runs:
-            failed, timed = _times(name, runs[name]["rows"])
-            return [*failed, *(_beside_target(name, *min(timed)) if timed and card == CARD else ())]
-    return ["It left no results."]
+            failed, numbers = _times(name, runs[name]["rows"])
+            slow = _beside_target(name, numbers) if held and numbers and card == CARD else ()
+            return Found([*failed, *slow], numbers)
+    return Found(["It left no results."])
 
 
-def _times(name: str, records: list[dict[str, Any]]) -> tuple[list[str], list[tuple[float, str]]]:
-    """Why some rows have no time; of the others the time, in the target's unit, and the way."""
+def _times(name: str, records: list[dict[str, Any]]) -> tuple[list[str], dict[str, float]]:
+    """Why some rows have no time; of the others the time, in the target's unit, by their way."""
     if name == FID_NAME:
-        return [], [(record["seconds"], record["precision"]) for record in records]
+        parts = {"": "seconds", ", the distance alone": "distance"}
+        return [], {
+            record["precision"] + part: record[key]
+            for part, key in parts.items()
+            for record in records
+        }
     rows = [Row.from_dict(record) for record in records]
     failed = [f"{r.mode}, {r.precision} failed: {r.error}" for r in rows if r.timing is None]
-    timed = [(1000 * r.timing.seconds, f"{r.mode}, {r.precision}") for r in rows if r.timing]
-    return failed, timed
+    return failed, {f"{r.mode}, {r.precision}": 1000 * r.timing.seconds for r in rows if r.timing}
 
 
-def _beside_target(name: str, best: float, way: str) -> Iterator[str]:
+def _beside_target(name: str, numbers: dict[str, float]) -> Iterator[str]:
     target, unit = (FID_TARGET_SECONDS, "s") if name == FID_NAME else (TARGETS[name], "ms")
+    best, way = min((value, way) for way, value in numbers.items() if not way.endswith("alone"))
     if target is not None and best > target:
         yield f"The best is {number(best)} {unit} ({way}), the target {target:g} {unit}."
 
 
-def learned(folder: Path, start: int, end: int, bound: float, outcome: Outcome) -> list[str]:
-    """Of a training in `folder` from iteration `start` to `end`: what it did its work with, that
-    its log is whole and finite, and that its Frechet distance is no more than `bound`.
+def trained(folder: Path, end: int, bound: float | None, outcome: Outcome) -> Found:
+    """Of a training in `folder` to iteration `end`: what it did its work with, that its log is
+    whole and finite, and, if there is a bound, that its Frechet distance is no more.
     """
     short = [line.strip() for line in FELL_BACK.findall(outcome.output)]
-    begins = f"Continuing at iteration {start} " if start else "Training "
-    if not re.search(f"^{begins}", outcome.output, re.MULTILINE):
-        short.append(f"It did not begin at iteration {start}.")
     log = read_lines(folder / "log.jsonl")
     short += [*whole(log, end), *not_finite(log)]
-    distance = newest_distance(folder, end)
-    if distance is None:
-        short.append(f"It has no score at iteration {end}.")
-    elif not distance[1] <= bound:
-        short.append(f"{distance[0]} is {distance[1]:.2f}, above the bound {bound:g}.")
-    return short
+    numbers = {"images_per_second": log[-1]["images_per_second"]} if log else {}
+    if bound is not None:
+        name, value = newest_distance(folder, end) or ("its Frechet distance", math.nan)
+        numbers[name] = value
+        if not value <= bound:
+            short.append(f"At iteration {end} {name} is {value:.2f}, the bound {bound:g}.")
+    return Found(short, numbers)
 
 
 def whole(log: list[dict[str, Any]], end: int) -> Iterator[str]:

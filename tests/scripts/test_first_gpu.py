@@ -1,11 +1,16 @@
 """scripts/first_gpu: what falls short is found in what steps print and leave."""
 
+import asyncio
 import json
 import math
+import os
 import re
 import subprocess
 import sys
+import tarfile
+import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +23,24 @@ from benchmarks import run
 from benchmarks.workloads import CARD, FID_NAME
 from ganlib.common.errors import UserError
 from ganlib.common.io.jsonl import append_line
+from ganlib.registry import algorithms
 from ganlib.speed.bench import Cost, Row, Timing
 from ganlib.training.scores.scorer import SCORES
 from scripts.first_gpu import __main__ as first_gpu
-from scripts.first_gpu import judges
+from scripts.first_gpu import judges, needs
 from scripts.first_gpu.process import Outcome, perform
-from scripts.first_gpu.steps import TESTS, Done, Step, judged, on_card, rehearsal
-from scripts.first_gpu.summary import page, shortfalls
+from scripts.first_gpu.steps import AT_ONCE, PARTS, REHEARSAL, TESTS, Step, steps
+from scripts.first_gpu.steps import CARD as ON_CARD
 
 ROOT = Path(ganlib.__file__).parents[1]
 QUIET = Outcome(0, 1.0, "")
 PYTEST = """\
-[gw0] [  3%] PASSED tests/test_cuda.py::test_a[cuda:0-dcgan]
-tests/test_cuda.py::test_a[cuda:0-gan]
-[gw1] [ 50%] FAILED tests/test_cuda.py::test_a[cuda:0-gan]
-[gw1] [ 75%] ERROR tests/test_cuda.py::test_b[cuda:0]
-[gw0] [100%] SKIPPED tests/test_cuda.py::test_c[NOTSET]
+tests/test_cuda.py ..FE.s                                                    [100%]
 =========================== short test summary info ============================
 FAILED tests/test_cuda.py::test_a[cuda:0-gan] - AssertionError: assert ['gen.l0.weight'] == []
-=================== 1 failed, 1 passed, 1 skipped, 1 error in 9.02s ====================
+ERROR tests/test_cuda.py::test_b[cuda:0]
+============= 1 failed, 3 passed, 1 skipped, 1 error in 9.02s ==============
 """
-TRAINING = "Training sngan on fashion_mnist (60,000 images), cuda:0. Results: here\n"
-RESUMED = "Continuing at iteration 200 sngan on fashion_mnist, cuda:0. Results: here\n"
 NOT_CAPTURED = "Updates are not captured as CUDA graphs and stay slower: not permitted"
 NOT_COMPILED = "loss_dis is not compiled and stays slower: Unsupported: data dependent"
 
@@ -47,9 +48,13 @@ NOT_COMPILED = "loss_dis is not compiled and stays slower: Unsupported: data dep
 # --- commands
 
 
+def done(command: list[str], folder: Path, seconds: float) -> Outcome:
+    return asyncio.run(perform(command, folder, seconds, folder / "log"))
+
+
 def test_a_command_its_output_and_its_status(tmp_path: Path) -> None:
     code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(3)"
-    outcome = perform([sys.executable, "-c", code], tmp_path, 60, tmp_path / "log")
+    outcome = done([sys.executable, "-c", code], tmp_path, 60)
     assert (outcome.status, outcome.output) == (3, "one\ntwo\n")
     assert judges.ended_well(outcome) == ["It ended with status 3: two"]
     assert judges.ended_well(QUIET) == []
@@ -58,29 +63,62 @@ def test_a_command_its_output_and_its_status(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("usual_signals")
 def test_a_command_whose_time_is_over_ends_with_what_it_started(tmp_path: Path) -> None:
     """Here it is a shell, which waits for another process."""
-    command = ["sh", "-c", "echo begun; sleep 100; touch after"]
-    outcome = perform(command, tmp_path, 0.5, tmp_path / "log")
+    outcome = done(["sh", "-c", "echo begun; sleep 100; touch after"], tmp_path, 0.5)
     assert outcome.status is None and outcome.output == "begun\n"
     assert not (tmp_path / "after").exists()
     assert re.fullmatch(r"Its time was over after \d+ s\.", *judges.ended_well(outcome))
+
+
+# --- what a machine lacks
+
+
+def test_packages_that_are_missing_or_too_old_are_named() -> None:
+    here = version("torch")
+    wanted = ["torch>=2.8", "torch>=99.1", "no-such-package>=3", "numpy>=1.24"]
+    assert list(needs.lacking(wanted)) == [f"torch>=99.1 (here it is {here})", "no-such-package>=3"]
+    assert needs.numbers("2.11.0+cu130") == [2, 11, 0] > needs.numbers("2.8")
+    assert list(needs.lacking(needs.requirements())) == []
+    assert {"torch>=2.8", "greenlet>=3", "pytest>=8"} <= set(needs.requirements())
+
+
+def test_what_is_missing_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needs.main()
+    monkeypatch.setattr(needs, "TESTS", ("no-such-package>=3",))
+    with pytest.raises(SystemExit) as ended:
+        needs.main()
+    said = capsys.readouterr().err
+    assert (
+        ended.value.code == 2 and "lacks no-such-package>=3: put" in said and "\n" not in said[:-1]
+    )
+
+
+def test_what_is_missing_is_told_before_it_is_imported() -> None:
+    """The library itself, and what it needs, may not be there."""
+    code = "import sys, scripts.first_gpu.needs; print(*sys.modules)"
+    names = subprocess.run([sys.executable, "-Sc", code], cwd=ROOT, capture_output=True, text=True)
+    assert "importlib.metadata" in names.stdout, names.stderr
+    assert not {"torch", "click", "pydantic", "ganlib"} & set(names.stdout.split())
 
 
 # --- tests of a card
 
 
 def test_tests_that_fail_are_named_with_their_reasons() -> None:
-    assert judges.all_passed(Outcome(1, 9.0, PYTEST)) == [
-        "tests/test_cuda.py::test_a[cuda:0-gan]: AssertionError: assert ['gen.l0.weight'] == []",
-        "tests/test_cuda.py::test_b[cuda:0]: error",
+    found = judges.all_passed(Outcome(1, 9.0, PYTEST))
+    assert found.short == [
+        "tests/test_cuda.py::test_a[cuda:0-gan] - AssertionError: assert ['gen.l0.weight'] == []",
+        "tests/test_cuda.py::test_b[cuda:0]",
     ]
-    cut = PYTEST.partition("=====")[0]  # its time was over
-    assert judges.all_passed(Outcome(None, 9.0, cut))[0].endswith("test_a[cuda:0-gan]: failed")
+    assert found.numbers == {"passed": 3}
 
 
 def test_tests_of_which_none_ran_fell_short() -> None:
-    skipped = "[gw0] [100%] SKIPPED tests/test_cuda.py::test_c[NOTSET] \n"
-    assert judges.all_passed(Outcome(0, 1.0, skipped)) == ["No test passed, and 1 were skipped."]
-    assert judges.all_passed(Outcome(0, 1.0, skipped + PYTEST.splitlines()[0])) == []
+    assert judges.all_passed(Outcome(0, 1.0, "= 4 skipped in 1.0s =\n")).short == [
+        "No test passed."
+    ]
+    assert judges.all_passed(Outcome(0, 1.0, "=== 12 passed in 1.0s ===\n")).short == []
 
 
 def test_all_files_with_tests_of_a_card_are_known() -> None:
@@ -109,6 +147,7 @@ def row(ms: float | None, mode: Any = "graph", error: str = "") -> dict[str, Any
 def fid(seconds: float) -> dict[str, Any]:
     return {
         "seconds": seconds,
+        "distance": 0.5,
         "images": 50_000,
         "precision": "bf16",
         "channels_last": True,
@@ -116,37 +155,40 @@ def fid(seconds: float) -> dict[str, Any]:
     }
 
 
+def fast(name: str, folder: Path, held: bool = True) -> list[str]:
+    return judges.fast_enough(name, folder, held, QUIET).short
+
+
 def test_a_workload_is_held_to_its_target_by_its_best_row(tmp_path: Path) -> None:
-    measured(tmp_path, "sngan_resnet", row(30, "eager"), row(12.5), row(14))
-    assert judges.fast_enough("sngan_resnet", tmp_path, QUIET) == [
+    measured(tmp_path, "sngan_resnet", row(30, "eager"), row(12.5))
+    assert fast("sngan_resnet", tmp_path) == [
         "The best is 12.5 ms (graph, bf16), the target 10 ms."
     ]
+    assert fast("sngan_resnet", tmp_path, held=False) == []
     measured(tmp_path, "sngan_resnet", row(30, "eager"), row(9.9))
-    assert judges.fast_enough("sngan_resnet", tmp_path, QUIET) == []
+    assert fast("sngan_resnet", tmp_path) == []
     measured(tmp_path, "quickstart", row(1000))  # it has no target
-    assert judges.fast_enough("quickstart", tmp_path, QUIET) == []
+    assert fast("quickstart", tmp_path) == []
 
 
 def test_the_targets_are_those_of_one_card(tmp_path: Path) -> None:
     measured(tmp_path, "sngan_resnet", row(1000), card="another")
-    assert judges.fast_enough("sngan_resnet", tmp_path, QUIET) == []
+    assert fast("sngan_resnet", tmp_path) == []
 
 
 def test_a_row_that_failed_and_results_that_are_missing(tmp_path: Path) -> None:
     measured(tmp_path, "sngan_resnet", row(9), row(None, error=NOT_CAPTURED))
-    assert judges.fast_enough("sngan_resnet", tmp_path, QUIET) == [
-        f"graph, bf16 failed: {NOT_CAPTURED}"
-    ]
-    assert judges.fast_enough("wgan_gp_cnn", tmp_path, QUIET) == ["It left no results."]
+    assert fast("sngan_resnet", tmp_path) == [f"graph, bf16 failed: {NOT_CAPTURED}"]
+    assert fast("wgan_gp_cnn", tmp_path) == ["It left no results."]
 
 
 def test_the_time_of_a_fid_is_in_seconds(tmp_path: Path) -> None:
-    measured(tmp_path, FID_NAME, fid(20), fid(8.5))
-    assert judges.fast_enough(FID_NAME, tmp_path, QUIET) == [
-        "The best is 8.5 s (bf16), the target 8 s."
-    ]
+    measured(tmp_path, FID_NAME, {**fid(20), "precision": "fp32"}, fid(8.5))
+    numbers = judges.fast_enough(FID_NAME, tmp_path, True, QUIET).numbers
+    assert numbers["fp32"] == 20 and numbers["bf16, the distance alone"] == 0.5
+    assert fast(FID_NAME, tmp_path) == ["The best is 8.5 s (bf16), the target 8 s."]
     measured(tmp_path, FID_NAME, fid(7.9))
-    assert judges.fast_enough(FID_NAME, tmp_path, QUIET) == []
+    assert fast(FID_NAME, tmp_path) == []
 
 
 # --- trainings
@@ -171,25 +213,20 @@ def trained(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def learned(folder: Path, output: str = TRAINING, start: int = 0, end: int = 400) -> list[str]:
-    return judges.learned(folder, start, end, 6.0, Outcome(0, 9.0, output))
+def learned(folder: Path, output: str = "", bound: float | None = 6.0) -> list[str]:
+    return judges.trained(folder, 400, bound, Outcome(0, 9.0, output)).short
 
 
 def test_a_training_that_learned(trained: Callable[..., Path]) -> None:
     folder = trained()
-    assert learned(folder) == [] and learned(folder, RESUMED, 200) == []
+    found = judges.trained(folder, 400, 6.0, QUIET)
+    assert found.short == []
+    assert found.numbers == {"images_per_second": 99, "FD-fashion10k-train": 5}
 
 
 def test_what_stays_slower_is_short(trained: Callable[..., Path]) -> None:
-    output = f"{TRAINING}{NOT_CAPTURED}\n10/400  9 it/s\n{NOT_COMPILED}\n"
+    output = f"{NOT_CAPTURED}\n10/400  9 it/s\n{NOT_COMPILED}\n"
     assert learned(trained(), output) == [NOT_CAPTURED, NOT_COMPILED]
-
-
-def test_a_resumed_training_begins_where_it_stopped(trained: Callable[..., Path]) -> None:
-    folder = trained()
-    assert learned(folder, TRAINING, 200) == ["It did not begin at iteration 200."]
-    assert learned(folder, RESUMED, 20) == ["It did not begin at iteration 20."]
-    assert learned(folder, RESUMED, 0) == ["It did not begin at iteration 0."]
 
 
 @pytest.mark.parametrize("iterations", [(100, 200, 300), (100, 300, 400), (200, 300, 400)])
@@ -206,111 +243,147 @@ def test_a_loss_that_is_no_number(value: float, trained: Callable[..., Path]) ->
 
 def test_a_score_above_the_bound(trained: Callable[..., Path]) -> None:
     folder = trained(distance=6.25)
-    assert learned(folder) == ["FD-fashion10k-train is 6.25, above the bound 6."]
+    assert learned(folder) == ["At iteration 400 FD-fashion10k-train is 6.25, the bound 6."]
+    assert learned(folder, bound=None) == []
 
 
 def test_a_score_that_is_no_number_or_not_there(trained: Callable[..., Path]) -> None:
     folder = trained(distance=math.nan)
-    assert learned(folder) == ["FD-fashion10k-train is nan, above the bound 6."]
+    assert learned(folder) == ["At iteration 400 FD-fashion10k-train is nan, the bound 6."]
     (folder / SCORES).unlink()
-    assert learned(folder) == ["It has no score at iteration 400."]
+    assert learned(folder) == ["At iteration 400 its Frechet distance is nan, the bound 6."]
 
 
 def test_a_training_that_never_began(tmp_path: Path) -> None:
-    assert len(learned(tmp_path / "none", "Error: no.\n")) == 3
+    assert len(learned(tmp_path / "none")) == 2
 
 
 # --- all of it
 
 
+def step(name: str, code: str, part: str = "speed", minutes: float = 1) -> Step:
+    return Step(part, name, ("-c", code), minutes)
+
+
+def tried(planned: list[Step], out: Path, end: float = math.inf) -> list[dict[str, Any]]:
+    asyncio.run(first_gpu.tried(planned, out, end))
+    return first_gpu.lines(out)
+
+
 def test_an_outcome_that_cannot_be_read_is_short() -> None:
-    def unreadable(outcome: Outcome) -> list[str]:
+    def unreadable(outcome: Outcome) -> judges.Found:
         raise UserError("Line 3 is torn")
 
-    done = judged(Step("x", (), 1, unreadable), Outcome(1, 2.0, "last\n"))
-    assert done.short == [
+    line = first_gpu.record(Step("fid", "x", (), 1, unreadable), Outcome(1, 2.0, "last\n"))
+    assert line["short"] == [
         "It ended with status 1: last",
         "What it left cannot be read: UserError, Line 3 is torn",
     ]
 
 
-def test_what_every_step_left_is_on_one_page(tmp_path: Path, trained: Callable[..., Path]) -> None:
-    picture = trained() / "samples" / "0000400.png"
-    picture.parent.mkdir()
-    picture.touch()
-    measured(tmp_path / "benchmarks", "sngan_resnet", row(12.5))
-    measured(tmp_path / "benchmarks", FID_NAME, fid(7.9))
-    steps = on_card(tmp_path)
-    env = "PyTorch version: 2.11.0\nGPU models and configuration: GPU 0: NVIDIA H100\nOS: Linux\n"
-    done = {
-        "machine": Done(Outcome(0, 3.0, env), []),
-        "benchmark sngan_resnet": Done(Outcome(None, 360.0, ""), ["It is slow."]),
-    }
-    text = page("Title", steps, done, tmp_path)
-    assert "- PyTorch version: 2.11.0\n- GPU models and configuration: GPU 0: NVIDIA H100\n" in text
-    assert "- benchmark sngan_resnet: It is slow.\n" in text and "OS: Linux" not in text
-    assert "- training wgan_gp: It was not run.\n" in text
-    assert "| machine | status 0 | 3 | [01_machine.log](01_machine.log) |" in text
-    assert re.search(r"\| benchmark sngan_resnet \| time over \| 360 \| \[06_bench", text)
-    assert "| training wgan_gp | not run |" in text
-    assert "| graph | bf16 | 80 | 12.5 |" in text and "random ones" in text
-    assert "sngan: 400 iterations, 99 images/s, FD-fashion10k-train 5.00." in text
-    assert "![samples of sngan](sngan/samples/0000400.png)" in text
-    assert len(shortfalls(steps, done)) == 1 + len(steps) - 2
-
-
-def test_a_page_of_nothing_that_fell_short(tmp_path: Path) -> None:
-    steps = [Step("machine", (), 1)]
-    text = page("Title", steps, {"machine": Done(QUIET, [])}, tmp_path)
-    assert text.startswith("# Title, 20") and "None." in text
-    assert "## What fell short\n\nNothing.\n" in text
-
-
 def test_every_step_goes_on_after_one_that_failed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bad, good = ("-c", "import sys; sys.exit('no card')"), ("-c", "print('fine')")
-    short = first_gpu.tried("Title", [Step("bad", bad, 1), Step("good", good, 1)], tmp_path)
-    assert short == ["bad: It ended with status 1: no card"]
-    assert (tmp_path / "02_good.log").read_text() == "fine\n"
-    assert "bad: It ended with status 1" in (tmp_path / "summary.md").read_text()
-    assert "1/2 bad ... fell short in 1" in capsys.readouterr().out
-    assert first_gpu.tried("Title", [Step("good", good, 1)], tmp_path) == []
-    assert "Nothing fell short." in capsys.readouterr().out
+    planned = [step("bad", "import sys; sys.exit('no card')"), step("good", "print('fine')")]
+    bad, good = tried(planned, tmp_path)
+    assert (bad["step"], bad["status"]) == ("speed_bad", 1) and good["short"] == []
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [bad, good]
+    assert (tmp_path / "speed_good.log").read_text() == "fine\n"
+    short = first_gpu.told([*planned, step("other", "")], tmp_path)
+    assert short == ["speed_bad: It ended with status 1: no card"]
+    assert "Not done yet: speed_other." in capsys.readouterr().out
+
+
+def test_a_second_call_does_what_is_left_and_clears_what_was_cut(tmp_path: Path) -> None:
+    """A step whose limit is later than the end is not begun."""
+    left = f"import pathlib; print(*pathlib.Path('{tmp_path / 'speed_b'}').glob('*'))"
+    planned = [step("a", "print(1)"), step("b", left, minutes=9)]
+    assert len(tried(planned, tmp_path, time.monotonic() + 120)) == 1
+    (tmp_path / "speed_b").mkdir()
+    (tmp_path / "speed_b" / "half").touch()
+    (tmp_path / "speed_a.log").unlink()
+    assert [line["step"] for line in tried(planned, tmp_path)] == ["speed_a", "speed_b"]
+    assert not (tmp_path / "speed_a.log").exists()
+    assert (tmp_path / "speed_b.log").read_text() == "\n"
+
+
+def test_a_process_for_a_method_runs_beside_others(tmp_path: Path) -> None:
+    """Each waits until the other has begun; nowhere else do two steps meet."""
+    meet = (
+        "import pathlib, sys, time; here = pathlib.Path('{0}'); (here / 'x{1}').touch()\n"
+        "for _ in range(600):\n    if (here / 'x{2}').exists(): sys.exit()\n    time.sleep(0.1)\n"
+        "sys.exit('alone')"
+    )
+    pair = [step(str(k), meet.format(tmp_path, k, 1 - k), "methods") for k in (0, 1)]
+    assert [line["status"] for line in tried(pair, tmp_path)] == [0, 0]
+    assert set(AT_ONCE) == {"methods"}
+
+
+@pytest.mark.usefixtures("usual_signals")
+def test_ctrl_c_ends_what_runs(tmp_path: Path) -> None:
+    """asyncio then cancels what waits for it."""
+    log = tmp_path / "log"
+    command = ["sh", "-c", "echo $$; exec sleep 100"]
+
+    async def cut() -> int:
+        task = asyncio.create_task(perform(command, tmp_path, 60, log))
+        while not (log.exists() and log.read_text().endswith("\n")):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return int(log.read_text())
+
+    number = asyncio.run(asyncio.wait_for(cut(), 60))
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+
+
+def test_the_archive_has_all_but_snapshots(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name in ("steps.jsonl", "run/log.jsonl", "run/snapshots/1.pt", "run/samples/1.png"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(name)
+    first_gpu.archive(out)
+    with tarfile.open(tmp_path / "out.tar.gz") as file:
+        names = {member.name for member in file if member.isfile()}
+    assert names == {"out/steps.jsonl", "out/run/log.jsonl", "out/run/samples/1.png"}
 
 
 def test_without_a_card_it_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    done = CliRunner().invoke(first_gpu.command, ["--out", str(tmp_path / "out")])
-    assert isinstance(done.exception, UserError) and "no CUDA card" in str(done.exception)
+    ended = CliRunner().invoke(first_gpu.command, ["--out", str(tmp_path / "out")])
+    assert isinstance(ended.exception, UserError) and "no CUDA card" in str(ended.exception)
     assert not (tmp_path / "out").exists()
-    monkeypatch.setattr(first_gpu, "command", lambda **_: (_ for _ in ()).throw(done.exception))
-    with pytest.raises(SystemExit) as ended:
-        first_gpu.main()
-    assert ended.value.code == 2
 
 
-def test_earlier_output_stays(tmp_path: Path) -> None:
-    names = [first_gpu.fresh_folder(tmp_path / "a" / "first_gpu").name for _ in range(3)]
-    assert names == ["first_gpu", "first_gpu-2", "first_gpu-3"]
+def test_a_part_that_is_not_there_is_one_sentence() -> None:
+    assert first_gpu.parts("fid,speed") == ("fid", "speed") and first_gpu.parts(None) == PARTS
+    with pytest.raises(UserError, match=r"no part 'fit'.*Did you mean 'fid'\?"):
+        first_gpu.parts("fit")
 
 
-@pytest.mark.parametrize("plan", [on_card, rehearsal])
-def test_steps_differ_in_name_and_put_all_into_one_folder(
-    plan: Callable[[Path], list[Step]], tmp_path: Path
-) -> None:
-    steps = plan(tmp_path)
-    assert len({step.name for step in steps}) == len(steps)
-    words = [word for step in steps for word in step.arguments]
-    assert words.count("--out") == 2 and str(tmp_path / "sngan") in words
-    assert ("--add" in words) == (plan is on_card)
-    assert sum(step.minutes for step in on_card(tmp_path)) <= 60
+@pytest.mark.parametrize("scale", [ON_CARD, REHEARSAL])
+def test_steps_differ_in_name_and_put_all_into_one_folder(scale: Any, tmp_path: Path) -> None:
+    planned = steps(tmp_path, scale)
+    assert len({step.file for step in planned}) == len(planned)
+    places = [PARTS.index(step.part) for step in planned]
+    assert places == sorted(places) and {*PARTS} - {"tests"} <= {step.part for step in planned}
+    for one in planned:
+        words = one.arguments
+        if "--out" in words:
+            assert words[words.index("--out") + 1] == str(tmp_path / one.file)
+        if "--results" in words:
+            assert words[words.index("--results") + 1] == str(tmp_path / one.part)
 
 
-def test_what_others_take_longest_for_is_measured_in_the_first_hour(tmp_path: Path) -> None:
-    names = {step.name for step in on_card(tmp_path)}
+def test_a_card_has_every_method_and_what_others_take_longest_for(tmp_path: Path) -> None:
+    names = [(step.part, step.name) for step in steps(tmp_path, ON_CARD)]
     first = ("sngan_resnet", "biggan_cifar", "pggan_128", "pix2pix_16", "pix2pixhd")
-    assert names >= {f"benchmark {name}" for name in first}
+    assert {("speed", name) for name in first} <= set(names)
+    assert [name for part, name in names if part == "methods"] == algorithms.names()
+    longest = max(step.minutes for step in steps(tmp_path, ON_CARD))
+    assert 60 * longest + first_gpu.SAVING < 600  # of a command on a borrowed card
 
 
 @pytest.mark.slow
@@ -319,11 +392,11 @@ def test_the_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GANLIB_INCEPTION")  # names no file here, which a timing of a FID refuses
     out = tmp_path / "out"
     command = [sys.executable, "-m", "scripts.first_gpu", "--rehearse", "--out", str(out)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and "Nothing fell short." in done.stdout, done.stdout
-    text = (out / "summary.md").read_text("utf-8")
-    assert text.count("status 0") == len(rehearsal(out))
-    assert "![samples of sngan](sngan/samples/0000020.png)" in text
-    (results,) = (out / "benchmarks").glob("*.json")
-    runs = json.loads(results.read_text())["runs"]
-    assert set(runs) == {"quickstart", FID_NAME} and runs[FID_NAME]["rows"][0]["images"] == 8
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0 and "Nothing fell short." in ended.stdout, ended.stdout
+    found = {line["step"]: line for line in first_gpu.lines(out)}
+    assert set(found) == {step.file for step in steps(out, REHEARSAL)}
+    assert {found[f"methods_{name}"]["passed"] for name in REHEARSAL.methods} == {3}
+    assert 0 < found["fid_fid"]["float32, the distance alone"] < found["fid_fid"]["float32"]
+    with tarfile.open(tmp_path / "out.tar.gz") as file:
+        assert "out/trainings_sngan/samples/0000060.png" in file.getnames()
