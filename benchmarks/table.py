@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.beside import peers
 from benchmarks.workloads import (
     CARD,
     FID_NAME,
@@ -16,6 +17,7 @@ from benchmarks.workloads import (
     FID_TARGET_SECONDS,
     FID_TITLE,
     LOADING_NAME,
+    PEERS_NAME,
     SOURCE,
     WORKLOADS,
     Workload,
@@ -52,6 +54,8 @@ def all_tables(results: Mapping[str, Runs]) -> str:
     for card, runs in results.items():
         if card != CARD:
             parts.append(f"### {card}\n\n{_stamps(runs)}\n\n{alone(runs)}")
+        if PEERS_NAME in runs:
+            parts.append(peers(runs[PEERS_NAME]["rows"]))
         if LOADING_NAME in runs:
             parts.append(loading(runs[LOADING_NAME]["rows"]))
     return "\n\n".join(parts)
@@ -81,7 +85,7 @@ def alone(runs: Runs) -> str:
     titles = {**{work.name: work.title for work in WORKLOADS}, FID_NAME: FID_TITLE}
     lines, block = [], list[tuple[str, ...]]()
     for name, report in runs.items():
-        if name == LOADING_NAME:
+        if name in (LOADING_NAME, PEERS_NAME):
             continue
         if name == FID_NAME:
             block = [_alone_fid(fid) for fid in report["rows"]]

@@ -252,6 +252,7 @@ FID_PEER_SECONDS = 22.0  # "about"
 FID_TARGET_SECONDS = 8.0
 FID_NAME = "fid"
 LOADING_NAME = "loading"
+PEERS_NAME = "peers"
 
 
 def choose(names: tuple[str, ...]) -> list[Workload]:
