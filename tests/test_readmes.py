@@ -18,6 +18,7 @@ from ganlib.common.datasets import fashion_mnist
 from ganlib.registry import algorithms
 from ganlib.runs.grid import plan
 from ganlib.runs.run import gather
+from scripts.first_gpu.__main__ import command as first_gpu
 
 ROOT = Path(ganlib.__file__).resolve().parents[1]
 CHANGELOG = ROOT / "CHANGELOG.md"  # tells of commands of before, too
@@ -47,7 +48,7 @@ def commands(readme: Path) -> list[str]:
     texts = [text.replace("\\\n", " ") for text in blocks(readme, "")]
     lines = [line for text in texts for line in text.splitlines()]
     inline = re.findall(r"`([^`\n]+)`", FENCED.sub("", readme.read_text("utf-8")))
-    known = ("python ", "ganlib ", "make ")
+    known = ("python ", "ganlib ", "make ", "scripts/first_gpu.sh ")
     return [line for line in [*lines, *inline] if line.startswith(known)]
 
 
@@ -63,6 +64,8 @@ def check(words: list[str]) -> None:
             check_train(arguments)
         case ["ganlib", *arguments] | ["python", "-m", "ganlib", *arguments]:
             check_verb(arguments)
+        case ["scripts/first_gpu.sh", *arguments]:
+            first_gpu.make_context("first_gpu", arguments)
         case ["python", "-m", module, *_]:
             assert find_spec(module), module
         case _:
