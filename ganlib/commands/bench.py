@@ -56,13 +56,13 @@ CAPTION = (
 @click.option("--batch-size", metavar="N", help="Images in a batch.  [default: the algorithm's]")
 @click.option(
     "--size",
-    type=click.IntRange(min=1),
+    type=shared.AtLeast(1),
     default=32,
     show_default=True,
     help="Side of the images in pixels.",
 )
 @click.option(
-    "--channels", type=click.IntRange(min=1), default=3, show_default=True, help="Of the images."
+    "--channels", type=shared.AtLeast(1), default=3, show_default=True, help="Of the images."
 )
 @click.option(
     "--set",
@@ -73,14 +73,14 @@ CAPTION = (
 )
 @click.option(
     "--at",
-    type=click.IntRange(min=0),
+    type=shared.AtLeast(0),
     metavar="N",
     help="Number of the iteration, if what an iteration does depends on it.  [default: half of "
     "max_iter]",
 )
 @click.option(
     "--iterations",
-    type=click.IntRange(min=2),
+    type=shared.AtLeast(2),
     metavar="N",
     help="To time.  [default: 50 on a GPU, 10 on the CPU]",
 )

@@ -22,6 +22,7 @@ from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
 @shared.path_option(
     "-o",
     "--out",
+    callback=shared.folder,
     metavar="DIR",
     help="Where compare.md, .csv, .json and .html go; by default into the first FOLDER.",
 )

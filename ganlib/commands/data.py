@@ -47,7 +47,7 @@ def queried(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--size",
-            type=click.IntRange(min=1),
+            type=shared.AtLeast(1),
             metavar="N",
             help="Crop and resize to N x N pixels; by default the data set's own size.",
         ),

@@ -30,7 +30,7 @@ from ganlib.common.io.files import reading
 )
 @click.option(
     "--intra-images",
-    type=click.IntRange(min=2),
+    type=shared.AtLeast(2),
     metavar="N",
     help="Score the intra-class distance too by N samples of each class and all of its real "
     "images, a class at a time; 5000 is the number of most papers.",
@@ -55,14 +55,14 @@ from ganlib.common.io.files import reading
 )
 @click.option(
     "--crop",
-    type=click.IntRange(min=1),
+    type=shared.AtLeast(1),
     metavar="N",
     help="Take N x N pixels out of the middle of the real images.  [default: the run's, or all]",
 )
 @click.option(
     "-n",
     "n",
-    type=click.IntRange(min=2),
+    type=shared.AtLeast(2),
     default=10_000,
     show_default=True,
     help="How many images; 50000 is the number of most papers.",

@@ -45,7 +45,7 @@ MOST = 1000
 )
 @click.option(
     "--frames",
-    type=click.IntRange(2, MOST),
+    type=shared.AtLeast(2, MOST),
     metavar="N",
     help="Pictures from one sample to the next, both included.  [default: 10, in a film 30]",
 )

@@ -23,7 +23,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @click.option(
     "-n",
     "n",
-    type=click.IntRange(min=1),
+    type=shared.AtLeast(1),
     help=f"How many images.  [default: {N}, in a grid by class 8 of each, of translations 24]",
 )
 @click.option(

@@ -26,14 +26,14 @@ from ganlib.common.io.files import output
 )
 @click.option(
     "--size",
-    type=click.IntRange(min=1),
+    type=shared.AtLeast(1),
     metavar="N",
     help="Bring the shorter side of each file to N pixels first.  [default: as they are]",
 )
 @click.option(
     "-k",
     "--outputs",
-    type=click.IntRange(min=1),
+    type=shared.AtLeast(1),
     default=1,
     show_default=True,
     metavar="N",
@@ -47,7 +47,7 @@ from ganlib.common.io.files import output
 )
 @click.option(
     "--tile",
-    type=click.IntRange(min=1),
+    type=shared.AtLeast(1),
     metavar="N",
     help="Make large images in tiles of N pixels, which overlap and are blended: less memory.",
 )

@@ -24,6 +24,19 @@ CLASSES = (
 """How a class is called on the command line."""
 
 
+class AtLeast(click.IntRange):
+    """A whole number from a least one on, up to a largest one if that is given too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            name = max(param.opts, key=len) if param else ""
+            least = self.min if self.max is None else f"{self.min} and at most {self.max}"
+            words = f"{name} is {value}; give a whole number of at least {least}."
+            raise UserError(words) from None
+
+
 def device(default: str) -> Callable[[Command], Command]:
     """--gpu and --device; `default` says what is taken without either. See pick_device()."""
 
@@ -32,7 +45,7 @@ def device(default: str) -> Callable[[Command], Command]:
         numbered = click.option(
             "-g",
             "--gpu",
-            type=click.IntRange(min=-1),
+            type=AtLeast(-1),
             metavar="N",
             help=f"Number of the GPU, -1 for the CPU.  [default: {default}]",
         )
@@ -58,6 +71,14 @@ def _positive(_: click.Context, __: click.Parameter, value: float | None) -> flo
     return value
 
 
+def folder(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """A parameter's callback: UserError if `path`, which is to be a folder, is something else."""
+    with reading(path or ""):
+        if path is not None and path.exists() and not path.is_dir():
+            raise UserError(f"--out {path} is a file; give a folder.")
+    return path
+
+
 plugin_dir = click.option(
     "--plugin-dir", multiple=True, type=click.Path(path_type=Path), help="A folder of your own."
 )
@@ -70,13 +91,8 @@ def path_option(*names: str, metavar: str = "FILE", **more: Any) -> Callable[[Co
 
 def out_folder(what: str) -> Callable[[Command], Command]:
     """--out, a folder that is made if missing; `what` says what comes there."""
-    return click.option(
-        *("-o", "--out"),
-        required=True,
-        type=click.Path(path_type=Path, file_okay=False),
-        metavar="FOLDER",
-        help=f"Where to{what}; made if missing.",
-    )
+    words = f"Where to{what}; made if missing."
+    return path_option("-o", "--out", required=True, callback=folder, metavar="FOLDER", help=words)
 
 
 force = click.option("--force", is_flag=True, help="Write over what is there, whoever made it.")
@@ -110,7 +126,7 @@ truncation = click.option(
 )
 batch_size = click.option(
     "--batch-size",
-    type=click.IntRange(min=1),
+    type=AtLeast(1),
     default=256,
     show_default=True,
     help="Images at a time.",

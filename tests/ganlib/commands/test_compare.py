@@ -119,8 +119,8 @@ def test_text_that_no_file_can_hold(run: Run) -> None:
         ((), "There is no folder result"),
         (("empty",), "There is no run in empty"),
         (("x" * 300,), "x" * 300),
-        (("one", "--out", "x" * 300), "cannot be written: "),
-        (("one", "--out", "file"), "file/compare.html cannot be written: "),
+        (("one", "--out", "x" * 300), "File name too long"),
+        (("one", "--out", "file"), "--out file is a file; give a folder."),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: tuple[str, ...], sentence: str, run: Run) -> None:

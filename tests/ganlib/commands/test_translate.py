@@ -354,8 +354,8 @@ def test_bad_input(run: Run, upscaler: Path, arguments: list[str], words: str) -
 
 def test_out_that_is_a_file(run: Run, upscaler: Path) -> None:
     write("a.png", noise(5, 5))
-    result = run("translate", upscaler, "a.png", "--out", "a.png")
-    assert result.exit_code == 2 and "Directory 'a.png' is a file." in result.output
+    error = run("translate", upscaler, "a.png", "--out", "a.png").exception
+    assert isinstance(error, UserError) and str(error) == "--out a.png is a file; give a folder."
 
 
 def test_only_what_translates(run: Run, snapshot: Path) -> None:
