@@ -37,17 +37,30 @@ def pick_device(gpu: int | None, device: str | None) -> torch.device:
     if gpu is None:
         if not torch.cuda.is_available():
             return torch.device("cpu")
-        return _checked(f"cuda:{ranks.local_rank()}")
+        return _checked(f"cuda:{own_gpu()}")
     if ranks.launched() and gpu >= 0:
         raise UserError("Each of several processes has a GPU of its own: leave --gpu out.")
     return torch.device("cpu") if gpu < 0 else _checked(f"cuda:{gpu}")
+
+
+def own_gpu() -> int:
+    """The number of this process's GPU among those that it sees: of several processes each one's
+    number on the machine, or 0 where each sees its own alone, as SLURM has it.
+    """
+    seen, needed = torch.cuda.device_count(), max(ranks.local_count(), ranks.local_rank() + 1)
+    if 1 < seen < needed:
+        raise UserError(
+            f"{needed} processes on one machine see {seen} GPUs, and each takes one of its own: "
+            f"start {seen} of them (--nproc-per-node {seen})."
+        )
+    return ranks.local_rank() % max(1, seen)
 
 
 def _checked(name: str) -> torch.device:
     try:
         device = torch.device(name)
         if device.type == "cuda" and device.index is None:
-            device = torch.device("cuda", ranks.local_rank())
+            device = torch.device("cuda", own_gpu())
         torch.zeros(1, device=device).item()  # a "meta" tensor can be made, and holds nothing
         if device.type == "cuda":
             torch.cuda.set_device(device)  # graphs are captured on the current one

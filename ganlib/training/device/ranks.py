@@ -36,7 +36,7 @@ def launched() -> bool:
 
 
 def local_rank() -> int:
-    """The number of this process on its machine, which is the number of its GPU."""
+    """The number of this process on its machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 

@@ -17,6 +17,7 @@ import ganlib
 from ganlib.__main__ import _complain
 from ganlib.common.errors import StoppedError, UserError
 from ganlib.training.device import ranks
+from ganlib.training.device.devices import own_gpu, pick_device
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
 ROOT = Path(ganlib.__file__).parents[1]
@@ -165,9 +166,36 @@ def test_the_first_that_comes_says_what_all_have_to_say(
     assert complain(0, "another") == "Error: another\n"
 
 
-def test_a_gpu_is_not_named_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ganlib.training.device.devices import pick_device
+@pytest.mark.parametrize(
+    ("seen", "rank", "processes", "own"),
+    [(8, 3, 8, 3), (8, 3, 4, 3), (1, 3, 4, 0), (1, 0, 1, 0), (0, 3, 4, 0), (4, 2, None, 2)],
+)
+def test_a_process_has_its_own_gpu_of_those_that_it_sees(
+    seen: int, rank: int, processes: int | None, own: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under SLURM each may see one alone, by the number 0."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
+    monkeypatch.setenv("LOCAL_RANK", str(rank))
+    if processes is not None:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert own_gpu() == own
 
+
+@pytest.mark.parametrize(("rank", "processes"), [(0, 4), (1, 4), (3, None)])
+def test_processes_do_not_share_a_gpu(
+    rank: int, processes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", str(rank))
+    if processes is not None:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    for device in (None, "cuda"):
+        with pytest.raises(UserError, match="4 processes on one machine see 2 GPUs.*start 2 of"):
+            pick_device(None, device)
+
+
+def test_a_gpu_is_not_named_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="leave --gpu out"):
         pick_device(0, None)
