@@ -1,5 +1,7 @@
 """PyTorch's layers, computing with a weight that is made of their parameter in every pass."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -45,6 +47,15 @@ class Linear(Layer, nn.Linear):
         return F.linear(input, self.effective_weight(), self.bias)
 
 
-def weight_of(conv: nn.Conv2d) -> Tensor:
-    """What a convolution multiplies by: such a weight, or its parameter."""
-    return conv.effective_weight() if isinstance(conv, Layer) else conv.weight
+def weight_of(conv: Any) -> Tensor | None:
+    """What a convolution multiplies zero-padded images by, if it does nothing else but to add its
+    bias; None for one with a forward pass, hooks, groups or a padding of its own.
+    """
+    if type(conv).forward not in (nn.Conv2d.forward, Conv2d.forward):
+        return None
+    if conv._forward_pre_hooks or conv._forward_hooks:
+        return None
+    if conv.padding_mode != "zeros" or conv.groups > 1:
+        return None
+    weight: Tensor = conv.effective_weight() if isinstance(conv, Layer) else conv.weight
+    return weight

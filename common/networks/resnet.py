@@ -44,6 +44,23 @@ class ResBlock(nn.Module):
         init_glorot_uniform(self.c_sc)
 
 
+def _enlarged(x: Tensor, conv: Any, factor: int) -> Tensor:
+    """conv behind nearest-neighbour upsampling."""
+    weight = weight_of(conv)
+    if weight is None:
+        enlarged: Tensor = conv(F.interpolate(x, scale_factor=factor))
+        return enlarged
+    return upsample_conv(x, weight, conv.bias, factor)
+
+
+def _reduced(x: Tensor, conv: Any, factor: int) -> Tensor:
+    """conv before a mean pool."""
+    weight = weight_of(conv)
+    if weight is None:
+        return F.avg_pool2d(conv(x), factor)
+    return conv_downsample(x, weight, conv.bias, factor)
+
+
 class GenBlock(ResBlock):
     """BN, ReLU, nearest-neighbour upsampling, conv, BN, ReLU, conv; shortcut: upsample, 1x1.
 
@@ -70,7 +87,7 @@ class GenBlock(ResBlock):
     def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
         h = F.relu(self.b1(x, *condition))
-        h = upsample_conv(h, weight_of(self.c1), self.c1.bias, self.up)
+        h = _enlarged(h, self.c1, self.up)
         h = self.c2(F.relu(self.b2(h, *condition)))
         return h + self.resize(self.c_sc(x))
 
@@ -96,7 +113,7 @@ class DisBlock(ResBlock):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H / down, W / down)."""
         h = F.relu(self.c1(F.relu(x)))
-        h = conv_downsample(h, weight_of(self.c2), self.c2.bias, self.down)
+        h = _reduced(h, self.c2, self.down)
         return h + self.c_sc(self.resize(x))
 
 
@@ -121,7 +138,7 @@ class OptimizedDisBlock(ResBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H / 2, W / 2)."""
-        h = conv_downsample(F.relu(self.c1(x)), weight_of(self.c2), self.c2.bias, 2)
+        h = _reduced(F.relu(self.c1(x)), self.c2, 2)
         return h + self.c_sc(self.resize(x))
 
 

@@ -1,5 +1,8 @@
 """common/networks/resnet.py: blocks, written out once more, and networks of them."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,6 +10,7 @@ from torch import nn
 
 from ganlib.common.layers.conditional import ClassBatchNorm2d
 from ganlib.common.layers.spectral_norm import SNConv2d
+from ganlib.common.layers.weight_norm import WNConv2d, initialize_from
 from ganlib.common.networks.resnet import (
     ClassResNetGenerator,
     DisBlock,
@@ -50,6 +54,49 @@ def test_optimized_dis_block() -> None:
     block, x = OptimizedDisBlock(3, 4), torch.randn(2, 3, 4, 4)
     h = F.avg_pool2d(block.c2(F.relu(block.c1(x))), 2)
     torch.testing.assert_close(block(x), h + block.c_sc(F.avg_pool2d(x, 2)))
+
+
+class _Doubled(nn.Conv2d):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return 2 * super().forward(input)
+
+
+def _hooked(*args: int, **kwargs: int) -> nn.Module:
+    conv = nn.Conv2d(*args, **kwargs)
+    conv.register_forward_pre_hook(lambda _, inputs: (inputs[0] + 1,))
+    return conv
+
+
+OF_THEIR_OWN = {
+    "forward": _Doubled,
+    "hook": _hooked,
+    "padding": partial(nn.Conv2d, padding_mode="circular"),
+    "groups": partial(nn.Conv2d, groups=2),
+    "network": lambda *args, **kwargs: nn.Sequential(nn.Conv2d(*args, **kwargs), nn.Tanh()),
+}
+
+
+@pytest.mark.parametrize("conv", OF_THEIR_OWN.values(), ids=OF_THEIR_OWN)
+def test_blocks_call_a_convolution_that_does_more_than_multiply(conv: Any) -> None:
+    torch.manual_seed(0)
+    gen, dis = GenBlock(4, 6, conv=conv), DisBlock(4, 6, 2, conv=conv)
+    x = torch.randn(2, 4, 4, 4)
+    h = F.relu(F.batch_norm(x, None, None, training=True, eps=2e-5))
+    h = gen.c1(F.interpolate(h, scale_factor=2))
+    h = gen.c2(F.relu(F.batch_norm(h, None, None, training=True, eps=2e-5)))
+    torch.testing.assert_close(gen(x), h + F.interpolate(gen.c_sc(x), scale_factor=2))
+    h = F.avg_pool2d(dis.c2(F.relu(dis.c1(F.relu(x)))), 2)
+    torch.testing.assert_close(dis(x), h + dis.c_sc(F.avg_pool2d(x, 2)))
+    first = OptimizedDisBlock(4, 6, conv)
+    h = F.avg_pool2d(first.c2(F.relu(first.c1(x))), 2)
+    torch.testing.assert_close(first(x), h + first.c_sc(F.avg_pool2d(x, 2)))
+
+
+def test_layers_of_a_block_start_from_data() -> None:
+    torch.manual_seed(0)
+    block = DisBlock(3, 4, 2, conv=WNConv2d)
+    initialize_from(block, torch.randn(8, 3, 8, 8))
+    assert not torch.equal(block.c2.bias, torch.zeros(4))
 
 
 def test_a_shortcut_has_weights_whenever_the_size_changes() -> None:
