@@ -24,12 +24,20 @@ stands beside them.
 
 def options(model: "type[BaseModel]") -> list[click.Option]:
     """One option per field. Values stay text (None if not given): the model checks them."""
-    from ganlib.runs.settings import ALIASES  # imports pydantic, which other helps spare
+    from pydantic.json_schema import GenerateJsonSchema  # which other helps spare
+
+    from ganlib.runs.settings import ALIASES
+
+    class Schema(GenerateJsonSchema):
+        ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+
+        def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:
+            return {}  # of a type of a method's own, which makes something of text by itself
 
     fields, aliases = model.model_fields, defaultdict[str, list[str]](list)
     for alias in sorted(ALIASES.keys() - fields):
         aliases[ALIASES[alias]].append(alias)
-    schemas = model.model_json_schema()["properties"]
+    schemas = model.model_json_schema(by_alias=False, schema_generator=Schema)["properties"]
     return [
         _option(name, schemas[name], None if field.is_required() else field.default, aliases[name])
         for name, field in fields.items()
