@@ -19,12 +19,15 @@ HE = math.sqrt(2)
 
 class Equalized(reparametrized.Layer):
     """What these layers share: weights from N(0, 1), times gain / sqrt(fan in) in every pass, and
-    biases from 0. The arguments but `gain` are those of PyTorch's layer.
+    biases from 0. The arguments are `gain` and those of PyTorch's layer, of which only sizes have a
+    place: TypeError for others without a name.
     """
 
     bias: Any  # a Tensor; nn.Linear and nn.Conv2d declare it in two ways
 
     def __init__(self, *args: Any, gain: float = HE, **kwargs: Any) -> None:
+        if len(args) > (2 if isinstance(self, nn.Linear) else 3):
+            raise TypeError(f"{type(self).__name__} takes padding and gain by keyword alone")
         super().__init__(*args, **kwargs)
         self.scale = gain / math.sqrt(self.weight.numel() // self.weight.shape[self.axis])
         nn.init.normal_(self.weight)

@@ -71,3 +71,11 @@ def test_a_step_of_adam_is_the_same_part_of_every_layer() -> None:
 
 def test_the_scale_is_hes() -> None:
     assert pytest.approx(HE / math.sqrt(64 * 9)) == EqualizedConv2d(64, 2, 3).scale
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: EqualizedConv2d(3, 4, 3, 1), lambda: EqualizedLinear(3, 4, 1.0)]
+)
+def test_what_once_had_a_place_is_refused_without_its_name(make: Callable[[], nn.Module]) -> None:
+    with pytest.raises(TypeError, match="padding and gain by keyword alone"):
+        make()
