@@ -43,6 +43,7 @@ MOVED = {
     "evaluation.features": "evaluation.extractors.base",
     "evaluation.metric": "evaluation.metrics.base",
     "sampling.export": "sampling.exports.export",
+    "sampling.interpolation.segments": "sampling.interpolation",
     "speed.precision": "speed.accelerate",
     "training.extensions.announce": "training.extensions.reports",
     "training.extensions.evaluate": "training.extensions.checks",

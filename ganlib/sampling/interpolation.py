@@ -24,6 +24,7 @@ from ganlib.sampling.model import Model
 from ganlib.training.device.devices import require
 from ganlib.training.samples.sample_stream import SampleStream
 
+__path__: list[str] = []  # nothing lies below, where imports of before are looked for
 Space = Literal["z", "code"]
 Segments = tuple[Tensor, Tensor | None]
 """Latents or codes (segments, frames, ...), and the condition at each of them, (segments, frames)
