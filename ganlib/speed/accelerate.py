@@ -66,9 +66,7 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
         return Graphs(updater, CudaRecorder(device), say) if graph else updater.iterate
 
     decide = s.compile is None and device.type == "cuda" and not s.deterministic
-    decide = decide and not s.checkpoint_blocks
-    # ranks must decide alike, and time differs between them
-    decide = decide and ranks.count() == 1 and not s.sync_bn
+    decide = decide and not s.checkpoint_blocks and not s.sync_bn
     updater.perform = Trial(updater, iterations, perform, say) if decide else perform()
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganlib.common.errors import one_line
 from ganlib.evaluation import cache
+from ganlib.training.device import ranks
 from ganlib.training.device.devices import synchronize
 from ganlib.training.update.streams import Stage, borders
 from ganlib.training.updater import Updater
@@ -151,7 +152,8 @@ class Trial:
         if self._left:
             return self._work()
         values, seconds = self._timed()
-        if repays(seconds, self._until - self.updater.iteration):
+        # time differs between ranks, and all must do the same
+        if ranks.from_first(repays(seconds, self._until - self.updater.iteration)):
             self.say(
                 f"An iteration takes {seconds:.3g} s so far: compiling the losses, which takes up "
                 f"to {SECONDS:.0f} s (kept in {cache_folder()}; --no-compile leaves it out)."

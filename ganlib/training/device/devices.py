@@ -53,7 +53,7 @@ def own_gpu() -> int:
             f"{needed} processes on one machine see {seen} GPUs, and each takes one of its own: "
             f"start {seen} of them (--nproc-per-node {seen})."
         )
-    return ranks.local_rank() % max(1, seen)
+    return 0 if seen == 1 else ranks.local_rank()
 
 
 def _checked(name: str) -> torch.device:

@@ -1,6 +1,7 @@
 """ganlib/speed.py: spectrally normalised networks, compiled and captured."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from ganlib.common.errors import UserError
 from ganlib.config import RunConfig
 from ganlib.contract.tape import prepare, record
 from ganlib.speed.accelerate import accelerate
-from ganlib.speed.compiled import compile_losses
+from ganlib.speed.compiled import Trial, compile_losses
 from ganlib.speed.graph import WARM_UP, Graphs
+from ganlib.training.device import ranks
 
 Make = Callable[..., Any]
 
@@ -59,3 +61,18 @@ def test_graphs_of_an_older_pytorch_are_refused(
     words = "need PyTorch 2.8, and this one is 2.7.1: .* --no-graph" if refused else "needs a GPU"
     with pytest.raises(UserError, match=words):
         accelerate(make_updater("dcgan"), RunConfig(algorithm="dcgan", graph=True), 10, pytest.fail)
+
+
+@pytest.mark.parametrize("sync_bn", [False, True])
+def test_several_ranks_decide_by_trial_too(
+    sync_bn: bool, make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not of losses in which ranks meet."""
+    monkeypatch.setattr(ranks, "count", lambda: 2)
+    monkeypatch.setattr(ranks, "broadcast_", lambda tensors: None)
+    # what a run on a GPU has, of which the graphs are made with its first update
+    monkeypatch.setattr("ganlib.speed.accelerate.CudaRecorder", lambda device: record)
+    updater = make_updater("dcgan")
+    vars(updater)["clock"] = SimpleNamespace(device=torch.device("cuda"))
+    accelerate(updater, RunConfig(algorithm="dcgan", sync_bn=sync_bn), 100, pytest.fail)
+    assert isinstance(updater.perform, Graphs if sync_bn else Trial)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSet, Loader, fit_spec
 from ganlib.common.layers.checkpoint import checkpoint_blocks
 from ganlib.registry import algorithms
-from ganlib.speed import sync_bn
+from ganlib.speed import compiled, sync_bn
 from ganlib.training.device import ranks
 
 BATCH = 8
@@ -95,6 +95,19 @@ def ranks_differ(updater: Any) -> float:
     return float(not all(torch.equal(both[0], other) for other in both))
 
 
+def compiling(first: bool) -> float:
+    """How many ranks compile their losses if rank 0's time says `first`, and all others' not so."""
+    updater, said = make("dcgan", torch.float32, False), list[str]()
+    compiled.repays = lambda *_: first == (ranks.rank() == 0)
+    updater.split(1)
+    updater.perform = compiled.Trial(updater, 100, lambda: updater.iterate, said.append)
+    for _ in range(compiled.AFTER):
+        updater.update()
+    n = torch.tensor(float(bool(said)))
+    dist.all_reduce(n)
+    return float(n)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     ranks.start(torch.device("cpu"), f"file://{sys.argv[1]}")
@@ -124,6 +137,8 @@ def main() -> None:
         strict=True,
     )
     results["first gradients, float32"] = max(float((p - q).abs().max()) for p, q in pairs)
+    results["compile where only rank 0 would"] = compiling(True)
+    results["compile where only rank 0 would not"] = compiling(False)
     results["first word"] = float(ranks.first_word("me" if ranks.rank() == 1 else "") == "me")
     done = Path(f"{sys.argv[1]}.done")
     with ranks.first_alone():

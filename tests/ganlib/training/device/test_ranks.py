@@ -68,6 +68,11 @@ def test_ranks_stay_bitwise_equal(results: dict[str, float]) -> None:
     assert [k for k, v in results.items() if k.endswith("ranks differ") and v] == []
 
 
+def test_all_ranks_compile_if_the_first_one_does(results: dict[str, float]) -> None:
+    assert results["compile where only rank 0 would"] == 2
+    assert results["compile where only rank 0 would not"] == 0
+
+
 def test_what_one_rank_says_all_hear(results: dict[str, float]) -> None:
     assert results["first word"] == 1
 
@@ -168,7 +173,7 @@ def test_the_first_that_comes_says_what_all_have_to_say(
 
 @pytest.mark.parametrize(
     ("seen", "rank", "processes", "own"),
-    [(8, 3, 8, 3), (8, 3, 4, 3), (1, 3, 4, 0), (1, 0, 1, 0), (0, 3, 4, 0), (4, 2, None, 2)],
+    [(8, 3, 8, 3), (8, 3, 4, 3), (1, 3, 4, 0), (1, 0, 1, 0), (0, 3, 4, 3), (4, 2, None, 2)],
 )
 def test_a_process_has_its_own_gpu_of_those_that_it_sees(
     seen: int, rank: int, processes: int | None, own: int, monkeypatch: pytest.MonkeyPatch
