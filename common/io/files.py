@@ -109,7 +109,9 @@ def regular(path: Path, most: int | None = None) -> Path:
 
 
 @contextmanager
-def as_user_error(words: Callable[[Any], str], kind: type[Exception] = Exception) -> Iterator[None]:
+def as_user_error(
+    words: Callable[[Any], str], kind: type[Exception] | tuple[type[Exception], ...] = Exception
+) -> Iterator[None]:
     """What of this kind goes wrong inside becomes a UserError in `words`; a UserError stays."""
     try:
         yield

@@ -21,7 +21,7 @@ from ganlib.common.data.loader import readers
 from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.generator import Generator
 from ganlib.common.io.console import say, stderr_console
-from ganlib.common.io.files import MARK, write_text, writing
+from ganlib.common.io.files import MARK, as_user_error, write_text, writing
 from ganlib.common.seeds import mix
 from ganlib.config import AlgorithmConfig
 from ganlib.evaluation.comparison.reading import read_environment
@@ -212,27 +212,24 @@ def check_architecture(settings: Settings, spec: DataSpec) -> None:
     config = settings.algorithm
     if spec.image[1:] != (1, 1):
         return
-    try:
-        with torch.device("meta"):
-            networks = algorithms[settings.run.algorithm].networks(config, spec)
-            gen = networks["gen"]
-            assert isinstance(gen, Generator)
-            y = torch.zeros(2, dtype=torch.int64) if config.condition == "labels" else None
-            y = y if spec.source is None else torch.zeros(2, *spec.source)
-            x = gen(gen.make_hidden(2), y)
-            if "dis" in networks:
-                networks["dis"](x, y)
-    except UserError:
-        raise
-    except Exception:  # what networks of images make of a single pixel is no fixed set
-        what = "single pixels: give --size, such as 32"
-        if spec.native == POINTS:
-            own = f"leave --architecture out, or give --architecture {FOR_POINTS}"
-            what = f"points: {own if _is_for_points(config) else 'choose another method'}"
-        raise UserError(
-            f"The architecture '{config.architecture}' of {settings.run.algorithm} is for images, "
-            f"and {settings.run.dataset} holds {what}."
-        ) from None
+    what = "single pixels: give --size, such as 32"
+    if spec.native == POINTS:
+        own = f"leave --architecture out, or give --architecture {FOR_POINTS}"
+        what = f"points: {own if _is_for_points(config) else 'choose another method'}"
+    words = (
+        f"The architecture '{config.architecture}' of {settings.run.algorithm} is for images, and "
+        f"{settings.run.dataset} holds {what}."
+    )
+    # what networks of images make of a single pixel is no fixed set
+    with as_user_error(lambda _: words), torch.device("meta"):
+        networks = algorithms[settings.run.algorithm].networks(config, spec)
+        gen = networks["gen"]
+        assert isinstance(gen, Generator)
+        y = torch.zeros(2, dtype=torch.int64) if config.condition == "labels" else None
+        y = y if spec.source is None else torch.zeros(2, *spec.source)
+        x = gen(gen.make_hidden(2), y)
+        if "dis" in networks:
+            networks["dis"](x, y)
 
 
 def _is_for_points(config: AlgorithmConfig) -> bool:

@@ -237,7 +237,8 @@ def owners(name: str, among: Sequence[str]) -> list[str]:
     found = []
     for other in among:
         with suppress(UserError):  # a broken folder does not stop the others
-            found += [other] if name in algorithms[other].config.model_fields else []
+            if name in algorithms[other].config.model_fields:
+                found.append(other)
     return found
 
 

@@ -14,7 +14,7 @@ import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.generator import Generator
-from ganlib.common.io.files import MARK, atomic, regular, write_text
+from ganlib.common.io.files import MARK, as_user_error, atomic, regular, write_text
 from ganlib.common.query import DataQuery
 from ganlib.registry import algorithms
 from ganlib.sampling.model import Model, assemble
@@ -100,14 +100,14 @@ def load_export(
     library, or the way there where the way back is asked for.
     """
     folder = Path(folder)
-    try:
+    missing = f"{folder} holds no whole {CARD} and {WEIGHTS}."
+    with as_user_error(lambda _: missing, (OSError, ValueError, SafetensorError)):
         card = json.loads(regular(folder / CARD).read_text("utf-8"))
         content = regular(folder / WEIGHTS).read_bytes()
         weights = load(content)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise UserError(f"{folder} holds no whole {CARD} and {WEIGHTS}.") from error
     digest = sha256(content).hexdigest()
-    try:
+    kinds = (RuntimeError, ValueError, KeyError, TypeError, AttributeError)
+    with as_user_error(lambda e: f"{folder} does not fit this ganlib: {one_line(e)}.", kinds):
         if card.get("sha256", digest) != digest:
             raise UserError(f"{folder / WEIGHTS} is damaged, or not that of its {CARD}.")
         lists = {name: tuple(v) for name, v in card["data"].items() if isinstance(v, list)}
@@ -116,8 +116,6 @@ def load_export(
             updater.turn()
         updater.sampling_gen.load_state_dict(weights)
         updater.iteration = card["iteration"]
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{folder} does not fit this ganlib: {one_line(error)}.") from error
     if back and not updater.turned:
         raise UserError(f"{folder} does not hold the way back: export the run with --back.")
     model = Model(updater, card["settings"], folder, card["images_seen"])

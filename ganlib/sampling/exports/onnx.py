@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import MARK, atomic
+from ganlib.common.io.files import MARK, as_user_error, atomic
 from ganlib.sampling.model import Model
 from ganlib.training.samples.sample_stream import SampleStream, full_size
 
@@ -43,19 +44,16 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
     stream = model.updater.sample_stream(0)
     if model.updater.config.translates and stream.gen.multiple and model.spec.fit == "none":
         axes = {0: "n", 2: "height", 3: "width"}
-        try:
+        # a network of one size, as one with linear layers, is none of any
+        with suppress(torch.onnx.OnnxExporterError):
             # of training's size, what a U-net halves to one pixel would be fixed to that
             return _written(_Drawing(stream, sized=False), _examples(model, 2), axes, path)
-        except torch.onnx.OnnxExporterError:
-            pass  # a network of one size, as one with linear layers
     labelled = model.updater.config.condition == "labels"
     classes = model.spec.class_names if labelled else ()
-    try:
+    words = f"The generator of {model.settings['algorithm']} cannot be written as ONNX."
+    with as_user_error(lambda _: words, torch.onnx.OnnxExporterError):
         drawing = _Drawing(stream, sized=True)
         return _written(drawing, _examples(model, 1), {0: "n"}, path, classes)
-    except torch.onnx.OnnxExporterError as error:
-        name = model.settings["algorithm"]
-        raise UserError(f"The generator of {name} cannot be written as ONNX.") from error
 
 
 class _Drawing(nn.Module):

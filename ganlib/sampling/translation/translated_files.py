@@ -12,6 +12,7 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from ganlib.common.errors import UserError
+from ganlib.common.formats.blocks import count
 from ganlib.common.formats.decode import SUFFIXES, Unusable
 from ganlib.common.formats.folders import files
 from ganlib.common.io.console import progress
@@ -126,11 +127,12 @@ class TranslatedFiles:
             "made in tiles that are blended": self.cut,
         }
         parts = [f"{n:,} {'was' if n == 1 else 'were'} {what}" for what, n in changes.items() if n]
-        changed = [f"Of {_count(self.done)} {', '.join(parts)}."] if parts else []
+        files_done = count(self.done, "file", "files")
+        changed = [f"Of {files_done} {', '.join(parts)}."] if parts else []
         if self.large:
             height, width = self.translator.spec.native_source
             changed.append(
-                f"Of {_count(self.done)} {self.large:,} {'is' if self.large == 1 else 'are'} more "
+                f"Of {files_done} {self.large:,} {'is' if self.large == 1 else 'are'} more "
                 f"than twice as large as images of training, {width}x{height}, and so are things "
                 f"in them: --size {min(height, width)} makes files smaller first."
             )
@@ -170,7 +172,7 @@ class TranslatedFiles:
         path, reason = self.useless[0]
         n = len(self.useless)
         first = f", the first {path} ({reason})" if n > 1 else f": {path} ({reason})"
-        return f"{_count(n)} {'was' if n == 1 else 'were'} left out{first}"
+        return f"{count(n, 'file was', 'files were')} left out{first}"
 
 
 def _check_name(target: Path) -> None:
@@ -182,10 +184,6 @@ def _check_name(target: Path) -> None:
     except OSError as error:
         if error.errno == ENAMETOOLONG:
             raise Unusable("what is made of it would have too long a name") from None
-
-
-def _count(n: int) -> str:
-    return f"{n:,} {'file' if n == 1 else 'files'}"
 
 
 def source_cell(y: Tensor) -> Tensor:

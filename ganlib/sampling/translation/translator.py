@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganlib.common.data.spec import Size
 from ganlib.common.errors import UserError, one_line
+from ganlib.common.io.files import as_user_error
 from ganlib.training.samples.sample_stream import full_size
 from ganlib.training.updater import Updater
 
@@ -100,10 +101,8 @@ class Translator:
         """What the network makes of sources as they are."""
         height, width = (int(n * s) for n, s in zip(y.shape[2:], self.scale, strict=True))
         z, ready = self.stream.hidden([number]), self._ready(y)
-        try:
+        with as_user_error(partial(_refused, y), (RuntimeError, ValueError)):
             x = self.stream.made(self.stream.code(z, ready), ready)
-        except (RuntimeError, ValueError) as error:
-            raise UserError(_refused(y, error)) from error
         if height % x.shape[2] or width % x.shape[3]:
             raise UserError(
                 f"The generator makes {_by(x.shape[2:])} of a source of {_by(y.shape[2:])} pixels, "

@@ -1,4 +1,4 @@
-"""ganlib/speed.py: spectrally normalised networks, compiled and captured."""
+"""ganlib/speed: spectrally normalised networks, compiled and captured."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
