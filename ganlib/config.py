@@ -257,7 +257,7 @@ class RunConfig(_Strict):
     graph: bool | None = None
     """Run whole updates as CUDA graphs; default on a GPU."""
     compile: bool | None = None
-    """Compile the losses; default on a GPU if the run is long enough to repay it."""
+    """Compile losses and networks; default on a GPU if the run is long enough to repay it."""
     accumulate: Count = 1
     """Take each batch in this many micro-batches, if it does not fit the memory; gradients are
     averaged.

@@ -14,7 +14,7 @@ from torch import Tensor
 from ganlib.contract.tape import prepare, record
 from ganlib.registry import algorithms
 from ganlib.speed import accelerate as precision
-from ganlib.speed.compiled import compile_losses
+from ganlib.speed.compiled import compile_update
 from ganlib.speed.graph import WARM_UP, CudaRecorder, Graphs
 from ganlib.training.device import devices
 
@@ -92,7 +92,7 @@ def test_compiled_and_captured_is_the_eager_first_update(
         for updater in (eager, fast):
             for network in updater.trained.values():
                 precision.train_in_bf16(network)
-    compile_losses(fast, pytest.fail, "eager" if device == "cpu" else "inductor")
+    compile_update(fast, pytest.fail, "eager" if device == "cpu" else "inductor")
     before = [p.detach().clone() for p in eager.parameters()]
     a, b = eager.update(), fast.update()
     for key in a:

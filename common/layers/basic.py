@@ -260,3 +260,23 @@ def override(module: nn.Module, methods: Mapping[str, Callable[..., Any]]) -> No
     """
     kind = type(module)
     module.__class__ = type(kind.__name__, (kind,), {"__doc__": kind.__doc__, **methods})
+
+
+ENTRIES = ("forward", "features", "code", "draw")
+
+
+def override_entries(
+    network: nn.Module, changed: Callable[[str, Callable[..., Any]], Callable[..., Any]]
+) -> None:
+    """Give `network` what `changed` makes of each method that training calls, and of its name:
+    those of ENTRIES that it has, and further ones that an attribute of its class names, `entries =
+    ("roll_out",)`. Of a module under such a name it is forward().
+    """
+    kind, found = type(network), {}
+    for name in (*ENTRIES, *getattr(kind, "entries", ())):
+        part = getattr(network, name, None)
+        if isinstance(part, nn.Module):
+            override(part, {"forward": changed(name, type(part).forward)})
+        elif hasattr(kind, name):
+            found[name] = changed(name, getattr(kind, name))
+    override(network, found)

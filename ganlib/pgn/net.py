@@ -110,6 +110,8 @@ class Sequences(NamedTuple):
 class PredictiveGenerator(Generator):
     """Past frames, of which there may be any number, to the next ones; there is no noise."""
 
+    entries = ("roll_out",)
+
     def __init__(self, sequences: Sequences, ch: int, units: int) -> None:
         super().__init__(n_hidden=0, latent="normal")
         self.sequences = sequences

@@ -15,7 +15,7 @@ from ganlib.common.layers.basic import override
 from ganlib.common.layers.checkpoint import checkpoint_blocks
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.speed import sync_bn
-from ganlib.speed.compiled import Say, Trial, compile_losses, restore_losses
+from ganlib.speed.compiled import Say, Trial, compile_update, restore_update
 from ganlib.speed.graph import CudaRecorder, Graphs
 from ganlib.training.device import ranks
 from ganlib.training.updater import Updater
@@ -60,7 +60,7 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     if graph and device.type != "cuda":
         raise UserError("--graph needs a GPU with CUDA: leave it out.")
     if s.compile:
-        compile_losses(updater, say)
+        compile_update(updater, say)
 
     def perform() -> Callable[[], dict[str, torch.Tensor]]:
         return Graphs(updater, CudaRecorder(device), say) if graph else updater.iterate
@@ -71,10 +71,10 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
 
 
 def release(updater: Updater) -> None:
-    """Let go what an updater does its work with: graphs, and what they read; compiled losses."""
+    """Let go what an updater does its work with: graphs, and what they read; what is compiled."""
     updater.perform = updater.iterate
     updater.streams.wrap(lambda loader: loader)
-    restore_losses(updater)
+    restore_update(updater)
 
 
 def _checkpoint(networks: list[nn.Module], s: RunConfig, say: Say) -> None:

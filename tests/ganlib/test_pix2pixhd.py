@@ -33,7 +33,7 @@ from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling.exports.export import CARD, WEIGHTS, load_export, write_card, write_weights
 from ganlib.sampling.exports.onnx import write_onnx
-from ganlib.speed.compiled import compile_losses
+from ganlib.speed.compiled import compile_update
 from ganlib.speed.graph import Graphs
 
 ALGORITHM = algorithms["pix2pixhd"]
@@ -549,7 +549,7 @@ def test_captured_updates_follow_the_stages(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_losses_compile() -> None:
     plain, fast = small(), small()
-    compile_losses(fast, pytest.fail, "eager")
+    compile_update(fast, pytest.fail, "eager")
     for _ in range(4):
         assert_same(plain.update(), fast.update())
 

@@ -27,7 +27,7 @@ from ganlib.registry import algorithms
 from ganlib.runs.settings import read_yaml, resolve
 from ganlib.sampling.exports.export import CARD, WEIGHTS, load_export, write_card, write_weights
 from ganlib.speed.accelerate import accelerate
-from ganlib.speed.compiled import compile_losses
+from ganlib.speed.compiled import compile_update
 from ganlib.speed.graph import Graphs
 
 ALGORITHM = algorithms["progressive"]
@@ -496,7 +496,7 @@ def test_compiled_losses_are_traced_once_in_a_stage(monkeypatch: pytest.MonkeyPa
     torch._dynamo.reset()
     counters.clear()
     eager, compiled = small(), small()
-    compile_losses(compiled, pytest.fail, "aot_eager")
+    compile_update(compiled, pytest.fail, "aot_eager")
     for _ in range(STARTS[2] + 2):
         a, b = eager.update(), compiled.update()
         for name in a:

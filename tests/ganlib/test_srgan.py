@@ -23,7 +23,7 @@ from ganlib.contract.test_contract import assert_same
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling.exports.export import CARD, WEIGHTS, load_export, write_card, write_weights
-from ganlib.speed.compiled import compile_losses
+from ganlib.speed.compiled import compile_update
 from ganlib.speed.graph import Graphs
 from ganlib.srgan.net import doubling
 
@@ -367,7 +367,7 @@ def test_compiled_losses_are_those_of_both_trainings(tmp_path: Path) -> None:
     settings = {"content": "vgg22", "vgg_weights": tmp_path / "vgg.pth", "pretrain_iter": 2}
     torch._dynamo.reset()
     eager, compiled = small(**settings), small(**settings)
-    compile_losses(compiled, pytest.fail, "aot_eager")
+    compile_update(compiled, pytest.fail, "aot_eager")
     for _ in range(4):
         a, b = eager.update(), compiled.update()
         for name in a:

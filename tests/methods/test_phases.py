@@ -16,7 +16,7 @@ from ganlib import updater
 from ganlib.contract.fixtures import small_updater
 from ganlib.contract.tape import TapeRecorder, prepare, tensors
 from ganlib.contract.test_contract import assert_same
-from ganlib.speed.compiled import compile_losses
+from ganlib.speed.compiled import compile_update
 from ganlib.speed.graph import WARM_UP, Graphs
 
 MAKERS = {
@@ -151,15 +151,31 @@ def test_nothing_that_lasts_is_made_while_a_later_phase_warms_up(
     assert_same(eager.state(), graphed.state())
 
 
-def test_what_is_compiled_meanwhile_stays_out_of_the_graphs_memory() -> None:
+def test_what_is_compiled_meanwhile_stays_out_of_the_graphs_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """It may keep constants."""
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     graphed, recorder = late("adam"), Watching()
     graphed.perform = Graphs(graphed, recorder, pytest.fail)
-    type(graphed).loss_late = lambda self, x: x.square().mean()
-    compile_losses(graphed, pytest.fail, "eager")
+    compile_update(graphed, pytest.fail)
     for _ in range(8):
         graphed.update()
     assert len(graphed.perform._graphs) == 1 and not recorder.warmed
+
+
+def test_what_is_differentiated_twice_outside_of_a_loss_is_not_compiled() -> None:
+    """torch.compile cannot; a phase shows it in its first iteration, here in 2 and 4."""
+    settings = {"r1_every": 4, "path_every": 2}
+    eager, compiled = (small_updater("lazily", **settings) for _ in range(2))
+    eager.iteration = compiled.iteration = 1
+    said: list[str] = []
+    compile_update(compiled, said.append, "aot_eager")
+    for _ in range(4):
+        torch.testing.assert_close(eager.update(), compiled.update())
+    assert [text.split()[0] for text in said] == ["gen.forward", "dis.forward"]
+    assert all("differentiated" in text for text in said)
+    torch._dynamo.reset()
 
 
 def test_what_lasts_would_be_found() -> None:

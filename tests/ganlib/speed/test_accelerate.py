@@ -11,7 +11,7 @@ from ganlib.common.errors import UserError
 from ganlib.config import RunConfig
 from ganlib.contract.tape import prepare, record
 from ganlib.speed.accelerate import accelerate
-from ganlib.speed.compiled import Trial, compile_losses
+from ganlib.speed.compiled import Trial, compile_update
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.device import ranks
 
@@ -28,7 +28,7 @@ def test_compiled_updates_are_the_plain_ones(make_updater: Make) -> None:
     settings = {"architecture": "resnet", "dtype": torch.float64, "width": 0.05}
     plain, compiled = make_updater("sngan", **settings), fast(make_updater("sngan", **settings))
     torch._dynamo.reset()
-    compile_losses(compiled, pytest.fail, "aot_eager")
+    compile_update(compiled, pytest.fail, "aot_eager")
     a, b = plain.update(), compiled.update()
     for key in a:
         torch.testing.assert_close(a[key], b[key], rtol=1e-8, atol=1e-10)

@@ -197,7 +197,7 @@ def test_by_default_it_is_the_middle_of_training(phased: Work) -> None:
 
 def test_modes_are_what_the_updater_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[Any] = []
-    monkeypatch.setattr(speed, "compile_losses", lambda updater, say: compiled.append(updater))
+    monkeypatch.setattr(speed, "compile_update", lambda updater, say: compiled.append(updater))
     rows = measured(work(), "eager", "compile")
     assert [row.mode for row in rows] == ["eager", "compile"] and len(compiled) == 1
 
@@ -222,7 +222,7 @@ def test_what_is_not_compiled_is_no_measurement_of_compiling(
     def refuse(updater: Any, say: Any) -> None:
         say("loss_gen is not compiled and stays slower: no compiler")
 
-    monkeypatch.setattr(speed, "compile_losses", refuse)
+    monkeypatch.setattr(speed, "compile_update", refuse)
     eager, compiled = measured(work(), "eager", "compile")
     assert eager.timing is not None
     assert compiled.timing is None and compiled.error.endswith("slower: no compiler")
