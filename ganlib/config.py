@@ -251,8 +251,8 @@ class RunConfig(_Strict):
     """Bitwise repeatable on a GPU too, for some of its speed."""
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "tf32"
     """Arithmetic of the networks in training; losses, penalties and samples are float32. auto: bf16
-    on a CPU that has instructions for it, for networks that were seen to learn as well with it;
-    else tf32.
+    on a CPU or GPU that has instructions for it, for networks that were seen to learn as well with
+    it; else tf32.
     """
     graph: bool | None = None
     """Run whole updates as CUDA graphs; default on a GPU."""

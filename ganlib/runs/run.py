@@ -303,9 +303,11 @@ def _start(settings: Settings, updater: Updater, out: Path, device: torch.device
     )
     verb = f"Continuing at iteration {updater.iteration}" if updater.iteration else "Training"
     shape = "x".join(map(str, updater.spec.image))
-    data = settings.run.query.label
+    data, precision = settings.run.query.label, settings.run.precision
+    if precision == "tf32" and device.type != "cuda":
+        precision = "fp32"  # what it is elsewhere
     return (
         f"{verb} {settings.run.algorithm} on {data} "
-        f"({len(updater.data.data):,} images, {shape} for the networks), {device}; "
+        f"({len(updater.data.data):,} images, {shape} for the networks), {device}, {precision}; "
         f"parameters: {counts}. Results: {out}"
     )

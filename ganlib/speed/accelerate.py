@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_map_only
 
 from ganlib.common.errors import UserError
-from ganlib.common.layers.basic import override
+from ganlib.common.layers.basic import override_entries
 from ganlib.common.layers.checkpoint import checkpoint_blocks
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.speed import sync_bn
@@ -21,8 +21,6 @@ from ganlib.training.device import ranks
 from ganlib.training.updater import Updater
 
 Precision = Literal["auto", "fp32", "tf32", "bf16"]
-METHODS = ("forward", "features", "code", "draw")
-"""Of a network: what is computed in bfloat16."""
 
 
 def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> None:
@@ -88,12 +86,15 @@ def _checkpoint(networks: list[nn.Module], s: RunConfig, say: Say) -> None:
 
 
 def automatic(device: torch.device, config: AlgorithmConfig) -> Precision:
-    """What auto comes to: bf16 on a CPU with instructions for it, for an architecture that is known
-    to learn as well with it; else tf32, which is float32 on a CPU.
+    """What auto comes to: bf16 on a processor with instructions for it, for an architecture that is
+    known to learn as well with it; else tf32, which is float32 on a CPU.
     """
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    known = config.architecture in config.learns_in_bf16
-    return "bf16" if device.type == "cpu" and fast and known else "tf32"
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    fits = device.type in ("cpu", "cuda") and config.architecture in config.learns_in_bf16
+    return "bf16" if fast and fits else "tf32"
 
 
 def set_float32(precision: Precision) -> None:
@@ -108,9 +109,7 @@ def train_in_bf16(network: nn.Module, always: bool = False) -> None:
     In evaluation mode it computes in float32, so a sample does not depend on how training was
     computed. Losses and penalties, outside of it, are float32. always: in evaluation mode too.
     """
-    cls = type(network)
-    methods = {name: getattr(cls, name) for name in METHODS if hasattr(cls, name)}
-    override(network, {name: _in_bf16(method, always) for name, method in methods.items()})
+    override_entries(network, lambda name, method: _in_bf16(method, always))
 
 
 compute_in_bf16 = partial(train_in_bf16, always=True)
@@ -126,10 +125,8 @@ def _in_bf16(method: Callable[..., Any], always: bool) -> Callable[..., Any]:
         # without its cache, which torch.func.grad would find filled by another level
         with torch.autocast(kind, torch.bfloat16, cache_enabled=False):
             result = method(self, *args, **kwargs)
-        return tree_map(_to_float, result)
+        return tree_map_only(
+            Tensor, lambda x: x.float() if x.dtype == torch.bfloat16 else x, result
+        )
 
     return run
-
-
-def _to_float(value: Any) -> Any:
-    return value.float() if isinstance(value, Tensor) and value.dtype == torch.bfloat16 else value

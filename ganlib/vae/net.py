@@ -71,6 +71,7 @@ class Decoder(Generator):
     raw: z (N, n_hidden) -> (N, per_pixel * C, H, W).
     """
 
+    entries = ("raw",)
     per_pixel: int
 
     def __init__(self, raw: nn.Module, n_hidden: int) -> None:

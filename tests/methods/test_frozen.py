@@ -42,7 +42,7 @@ def test_a_run_goes_on_with_the_same_weights_alone(
 ) -> None:
     train(out="run", max_iter=1)
     said = " ".join(capsys.readouterr().err.split())
-    assert "parameters: gen" in said and "vgg" not in said
+    assert "cpu, fp32; parameters: gen" in said and "vgg" not in said
     state = read_snapshot(Path("run/snapshots/iter_0000001.pt"))["updater"]
     assert set(state["frozen"]) == {"vgg"} and not any("vgg" in name for name in state["modules"])
     with monkeypatch.context() as patch:

@@ -149,17 +149,33 @@ def test_auto_takes_bf16_where_it_is_fast_and_known_to_do(
     assert fitted(settings, (1, 28, 28), 100, CPU).run.precision == wanted
 
 
-def test_auto_is_not_for_other_networks_nor_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_not_for_other_networks_nor_other_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     has_bf16(monkeypatch, True)
     settings = resolve({"algorithm": "dcgan", "precision": "auto"})
     assert fitted(settings, POINTS, 100, CPU).run.precision == "tf32"
-    assert fitted(settings, (1, 28, 28), 100, torch.device("cuda")).run.precision == "tf32"
+    assert fitted(settings, (1, 28, 28), 100, torch.device("mps")).run.precision == "tf32"
 
 
-def test_what_auto_came_to_is_recorded_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("capability", "name", "found"),
+    [((8, 0), "dcgan", "bf16"), ((7, 5), "dcgan", "tf32"), ((9, 0), "wgan_gp", "tf32")],
+)
+def test_auto_on_a_gpu(
+    capability: tuple[int, int], name: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_bf16(monkeypatch, False)  # of the CPU, which does not matter then
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    settings = resolve({"algorithm": name, "precision": "auto"})
+    assert fitted(settings, (1, 28, 28), 100, torch.device("cuda")).run.precision == found
+
+
+def test_what_auto_came_to_is_said_recorded_and_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     has_bf16(monkeypatch, True)
     small = {**SMALL, "dataset": "fashion_mnist", "precision": "auto"}
     model = ganlib.train(algorithm="dcgan", **small)
+    assert "cpu, bf16; parameters" in " ".join(capsys.readouterr().err.split())
     assert yaml.safe_load((model.out / "config.yaml").read_text())["precision"] == "bf16"
     (same,) = plan("dcgan", "0", small)
     assert find_finished(same) is not None

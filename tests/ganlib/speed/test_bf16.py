@@ -1,5 +1,6 @@
 """bfloat16 in training, float32 around it and in sampling."""
 
+from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -7,16 +8,17 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from ganlib.speed.accelerate import train_in_bf16
+from ganlib.registry import algorithms
+from ganlib.speed.accelerate import compute_in_bf16, train_in_bf16
 
 Make = Callable[..., Any]
 
 
 def in_bf16(updater: Any) -> Any:
-    for name, network in updater.named_children():
-        if name != "average":
-            train_in_bf16(network)
+    for network in updater.trained.values():
+        train_in_bf16(network)
     return updater
 
 
@@ -57,6 +59,38 @@ def test_products_are_made_in_bfloat16_and_weights_stay_float32(make_updater: Ma
     updater.update()
     assert seen == {torch.bfloat16}
     assert {p.dtype for p in updater.parameters()} == {torch.float32}
+
+
+PRODUCTS = {"convolution", "convolution_backward", "mm", "addmm", "bmm", "baddbmm"}
+"""Of matrices; spectral norms, products with vectors, are float32."""
+IN_FLOAT32 = {"dfm": {"addmm": 1 + 10, "mm": 1}}
+"""The last layer, which makes logits of features that a loss has already, and its gradient; and the
+denoiser, of ten layers, as a constant in evaluation mode.
+"""
+
+
+class Float32(TorchDispatchMode):
+    """Counts the products of float32 numbers, those of gradients too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        if name in PRODUCTS and args[0].dtype == torch.float32:
+            self.found[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+def test_no_product_of_an_update_is_made_in_float32(name: str, make_updater: Make) -> None:
+    updater = in_bf16(make_updater(name))
+    for network in updater.frozen.networks.values():
+        compute_in_bf16(network)
+    with Float32() as products:
+        updater.update()
+    assert products.found == IN_FLOAT32.get(name, {})
 
 
 def test_samples_are_those_of_float32(make_updater: Make) -> None:
