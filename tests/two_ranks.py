@@ -13,12 +13,21 @@ def two_ranks(worker: Path, meeting: Path, *arguments: str) -> Any:
 
     meeting: a file that is not there yet, by which the ranks meet; a port could be taken meanwhile.
     """
+    processes = started(worker, str(meeting), *arguments)
+    (out, errors), (_, others) = (p.communicate(timeout=600) for p in processes)
+    assert [p.returncode for p in processes] == [0, 0], errors + others
+    return json.loads(out.splitlines()[-1])
+
+
+def started(worker: Path, *arguments: str, **environment: str) -> list["subprocess.Popen[str]"]:
+    """Both ranks of the script."""
     here = Path(__file__).parent  # whose ganlib/ is not the library
     paths = os.pathsep.join([str(here.parent), str(here), os.environ.get("PYTHONPATH", "")])
     base = {**os.environ, "PYTHONPATH": paths, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    processes = [
+    base |= environment
+    return [
         subprocess.Popen(
-            [sys.executable, str(worker), str(meeting), *arguments],
+            [sys.executable, str(worker), *arguments],
             env={**base, "RANK": str(r), "LOCAL_RANK": str(r)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -26,6 +35,3 @@ def two_ranks(worker: Path, meeting: Path, *arguments: str) -> Any:
         )
         for r in range(2)
     ]
-    (out, errors), (_, others) = (p.communicate(timeout=600) for p in processes)
-    assert [p.returncode for p in processes] == [0, 0], errors + others
-    return json.loads(out.splitlines()[-1])

@@ -2,7 +2,6 @@
 listed.
 """
 
-import os
 import signal
 import threading
 import time
@@ -18,10 +17,10 @@ from ganlib.common.errors import UserError
 from ganlib.training.device import ranks
 from ganlib.training.updater import Updater
 
-AGREE = 10
-"""Iterations after which several ranks tell each other whether one was asked to stop."""
-GRACE = 10.0
-"""Seconds that an iteration may take on after a signal, if another rank may be gone."""
+AGREE = 1.0
+"""Seconds, or so, after which several ranks tell each other whether one was asked to stop."""
+AT_MOST = 100
+"""Iterations until then, should they become slower."""
 
 HANGUP: Any = getattr(signal, "SIGHUP", None)  # which Windows has not
 SIGNALS = [number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None]
@@ -103,7 +102,8 @@ class Trainer:
         self.pictures: dict[str, Image] = {}
         self.line: dict[str, Any] = {}
         self.stopped = self.signalled = self._reason = ""
-        self.images_before = self.first_iteration = 0
+        self.images_before = self.first_iteration = self._asked = 0
+        self._agree = ranks.Agreement()
         self.started = time.monotonic()
 
     @property
@@ -191,10 +191,12 @@ class Trainer:
     def _ended(self) -> bool:
         if self.is_over:
             self.stopped = "done"
-        elif ranks.count() == 1 or self.iteration % AGREE == 0:
+        elif ranks.count() == 1 or self.iteration >= self._asked:
             if self.max_hours is not None and self.elapsed >= _working_seconds(self.max_hours):
                 self.stop(f"the {self.max_hours:g} hours are over")
-            self.stopped = ranks.first_word(self._reason)
+            done = self.iteration - self.first_iteration
+            soon = min(max(1, round(AGREE * done / max(AGREE, self.elapsed))), AT_MOST)
+            self.stopped, self._asked = self._agree(self._reason, self.iteration + soon)
         return bool(self.stopped)
 
 
@@ -219,8 +221,6 @@ def _signals(trainer: Trainer) -> Iterator[None]:
         trainer.signalled = f"{signal.Signals(number).name} received"
         trainer.stop(trainer.signalled)
         signal.signal(number, before[signal.Signals(number)])
-        if ranks.count() > 1:
-            _end_if_stuck(trainer)
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
     if before.get(HANGUP) is signal.SIG_IGN:
@@ -232,16 +232,3 @@ def _signals(trainer: Trainer) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _end_if_stuck(trainer: Trainer) -> None:
-    """End the process if no iteration ends any more: a rank that has died is waited for in vain."""
-    last = trainer.iteration
-
-    def check() -> None:
-        if trainer.iteration == last and not trainer.stopped:
-            os._exit(1)
-
-    timer = threading.Timer(GRACE, check)
-    timer.daemon = True
-    timer.start()

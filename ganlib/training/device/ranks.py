@@ -8,12 +8,15 @@ import atexit
 import hashlib
 import importlib
 import itertools
+import json
 import os
+import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -25,6 +28,13 @@ T = TypeVar("T")
 _turns = itertools.count()
 PATIENCE = timedelta(minutes=10)  # for a rank that compiles alone, and for one that is lost
 POLL = 0.2  # seconds
+BEAT = 5.0  # seconds, after which a rank shows again that it lives
+SILENT = 12  # beats without news of a rank, after which it is lost
+LEFT = b"left"  # in place of a beat, once a rank has ended well
+LOST = (
+    "Another process of this job has ended; its own message says why. --resume auto goes on from "
+    "the last snapshot."
+)
 REACHED = timedelta(seconds=20)  # within which torchrun's store answers, if torchrun still lives
 
 
@@ -75,17 +85,54 @@ def start(device: torch.device, meeting: str = "env://") -> None:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """Together with the other processes, as of `start`; StoppedError if one of them is lost."""
+    """Together with the other processes, as of `start`; StoppedError if one of them is lost. Where
+    this one waits for that rank in a captured message, and no Python runs, it ends with status 1
+    and the same sentence.
+    """
     start(device)
+    over, well = threading.Event(), threading.Event()
+    watch = threading.Thread(target=_watch, args=(over, well), daemon=True)
+    if count() > 1:
+        watch.start()
     try:
         yield
+        well.set()
     except RuntimeError as error:
         if count() == 1 or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
-        raise StoppedError(
-            "Another process of this job has ended; its own message says why. --resume auto goes "
-            "on from the last snapshot."
-        ) from None
+        raise StoppedError(LOST) from None
+    finally:
+        over.set()
+        if count() > 1:
+            watch.join(BEAT)
+
+
+def _watch(over: threading.Event, well: threading.Event) -> None:
+    """Show that this rank lives, and end the process once the one before it, in a ring, does not;
+    who has found a rank lost tells all. A rank that has ended `well` is not missed.
+    """
+    shared: Any = dist.distributed_c10d._get_default_store()
+    store = shared.clone()  # at the other a rank may wait
+    before, mine = (f"alive/{number % count()}" for number in (rank() - 1, rank()))
+    last, silent = b"", 0
+    for beat in itertools.count():
+        news, lost = b"", False
+        with suppress(RuntimeError):  # of a store that is gone itself
+            store.set(mine, str(beat))
+            lost = store.check(["lost"])
+            news = store.get(before) if store.check([before]) else b""
+        silent = 0 if news not in (b"", last) or news == LEFT else silent + 1
+        last = news or last
+        if lost or silent > SILENT:
+            with suppress(RuntimeError):
+                store.set("lost", str(rank()))
+            print(f"Stopped on rank {rank()}: {LOST}", file=sys.stderr, flush=True)
+            os._exit(1)
+        if over.wait(BEAT):
+            break
+    if well.is_set():
+        with suppress(RuntimeError):
+            store.set(mine, LEFT)
 
 
 def stop() -> None:
@@ -164,13 +211,30 @@ def from_first(value: T) -> T:
     return box[0]
 
 
-def first_word(word: str) -> str:
-    """The word of the lowest rank that says any, on every rank; "" if none does."""
-    if count() == 1:
-        return word
-    words = [""] * count()
-    dist.all_gather_object(words, word)
-    return next((w for w in words if w), "")
+class Agreement:
+    """What all ranks do next, told through the store that they share: no GPU is waited for."""
+
+    def __init__(self) -> None:
+        self._name, self._calls = f"agreement/{next(_turns)}", itertools.count()
+
+    def __call__(self, word: str, then: int) -> tuple[str, int]:
+        """The first word that a rank has said, "" if none has, which may be heard a call later; and
+        rank 0's `then`.
+        """
+        if count() == 1:
+            return word, then
+        store = dist.distributed_c10d._get_default_store()
+        said, told = f"{self._name}/word", f"{self._name}/{next(self._calls)}"
+        if word:
+            store.compare_set(said, "", word)
+        if rank() == 0:
+            heard = store.get(said).decode() if store.check([said]) else ""
+            store.set(told, json.dumps((heard, then)))
+        heard, then = json.loads(store.get(told))
+        if store.add(f"{told}/read", 1) == count():
+            store.delete_key(told)
+            store.delete_key(f"{told}/read")
+        return heard, then
 
 
 @contextmanager

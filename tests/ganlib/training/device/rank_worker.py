@@ -108,6 +108,27 @@ def compiling(first: bool) -> float:
     return float(n)
 
 
+def gathered(value: Any) -> list[Any]:
+    """Of all ranks."""
+    values = [None] * ranks.count()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def agreement() -> float:
+    """Whether all hear in the same call what the second alone says, and the first one's number; and
+    nothing stays of calls that are over.
+    """
+    agree, heard, calls = ranks.Agreement(), "", 0
+    store = dist.distributed_c10d._get_default_store()
+    while not heard and calls < 1000:
+        heard, then = agree("me" if ranks.rank() == 1 else "", 7 + ranks.rank())
+        calls += 1
+    first, second = gathered((heard, then, calls))
+    left = [name for name in (f"{agree._name}/0", f"{agree._name}/0/read") if store.check([name])]
+    return float(first == second == ("me", 7, calls) and not left)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     ranks.start(torch.device("cpu"), f"file://{sys.argv[1]}")
@@ -139,16 +160,14 @@ def main() -> None:
     results["first gradients, float32"] = max(float((p - q).abs().max()) for p, q in pairs)
     results["compile where only rank 0 would"] = compiling(True)
     results["compile where only rank 0 would not"] = compiling(False)
-    results["first word"] = float(ranks.first_word("me" if ranks.rank() == 1 else "") == "me")
+    results["agreement"] = agreement()
     done = Path(f"{sys.argv[1]}.done")
     with ranks.first_alone():
         found = done.exists()
         if ranks.rank() == 0:
             time.sleep(1)
             done.touch()
-    results["first alone"] = float(
-        ranks.first_word("" if ranks.rank() == 0 else str(found)) == "True"
-    )
+    results["first alone"] = float(gathered(found) == [False, True])
     if ranks.rank() == 0:
         print(json.dumps(results))
     ranks.stop()

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from two_ranks import two_ranks
+from two_ranks import started, two_ranks
 
 import ganlib
 from ganlib.__main__ import _complain
@@ -74,7 +75,7 @@ def test_all_ranks_compile_if_the_first_one_does(results: dict[str, float]) -> N
 
 
 def test_what_one_rank_says_all_hear(results: dict[str, float]) -> None:
-    assert results["first word"] == 1
+    assert results["agreement"] == 1
 
 
 def test_what_the_first_does_alone_is_done_when_the_others_come(results: dict[str, float]) -> None:
@@ -86,7 +87,8 @@ def test_alone_everything_is_as_it_is() -> None:
     ranks.mean_(values)
     ranks.broadcast_(values)
     ranks.wait()
-    assert values[0] == 3 and ranks.from_first("x") == "x" and ranks.first_word("") == ""
+    assert values[0] == 3 and ranks.from_first("x") == "x"
+    assert ranks.Agreement()("stop", 9) == ("stop", 9)
     assert (ranks.rank(), ranks.count()) == (0, 1)
 
 
@@ -154,7 +156,7 @@ def test_the_first_that_comes_says_what_all_have_to_say(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """However late another is."""
-    keeper = torch.distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    kept = keeper()
 
     def complain(rank: int, words: str) -> str:
         monkeypatch.setenv("RANK", str(rank))
@@ -165,7 +167,7 @@ def test_the_first_that_comes_says_what_all_have_to_say(
     assert complain(0, "no such file") == complain(0, "no such file") == "Error: no such file\n"
     monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
     monkeypatch.setenv("MASTER_ADDR", "localhost")
-    monkeypatch.setenv("MASTER_PORT", str(keeper.port))
+    monkeypatch.setenv("MASTER_PORT", str(kept.port))
     assert complain(1, "no such file") == "Error on rank 1: no such file\n"
     assert complain(0, "no such file") == ""
     assert complain(0, "another") == "Error: another\n"
@@ -200,12 +202,6 @@ def test_processes_do_not_share_a_gpu(
             pick_device(None, device)
 
 
-def test_a_gpu_is_not_named_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UserError, match="leave --gpu out"):
-        pick_device(0, None)
-
-
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What two ranks share, of which this process is one."""
@@ -215,6 +211,107 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(ranks, "count", lambda: 2)
     monkeypatch.setattr(ranks, "_turns", itertools.count())
     return shared
+
+
+def keeper() -> torch.distributed.TCPStore:
+    """As torchrun has one."""
+    return torch.distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+
+
+def test_a_rank_that_waits_for_a_lost_one_ends_with_the_sentence() -> None:
+    """Nobody else ends it: here it would wait for minutes, and at a captured message for ever."""
+    kept = keeper()
+    where = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(kept.port)}
+    where["TORCHELASTIC_USE_AGENT_STORE"] = "True"
+    worker = Path(__file__).with_name("lost_worker.py")
+    first, second = started(worker, **where)
+    with first, second:
+        try:
+            errors = second.communicate(timeout=120)[1]
+        finally:
+            first.kill()
+            second.kill()
+    assert (first.returncode, second.returncode) == (-signal.SIGKILL, 1), errors
+    assert errors.endswith(f"Stopped on rank 1: {ranks.LOST}\n"), errors
+
+
+@pytest.fixture
+def beats(store: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What rank 0 sees of rank 1, beat by beat, until it ends or the beats are over."""
+    monkeypatch.setattr(ranks, "rank", lambda: 0)
+    monkeypatch.setattr(ranks, "SILENT", 3)
+
+    class EndedError(Exception):
+        pass
+
+    def end(status: int) -> None:
+        raise EndedError
+
+    def watch(*shown: Any, well: bool = False) -> int | None:
+        """After how many beats it ends; None if it does not. None shows nothing."""
+        left = iter(shown)
+        done = [0]
+
+        def show() -> bool:
+            value = next(left, "over")
+            if value == "over":
+                return True
+            if value is not None:
+                store.set("alive/1", value)
+            done[0] += 1
+            return False
+
+        over = SimpleNamespace(wait=lambda seconds: show())
+        event = SimpleNamespace(is_set=lambda: well)
+        try:
+            ranks._watch(over, event)  # type: ignore[arg-type]
+        except EndedError:
+            return done[0]
+        return None
+
+    monkeypatch.setattr(ranks.os, "_exit", end)
+    return watch
+
+
+def test_a_rank_that_shows_itself_now_and_then_is_not_lost(beats: Any, store: Any) -> None:
+    assert beats("1", None, None, "2", None, None, "3", None, well=True) is None
+    assert store.get("alive/0") == ranks.LEFT and not store.check(["lost"])
+
+
+def test_a_rank_that_is_silent_is_lost_and_all_are_told(
+    beats: Any, store: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert beats("1", None, None, None, None, "2") == 5
+    assert store.check(["lost"]) and store.get("alive/0") != ranks.LEFT
+    assert capsys.readouterr().err == f"Stopped on rank 0: {ranks.LOST}\n"
+
+
+def test_a_rank_that_never_came_is_lost(beats: Any) -> None:
+    assert beats(*9 * [None]) == 3
+
+
+def test_a_rank_that_ended_well_is_not_missed(beats: Any) -> None:
+    assert beats("1", ranks.LEFT.decode(), *9 * [None]) is None
+
+
+def test_what_one_has_found_ends_all(beats: Any, store: Any) -> None:
+    store.set("lost", "5")
+    assert beats("1", "2") == 0
+
+
+def test_a_store_that_is_gone_is_silent(beats: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> bool:
+        raise torch.distributed.DistNetworkError("connection reset by peer")
+
+    gone = SimpleNamespace(clone=lambda: SimpleNamespace(set=refuse, check=refuse))
+    monkeypatch.setattr(torch.distributed.distributed_c10d, "_get_default_store", lambda: gone)
+    assert beats(*9 * ["1"]) == 3
+
+
+def test_a_gpu_is_not_named_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="leave --gpu out"):
+        pick_device(0, None)
 
 
 def test_others_wait_for_what_the_first_does_alone_by_no_collective(
@@ -257,6 +354,7 @@ def test_a_first_rank_that_is_gone_is_a_loss(store: Any, monkeypatch: pytest.Mon
     lost = SimpleNamespace(check=check)
     monkeypatch.setattr(torch.distributed.distributed_c10d, "_get_default_store", lambda: lost)
     monkeypatch.setattr(ranks, "start", lambda device: None)
+    monkeypatch.setattr(ranks, "_watch", lambda *_: None)
     refused = pytest.raises(StoppedError, match="Another process")
     with refused, ranks.joined(torch.device("cpu")), ranks.first_alone():
         pass
