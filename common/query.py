@@ -141,11 +141,11 @@ class DataQuery:
     memory: DataSet | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of_run(cls, settings: Mapping[str, Any], memory: DataSet | None = None) -> "DataQuery":
+    def of_run(cls, settings: Mapping[str, Any]) -> "DataQuery":
         """What a run with these settings is trained on; settings that are missing say nothing."""
         said = {name: settings[name] for name in OF_A_RUN if name in settings}
         root = settings.get("data_root")
-        return cls(data_root=Path(root) if root else None, **said, memory=memory)
+        return cls(data_root=Path(root) if root else None, **said)
 
     def completed(self: Q, run: "DataQuery") -> Q:
         """With what is not said as a run has it; where its data lie, and what of them it holds out,

@@ -176,7 +176,7 @@ class Pictures(NamedTuple):
     classes: tuple[str, ...] = ()
 
 
-def open_images(path: Path, split: str = "train", value_range: Range | None = None) -> Pictures:
+def open_images(path: Path, value_range: Range | None = None) -> Pictures:
     """What a folder, an .npz, .npy or .h5 file holds, or a data set by its name.
 
     A folder's images must be squares of one size: nothing is resized here. Of an .npz file the
@@ -191,7 +191,7 @@ def open_images(path: Path, split: str = "train", value_range: Range | None = No
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if path.is_file() and path.suffix.lower() not in HDF5:
         raise UserError(f"{path} holds no images: give a folder, an .npz, .npy or .h5 file.")
-    stream = DataQuery(str(path), split=split).stream()
+    stream = DataQuery(str(path)).stream()
     if stream.resized:
         raise UserError(
             f"The images in {path} are not squares of one size: bring them all to one size first."

@@ -80,9 +80,9 @@ PAUSE = 10.0  # seconds between two lines where there is no terminal
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
-    """A function to be told of what how many are done, of how many if that is known: a bar, once
-    the first has taken PATIENCE, that is gone at the end; where there is no terminal, a line once
-    in PAUSE seconds.
+    """A function that is told what is done, how many of it are, and of how many if that is known:
+    a bar, once the first has taken PATIENCE, that is gone at the end; where there is no terminal, a
+    line once in PAUSE seconds.
     """
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -49,8 +49,8 @@ def to_csv(tables: Sequence[Table]) -> str:
     records = [_record(table, row, names) for table in tables for row in table.rows]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for line in (records[0], *(record.values() for record in records)):
-        writer.writerow(map(_inert, line))
+    writer.writerow(map(_inert, records[0]))  # the names, which all of them have
+    writer.writerows(map(_inert, record.values()) for record in records)
     return text.getvalue()
 
 

@@ -84,7 +84,7 @@ def classwise(
         progress("intra-class distances", done, len(counts))
         fake = (block.images for block in blocks(samples(names.index(data.classes[k]))))
         real = (data.x[which] for which in torch.split(torch.nonzero(data.y == k)[:, 0], BLOCK))
-        own, theirs = (_moments(extractor(as_uint8(x)).pool for x in y) for y in (fake, real))
+        own, theirs = (_moments(extractor(as_uint8(x)).pool for x in xs) for xs in (fake, real))
         with arithmetic(extractor.device, "float32"):
             rows[data.classes[k]] = {"value": distance_of(own, theirs), "n": n, "n_real": n_real}
     least = min(counts.values())

@@ -40,7 +40,10 @@ def print_table(
 
 
 def _table(lines: Sequence[Sequence[str | Text]], left: Container[str]) -> Table:
-    titles, *rows = [[Text(printable(x)) if isinstance(x, str) else x for x in a] for a in lines]
+    titles, *rows = [
+        [Text(printable(cell)) if isinstance(cell, str) else cell for cell in line]
+        for line in lines
+    ]
     table = Table(box=box.SIMPLE_HEAD)
     for place, title in enumerate(titles):
         right = place > 0 and title.plain not in left

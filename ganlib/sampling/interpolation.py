@@ -13,10 +13,9 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ganlib.common.errors import UserError
 from ganlib.common.generator import Kind
 from ganlib.common.io.console import progress
-from ganlib.common.io.files import output
+from ganlib.common.io.files import as_user_error, output
 from ganlib.common.layers.basic import one_hot
 from ganlib.common.pictures import frames as pictures_of
 from ganlib.common.pictures import grid, save, save_animation
@@ -89,10 +88,8 @@ def write_sum(
     z, conditions = model.latents([number for _, number in terms], seed, y)
     gen, sign = model.updater.sampling_gen, torch.tensor([sign for sign, _ in terms])
     parts = zip(gen.split(z).values(), gen.parts, strict=True)
-    try:
+    with as_user_error(lambda _: "These terms cancel out; leave one of them out.", ValueError):
         total = torch.cat([signed_sum(h, sign, part.kind) for h, part in parts])
-    except ValueError:
-        raise UserError("These terms cancel out; leave one of them out.") from None
     if conditions is not None:
         conditions = torch.cat([conditions, conditions[:1]])
     pictures = pictures_of(model.decode(torch.cat([z, total[None]]), conditions))

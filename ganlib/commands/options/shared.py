@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import check_free, reading
+from ganlib.common.io.files import as_user_error, check_free, reading
 
 if TYPE_CHECKING:
     from ganlib.sampling.model import Model
@@ -59,10 +59,8 @@ def _known(context: click.Context, parameter: click.Parameter, value: str | None
         return None
     from ganlib.config import sampling_statistics  # imports pydantic, which --help spares
 
-    try:
+    with as_user_error(lambda e: f"--statistics is '{value}', but {e}.", ValueError):
         return sampling_statistics(value)
-    except ValueError as error:
-        raise UserError(f"--statistics is '{value}', but {error}.") from None
 
 
 def _positive(_: click.Context, __: click.Parameter, value: float | None) -> float | None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ganlib.common.data.spec import DataSpec, resize_ids, resize_pixels
 from ganlib.common.errors import UserError
 from ganlib.common.formats.decode import Unusable, check_numbers, ids, pixels
+from ganlib.common.io.files import as_user_error
 from ganlib.common.pictures import to_uint8
 from ganlib.common.query import OWN, DataQuery
 from ganlib.common.sources.grey import in_channels
@@ -122,10 +123,8 @@ def as_sources(images: Inputs, spec: DataSpec) -> list[Tensor]:
 
 def _source(image: object, spec: DataSpec) -> Tensor:
     if isinstance(image, Image.Image):
-        try:
+        with as_user_error("One of the pictures cannot be translated: it is {}.".format, Unusable):
             return Reader(spec).read(image)[0]
-        except Unusable as error:
-            raise UserError(f"One of the pictures cannot be translated: it is {error}.") from None
     if not isinstance(image, Tensor) or image.dim() != 3 or not image.numel():
         what = f"shape {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise UserError(f"A source cannot be of {what}: {KINDS}.")
@@ -137,10 +136,8 @@ def _source(image: object, spec: DataSpec) -> Tensor:
                 f"A map of classes cannot be {image.dtype} of shape {tuple(image.shape)}: give "
                 "int32 (2, H, W), the class and the instance of each pixel."
             )
-        try:
+        with as_user_error("One of the maps cannot be translated: it is {}.".format, Unusable):
             return _known(image.to(torch.int32), spec.n_classes)
-        except Unusable as error:
-            raise UserError(f"One of the maps cannot be translated: it is {error}.") from None
     if image.is_floating_point() and bool((image.abs() <= 1).all()):
         image = to_uint8(image)
     if image.dtype != torch.uint8:

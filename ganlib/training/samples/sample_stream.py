@@ -15,6 +15,7 @@ from ganlib.common.data import Loader
 from ganlib.common.data.classes import Conditions, as_condition
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
+from ganlib.common.io.files import as_user_error
 from ganlib.common.layers import evaluating
 from ganlib.common.layers.basic import masks_by, one_hot
 from ganlib.common.seeds import generator, mix
@@ -267,10 +268,8 @@ def _rows(numbers: Sequence[int], size: int, block: Callable[[int], Tensor]) -> 
 def _known(statistics: str) -> str:
     if statistics == IMAGE:
         return "batch"
-    try:
+    with as_user_error(lambda e: f"statistics is '{statistics}', but {e}.", ValueError):
         return sampling_statistics(statistics)
-    except ValueError as error:
-        raise UserError(f"statistics is '{statistics}', but {error}.") from None
 
 
 def full_size(x: Tensor, image: tuple[int, int, int]) -> Tensor:
