@@ -165,23 +165,32 @@ def parity(scale: Scale) -> Iterator[Step]:
     files = ("tests/test_cuda.py", "tests/test_cuda_speed.py")
     for name in scale.methods:
         which = f"({PARITY}) and ([{name}- or -{name}])"
-        yield tests("methods", name, files, which, 2 * scale.slower, 0)
+        yield tests("methods", name, files, which, scale, 2, 0)
 
 
 def other_tests(scale: Scale) -> Iterator[Step]:
     """The tests of a card that are no method's own parity, some at once."""
     for file, (which, minutes) in TESTS.items() if scale is CARD else ():
-        yield tests("tests", file, (file,), f"cuda and ({which})", minutes, 4)
+        yield tests("tests", file, (file,), f"cuda and ({which})", scale, minutes, 4)
 
 
 def tests(
-    part: str, name: str, files: tuple[str, ...], which: str, minutes: float, workers: int
+    part: str,
+    name: str,
+    files: tuple[str, ...],
+    which: str,
+    scale: Scale,
+    minutes: float,
+    workers: int,
 ) -> Step:
-    """The tests of some files that pytest's -k chooses by `which`, slow ones too; another PyTorch
-    may warn of what this one does not.
+    """The tests of some files that pytest's -k chooses by `which`: on a card the usual ones, of
+    which the slow ones are those that rehearse them. Another PyTorch may warn of what this one does
+    not.
     """
-    how = ("-rfE", "-W", "default", "-n", str(workers), "-m", "slow or not slow", "-k", which)
-    return Step(part, name, ("-m", "pytest", *how, *files), minutes, judges.all_passed)
+    kind = "not slow" if scale is CARD else "slow"
+    how = ("-rfE", "-W", "default", "-n", str(workers), "-m", kind, "-k", which)
+    arguments = ("-m", "pytest", *how, *files)
+    return Step(part, name, arguments, scale.slower * minutes, judges.all_passed)
 
 
 def benchmarks(out: Path, scale: Scale) -> Iterator[Step]:

@@ -387,6 +387,20 @@ def test_a_card_has_every_method_and_what_others_take_longest_for(tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["gan", "sngan"])  # parts of other names
+def test_a_card_tries_a_method_alone_and_nothing_on_the_cpu(name: str) -> None:
+    (one,) = (step for step in steps(Path(), ON_CARD) if step.file == f"methods_{name}")
+    code = "import sys, pytest, torch; torch.cuda.is_available = lambda: True; pytest.main()"
+    command = [sys.executable, "-c", code, *one.arguments[2:], "--collect-only", "-q"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+    assert sorted(re.findall(r"::(test_\w+\[.*\])$", listed, re.MULTILINE)) == [
+        f"test_captured_iterations_are_eager_ones[cuda:0-{name}]",
+        f"test_no_update_waits_for_the_gpu[cuda:0-{name}]",
+        f"test_the_first_update_is_the_cpus[{name}-cuda:0]",
+    ], listed
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GANLIB_INCEPTION")  # names no file here, which a timing of a FID refuses
