@@ -6,7 +6,7 @@ FOLDER holds clones of the other programs' repositories; one that is missing is 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import cycle, product
@@ -110,7 +110,7 @@ PAIRS = (
         of("biggan", architecture="cifar10", width=0.25),
         BIGGAN(biggan(16)),
     ),
-    Pair("PGGAN 16x16", growing_here(16, 16), ZOO(growing(2)), n_dis=1),
+    Pair("PGGAN 16x16", growing_here(16, 8), ZOO(growing(2)), 8, 1),
     Pair("pix2pix 256x256", pairs(1), PIX2PIX(pix2pix), 1, 1),
 )
 
@@ -165,6 +165,11 @@ def clock(body: Callable[[], object]) -> float:
     return now() - start
 
 
+def name_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a row measures."""
+    return row["title"], row["peer"], row["precision"], row["batch_size"], row["n_dis"]
+
+
 @click.command(help="Measure ganlib beside the clones in FOLDER, on the CPU.")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--only", multiple=True, metavar="TEXT", help="Rows with this in their name.")
@@ -188,7 +193,7 @@ def command(
     rounds: int,
     results: Path | None,
 ) -> None:
-    """In the place of what was measured before."""
+    """Rows that are not measured now stay as they are."""
     from benchmarks import table
 
     chosen = [p for p in PAIRS if not only or any(text in p.name for text in only)]
@@ -197,12 +202,14 @@ def command(
     use_cores()
     fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     usual: tuple[Precision, ...] = ("fp32", "bf16") if fast else ("fp32",)
-    rows: list[dict[str, Any]] = []
+    runs = table.read(results or RESULTS).get(bench.card(CPU), {})
+    rows = {name_of(row): row for row in runs.get(PEERS_NAME, {"rows": ()})["rows"]}
     for kind, pair in product(precision or usual, chosen):
         row = measure(pair, folder.resolve(), kind, rounds)
         click.echo(" | ".join(row.cells), err=True)
-        rows.append(asdict(row))
-        keep(PEERS_NAME, {**bench.report([], CPU), "rows": rows}, results or RESULTS)
+        rows |= {name_of(asdict(row)): asdict(row)}
+        report = {**bench.report([], CPU), "rows": list(rows.values())}
+        keep(PEERS_NAME, report, results or RESULTS)
     if results is None and table.write(table.read(RESULTS)):
         click.echo(table.README)
 

@@ -105,6 +105,8 @@ def test_a_clone_that_is_missing_is_a_row_with_a_sentence(
     done = CliRunner().invoke(peers.command, [*asked, "--results", str(folder)])
     assert done.exit_code == 0, (done.output, done.exception)
     (runs,) = table.read(folder).values()
+    again = CliRunner().invoke(peers.command, [*asked, "--only", "no)", "--results", str(folder)])
+    assert again.exit_code == 0 and list(table.read(folder).values()) == [runs]
     here, missing = runs["peers"]["rows"]
     assert not here["error"] and here["ratio"][1] > 0
     assert "git clone https://github.com/somebody/no" in missing["error"]
