@@ -49,13 +49,12 @@ class Program(NamedTuple):
         """On the CPU; UserError if the clone is not in `folder` or is of another kind."""
         clone = folder / self.clone
         if not clone.is_dir():
-            address = f"https://github.com/{self.owner}/{self.clone}"
-            raise UserError(f"{clone} is not here: git clone {address} {clone}")
+            raise UserError(f"missing: git clone https://github.com/{self.owner}/{self.clone}")
         with importing(clone), redirect_stdout(StringIO()):
             try:
                 return self.make(batch_size, n_dis)
             except (ImportError, AttributeError, TypeError) as error:
-                raise UserError(f"{clone} is not as expected: {error}") from error
+                raise UserError(f"{self.clone} is not as expected: {error}") from error
 
 
 @contextmanager

@@ -46,43 +46,6 @@ class BiasBatchNorm2d(_FixedGain, nn.BatchNorm2d):
     """Of images."""
 
 
-# --- 3x3 convolutions, of padding 1, before a mean pool or behind nearest-neighbour upsampling
-#
-# The pool and the convolution together are one convolution with stride, of a weight a little larger
-# that holds the means of the small one's neighbours; the upsampling one is the transpose of such.
-# A factor of 2 leaves 16 multiplications where there were 36, and no image of the larger size.
-
-
-def conv_downsample(x: Tensor, weight: Tensor, bias: Tensor | None, factor: int) -> Tensor:
-    """avg_pool2d(conv2d(x, weight, bias, padding=1), factor), (N, C_in, H, W) -> (N, C_out, H /
-    factor, W / factor); weight: (C_out, C_in, 3, 3).
-    """
-    weight = weight if factor == 1 else _merged(weight, factor) / factor**2
-    return F.conv2d(x, weight, bias, factor, padding=1)
-
-
-def upsample_conv(x: Tensor, weight: Tensor, bias: Tensor | None, factor: int) -> Tensor:
-    """conv2d(interpolate(x, scale_factor=factor), weight, bias, padding=1), (N, C_in, H, W) ->
-    (N, C_out, factor * H, factor * W); weight: (C_out, C_in, 3, 3).
-    """
-    if factor == 1:
-        return F.conv2d(x, weight, bias, padding=1)
-    merged = _merged(weight, factor, turned=True).transpose(0, 1).contiguous()
-    return F.conv_transpose2d(x, merged, bias, factor, padding=1)
-
-
-def _merged(weight: Tensor, factor: int, turned: bool = False) -> Tensor:
-    """Sums over windows of factor x factor of the padded weight, (C_out, C_in, factor + 2, factor +
-    2), in channels_last as weights are; turned: by half a turn.
-    """
-    # a matrix product, because avg_pool2d takes twice as long for images as small as weights
-    side = factor + 2
-    window = weight.new_ones(side, 3).tril().triu(1 - factor)
-    window = window.flip(0) if turned else window
-    sums = torch.kron(window, window) @ weight.permute(0, 2, 3, 1).flatten(1, 2)
-    return sums.mT.reshape(*weight.shape[:2], side, side)
-
-
 # --- Maxout: Goodfellow et al. 2013, https://arxiv.org/abs/1302.4389
 
 

@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from ganlib.common.data import Shape
 from ganlib.common.generator import Generator, Latent
 from ganlib.common.layers import BatchNorm2d, Factory
-from ganlib.common.layers.basic import conv_downsample, upsample_conv
 from ganlib.common.layers.conditional import ClassBatchNorm2d
 from ganlib.common.layers.init import init_glorot_uniform
-from ganlib.common.layers.reparametrized import weight_of
+from ganlib.common.layers.reparametrized import conv_downsample, upsample_conv
 
 
 class ResBlock(nn.Module):
@@ -42,23 +41,6 @@ class ResBlock(nn.Module):
         self.c_sc = conv(in_channels, out_channels, 1) if resized else nn.Identity()
         init_glorot_uniform(self, math.sqrt(2))
         init_glorot_uniform(self.c_sc)
-
-
-def _enlarged(x: Tensor, conv: Any, factor: int) -> Tensor:
-    """conv behind nearest-neighbour upsampling."""
-    weight = weight_of(conv)
-    if weight is None:
-        enlarged: Tensor = conv(F.interpolate(x, scale_factor=factor))
-        return enlarged
-    return upsample_conv(x, weight, conv.bias, factor)
-
-
-def _reduced(x: Tensor, conv: Any, factor: int) -> Tensor:
-    """conv before a mean pool."""
-    weight = weight_of(conv)
-    if weight is None:
-        return F.avg_pool2d(conv(x), factor)
-    return conv_downsample(x, weight, conv.bias, factor)
 
 
 class GenBlock(ResBlock):
@@ -86,8 +68,7 @@ class GenBlock(ResBlock):
 
     def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
-        h = F.relu(self.b1(x, *condition))
-        h = _enlarged(h, self.c1, self.up)
+        h = upsample_conv(self.c1, F.relu(self.b1(x, *condition)), self.up)
         h = self.c2(F.relu(self.b2(h, *condition)))
         return h + self.resize(self.c_sc(x))
 
@@ -112,8 +93,7 @@ class DisBlock(ResBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H / down, W / down)."""
-        h = F.relu(self.c1(F.relu(x)))
-        h = _reduced(h, self.c2, self.down)
+        h = conv_downsample(self.c2, F.relu(self.c1(F.relu(x))), self.down)
         return h + self.c_sc(self.resize(x))
 
 
@@ -138,7 +118,7 @@ class OptimizedDisBlock(ResBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H / 2, W / 2)."""
-        h = _reduced(F.relu(self.c1(x)), self.c2, 2)
+        h = conv_downsample(self.c2, F.relu(self.c1(x)), 2)
         return h + self.c_sc(self.resize(x))
 
 

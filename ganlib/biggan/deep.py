@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ganlib.biggan.generator import SharedClassGenerator
 from ganlib.common.layers.attention import SelfAttention
-from ganlib.common.layers.basic import upsample_conv
 from ganlib.common.layers.conditional import VectorBatchNorm2d
+from ganlib.common.layers.reparametrized import upsample_conv
 from ganlib.common.layers.spectral_norm import SNConv2d
 from ganlib.common.networks.resnet import global_sum
 
@@ -44,8 +44,7 @@ class DeepGenBlock(Bottleneck):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
         h = self.c1(F.relu(self.b1(x, condition)))
-        h = F.relu(self.b2(h, condition))
-        h = upsample_conv(h, self.c2.effective_weight(), self.c2.bias, self.up)
+        h = upsample_conv(self.c2, F.relu(self.b2(h, condition)), self.up)
         h = self.c3(F.relu(self.b3(h, condition)))
         h = self.c4(F.relu(self.b4(h, condition)))
         return h + self.resize(x[:, : self.out_channels])

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec
 from ganlib.common.generator import Architectures, Generator, NetConfig, scaled
 from ganlib.common.layers import LEAK
-from ganlib.common.layers.basic import upsample_conv
 from ganlib.common.layers.progressive import (
     HE,
     EqualizedConv2d,
@@ -24,6 +23,7 @@ from ganlib.common.layers.progressive import (
     minibatch_deviation,
     pixel_norm,
 )
+from ganlib.common.layers.reparametrized import upsample_conv
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
 
 from .config import SMALLEST
@@ -90,11 +90,8 @@ class FirstBlock(nn.Module):
 class GrowBlock(FirstBlock):
     """The same of images of twice the size: (N, in_ch, H, W) -> (N, ch, 2 H, 2 W)."""
 
-    c0: EqualizedConv2d
-
     def forward(self, h: Tensor) -> Tensor:
-        h = upsample_conv(h, self.c0.weight * self.c0.scale, self.c0.bias, 2)
-        return self.after(self.c1(self.after(h)))
+        return self.after(self.c1(self.after(upsample_conv(self.c0, h, 2))))
 
 
 class ProgressiveGenerator(Generator):

@@ -1,14 +1,11 @@
 """common/layers/basic.py: norms, maxout, similarities, noise, modes."""
 
 from copy import deepcopy
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ganlib.common.layers import (
     LEAK,
@@ -22,7 +19,6 @@ from ganlib.common.layers import (
     evaluating,
     minibatch_similarity,
 )
-from ganlib.common.layers.basic import conv_downsample, upsample_conv
 
 # --- Batch normalisation
 
@@ -46,50 +42,6 @@ def test_bias_batch_norm_has_no_gain() -> None:
     copy = BiasBatchNorm2d(3)
     copy.load_state_dict(ours.state_dict())
     torch.testing.assert_close(deepcopy(copy).eval()(x), ours(x))
-
-
-# --- Convolutions of another size
-
-
-def plain_downsample(x: Tensor, weight: Tensor, bias: Tensor | None, factor: int) -> Tensor:
-    return F.avg_pool2d(F.conv2d(x, weight, bias, padding=1), factor)
-
-
-def plain_upsample(x: Tensor, weight: Tensor, bias: Tensor | None, factor: int) -> Tensor:
-    copies = x.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    return F.conv2d(copies, weight, bias, padding=1)
-
-
-PAIRS = [(conv_downsample, plain_downsample), (upsample_conv, plain_upsample)]
-
-
-@pytest.mark.parametrize("factor", [1, 2, 3])
-@pytest.mark.parametrize(("ours", "plain"), PAIRS)
-def test_one_convolution_does_what_two_steps_do(ours: Any, plain: Any, factor: int) -> None:
-    """Values, gradients, and a penalty's gradients, of sides that the factor does not divide."""
-    torch.manual_seed(0)
-    shapes = (2, 3, 7, 8), (4, 3, 3, 3), (4,)
-    inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-    found = []
-    for f in (ours, plain):
-        y = f(*inputs, factor)
-        first = torch.autograd.grad(y.square().sum(), inputs, create_graph=True)
-        found.append([y, *first, *torch.autograd.grad(first[0].square().sum(), inputs)])
-    torch.testing.assert_close(found[0], found[1])
-    torch.testing.assert_close(ours(*inputs[:2], None, factor), plain(*inputs[:2], None, factor))
-
-
-@pytest.mark.parametrize(("ours", "plain"), PAIRS)
-def test_one_convolution_has_fewer_operations(ours: Any, plain: Any) -> None:
-    """16 for 36, in three passes."""
-    x, weight = torch.randn(1, 3, 8, 8, requires_grad=True), torch.randn(4, 3, 3, 3)
-    counts = []
-    for f in (ours, plain):
-        with FlopCounterMode(display=False) as counter:
-            f(x, weight.requires_grad_(), None, 2).sum().backward()
-        operations = counter.get_flop_counts()["Global"].items()
-        counts.append(sum(n for name, n in operations if "convolution" in str(name)))
-    assert counts[0] * 36 == counts[1] * 16
 
 
 # --- Maxout

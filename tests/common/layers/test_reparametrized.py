@@ -1,0 +1,57 @@
+"""common/layers/reparametrized.py: convolutions that are one with the resizing beside them."""
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ganlib.common.layers.progressive import EqualizedConv2d
+from ganlib.common.layers.reparametrized import conv_downsample, upsample_conv
+
+
+def plain_downsample(conv: nn.Module, x: Tensor, factor: int) -> Any:
+    return F.avg_pool2d(conv(x), factor)
+
+
+def plain_upsample(conv: nn.Module, x: Tensor, factor: int) -> Any:
+    return conv(x.repeat_interleave(factor, 2).repeat_interleave(factor, 3))
+
+
+PAIRS = [(conv_downsample, plain_downsample), (upsample_conv, plain_upsample)]
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+@pytest.mark.parametrize("layer", [nn.Conv2d, EqualizedConv2d])
+@pytest.mark.parametrize(("ours", "plain"), PAIRS)
+def test_one_convolution_does_what_two_steps_do(
+    ours: Any, plain: Any, layer: Any, factor: int
+) -> None:
+    """Values, gradients, and a penalty's gradients, of sides that the factor does not divide."""
+    torch.manual_seed(0)
+    conv = layer(3, 4, 3, padding=1).double()
+    nn.init.normal_(conv.bias)
+    x = torch.randn(2, 3, 7, 8, dtype=torch.float64, requires_grad=True)
+    inputs, found = [x, *conv.parameters()], []
+    for f in (ours, plain):
+        y = f(conv, x, factor)
+        first = torch.autograd.grad(y.square().sum(), inputs, create_graph=True)
+        found.append([y, *first, *torch.autograd.grad(first[0].square().sum(), inputs)])
+    torch.testing.assert_close(found[0], found[1])
+    bare = nn.Conv2d(3, 4, 3, padding=1, bias=False).double()
+    torch.testing.assert_close(ours(bare, x, factor), plain(bare, x, factor))
+
+
+@pytest.mark.parametrize(("ours", "plain"), PAIRS)
+def test_one_convolution_has_fewer_operations(ours: Any, plain: Any) -> None:
+    """16 for 36, in three passes."""
+    x, conv = torch.randn(1, 3, 8, 8, requires_grad=True), nn.Conv2d(3, 4, 3, padding=1)
+    counts = []
+    for f in (ours, plain):
+        with FlopCounterMode(display=False) as counter:
+            f(conv, x, 2).sum().backward()
+        operations = counter.get_flop_counts()["Global"].items()
+        counts.append(sum(n for name, n in operations if "convolution" in str(name)))
+    assert counts[0] * 36 == counts[1] * 16
