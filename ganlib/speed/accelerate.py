@@ -31,16 +31,15 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     set_float32(s.precision)
     # shapes stay the same, so the search for the fastest convolutions is made once
     torch.backends.cudnn.benchmark = not s.deterministic
-    networks = list(updater.trained.values())
     if s.checkpoint_blocks:
-        _checkpoint(networks, s, say)
+        _checkpoint(updater, s, say)
     if s.precision == "bf16":
         for network in updater.frozen.networks.values():
             compute_in_bf16(network)
-    for network in networks:
-        if s.precision == "bf16":
+        for network in updater.trained.values():
             train_in_bf16(network)
-        if s.sync_bn and ranks.count() > 1:
+    if s.sync_bn and ranks.count() > 1:
+        for network in updater.trained.values():
             sync_bn.synchronize(network)
     if s.sync_bn and s.accumulate > 1:
         raise UserError(
@@ -75,13 +74,13 @@ def release(updater: Updater) -> None:
     restore_update(updater)
 
 
-def _checkpoint(networks: list[nn.Module], s: RunConfig, say: Say) -> None:
+def _checkpoint(updater: Updater, s: RunConfig, say: Say) -> None:
     if s.compile:
         raise UserError(
             "--checkpoint-blocks decides what is kept for the gradients, and --compile lets the "
             "compiler decide: give one of them."
         )
-    if sum(map(checkpoint_blocks, networks)) == 0:
+    if sum(map(checkpoint_blocks, updater.trained.values())) == 0:
         say("--checkpoint-blocks changes nothing: these networks have no blocks.")
 
 

@@ -311,13 +311,17 @@ def _time(
     start = time.perf_counter()
     updater, reasons = assemble(work, device), list[str]()
     accelerate(updater, _how(work, mode, precision), iterations, reasons.append)
-    turns = cycle(steady(updater, work))
+    turns, done = cycle(steady(updater, work)), 0
 
     def update() -> None:
         updater.iteration = next(turns)
         updater.update()
 
-    _warm_up(update, device)
+    begun = time.perf_counter()
+    while done < UNTIMED[device.type] or time.perf_counter() - begun < SECONDS[device.type]:
+        update()
+        synchronize(device)
+        done += 1
     if reasons:  # it fell back, so that this is no measurement of the mode
         raise RuntimeError(reasons[0])
     warm_up = time.perf_counter() - start
@@ -330,14 +334,6 @@ def _how(work: Work, mode: Mode, precision: Precision) -> RunConfig:
     return RunConfig(
         algorithm=work.name, precision=precision, graph="graph" in mode, compile="compile" in mode
     )
-
-
-def _warm_up(update: Callable[[], None], device: torch.device) -> None:
-    start, done = time.perf_counter(), 0
-    while done < UNTIMED[device.type] or time.perf_counter() - start < SECONDS[device.type]:
-        update()
-        synchronize(device)
-        done += 1
 
 
 def _clean(device: torch.device, compiled: bool = False) -> None:

@@ -61,7 +61,7 @@ def compile_update(updater: Updater, say: Say, backend: str = "inductor") -> Non
     units: list[_Compiled] = []
     losses = [name for name in dir(type(updater)) if name.startswith("loss_")]
     before: list[Any] = [(m, "__class__", type(m)) for m in updater.modules() if m is not updater]
-    before += [(updater, name, getattr(updater, name)) for name in ("update_core", *losses)]
+    before += [(updater, name, getattr(updater, name)) for name in losses]
     vars(updater)["compiled"] = units, before
     for name in losses:
         units.append(_Compiled(updater, name, getattr(updater, name), say, backend))
@@ -69,7 +69,7 @@ def compile_update(updater: Updater, say: Say, backend: str = "inductor") -> Non
     for home, network in updater.trained.items():
 
         def compiled(name: str, method: Callable[..., Any], home: str = home) -> Callable[..., Any]:
-            unit = _Compiled(updater, f"{home}.{name}", method, say, backend)
+            unit = _Compiled(updater, f"{home}.{name}", method, say, backend, watches=True)
             units.append(unit)
 
             def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -79,7 +79,6 @@ def compile_update(updater: Updater, say: Say, backend: str = "inductor") -> Non
             return run
 
         override_entries(network, compiled)
-    vars(updater)["update_core"] = _watched(updater, units[len(losses) :])
 
 
 def _configure(updater: Updater) -> None:
@@ -101,20 +100,6 @@ def _configure(updater: Updater) -> None:
     limits.recompile_limit = max(limits.recompile_limit, VERSIONS * stages)
 
 
-def _watched(updater: Updater, passes: list["_Compiled"]) -> Callable[[], dict[str, Tensor]]:
-    """update_core(), of whose phases each one's first iteration shows what is differentiated."""
-    core, seen = updater.update_core, set[Hashable]()
-
-    def update_core() -> dict[str, Tensor]:
-        phase = updater.current, updater.phase(updater.iteration)
-        for one in passes:
-            one.watched = phase not in seen
-        seen.add(phase)
-        return core()
-
-    return update_core
-
-
 def restore_update(updater: Updater) -> None:
     """The losses and networks as they were before they were compiled."""
     _, before = vars(updater).pop("compiled", ((), ()))
@@ -131,15 +116,15 @@ def is_compiled(updater: Updater) -> bool:
 class _Compiled:
     """One function; the eager one takes its place again if it cannot be compiled.
 
-    watched: whether the eager one runs, to stay if a gradient of what it gives has a graph too.
+    watches: whether in the first iteration of each phase the eager one runs, to stay if a gradient
+    of what it gives has a graph too.
     """
 
-    watched = False
-
     def __init__(
-        self, updater: Updater, name: str, eager: Callable[..., Any], say: Say, backend: str
+        self, updater: Updater, name: str, eager: Any, say: Say, backend: str, watches: bool = False
     ) -> None:
         self.updater, self.name, self.eager, self.say = updater, name, eager, say
+        self.watches, self._first = watches, dict[Hashable, int]()
         self.fast: Any = torch.compile(eager, backend=backend, dynamic=False, fullgraph=True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -147,7 +132,9 @@ class _Compiled:
 
         if self.fast is None or not self.updater.training:  # a score, of batches of another size
             return self.eager(*args, **kwargs)
-        if self.watched:
+        now, phase = self.updater.iteration, self.updater.phase(self.updater.iteration)
+        first = self._first.setdefault((self.updater.current, phase), now)
+        if self.watches and now == first:
             return tree_map_only(Tensor, self._watch, self.eager(*args, **kwargs))
         try:
             with warnings.catch_warnings():
