@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganlib.common.data import Images
 from ganlib.common.data.in_memory import channels_first
+from ganlib.common.data.spec import w_by_h
 from ganlib.common.errors import UserError
 from ganlib.common.formats.arrays import ARRAYS, open_array, open_labels
 from ganlib.common.io.files import expand
@@ -158,7 +159,7 @@ def _check_shape(x: Tensor, size: tuple[int, int] | None) -> None:
         )
     if size is not None and x.shape[2:] != size:
         raise UserError(
-            f"The images are {_words(x.shape[1:])} and the reference's are {size[0]}x{size[1]}: "
+            f"The images are {w_by_h(x.shape)} and the reference's are {w_by_h(size)}: "
             "bring both to one size; --size resizes the reference."
         )
 

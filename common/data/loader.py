@@ -16,7 +16,7 @@ from torch import Tensor
 from ganlib.common.data.condition import Condition, check_condition, check_lengths
 from ganlib.common.data.crops import Jitter, centres, common_grid, in_memory, placed, read
 from ganlib.common.data.prefetch import Part, Prefetcher
-from ganlib.common.data.spec import DataSet, DataSpec, Images, Readable, Size
+from ganlib.common.data.spec import DataSet, DataSpec, Images, Readable, Size, w_by_h
 from ganlib.common.data.transfer import Memory, upload
 from ganlib.common.errors import UserError
 from ganlib.common.seeds import generator
@@ -181,8 +181,8 @@ class Loader(Iterator[Batch]):
         whole = self.spec.image[1:]
         if size is not None and (size[0] > whole[0] or size[1] > whole[1] or min(size) < 1):
             raise UserError(
-                f"Images of {_by(whole)} pixels cannot be averaged to {_by(size)}: give a size "
-                "within theirs."
+                f"Images of {w_by_h(whole)} pixels cannot be averaged to {w_by_h(size)}: give a "
+                "size within theirs."
             )
         self.batch_size, self.size = batch_size, None if size == whole else size
         for key in [key for key in self._places if key[1] not in (None, self._side)]:
@@ -353,10 +353,6 @@ def _check_share(batch_size: int, rank: int, ranks: int) -> None:
             f"A batch of {batch_size} images cannot be shared in {ranks} parts: "
             f"{f'{less} or {more}' if less else more} images can."
         )
-
-
-def _by(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
 
 
 def _drawn(loader: Loader) -> Iterator[Part]:

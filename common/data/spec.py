@@ -1,6 +1,6 @@
 """What a data set holds, and what an algorithm is told of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -301,11 +301,15 @@ def _check_turns(kind: SourceKind, image: Size, source: tuple[int, ...] | None) 
     if kind != "image":
         raise UserError("There is no way back to maps of classes, which are no images.")
     if tuple(source[1:]) != tuple(image):
-        (height, width), (high, wide) = image, source[1:]
         raise UserError(
-            f"Images of {height}x{width} and sources of {high}x{wide} must be of one size for a "
-            "way back, as --size makes them."
+            f"Images of {w_by_h(image)} and sources of {w_by_h(source)} must be of one size "
+            "for a way back, as --size makes them."
         )
+
+
+def w_by_h(size: Sequence[int]) -> str:
+    """The size of images or a shape (..., H, W), the width first: "64x48"."""
+    return f"{size[-1]}x{size[-2]}"
 
 
 def _halves(margin: int) -> tuple[int, int]:

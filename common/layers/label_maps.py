@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
+from ganlib.common.data.spec import w_by_h
 from ganlib.common.errors import UserError
 
 
@@ -68,12 +69,10 @@ class ShownWithEdges(Shown):
 
 def check_sizes(spec: DataSpec, algorithm: str) -> None:
     """UserError for an algorithm of that name unless images are as large as their sources."""
-    height, width = size = spec.image[1:]
-    if spec.source is not None and spec.source[1:] != size:
-        high, wide = spec.source[1:]
+    if spec.source is not None and spec.source[1:] != spec.image[1:]:
         raise UserError(
-            f"{algorithm} makes images as large as their sources, and these are {width}x{height} "
-            f"and {wide}x{high} pixels: give another --source."
+            f"{algorithm} makes images as large as their sources, and these are "
+            f"{w_by_h(spec.image)} and {w_by_h(spec.source)} pixels: give another --source."
         )
 
 

@@ -18,6 +18,7 @@ from ganlib.common.data import POINTS, DataSet, DataSpec, Shape, Size, fit_spec
 from ganlib.common.data.fingerprint import fingerprint
 from ganlib.common.data.in_memory import GIVEN
 from ganlib.common.data.loader import readers
+from ganlib.common.data.spec import w_by_h
 from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.generator import Generator
 from ganlib.common.io.console import say, stderr_console
@@ -192,9 +193,8 @@ def _size(settings: Settings, data: DataSet) -> Size:
     """Of the images that the networks see; UserError if out of all proportion to the data's own."""
     own, size = data.shape[1:], settings.algorithm.image_size(*data.shape[1:])
     if any(side > max(SMALL, MOST_TIMES * n) for side, n in zip(size, own, strict=True)):
-        (high, wide), (height, width) = own, size
         raise UserError(
-            f"{settings.run.algorithm} brings images of {wide}x{high} to {width}x{height} with "
+            f"{settings.run.algorithm} brings images of {w_by_h(own)} to {w_by_h(size)} with "
             "these settings: give larger images by --size, or halve them less often by --downs."
         )
     return size

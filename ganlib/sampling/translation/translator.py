@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ganlib.common.data.spec import Size
+from ganlib.common.data.spec import Size, w_by_h
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.files import as_user_error
 from ganlib.training.samples.sample_stream import full_size
@@ -67,7 +67,7 @@ class Translator:
         )
         if tile is not None and self.multiple == 0:
             raise UserError(
-                f"This generator takes tiles of {_by(self.source)} alone: leave --tile out."
+                f"This generator takes tiles of {w_by_h(self.source)} alone: leave --tile out."
             )
 
     def way(self, size: Size) -> Way:
@@ -105,9 +105,9 @@ class Translator:
             x = self.stream.made(self.stream.code(z, ready), ready)
         if height % x.shape[2] or width % x.shape[3]:
             raise UserError(
-                f"The generator makes {_by(x.shape[2:])} of a source of {_by(y.shape[2:])} pixels, "
-                f"where {_by((height, width))} would be in proportion: its `multiple` of "
-                f"{self.multiple} is not right."
+                f"The generator makes {w_by_h(x.shape)} of a source of {w_by_h(y.shape)} pixels, "
+                f"where {width}x{height} would be in proportion: its `multiple` of {self.multiple} "
+                "is not right."
             )
         return full_size(x, (x.shape[1], height, width)).clamp(-1, 1).cpu()
 
@@ -131,13 +131,8 @@ def _side(n: int, whole: int, unit: int, multiple: int, tile: int | None) -> tup
 
 def _refused(y: Tensor, error: Exception) -> str:
     if isinstance(error, torch.OutOfMemoryError) or "allocate" in str(error):
-        return f"The memory is too small for {_by(y.shape[2:])} pixels at once: give a --tile."
-    return f"The generator takes no source of {_by(y.shape[2:])} pixels: {one_line(error)}."
-
-
-def _by(size: Size | torch.Size) -> str:
-    """A size (H, W) in words, the width first."""
-    return f"{size[1]}x{size[0]}"
+        return f"The memory is too small for {w_by_h(y.shape)} pixels at once: give a --tile."
+    return f"The generator takes no source of {w_by_h(y.shape)} pixels: {one_line(error)}."
 
 
 def tiled(y: Tensor, tile: Size, scale: Scale, make: Callable[[Tensor], Tensor]) -> Tensor:

@@ -74,6 +74,8 @@ def test_a_loader_gives_images_as_sources() -> None:
         (pairs(source_side=3), "Images of 6x6 and sources of 3x3 must be of one size"),
         (DataSet("ids", torch.zeros(1, 1, 4, 4).byte(), source=torch.zeros(1, 2, 4, 4).int(),
                  source_kind="ids"), "no way back to maps of classes"),
+        (DataSet("wide", torch.zeros(1, 1, 4, 6).byte(), source=torch.zeros(1, 1, 3, 5).byte()),
+         "Images of 6x4 and sources of 5x3 must be of one size"),
         (DataSet("none", torch.zeros(1, 1, 4, 4).byte()), "where there are no sources"),
     ],
 )  # fmt: skip

@@ -483,7 +483,9 @@ def test_real_images_are_brought_to_size(
     np.savez("large.npz", np.random.default_rng(0).integers(0, 256, (40, 32, 32, 1), np.uint8))
     arguments = ["large.npz", "--dataset", toy_file, "--metrics", "fid"]
     options = ["--extractor", "tiny", "--plugin-dir", plugin_dir]
-    assert "1x32x32 and the reference's are 28x28" in refused(run("evaluate", *arguments, *options))
+    assert "are 32x32 and the reference's are 28x28" in refused(
+        run("evaluate", *arguments, *options)
+    )
     assert list(score(*arguments, "--size", 32)) == ["FD-tiny40-train", "FD-tiny40-test"]
 
 
@@ -555,7 +557,7 @@ LONG = "x" * 300  # as a name of a file, which no system has
         (["empty", "--truncation", 0.5], "--truncation is for a generator"),
         (["nan.npz"], "NaN or infinite"),
         (["sizes"], "one size"),
-        (["small.npz"], "1x8x8 and the reference's are 28x28"),
+        (["small.npz"], "are 8x8 and the reference's are 28x28"),
         (["one.npz"], "1 images to score"),
         (["small.npz", "--range", "0,1"], "holds uint8"),
         (["run", "--range", "0,1"], "--range is for .npz and .npy files"),
