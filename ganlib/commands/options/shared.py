@@ -1,6 +1,5 @@
 """Options that mean the same wherever a command has them, and what they say."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -63,12 +62,6 @@ def _known(context: click.Context, parameter: click.Parameter, value: str | None
         return sampling_statistics(value)
 
 
-def _positive(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not 0 < value < math.inf:
-        raise UserError(f"--truncation is {value:g}; give a number above 0, such as 0.7.")
-    return value
-
-
 def folder(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
     """A parameter's callback: UserError if `path`, which is to be a folder, is something else."""
     with reading(path or ""):
@@ -117,7 +110,6 @@ def best_of(path: Path, best: bool) -> Path:
 truncation = click.option(
     "--truncation",
     type=float,
-    callback=_positive,
     metavar="PSI",
     help="Keep the latents within [-PSI, PSI], or the codes of a style-based generator PSI of the "
     "way from their average: less variety, often better images.",

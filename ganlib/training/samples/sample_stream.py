@@ -45,7 +45,7 @@ class SampleStream:
     class for all or y[i] for sample i, see classes.py; by default classes as often as among the
     data, or held-out sources. statistics: see bn_statistics.py; by default the settings'. bn_mode:
     the same as the protocol of a score has it, which is taken for statistics too. UserError for a y
-    that the generator does not take.
+    that the generator does not take, and for a truncation that is no finite number above 0.
     """
 
     def __init__(
@@ -56,6 +56,8 @@ class SampleStream:
         y: Conditions | None = None,
         statistics: str | None = None,
     ) -> None:
+        if truncation is not None and not 0 < truncation < math.inf:
+            raise UserError(f"truncation is {truncation:g}; give a number above 0, such as 0.7.")
         self.networks, self.seed, self.truncation = networks, seed, truncation
         self.config, self.spec = networks.config, networks.spec
         self.statistics = _known(statistics or self.config.statistics)
@@ -301,6 +303,8 @@ class Sampler(Networks):
         By the moving average if there is one, in evaluation mode; training is not disturbed. y: one
         for all, or of n samples. truncation, statistics: see SampleStream.
         """
+        if n < 1:
+            raise UserError(f"n is {n}; give at least 1.")
         if isinstance(y, Tensor | list | tuple) and len(y) != n:
             raise UserError(
                 f"y is of {len(y)} samples, and {n} are asked for: give one for each, or one "

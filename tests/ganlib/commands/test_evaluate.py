@@ -532,7 +532,7 @@ LONG = "x" * 300  # as a name of a file, which no system has
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "--truncation", "nan"], "--truncation is nan"),
+        (["run", "--truncation", "nan"], "truncation is nan; give a number above 0"),
         (["run", "--metrics", "is,fidd"], "Did you mean 'fid'"),
         (["run", "--metrics", ""], "no metric ''"),
         (["run", "--extractor", "fasion"], "Did you mean 'fashion'"),

@@ -226,9 +226,9 @@ def test_truncation(run: Run, snapshot: Path) -> None:
     ("arguments", "words"),
     [
         (["-n", 5000], "too many for one picture"),
-        (["--truncation", 0], "--truncation is 0"),
-        (["--truncation", "nan"], "--truncation is nan"),
-        (["--truncation", "inf"], "--truncation is inf"),
+        (["--truncation", 0], "truncation is 0; give a number above 0"),
+        (["--truncation", "nan"], "truncation is nan; give a number above 0"),
+        (["--truncation", "inf"], "truncation is inf; give a number above 0"),
         (["--statistics", "standing"], "--statistics is 'standing', but should be running, batch"),
         (["--dataset", "fashion_mnist"], "needs no images to start from: leave --dataset out"),
         (["--class", "Sandal"], "is told no classes, so there are none to ask for"),

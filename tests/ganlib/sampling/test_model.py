@@ -139,6 +139,19 @@ def test_training_on_a_loaded_model_is_refused(snapshot: Path) -> None:
         ganlib.load(snapshot).updater.update()
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"n": 0}, "n is 0; give at least 1."),
+        ({"n": -3}, "n is -3; give at least 1."),
+        ({"n": 1, "truncation": -0.5}, "truncation is -0.5; give a number above 0"),
+    ],
+)
+def test_samples_that_cannot_be(asked: dict[str, Any], words: str, snapshot: Path) -> None:
+    with pytest.raises(UserError, match=words):
+        ganlib.load(snapshot).sample(**asked)
+
+
 def _refused(path: Path) -> str:
     with pytest.raises(UserError) as error:
         ganlib.load(path)
