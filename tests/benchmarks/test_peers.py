@@ -124,6 +124,64 @@ def test_rows_are_chosen_by_their_names(tmp_path: Path) -> None:
     assert isinstance(done.exception, UserError) and "SNGAN ResNet 32x32" in str(done.exception)
 
 
+MIMICRY = """
+from torch import nn
+
+class Steps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.l, self.steps = nn.Linear(2, 2), []
+
+    def train_step(self, batch, log_data, **others):
+        log_data.add_metric("loss", 0.0, group="loss")
+        self.steps.append((tuple(batch[0].shape), sorted(others)))
+
+class SNGANGenerator32(Steps): pass
+class SNGANDiscriminator32(Steps): pass
+"""
+PIX2PIX = """
+import torch
+from torch import nn
+
+class Pix2PixModel:
+    def __init__(self, opt):
+        assert opt.isTrain and not opt.gpu_ids and opt.netG == "unet_256" and opt.netD == "basic"
+        self.netG = nn.Conv2d(opt.input_nc, opt.output_nc, 1).to(opt.device)
+        self.netD = nn.Conv2d(opt.input_nc + opt.output_nc, 1, 1)
+        self.optimizer = torch.optim.Adam(self.netG.parameters(), opt.lr, (opt.beta1, 0.999))
+
+    def set_input(self, input):
+        self.real_A, self.real_B = input["A"], input["B"]
+
+    def optimize_parameters(self):
+        self.netD(torch.cat((self.real_A, self.netG(self.real_A)), 1)).mean().backward()
+        self.optimizer.step()
+"""
+
+
+def test_mimicrys_own_steps_are_taken_past_the_files_of_its_packages(tmp_path: Path) -> None:
+    for name, text in (("__init__", "import a_large_one"), ("nets/sngan/sngan_32", MIMICRY)):
+        path = tmp_path / "theirs" / "torch_mimicry" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    update = Program("theirs", "x", clones.mimicry("sngan", "SNGAN")).update(tmp_path, 2, 3)
+    update.run()
+    gen, dis = (network.steps for network in update.networks)
+    assert dis == [((2, 3, 32, 32), ["netG", "optD"])] * 3
+    assert gen == [((2, 3, 32, 32), ["netD", "optG"])]
+    assert not any(name.startswith("torch_mimicry") for name in sys.modules)
+
+
+def test_pix2pix_is_set_as_its_options_are(tmp_path: Path) -> None:
+    path = tmp_path / "theirs" / "models" / "pix2pix_model.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(PIX2PIX)
+    update = Program("theirs", "x", clones.pix2pix).update(tmp_path, 1, 1)
+    # G's forward and its weight's gradient; D's forward and both of its gradients
+    assert peers.count(update.run) == 2 * 256**2 * (2 * 3 * 3 + 3 * 6)
+    assert update.weights == 12 + 7
+
+
 @pytest.mark.parametrize(("ceiling", "bar"), [(1.5, "1.35"), (2.2, "1.98"), (3.0, "2.00")])
 def test_the_bar_is_two_or_nine_tenths_of_what_can_be(ceiling: float, bar: str) -> None:
     make = partial(beside.PeerRow, "SNGAN", "theirs", "fp32", 16, 2)
