@@ -31,9 +31,9 @@ __getattr__ = renamed(__name__, compile_losses="compile_update")
 Say = Callable[[str], None]
 Work = Callable[[], dict[str, Tensor]]
 
-SECONDS = 75.0
-"""What compiling costs, where nothing is kept of it yet: 55 to 77 s for residual networks of 32
-pixels on an H100."""
+SECONDS = 85.0
+"""What compiling costs, where nothing is kept of it yet: 55 to 77 s for the losses of residual
+networks of 32 pixels on an H100, and an eighth more, as a CPU takes, for passes outside of them."""
 SAVED = 0.3
 """The part of a captured iteration's time that compiling saves at least: 0.35 to 0.5 of those
 networks', in TF32 and in bfloat16."""
