@@ -124,7 +124,8 @@ def test_every_loss_and_pass_is_one_graph(name: str, make_updater: Make) -> None
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
 @pytest.mark.parametrize("name", ["dcgan", "wgan_gp", "sngan"])
 def test_compiled_code_computes_the_same(name: str, make_updater: Make) -> None:
-    compare(name, make_updater, "inductor")
+    # float64, as float32's roundings decide on which side of a kink an activation is
+    compare(name, partial(make_updater, dtype=torch.float64), "inductor")
 
 
 def test_what_cannot_be_compiled_stays_eager_and_says_so(make_updater: Make) -> None:
@@ -283,6 +284,35 @@ def test_as_many_stages_as_there_are_may_compile(make_updater: Make) -> None:
         updater.perform()
         assert is_compiled(updater)
     torch._dynamo.reset()
+
+
+def test_what_is_restored_is_as_before(make_updater: Make) -> None:
+    updater = make_updater("pgn")
+    before = [type(module) for module in updater.modules()]
+    compile_update(updater, pytest.fail, "eager")
+    assert [type(module) for module in updater.modules()] != before and is_compiled(updater)
+    restore_update(updater)
+    assert [type(module) for module in updater.modules()] == before and not is_compiled(updater)
+
+
+def test_passes_of_micro_batches_are_compiled_and_those_of_samples_are_not(
+    make_updater: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Work()
+    monkeypatch.setattr(torch, "compile", work.compiled)
+    eager, compiled = make_updater("pix2pix"), make_updater("pix2pix")
+    compile_update(compiled, pytest.fail)
+    for updater in (eager, compiled):
+        updater.split(2)
+    for _ in range(2):
+        work.inside = 0
+        with work:
+            values = compiled.update()
+        torch.testing.assert_close(eager.update(), values, rtol=0, atol=0)
+    in_update = work.inside
+    with work:
+        compiled.sample(2, 0)
+    assert in_update == work.inside > 0
 
 
 @torch._dynamo.config.patch(recompile_limit=1)
