@@ -153,7 +153,7 @@ BAD: dict[str, tuple[list[Tensor], str]] = {
     "infinite": ([torch.full((2, 1, 8, 8), torch.inf)], "NaN or infinite"),
     "0 to 255": ([torch.full((2, 1, 8, 8), 255.0)], r"reach 255"),
     "integers": ([torch.zeros(2, 1, 8, 8, dtype=torch.int64)], "int64"),
-    "two sizes": ([torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 9)], "1x8x9 and the reference's"),
+    "two sizes": ([torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 9)], "images are 9x8"),
     "both types": ([torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 8).byte()], "float32 and then"),
     "0 to 1": ([torch.zeros(3, 1, 8, 8)], "none has a value below 0"),
     "channels": ([torch.zeros(2, 1, 8, 8), torch.zeros(2, 3, 8, 8)], "1x8x8 and then 3x8x8"),
