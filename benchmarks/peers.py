@@ -18,11 +18,12 @@ import torch
 
 from benchmarks.beside import PeerRow, Precision
 from benchmarks.clones import Program, Update, biggan, collections, growing, mimicry, pix2pix
-from benchmarks.run import RESULTS, keep
+from benchmarks.run import RESULTS, keep, results_option
 from benchmarks.workloads import PEERS_NAME, of, pairs, wgan_gp_resnet
 from benchmarks.workloads import growing as growing_here
 from ganlib.common.errors import UserError
 from ganlib.config import RunConfig
+from ganlib.evaluation.extractors.base import has_arithmetic
 from ganlib.speed import bench
 from ganlib.speed.accelerate import accelerate
 from ganlib.training.device.devices import use_cores
@@ -180,12 +181,7 @@ def name_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
     help="May be repeated.  [default: fp32, and bf16 where the processor has it]",
 )
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Where the rows go; the tables then stay as they are.  [default: results/]",
-)
+@results_option
 def command(
     folder: Path,
     only: tuple[str, ...],
@@ -200,8 +196,7 @@ def command(
     if not chosen:
         raise UserError(f"No row is called so: {'; '.join(p.name for p in PAIRS)}.")
     use_cores()
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    usual: tuple[Precision, ...] = ("fp32", "bf16") if fast else ("fp32",)
+    usual: tuple[Precision, ...] = ("fp32", "bf16") if has_arithmetic(CPU, "bf16") else ("fp32",)
     runs = table.read(results or RESULTS).get(bench.card(CPU), {})
     rows = {name_of(row): row for row in runs.get(PEERS_NAME, {"rows": ()})["rows"]}
     for kind, pair in product(precision or usual, chosen):

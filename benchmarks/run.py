@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = [work.name for work in WORKLOADS if work.work is not None]
+results_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the numbers go; the tables then stay as they are.  [default: results/]",
+)
 
 
 @click.command(help=f"Measure WORKLOADs, of {', '.join(NAMES)}, {FID_NAME}, {LOADING_NAME}.")
@@ -41,12 +47,7 @@ NAMES = [work.name for work in WORKLOADS if work.work is not None]
 )
 @click.option("--iterations", type=click.IntRange(2), help="To time.")
 @click.option("--fid-images", type=click.IntRange(2), default=50_000, show_default=True)
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Where the numbers go; the tables then stay as they are.  [default: results/]",
-)
+@results_option
 @click.option(
     "--add",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -204,7 +204,7 @@ def place(network: Network, device: torch.device, options: Options) -> Network:
     """The network on the device, in the memory format that is asked for, and folded with weights in
     bfloat16 where that is; UserError for arithmetic that the device has not.
     """
-    if options.precision != "float32" and not _has(device, options.precision):
+    if options.precision != "float32" and not has_arithmetic(device, options.precision):
         raise UserError(
             f"--precision {options.precision} is arithmetic that '{device}' does not have, and "
             "nothing would be faster: leave it out."
@@ -228,9 +228,10 @@ def folded(network: Network) -> Network:
     return network
 
 
-def _has(device: torch.device, precision: Precision) -> bool:
+def has_arithmetic(device: torch.device, precision: Precision) -> bool:
+    """Whether `device` has instructions for a precision other than float32."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))  # TF32 came with it
+        return torch.cuda.get_device_capability(device) >= (8, 0)  # of both, TF32 and bfloat16
     fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return device.type == "cpu" and precision == "bf16" and fast
 

@@ -14,6 +14,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.layers.basic import override_entries
 from ganlib.common.layers.checkpoint import checkpoint_blocks
 from ganlib.config import AlgorithmConfig, RunConfig
+from ganlib.evaluation.extractors.base import has_arithmetic
 from ganlib.speed import sync_bn
 from ganlib.speed.compiled import Say, Trial, compile_update, restore_update
 from ganlib.speed.graph import CudaRecorder, Graphs
@@ -88,12 +89,8 @@ def automatic(device: torch.device, config: AlgorithmConfig) -> Precision:
     """What auto comes to: bf16 on a processor with instructions for it, for an architecture that is
     known to learn as well with it; else tf32, which is float32 on a CPU.
     """
-    if device.type == "cuda":
-        fast = torch.cuda.get_device_capability(device) >= (8, 0)
-    else:
-        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    fits = device.type in ("cpu", "cuda") and config.architecture in config.learns_in_bf16
-    return "bf16" if fast and fits else "tf32"
+    known = config.architecture in config.learns_in_bf16
+    return "bf16" if known and has_arithmetic(device, "bf16") else "tf32"
 
 
 def set_float32(precision: Precision) -> None:
