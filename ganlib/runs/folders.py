@@ -2,28 +2,35 @@
 gets its folder, for one process at a time and for its files alone.
 """
 
+import json
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from io import FileIO
 from itertools import chain, count
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ganlib.common.errors import UserError
-from ganlib.common.io.files import PREFIX, check_free, remove_torn, writing
+from ganlib.common.errors import UserError, one_line
+from ganlib.common.io.files import MARK, PREFIX, check_free, remove_torn, write_text, writing
 from ganlib.config import RunConfig
+from ganlib.runs.state import BEAT, STATE
 from ganlib.training.device import ranks
 from ganlib.training.scores.scorer import SCORES, TRIALS
 from ganlib.training.snapshot import list_snapshots
+
+if TYPE_CHECKING:
+    from ganlib.training.trainer import Trainer
 
 ROOT = Path("result")
 PARTS = ("snapshots", "samples")
 """Folders in that of a run."""
 HELD_OUT = "held_out.txt"
 """A line for each file that a run does not train on."""
-FILES = ("config.yaml", "environment.json", "log.jsonl", SCORES, TRIALS, HELD_OUT, "DONE")
+FILES = ("config.yaml", "environment.json", "log.jsonl", SCORES, TRIALS, HELD_OUT, STATE, "DONE")
 EARLIER = ".earlier"
 """The folder, in that of a run, of what was there before it; nobody takes it for a run."""
 LOCK = f"{PREFIX}lock"
@@ -159,6 +166,49 @@ class RunFolder:
             if not path.exists():
                 self._stack.callback(_remove_if_empty, path)
         folder.mkdir(parents=True, exist_ok=not new)
+
+
+@contextmanager
+def recorded(trainer: "Trainer") -> Iterator[None]:
+    """Say in the run's STATE that this process trains it, with a sign of life every BEAT seconds,
+    and at the end how it ended: what it was stopped by, or the sentence of its error.
+    """
+    path, over = trainer.out / STATE, threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT):
+            with suppress(OSError):
+                os.utime(path)
+
+    note(path, "running", max_iter=trainer.max_iter)
+    beats = threading.Thread(target=beat, daemon=True)
+    beats.start()
+    state, sentence = "failed", ""
+    try:
+        yield
+        done = trainer.stopped == "done"
+        state, sentence = ("done", "") if done else ("stopped", trainer.stopped)
+    except KeyboardInterrupt:
+        state, sentence = "stopped", "interrupted"
+        raise
+    except Exception as error:
+        sentence = one_line(error, 500) or type(error).__name__
+        raise
+    finally:
+        over.set()
+        beats.join()
+        note(path, state, sentence, trainer.max_iter)
+
+
+def note(
+    path: Path, state: str, sentence: str = "", max_iter: int = 0, pid: int | None = None
+) -> None:
+    """Write a STATE, by default of this process, unless that cannot be: no run ends by it."""
+    process = {"pid": pid or os.getpid(), "host": socket.gethostname()}
+    told = {"software": MARK, "state": state, "sentence": sentence, **process, "max_iter": max_iter}
+    told["time"] = datetime.now().astimezone().isoformat(timespec="seconds")
+    with suppress(OSError):
+        write_text(path, json.dumps(told) + "\n")
 
 
 def _run_of(snapshot: Path) -> Path | None:

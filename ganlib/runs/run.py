@@ -4,6 +4,7 @@ that fit them and the device, and its updater.
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from math import ceil, prod
@@ -28,7 +29,7 @@ from ganlib.config import AlgorithmConfig
 from ganlib.evaluation.comparison.reading import read_environment
 from ganlib.registry import algorithms
 from ganlib.runs.default_extensions import check_names, list_extensions
-from ganlib.runs.folders import HELD_OUT, RunFolder
+from ganlib.runs.folders import HELD_OUT, RunFolder, recorded
 from ganlib.runs.resuming import REVISION, Resumption, settings_to_resume
 from ganlib.runs.settings import Settings, layered, read_config
 from ganlib.sampling.model import Model
@@ -117,7 +118,8 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
                 f"Held out of training, by their names: {len(held_out):,} files, listed in "
                 f"{out / HELD_OUT}; --hold-out 0 trains on all."
             )
-        _run(trainer, settings.algorithm.batch_size)
+        with recorded(trainer) if ranks.rank() == 0 else nullcontext():
+            _run(trainer, settings.algorithm.batch_size)
     if trainer.stopped != "done":
         tell(
             f"Stopped at iteration {trainer.iteration}: {trainer.stopped}. --resume auto continues."
