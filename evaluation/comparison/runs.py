@@ -54,7 +54,8 @@ class Run:
     """What the folder of a run holds; evaluations are in the order of their iterations.
 
     settings and environment: plain values. log: lines with an iteration, and numbers for MEASURED.
-    external: it is the file `path` of scores, and no folder.
+    swept: the settings to which the grid that it is of gave several values, by name. external: it
+    is the file `path` of scores, and no folder.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Run:
     evaluations: list[Evaluation]
     done: bool
     external: bool = False
+    swept: tuple[str, ...] = ()
 
     @property
     def algorithm(self) -> str:

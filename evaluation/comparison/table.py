@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 from typing import Any
 
@@ -82,8 +82,15 @@ class Row:
         return f"{self.algorithm} ({', '.join(words)})" if words else self.algorithm
 
     @property
+    def name(self) -> str:
+        """The label without the settings that have columns."""
+        swept = {name for run in self.runs for name in run.swept}
+        shown = {name: value for name, value in self.settings.items() if name not in swept}
+        return replace(self, settings=shown).label
+
+    @property
     def title(self) -> str:
-        return self.label if self.done else f"{self.label}, unfinished"
+        return self.name if self.done else f"{self.name}, unfinished"
 
     @property
     def iterations(self) -> list[int]:
@@ -121,11 +128,29 @@ class Table:
         return {row.device for row in self.rows if row.device}
 
     @property
+    def swept(self) -> list[str]:
+        """The settings to which grids gave several values."""
+        runs = (run for row in self.rows for run in row.runs)
+        return list(dict.fromkeys(name for run in runs for name in run.swept))
+
+    @property
     def headers(self) -> list[str]:
-        """The titles of the columns: the row's, the scores', and what it cost."""
+        """The titles of the columns: the row's, the scores', the settings', and what it cost."""
         hours = f"{''.join(self._devices)}-hours" if len(self._devices) == 1 else "hours"
         scores = [column.header for column in self.columns]
-        return ["algorithm", *scores, "n", "iterations", "images/s", f"{hours} per run"]
+        return [
+            "algorithm",
+            *scores,
+            *self.swept,
+            "n",
+            "iterations",
+            "images/s",
+            f"{hours} per run",
+        ]
+
+    def values(self, row: Row) -> dict[str, Any]:
+        """Of the swept settings in a row, NOTHING for one that it does not have."""
+        return {name: row.runs[0].settings.get(name, NOTHING) for name in self.swept}
 
     def costs(self, row: Row) -> list[str]:
         """The cells of a row after the scores."""
@@ -135,7 +160,8 @@ class Table:
             iterations = NOTHING
         mixed = len(self._devices) > 1 and row.hours is not None
         hours = short(row.hours) + (f" {row.device}" if mixed else "")
-        return [str(len(row.entries)), iterations, short(row.images_per_second), hours]
+        swept = [plain(value) for value in self.values(row).values()]
+        return [*swept, str(len(row.entries)), iterations, short(row.images_per_second), hours]
 
     def numbers(self, row: Row, place: int) -> tuple[str, str]:
         """Mean and deviation of a score, ("–", "") for none; all rows have the same decimals."""

@@ -46,7 +46,8 @@ def to_csv(tables: Sequence[Table]) -> str:
     names the version of ganlib.
     """
     names = dict.fromkeys(printable(column.title) for table in tables for column in table.columns)
-    records = [_record(table, row, names) for table in tables for row in table.rows]
+    swept = dict.fromkeys(name for table in tables for name in table.swept)
+    records = [_record(table, row, names, swept) for table in tables for row in table.rows]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(map(_inert, records[0]))  # the names, which all of them have
@@ -60,7 +61,7 @@ def _inert(value: Any) -> Any:
     return f"'{value}" if runs else value
 
 
-def _record(table: Table, row: Row, names: Iterable[str]) -> dict[str, Any]:
+def _record(table: Table, row: Row, names: Iterable[str], swept: Iterable[str]) -> dict[str, Any]:
     scores: dict[str, Any] = {field: "" for name in names for field in (name, f"{name} std")}
     for column, cell in zip(table.columns, row.cells, strict=True):
         if cell is not None:
@@ -73,6 +74,8 @@ def _record(table: Table, row: Row, names: Iterable[str]) -> dict[str, Any]:
         "finished": "yes" if row.done else "no",
         "seeds": " ".join(str(run.seed) for run in row.runs),
         **scores,
+        **dict.fromkeys(swept, ""),
+        **table.values(row),
         "first_iteration": min(row.iterations),
         "last_iteration": max(row.iterations),
         "images_per_second": row.images_per_second,

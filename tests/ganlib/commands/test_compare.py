@@ -40,6 +40,45 @@ def words(output: str, first: str) -> list[str]:
     return line.split()
 
 
+def test_what_a_grid_swept_has_columns(run: Run) -> None:
+    for algorithm, lam, seed, value in [
+        ("wgan_gp", 1.0, 0, 5.0),
+        ("wgan_gp", 10.0, 0, 3.0),
+        ("wgan_gp", 10.0, 1, 4.0),
+        ("dcgan", None, 0, 8.0),
+    ]:
+        folder = make(algorithm, seed, [value])
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config |= {"n_dis": round(value), "lam": lam} if lam else {}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        if lam:
+            folder.rename(Path("result", f"{algorithm}_lam={lam}_seed{seed}"))
+    Path("result/grid.yaml").write_text("{threads: 1, swept: [lam], runs: {}}")
+    done = run("compare")
+    assert "lam" in words(done.output, "algorithm")
+    rows = [line.split() for line in done.output.splitlines() if "n_dis" in line]
+    assert [row[:2] + row[-5:-3] for row in rows] == [
+        ["wgan_gp", "(n_dis=3)", "10.0", "1"],
+        ["wgan_gp", "(n_dis=4)", "10.0", "1"],
+        ["wgan_gp", "(n_dis=5)", "1.0", "1"],
+    ]
+    assert words(done.output, "dcgan")[2:4] == ["–", "1"]
+    with Path("result/compare.csv").open() as file:
+        assert [row["lam"] for row in csv.DictReader(file)] == ["10.0", "10.0", "1.0", "–"]
+    page = Path("result/compare.html").read_text("utf-8")
+    assert re.search(r'<th scope="col">\s*lam</th>', page)
+    assert len(re.findall(r'<td class="cost">10.0</td>', page)) == 2
+    assert "| lam |" in Path("result/compare.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("plan", ["", "[", "{swept: 3}", "{swept: [[1]]}", "&a [*a]"])
+def test_a_damaged_plan_has_no_columns(plan: str, run: Run) -> None:
+    make("dcgan", 0, [5.0]).rename("result/dcgan")
+    Path("result/grid.yaml").write_text(plan)
+    done = run("compare")
+    assert words(done.output, "algorithm")[1:4] == ["FD", "↓", "n"]
+
+
 def test_it_prints_the_table_and_writes_four_files(run: Run) -> None:
     make("dcgan", 0, [9.0, 5.0])
     make("dcgan", 1, [9.0, 6.0])
