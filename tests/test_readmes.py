@@ -13,6 +13,7 @@ from small_methods import FOLDER
 
 import ganlib
 from ganlib.__main__ import cli
+from ganlib.commands.train import OF_A_GRID
 from ganlib.commands.train import command as train
 from ganlib.common.datasets import fashion_mnist
 from ganlib.registry import algorithms
@@ -77,10 +78,11 @@ def check_train(arguments: list[str]) -> None:
         return
     context = train.make_context("train", list(arguments))
     values = {name: v for name, v in context.params.items() if v not in (None, ())}
-    seeds = values.pop("seeds", None)
+    grid = {name: values.pop(name) for name in OF_A_GRID if name in values}
     names = str(values.get("algorithm", ""))
-    if "," in names or seeds is not None:
-        assert plan(names, seeds, values)
+    if "," in names or grid:
+        values.pop("out", None)
+        assert plan(names, grid.get("seeds"), values, grid.get("sweep", ()), grid.get("trials"))
     else:
         assert gather(values)
 

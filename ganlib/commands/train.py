@@ -1,6 +1,7 @@
 """Train a generator, or several, with several seeds: a grid."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -13,9 +14,23 @@ from ganlib.runs.settings import ALIASES, owners, parse_names, read_config, unkn
 
 USUAL = (
     *("list_all", "algorithm", "preset", "dataset", "size", "flip", "seed", "seeds"),
-    *("out", "gpu", "resume", "config", "epochs", "max_iter", "max_hours", "batch_size"),
+    *(
+        "sweep",
+        "trials",
+        "jobs",
+        "out",
+        "gpu",
+        "resume",
+        "config",
+        "epochs",
+        "max_iter",
+        "max_hours",
+        "batch_size",
+    ),
     *("adam_alpha", "architecture"),
 )
+
+OF_A_GRID = ("seeds", "sweep", "trials", "jobs")
 
 
 class TrainCommand(ShortHelp):
@@ -39,7 +54,7 @@ class TrainCommand(ShortHelp):
             fields |= set(config.model_fields)
             self.usual |= config.model_fields.keys() - AlgorithmConfig.model_fields.keys()
             self.usual |= {"source"} if config.condition in ("images", "unpaired") else set()
-        fixed = [p for p in self.params if p.name in ("config", "list_all", "seeds")]
+        fixed = [p for p in self.params if p.name in ("config", "list_all", *OF_A_GRID)]
         self.params = [*fixed, *run, *self.own]
         try:
             return super().parse_args(ctx, args)
@@ -82,39 +97,72 @@ def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     help="Settings from a YAML file, or an example of ganlib's by name; flags go before it.",
 )
 @click.option("--seeds", metavar="N,N,...", help="Train with each of these seeds.")
+@click.option(
+    "--sweep",
+    metavar="NAME=V,V,...",
+    multiple=True,
+    help="Train with each of these values; may be repeated. With --trials also ranges, "
+    "NAME=log:1e-5..1e-2 or NAME=uniform:0..1.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw so many points from what --sweep has, the same ones for the same seed.",
+)
+@click.option(
+    "--jobs",
+    metavar="N|auto",
+    help="Runs at a time; auto: one for each GPU, or without any for each core.  [default 1]",
+)
 @click.pass_context
-def command(ctx: click.Context, /, seeds: str | None, **values: Any) -> None:
+def command(ctx: click.Context, /, **values: Any) -> None:
     """Train a generator: python train.py --algorithm sngan
 
     `--algorithm NAME --help` shows the settings of that algorithm, `--help-all` all settings.
 
-    A grid, `--algorithm dcgan,sngan --seeds 0,1,2`, trains one after the other, skips what is
-    finished, resumes what is not, and ends with a table. An algorithm's own settings then stand
-    under its name in the file of --config.
+    A grid, `--algorithm dcgan,sngan --seeds 0,1,2 --sweep width=0.5,1`, trains all combinations,
+    each in a folder in --out (default result/grid), and ends with a table. Started again, it goes
+    on with what is not done. An algorithm's own settings stand under its name in the file of
+    --config.
     """
     given = {name: value for name, value in values.items() if value not in (None, ())}
     named = cast(TrainCommand, ctx.command).algorithm or ""
-    if seeds is not None or "," in named:
-        ctx.exit(_train_grid(named, seeds, given))
+    grid = {name: given.pop(name) for name in OF_A_GRID if name in given}
+    if grid or "," in named:
+        ctx.exit(_train_grid(named, given, **grid))
     from ganlib.runs.run import gather, run
 
     run(gather(given))
 
 
-def _train_grid(names: str, seeds: str | None, given: dict[str, Any]) -> int:
+def _train_grid(
+    names: str,
+    given: dict[str, Any],
+    seeds: str | None = None,
+    sweep: Sequence[str] = (),
+    trials: int | None = None,
+    jobs: str | None = None,
+) -> int:
     """Train, print the table and what failed; the exit status."""
     from ganlib.commands.compare import show
     from ganlib.evaluation.comparison.compare import compare
-    from ganlib.runs.grid import plan, train_grid
+    from ganlib.runs.grid import open_grid, plan
+    from ganlib.runs.jobs import train_grid
+    from ganlib.runs.sweeps import parse_sweeps
 
-    planned = plan(names, seeds, given)
-    outcomes = train_grid(planned)
-    folders = [outcome.out for outcome in outcomes if outcome.out is not None]
-    if folders:
-        show(compare(folders, split=True))
-    failed = [outcome for outcome in outcomes if outcome.error]
-    for outcome in failed:
-        click.echo(f"Error: {outcome}", err=True)
+    out = given.pop("out", None)
+    planned = plan(names, seeds, given, sweep, trials)
+    grid = open_grid(
+        planned, list(parse_sweeps(sweep, parse_names(names))), out and Path(out), jobs
+    )
+    states = train_grid(grid)
+    folders = [grid.folder / name for name in states]
+    if found := [folder for folder in folders if (folder / "config.yaml").exists()]:
+        show(compare(found, split=True))
+    failed = {name: state for name, state in states.items() if state.name in ("failed", "lost")}
+    for name, state in failed.items():
+        click.echo(f"Error: {name}: {state.sentence or state.name}", err=True)
     return 1 if failed else 0
 
 

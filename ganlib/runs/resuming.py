@@ -33,10 +33,6 @@ HERE = ("out", "force", "resume", "gpu", "device", "workers", "max_hours")
 SHOWN = 6
 
 
-class NothingToResume(UserError):
-    """There are runs, and none to go on with: shorter ones, or of other settings or data."""
-
-
 def settings_to_resume(resume: str) -> dict[str, Any]:
     """The settings of the run that `--resume RUN` names, less those of HERE."""
     if resume == "auto":
@@ -56,7 +52,7 @@ class Resumption:
         """The snapshot that --resume goes on from, None where a run begins.
 
         Of `auto`, the newest run with the same settings on the same data that is unfinished or has
-        finished at the same length. Raises NothingToResume if such a run has finished at another
+        finished at the same length. Raises UserError if such a run has finished at another
         length, or with the differences if every unfinished run has other settings or data.
         """
         resume = self.settings.run.resume
@@ -74,12 +70,12 @@ class Resumption:
             elif not finished:
                 other = other or words
         if longer is not None:
-            raise NothingToResume(
+            raise UserError(
                 f"{longer} has finished at its --max-iter: --resume={longer} takes it on to this "
                 "one."
             )
         if other:
-            raise NothingToResume(
+            raise UserError(
                 f"No unfinished run has these settings. {other}. Change them, or leave --resume "
                 "out."
             )

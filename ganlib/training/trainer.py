@@ -210,8 +210,6 @@ def _working_seconds(hours: float) -> float:
 def _signals(trainer: Trainer) -> Iterator[None]:
     """Ctrl-C, SIGTERM and SIGHUP end the loop after the iteration, and the last evaluation where it
     is; a second one ends the process.
-
-    A SIGHUP that whoever started the process has it ignore (nohup) stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -220,15 +218,25 @@ def _signals(trainer: Trainer) -> Iterator[None]:
     def ask(number: int, _: Any) -> None:
         trainer.signalled = f"{signal.Signals(number).name} received"
         trainer.stop(trainer.signalled)
-        signal.signal(number, before[signal.Signals(number)])
+        signal.signal(number, before[number])
 
+    with heard(ask) as before:
+        yield
+
+
+@contextmanager
+def heard(ask: Callable[[int, Any], None]) -> Iterator[dict[int, Any]]:
+    """`ask` handles SIGNALS: gives the handlers of before, which are there again afterwards.
+
+    A SIGHUP that whoever started the process has it ignore (nohup) stays ignored.
+    """
     before = {number: signal.getsignal(number) for number in SIGNALS}
     if before.get(HANGUP) is signal.SIG_IGN:
         del before[HANGUP]
     for number in before:
         signal.signal(number, ask)
     try:
-        yield
+        yield before
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

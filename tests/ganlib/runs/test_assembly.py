@@ -14,7 +14,7 @@ from ganlib.common.data.spec import POINTS, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.query import open_dataset
 from ganlib.registry import algorithms
-from ganlib.runs.grid import find_finished, plan
+from ganlib.runs.grid import open_grid, plan
 from ganlib.runs.run import build, check_architecture, fitted, gather, open_data
 from ganlib.runs.settings import resolve
 from ganlib.training.device import devices
@@ -61,16 +61,6 @@ def test_what_is_taken_is_recorded_and_goes_on(capsys: pytest.CaptureFixture[str
     (model.out / "DONE").unlink()
     longer = ganlib.train(algorithm="dcgan", resume="auto", **{**SMALL, "max_iter": 3})
     assert longer.out.samefile(model.out)
-
-
-def test_a_grid_knows_what_has_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = ganlib.train(algorithm="dcgan", **SMALL)
-    (settings,) = plan("dcgan", None, SMALL)
-    assert find_finished(settings) == model.out
-    (other,) = plan("dcgan", None, {**SMALL, "architecture": "dcgan"})
-    assert find_finished(other) is None
-    monkeypatch.setattr(type(settings.algorithm), "revisions", lambda self: ("D is another",))
-    assert find_finished(settings) is None
 
 
 def test_one_that_cannot_be_is_one_sentence_and_leaves_nothing() -> None:
@@ -120,8 +110,6 @@ def test_an_epoch_shows_every_image_once(
     wanted, images = 1.5 * len(open_dataset(str(toy_file))), model.updater.images
     assert 0 <= images - wanted < 8 * n_dis.get("n_dis", 1)
     assert (model.settings["epochs"], model.settings["max_iter"]) == (None, model.updater.iteration)
-    (planned,) = plan(algorithm, None, given)
-    assert find_finished(planned) == model.out
     longer = ganlib.train(resume=str(model.out), epochs=3)
     assert 0 <= longer.updater.images - 2 * wanted < 8 * n_dis.get("n_dis", 1)
 
@@ -177,10 +165,10 @@ def test_what_auto_came_to_is_said_recorded_and_found(
     model = ganlib.train(algorithm="dcgan", **small)
     assert "cpu, bf16; parameters" in " ".join(capsys.readouterr().err.split())
     assert yaml.safe_load((model.out / "config.yaml").read_text())["precision"] == "bf16"
-    (same,) = plan("dcgan", "0", small)
-    assert find_finished(same) is not None
-    has_bf16(monkeypatch, False)
-    assert find_finished(same) is None  # float32 makes another run
+    planned = plan("dcgan", "0", small)
+    for fast, home in ((True, "grid"), (False, "grid-2"), (True, "grid")):
+        has_bf16(monkeypatch, fast)
+        assert open_grid(planned, [], None, None).folder.name == home  # float32 makes other runs
 
 
 @pytest.mark.parametrize("name", algorithms.names())

@@ -1,60 +1,37 @@
-"""Grids: what is planned, skipped, resumed, and what one failure does to the rest."""
+"""Grids: what is planned, in which folder, and what a plan that was begun fixes."""
 
-import gc
-import io
-import weakref
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import yaml
 from click.testing import Result
-from rich.console import Console
+from scipy.stats import chisquare, kstest
 
-import ganlib.runs.run
-from ganlib.common.errors import UnusableError, UserError
-from ganlib.common.io.jsonl import read_lines
-from ganlib.runs import grid
-from ganlib.runs.grid import find_finished, parse_seeds, plan, train_grid
+from ganlib.common.errors import UserError
+from ganlib.runs.folders import note
+from ganlib.runs.grid import PLAN, Grid, describe, known_rates, open_grid, parse_seeds, plan
+from ganlib.runs.run import fitted, gather
 from ganlib.runs.settings import Settings
-from ganlib.training.extensions.reports import TIMES
-from ganlib.training.update.steps import NonFiniteError
+from ganlib.training.device import devices
 
 Run = Callable[..., Result]
-SMALL = {"width": 0.05, "batch_size": 4, "gpu": -1, "display_interval": 2, "sample_interval": 0}
-SMALL |= {"evaluation_interval": 0, "tensorboard": False, "max_iter": 4}
+SMALL = {"dataset": "ring8", "batch_size": 4, "gpu": -1, "max_iter": 4, "evaluation_interval": 0}
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def quiet() -> Console:
-    return Console(file=io.StringIO(), width=200)
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
 
 
 def names(settings: list[Settings]) -> list[tuple[str, int]]:
     return [(s.run.algorithm, s.run.seed) for s in settings]
-
-
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
-    """Runs are not trained, only listed: each leaves a folder with DONE."""
-    seen: list[Settings] = []
-
-    def run(settings: Settings, console: Console) -> Any:
-        seen.append(settings)
-        out = Path("result") / f"{settings.run.algorithm}_toy" / f"seed{settings.run.seed}"
-        out.mkdir(parents=True)
-        (out / "config.yaml").write_text(yaml.safe_dump(settings.flat()))
-        (out / "DONE").touch()
-        return SimpleNamespace(out=out)
-
-    monkeypatch.setattr(grid, "run", run)
-    return seen
 
 
 def test_every_algorithm_with_every_seed() -> None:
@@ -91,6 +68,7 @@ def test_seeds_are_whole_numbers(text: str) -> None:
         ("dcgan,sngan", "0", {"resume": "auto"}, "Leave --resume out"),
         ("dcgan,sngan", "0", {"out": "x"}, "Leave --out out"),
         ("dcgan,sngan", "0", {"config": {"out": "x"}}, "Leave --out out"),
+        ("dcgan,sngan", "0", {"force": True}, "Leave --force out"),
         ("dcgan,sngan", "0", {"seed": "1"}, "Leave --seed out"),
         ("dcgan,sngan", None, {"config": {"n_dis": 1}}, "dcgan has no .* write it under 'sngan:'"),
         ("dcgan,sngan", None, {"config": {"sngan": 3}}, "'sngan:' .* should hold settings"),
@@ -105,111 +83,256 @@ def test_mistakes_are_told_before_anything_is_trained(
         plan(algorithms, seeds, values)
 
 
-def test_what_is_finished_with_equal_settings_is_skipped(trained: list[Settings]) -> None:
-    values = {"dataset": "toy.h5", "max_iter": 4}
-    planned = plan("dcgan,sngan", "0,1", values)
-    train_grid(planned[:3], quiet())
-    assert names(trained) == [("dcgan", 0), ("dcgan", 1), ("sngan", 0)]
-    trained.clear()
-    console = quiet()
-    outcomes = train_grid(planned, console)
-    assert names(trained) == [("sngan", 1)]
-    assert [str(o.out) for o in outcomes] == [
-        *(f"result/dcgan_toy/seed{k}" for k in (0, 1)),
-        *(f"result/sngan_toy/seed{k}" for k in (0, 1)),
-    ]
-    assert console.file.getvalue().count("finished already") == 3  # type: ignore[attr-defined]
-    for other in ({"max_iter": 5}, {"adam_alpha": 0.1}, {"max_images": 3}):
-        assert find_finished(plan("dcgan", "0", {**values, **other})[0]) is None
-    same = {**values, "display_interval": 3, "gpu": -1, "tensorboard": False}
-    assert find_finished(plan("dcgan", "0", same)[0]) == Path("result/dcgan_toy/seed0")
+def swept(*texts: str, trials: int | None = None, algorithm: str = "wgan_gp", **values: Any) -> Any:
+    """What the runs of a sweep have of it."""
+    fields = [text.partition("=")[0] for text in texts]
+    planned = [settings.flat() for settings in plan(algorithm, None, values, texts, trials)]
+    return [tuple(flat[name] for name in fields) for flat in planned]
 
 
-def test_one_failure_does_not_stop_the_others(
-    trained: list[Settings], monkeypatch: pytest.MonkeyPatch
+def test_a_sweep_is_every_combination() -> None:
+    assert swept("lam=1,10", "n_dis=1, 5") == [(1.0, 1), (1.0, 5), (10.0, 1), (10.0, 5)]
+    assert swept("diffaugment=[color,cutout],[]") == [(["color", "cutout"],), ([],)]
+    assert swept("adam_alpha=1e-4,2e-4", "flip=true") == [(1e-4, True), (2e-4, True)]
+    assert swept("preset=quick,null") == [("quick",), (None,)]
+    planned = plan("dcgan,wgan_gp", "3,4", {}, ["lr=0.1,0.2", "batch-size=8"])
+    found = [(s.run.algorithm, s.algorithm.adam_alpha, s.run.seed) for s in planned]
+    assert found == [(a, lr, k) for a in ("dcgan", "wgan_gp") for lr in (0.1, 0.2) for k in (3, 4)]
+
+
+def test_trials_are_drawn_from_their_ranges() -> None:
+    texts = ("adam_alpha=log:1e-5..1e-2", "lam=uniform:2..4", "n_dis=uniform:1..3")
+    drawn = swept(*texts, "batch_size=log:8..64", "architecture=quick,dcgan", trials=300)
+    rates, lams, counts, sizes, names = map(np.array, zip(*drawn, strict=True))
+    assert kstest(np.log10(rates), "uniform", (-5, 3)).pvalue > 0.01
+    assert kstest(lams, "uniform", (2, 2)).pvalue > 0.01
+    assert chisquare([np.sum(counts == k) for k in (1, 2, 3)]).pvalue > 0.01
+    assert chisquare([np.sum(names == name) for name in ("quick", "dcgan")]).pvalue > 0.01
+    assert sizes.min() >= 8 and sizes.max() <= 64
+    assert 0.35 < np.mean(sizes < np.sqrt(8 * 64)) < 0.65
+    assert abs(np.corrcoef(rates, lams)[0, 1]) < 0.2
+
+
+def test_the_same_seed_has_the_same_trials() -> None:
+    one = ("adam_alpha=log:1e-5..1e-2",)
+    drawn = swept(*one, trials=5)
+    assert swept(*one, trials=5) == drawn
+    assert swept(*one, trials=3) == drawn[:3]
+    assert [rate for rate, _ in swept(*one, "lam=uniform:0..1", trials=5)] == [r for (r,) in drawn]
+    assert swept(*one, trials=5, algorithm="dcgan") == drawn
+    assert not {*swept(*one, trials=5, seed=1)} & {*drawn}
+    seeds = [s.algorithm.adam_alpha for s in plan("wgan_gp", "0,7", {}, one, 5)]
+    assert seeds == [rate for (rate,) in drawn for _ in range(2)]
+
+
+def test_draws_from_lists_are_different_ones() -> None:
+    assert sorted(swept("n_dis=1,2", "lam=1,3", trials=4)) == [(1, 1), (1, 3), (2, 1), (2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "trials", "sentence"),
+    [
+        ("lam", None, "--sweep is 'lam'; write NAME=VALUE,VALUE"),
+        ("lam=", None, "--sweep is 'lam='; write NAME=VALUE,VALUE"),
+        ("=1,2", None, "--sweep is '=1,2'; write"),
+        ("lam=1,,2", None, "The values of lam are '1,,2'; write them with commas"),
+        ("lam=[1", None, "The values of lam are"),
+        ("lam=one", None, "lam is 'one'"),
+        ("lamb=1,2", None, "no setting 'lamb'.*Did you mean 'lam'"),
+        ("noise=1,2", None, "wgan_gp has no setting 'noise'|There is no setting 'noise'"),
+        ("seed=1,2", None, "--sweep is not for seed: give --seeds"),
+        ("algorithm=gan", None, "--sweep is not for algorithm: give --algorithm"),
+        ("epochs=1,2", None, "--sweep is not for epochs: give --sweep max_iter"),
+        ("out=a,b", None, "--sweep is not for out, which all runs"),
+        ("gpu=0,1", None, "--sweep is not for gpu, which all runs"),
+        ("width=1,2", None, "Leave --width out: --sweep has its values"),
+        ("lam=uniform:1..2", None, "lam has a range, from which --trials N draws"),
+        ("lam=uniform:2..1", 2, "'uniform:2..1'; write uniform:LOW..HIGH, the lower number first"),
+        ("lam=uniform:1", 2, "'uniform:1'; write uniform:LOW..HIGH"),
+        ("lam=uniform:a..b", 2, "'uniform:a..b'; write"),
+        ("lam=uniform:nan..1", 2, "'uniform:nan..1'; write"),
+        ("lam=uniform:1..inf", 2, "'uniform:1..inf'; write"),
+        ("lam=log:0..1", 2, "'log:0..1'; write log:LOW..HIGH, the lower number first, both above"),
+        ("lam=1,2", 3, "There are 2 different trials in --sweep, and not 3"),
+        ("n_dis=uniform:1..3", 4, "There are 3 different trials"),
+    ],
+)
+def test_bad_sweeps_are_a_sentence(sweep: str, trials: int | None, sentence: str, run: Run) -> None:
+    values = ["--width", "0.5", "-a", "wgan_gp", "--sweep", sweep]
+    done = run("train", *values, *(["--trials", str(trials)] if trials else []))
+    with pytest.raises(UserError, match=sentence):
+        raise done.exception or AssertionError(done.output)
+    assert not list(Path().iterdir())
+
+
+def test_settings_and_trials_are_swept_once(run: Run) -> None:
+    with pytest.raises(UserError, match="--sweep has adam_alpha twice"):
+        plan("dcgan", None, {}, ["adam-alpha=1,2", "lr=3"])
+    with pytest.raises(UserError, match="--trials draws from what --sweep has"):
+        plan("dcgan", None, {}, [], 3)
+    assert "0 is not in the range" in run("train", "-a", "dcgan", "--trials", "0").output
+
+
+def opened(
+    *sweep: str, seeds: str = "0", folder: str | None = None, jobs: str | None = None, **more: Any
+) -> Grid:
+    planned = plan("dcgan", seeds, {**SMALL, **more}, sweep)
+    names = [text.partition("=")[0] for text in sweep]
+    return open_grid(planned, names, folder and Path(folder), jobs)  # type: ignore[arg-type]
+
+
+def test_runs_have_folders_that_say_what_they_are() -> None:
+    grid = opened("adam_alpha=0.1,0.2", seeds="0,1")
+    assert grid.folder == Path("result/grid")
+    wanted = [f"dcgan_adam_alpha={lr}_seed{k}" for lr in (0.1, 0.2) for k in (0, 1)]
+    assert list(grid.runs) == wanted
+    told = grid.settings_of("dcgan_adam_alpha=0.2_seed1")
+    assert (told["adam_alpha"], told["seed"], told["max_iter"]) == (0.2, 1, 4)
+    assert told["out"] == "result/grid/dcgan_adam_alpha=0.2_seed1" and told["resume"] == "auto"
+    paths = opened("init_from=null,a/b,a-b").runs  # no word of a path is a folder
+    assert len(paths) == 3 and not any("/" in name for name in paths)
+
+
+def test_what_is_alike_is_a_sentence() -> None:
+    with pytest.raises(UserError, match="has dcgan_width=1.0_seed0 2 times: give each value once"):
+        opened("width=1,1.0")
+
+
+@pytest.mark.parametrize("dataset", ["emoji", "fashion_mnist", "ring8"])
+def test_a_job_is_told_what_its_settings_come_to(dataset: str) -> None:
+    """On the data, for which a preset may have other settings, as for coloured images, and points
+    other networks: a process that reads them trains the same.
+    """
+    (settings,) = plan("dcgan", None, {"preset": "quick", "dataset": dataset, "epochs": 0.01})
+    grid = open_grid([settings], [], None, None)
+    told = grid.settings_of("dcgan_seed0")
+    images = settings.run.query.open()
+    process = fitted(gather({"config": told}), images.shape, len(images), torch.device("cpu"))
+    wanted = fitted(settings, images.shape, len(images), torch.device("cpu")).flat()
+    assert process.flat() == {**wanted, "out": "result/grid/dcgan_seed0"}
+
+
+def test_the_same_grid_goes_on_and_another_one_has_another_folder() -> None:
+    assert opened("width=1,2").folder == Path("result/grid")
+    assert opened("width=1,2", display_interval=7).folder == Path("result/grid")
+    assert opened("width=1,3").folder == Path("result/grid-2")
+    assert opened("width=1,2", adam_beta1=0.5).folder == Path("result/grid-3")
+    assert opened("width=1,2", seeds="0,1").folder == Path("result/grid")  # further runs
+    assert len(yaml.safe_load(Path("result/grid", PLAN).read_text())["runs"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("sweep", "more", "words"),
+    [
+        ("width=1,3", {}, "dcgan_width=2.0_seed0 is one of its runs, and not of these"),
+        ("width=1,2", {"max_iter": 5}, "of dcgan_width=1.0_seed0, max_iter was 4 and is now 5"),
+        ("width=1,2", {"seeds": "1"}, "dcgan_width=1.0_seed0 is one of its runs"),
+        ("width=1,2", {"flip": True}, "flip was False and is now True"),
+    ],
+)
+def test_a_folder_with_another_grid_is_a_sentence(sweep: str, more: Any, words: str) -> None:
+    opened("width=1,2", folder="mine")
+    before = Path("mine", PLAN).read_bytes()
+    with pytest.raises(UserError, match=f"mine holds another grid: .*{words}.*Give another --out"):
+        opened(sweep, folder="mine", **more)
+    assert Path("mine", PLAN).read_bytes() == before
+
+
+def test_a_folder_of_a_run_or_with_a_damaged_plan_is_a_sentence() -> None:
+    Path("mine").mkdir()
+    Path("mine/config.yaml").touch()
+    Path("mine/environment.json").touch()
+    with pytest.raises(UserError, match="mine holds a run: give another --out for a grid"):
+        opened(folder="mine")
+    for damage in ("threads: 0", "runs: {}\nswept: [a]\nthreads: many", "["):
+        Path("mine", PLAN).write_text(damage)
+        with pytest.raises(UserError, match="not as ganlib writes it|cannot be read as YAML"):
+            opened(folder="mine")
+
+
+def test_the_threads_of_a_run_stay_whatever_jobs_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "cores", lambda: 12)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 12)
+    grid = opened(seeds="0,1,2,3", jobs="4")
+    assert (grid.jobs, grid.threads) == (4, 3)
+    assert [opened(seeds="0,1,2,3", jobs=n).threads for n in (None, "1", "2", "auto")] == [3] * 4
+    assert opened(seeds="0,1,2,3,4,5,6,7", jobs="auto").jobs == 4  # 12 cores
+    assert [opened(folder=f"f{n}", jobs=n).threads for n in (None, "1", "4")] == [12] * 3  # 1 run
+    monkeypatch.setattr("ganlib.runs.grid.available_memory", lambda: 5 * 2**30)
+    auto = opened(seeds="0,1,2,3", jobs="auto", folder="auto")
+    assert (auto.jobs, auto.threads) == (2, 6)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")  # as the user says
+    assert opened(seeds="0,1", jobs="2", folder="said").threads == 5
+
+
+def test_auto_is_a_run_for_each_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    for k, (more, jobs) in enumerate([({}, 3), ({"gpu": 1}, 1), ({"device": "cuda:1"}, 1)]):
+        given = {"gpu": None, **more}
+        assert opened(seeds="0,1,2,3", jobs="auto", folder=f"f{k}", **given).jobs == jobs
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5", ""])
+def test_jobs_is_a_number_or_auto(jobs: str) -> None:
+    with pytest.raises(UserError, match="give a number from 1 on, or auto"):
+        opened(jobs=jobs)
+    assert not Path("result").exists()
+
+
+def test_a_grid_is_not_for_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganlib.runs.grid.ranks.launched", lambda: True)
+    with pytest.raises(UserError, match="leave torchrun out"):
+        opened()
+
+
+def test_data_that_cannot_be_had_are_a_sentence_before_anything_is_trained() -> None:
+    with pytest.raises(UserError, match=r"missing\.h5"):
+        opened(seeds="0,1", dataset="missing.h5")
+    assert not Path("result").exists()
+
+
+def test_a_grid_for_which_the_disk_has_no_room_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    works = grid.run
-
-    def run(settings: Settings, console: Console) -> Any:
-        if settings.run.algorithm == "dcgan":
-            raise UserError("Out of memory.") if settings.run.seed else NonFiniteError("nan")
-        return works(settings, console)
-
-    monkeypatch.setattr(grid, "run", run)
-    outcomes = train_grid(plan("dcgan,sngan", "0,1", {"dataset": "toy.h5"}), quiet())
-    assert list(map(str, outcomes)) == [
-        "dcgan, seed 0: nan",
-        "dcgan, seed 1: Out of memory.",
-        "sngan, seed 0: done",
-        "sngan, seed 1: done",
-    ]
-
-
-@pytest.mark.parametrize(("max_hours", "wanted"), [(None, 1), (10.0, 1), (1e-12, 2)])
-def test_an_interrupt_stops_the_grid_and_a_time_limit_does_not(
-    max_hours: float | None, wanted: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(grid, "run", lambda *_: SimpleNamespace(out=Path("unfinished")))
-    planned = plan("dcgan,sngan", None, {"dataset": "toy.h5", "max_hours": max_hours})
-    outcomes = train_grid(planned, quiet())
-    assert len(outcomes) == wanted
-    assert ("the same command goes on" in outcomes[-1].error) == (wanted == 1)
+    """Two snapshots for each of three runs, with three numbers for each parameter."""
+    full = SimpleNamespace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    parameters = 33_922 + 33_537  # as a run of dcgan on ring8 says
+    with pytest.raises(UserError, match="are free for result/grid: give --keep-snapshots 1"):
+        opened(seeds="0,1,2")
+    assert not Path("result").exists()
+    full.free = 2**40
+    nbytes = opened(seeds="0,1,2").nbytes
+    assert nbytes == pytest.approx(3 * 2 * 3 * 4 * parameters, rel=0.05)
+    snapshot = Path("result/grid/dcgan_seed1/snapshots/iter_0000004.pt")
+    snapshot.parent.mkdir(parents=True)
+    snapshot.touch()
+    assert opened(seeds="0,1,2").nbytes == pytest.approx(nbytes * 2 / 3)
 
 
-def losses(out: Path) -> list[dict[str, Any]]:
-    lines = read_lines(out / "log.jsonl")
-    assert lines
-    return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
-
-
-def test_unfinished_runs_are_resumed_as_if_they_had_never_stopped(toy_file: Path) -> None:
-    settings = {**SMALL, "dataset": str(toy_file)}
-    straight = ganlib.train(algorithm="dcgan", seed=1, out="straight", **settings)
-    half = ganlib.train(algorithm="dcgan", seed=1, **{**settings, "max_images": 12})
-    (half.out / "DONE").unlink()
-    other = ganlib.train(algorithm="dcgan", seed=0, **settings, adam_alpha=0.1)
-    (other.out / "DONE").unlink()
-    outcomes = train_grid(plan("dcgan", "0,1", settings), quiet())
-    # the unfinished run with seed 0 has another learning rate
-    assert [o.out.name for o in outcomes if o.out] == ["seed0-2", "seed1"]
-    assert losses(half.out) == losses(straight.out)
-    assert (half.out / "DONE").exists() and not (other.out / "DONE").exists()
-
-
-def test_the_command_trains_and_ends_with_the_table(run: Run, toy_file: Path) -> None:
-    flags = "--width 0.05 --batch-size 4 -g -1 --display-interval 2 --max-iter 2 --no-tensorboard"
-    flags += f" --evaluation-interval 0 --dataset {toy_file} --config grid.yaml"
-    Path("grid.yaml").write_text("sngan: {n_dis: 1}\n")
-    arguments = ["train", "--algorithm", "dcgan,sngan", "--seeds", "0,1", *flags.split()]
-    done = run(*arguments)
-    assert done.exit_code == 0, done.output
-    rows = [line.split()[:3] for line in done.output.splitlines()]
-    assert ["dcgan", "2", "2"] in rows and ["sngan", "2", "2"] in rows
-    assert len(list(Path("result").rglob("DONE"))) == 4
-    written = Path("result/sngan_toy/seed1/config.yaml").read_text()
-    assert yaml.safe_load(written)["n_dis"] == 1
-    before = {path: path.stat().st_mtime_ns for path in Path("result").rglob("*")}
-    assert run(*arguments).exit_code == 0
-    assert {path: path.stat().st_mtime_ns for path in Path("result").rglob("*")} == before
-
-
-def test_the_command_reports_what_failed_with_status_1(
-    run: Run, toy_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    works = grid.run
-
-    def fail(settings: Settings, console: Console) -> Any:
-        if settings.run.algorithm == "dcgan":
-            raise UserError("It has no labels.")
-        return works(settings, console)
-
-    monkeypatch.setattr(grid, "run", fail)
-    settings = yaml.safe_dump({**SMALL, "max_iter": 2, "dataset": str(toy_file)})
-    Path("grid.yaml").write_text(settings)
-    done = run("train", "--algorithm", "dcgan,sngan", "--config", "grid.yaml")
-    assert done.exit_code == 1
-    assert done.output.rstrip().endswith("Error: dcgan, seed 0: It has no labels.")
-    assert ["sngan", "1", "2"] in [line.split()[:3] for line in done.output.splitlines()]
+def test_the_plan_is_told_with_its_time_where_that_is_known(run: Run) -> None:
+    grid = opened(seeds="0,1,2", jobs="2", max_iter=1000)
+    words = describe(grid, grid.states(), known_rates(grid))
+    assert words.startswith("3 runs in result/grid, 2 at a time, each with ")
+    assert "0 are done. The time is told once the runs have logged, some " in words
+    single = Path("result/dcgan_ring8/seed0")  # 8 images a second in batches of 4
+    single.mkdir(parents=True)
+    flat = grid.runs["dcgan_seed0"].flat()
+    (single / "config.yaml").write_text(yaml.safe_dump(flat))
+    line = '{"iteration": 100, "images": 400, "images_per_second": 8.0}\n'
+    (single / "log.jsonl").write_text(line)
+    begun = grid.folder / "dcgan_seed1"
+    begun.mkdir()
+    (begun / "log.jsonl").write_text(line)
+    done = grid.folder / "dcgan_seed2"
+    done.mkdir()
+    (done / "DONE").touch()
+    words = describe(grid, grid.states(), known_rates(grid))
+    assert "1 are done. About 0:07:55 to go" in words  # (1000 + 900) * 0.5 / 2 seconds
+    note(begun / "state.json", "failed")
+    words = describe(grid, grid.states(), known_rates(grid))
+    assert "About 0:04:10 to go" in words
 
 
 @pytest.mark.parametrize(
@@ -222,6 +345,8 @@ def test_the_command_reports_what_failed_with_status_1(
         ("-a dcgan --seeds 0,1 --n-dis 3", "dcgan has no setting 'n_dis'"),
         ("--seeds 0,1", "Which algorithms"),
         ("-a dcgan,sngan --seeds 0;1", "such as 0,1,2"),
+        ("-a dcgan,sngan --out x --resume", "Leave --resume out"),
+        ("-a dcgan,sngan --jobs none --dataset ring8", "--jobs is 'none'"),
         ("-a dcgan,sngan --max-iter none", "max_iter is 'none'"),
     ],
 )
@@ -237,38 +362,3 @@ def test_help_of_a_grid_tells_no_defaults_that_differ(run: Run) -> None:
     text = " ".join(run("train", "-a", "dcgan,sngan", "--help").output.split())
     assert "--seeds" in text and "--max-iter" in text and "--n-dis" not in text
     assert "default 100000" not in text
-
-
-def test_the_memory_of_a_run_is_free_before_the_next_begins(
-    toy_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its updater lies in cycles of references, whose collection may be long in coming."""
-    seen: list[Any] = []
-    build = ganlib.runs.run.build
-
-    def watched(*args: Any) -> Any:
-        assert not [alive for alive in seen if alive() is not None]
-        updater = build(*args)
-        seen.append(weakref.ref(updater))
-        return updater
-
-    monkeypatch.setattr(ganlib.runs.run, "build", watched)
-    gc.disable()
-    try:
-        train_grid(plan("dcgan", "0,1", {**SMALL, "dataset": str(toy_file)}), quiet())
-    finally:
-        gc.enable()
-    assert len(seen) == 2
-
-
-def test_a_process_that_cannot_go_on_ends_a_grid(
-    toy_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every other run would fail there too."""
-
-    def run(*_: Any) -> Any:
-        raise UnusableError("the GPU is as it is in a capture")
-
-    monkeypatch.setattr(grid, "run", run)
-    with pytest.raises(UnusableError):
-        train_grid(plan("dcgan", "0,1", {**SMALL, "dataset": str(toy_file)}), quiet())

@@ -1,0 +1,140 @@
+"""What a grid gives to its settings: lists of values, of which every combination is trained, and
+ranges, from which trials are drawn.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from random import Random
+from typing import Any
+
+import yaml
+
+from ganlib.common.errors import UserError
+from ganlib.config import AlgorithmConfig, RunConfig
+from ganlib.runs.resuming import HERE
+from ganlib.runs.settings import ALIASES, owners
+
+NO_SWEEP = {
+    "algorithm": "--algorithm a,b",
+    "seed": "--seeds 0,1",
+    "epochs": "--sweep max_iter=1000,2000",
+}
+"""What is asked for otherwise."""
+OF_ALL = ("config", "plugin_dir", *HERE)
+"""What is the same for all runs of a grid."""
+FIGURES = 4  # that a drawn number has, so that it can be read and written again
+IN_VAIN = 100  # draws for one trial, after which there are not so many different ones
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from low to high, both of which belong to it, uniform or uniform in the logarithm."""
+
+    low: float
+    high: float
+    log: bool
+
+    def draw(self, random: Random, whole: bool) -> float:
+        """A number of FIGURES figures, or a whole one."""
+        if whole and not self.log:
+            return random.randint(round(self.low), round(self.high))
+        if self.log:
+            drawn = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
+        else:
+            drawn = random.uniform(self.low, self.high)
+        if whole:
+            return round(drawn)
+        return min(max(float(f"{drawn:.{FIGURES}g}"), self.low), self.high)
+
+
+Sweeps = Mapping[str, "list[Any] | Range"]
+
+
+def parse_sweeps(texts: Sequence[str], chosen: Sequence[str]) -> dict[str, list[Any] | Range]:
+    """The values of each setting in "lam=1,10", "adam_alpha=log:1e-5..1e-2", "width=uniform:0..1";
+    lists of their own are in brackets, "diffaugment=[color,cutout],[]". chosen: the algorithms that
+    get them.
+    """
+    sweeps: dict[str, list[Any] | Range] = {}
+    for text in texts:
+        word, _, values = text.partition("=")
+        name = word.strip().replace("-", "_")
+        name = name if owners(name, chosen) else ALIASES.get(name, name)
+        if not name or not values.strip():
+            raise UserError(f"--sweep is '{text}'; write NAME=VALUE,VALUE,...")
+        if name in sweeps:
+            raise UserError(f"--sweep has {name} twice: give all of its values at once.")
+        if name in NO_SWEEP:
+            raise UserError(f"--sweep is not for {name}: give {NO_SWEEP[name]}.")
+        if name in OF_ALL:
+            raise UserError(f"--sweep is not for {name}, which all runs of a grid share.")
+        sweeps[name] = _range(name, values.strip()) or _values(name, values)
+    return sweeps
+
+
+def _range(name: str, text: str) -> Range | None:
+    """None where the text is none."""
+    kind, colon, ends = text.partition(":")
+    if not colon or kind not in ("log", "uniform"):
+        return None
+    try:
+        low, high = map(float, ends.split(".."))
+    except ValueError:
+        low, high = math.nan, math.nan
+    least = 0 if kind == "log" else -math.inf
+    if not least < low < high < math.inf:
+        positive = ", both above 0" if kind == "log" else ""
+        raise UserError(
+            f"The range of {name} is '{text}'; write {kind}:LOW..HIGH, the lower number "
+            f"first{positive}, such as {kind}:1e-5..1e-2."
+        )
+    return Range(low, high, kind == "log")
+
+
+def _values(name: str, text: str) -> list[Any]:
+    try:
+        values = yaml.safe_load(f"[{text}]")
+    except yaml.YAMLError:
+        values = None
+    if not values:
+        raise UserError(f"The values of {name} are '{text}'; write them with commas between.")
+    return list(values)
+
+
+def points(
+    sweeps: Sweeps, trials: int | None, seed: int | str, config: type[AlgorithmConfig]
+) -> list[dict[str, Any]]:
+    """The settings of each point: every combination of the lists, or so many different trials.
+
+    What a trial has depends on the seed, its number and the setting's name alone, so that more
+    trials, or settings, leave the first ones as they are.
+    """
+    if trials is None:
+        for name, values in sweeps.items():
+            if isinstance(values, Range):
+                raise UserError(f"{name} has a range, from which --trials N draws.")
+        names, lists = list(sweeps), [v for v in sweeps.values() if not isinstance(v, Range)]
+        return [dict(zip(names, values, strict=True)) for values in product(*lists)]
+    if not sweeps:
+        raise UserError("--trials draws from what --sweep has: --sweep NAME=log:1e-5..1e-2.")
+    drawn: list[dict[str, Any]] = []
+    for k in range(IN_VAIN * trials):
+        point = {n: _drawn(Random(f"{seed} {k} {n}"), n, v, config) for n, v in sweeps.items()}
+        drawn += [] if point in drawn else [point]
+        if len(drawn) == trials:
+            return drawn
+    raise UserError(
+        f"There are {len(drawn)} different trials in --sweep, and not {trials}: give wider ranges, "
+        "or fewer --trials."
+    )
+
+
+def _drawn(random: Random, name: str, values: Any, config: type[AlgorithmConfig]) -> Any:
+    if not isinstance(values, Range):
+        return random.choice(values)
+    field = {**RunConfig.model_fields, **config.model_fields}.get(name)
+    kind = "" if field is None else str(field.annotation)
+    return values.draw(random, whole=re.search(r"\bint\b", kind) is not None)
