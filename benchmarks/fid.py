@@ -15,9 +15,9 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
     FeatureExtractorInceptionV3,
 )
 
+from ganlib.common.io.cache import cache_folder
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
-from ganlib.evaluation.cache import cache_folder
 from ganlib.evaluation.extractors.base import Extractor, Options, Precision, make_extractor
 from ganlib.evaluation.extractors.inception import VARIABLE, Inception
 from ganlib.evaluation.metrics.fid import distance_of

@@ -4,7 +4,7 @@ itself; and what translations on them start from.
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import getmodule, signature
 from pathlib import Path
@@ -20,6 +20,7 @@ from ganlib.common.formats import arrays, folders, hdf5
 from ganlib.common.formats.arrays import ARRAYS
 from ganlib.common.formats.decode import Half
 from ganlib.common.formats.resize import CROPPED, Sizing, resized
+from ganlib.common.formats.shared import shared_data
 from ganlib.common.formats.stream import Stream, as_stream, collect
 from ganlib.common.io.files import expand, reading
 from ganlib.common.registry import Registry, modules
@@ -60,6 +61,24 @@ class Found(NamedTuple):
     def aspect(self) -> int:
         """How many times wider than high the images are that it gives for a size."""
         return int(self.also("ASPECT") or 1)
+
+    def shared(
+        self,
+        query: "DataQuery",
+        load: Callable[[], DataSet],
+        source: str | None = None,
+        folders: Sequence[Path] = (),
+    ) -> DataSet:
+        """load(), of this query, once for all processes of the machine, if the data set's module
+        names the files that are read: see common/formats/shared.py. source: what of the query is
+        read with the images, from these `folders`.
+        """
+        names = self.also("FILES")
+        if names is None:
+            return load()
+        of = {"split": query.split, "size": query.size, "hold_out": query.hold_out}
+        facts = {"load": self.load.__module__, "source": source, **of}
+        return shared_data(facts, [*(self.place / name for name in names), *folders], load)
 
     def also(self, name: str) -> Any:
         """What else the data set's module has, see common/datasets; None if it has not."""
@@ -253,7 +272,7 @@ class Source:
         if lazy is not None and query.size is None and query.crop is not None:
             crops: DataSet = lazy(found.place, query.split, query.crop, **how)
             return self.add(crops)
-        data = found.load(found.place, query.split, query.size, **how)
+        data = found.shared(query, lambda: found.load(found.place, query.split, query.size, **how))
         return self.fit(data, query if found.aspect == 1 else replace(query, size=None))
 
     def stream(self, query: "DataQuery", sizing: Sizing = CROPPED) -> Stream:
@@ -315,12 +334,20 @@ class FileSource(Source):
     of_file = False
 
     def open(self, query: "DataQuery") -> DataSet:
-        return OWN.fit(collect(self.stream(query)), query)
+        def load() -> DataSet:
+            return collect(self.stream(query))
+
+        return OWN.fit(query.find().shared(query, load, query.source, self.folders), query)
 
     def fit(self, data: DataSet, query: "DataQuery") -> DataSet:
         raise UserError(
             f"'{data.name}' is no folder of files, of which a source '{query.source}' is."
         )
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where such files lie that are not among the images."""
+        return ()
 
     def folder(self, query: "DataQuery") -> Path:
         """Where the files are; UserError if the data are no folder of files."""

@@ -15,6 +15,7 @@ from ganlib.common.io.files import reading
 
 URL = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 IMAGES, ARCHIVE = "img_align_celeba", "img_align_celeba.zip"
+FILES = ("celeba", IMAGES, "list_eval_partition.txt")
 
 
 class _CelebA(CelebA):  # type: ignore[misc]

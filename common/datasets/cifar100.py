@@ -7,6 +7,8 @@ from torchvision.datasets import CIFAR100
 from ganlib.common.data import DataSet
 from ganlib.common.formats.torchvision import load_cifar
 
+FILES = (CIFAR100.base_folder,)
+
 
 def load(root: Path, split: str, size: int | None) -> DataSet:
     """All photographs of one split at 32x32."""

@@ -22,7 +22,7 @@ from ganlib.common.data.spec import NoSuchSplit, check_split
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Account, Decoded, Item, gathered
 from ganlib.common.formats.decode import HIGHEST, Pixels, Unusable, check_numbers, numbers, opened
-from ganlib.common.formats.folders import class_table, files
+from ganlib.common.formats.folders import TABLE, class_table, files
 from ganlib.common.formats.stream import Stream, collected
 from ganlib.common.io.files import reading
 
@@ -31,6 +31,7 @@ LICENSE = f"Cityscapes' own terms: {URL}/license"
 ASPECT = 2
 HEIGHT = 128
 SPLITS = {"train": "train", "test": "val"}
+FILES = ("leftImg8bit", "gtFine", TABLE)
 ARCHIVES = "leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip"
 CLASSES = (
     *("unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic"),

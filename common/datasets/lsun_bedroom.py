@@ -6,6 +6,8 @@ from ganlib.common.formats.lmdb import stream_lsun
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Stream, collected
 
+FILES = ("bedroom_train_lmdb", "bedroom_val_lmdb")
+
 
 def stream(root: Path, split: str, size: int | None, sizing: Sizing = CROPPED) -> Stream:
     """All photographs of one split, decoded block by block."""

@@ -9,6 +9,9 @@ from ganlib.common.data.spec import check_split
 from ganlib.common.formats.torchvision import Origin, read
 from ganlib.common.io.files import reading
 
+RAW = "MNIST/raw"
+FILES = (RAW, *(name.removesuffix(".gz") for name, _ in MNIST.resources))
+
 
 class _Mnist(MNIST):  # type: ignore[misc]
     """torchvision's MNIST with its files in the folder itself, unless they are in MNIST/raw."""
@@ -32,6 +35,6 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
 
 def _raw_folder(root: Path) -> Path:
     """torchvision's own place for the files if it is there, else the folder."""
-    old = root / "MNIST" / "raw"
+    old = root / RAW
     with reading(root):
         return old if old.is_dir() else root

@@ -13,6 +13,8 @@ from ganlib.common.data import DataSet
 from ganlib.common.data.spec import check_split
 from ganlib.common.formats.torchvision import Origin, read, to_tensor
 
+FILES = (STL10.base_folder,)
+
 
 def load(root: Path, split: str, size: int | None) -> DataSet:
     """All photographs of one split at 96x96."""

@@ -10,6 +10,7 @@ from ganlib.common.data.spec import check_split
 from ganlib.common.formats.torchvision import Origin, read, to_tensor
 
 DIGITS = tuple("0123456789")
+FILES = tuple(file for _, file, _ in SVHN.split_list.values())
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:

@@ -28,6 +28,8 @@ from ganlib.common.formats.stream import Stream, collected
 from ganlib.common.io.files import MIB, as_user_error, reading, regular
 
 TABLE = "classes.txt"
+FILES = ("",)
+"""Below the folder: all of it. See common/datasets."""
 HINT = "give a name in each line, that of class 0 first."
 MOST = 4096
 """Classes of maps: networks are shown a plane for each."""

@@ -27,6 +27,7 @@ from ganlib.common.data import DataSet, Images
 from ganlib.common.data.spec import SPLITS, Lazy, NoSuchSplit, SourceKind, check_split, contents_of
 from ganlib.common.errors import UserError
 from ganlib.common.formats import hdf5_checks as checks
+from ganlib.common.formats.shared import shared_data
 from ganlib.common.formats.stream import block_length
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import reading, regular
@@ -39,6 +40,7 @@ COUNT = "count"
 """The attribute of a contiguous dataset that has room for more images than there are."""
 IDS = "uint16"
 """The type of ids in a file."""
+SMALL = 2**26  # bytes; less is read sooner than it is found in what processes share
 IN_MEMORY = 4 * GIB  # what takes less, and less than half of the memory, is read at once
 CHANNELS = (1, 3)  # of a picture
 MAX_FRAMES = 2**16
@@ -77,15 +79,22 @@ class Hdf5Images(Lazy):
         read is as it was written.
         """
         with checks.sentences(self.path):
+            nbytes = prod(self.shape) * self.dtype.itemsize
+            if fits(nbytes):
+                facts = {"hdf5": self.key}
+                data = self._all() if nbytes < SMALL else shared_data(facts, [self.path], self._all)
+                return data.x
             images, n = self._open(), len(self)
-            if fits(prod(self.shape) * self.dtype.itemsize):
-                values = images[:n]
-                checks.verify(images.file, self.key, values)
-                return torch.from_numpy(values.astype(self.dtype, copy=False))
             for number in np.linspace(0, n - 1, min(SPREAD, n)).round().astype(int):
                 checks.verify(images.file, self.key, images[number : number + 1], number)
             self._opened = None
             return self
+
+    def _all(self) -> DataSet:
+        images = self._open()
+        values = images[: len(self)]
+        checks.verify(images.file, self.key, values)
+        return DataSet(self.key, torch.from_numpy(values.astype(self.dtype, copy=False)))
 
     @property
     def dtype(self) -> Any:

@@ -71,6 +71,10 @@ class Beside(Pairs):
 
     others: Path
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return (self.others,)
+
     def matched(self, found: Found, files: Callable[[Path], Found]) -> Found:
         others = files(self.others)
         theirs = _by_name(others)

@@ -21,8 +21,8 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from ganlib.common.errors import UserError
+from ganlib.common.io.cache import cache_folder, locked
 from ganlib.common.io.files import as_user_error, atomic, expand
-from ganlib.evaluation.cache import cache_folder, locked
 from ganlib.evaluation.extractors.base import (
     FOLDED,
     TRAINED,

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from ganlib.common.errors import one_line
+from ganlib.common.io import cache
 from ganlib.common.layers.basic import override_entries
-from ganlib.evaluation import cache
 from ganlib.moved import renamed
 from ganlib.training.device import ranks
 from ganlib.training.device.devices import synchronize

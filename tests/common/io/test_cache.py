@@ -3,7 +3,7 @@
 import pytest
 
 from ganlib.common.errors import UserError
-from ganlib.evaluation.cache import cache_folder
+from ganlib.common.io.cache import cache_folder
 from ganlib.evaluation.extractors.inception import VARIABLE, find_weights
 
 

@@ -4,6 +4,8 @@ are whole or as good as not there.
 
 import json
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -13,7 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ganlib.common.io.console import PATIENCE, printable
 from ganlib.common.io.files import atomic, expand
+
+POLL = 0.1  # seconds between two tries of who waits for a lock
 
 
 def cache_folder() -> Path:
@@ -24,8 +29,9 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """One process of this machine at a time is inside, for one `path`; ends with its process.
+def locked(path: Path, words: str = "") -> Iterator[None]:
+    """One process of this machine at a time is inside, for one `path`; ends with its process. Who
+    waits for long says so in these words.
 
     Where locks or the folder cannot be had nobody waits: files are atomic, so the work is merely
     done twice.
@@ -39,8 +45,17 @@ def locked(path: Path) -> Iterator[None]:
         yield
         return
     with file:
+        late = time.monotonic() + PATIENCE
         with suppress(OSError):  # some network file systems have no locks
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(POLL)
+                if words and time.monotonic() > late:
+                    print(printable(words), file=sys.stderr, flush=True)
+                    words = ""
         yield
 
 
