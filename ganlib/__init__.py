@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ganlib.common.generator import Generator, Part
     from ganlib.config import AlgorithmConfig
     from ganlib.registry import Algorithm
-    from ganlib.runs.from_python import train
+    from ganlib.runs.from_python import train, train_grid
     from ganlib.sampling.model import Model, load
     from ganlib.training.trainer import Extension, every
     from ganlib.training.updater import Updater
@@ -36,6 +36,7 @@ __all__ = [
     "every",
     "load",
     "train",
+    "train_grid",
     "updater",
 ]
 
@@ -51,6 +52,7 @@ _HOME = {
     "every": "ganlib.training.trainer",
     "load": "ganlib.sampling.model",
     "train": "ganlib.runs.from_python",
+    "train_grid": "ganlib.runs.from_python",
 }
 
 

@@ -1,4 +1,5 @@
-"""Write ganlib/runs/from_python.pyi, by which editors know the keywords of ganlib.train().
+"""Write ganlib/runs/from_python.pyi, by which editors know the keywords of ganlib.train()
+and train_grid().
 
 Run `python -m scripts.write_signature` after a setting was added; a test holds the file to the
 settings.
@@ -24,6 +25,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ganlib.common.data import DataSet
+from ganlib.runs.state import State
+from ganlib.runs.sweeps import Sweep
 from ganlib.sampling.model import Model
 from ganlib.training.trainer import Extension, Trainer, Trigger
 
@@ -39,6 +42,16 @@ TAIL = """\
     extensions: Sequence[Hook] = ...,
     **recipe: Any,
 ) -> Model: ...
+def train_grid(
+    algorithm: str,
+    *,
+    seeds: str | Sequence[int] | None = ...,
+    sweep: Sweep = ...,
+    trials: int | None = ...,
+    jobs: str | int | None = ...,
+    out: str | Path | None = ...,
+    **settings: Any,
+) -> dict[Path, State]: ...
 """
 WIDER = {
     "dataset": "str | Path | Images | tuple[Images, Any] | Dataset[Any] | DataSet",

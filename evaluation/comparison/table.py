@@ -138,15 +138,8 @@ class Table:
         """The titles of the columns: the row's, the scores', the settings', and what it cost."""
         hours = f"{''.join(self._devices)}-hours" if len(self._devices) == 1 else "hours"
         scores = [column.header for column in self.columns]
-        return [
-            "algorithm",
-            *scores,
-            *self.swept,
-            "n",
-            "iterations",
-            "images/s",
-            f"{hours} per run",
-        ]
+        costs = ["n", "iterations", "images/s", f"{hours} per run"]
+        return ["algorithm", *scores, *self.swept, *costs]
 
     def values(self, row: Row) -> dict[str, Any]:
         """Of the swept settings in a row, NOTHING for one that it does not have."""

@@ -1,7 +1,6 @@
 """Train a generator, or several, with several seeds: a grid."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -12,25 +11,12 @@ from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import algorithms
 from ganlib.runs.settings import ALIASES, owners, parse_names, read_config, unknown_setting
 
+OF_A_GRID = ("seeds", "sweep", "trials", "jobs")
 USUAL = (
-    *("list_all", "algorithm", "preset", "dataset", "size", "flip", "seed", "seeds"),
-    *(
-        "sweep",
-        "trials",
-        "jobs",
-        "out",
-        "gpu",
-        "resume",
-        "config",
-        "epochs",
-        "max_iter",
-        "max_hours",
-        "batch_size",
-    ),
+    *("list_all", "algorithm", "preset", "dataset", "size", "flip", "seed", *OF_A_GRID),
+    *("out", "gpu", "resume", "config", "epochs", "max_iter", "max_hours", "batch_size"),
     *("adam_alpha", "architecture"),
 )
-
-OF_A_GRID = ("seeds", "sweep", "trials", "jobs")
 
 
 class TrainCommand(ShortHelp):
@@ -128,41 +114,25 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """
     given = {name: value for name, value in values.items() if value not in (None, ())}
     named = cast(TrainCommand, ctx.command).algorithm or ""
-    grid = {name: given.pop(name) for name in OF_A_GRID if name in given}
-    if grid or "," in named:
-        ctx.exit(_train_grid(named, given, **grid))
+    if "," in named or any(name in given for name in OF_A_GRID):
+        ctx.exit(_train_grid({**given, "algorithm": named}))
     from ganlib.runs.run import gather, run
 
     run(gather(given))
 
 
-def _train_grid(
-    names: str,
-    given: dict[str, Any],
-    seeds: str | None = None,
-    sweep: Sequence[str] = (),
-    trials: int | None = None,
-    jobs: str | None = None,
-) -> int:
+def _train_grid(given: dict[str, Any]) -> int:
     """Train, print the table and what failed; the exit status."""
     from ganlib.commands.compare import show
     from ganlib.evaluation.comparison.compare import compare
-    from ganlib.runs.grid import open_grid, plan
-    from ganlib.runs.jobs import train_grid
-    from ganlib.runs.sweeps import parse_sweeps
+    from ganlib.runs.from_python import train_grid
 
-    out = given.pop("out", None)
-    planned = plan(names, seeds, given, sweep, trials)
-    grid = open_grid(
-        planned, list(parse_sweeps(sweep, parse_names(names))), out and Path(out), jobs
-    )
-    states = train_grid(grid)
-    folders = [grid.folder / name for name in states]
-    if found := [folder for folder in folders if (folder / "config.yaml").exists()]:
+    states = train_grid(**given)
+    if found := [folder for folder in states if (folder / "config.yaml").exists()]:
         show(compare(found, split=True))
-    failed = {name: state for name, state in states.items() if state.name in ("failed", "lost")}
-    for name, state in failed.items():
-        click.echo(f"Error: {name}: {state.sentence or state.name}", err=True)
+    failed = {run: state for run, state in states.items() if state.name in ("failed", "lost")}
+    for run, state in failed.items():
+        click.echo(f"Error: {run}: {state.sentence or state.name}", err=True)
     return 1 if failed else 0
 
 

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
 from io import FileIO
 from itertools import chain, count
 from pathlib import Path
@@ -183,30 +182,26 @@ def recorded(trainer: "Trainer") -> Iterator[None]:
     note(path, "running", max_iter=trainer.max_iter)
     beats = threading.Thread(target=beat, daemon=True)
     beats.start()
-    state, sentence = "failed", ""
+    ended = ("failed", "")
     try:
         yield
-        done = trainer.stopped == "done"
-        state, sentence = ("done", "") if done else ("stopped", trainer.stopped)
+        ended = ("done", "") if trainer.stopped == "done" else ("stopped", trainer.stopped)
     except KeyboardInterrupt:
-        state, sentence = "stopped", "interrupted"
+        ended = ("stopped", "interrupted")
         raise
     except Exception as error:
-        sentence = one_line(error, 500) or type(error).__name__
+        ended = ("failed", one_line(error, 500) or type(error).__name__)
         raise
     finally:
         over.set()
         beats.join()
-        note(path, state, sentence, trainer.max_iter)
+        note(path, *ended, trainer.max_iter)
 
 
-def note(
-    path: Path, state: str, sentence: str = "", max_iter: int = 0, pid: int | None = None
-) -> None:
+def note(path: Path, name: str, sentence: str = "", max_iter: int = 0, pid: int = 0) -> None:
     """Write a STATE, by default of this process, unless that cannot be: no run ends by it."""
     process = {"pid": pid or os.getpid(), "host": socket.gethostname()}
-    told = {"software": MARK, "state": state, "sentence": sentence, **process, "max_iter": max_iter}
-    told["time"] = datetime.now().astimezone().isoformat(timespec="seconds")
+    told = {"software": MARK, "state": name, "sentence": sentence, **process, "max_iter": max_iter}
     with suppress(OSError):
         write_text(path, json.dumps(told) + "\n")
 

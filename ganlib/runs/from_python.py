@@ -1,7 +1,7 @@
 """Training from Python: every setting is a keyword."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.console import in_python
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.runs.run import gather, run
+from ganlib.runs.state import State
+from ganlib.runs.sweeps import Sweep
 from ganlib.sampling.model import Model
 from ganlib.training.trainer import Extension, Trainer, Trigger, every
 
@@ -36,6 +38,39 @@ def train(algorithm: str | None = None, **settings: Any) -> Model:
         data = as_dataset(settings["dataset"])
         settings["dataset"] = GIVEN
     return run(replace(gather(settings), data=data, extensions=extensions))
+
+
+@in_python
+def train_grid(
+    algorithm: str,
+    *,
+    seeds: str | Sequence[int] | None = None,
+    sweep: Sweep = (),
+    trials: int | None = None,
+    jobs: str | int | None = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> dict[Path, State]:
+    """Train a grid as `python train.py` does: train_grid("dcgan,sngan", seeds=[0, 1], jobs=2).
+
+    Every flag is a keyword; sweep may be a dict, {"lam": [1, 10], "adam_alpha": "log:1e-5..1e-2"}.
+    Each run is a process of its own, which no object of this one reaches: dataset is a name or a
+    path, and `extension` names files.
+
+    Returns what has become of each run, by its folder; one that fails stops no other. Made again,
+    the call goes on with what is not done. Raises UserError for what keeps it from beginning,
+    StoppedError where it was interrupted.
+    """
+    from ganlib.runs.grid import open_grid, plan
+    from ganlib.runs.jobs import run_jobs
+
+    seeds = seeds if isinstance(seeds, str | None) else ",".join(map(str, seeds))
+    planned = plan(algorithm, seeds, settings, sweep, trials)
+    grid = open_grid(
+        planned, sweep, None if out is None else Path(out), None if jobs is None else str(jobs)
+    )
+    states = run_jobs(grid)
+    return {grid.places[name]: state for name, state in states.items()}
 
 
 class FunctionExtension(Extension):

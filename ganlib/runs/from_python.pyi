@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ganlib.common.data import DataSet
+from ganlib.runs.state import State
+from ganlib.runs.sweeps import Sweep
 from ganlib.sampling.model import Model
 from ganlib.training.trainer import Extension, Trainer, Trigger
 
@@ -77,3 +79,13 @@ def train(
     extensions: Sequence[Hook] = ...,
     **recipe: Any,
 ) -> Model: ...
+def train_grid(
+    algorithm: str,
+    *,
+    seeds: str | Sequence[int] | None = ...,
+    sweep: Sweep = ...,
+    trials: int | None = ...,
+    jobs: str | int | None = ...,
+    out: str | Path | None = ...,
+    **settings: Any,
+) -> dict[Path, State]: ...

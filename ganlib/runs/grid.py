@@ -6,12 +6,14 @@ import hashlib
 import os
 import re
 import shutil
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 from itertools import count
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,17 @@ import torch
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from ganlib.common.data import fit_spec
+from ganlib.common.data import DataSet, fit_spec
+from ganlib.common.data.fingerprint import fingerprint
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import MIB, output, write_text
+from ganlib.common.io.files import as_user_error, output, write_text
 from ganlib.common.io.memory import GIB, available_memory
+from ganlib.common.query import DataQuery
 from ganlib.config import RunConfig
 from ganlib.evaluation.comparison.table import plain
 from ganlib.registry import algorithms
-from ganlib.runs.folders import ROOT, holds_run, place_of
-from ganlib.runs.resuming import compare_settings
+from ganlib.runs.folders import ROOT, holds_run
+from ganlib.runs.resuming import Resumption, compare_settings
 from ganlib.runs.run import fitted, gather, open_data
 from ganlib.runs.settings import (
     Settings,
@@ -39,60 +43,58 @@ from ganlib.runs.settings import (
     resolve,
 )
 from ganlib.runs.state import State, read_state
-from ganlib.runs.sweeps import parse_sweeps, points
+from ganlib.runs.sweeps import Range, Sweep, parse_sweeps, points
 from ganlib.training.device import devices, ranks
 from ganlib.training.extensions.reports import CENTURY
 
-PLAN = "grid.yaml"
+PLAN, JOB = "grid.yaml", "job.yaml"
+"""In a grid's folder its plan, and in a folder there for each run what its process is told."""
+MOST = 2000  # runs of a grid
 A_JOB = 2 * GIB
 """Of memory, so much is taken for each of several runs on the CPU beside each other."""
 COPIES = 3
 """A snapshot has its networks, and two averages of Adam's for each parameter."""
-OF_SPEED = ("algorithm", "dataset", "size", "architecture", "width", "batch_size", "n_dis")
-"""Runs that share these are taken to be as fast as each other."""
-Rates = Mapping[tuple[str, ...], float]
-"""Seconds that an iteration takes, by the values of OF_SPEED."""
 
 
 class Plan(BaseModel):
-    """What PLAN holds. runs: by the names of their folders, the settings that are not as they are
-    by default. swept: the settings that were given several values.
+    """What PLAN holds: the threads of each run, on whose number its last bits depend, and the
+    settings that were given several values.
     """
 
     threads: int = Field(ge=1)
     swept: list[str]
-    runs: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Runs by the names of their folders in `folder`, each with `threads`, on whose number its last
-    bits depend; `jobs` of them at once. nbytes: of the snapshots that are yet to come.
+    """Runs by their names, and the folder of each: that of its name in `folder`, unless it was
+    begun as a single run. threads: of each; jobs: as many run at once. nbytes: of the snapshots
+    that are yet to come.
     """
 
     folder: Path
     runs: Mapping[str, Settings]
-    swept: Sequence[str]
+    places: Mapping[str, Path]
     threads: int
     jobs: int
-    nbytes: int = 0
+    nbytes: int
 
     def states(self) -> dict[str, State]:
         """Of each run."""
-        return {name: read_state(self.folder / name) for name in self.runs}
+        return {name: read_state(place) for name, place in self.places.items()}
 
     def settings_of(self, name: str) -> dict[str, Any]:
-        """What a process is told by --config: the run's own settings and its folder."""
-        s = self.runs[name]
-        own = {"out": str(self.folder / name), "resume": "auto"}
-        return {**_given(s), **own}
+        """What a process is told by --config: what was given, and where it goes on."""
+        parts = (self.runs[name].run, self.runs[name].algorithm)
+        given = ChainMap(*(p.model_dump(mode="json", exclude_unset=True) for p in parts))
+        return {**given, "epochs": None, "out": str(self.places[name]), "resume": "auto"}
 
 
 def plan(
     names: str,
     seeds: str | None,
     values: Mapping[str, Any],
-    sweep: Sequence[str] = (),
+    sweep: Sweep = (),
     trials: int | None = None,
 ) -> list[Settings]:
     """Checked settings of every run, before any of them starts.
@@ -113,6 +115,9 @@ def plan(
     for name in sweeps:
         _refuse(values, name, "--sweep has its values")
     numbers = [{}] if seeds is None else [{"seed": seed} for seed in parse_seeds(seeds)]
+    several = trials or prod(len(v) for v in sweeps.values() if not isinstance(v, Range))
+    if (runs := len(chosen) * len(numbers) * several) > MOST:
+        raise UserError(f"The grid has {runs:,} runs: give values for at most {MOST:,}.")
     first = numbers[0].get("seed", values.get("seed", file.get("seed", 0)))
     return [
         gather(
@@ -140,46 +145,57 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def open_grid(
-    planned: Sequence[Settings], swept: Sequence[str], folder: Path | None, jobs: str | None
+    planned: Sequence[Settings],
+    sweep: Sweep = (),
+    folder: Path | None = None,
+    jobs: str | None = None,
 ) -> Grid:
-    """The grid of these runs in a folder, by default the first grid below result that has no other
-    ones, with its plan written; one that was begun keeps its threads, and may get further runs.
+    """The grid of these runs in a folder, and its plan written there. One that was begun keeps its
+    threads and its other runs. Without a folder, the first grid below result goes on that has one
+    of these, and so does what was begun as a single run.
 
-    jobs: a number, or auto. Raises UserError where the folder holds a grid of other settings, or
-    the disk has no room for the snapshots.
+    sweep: as plan() had it. jobs: a number, or auto. Raises UserError where the folder holds runs
+    of these names with other settings, or the disk has no room for the snapshots.
     """
     if ranks.launched():
         raise UserError("A grid starts processes of its own: leave torchrun out.")
-    weighed = list(_looked_at(planned))
-    runs = _named([settings for settings, _ in weighed], swept)
+    swept = sorted(parse_sweeps(sweep, [settings.run.algorithm for settings in planned]))
+    seen = [*_looked_at(planned)]
+    runs = _named([settings for settings, _, _ in seen], swept)
+    adopted = [None if folder else single for _, single, _ in seen]
     folder, old = _place(folder, runs)
-    threads = None if old is None else old.threads
-    n = min(len(runs), _at_once(jobs, planned[0].run, threads))
-    waiting = {name for name in runs if not any(folder.glob(f"{name}/snapshots/*.pt"))}
-    nbytes = sum(w for name, (_, w) in zip(runs, weighed, strict=True) if name in waiting)
-    grid = Grid(folder, runs, swept, threads or _threads(n), n, nbytes)
+    n = min(len(runs), _at_once(jobs, planned[0].run, old.threads if old else None))
+    places = {name: folder / name for name in runs}
+    for name, single in zip(runs, adopted, strict=True):
+        places[name] = single if single and not holds_run(places[name]) else places[name]
+    weights = zip(places.values(), seen, strict=True)
+    nbytes = sum(w for place, (_, _, w) in weights if not any(place.glob("snapshots/*.pt")))
     if nbytes > (free := _free(folder)):
         raise UserError(
-            f"The snapshots of this grid take some {_size(nbytes)}, and {_size(free)} "
-            f"are free for {folder}: give --keep-snapshots 1, or an --out elsewhere."
+            f"The snapshots of this grid take some {nbytes / GIB:,.2f} GiB, and "
+            f"{free / GIB:,.2f} GiB are free for {folder}: give --keep-snapshots 1, or an --out "
+            "elsewhere."
         )
-    content = {"threads": grid.threads, "swept": list(swept)}
-    content["runs"] = {name: _given(settings) for name, settings in runs.items()}
-    with output(folder / PLAN):
-        write_text(folder / PLAN, yaml.safe_dump(content, sort_keys=False))
+    old = old or Plan(threads=_threads(n), swept=[])
+    content = {"threads": old.threads, "swept": list(dict.fromkeys([*old.swept, *swept]))}
+    grid = Grid(folder, runs, places, old.threads, n, nbytes)
+    jobs_of = {folder / name / JOB: grid.settings_of(name) for name in runs}
+    for path, told in {**jobs_of, folder / PLAN: content}.items():
+        with output(path):
+            write_text(path, yaml.safe_dump(told, sort_keys=False))
     return grid
 
 
-def describe(grid: Grid, states: Mapping[str, State], known: Rates) -> str:
+def describe(grid: Grid, states: Mapping[str, State]) -> str:
     """What is going to be done, and what it takes, as far as that can be known."""
-    seconds, s = seconds_left(grid, states, known), "" if grid.threads == 1 else "s"
+    seconds = seconds_left(grid, states)
     time = "The time is told once the runs have logged"
     time = time if seconds is None else f"About {duration(seconds)} to go"
-    done = sum(state.name == "done" for state in states.values())
     return (
-        f"{len(grid.runs)} runs in {grid.folder}, {grid.jobs} at a time, each with {grid.threads} "
-        f"thread{s}; {done} are done. {time}, some {_size(grid.nbytes)} of snapshots to come, "
-        f"{_size(_free(grid.folder))} are free."
+        f"Runs in {grid.folder}: {len(grid.runs)}, of which done: "
+        f"{sum(state.name == 'done' for state in states.values())}; {grid.jobs} at a time, threads "
+        f"of each: {grid.threads}. {time}, some {grid.nbytes / GIB:,.2f} GiB of snapshots to come, "
+        f"{_free(grid.folder) / GIB:,.2f} GiB are free."
     )
 
 
@@ -188,19 +204,15 @@ def duration(seconds: float) -> str:
     return str(timedelta(seconds=min(CENTURY, round(seconds))))
 
 
-def _size(nbytes: int) -> str:
-    return f"{nbytes / GIB:,.1f} GiB" if nbytes > GIB else f"{nbytes / MIB:,.0f} MiB"
-
-
-def seconds_left(grid: Grid, states: Mapping[str, State], known: Rates) -> float | None:
-    """Until all have ended, at the rates of their logs, and of runs that are as these; None where
-    one is of unknown speed.
+def seconds_left(grid: Grid, states: Mapping[str, State]) -> float | None:
+    """Until all have ended, at the rates of their logs, of another run of the algorithm for those
+    that have none; None where there is no such run.
     """
-    logged = {_kind(grid.runs[name].flat()): s.rate for name, s in states.items() if s.rate}
-    rates, seconds = {**known, **logged}, 0.0
+    rates = {grid.runs[name].run.algorithm: s.rate for name, s in states.items() if s.rate}
+    seconds = 0.0
     for name, settings in grid.runs.items():
         if states[name].name not in ("done", "failed"):
-            rate = states[name].rate or rates.get(_kind(settings.flat()))
+            rate = states[name].rate or rates.get(settings.run.algorithm)
             if rate is None:
                 return None
             seconds += rate * max(0, settings.algorithm.max_iter - states[name].iteration)
@@ -212,34 +224,26 @@ def on_gpu(run: RunConfig) -> bool:
     return torch.cuda.is_available() and run.gpu != -1 and not (run.device or "").startswith("cpu")
 
 
-def known_rates(grid: Grid) -> Rates:
-    """What single runs of these algorithms on these data took."""
-    places = {place_of(settings.run) for settings in grid.runs.values()}
-    found = [path for place in places for path in sorted(place.glob("seed*/config.yaml"))]
-    rates = ((path, read_state(path.parent).rate) for path in found)
-    return {_kind(read_yaml(path)): rate for path, rate in rates if rate}
-
-
-def _kind(flat: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(flat.get(name)) for name in OF_SPEED)
-
-
-def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, int]]:
-    """The settings as they come to on their data, and the bytes of the snapshots of each; UserError
-    for data that cannot be had, before anything is trained on others.
+def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | None, int]]:
+    """Of each run the settings as they come to on the data, the folder below result where it was
+    begun, and the bytes of its snapshots. UserError for data that cannot be had, before anything is
+    trained on others; what is to be downloaded is, once for all.
     """
-    data = cache(lambda query: open_data(found[query])[0])
-    found, weights = {settings.run.query: settings for settings in planned}, dict[str, int]()
+    known, weights = dict[DataQuery, tuple[DataSet, Mapping[str, Any]]](), dict[str, int]()
     for settings in planned:
-        images = data(settings.run.query)
+        if (query := settings.run.query) not in known:
+            known[query] = (images := open_data(settings)[0]), fingerprint(images)
+        images, data = known[query]
         kind = torch.device("cuda" if on_gpu(settings.run) else "cpu")
-        settings = fitted(settings, images.shape, len(images), kind)
+        settings, snapshot = fitted(settings, images.shape, len(images), kind), None
+        with suppress(UserError):  # there are runs with other settings, which stay
+            snapshot = Resumption(settings, data).find()
         spec = fit_spec(images, settings.algorithm.image_size(*images.shape[1:]))
         networks = partial(algorithms[settings.run.algorithm].networks, settings.algorithm, spec)
         if (key := str(networks)) not in weights:  # for all seeds once
             weights[key] = devices.size_of(networks)
         kept = settings.run.keep_snapshots + settings.evaluates  # the best one beside the newest
-        yield settings, kept * COPIES * weights[key]
+        yield settings, snapshot and snapshot.parent.parent, kept * COPIES * weights[key]
 
 
 def _named(planned: Sequence[Settings], swept: Sequence[str]) -> dict[str, Settings]:
@@ -262,53 +266,47 @@ def _name(settings: Settings, swept: Sequence[str]) -> str:
 
 def _place(folder: Path | None, runs: Mapping[str, Settings]) -> tuple[Path, Plan | None]:
     """The grid's folder, and the plan of what was begun there."""
-    if folder is None:
-        places = (ROOT / ("grid" if k == 1 else f"grid-{k}") for k in count(1))
-        plans = ((place, _read_plan(place)) for place in places)
-        return next((p, old) for p, old in plans if old is None or not _difference(old, runs))
-    old = _read_plan(folder)
-    if old is not None and (words := _difference(old, runs)):
+    for k in count(1) if folder is None else ():
+        place = ROOT / ("grid" if k == 1 else f"grid-{k}")
+        old = _read_plan(place)
+        if old is None or _difference(place, runs) == "":
+            return place, old
+    assert folder is not None
+    if words := _difference(folder, runs):
         raise UserError(f"{folder} holds another grid: {words}. Give another --out.")
     if holds_run(folder):
         raise UserError(f"{folder} holds a run: give another --out for a grid.")
-    return folder, old
+    return folder, _read_plan(folder)
 
 
 def _read_plan(folder: Path) -> Plan | None:
     path = folder / PLAN
     if not path.exists():
         return None
-    try:
+    with as_user_error(
+        lambda _: f"{path} is not as ganlib writes it: repair it, or give another --out.",
+        (ValidationError, TypeError),
+    ):
         return Plan(**read_yaml(path))
-    except ValidationError:
-        raise UserError(
-            f"{path} is not as ganlib writes it: repair it, or give another --out."
-        ) from None
 
 
-def _difference(old: Plan, runs: Mapping[str, Settings]) -> str:
-    """What runs of an old plan are not as these, as words; "" if all of them are among these."""
-    for name, given in old.runs.items():
-        if name not in runs:
-            return f"{name} is one of its runs, and not of these"
-        if words := compare_settings(_identity(resolve(given)), _identity(runs[name])):
-            return f"of {name}, {words}"
-    return ""
+def _difference(folder: Path, runs: Mapping[str, Settings]) -> str | None:
+    """What a run of a grid in a folder has not as that of its name here, as words; "" if all that
+    it has agree, None if it has none of them.
+    """
+    words = None
+    for name, settings in runs.items():
+        if (job := folder / name / JOB).exists():
+            words = compare_settings(_identity(resolve(read_yaml(job))), _identity(settings))
+            if words:
+                return f"of {name}, {words}"
+    return words
 
 
 def _identity(settings: Settings) -> dict[str, Any]:
     """What may not be another when a grid goes on: what the numbers depend on, and the length."""
     flat = settings.flat()
     return {**settings.trajectory(), **{name: flat[name] for name in ("max_iter", "max_images")}}
-
-
-def _given(settings: Settings) -> dict[str, Any]:
-    """What is not as it is by default, with what was given although it is."""
-    parts = (settings.run, settings.algorithm)
-    flat = {
-        n: v for part in parts for n, v in part.model_dump(mode="json", exclude_unset=True).items()
-    }
-    return {name: value for name, value in flat.items() if name not in ("resume", "epochs")}
 
 
 def _at_once(jobs: str | None, run: RunConfig, threads: int | None) -> int:

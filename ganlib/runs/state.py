@@ -5,11 +5,10 @@ import os
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import regular
@@ -26,23 +25,24 @@ LONGEST = 2**16  # bytes of a line of the log
 Name = Literal["waiting", "running", "stopped", "done", "failed", "lost"]
 
 
-@dataclass(frozen=True)
-class State:
+class State(BaseModel):
     """waiting: nothing has begun. stopped: it was asked to, or had its time, and can be gone on
     with. lost: its process has ended without a word, and it can be gone on with too.
 
-    sentence: why it stopped or failed. iteration: how far the log goes, of max_iter, 0 where that
-    is not known. rate: seconds that an iteration took last, None if nothing is logged. pid: of the
-    process, on `host`.
+    sentence: why it stopped or failed. pid: of the process, on `host`. iteration: how far the log
+    goes, of max_iter, 0 where that is not known. rate: seconds that an iteration took last, None if
+    nothing is logged.
     """
 
-    name: Name = "waiting"
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    name: Name = Field("waiting", alias="state")
     sentence: str = ""
-    iteration: int = 0
-    max_iter: int = 0
-    rate: float | None = None
     pid: int | None = None
     host: str = ""
+    max_iter: int = 0
+    iteration: int = 0
+    rate: float | None = None
 
     @property
     def seconds_left(self) -> float | None:
@@ -50,32 +50,20 @@ class State:
         return None if self.rate is None else max(0, self.max_iter - self.iteration) * self.rate
 
 
-class _Told(BaseModel):
-    """What STATE holds, and more for a reader alone."""
-
-    state: Name
-    sentence: str
-    pid: int
-    host: str
-    max_iter: int
-
-
 def read_state(run: Path) -> State:
     """The state of the run in a folder, whether or not it is there, by whatever ganlib wrote it."""
     told, line = _told(run / STATE), _last_line(run / "log.jsonl")
-    name: Name = "waiting" if told is None else told.state
+    name, rate = told.name, None
     if (run / "DONE").exists():
         name = "done"
-    elif told is not None and name == "running":
+    elif name == "running":
         name = "running" if _lives(run / STATE, told) else "lost"
     elif name in ("done", "waiting") and (run / "config.yaml").exists():
         name = "stopped"
-    iteration, rate = line.get("iteration", 0), None
+    iteration = line.get("iteration", 0)
     with suppress(ZeroDivisionError, TypeError):
         rate = line.get("images", 0) / iteration / line.get("images_per_second", 0)
-    if told is None:
-        return State(name, "", iteration, 0, rate)
-    return State(name, told.sentence, iteration, told.max_iter, rate, told.pid, told.host)
+    return told.model_copy(update={"name": name, "iteration": iteration, "rate": rate})
 
 
 def _last_line(log: Path) -> dict[str, Any]:
@@ -91,18 +79,18 @@ def _last_line(log: Path) -> dict[str, Any]:
     return line if isinstance(line, dict) and is_count(line.get("iteration")) else {}
 
 
-def _told(path: Path) -> _Told | None:
-    """None if the file is missing or damaged."""
+def _told(path: Path) -> State:
+    """What the file holds, of a run that has not begun if it is missing or damaged."""
     try:
-        return _Told.model_validate_json(regular(path).read_bytes())
+        return State.model_validate_json(regular(path).read_bytes())
     except (OSError, ValueError, UserError):
-        return None
+        return State()
 
 
-def _lives(path: Path, told: _Told) -> bool:
+def _lives(path: Path, told: State) -> bool:
     """Whether there was a sign of life, and on this host the process still is."""
     try:
-        if time.time() - path.stat().st_mtime > LOST:
+        if told.pid is None or time.time() - path.stat().st_mtime > LOST:
             return False
         if told.host == socket.gethostname():
             os.kill(told.pid, 0)

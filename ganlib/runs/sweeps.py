@@ -18,13 +18,12 @@ from ganlib.runs.resuming import HERE
 from ganlib.runs.settings import ALIASES, owners
 
 NO_SWEEP = {
-    "algorithm": "--algorithm a,b",
-    "seed": "--seeds 0,1",
-    "epochs": "--sweep max_iter=1000,2000",
+    **dict.fromkeys(("config", "plugin_dir", *HERE), "all runs of a grid share it"),
+    "algorithm": "give --algorithm a,b",
+    "seed": "give --seeds 0,1",
+    "epochs": "give --sweep max_iter=1000,2000",
 }
-"""What is asked for otherwise."""
-OF_ALL = ("config", "plugin_dir", *HERE)
-"""What is the same for all runs of a grid."""
+"""Why, or what is asked for otherwise."""
 FIGURES = 4  # that a drawn number has, so that it can be read and written again
 IN_VAIN = 100  # draws for one trial, after which there are not so many different ones
 
@@ -41,44 +40,43 @@ class Range:
         """A number of FIGURES figures, or a whole one."""
         if whole and not self.log:
             return random.randint(round(self.low), round(self.high))
-        if self.log:
-            drawn = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
-        else:
-            drawn = random.uniform(self.low, self.high)
-        if whole:
-            return round(drawn)
-        return min(max(float(f"{drawn:.{FIGURES}g}"), self.low), self.high)
+        ends = (self.low, self.high)
+        drawn = (
+            math.exp(random.uniform(*map(math.log, ends))) if self.log else random.uniform(*ends)
+        )
+        return round(drawn) if whole else min(max(float(f"{drawn:.{FIGURES}g}"), ends[0]), ends[1])
 
 
-Sweeps = Mapping[str, "list[Any] | Range"]
+Sweep = Sequence[str] | Mapping[str, Any]
+"""What a user gives: "lam=1,10", or in Python {"lam": [1, 10]}."""
+Sweeps = Mapping[str, list[Any] | Range]
 
 
-def parse_sweeps(texts: Sequence[str], chosen: Sequence[str]) -> dict[str, list[Any] | Range]:
+def parse_sweeps(sweep: Sweep, chosen: Sequence[str]) -> dict[str, list[Any] | Range]:
     """The values of each setting in "lam=1,10", "adam_alpha=log:1e-5..1e-2", "width=uniform:0..1";
     lists of their own are in brackets, "diffaugment=[color,cutout],[]". chosen: the algorithms that
     get them.
     """
+    given = sweep.items() if isinstance(sweep, Mapping) else (t.split("=", 1) for t in sweep)
     sweeps: dict[str, list[Any] | Range] = {}
-    for text in texts:
-        word, _, values = text.partition("=")
+    for word, *rest in given:
+        values = rest[0] if rest else ""
         name = word.strip().replace("-", "_")
         name = name if owners(name, chosen) else ALIASES.get(name, name)
-        if not name or not values.strip():
-            raise UserError(f"--sweep is '{text}'; write NAME=VALUE,VALUE,...")
+        if not name or (isinstance(values, str) and not values.strip()):
+            raise UserError(f"--sweep is '{word}={values}'; write NAME=VALUE,VALUE,...")
         if name in sweeps:
             raise UserError(f"--sweep has {name} twice: give all of its values at once.")
         if name in NO_SWEEP:
-            raise UserError(f"--sweep is not for {name}: give {NO_SWEEP[name]}.")
-        if name in OF_ALL:
-            raise UserError(f"--sweep is not for {name}, which all runs of a grid share.")
-        sweeps[name] = _range(name, values.strip()) or _values(name, values)
+            raise UserError(f"--sweep is not for {name}: {NO_SWEEP[name]}.")
+        sweeps[name] = _range(name, values) or _values(name, values)
     return sweeps
 
 
-def _range(name: str, text: str) -> Range | None:
-    """None where the text is none."""
-    kind, colon, ends = text.partition(":")
-    if not colon or kind not in ("log", "uniform"):
+def _range(name: str, given: Any) -> Range | None:
+    """None where what is given is none."""
+    kind, _, ends = str(given).strip().partition(":")
+    if not isinstance(given, str) or not ends or kind not in ("log", "uniform"):
         return None
     try:
         low, high = map(float, ends.split(".."))
@@ -88,19 +86,21 @@ def _range(name: str, text: str) -> Range | None:
     if not least < low < high < math.inf:
         positive = ", both above 0" if kind == "log" else ""
         raise UserError(
-            f"The range of {name} is '{text}'; write {kind}:LOW..HIGH, the lower number "
+            f"The range of {name} is '{given.strip()}'; write {kind}:LOW..HIGH, the lower number "
             f"first{positive}, such as {kind}:1e-5..1e-2."
         )
     return Range(low, high, kind == "log")
 
 
-def _values(name: str, text: str) -> list[Any]:
-    try:
-        values = yaml.safe_load(f"[{text}]")
-    except yaml.YAMLError:
-        values = None
-    if not values:
-        raise UserError(f"The values of {name} are '{text}'; write them with commas between.")
+def _values(name: str, given: Any) -> list[Any]:
+    values = given
+    if isinstance(given, str):
+        try:
+            values = yaml.safe_load(f"[{given}]")
+        except yaml.YAMLError:
+            values = None
+    if not values or not isinstance(values, list | tuple):
+        raise UserError(f"The values of {name} are '{given}'; write them with commas between.")
     return list(values)
 
 

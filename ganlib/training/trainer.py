@@ -211,9 +211,6 @@ def _signals(trainer: Trainer) -> Iterator[None]:
     """Ctrl-C, SIGTERM and SIGHUP end the loop after the iteration, and the last evaluation where it
     is; a second one ends the process.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def ask(number: int, _: Any) -> None:
         trainer.signalled = f"{signal.Signals(number).name} received"
@@ -226,10 +223,14 @@ def _signals(trainer: Trainer) -> Iterator[None]:
 
 @contextmanager
 def heard(ask: Callable[[int, Any], None]) -> Iterator[dict[int, Any]]:
-    """`ask` handles SIGNALS: gives the handlers of before, which are there again afterwards.
+    """`ask` handles SIGNALS: gives the handlers of before, which are there again afterwards. Only
+    the main thread hears them.
 
     A SIGHUP that whoever started the process has it ignore (nohup) stays ignored.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield {}
+        return
     before = {number: signal.getsignal(number) for number in SIGNALS}
     if before.get(HANGUP) is signal.SIG_IGN:
         del before[HANGUP]

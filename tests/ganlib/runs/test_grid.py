@@ -13,9 +13,10 @@ import yaml
 from click.testing import Result
 from scipy.stats import chisquare, kstest
 
+import ganlib
 from ganlib.common.errors import UserError
 from ganlib.runs.folders import note
-from ganlib.runs.grid import PLAN, Grid, describe, known_rates, open_grid, parse_seeds, plan
+from ganlib.runs.grid import JOB, PLAN, Grid, describe, open_grid, parse_seeds, plan
 from ganlib.runs.run import fitted, gather
 from ganlib.runs.settings import Settings
 from ganlib.training.device import devices
@@ -93,6 +94,9 @@ def swept(*texts: str, trials: int | None = None, algorithm: str = "wgan_gp", **
 def test_a_sweep_is_every_combination() -> None:
     assert swept("lam=1,10", "n_dis=1, 5") == [(1.0, 1), (1.0, 5), (10.0, 1), (10.0, 5)]
     assert swept("diffaugment=[color,cutout],[]") == [(["color", "cutout"],), ([],)]
+    assert plan("wgan_gp", None, {}, {"lam": [1, 10], "n_dis": "2,3"}) == plan(
+        "wgan_gp", None, {}, ["lam=1,10", "n_dis=2,3"]
+    )
     assert swept("adam_alpha=1e-4,2e-4", "flip=true") == [(1e-4, True), (2e-4, True)]
     assert swept("preset=quick,null") == [("quick",), (None,)]
     planned = plan("dcgan,wgan_gp", "3,4", {}, ["lr=0.1,0.2", "batch-size=8"])
@@ -132,7 +136,7 @@ def test_draws_from_lists_are_different_ones() -> None:
 @pytest.mark.parametrize(
     ("sweep", "trials", "sentence"),
     [
-        ("lam", None, "--sweep is 'lam'; write NAME=VALUE,VALUE"),
+        ("lam", None, "--sweep is 'lam='; write NAME=VALUE,VALUE"),
         ("lam=", None, "--sweep is 'lam='; write NAME=VALUE,VALUE"),
         ("=1,2", None, "--sweep is '=1,2'; write"),
         ("lam=1,,2", None, "The values of lam are '1,,2'; write them with commas"),
@@ -143,8 +147,8 @@ def test_draws_from_lists_are_different_ones() -> None:
         ("seed=1,2", None, "--sweep is not for seed: give --seeds"),
         ("algorithm=gan", None, "--sweep is not for algorithm: give --algorithm"),
         ("epochs=1,2", None, "--sweep is not for epochs: give --sweep max_iter"),
-        ("out=a,b", None, "--sweep is not for out, which all runs"),
-        ("gpu=0,1", None, "--sweep is not for gpu, which all runs"),
+        ("out=a,b", None, "--sweep is not for out: all runs"),
+        ("gpu=0,1", None, "--sweep is not for gpu: all runs"),
         ("width=1,2", None, "Leave --width out: --sweep has its values"),
         ("lam=uniform:1..2", None, "lam has a range, from which --trials N draws"),
         ("lam=uniform:2..1", 2, "'uniform:2..1'; write uniform:LOW..HIGH, the lower number first"),
@@ -177,8 +181,7 @@ def opened(
     *sweep: str, seeds: str = "0", folder: str | None = None, jobs: str | None = None, **more: Any
 ) -> Grid:
     planned = plan("dcgan", seeds, {**SMALL, **more}, sweep)
-    names = [text.partition("=")[0] for text in sweep]
-    return open_grid(planned, names, folder and Path(folder), jobs)  # type: ignore[arg-type]
+    return open_grid(planned, sweep, folder and Path(folder), jobs)  # type: ignore[arg-type]
 
 
 def test_runs_have_folders_that_say_what_they_are() -> None:
@@ -215,19 +218,26 @@ def test_a_job_is_told_what_its_settings_come_to(dataset: str) -> None:
 def test_the_same_grid_goes_on_and_another_one_has_another_folder() -> None:
     assert opened("width=1,2").folder == Path("result/grid")
     assert opened("width=1,2", display_interval=7).folder == Path("result/grid")
-    assert opened("width=1,3").folder == Path("result/grid-2")
+    assert opened("width=3,4").folder == Path("result/grid-2")  # none of its runs
     assert opened("width=1,2", adam_beta1=0.5).folder == Path("result/grid-3")
-    assert opened("width=1,2", seeds="0,1").folder == Path("result/grid")  # further runs
-    assert len(yaml.safe_load(Path("result/grid", PLAN).read_text())["runs"]) == 4
+    for sweep, seeds in (("width=1,2", "0,1"), ("width=1,3", "0"), ("width=2", "0")):
+        assert opened(sweep, seeds=seeds).folder == Path("result/grid")  # further and fewer ones
+    content = yaml.safe_load(Path("result/grid", PLAN).read_text())
+    assert content["swept"] == ["width"] and len(list(Path("result/grid").glob(f"*/{JOB}"))) == 5
+    assert list(opened("width=2").runs) == ["dcgan_width=2.0_seed0"]
+
+
+def test_the_order_of_sweeps_makes_no_other_grid() -> None:
+    one = opened("width=1,2", "adam_alpha=0.1,0.2")
+    other = opened("adam_alpha=0.2,0.1", "width=1,2")
+    assert other.folder == one.folder and {*other.runs} == {*one.runs}
 
 
 @pytest.mark.parametrize(
     ("sweep", "more", "words"),
     [
-        ("width=1,3", {}, "dcgan_width=2.0_seed0 is one of its runs, and not of these"),
         ("width=1,2", {"max_iter": 5}, "of dcgan_width=1.0_seed0, max_iter was 4 and is now 5"),
-        ("width=1,2", {"seeds": "1"}, "dcgan_width=1.0_seed0 is one of its runs"),
-        ("width=1,2", {"flip": True}, "flip was False and is now True"),
+        ("width=3,2", {"flip": True}, "of dcgan_width=2.0_seed0, flip was False and is now True"),
     ],
 )
 def test_a_folder_with_another_grid_is_a_sentence(sweep: str, more: Any, words: str) -> None:
@@ -238,13 +248,28 @@ def test_a_folder_with_another_grid_is_a_sentence(sweep: str, more: Any, words: 
     assert Path("mine", PLAN).read_bytes() == before
 
 
+@pytest.mark.parametrize("again", [{}, {"max_iter": 2}], ids=["unfinished", "finished"])
+def test_what_was_begun_as_a_single_run_goes_on(again: dict[str, Any]) -> None:
+    """As by a ganlib whose grids were runs below result like all others."""
+    small: dict[str, Any] = {**SMALL, "tensorboard": False, "sample_interval": 0}
+    single = ganlib.train("dcgan", **{**small, "seed": 1, **again}, snapshot_interval=1).out
+    if not again:
+        (single / "DONE").unlink()
+    grid = opened(seeds="0,1", **again, tensorboard=False, sample_interval=0)
+    assert list(grid.places.values()) == [Path("result/grid/dcgan_seed0"), single]
+    assert grid.states()["dcgan_seed1"].name == ("done" if again else "stopped")
+    for other in ({"folder": "mine"}, {"adam_beta1": 0.9}, *([{"max_iter": 3}] if again else [])):
+        assert single not in opened(seeds="0,1", **{**again, **other}).places.values()
+
+
 def test_a_folder_of_a_run_or_with_a_damaged_plan_is_a_sentence() -> None:
     Path("mine").mkdir()
     Path("mine/config.yaml").touch()
     Path("mine/environment.json").touch()
     with pytest.raises(UserError, match="mine holds a run: give another --out for a grid"):
         opened(folder="mine")
-    for damage in ("threads: 0", "runs: {}\nswept: [a]\nthreads: many", "["):
+    Path("mine/config.yaml").unlink()
+    for damage in ("threads: 0", "runs: []\nswept: [a]\nthreads: many", "["):
         Path("mine", PLAN).write_text(damage)
         with pytest.raises(UserError, match="not as ganlib writes it|cannot be read as YAML"):
             opened(folder="mine")
@@ -311,28 +336,28 @@ def test_a_grid_for_which_the_disk_has_no_room_is_a_sentence(
     assert opened(seeds="0,1,2").nbytes == pytest.approx(nbytes * 2 / 3)
 
 
-def test_the_plan_is_told_with_its_time_where_that_is_known(run: Run) -> None:
+def test_the_plan_is_told_with_its_time_where_that_is_known() -> None:
     grid = opened(seeds="0,1,2", jobs="2", max_iter=1000)
-    words = describe(grid, grid.states(), known_rates(grid))
-    assert words.startswith("3 runs in result/grid, 2 at a time, each with ")
-    assert "0 are done. The time is told once the runs have logged, some " in words
-    single = Path("result/dcgan_ring8/seed0")  # 8 images a second in batches of 4
-    single.mkdir(parents=True)
-    flat = grid.runs["dcgan_seed0"].flat()
-    (single / "config.yaml").write_text(yaml.safe_dump(flat))
-    line = '{"iteration": 100, "images": 400, "images_per_second": 8.0}\n'
-    (single / "log.jsonl").write_text(line)
-    begun = grid.folder / "dcgan_seed1"
-    begun.mkdir()
-    (begun / "log.jsonl").write_text(line)
-    done = grid.folder / "dcgan_seed2"
-    done.mkdir()
-    (done / "DONE").touch()
-    words = describe(grid, grid.states(), known_rates(grid))
-    assert "1 are done. About 0:07:55 to go" in words  # (1000 + 900) * 0.5 / 2 seconds
-    note(begun / "state.json", "failed")
-    words = describe(grid, grid.states(), known_rates(grid))
-    assert "About 0:04:10 to go" in words
+    words = describe(grid, grid.states())
+    assert words.startswith(
+        "Runs in result/grid: 3, of which done: 0; 2 at a time, threads of each: "
+    )
+    assert "The time is told once the runs have logged, some 0.00 GiB of" in words
+    one = grid.folder / "dcgan_seed1"  # 8 images a second in batches of 4
+    (one / "log.jsonl").write_text('{"iteration": 100, "images": 400, "images_per_second": 8.0}\n')
+    (grid.folder / "dcgan_seed2" / "DONE").touch()
+    words = describe(grid, grid.states())
+    assert "done: 1;" in words and "About 0:07:55 to go" in words  # (1000 + 900) * 0.5 / 2 seconds
+    note(one / "state.json", "failed")
+    assert "About 0:04:10 to go" in describe(grid, grid.states())
+
+
+def test_a_slip_that_makes_too_many_runs_is_a_sentence_at_once() -> None:
+    many = [f"{name}={','.join(map(str, range(1, 100)))}" for name in ("width", "lam", "lr")]
+    with pytest.raises(UserError, match="has 1,940,598 runs: give values for at most 2,000"):
+        plan("wgan_gp", "0,1", SMALL, many)
+    with pytest.raises(UserError, match="has 3,000 runs"):
+        plan("dcgan", "0,1,2", SMALL, ["lr=log:1e-5..1e-2"], 1000)
 
 
 @pytest.mark.parametrize(

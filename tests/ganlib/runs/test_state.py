@@ -98,6 +98,11 @@ def test_elsewhere_a_run_lives_as_long_as_it_gives_signs() -> None:
     assert read_state(Path()).name == "lost"
 
 
+def test_a_run_of_no_process_is_lost() -> None:
+    Path(STATE).write_text('{"state": "running"}')
+    assert read_state(Path()).name == "lost"
+
+
 def test_a_run_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "BEAT", 0.01)
     with recorded(trainer()):
@@ -108,7 +113,7 @@ def test_a_run_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
             time.sleep(0.01)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"state": 3}', '{"state": "running"}', "\0"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"state": 3}', "\0"])
 def test_a_damaged_state_is_none(text: str) -> None:
     Path(STATE).write_text(text)
     assert read_state(Path()).name == "waiting"
