@@ -1,7 +1,5 @@
 """How long a FID takes: samples of a generator through Inception, to the distance."""
 
-import io
-import os
 import time
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -10,16 +8,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch_fidelity.feature_extractor_inceptionv3 import (
-    URL_INCEPTION_V3,
-    FeatureExtractorInceptionV3,
-)
 
-from ganlib.common.io.cache import cache_folder
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, Options, Precision, make_extractor
-from ganlib.evaluation.extractors.inception import VARIABLE, Inception
+from ganlib.evaluation.extractors.inception import Inception, local_weights, unloaded
 from ganlib.evaluation.metrics.fid import distance_of
 from ganlib.evaluation.metrics.formulas import square_root
 from ganlib.evaluation.statistics.moments import Moments
@@ -59,7 +52,7 @@ def time_fid(
     """
     weights = "given"
     if extractor is None:
-        weights = "published" if _find_weights(options) else "random"
+        weights = "published" if local_weights(options.weights) else "random"
         make = random_inception if weights == "random" else partial(make_extractor, "inception")
         extractor = make(device, options)
     set_float32("tf32")  # how the library generates by default
@@ -87,28 +80,10 @@ def time_fid(
 
 def random_inception(device: torch.device, options: Options) -> Inception:
     """Inception with random weights: what it says of images means nothing."""
-    nothing = io.BytesIO()
-    torch.save({}, nothing)
-    nothing.seek(0)
     torch.manual_seed(0)
-    network = _Unloaded(
-        "random", ["2048", "logits_unbiased"], feature_extractor_weights_path=nothing
-    )
+    network = unloaded()
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
     digest = sha256(f"random weights by torch {torch.__version__}".encode()).hexdigest()
-    return Inception(network.eval(), digest, device, options)
-
-
-def _find_weights(options: Options) -> bool:
-    """Whether the published weights are on this machine; nothing is downloaded for a timing."""
-    stored = cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]
-    return bool(options.weights or os.environ.get(VARIABLE)) or stored.exists()
-
-
-class _Unloaded(FeatureExtractorInceptionV3):  # type: ignore[misc]
-    """The network before it is given weights."""
-
-    def load_state_dict(self, *_: Any) -> None:
-        pass
+    return Inception(network, digest, device, options)

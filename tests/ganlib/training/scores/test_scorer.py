@@ -195,6 +195,7 @@ def test_what_cifar10_needs_is_looked_for_and_not_downloaded(
 ) -> None:
     monkeypatch.delenv("GANLIB_INCEPTION", raising=False)
     monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("ganlib.evaluation.extractors.inception.PACKAGE", "ganlib-no-such-package")
     assert "cifar-10-batches-py" in self_test._missing(tmp_path, None)
     (tmp_path / "cifar10" / "cifar-10-batches-py").mkdir(parents=True)
     assert "--inception-weights" in self_test._missing(tmp_path, None)
