@@ -1,13 +1,13 @@
 """A table: a row per algorithm and settings, a column per score; and how its numbers look."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 from typing import Any
 
 from ganlib.evaluation.comparison.runs import Evaluation, Recorded, Run
-from ganlib.evaluation.protocol import better_by_name
+from ganlib.evaluation.protocol import better_by_name, deciding, differing
 
 _ARROWS = {"lower": " ↓", "higher": " ↑", "nearer to 1": " →1", "": ""}
 NOTHING = "–"
@@ -145,6 +145,17 @@ class Table:
         """Of the swept settings in a row, NOTHING for one that it does not have."""
         return {name: row.runs[0].settings.get(name, NOTHING) for name in self.swept}
 
+    @property
+    def protocols(self) -> list[str]:
+        """How the scores were obtained, in sentences: what all share, and what each has alone."""
+        facts = [deciding(column.protocol) for column in self.columns]
+        own = differing(facts)
+        shared = {name: value for name, value in (facts or [{}])[0].items() if name not in own}
+        told = {"Protocol": _in_words(shared)}
+        for column, fact in zip(self.columns, facts, strict=True):
+            told[column.title] = _in_words({name: fact.get(name) for name in own})
+        return [f"{of}: {words}." for of, words in told.items() if words]
+
     def costs(self, row: Row) -> list[str]:
         """The cells of a row after the scores."""
         low, high = min(row.iterations), max(row.iterations)
@@ -171,6 +182,15 @@ class Table:
         """The scores of a row as text, and whether each is the best of its column."""
         for place, cell in enumerate(row.cells):
             yield " ".join(self.numbers(row, place)).strip(), cell is not None and cell.best
+
+
+def _in_words(protocol: Mapping[str, Any]) -> str:
+    """The fields that say anything; of a digest the beginning."""
+    said = {name: value for name, value in protocol.items() if value not in (None, False, "")}
+    return ", ".join(
+        f"{name} {plain(value)[:8] if name.endswith('digest') else plain(value)}"
+        for name, value in said.items()
+    )
 
 
 def plain(value: Any) -> str:

@@ -1,11 +1,11 @@
-"""Tables as Markdown, CSV and JSON."""
+"""Tables as Markdown, LaTeX, CSV and JSON."""
 
 import csv
 import html
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,11 +24,16 @@ def _markdown(table: Table) -> str:
     lines = [f"## {_safe(table.dataset)}", "", _safe(table.caption), ""]
     head = [_safe(header) for header in table.headers]
     lines += [_bar(head), _bar(["---"] + ["---:"] * (len(head) - 1))]
-    for row in table.rows:
-        scores = [f"**{text}**" if best else text for text, best in table.shown(row)]
-        lines.append(_bar([_safe(row.title), *scores, *table.costs(row)]))
-    lines += ["", *(f"{_safe(note)}  " for note in table.notes)]
+    lines += map(_bar, _body(table, _safe, "**{}**"))
+    lines += ["", *(f"{_safe(note)}  " for note in [*table.notes, *table.protocols])]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _body(table: Table, escape: Callable[[str], str], bold: str) -> Iterator[list[str]]:
+    """The escaped cells of each row, the best scores as `bold` has them."""
+    for row in table.rows:
+        scores = [bold.format(escape(x)) if best else escape(x) for x, best in table.shown(row)]
+        yield [escape(row.title), *scores, *map(escape, table.costs(row))]
 
 
 def _bar(cells: Iterable[str]) -> str:
@@ -39,6 +44,51 @@ def _safe(text: str) -> str:
     """Text in which Markdown sees no markup."""
     escaped = html.escape(printable(" ".join(text.split())), quote=False)
     return re.sub(r"([\\`*\[\]|])", r"\\\1", escaped)
+
+
+def to_latex(tables: Iterable[Table]) -> str:
+    """A `table` each, which needs the package booktabs."""
+    return "\n".join(_latex(table) for table in tables)
+
+
+def _latex(table: Table) -> str:
+    head = " & ".join(_tex(header) for header in table.headers)
+    rows = [" & ".join(cells) for cells in _body(table, _tex, r"\textbf{{{}}}")]
+    notes = " ".join(map(_tex, [*table.notes, *table.protocols]))
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_tex(table.dataset)}. {_tex(table.caption)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.headers) - 1)}}}",
+        r"\toprule",
+        rf"{head} \\",
+        r"\midrule",
+        *(rf"{row} \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        rf"\par\smallskip{{\footnotesize {notes}\par}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_TEX = str.maketrans(
+    {
+        **{character: rf"\{character}" for character in "&%$#_{}"},
+        **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+        **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"},
+        **{"[": "{[}", "]": "{]}", "±": r"$\pm$", "–": "--"},
+        **{"↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$"},
+    }
+)
+"""What LaTeX would take for markup, or has no letter for; a bracket that begins a row would be an
+argument of the end of the row before.
+"""
+
+
+def _tex(text: str) -> str:
+    """Text in which LaTeX sees no markup."""
+    return printable(" ".join(text.split())).translate(_TEX)
 
 
 def to_csv(tables: Sequence[Table]) -> str:

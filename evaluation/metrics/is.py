@@ -20,10 +20,12 @@ def columns(inputs: Inputs, n: int) -> list[Column]:
 
 def score(context: Context) -> Mapping[Column, Value]:
     """See Metric."""
-    found, extractor = {}, context.inputs.extractor
-    if not extractor.n_classes:
-        told = f"the features of '{extractor.name}' come without logits"
-        warnings.warn(f"The Inception Score is left out: {told}.", stacklevel=5)
+    found, extractor = dict[Column, Value](), context.inputs.extractor
+    if extractor.score_name == "FID" and not extractor.n_classes:
+        warnings.warn(
+            "The Inception Score is left out: these weights of Inception are without logits.",
+            stacklevel=5,
+        )
     for column in context.columns:
         splits = min(SPLITS, column.n // 2)
         mean, std = inception_score(context.logits[: column.n], splits)

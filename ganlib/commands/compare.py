@@ -14,7 +14,9 @@ from ganlib.common.io.console import printable
 from ganlib.common.io.files import MARK, check_free, output, write_text
 from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.table import Row, Table
-from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
+from ganlib.evaluation.comparison.writers import to_csv, to_json, to_latex, to_markdown
+
+WRITERS = {"markdown": to_markdown, "latex": to_latex, "csv": to_csv}
 
 
 @click.command()
@@ -40,6 +42,12 @@ from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
     help="Show these scores alone and in this order, by name (FD-fashion10k-train), its beginning "
     "or metric (fid).",
 )
+@click.option(
+    "--format",
+    "written",
+    type=click.Choice(sorted(WRITERS)),
+    help="Write the tables for a paper to standard output, and no files.",
+)
 def command(
     folders: tuple[Path, ...],
     out: Path | None,
@@ -48,6 +56,7 @@ def command(
     split: bool,
     trials: bool,
     columns: str | None,
+    written: str | None,
 ) -> None:
     """Compare the runs below FOLDER (default: result) across algorithms and seeds.
 
@@ -55,13 +64,21 @@ def command(
     different ways are never put into one column. A FILE that `evaluate --out x.json` wrote, of
     another program's images for instance, is a row too.
 
+    For a paper: --format markdown, latex (whose tables need booktabs) or csv. The best is bold, and
+    the protocol stands below.
+
     Trials are what `evaluate` scored otherwise than the run itself, with --truncation for instance.
     """
     folders = folders or (Path("result"),)
     choice = [word for part in (columns or "").split(",") if (word := part.strip())]
     if columns is not None and not choice:
         raise UserError("--columns is empty; give names of scores with commas, or leave it out.")
+    if written is not None and out is not None:
+        raise UserError("--format writes to standard output and no files: leave --out out.")
     tables = compare(folders, best, split, trials, choice)
+    if written is not None:
+        click.echo(WRITERS[written](tables), nl=False)
+        return
     page = write(tables, out or next(filter(Path.is_dir, folders), folders[0].parent), force)
     show(tables)
     click.echo(f"Page: {printable(page)}")

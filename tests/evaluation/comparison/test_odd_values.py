@@ -13,7 +13,7 @@ import yaml
 from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.reading import read_run
-from ganlib.evaluation.comparison.writers import to_csv, to_json, to_markdown
+from ganlib.evaluation.comparison.writers import to_csv, to_json, to_latex, to_markdown
 from ganlib.evaluation.page.document import to_html
 
 Make = Callable[..., Path]
@@ -155,11 +155,11 @@ def test_any_odd_value_ends_in_a_table_or_a_sentence(run: Path, tmp_path: Path) 
         path.write_bytes(content)
         try:
             tables = compare([tmp_path / "result"], split=True)
-            for to_text in (to_markdown, to_csv, to_html):
+            for to_text in (to_markdown, to_latex, to_csv, to_html):
                 text = to_text(tables)
                 text.encode("utf-8")
                 assert "\x1b" not in text
-                assert "<script" not in text or to_text is to_csv
+                assert "<script" not in text or to_text in (to_csv, to_latex)
             json.loads(to_json(tables))
         except UserError:
             pass

@@ -123,7 +123,7 @@ def test_the_inception_score_is_left_out(trusted: Callable[[bytes], list[str]]) 
     content = archive(Theirs())
     network = inception.build(content, trusted(content))
     extractor = inception.Inception(network, inception.CONVOLUTIONS, CPU, Options())
-    with pytest.warns(UserWarning, match="Score is left out: the features of"):
+    with pytest.warns(UserWarning, match="Score is left out: these weights"):
         scores = score([clothes(0, 16)], clothes(16, 16), ["is", "fid", "kid", "prdc"], extractor)
     names = ["FID16-reference", "KID16-reference", *(f"{name}16-reference" for name in PRDC)]
     assert list(scores) == names

@@ -97,6 +97,22 @@ def test_it_prints_the_table_and_writes_four_files(run: Run) -> None:
     assert run("compare").output == done.output
 
 
+def test_tables_for_papers_go_to_standard_output_alone(run: Run) -> None:
+    make("dc_gan", 0, [5.0])
+    make("sngan", 0, [3.0])
+    rows = {
+        "markdown": "| sngan | **3.00** | 1 |",
+        "latex": r"dc\_gan & 5.00 & 1 &",
+        "csv": "toy,dc_gan,,yes,0,5.0,",
+    }
+    for name, row in rows.items():
+        done = run("compare", "--format", name)
+        assert done.exit_code == 0 and row in done.stdout and "Page" not in done.output
+    error = run("compare", "--format", "csv", "--out", "x").exception
+    assert isinstance(error, UserError) and "leave --out out" in str(error)
+    assert not [path for path in Path("result").iterdir() if path.is_file()]
+
+
 def test_folders_out_and_best(run: Run) -> None:
     one, two = make("dcgan", 0, [2.0, 5.0]), make("sngan", 0, [1.0, 3.0])
     done = run("compare", one, two, "--best", "--out", "new/place")
