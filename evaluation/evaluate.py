@@ -1,5 +1,6 @@
 """Scores of a stream of images against real ones, each stamped with its protocol."""
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -38,10 +39,13 @@ from ganlib.evaluation.statistics.references import (
     Progress,
     Reference,
     check_images,
+    is_stored,
     load_reference,
+    pixel_digest,
     silent,
 )
 
+TIMED = 16  # images
 Choice: TypeAlias = Sequence[str] | Callable[[Inputs], Sequence[str]]
 """The names of metrics, or what names them for what there is to be scored by."""
 
@@ -78,6 +82,7 @@ class Evaluator:
         self.main = "train" if "train" in references else next(iter(references))
         """The split that is not only compared by its moments."""
         self._references: dict[str, Reference] = {}
+        self._digests: dict[str, str] = {}
         self._cache: dict[str, Any] = {}
 
     def __call__(
@@ -149,9 +154,29 @@ class Evaluator:
     def reference(self, name: str, progress: Progress = silent) -> Reference:
         """The statistics of one split; the first time they may have to be computed."""
         if name not in self._references:
+            digest = self._digest(name, progress)
             images = self.images[name]
-            self._references[name] = load_reference(name, images, self.extractor, progress)
+            self._references[name] = load_reference(name, images, self.extractor, progress, digest)
         return self._references[name]
+
+    def cost(self, n: int, progress: Progress = silent) -> tuple[int, float]:
+        """Of how many images features are to be found for a score of n samples, real images among
+        them whose statistics are not stored yet, and the seconds of that, by the time of a few.
+        """
+        for name, real in self.images.items():
+            if not is_stored(self._digest(name, progress), self.extractor):
+                n += len(real)
+        some = self.images[self.main][torch.arange(min(TIMED, len(self.images[self.main])))]
+        self.extractor(some[:1])  # what is set up at the first call
+        start = time.perf_counter()
+        self.extractor(some).pool.cpu()
+        return n, n * (time.perf_counter() - start) / len(some)
+
+    def _digest(self, name: str, progress: Progress) -> str:
+        if name not in self._digests:
+            check_images(name, self.images[name])
+            self._digests[name] = pixel_digest(self.images[name], progress, f"reading {name}")
+        return self._digests[name]
 
     def _report(
         self, wanted: Mapping[str, Metric], done: OnePass, inputs: Inputs, progress: Progress

@@ -65,9 +65,7 @@ def cached(
     """compute(), or what it gave before for these facts, plain values; kind: the folder that it is
     kept in. Two processes that ask at once compute it once.
     """
-    key = sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    path = cache_folder() / kind / f"{key}.safetensors"
-    with locked(path):
+    with locked(path := cache_file(kind, facts)):
         tensors = _read(path)
         if tensors is None:
             tensors = compute()
@@ -75,6 +73,12 @@ def cached(
             with suppress(OSError, SafetensorError), atomic(path) as temporary:
                 save_file(dict(tensors), temporary, {"sha256": digest_of(tensors)})
     return tensors
+
+
+def cache_file(kind: str, facts: Mapping[str, object]) -> Path:
+    """Where what cached() gives is kept; there is no such file before."""
+    key = sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    return cache_folder() / kind / f"{key}.safetensors"
 
 
 def _read(path: Path) -> dict[str, Tensor] | None:

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from ganlib.common.data import Images
 from ganlib.common.errors import UserError
-from ganlib.common.io.cache import cached
+from ganlib.common.io.cache import cache_file, cached
 from ganlib.common.seeds import generator
 from ganlib.evaluation.extractors.base import Extractor
 from ganlib.evaluation.formats import BLOCK, in_order
 from ganlib.evaluation.protocol import FEATURES, Split, package_versions
 from ganlib.evaluation.statistics.moments import Moments
 
-VERSION = 1  # of the cache's files
+KIND, VERSION = "references", 1  # of the cache's files
 CACHED_BYTES = 2**29  # of features at most
 
 Progress = Callable[[str, int, int | None], None]
@@ -54,26 +54,40 @@ class Reference:
 
 
 def load_reference(
-    name: str, images: Images, extractor: Extractor, progress: Progress = silent
+    name: str,
+    images: Images,
+    extractor: Extractor,
+    progress: Progress = silent,
+    digest: str | None = None,
 ) -> Reference:
-    """From the cache if it is there and whole, else computed and written there.
+    """From the cache if it is there and whole, else computed and written there. digest: of the
+    pixels, if it is known.
 
     Two processes that ask for the same one at once compute it once. UserError for fewer than two
     images, or others than uint8 (N, C, H, W).
     """
     check_images(name, images)
-    digest = pixel_digest(images, progress, f"reading {name}")
-    facts: Mapping[str, object] = {
+    digest = digest or pixel_digest(images, progress, f"reading {name}")
+    facts = _facts(digest, extractor)
+    tensors = cached(KIND, facts, lambda: _compute(name, images, extractor, progress))
+    moments = Moments(extractor.n_features)
+    moments.n, moments.total, moments.outer = len(images), tensors["total"], tensors["outer"]
+    return Reference(name, digest, moments, tensors["features"], tensors["which"])
+
+
+def is_stored(digest: str, extractor: Extractor) -> bool:
+    """Whether the cache has the statistics of images with this digest of their pixels."""
+    return cache_file(KIND, _facts(digest, extractor)).exists()
+
+
+def _facts(digest: str, extractor: Extractor) -> Mapping[str, object]:
+    return {
         "version": VERSION,
         "images": digest,
         "extractor": extractor.digest,
         "software": package_versions(FEATURES),
         **extractor.describe(),
     }
-    tensors = cached("references", facts, lambda: _compute(name, images, extractor, progress))
-    moments = Moments(extractor.n_features)
-    moments.n, moments.total, moments.outer = len(images), tensors["total"], tensors["outer"]
-    return Reference(name, digest, moments, tensors["features"], tensors["which"])
 
 
 def check_images(name: str, images: Images) -> None:
@@ -108,6 +122,7 @@ def _compute(
     place = order.argsort()  # image i is the place[i]-th
     moments = Moments(extractor.n_features, extractor.device)
     features = torch.empty(cached_n, extractor.n_features)
+    progress(f"reference {name}", 0, n)
     for x, to in zip(in_order(images), torch.split(place, BLOCK), strict=True):
         pool = extractor(x).pool
         moments.update(pool)

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,24 @@ def test_rounding_is_stamped_where_something_was_rounded(plain: Any, noise: Tens
         for stream in ([images], blocks([images])):
             (score,) = evaluator(stream, ("fid",)).scores.values()
             assert score.protocol.rounding == rounding
+
+
+def test_what_a_score_costs_is_known_first(plain: Any, noise: Tensor) -> None:
+    evaluator = Evaluator(plain, {"train": noise, "test": noise[:500]})
+    assert evaluator.cost(300)[0] == 300 + 1500 + 500
+    evaluator.reference("train")
+    count, seconds = Evaluator(plain, {"train": noise, "test": noise[:500]}).cost(300)
+    assert count == 300 + 500 and seconds > 0
+
+    class Slow(type(plain)):  # type: ignore[misc]
+        digest = "1" * 64
+
+        def __call__(self, x: Tensor) -> Any:
+            time.sleep(len(x) / 1000)
+            return super().__call__(x)
+
+    count, seconds = Evaluator(Slow(), {"train": noise}).cost(300)
+    assert seconds >= count / 1000
 
 
 def test_two_ranks_give_the_numbers_of_one(tmp_path: Path) -> None:

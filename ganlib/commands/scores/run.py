@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -12,11 +13,13 @@ from ganlib.commands.scores.options import Options
 from ganlib.commands.scores.outputs import describe, show, write_scores
 from ganlib.commands.scores.targets import open_target
 from ganlib.common.errors import UserError
-from ganlib.common.io.console import printable, progress_bar, stderr_console
+from ganlib.common.io.console import printable, progress_bar, say, stderr_console
 from ganlib.common.io.files import output, reading
 from ganlib.common.query import DataQuery
 from ganlib.evaluation.metrics.base import all_metrics, find_metrics
 from ganlib.training.scores.scorer import make_scorer
+
+LONG = 60.0  # seconds; what takes longer is told of first
 
 
 def evaluate(path: Path, options: Options) -> None:
@@ -32,7 +35,13 @@ def evaluate(path: Path, options: Options) -> None:
     for file in options.outputs.files.values():
         with output(file):  # a wrong place shows before the work is done
             pass
-    with _warning_lines(), progress_bar(stderr_console()) as progress:
+    console = stderr_console()
+    with _warning_lines(), progress_bar(console) as progress:
+        if scorer.evaluator is not None:
+            count, seconds = scorer.evaluator.cost(options.drawing.n, progress)
+            if seconds > LONG:
+                took = timedelta(seconds=round(seconds))
+                say(console, f"Features of {count:,} images at most, real ones once: about {took}.")
         result = scorer(options.drawing, progress, target.pictures)
     extractor = None if scorer.evaluator is None else scorer.evaluator.extractor
     if extractor is not None and not result.scores:

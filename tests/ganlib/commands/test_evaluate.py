@@ -25,7 +25,7 @@ from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io.jsonl import read_lines
 from ganlib.common.query import DataQuery, open_dataset
-from ganlib.evaluation import Score, differences
+from ganlib.evaluation import Score, differences, evaluate
 from ganlib.evaluation.comparison.table import figures
 from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.metrics import cas
@@ -171,7 +171,7 @@ def test_no_split_is_opened_or_read_twice(
         return found
 
     monkeypatch.setattr(DataQuery, "open", counted)
-    for module in (references, pairs):
+    for module in (evaluate, pairs):
         monkeypatch.setattr(
             module, "pixel_digest", lambda *args: read.append(args[2]) or digest(*args)
         )
@@ -307,6 +307,16 @@ def test_segmentation_is_learned_from_training_images(
     error = refused(run("evaluate", small_snapshot("labelmap"), *options, "--reference", "data.h5"))
     assert error.startswith(f"{option[0]} trains on real training images")
     assert error.endswith("leave --reference out too.")
+
+
+def test_what_takes_long_is_told_of_first(
+    run: Run, snapshot: Path, plugin_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("evaluate", snapshot, "--metrics", "fid", "-n", 20, "--plugin-dir", plugin_dir)
+    assert "Features of" not in run(*arguments).stderr
+    monkeypatch.setattr("ganlib.commands.scores.run.LONG", 0.0)
+    told = run(*arguments).stderr
+    assert "Features of 20 images at most, real ones once: about 0:00:00." in told
 
 
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:
