@@ -5,7 +5,8 @@ Beside each stands what costs nothing: the source as it is, and the mean of the 
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
+from functools import reduce
+from itertools import combinations, zip_longest
 from typing import Any
 
 import torch
@@ -37,31 +38,33 @@ class Sums:
 
     def __init__(self, measures: Sequence[Measure]) -> None:
         self.measures, self.n = measures, 0
-        self._totals: Tensor | None = None
+        self._batches: list[Tensor] = []  # of each the sums of AT_ONCE pairs, (k, measures)
 
     def add(self, output: Tensor, truth: Tensor) -> None:
         """Take in uint8 (n, C, H, W) of each, on one device."""
         # a few at a time, because SSIM keeps five float64 copies of them
         parts = zip(torch.split(output, AT_ONCE), torch.split(truth, AT_ONCE), strict=True)
-        for x, y in parts:
-            found = torch.stack([m.compute(x, y).sum() for m in self.measures])
-            self._totals = found if self._totals is None else self._totals + found
+        sums = [torch.stack([m.compute(x, y).sum() for m in self.measures]) for x, y in parts]
+        self._batches.append(torch.stack(sums))
         self.n += len(output)
 
-    def finish(self, world: int, device: torch.device) -> None:
-        """Bring together what all ranks took in."""
+    def finish(self, world: int) -> None:
+        """Bring together what all ranks took in, batch by batch in turn: added up in that order
+        they are to the last bit what one process finds.
+        """
         if world == 1:
             return
-        zeros = torch.zeros(len(self.measures), dtype=torch.float64, device=device)
-        sums = torch.cat([zeros if self._totals is None else self._totals, zeros[:1] + self.n])
-        dist.all_reduce(sums)
-        self._totals, self.n = sums[:-1], int(sums[-1])
+        every: list[Any] = [None] * world
+        dist.all_gather_object(every, (self.n, [sums.cpu() for sums in self._batches]))
+        self.n = sum(n for n, _ in every)
+        turns = zip_longest(*(batches for _, batches in every))
+        self._batches = [sums for turn in turns for sums in turn if sums is not None]
 
     def means(self) -> dict[str, float]:
         """By the measures' names."""
-        assert self._totals is not None
-        totals = (self._totals / self.n).tolist()
-        return {m.name: value for m, value in zip(self.measures, totals, strict=True)}
+        totals = reduce(torch.add, torch.cat(self._batches))
+        means = (totals / self.n).tolist()
+        return {m.name: value for m, value in zip(self.measures, means, strict=True)}
 
 
 def pair_scores(

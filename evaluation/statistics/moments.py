@@ -1,7 +1,6 @@
 """Mean and covariance of features from running sums, so that no feature need be kept."""
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 
@@ -35,15 +34,6 @@ class Moments:
         self.n += other.n
         self.total += other.total.to(self.total.device)
         self.outer += other.outer.to(self.outer.device)
-
-    def all_reduce(self) -> None:
-        """Merge those of all ranks; nothing where torch.distributed is not initialised."""
-        if not dist.is_initialized():
-            return
-        n = torch.tensor(self.n, device=self.total.device)
-        for sums in (n, self.total, self.outer):
-            dist.all_reduce(sums)
-        self.n = int(n)
 
     def mean(self) -> Tensor:
         """(D,) float64."""

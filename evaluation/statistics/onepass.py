@@ -23,7 +23,8 @@ class OnePass:
 
     bounds: those n; no moments are taken where there is none. keep: of how many images what. Of
     several processes, `rank` of `world` is given blocks rank, rank + world, ... of BLOCK images
-    each, and all call finish().
+    each, and all call finish(). Sums are made in the order of the stream, so that they are to the
+    last bit those of one process with the same features.
     """
 
     def __init__(
@@ -62,10 +63,7 @@ class OnePass:
             self.rounded += len(x)
             self._extremes.append(extremes(x))  # looked at in the end: the host waits for no GPU
         start, self._end = self.position, self.position + len(x)
-        for part, (low, high) in zip(self._parts, self._intervals, strict=True):
-            rows = pool[max(0, low - start) : max(0, high - start)]
-            if len(rows):
-                part.update(rows)
+        self._sum(pool)
         found = {"features": pool, "logits": logits, "labels": labels, "images": pixels}
         for need, limit in self.keep.items():
             kept = found[need]
@@ -78,6 +76,9 @@ class OnePass:
 
     def finish(self) -> None:
         """Bring together what all ranks took in; UserError if it is no images in [-1, 1]."""
+        nothing = torch.empty(0, self.extractor.n_features, device=self.extractor.device)
+        while self.world > 1 and self._sum(nothing):  # with ranks that have a block more
+            pass
         if self._extremes:
             found = torch.stack(self._extremes)
             check_extremes(found)
@@ -94,9 +95,6 @@ class OnePass:
             raise ValueError("the ranks were not given every block of the stream once")
         if 0 < self.rounded < self.n:
             raise UserError("Some ranks were given uint8 and some floats: give all the same.")
-        if self.world > 1:
-            for part in self._parts:
-                part.all_reduce()
 
     @property
     def rounding(self) -> str:
@@ -130,6 +128,28 @@ class OnePass:
             rows[start : start + len(part)] = part
         self._all_reduce(rows)
         return rows
+
+    def _sum(self, features: Tensor) -> bool:
+        """Take the features (n, D) of this round's blocks into the moments, each rank all of them;
+        False if no rank had any.
+        """
+        first, blocks = self.position - self.rank * BLOCK, [features]
+        if self._parts and self.world > 1:
+            lengths = torch.zeros(self.world, dtype=torch.int64, device=features.device)
+            lengths[self.rank] = len(features)
+            self._all_reduce(lengths)
+            own = features.new_zeros(BLOCK, features.shape[1])
+            own[: len(features)] = features
+            padded = [torch.empty_like(own) for _ in range(self.world)]
+            dist.all_gather(padded, own)
+            blocks = [x[:n] for x, n in zip(padded, lengths.tolist(), strict=True)]
+        for k, block in enumerate(blocks):
+            start = first + k * BLOCK
+            for part, (low, high) in zip(self._parts, self._intervals, strict=True):
+                rows = block[max(0, low - start) : max(0, high - start)]
+                if len(rows):
+                    part.update(rows)
+        return any(len(block) for block in blocks)
 
     def _all_reduce(self, x: Tensor) -> None:
         if self.world > 1:

@@ -203,7 +203,7 @@ class PairScores:
         """
         origin, device = drawing.origin(self.updater), exact_device(self.updater.clock.device)
         for sums in self._sums.values():
-            sums.finish(world, device)
+            sums.finish(world)
         for confusion in self._found.values():
             confusion.finish(world, device)
         self.baselines = self.baselines or {

@@ -33,10 +33,3 @@ def test_one_vector_has_no_covariance() -> None:
     moments.update(torch.ones(1, 3))
     with pytest.raises(ValueError, match="two"):
         moments.covariance()
-
-
-def test_all_reduce_of_one_process_changes_nothing() -> None:
-    moments = Moments(3)
-    moments.update(torch.ones(2, 3))
-    moments.all_reduce()
-    assert moments.n == 2
