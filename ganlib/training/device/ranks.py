@@ -28,8 +28,11 @@ T = TypeVar("T")
 _turns = itertools.count()
 PATIENCE = timedelta(minutes=10)  # for a rank that compiles alone, and for one that is lost
 POLL = 0.2  # seconds
-BEAT = 5.0  # seconds, after which a rank shows again that it lives
-SILENT = 12  # beats without news of a rank, after which it is lost
+BEAT = 1.0  # seconds, after which a rank shows again that it lives
+SILENT = 20
+"""Beats without news of a rank, or of the store, after which it is lost: fewer than 30 seconds, and
+beats of who waits, since a machine that is busy keeps both from theirs.
+"""
 LEFT = b"left"  # in place of a beat, once a rank has ended well
 LOST = (
     "Another process of this job has ended; its own message says why. --resume auto goes on from "
@@ -108,8 +111,9 @@ def joined(device: torch.device) -> Iterator[None]:
 
 
 def _watch(over: threading.Event, well: threading.Event) -> None:
-    """Show that this rank lives, and end the process once the one before it, in a ring, does not;
-    who has found a rank lost tells all. A rank that has ended `well` is not missed.
+    """Show that this rank lives, and end the process once the one before it, in a ring, does not,
+    or the store is gone; who has found a rank lost tells all. A rank that has ended `well` is not
+    missed.
     """
     shared: Any = dist.distributed_c10d._get_default_store()
     store = shared.clone()  # at the other a rank may wait
@@ -117,22 +121,30 @@ def _watch(over: threading.Event, well: threading.Event) -> None:
     last, silent = b"", 0
     for beat in itertools.count():
         news, lost = b"", False
-        with suppress(RuntimeError):  # of a store that is gone itself
+        unanswered = threading.Timer(SILENT * BEAT, _end)  # whose machine is lost says nothing
+        unanswered.daemon = True
+        unanswered.start()
+        with suppress(RuntimeError):  # of a store whose process is gone
             store.set(mine, str(beat))
             lost = store.check(["lost"])
             news = store.get(before) if store.check([before]) else b""
+        unanswered.cancel()
         silent = 0 if news not in (b"", last) or news == LEFT else silent + 1
         last = news or last
         if lost or silent > SILENT:
             with suppress(RuntimeError):
                 store.set("lost", str(rank()))
-            print(f"Stopped on rank {rank()}: {LOST}", file=sys.stderr, flush=True)
-            os._exit(1)
+            _end()
         if over.wait(BEAT):
             break
     if well.is_set():
         with suppress(RuntimeError):
             store.set(mine, LEFT)
+
+
+def _end() -> None:
+    print(f"Stopped on rank {rank()}: {LOST}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def stop() -> None:
@@ -177,8 +189,8 @@ def mean_(tensors: Sequence[Tensor]) -> None:
         flat = torch.cat([t.reshape(-1) for t in group])
         dist.all_reduce(flat)
         flat /= count()
-        for old, new in zip(group, torch.split(flat, [t.numel() for t in group]), strict=True):
-            old.copy_(new.view_as(old))
+        parts = torch.split(flat, [t.numel() for t in group])
+        torch._foreach_copy_(group, [p.view_as(t) for p, t in zip(parts, group, strict=True)])
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,6 +91,42 @@ def test_alone_everything_is_as_it_is() -> None:
     assert values[0] == 3 and ranks.from_first("x") == "x"
     assert ranks.Agreement()("stop", 9) == ("stop", 9)
     assert (ranks.rank(), ranks.count()) == (0, 1)
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """What goes out to a second rank, which has the same as this one."""
+    sent: list[torch.Tensor] = []
+
+    def all_reduce(flat: torch.Tensor) -> None:
+        sent.append(flat.clone())
+        flat += flat.clone()
+
+    monkeypatch.setattr(ranks, "count", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "all_reduce", all_reduce)
+    return sent
+
+
+def test_a_step_is_one_message(messages: list[torch.Tensor], make_updater: Any) -> None:
+    """Of its losses and all gradients; what is logged, and buffers, are one more in an update."""
+    updater = make_updater("wgan_gp", batch_size=8, n_dis=3)
+    updater.split(1)
+    logged = updater.update()
+    dis, gen = (sum(p.numel() for p in net.parameters()) for net in (updater.dis, updater.gen))
+    averaged = sum(b.numel() for b in updater._shared().averaged)
+    sizes = [*3 * [1 + dis], 1 + gen, len(logged) + averaged]
+    assert [len(message) for message in messages] == sizes
+
+
+def test_a_mean_is_one_message_for_each_dtype(messages: list[torch.Tensor]) -> None:
+    wide = torch.randn(2, 3, 4, 5)
+    values = [wide.to(memory_format=torch.channels_last), torch.randn(3).double(), torch.randn(())]
+    before = [t.clone() for t in values]
+    ranks.mean_(values)
+    single, double = messages
+    assert single.dtype == torch.float32 and len(single) == 120 + 1 and len(double) == 3
+    assert all(map(torch.equal, values, before))
+    assert values[0].stride() == before[0].stride()
 
 
 def torchrun(n: int, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -306,6 +343,23 @@ def test_a_store_that_is_gone_is_silent(beats: Any, monkeypatch: pytest.MonkeyPa
     gone = SimpleNamespace(clone=lambda: SimpleNamespace(set=refuse, check=refuse))
     monkeypatch.setattr(torch.distributed.distributed_c10d, "_get_default_store", lambda: gone)
     assert beats(*9 * ["1"]) == 3
+
+
+def test_a_store_that_never_answers_is_gone(beats: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a machine without power."""
+    ended = threading.Event()
+    silent = SimpleNamespace(set=lambda *_: ended.wait(20), check=lambda _: False)
+    module = torch.distributed.distributed_c10d
+    monkeypatch.setattr(module, "_get_default_store", lambda: SimpleNamespace(clone=lambda: silent))
+    monkeypatch.setattr(ranks, "BEAT", 0.01)
+    monkeypatch.setattr(ranks, "_end", ended.set)
+    beats("1")
+    assert ended.is_set()
+
+
+def test_who_is_lost_is_missed_within_half_a_minute() -> None:
+    """All beats of who waits, one before them and one until all others have heard."""
+    assert (1 + ranks.SILENT + 1 + 1) * ranks.BEAT < 30
 
 
 def test_a_gpu_is_not_named_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
