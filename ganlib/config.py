@@ -271,7 +271,7 @@ class RunConfig(_Strict):
     gradients: less memory for more time, and the same numbers.
     """
     sync_bn: bool = False
-    """Take the statistics of batch normalisation over all GPUs, not over each one's share."""
+    """Let batch normalisation, and what compares samples, see all GPUs' samples, not a share."""
     init_from: Path | None = None
     """Start from the weights in this snapshot or run's folder, as far as they fit (fine-tuning);
     optimizers start anew.

@@ -1,4 +1,4 @@
-"""A job of two processes on the CPU (gloo), and what it prints."""
+"""A job of two or more processes on the CPU (gloo), and what it prints."""
 
 import json
 import os
@@ -13,14 +13,20 @@ def two_ranks(worker: Path, meeting: Path, *arguments: str) -> Any:
 
     meeting: a file that is not there yet, by which the ranks meet; a port could be taken meanwhile.
     """
-    processes = started(worker, str(meeting), *arguments)
-    (out, errors), (_, others) = (p.communicate(timeout=600) for p in processes)
-    assert [p.returncode for p in processes] == [0, 0], errors + others
-    return json.loads(out.splitlines()[-1])
+    return several_ranks(2, worker, meeting, *arguments)
+
+
+def several_ranks(count: int, worker: Path, meeting: Path, *arguments: str) -> Any:
+    """The same of so many."""
+    processes = started(worker, str(meeting), *arguments, WORLD_SIZE=str(count))
+    found = [p.communicate(timeout=1200) for p in processes]
+    errors = "".join(error for _, error in found)
+    assert [p.returncode for p in processes] == count * [0], errors
+    return json.loads(found[0][0].splitlines()[-1])
 
 
 def started(worker: Path, *arguments: str, **environment: str) -> list["subprocess.Popen[str]"]:
-    """Both ranks of the script."""
+    """All ranks of the script, two where WORLD_SIZE does not say otherwise."""
     here = Path(__file__).parent  # whose ganlib/ is not the library
     paths = os.pathsep.join([str(here.parent), str(here), os.environ.get("PYTHONPATH", "")])
     base = {**os.environ, "PYTHONPATH": paths, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
@@ -33,5 +39,5 @@ def started(worker: Path, *arguments: str, **environment: str) -> list["subproce
             stderr=subprocess.PIPE,
             text=True,
         )
-        for r in range(2)
+        for r in range(int(base["WORLD_SIZE"]))
     ]

@@ -84,8 +84,10 @@ class MinibatchDiscrimination(nn.Module):
     """The features f (N, A) with the B similarities of M = f T beside them.
 
     T has no bias, because it would cancel in the differences. The result for one sample depends on
-    the whole batch: with several GPUs, on this GPU's share of it.
+    the whole batch: with several GPUs, on this GPU's share of it, or with --sync-bn on all.
     """
+
+    of_the_batch = True
 
     def __init__(self, in_features: int, n_kernels: int = 100, kernel_dim: int = 5) -> None:
         super().__init__()

@@ -75,8 +75,8 @@ def minibatch_deviation(x: Tensor, group: int | None = None, eps: float = 1e-8) 
 
     sqrt(variance + eps) of each value over the group, the mean of it over all values. Of the N / G
     groups of G samples each, sample i belongs to number i mod (N / G). G is the largest divisor of
-    N that is no more than `group`; None: the whole batch. With several GPUs, or a batch in several
-    passes, N is a share's.
+    N that is no more than `group`; None: the whole batch. With several GPUs and without --sync-bn,
+    or a batch in several passes, N is a share's.
     """
     n, _, height, width = x.shape
     size = next(d for d in range(min(n, group or n), 0, -1) if n % d == 0)
@@ -85,3 +85,17 @@ def minibatch_deviation(x: Tensor, group: int | None = None, eps: float = 1e-8) 
     deviation = (by_group.var(0, correction=0) + eps).sqrt().flatten(1).mean(1)
     channel = deviation.to(x.dtype).repeat(size)[:, None, None, None]
     return torch.cat([x, channel.expand(n, 1, height, width)], 1)
+
+
+class MinibatchDeviation(nn.Module):
+    """minibatch_deviation() as a layer."""
+
+    of_the_batch = True
+
+    def __init__(self, group: int | None) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C + 1, H, W)."""
+        return minibatch_deviation(x, self.group)

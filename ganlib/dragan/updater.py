@@ -32,7 +32,7 @@ class Updater(updater.Updater):
     config: Config
 
     def near(self, x_real: Tensor) -> Tensor:
-        """Points around the real images (of this GPU's share), where the slope is taken.
+        """Points around the real images, where the slope is taken.
 
         gaussian: x + N(0, c I), equation 1 of the paper. scalar: x + alpha std u / 2 with alpha and
         u ~ U(0, 1), std over the whole batch, the authors' DRAGAN.ipynb. elementwise: x + std u / 2
@@ -40,11 +40,11 @@ class Updater(updater.Updater):
         """
         if self.config.perturbation == "gaussian":
             return x_real + (self.config.c * LEVEL**2) ** 0.5 * self.normal(*x_real.shape)
-        u = self.uniform(*x_real.shape)
+        u, batch = self.uniform(*x_real.shape), self.gather(x_real)
         if self.config.perturbation == "scalar":
             alpha = self.uniform(len(x_real), 1, 1, 1)
-            return x_real + alpha * 0.5 * x_real.std(correction=0) * u
-        return x_real + 0.5 * x_real.std(0, correction=0) * u
+            return x_real + alpha * 0.5 * batch.std(correction=0) * u
+        return x_real + 0.5 * batch.std(0, correction=0) * u
 
     def loss_dis(
         self, x_real: Tensor, x_fake: Tensor, x_near: Tensor

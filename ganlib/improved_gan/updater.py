@@ -76,11 +76,14 @@ class Updater(updater.Updater):
         l_fake = torch.logsumexp(self.dis(x_fake), 1)
         return loss_lab, loss_dis_softplus(l_unl, l_fake) / 2
 
-    def loss_gen(self, x_unl: Tensor, z: Tensor) -> Tensor:
+    def loss_gen(self, real: Tensor, fake: Tensor) -> Tensor:
         """The mean over D's features k of |E f_k(x) - E f_k(G(z))|, or of its square."""
-        with torch.no_grad():
-            mean = self.dis.features(x_unl).mean(0)
-        return DISTANCES[self.config.distance](self.dis.features(self.gen(z)).mean(0), mean)
+        return DISTANCES[self.config.distance](fake, real)
+
+    def mean_features(self, x: Tensor) -> Tensor:
+        """E f(x) over the whole batch, with the slope of this share's part of it."""
+        own = self.dis.features(x).mean(0)
+        return own + (self.mean(own) - own.detach())
 
     def update_core(self) -> dict[str, Tensor]:
         x_lab, y = next(self.stream("labelled"))
@@ -91,7 +94,9 @@ class Updater(updater.Updater):
         self.step(dis=loss_lab + loss_unl)
 
         x_unl, _ = next(self.stream("gen"))
-        loss_gen = self.loss_gen(x_unl, self.hidden(n))
+        with torch.no_grad():
+            real = self.mean_features(x_unl)
+        loss_gen = self.loss_gen(real, self.mean_features(self.gen(self.hidden(n))))
         self.step(gen=loss_gen)
         return {"loss_lab": loss_lab, "loss_unl": loss_unl, "loss_gen": loss_gen}
 

@@ -20,7 +20,7 @@ from ganlib.common.layers.progressive import (
     EqualizedConv2d,
     EqualizedLinear,
     EqualizedSeed,
-    minibatch_deviation,
+    MinibatchDeviation,
     pixel_norm,
 )
 from ganlib.common.layers.reparametrized import upsample_conv
@@ -147,17 +147,17 @@ class ShrinkBlock(nn.Module):
 
 
 class LastBlock(nn.Module):
-    """(N, ch, 4, 4) -> logits (N, 1), of samples among others: see minibatch_deviation."""
+    """(N, ch, 4, 4) -> logits (N, 1), of samples among others."""
 
     def __init__(self, ch: int, group: int | None, gain: float) -> None:
         super().__init__()
         self.c0 = EqualizedConv2d(ch + 1, ch, 3, padding=1)
         self.l0 = EqualizedLinear(ch * SMALLEST**2, ch)
         self.l1 = EqualizedLinear(ch, 1, gain=gain)
-        self.group = group
+        self.deviation = MinibatchDeviation(group)
 
     def forward(self, h: Tensor) -> Tensor:
-        h = leaky_relu(self.c0(minibatch_deviation(h, self.group)))
+        h = leaky_relu(self.c0(self.deviation(h)))
         return self.l1(leaky_relu(self.l0(h.flatten(1))))
 
 

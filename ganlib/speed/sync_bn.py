@@ -1,21 +1,41 @@
-"""Batch normalisation over the batches of all ranks together."""
+"""Layers that look at the batch, as batch normalisation does, over those of all ranks together."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.training.device import ranks
 
 
 def synchronize(network: nn.Module) -> None:
-    """Make every batch normalisation in `network` take its statistics from all ranks.
+    """Make every batch normalisation in `network` take its statistics from all ranks, and let every
+    layer whose class says of itself `of_the_batch` see the samples of all.
 
     In double precision n ranks then compute what one process does with the whole batch. torch's own
     SyncBatchNorm needs a GPU and a gain that is a parameter.
     """
     for layer in network.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            cls = type(layer)
-            layer.__class__ = type(cls.__name__, (_Synchronized, cls), {})
+            _derive(layer, _Synchronized)
+        elif getattr(layer, "of_the_batch", False):
+            _derive(layer, _Whole)
+
+
+def _derive(layer: nn.Module, base: type[nn.Module]) -> None:
+    cls = type(layer)
+    layer.__class__ = type(cls.__name__, (base, cls), {})
+
+
+class _Whole(nn.Module):
+    def forward(self, input: Tensor) -> Tensor:
+        """What the layer makes of the samples (N, ...) of all ranks, for this one's."""
+        if not self.training:
+            found: Tensor = super().forward(input)
+            return found
+        n, k, of = len(input), ranks.rank(), ranks.count()
+        own = F.pad(input, (*[0, 0] * (input.dim() - 1), k * n, (of - 1 - k) * n))
+        whole: Tensor = super().forward(mean_over_ranks(own) * of)
+        return whole[k * n : (k + 1) * n]
 
 
 class _Synchronized(nn.modules.batchnorm._BatchNorm):

@@ -1,10 +1,14 @@
-"""One of two processes that train the methods that are named; rank 0 prints what became of each.
+"""One of several processes that train the methods that are named: all of them, then fewer, which go
+on from a snapshot, then one alone. Rank 0 prints what became of each method.
 
-Arguments: a file that is not there yet, by which the two meet, and names.
+Arguments: the name of a file that is not there yet, by which they meet; in JSON how many train in
+turn, each with how many updates they make; and names.
 """
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,32 +16,44 @@ import torch.distributed as dist
 from small_methods import FOLDER
 from torch import nn
 
-from ganlib.common.layers.basic import PixelNoise
+from ganlib.common.layers.basic import GaussianNoise, PixelNoise
 from ganlib.contract.fixtures import small_updater
-from ganlib.registry import add_plugins, algorithms
+from ganlib.registry import add_plugins
+from ganlib.speed import sync_bn
 from ganlib.training.device import ranks
 
-UPDATES = 3
-SETTINGS: dict[str, Any] = {"batch_size": 8, "ema_decay": 0.9}
+STAGES = {"stage_images": 24, "max_resolution": 8, "reset_adam": True, "width": 0.05}
+"""Three updates in each."""
 
 
-def without_dropout(name: str) -> dict[str, float]:
-    """Masks are drawn for a share: without them there is more to compare."""
-    return {n: 0.0 for n in algorithms[name].config.model_fields if n.startswith("dropout")}
+def fresh(name: str) -> Any:
+    """In double precision, its networks looking at the batch of all ranks; without noise that is
+    drawn for a share, so that there is more to compare.
+    """
+    settings: dict[str, Any] = {"batch_size": 8, "ema_decay": 0.9}
+    settings |= STAGES if name == "progressive" else {}
+    updater = small_updater(name, dtype=torch.float64, **settings)
+    for network in updater.trained.values():
+        sync_bn.synchronize(network)
+    for layer in updater.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+        elif isinstance(layer, GaussianNoise):
+            layer.sigma = 0.0
+    for optimizer in updater.optimizer.values():
+        for group in optimizer.param_groups:
+            # a bias before its norm has a gradient of rounding errors alone, by whose size Adam
+            # would divide
+            group["eps"] = 1e-3
+    return updater
 
 
-def trained(name: str, shared: bool) -> Any:
-    """After UPDATES in double precision, as one of two ranks or as the only process."""
-    count, rank = ranks.count, ranks.rank
-    if not shared:
-        ranks.count, ranks.rank = lambda: 1, lambda: 0
-    try:
-        updater = small_updater(name, dtype=torch.float64, **SETTINGS, **without_dropout(name))
-        updater.split(1)
-        for _ in range(UPDATES):
-            updater.update()
-    finally:
-        ranks.count, ranks.rank = count, rank
+def trained(updater: Any, updates: int) -> Any:
+    """The same updater, after so many more."""
+    updater.split(1)
+    for _ in range(updates):
+        updater.update()
+    updater.check_finite()
     return updater
 
 
@@ -46,34 +62,47 @@ def flat(updater: Any) -> torch.Tensor:
     return torch.cat([t.double().reshape(-1) for t in updater.state_dict().values()])
 
 
-def whole_batch_alone(updater: Any) -> bool:
-    """Whether a sample's part of a loss is its own: no layer that looks at the batch, or draws for
-    the share that it is given.
-    """
-    layers = (nn.modules.batchnorm._BatchNorm, nn.Dropout, PixelNoise)
-    found = [module for module in updater.modules() if isinstance(module, layers)]
-    return all(isinstance(module, nn.Dropout) and module.p == 0 for module in found)
+def differ(updater: Any) -> bool:
+    """Whether any rank's state does in any bit."""
+    own = flat(updater)
+    every = [torch.empty_like(own) for _ in range(ranks.count())]
+    dist.all_gather(every, own)
+    return not all(torch.equal(own, other) for other in every)
+
+
+def draws(updater: Any) -> bool:
+    """Whether a layer draws for the share that it is given, or augments it."""
+    noise = any(isinstance(module, PixelNoise) for module in updater.modules())
+    return noise or bool(updater.config.diffaugment)
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    meeting, *names = sys.argv[1:]
+    meeting, turns, *names = sys.argv[1:]
+    plan = json.loads(turns)
     add_plugins(FOLDER)
-    ranks.start(torch.device("cpu"), f"file://{meeting}")
-    results = {}
-    for name in names:
-        updater = trained(name, shared=True)
-        own = flat(updater)
-        both = [torch.empty_like(own) for _ in range(2)]
-        dist.all_gather(both, own)
-        updater.check_finite()
-        results[name] = {"ranks differ": not torch.equal(*both)}
-        if whole_batch_alone(updater):
-            distance = (own - flat(trained(name, shared=False))).abs().max()
-            results[name]["from one process"] = float(distance)
-    if ranks.rank() == 0:
-        print(json.dumps(results))
-    ranks.stop()
+    results: dict[str, dict[str, Any]] = {name: {"ranks differ": False} for name in names}
+    for turn, (count, updates) in enumerate(plan):
+        if int(os.environ["RANK"]) >= count:
+            return
+        os.environ["WORLD_SIZE"] = str(count)
+        ranks.start(torch.device("cpu"), f"file://{meeting}{turn}")
+        for name in names:
+            updater, snapshot = fresh(name), Path(f"{meeting}.{name}")
+            if turn:
+                updater.load_state(torch.load(snapshot, weights_only=True))
+            trained(updater, updates)
+            results[name]["ranks differ"] |= count > 1 and differ(updater)
+            ranks.wait()
+            if ranks.rank() == 0:
+                torch.save(updater.state(), snapshot)
+            if count == 1 and not draws(updater):
+                one = flat(trained(fresh(name), sum(n for _, n in plan)))
+                apart = (one - flat(updater))[one.isfinite()]  # a lowest value is infinite at first
+                results[name]["from one process"] = float(apart.abs().max())
+        ranks.wait()
+        ranks.stop()
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":
