@@ -1,11 +1,12 @@
-"""Grids whose processes are killed at random times end as one that nobody disturbs.
+"""Grids whose processes are killed at random times end as one that nobody disturbed.
 
     python -m scripts.kill_grids --kills 200
 
 The same tiny runs are trained over and over, side by side and each time in a new folder. At random
-times SIGKILL ends one of the processes that train, or the one that has started them, and the same
+times SIGKILL ends some of the processes that train, or the one that has started them, and the same
 command goes on. At the end, everything that a run goes on from must be bit by bit what it is where
-nothing was killed.
+nothing was killed. All processes are forked from this one, which has imported PyTorch: that takes
+longer than these runs.
 """
 
 import os
@@ -15,48 +16,97 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import IO, Any
 
 import click
 import torch
 
+from ganlib.__main__ import main as ganlib
 from ganlib.common.errors import UserError
+from ganlib.runs import jobs
 from ganlib.runs.state import read_state
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
+from ganlib.training.trainer import SIGNALS
 from scripts.ending import in_a_sentence
 
-FLAGS = "-a dcgan,wgan_gp --dataset ring8 --batch-size 4 -g -1 --evaluation-interval 0"
+FLAGS = "-a dcgan,lsgan --dataset ring8 --batch-size 4 -g -1 --width 0.25 --evaluation-interval 0"
 FLAGS += " --no-tensorboard --sample-interval 0 --snapshot-interval 20 --display-interval 5"
 FLAGS += " --seeds 0,1"
-JOBS = ("2", "1", "3")
+JOBS = ("4", "1", "2", "3")
 """As many runs at a time as a grid begins with, and goes on with."""
-STARTER = 0.3  # of the kills are of the process that starts the others
 
 
 @click.command()
 @click.option("--kills", default=200, show_default=True, help="Processes to kill.")
-@click.option("--every", default=5.0, show_default=True, help="Seconds between two, on average.")
-@click.option("--iterations", default=400, show_default=True, help="Of each run.")
+@click.option("--iterations", default=300, show_default=True, help="Of each run.")
 @click.option("--seed", default=0, show_default=True, help="Of the times and the choices.")
-def main(kills: int, every: float, iterations: int, seed: int) -> None:
+def main(kills: int, iterations: int, seed: int) -> None:
     """Kill processes of grids, and compare their ends."""
-    in_a_sentence(lambda: kill_grids(kills, every, iterations, random.Random(seed)))
+    in_a_sentence(lambda: kill_grids(kills, iterations, random.Random(seed)))
 
 
-def kill_grids(kills: int, every: float, iterations: int, draws: random.Random) -> int:
+class Forked:
+    """In place of subprocess.Popen: a process that runs ganlib's command line with the arguments
+    after "python -m ganlib", with one thread.
+    """
+
+    def __init__(
+        self, command: Sequence[str], stdout: IO[bytes], env: Mapping[str, str], **_: Any
+    ) -> None:
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._run([*command[command.index("ganlib") :]], stdout, env)
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+        if self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if ended else None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """As Popen's."""
+        os.kill(self.pid, number)
+
+    def _run(self, arguments: list[str], stdout: IO[bytes], env: Mapping[str, str]) -> None:
+        status: Any = 1
+        try:
+            os.setsid()
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(stdout.fileno(), stream.fileno())
+            sys.argv, status = arguments, 0
+            os.environ.update(env)
+            torch.set_num_threads(1)
+            vars(jobs)["subprocess"] = SimpleNamespace(
+                Popen=Forked, DEVNULL=subprocess.DEVNULL, STDOUT=subprocess.STDOUT
+            )
+            ganlib()
+        except SystemExit as end:
+            status = end.code
+        finally:
+            os._exit(status if isinstance(status, int) else 1)
+
+
+def kill_grids(kills: int, iterations: int, draws: random.Random) -> int:
     """Of how many runs the ends were compared; UserError where one is not as it should be."""
-    command = [sys.executable, "-m", "ganlib", "train", *FLAGS.split()]
-    command += ["--max-iter", str(iterations), "--out"]
+    command = ["-m", "ganlib", "train", *FLAGS.split(), "--max-iter", str(iterations), "--out"]
     with tempfile.TemporaryDirectory() as home:
         undisturbed, compared, rounds = Path(home, "undisturbed"), 0, 0
-        started([*command, str(undisturbed)], JOBS[0]).wait()
+        begun = time.monotonic()
+        disturb([*command, str(undisturbed)], undisturbed, 0, 0, draws)
+        took = time.monotonic() - begun
         wanted = {run.parent.name: end(run.parent) for run in undisturbed.glob("*/DONE")}
         while kills > 0:
             rounds += 1
             grid = Path(home, f"round{rounds}")
-            made = disturb([*command, str(grid)], grid, kills, every, draws)
+            made = disturb([*command, str(grid)], grid, kills, took, draws)
             kills -= made
             for name, state in wanted.items():
                 if not same(end(grid / name), state):
@@ -68,36 +118,30 @@ def kill_grids(kills: int, every: float, iterations: int, draws: random.Random) 
     return compared
 
 
-def disturb(command: list[str], grid: Path, kills: int, every: float, draws: random.Random) -> int:
-    """Run a grid to its end, killing its processes, at most so many; how many were."""
+def disturb(command: list[str], grid: Path, kills: int, took: float, draws: random.Random) -> int:
+    """Run a grid to its end, killing some of its processes at random times within the seconds that
+    it takes undisturbed, at most so many; how many were.
+    """
     process, made = started(command, JOBS[0]), 0
     while process.poll() != 0:
         if process.poll() is not None:
             process = started(command, draws.choice(JOBS))
-        if made == kills:
-            process.wait()
-            continue
-        time.sleep(draws.uniform(0, 2 * every) if at_work(grid) else 0.1)
-        pids = at_work(grid)
-        if pids and process.poll() is None:
-            chosen = process.pid if draws.random() < STARTER else draws.choice(pids)
-            with suppress(ProcessLookupError):
-                os.kill(chosen, signal.SIGKILL)
-                made += 1
+        time.sleep(draws.uniform(0, took) if made < kills else 0.2)
+        states = map(read_state, grid.glob("*"))
+        at_work = sorted(state.pid for state in states if state.name == "running" and state.pid)
+        pids = [*at_work, process.pid]
+        for pid in draws.sample(pids, draws.randint(1, len(pids))):
+            if made < kills and process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    made += 1
     return made
 
 
-def at_work(grid: Path) -> list[int]:
-    """The processes that train."""
-    states = map(read_state, grid.glob("*"))
-    return sorted(state.pid for state in states if state.name == "running" and state.pid)
-
-
-def started(command: list[str], jobs: str) -> subprocess.Popen[bytes]:
+def started(command: list[str], at_once: str) -> Forked:
     """The grid's process, with so many runs at a time."""
-    quiet = subprocess.DEVNULL
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    return subprocess.Popen([*command, "--jobs", jobs], stdout=quiet, stderr=quiet, env=environment)
+    with Path(os.devnull).open("wb") as nowhere:
+        return Forked([*command, "--jobs", at_once], nowhere, {"OMP_NUM_THREADS": "1"})
 
 
 def end(run: Path) -> Any:

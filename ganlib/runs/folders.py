@@ -171,6 +171,9 @@ class RunFolder:
 def recorded(trainer: "Trainer") -> Iterator[None]:
     """Say in the run's STATE that this process trains it, with a sign of life every BEAT seconds,
     and at the end how it ended: what it was stopped by, or the sentence of its error.
+
+    A thread gives the signs, since evaluations, compilers and the data may keep the trainer from
+    writing anything for as long as they like.
     """
     path, over = trainer.out / STATE, threading.Event()
 

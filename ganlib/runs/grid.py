@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ganlib.common.data import DataSet, fit_spec
 from ganlib.common.data.fingerprint import fingerprint
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, few
 from ganlib.common.io.files import as_user_error, output, write_text
 from ganlib.common.io.memory import GIB, available_memory
 from ganlib.common.query import DataQuery
@@ -191,11 +191,13 @@ def describe(grid: Grid, states: Mapping[str, State]) -> str:
     seconds = seconds_left(grid, states)
     time = "The time is told once the runs have logged"
     time = time if seconds is None else f"About {duration(seconds)} to go"
+    single = [str(place) for place in grid.places.values() if place.parent != grid.folder]
+    begun = f" Begun as single runs: {few(single)}." if single else ""
     return (
         f"Runs in {grid.folder}: {len(grid.runs)}, of which done: "
         f"{sum(state.name == 'done' for state in states.values())}; {grid.jobs} at a time, threads "
         f"of each: {grid.threads}. {time}, some {grid.nbytes / GIB:,.2f} GiB of snapshots to come, "
-        f"{_free(grid.folder) / GIB:,.2f} GiB are free."
+        f"{_free(grid.folder) / GIB:,.2f} GiB are free.{begun}"
     )
 
 

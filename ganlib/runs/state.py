@@ -92,7 +92,7 @@ def _lives(path: Path, told: State) -> bool:
     try:
         if told.pid is None or time.time() - path.stat().st_mtime > LOST:
             return False
-        if told.host == socket.gethostname():
+        if told.host == socket.gethostname() and os.name == "posix":  # elsewhere 0 is Ctrl-C
             os.kill(told.pid, 0)
     except (FileNotFoundError, ProcessLookupError, OverflowError):
         return False

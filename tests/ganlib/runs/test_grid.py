@@ -258,6 +258,7 @@ def test_what_was_begun_as_a_single_run_goes_on(again: dict[str, Any]) -> None:
     grid = opened(seeds="0,1", **again, tensorboard=False, sample_interval=0)
     assert list(grid.places.values()) == [Path("result/grid/dcgan_seed0"), single]
     assert grid.states()["dcgan_seed1"].name == ("done" if again else "stopped")
+    assert describe(grid, grid.states()).endswith(f" Begun as single runs: {single}.")
     for other in ({"folder": "mine"}, {"adam_beta1": 0.9}, *([{"max_iter": 3}] if again else [])):
         assert single not in opened(seeds="0,1", **{**again, **other}).places.values()
 
