@@ -10,7 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.common.data import DataSet, DataSpec, Loader, fit_spec
+from ganlib.common.data.condition import Condition
 from ganlib.common.data.loader import Order
+from ganlib.common.data.spec import Lazy
 from ganlib.common.errors import UserError
 
 N = 10
@@ -271,6 +273,53 @@ def test_ranks_share_the_batches_of_one_process(ranks: int) -> None:
         y = [batch.y for batch in batches if batch.y is not None]
         assert expected.y is not None and torch.equal(torch.cat(y), expected.y)
         assert {part.position for part in parts} == {whole.position}
+
+
+class Counted(Lazy):
+    """Images that note which of them are read."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images, self.shape, self.read = images, tuple(images.shape), list[int]()
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        self.read += index.tolist()
+        return self.images[index]
+
+
+@pytest.mark.parametrize("condition", ["labels", "images", "unpaired"])
+@pytest.mark.parametrize("passes", [1, 2])
+def test_no_rank_reads_what_is_not_of_its_share(condition: Condition, passes: int) -> None:
+    """Of four ranks, each with so many micro-batches of its own; beyond the end of an epoch."""
+
+    def loader(**share: int) -> Loader:
+        sources = N if condition == "images" else 5
+        data = DataSet("noise", Counted(noise(N, 1, 4)), torch.arange(N) % 2, classes=("a", "b"))
+        data = replace(data, source=Counted(noise(sources, 1, 4)))
+        more: Any = {"condition": condition, "flip": True, "workers": 0}
+        return Loader(data, spec_of(data), 16, 0, **share, **more)
+
+    def read(one: Loader) -> dict[str, list[int]]:
+        """What a batch, and a batch of another stream, are made of."""
+        names = ("x", "source")
+        for name in names:
+            getattr(one.data, name).read.clear()
+        next(one)
+        next(one.fork("other"))
+        return {name: list(getattr(one.data, name).read) for name in names}
+
+    shares = 4 * passes
+    whole, parts = loader(), [loader(rank=k, ranks=shares) for k in range(shares)]
+    for _ in range(3):
+        expected, found = read(whole), [read(part) for part in parts]
+        for name, numbers in expected.items():
+            first, other = ([k for one in found for k in half(one[name], i)] for i in (0, 1))
+            assert first + other == numbers
+            assert len(numbers) == (0 if name == "source" and condition == "labels" else 2 * 16)
+
+
+def half(numbers: list[int], which: int) -> list[int]:
+    n = len(numbers) // 2
+    return numbers[which * n : (which + 1) * n]
 
 
 def test_a_share_goes_on_from_where_its_loader_is() -> None:
