@@ -23,10 +23,12 @@ from ganlib.common.formats.resize import CROPPED, Sizing, resized
 from ganlib.common.formats.shared import shared_data
 from ganlib.common.formats.stream import Stream, as_stream, collect
 from ganlib.common.io.files import expand, reading
+from ganlib.common.io.remote import place_of
 from ganlib.common.registry import Registry, modules
 from ganlib.common.sources.parse import parse_source
 
 Q = TypeVar("Q", bound="DataQuery")
+T = TypeVar("T", DataSet, Stream)
 OF_A_RUN = ("dataset", "size", "crop", "source", "hold_out")
 """Settings that say which data."""
 MAX_SIZE = 8192  # pixels; one RGB image of this side takes 192 MiB
@@ -91,7 +93,7 @@ def find(name: str, root: Path | None = None) -> Found:
     """
     if name in datasets.names():
         return Found(datasets[name], _place(name, root), name == "folder")
-    path = expand(name)
+    path = place_of(name)
     with reading(path):
         kind = "folder" if name and path.is_dir() else KINDS.get(path.suffix.lower())
         if kind is not None:
@@ -109,9 +111,11 @@ def find(name: str, root: Path | None = None) -> Found:
 
 def undivided(name: str) -> bool:
     """Whether `name` is a folder without test images."""
-    path = expand(name)
+    if name in datasets.names():
+        return False
+    path = place_of(name)
     with reading(path):
-        if name in datasets.names() or not path.is_dir():
+        if not path.is_dir():
             return False
     return folders.split_folder(path, "test", 1.0) == path
 
@@ -184,7 +188,7 @@ class DataQuery:
     def open(self) -> DataSet:
         """The data; UserError if there is no such thing."""
         if self.memory is None:
-            return self.starts.open(self)
+            return self._addressed(self.starts.open(self))
         if self.split != "train":
             raise NoSuchSplit("Images that were given in Python are all for training.")
         return self.starts.fit(self.memory, self)
@@ -200,7 +204,13 @@ class DataQuery:
         """What open() gives before it is cropped, block by block and of any length. sizing: see
         Source.
         """
-        return self.starts.stream(self, sizing)
+        return self._addressed(self.starts.stream(self, sizing))
+
+    def _addressed(self, data: T) -> T:
+        """With the addresses in their provenance that they were fetched from."""
+        said = {"fetched": self.dataset, "sources fetched": self.source}
+        addresses = {key: text for key, text in said.items() if text and "://" in text}
+        return replace(data, provenance={**data.provenance, **addresses}) if addresses else data
 
     @property
     def starts(self) -> "Source":

@@ -57,6 +57,12 @@ def _part_or_count(value: float) -> float:
     return value
 
 
+def _local(path: Path) -> Path:
+    if re.match(r"\w{2,}:/", str(path)):
+        raise ValueError("should be a folder of this machine: copy it from or to such an address")
+    return path
+
+
 def sampling_statistics(value: str) -> str:
     """The value itself; ValueError for what is no way to normalise samples."""
     if not re.fullmatch(r"running|batch|standing:[1-9][0-9]{0,5}", value):
@@ -222,14 +228,14 @@ class RunConfig(_Strict):
     """Settings that the algorithm's folder has under this name, below those that are given. quick:
     some minutes of a CPU."""
     dataset: str = "fashion_mnist"
-    """Name of a data set, a folder of images, or an .h5, .npz or .npy file."""
+    """Name of a data set, folder of images, .h5, .npz or .npy file, or s3://... of one."""
     source: Annotated[str | None, Field(description=source_help())] = None
     hold_out: Annotated[float, Field(ge=0), AfterValidator(_part_or_count)] = 0.1
     """Of a folder without test images, what a method that translates does not train on but is shown
     and scored on: this part of the files, or from 1 on so many; 0 for none. A run records 0 where
     nothing is to be held out.
     """
-    data_root: Path | None = None
+    data_root: Annotated[Path, AfterValidator(_local)] | None = None
     """Folder with the data set's files."""
     size: Annotated[int, Field(ge=8)] | None = None
     """Resize and crop the images to this many pixels square."""
@@ -239,7 +245,7 @@ class RunConfig(_Strict):
     """Mirror every image with probability 1/2."""
     seed: Interval = 0
     """Everything random follows from it."""
-    out: Path | None = None
+    out: Annotated[Path, AfterValidator(_local)] | None = None
     """Result folder; default result/<algorithm>_<dataset>/seed<N>."""
     force: bool = False
     """Begin anew in an --out that holds something already, which is moved into .earlier there."""

@@ -40,7 +40,6 @@ MOVED = {
     "common.translator": "common.networks.translator",
     "common.vgg": "common.networks.vgg",
     "common.weight_norm": "common.layers.weight_norm",
-    "evaluation.cache": "common.io.cache",
     "evaluation.features": "evaluation.extractors.base",
     "evaluation.metric": "evaluation.metrics.base",
     "sampling.export": "sampling.exports.export",

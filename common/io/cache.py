@@ -1,22 +1,14 @@
-"""The folder of what is computed or downloaded once per machine, and tensors in files of it, which
-are whole or as good as not there.
-"""
+"""The folder of what is computed or downloaded once per machine, by one process at a time."""
 
-import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
-
 from ganlib.common.io.console import PATIENCE, printable
-from ganlib.common.io.files import atomic, expand
+from ganlib.common.io.files import expand
 
 POLL = 0.1  # seconds between two tries of who waits for a lock
 
@@ -57,45 +49,3 @@ def locked(path: Path, words: str = "") -> Iterator[None]:
                     print(printable(words), file=sys.stderr, flush=True)
                     words = ""
         yield
-
-
-def cached(
-    kind: str, facts: Mapping[str, object], compute: Callable[[], dict[str, Tensor]]
-) -> dict[str, Tensor]:
-    """compute(), or what it gave before for these facts, plain values; kind: the folder that it is
-    kept in. Two processes that ask at once compute it once.
-    """
-    with locked(path := cache_file(kind, facts)):
-        tensors = _read(path)
-        if tensors is None:
-            tensors = compute()
-            # a full disk or a read-only folder costs time, no scores
-            with suppress(OSError, SafetensorError), atomic(path) as temporary:
-                save_file(dict(tensors), temporary, {"sha256": digest_of(tensors)})
-    return tensors
-
-
-def cache_file(kind: str, facts: Mapping[str, object]) -> Path:
-    """Where what cached() gives is kept; there is no such file before."""
-    key = sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    return cache_folder() / kind / f"{key}.safetensors"
-
-
-def _read(path: Path) -> dict[str, Tensor] | None:
-    """The tensors of a file, or None if it is not there, damaged or not what it says."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            said = (file.metadata() or {}).get("sha256")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError):
-        return None
-    return tensors if said == digest_of(tensors) else None
-
-
-def digest_of(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of their names, shapes and values, hexadecimal."""
-    digest = sha256()
-    for name in sorted(tensors):
-        digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].numpy().data)
-    return digest.hexdigest()

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.common.errors import UserError, did_you_mean
-from ganlib.common.io.files import expand, reading
+from ganlib.common.io.files import reading
+from ganlib.common.io.remote import place_of
 from ganlib.common.registry import Registry, docstring, having
 
 FOLDER = "FOLDER"
@@ -63,7 +64,7 @@ def parse_source(text: str) -> Any:
 
 def source_folder(text: str, path: str) -> Path:
     """The folder at `path`, of the source `text`; UserError if there is none."""
-    folder = expand(path)
+    folder = place_of(path)
     with reading(folder):
         if path and folder.is_dir():
             return folder

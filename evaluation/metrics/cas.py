@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.data import DataSet
-from ganlib.common.io.cache import cached
 from ganlib.common.seeds import generator, mix
+from ganlib.evaluation.cache import cached
 from ganlib.evaluation.extractors.base import bilinear, in_channels
 from ganlib.evaluation.extractors.small import Classifier, Kind, Layer
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
-from ganlib.common.io.cache import cached, digest_of
 from ganlib.common.seeds import generator, mix
+from ganlib.evaluation.cache import cached, digest_of
 from ganlib.evaluation.extractors.small import Layer, conv_layer
 from ganlib.evaluation.protocol import Instrument, Plain, package_versions
 from ganlib.evaluation.statistics.references import Progress, silent

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ganlib.common.data import Images
 from ganlib.common.errors import UserError
-from ganlib.common.io.cache import cache_file, cached
 from ganlib.common.seeds import generator
+from ganlib.evaluation.cache import cache_file, cached
 from ganlib.evaluation.extractors.base import Extractor
 from ganlib.evaluation.formats import BLOCK, in_order
 from ganlib.evaluation.protocol import FEATURES, Split, package_versions

@@ -18,7 +18,7 @@ from ganlib.common.formats.hdf5 import check_hdf5
 from ganlib.common.formats.hdf5_writing import Storage, write_streams
 from ganlib.common.formats.resize import Fit, Sizing
 from ganlib.common.io.console import printable
-from ganlib.common.io.files import expand
+from ganlib.common.io.remote import place_of
 from ganlib.common.query import HDF5, MAX_SIZE, DataQuery, datasets
 from ganlib.common.sources.parse import descriptions
 from ganlib.config import RunConfig
@@ -78,7 +78,7 @@ def list_command() -> None:
 def info(query: DataQuery, check: bool) -> None:
     """What is in the data set NAME, or in a folder of images or an .h5, .npz or .npy file."""
     if check:
-        path = expand(str(query.dataset))
+        path = place_of(str(query.dataset))
         if path.suffix.lower() not in HDF5 or not path.is_file():
             raise UserError(
                 f"--check is for an .h5 file, and {query.dataset} is none: leave it out."

@@ -1,0 +1,42 @@
+"""Runs on data that lie in an object store."""
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import fsspec
+import pytest
+
+from ganlib.common.data import DataSet
+from ganlib.common.formats.hdf5_writing import write_hdf5
+from ganlib.common.io import remote
+
+Main = Callable[..., CompletedProcess[str]]
+SMALL = ["--gpu", -1, "--batch-size", 4, "--width", 0.05, "--no-tensorboard"]
+
+
+def test_a_run_goes_on_with_the_same_data_and_refuses_others(
+    main_here: Main,
+    toy_data: Callable[..., DataSet],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remote, "FRESH", -1.0)
+    store, path = fsspec.filesystem("memory"), tmp_path / "toy.h5"
+    address = "memory://runs-bucket/toy.h5"
+    write_hdf5(path, toy_data())
+    store.put(str(path), address)
+    train = ["train", "-a", "dcgan", *SMALL, "--dataset", address]
+    assert main_here(*train, "--max-iter", 1).returncode == 0
+    run = tmp_path / "result" / "dcgan_toy" / "seed0"
+    assert f"dataset: {address}\n" in (run / "config.yaml").read_text()
+    snapshots = {file.name for file in run.glob("snapshots/*")}
+    write_hdf5(path, toy_data(n=31))
+    store.put(str(path), address)
+    answer = main_here("train", f"--resume={run}", "--max-iter", 2)
+    assert answer.returncode == 2 and "count was 32 and is now 31" in answer.stderr
+    store.rm(address)
+    answer = main_here("train", f"--resume={run}", "--max-iter", 2)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(f"Error: There is nothing at {address}: see whether")
+    assert {file.name for file in run.glob("snapshots/*")} == snapshots
