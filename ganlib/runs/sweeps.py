@@ -25,6 +25,7 @@ NO_SWEEP = {
 }
 """Why, or what is asked for otherwise."""
 FIGURES = 4  # that a drawn number has, so that it can be read and written again
+_LIKE_A_RANGE = re.compile(r"[a-z]+:[^/,]+\.\.[^/,]+")
 IN_VAIN = 100  # draws for one trial, after which there are not so many different ones
 
 
@@ -75,19 +76,18 @@ def parse_sweeps(sweep: Sweep, chosen: Sequence[str]) -> dict[str, list[Any] | R
 
 def _range(name: str, given: Any) -> Range | None:
     """None where what is given is none."""
-    kind, _, ends = str(given).strip().partition(":")
-    if not isinstance(given, str) or not ends or kind not in ("log", "uniform"):
+    kind, colon, ends = str(given).strip().partition(":")
+    known = colon and kind in ("log", "uniform")
+    if not isinstance(given, str) or not (known or _LIKE_A_RANGE.fullmatch(given.strip())):
         return None
     try:
         low, high = map(float, ends.split(".."))
     except ValueError:
         low, high = math.nan, math.nan
-    least = 0 if kind == "log" else -math.inf
-    if not least < low < high < math.inf:
-        positive = ", both above 0" if kind == "log" else ""
+    if not known or not (0 if kind == "log" else -math.inf) < low < high < math.inf:
         raise UserError(
-            f"The range of {name} is '{given.strip()}'; write {kind}:LOW..HIGH, the lower number "
-            f"first{positive}, such as {kind}:1e-5..1e-2."
+            f"The range of {name} is '{given.strip()}'; write uniform:LOW..HIGH, the lower number "
+            "first, or log:LOW..HIGH, both above 0, such as log:1e-5..1e-2."
         )
     return Range(low, high, kind == "log")
 

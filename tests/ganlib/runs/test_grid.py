@@ -98,6 +98,7 @@ def test_a_sweep_is_every_combination() -> None:
         "wgan_gp", None, {}, ["lam=1,10", "n_dis=2,3"]
     )
     assert swept("adam_alpha=1e-4,2e-4", "flip=true") == [(1e-4, True), (2e-4, True)]
+    assert swept("source=a:../b", source=None) == [("a:../b",)]
     assert swept("preset=quick,null") == [("quick",), (None,)]
     planned = plan("dcgan,wgan_gp", "3,4", {}, ["lr=0.1,0.2", "batch-size=8"])
     found = [(s.run.algorithm, s.algorithm.adam_alpha, s.run.seed) for s in planned]
@@ -156,7 +157,9 @@ def test_draws_from_lists_are_different_ones() -> None:
         ("lam=uniform:a..b", 2, "'uniform:a..b'; write"),
         ("lam=uniform:nan..1", 2, "'uniform:nan..1'; write"),
         ("lam=uniform:1..inf", 2, "'uniform:1..inf'; write"),
-        ("lam=log:0..1", 2, "'log:0..1'; write log:LOW..HIGH, the lower number first, both above"),
+        ("lam=log:0..1", 2, "'log:0..1'; write .* or log:LOW..HIGH, both above 0"),
+        ("lam=normal:0..1", 2, "'normal:0..1'; write uniform:LOW..HIGH.* or log:LOW..HIGH"),
+        ("lam=log", None, "lam is 'log'"),
         ("lam=1,2", 3, "There are 2 different trials in --sweep, and not 3"),
         ("n_dis=uniform:1..3", 4, "There are 3 different trials"),
     ],
