@@ -5,14 +5,13 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import MIB, reading, regular
+from ganlib.common.io.files import reading, regular
 from ganlib.common.io.jsonl import EACH, is_count, read_lines
 from ganlib.evaluation.comparison.runs import MEASURED, REAL, Evaluation, Recorded, Run
 from ganlib.evaluation.protocol import BASELINES, DIRECTIONS
@@ -35,8 +34,6 @@ def find_runs(folders: Iterable[Path], trials: bool = False) -> list[Run]:
                 raise UserError(f"There is no folder {folder}; name one with runs in it.")
     found = {os.path.realpath(path): path for top in folders for path in _below(top)}
     runs = [run for _, path in sorted(found.items()) if (run := read_run(path, trials))]
-    swept = {path: _swept(path / "grid.yaml") for path in {run.path.parent for run in runs}}
-    runs = [replace(run, swept=swept[run.path.parent]) for run in runs]
     if not runs:
         places = " or ".join(map(str, folders))
         raise UserError(f"There is no run in {places} yet; train.py makes them below result.")
@@ -46,7 +43,7 @@ def find_runs(folders: Iterable[Path], trials: bool = False) -> list[Run]:
 def _swept(plan: Path) -> tuple[str, ...]:
     """The settings that a grid gives several values, by its plan; () without one."""
     try:
-        swept = yaml.safe_load(regular(plan, MIB).read_text("utf-8"))["swept"]
+        swept = yaml.safe_load(regular(plan, LONGEST).read_text("utf-8"))["swept"]
         return tuple(name for name in swept if isinstance(name, str))
     except Exception:  # of use to a reader only, and what may stand there is no fixed set
         return ()
@@ -81,6 +78,7 @@ def read_run(path: Path, trials: bool = False) -> Run | None:
             _log(path / "log.jsonl"),
             _evaluations(path / "scores.jsonl", path / "trials.jsonl" if trials else None),
             (path / "DONE").exists(),
+            swept=_swept(path.parent / "grid.yaml"),
         )
 
 
