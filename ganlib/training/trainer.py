@@ -209,13 +209,15 @@ def _working_seconds(hours: float) -> float:
 @contextmanager
 def _signals(trainer: Trainer) -> Iterator[None]:
     """Ctrl-C, SIGTERM and SIGHUP end the loop after the iteration, and the last evaluation where it
-    is; a second one ends the process.
+    is; a second one ends the process, unless it may be the same one, which a cluster sends to
+    torchrun too.
     """
 
     def ask(number: int, _: Any) -> None:
         trainer.signalled = f"{signal.Signals(number).name} received"
         trainer.stop(trainer.signalled)
-        signal.signal(number, before[number])
+        if number != signal.SIGTERM or not ranks.launched():  # torchrun passes on what it gets
+            signal.signal(number, before[number])
 
     with heard(ask) as before:
         yield

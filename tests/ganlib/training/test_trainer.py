@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,25 @@ def test_a_signal_ends_the_loop_after_the_iteration(
     assert sender.calls == ["initialize", 1, 2, "finalize", "close"]
     assert number.name in trainer.stopped
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.usefixtures("usual_signals")
+@pytest.mark.parametrize("launched", [False, True])
+def test_a_second_request_ends_the_process_but_for_what_torchrun_passes_on(
+    launched: bool, make_updater: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sender(Recorder):
+        def __call__(self, trainer: Trainer) -> None:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    monkeypatch.setenv("WORLD_SIZE", "2" if launched else "1")
+    trainer = Trainer(make_updater("dcgan"), tmp_path, max_iter=9)
+    trainer.extend(Sender())
+    with nullcontext() if launched else pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    assert (trainer.iteration, trainer.stopped) == (1, "SIGTERM received" if launched else "")
 
 
 def test_a_hang_up_that_is_ignored_stays_ignored(make_updater: Make, tmp_path: Path) -> None:
