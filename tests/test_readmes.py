@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ganlib.common.datasets import fashion_mnist
 from ganlib.registry import algorithms
 from ganlib.runs.grid import plan
 from ganlib.runs.run import gather
+from ganlib.runs.slurm import parse_launcher
 from scripts.first_gpu.__main__ import command as first_gpu
 
 ROOT = Path(ganlib.__file__).resolve().parents[1]
@@ -49,7 +51,7 @@ def commands(readme: Path) -> list[str]:
     texts = [text.replace("\\\n", " ") for text in blocks(readme, "")]
     lines = [line for text in texts for line in text.splitlines()]
     inline = re.findall(r"`([^`\n]+)`", FENCED.sub("", readme.read_text("utf-8")))
-    known = ("python ", "ganlib ", "make ", "scripts/first_gpu.sh ")
+    known = ("torchrun ", "python ", "ganlib ", "make ", "scripts/first_gpu.sh ")
     return [line for line in [*lines, *inline] if line.startswith(known)]
 
 
@@ -63,6 +65,8 @@ def check(words: list[str]) -> None:
             assert f"\n{target}:" in (ROOT / "Makefile").read_text()
         case ["python", "train.py", *arguments] | ["ganlib", "train", *arguments]:
             check_train(arguments)
+        case ["torchrun", *arguments]:
+            check_train(arguments[arguments.index("train.py") + 1 :])
         case ["ganlib", *arguments] | ["python", "-m", "ganlib", *arguments]:
             check_verb(arguments)
         case ["scripts/first_gpu.sh", *arguments]:
@@ -79,6 +83,10 @@ def check_train(arguments: list[str]) -> None:
     context = train.make_context("train", list(arguments))
     values = {name: v for name, v in context.params.items() if v not in (None, ())}
     grid = {name: values.pop(name) for name in OF_A_GRID if name in values}
+    if launcher := values.pop("launcher", None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(shutil, "which", str)
+            assert parse_launcher(launcher)
     names = str(values.get("algorithm", ""))
     if "," in names or grid:
         values.pop("out", None)

@@ -14,7 +14,17 @@ from ganlib.runs.settings import ALIASES, owners, parse_names, read_config, unkn
 OF_A_GRID = ("seeds", "sweep", "trials", "jobs")
 USUAL = (
     *("list_all", "algorithm", "preset", "dataset", "size", "flip", "seed", *OF_A_GRID),
-    *("out", "gpu", "resume", "config", "epochs", "max_iter", "max_hours", "batch_size"),
+    *(
+        "launcher",
+        "out",
+        "gpu",
+        "resume",
+        "config",
+        "epochs",
+        "max_iter",
+        "max_hours",
+        "batch_size",
+    ),
     *("adam_alpha", "architecture"),
 )
 
@@ -40,7 +50,7 @@ class TrainCommand(ShortHelp):
             fields |= set(config.model_fields)
             self.usual |= config.model_fields.keys() - AlgorithmConfig.model_fields.keys()
             self.usual |= {"source"} if config.condition in ("images", "unpaired") else set()
-        fixed = [p for p in self.params if p.name in ("config", "list_all", *OF_A_GRID)]
+        fixed = [p for p in self.params if p.name in ("config", "list_all", "launcher", *OF_A_GRID)]
         self.params = [*fixed, *run, *self.own]
         try:
             return super().parse_args(ctx, args)
@@ -88,7 +98,7 @@ def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     metavar="NAME=V,V,...",
     multiple=True,
     help="Train with each of these values; may be repeated. With --trials also ranges, "
-    "NAME=log:1e-5..1e-2 or NAME=uniform:0..1.",
+    "log:1e-5..1e-2 or uniform:0..1.",
 )
 @click.option(
     "--trials",
@@ -101,6 +111,7 @@ def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     metavar="N|auto",
     help="Runs at a time; auto: one for each GPU, or without any for each core.  [default 1]",
 )
+@click.option("--launcher", metavar="slurm", help="Submit to a cluster: see docs/clusters.md.")
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Train a generator: python train.py --algorithm sngan
@@ -116,6 +127,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     named = cast(TrainCommand, ctx.command).algorithm or ""
     if "," in named or any(name in given for name in OF_A_GRID):
         ctx.exit(_train_grid({**given, "algorithm": named}))
+    if "launcher" in given:
+        from ganlib.runs.slurm import parse_launcher, submit_run
+
+        return submit_run(given, parse_launcher(given.pop("launcher")))
     from ganlib.runs.run import gather, run
 
     run(gather(given))

@@ -48,6 +48,7 @@ def train_grid(
     sweep: Sweep = (),
     trials: int | None = None,
     jobs: str | int | None = None,
+    launcher: str | None = None,
     out: str | Path | None = None,
     **settings: Any,
 ) -> dict[Path, State]:
@@ -55,7 +56,7 @@ def train_grid(
 
     Every flag is a keyword; sweep may be a dict, {"lam": [1, 10], "adam_alpha": "log:1e-5..1e-2"}.
     Each run is a process of its own, which no object of this one reaches: dataset is a name or a
-    path, and `extension` names files.
+    path, and `extension` names files. With a launcher they are submitted, and not waited for.
 
     Returns what has become of each run, by its folder; one that fails stops no other. Made again,
     the call goes on with what is not done. Raises UserError for what keeps it from beginning,
@@ -63,13 +64,16 @@ def train_grid(
     """
     from ganlib.runs.grid import open_grid, plan
     from ganlib.runs.jobs import run_jobs
+    from ganlib.runs.slurm import parse_launcher, submit_grid
 
+    submit = None if launcher is None else parse_launcher(launcher)
     seeds = seeds if isinstance(seeds, str | None) else ",".join(map(str, seeds))
     planned = plan(algorithm, seeds, settings, sweep, trials)
-    grid = open_grid(
-        planned, sweep, None if out is None else Path(out), None if jobs is None else str(jobs)
-    )
-    states = run_jobs(grid)
+    if submit and jobs in (None, "auto"):
+        jobs = len(planned)  # for SLURM to decide
+    folder, at_once = None if out is None else Path(out), None if jobs is None else str(jobs)
+    grid = open_grid(planned, sweep, folder, at_once, submit and submit.threads)
+    states = submit_grid(grid, submit) if submit else run_jobs(grid)
     return {grid.places[name]: state for name, state in states.items()}
 
 

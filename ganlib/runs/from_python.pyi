@@ -86,6 +86,7 @@ def train_grid(
     sweep: Sweep = ...,
     trials: int | None = ...,
     jobs: str | int | None = ...,
+    launcher: str | None = ...,
     out: str | Path | None = ...,
     **settings: Any,
 ) -> dict[Path, State]: ...

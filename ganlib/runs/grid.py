@@ -149,13 +149,15 @@ def open_grid(
     sweep: Sweep = (),
     folder: Path | None = None,
     jobs: str | None = None,
+    threads: int | None = None,
 ) -> Grid:
     """The grid of these runs in a folder, and its plan written there. One that was begun keeps its
     threads and its other runs. Without a folder, the first grid below result goes on that has one
     of these, and so does what was begun as a single run.
 
-    sweep: as plan() had it. jobs: a number, or auto. Raises UserError where the folder holds runs
-    of these names with other settings, or the disk has no room for the snapshots.
+    sweep: as plan() had it. jobs: a number, or auto. threads: of each run of a new grid, by default
+    its share of the cores. Raises UserError where the folder holds runs of these names with other
+    settings, or the disk has no room for the snapshots.
     """
     if ranks.launched():
         raise UserError("A grid starts processes of its own: leave torchrun out.")
@@ -176,7 +178,7 @@ def open_grid(
             f"{free / GIB:,.2f} GiB are free for {folder}: give --keep-snapshots 1, or an --out "
             "elsewhere."
         )
-    old = old or Plan(threads=_threads(n), swept=[])
+    old = old or Plan(threads=threads or _threads(n), swept=[])
     content = {"threads": old.threads, "swept": list(dict.fromkeys([*old.swept, *swept]))}
     grid = Grid(folder, runs, places, old.threads, n, nbytes)
     jobs_of = {folder / name / JOB: grid.settings_of(name) for name in runs}
