@@ -65,22 +65,16 @@ class Found(NamedTuple):
         return int(self.also("ASPECT") or 1)
 
     def shared(
-        self,
-        query: "DataQuery",
-        load: Callable[[], DataSet],
-        source: str | None = None,
-        folders: Sequence[Path] = (),
+        self, query: "DataQuery", load: Callable[[], DataSet], folders: Sequence[Path] = ()
     ) -> DataSet:
         """load(), of this query, once for all processes of the machine, if the data set's module
-        names the files that are read: see common/formats/shared.py. source: what of the query is
-        read with the images, from these `folders`.
+        names the files that it reads beside those in `folders`: see common/formats/shared.py.
         """
-        names = self.also("FILES")
-        if names is None:
+        if (names := self.also("FILES")) is None:
             return load()
-        of = {"split": query.split, "size": query.size, "hold_out": query.hold_out}
-        facts = {"load": self.load.__module__, "source": source, **of}
-        return shared_data(facts, [*(self.place / name for name in names), *folders], load)
+        facts = {name: getattr(query, name) for name in ("split", "size", "source", "hold_out")}
+        places = [*(self.place / name for name in names), *folders]
+        return shared_data({"load": self.load.__module__, **facts}, places, load)
 
     def also(self, name: str) -> Any:
         """What else the data set's module has, see common/datasets; None if it has not."""
@@ -224,9 +218,10 @@ class DataQuery:
         are unpaired sources.
         """
         try:
-            return self.starts.holds_out(self)
+            starts = self.starts
         except UserError:  # it is told when the source is opened
             return False
+        return starts.holds_out(self)
 
     @property
     def label(self) -> str:
@@ -282,7 +277,8 @@ class Source:
         if lazy is not None and query.size is None and query.crop is not None:
             crops: DataSet = lazy(found.place, query.split, query.crop, **how)
             return self.add(crops)
-        data = found.shared(query, lambda: found.load(found.place, query.split, query.size, **how))
+        own = replace(query, source=None)
+        data = found.shared(own, lambda: found.load(found.place, query.split, query.size, **how))
         return self.fit(data, query if found.aspect == 1 else replace(query, size=None))
 
     def stream(self, query: "DataQuery", sizing: Sizing = CROPPED) -> Stream:
@@ -344,10 +340,8 @@ class FileSource(Source):
     of_file = False
 
     def open(self, query: "DataQuery") -> DataSet:
-        def load() -> DataSet:
-            return collect(self.stream(query))
-
-        return OWN.fit(query.find().shared(query, load, query.source, self.folders), query)
+        found, load = query.find(), lambda: collect(self.stream(query))
+        return OWN.fit(found.shared(query, load, self.folders), query)
 
     def fit(self, data: DataSet, query: "DataQuery") -> DataSet:
         raise UserError(

@@ -1,6 +1,7 @@
 """Many image files decoded by several threads, block by block, less the useless ones."""
 
 import os
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,11 +19,13 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.decode import SMALLER, SUFFIXES, Pixels, Source, Unusable, header, pixels
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Block, block_length
-from ganlib.common.io.console import progress, remark
+from ganlib.common.io.console import printable, progress
 
 DEFAULT_SIZE = 64  # of sources whose images have no common size
 MAX_THREADS = 16
 EXAMPLES = 3
+REMARKS: list[str] = []
+"""The lines of this process on what became of images."""
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -89,7 +92,8 @@ class Account:
             f"{self.name}: {count(self.used, 'image', 'images')}{kinds}, "
             f"{what}{shape[2]}x{shape[1]} {colour}{changes}{self.skipped()}"
         )
-        remark(line)
+        REMARKS.append(printable(line))
+        print(REMARKS[-1], file=sys.stderr)
 
     def refuse(self) -> NoReturn:
         """UserError with the reasons why nothing could be used."""

@@ -4,6 +4,7 @@ them; it and all others map that file into memory, which the system then has onc
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,9 +20,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganlib.common.data import DataSet
+from ganlib.common.formats.blocks import REMARKS
 from ganlib.common.formats.folders import files
 from ganlib.common.io.cache import cache_folder, locked
-from ganlib.common.io.console import heard, remark
 from ganlib.common.io.files import atomic, remove_torn
 
 VERSION = 1  # of what is kept: raised where the same files are decoded otherwise
@@ -49,24 +50,24 @@ def shared_data(
     kept = _read(path, _stamp(places))
     if kept is None:
         with locked(path, f"Another process is decoding {places[0]}: this one waits for it."):
-            kept = _read(path, _stamp(places))
+            stamp = _stamp(places)
+            kept = _read(path, stamp)
             if kept is None:
-                return _made(path, places, load)
+                return _made(path, places, stamp, load)
     data, remarks = kept
     for line in remarks:
-        remark(line)
+        print(line, file=sys.stderr)
     return data
 
 
-def _made(path: Path, places: Sequence[Path], load: Callable[[], DataSet]) -> DataSet:
+def _made(path: Path, places: Sequence[Path], before: str, load: Callable[[], DataSet]) -> DataSet:
     """load(), from the file that is then at `path`, unless it is not kept."""
-    before, start = _stamp(places), time.monotonic()
-    with heard() as remarks:
-        data = load()
-    stamp, kept = _stamp(places), None
+    start, n = time.monotonic(), len(REMARKS)
+    data, kept = load(), None
+    stamp = _stamp(places)
     if time.monotonic() - start >= WORTH and before in ("", stamp):  # "": it has downloaded them
         with suppress(OSError, SafetensorError):  # which costs time, no run
-            _write(path, data, remarks, stamp)
+            _write(path, data, REMARKS[n:], stamp)
             kept = _read(path, stamp)
     return data if kept is None else kept[0]
 

@@ -74,28 +74,6 @@ class _Lasting:
                 os.close(nowhere)
 
 
-_heard: list[list[str]] = []
-
-
-def remark(text: str) -> None:
-    """A line on stderr of what was found in data: who repeats what came of them repeats it too."""
-    text = printable(text)
-    print(text, file=sys.stderr, flush=True)
-    for lines in _heard:
-        lines.append(text)
-
-
-@contextmanager
-def heard() -> Iterator[list[str]]:
-    """The remarks that are made inside."""
-    lines: list[str] = []
-    _heard.append(lines)
-    try:
-        yield lines
-    finally:
-        _heard.pop()
-
-
 PATIENCE = 2.0  # seconds; nobody wants a bar for less
 PAUSE = 10.0  # seconds between two lines where there is no terminal
 

@@ -245,9 +245,8 @@ def test_of_two_processes_one_fetches_and_one_that_is_killed_is_followed(
     ("address", "words"),
     [
         ("memory://bucket/nothing", "There is nothing at memory://bucket/nothing: see whether"),
-        ("memroy://bucket/x", "there is no protocol 'memroy'. There are: abfs, ftp, gs"),
-        ("s4://bucket/x", "there is no protocol 's4'. Did you mean 's3'"),
-        ("gs://x/y", r"a package \(Please install gcsfs .*\): run `pip install ganlib\[remote\]`"),
+        ("s4://bucket/x", r"s4://bucket/x cannot be read \(.*Protocol not known: s4\)\."),
+        ("gs://x/y", r"\(.*Please install gcsfs .*\): run `pip install ganlib\[remote\]`, or"),
     ],
 )
 def test_what_cannot_be_had_is_said(

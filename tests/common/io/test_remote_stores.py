@@ -102,7 +102,7 @@ def test_s3(s3: Any, bucket: Path) -> None:
         (
             "s3://bucket/photos",
             {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/nowhere"},
-            r"s3://bucket/photos may not be read \(NoCredentialsError: .*: give credentials",
+            r"s3://bucket/photos cannot be read \(NoCredentialsError: .*: give credentials",
         ),
         (
             "s3://bucket/photos",

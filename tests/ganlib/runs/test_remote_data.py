@@ -8,8 +8,10 @@ import fsspec
 import pytest
 
 from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.io import remote
+from ganlib.common.query import DataQuery
 
 Main = Callable[..., CompletedProcess[str]]
 SMALL = ["--gpu", -1, "--batch-size", 4, "--width", 0.05, "--no-tensorboard"]
@@ -40,3 +42,28 @@ def test_a_run_goes_on_with_the_same_data_and_refuses_others(
     assert answer.returncode == 2
     assert answer.stderr.startswith(f"Error: There is nothing at {address}: see whether")
     assert {file.name for file in run.glob("snapshots/*")} == snapshots
+
+
+def test_results_lie_on_this_machine(main_here: Main, tmp_path: Path) -> None:
+    answer = main_here("train", "-a", "dcgan", *SMALL, "--out", "s3://bucket/run")
+    words = "Error: out is 's3://bucket/run', but should be a folder of this machine: copy it from"
+    assert answer.returncode == 2 and answer.stderr.startswith(words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_cannot_be_looked_at_are_not_taken_for_none_to_hold_out(
+    main_here: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that answers the second time only would have all of its files trained on."""
+    monkeypatch.setattr(remote, "_listed", lost)
+    answer = main_here("train", "-a", "pix2pix", *SMALL, "--dataset", "memory://x", "--size", 32)
+    assert (answer.returncode, answer.stderr) == (
+        2,
+        "Error: memory://x cannot be read (ConnectionError: lost).\n",
+    )
+    with pytest.raises(UserError):
+        assert DataQuery("memory://x").holds_out
+
+
+def lost(*_: object) -> None:
+    raise ConnectionError("lost")
