@@ -13,35 +13,28 @@ from ganlib.runs.settings import ALIASES, owners, parse_names, read_config, unkn
 
 OF_A_GRID = ("seeds", "sweep", "trials", "jobs")
 USUAL = (
-    *("list_all", "algorithm", "preset", "dataset", "size", "flip", "seed", *OF_A_GRID),
-    *(
-        "launcher",
-        "out",
-        "gpu",
-        "resume",
-        "config",
-        "epochs",
-        "max_iter",
-        "max_hours",
-        "batch_size",
-    ),
-    *("adam_alpha", "architecture"),
+    *("algorithm", "preset", "dataset", "size", "flip", "seed", "out", "gpu", "resume"),
+    *("epochs", "max_iter", "max_hours", "batch_size", "adam_alpha", "architecture"),
 )
 
 
 class TrainCommand(ShortHelp):
-    """Options are the run's fields and those of the algorithm that the arguments name, or those
-    that all algorithms have if they name none or several.
+    """Options are its own, the run's fields, and those of the algorithm that the arguments name, or
+    those that all algorithms have if they name none or several.
     """
 
     algorithm: str | None = None
     own: list[click.Option] = []
 
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.fixed = self.params
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         self.algorithm = _algorithm(args)
         fields = set(RunConfig.model_fields)
         run = options(RunConfig)
-        self.usual = set(USUAL)
+        self.usual = {*USUAL, *(p.name or "" for p in self.fixed)}
         if self.algorithm is None or "," in self.algorithm:
             self.own = _options_of_all(self.algorithm or "")
         else:
@@ -50,8 +43,7 @@ class TrainCommand(ShortHelp):
             fields |= set(config.model_fields)
             self.usual |= config.model_fields.keys() - AlgorithmConfig.model_fields.keys()
             self.usual |= {"source"} if config.condition in ("images", "unpaired") else set()
-        fixed = [p for p in self.params if p.name in ("config", "list_all", "launcher", *OF_A_GRID)]
-        self.params = [*fixed, *run, *self.own]
+        self.params = [*self.fixed, *run, *self.own]
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -74,10 +66,15 @@ def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.command(
-    cls=TrainCommand,
-    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": dashed},
+CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": dashed}
+config = click.option(
+    "--config",
+    metavar="FILE",
+    help="Settings from a YAML file, or an example of ganlib's by name; flags go before it.",
 )
+
+
+@click.command(cls=TrainCommand, context_settings=CONTEXT)
 @click.option(
     "--list",
     "list_all",
@@ -87,11 +84,7 @@ def _list(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     callback=_list,
     help="List all algorithms with their papers.",
 )
-@click.option(
-    "--config",
-    metavar="FILE",
-    help="Settings from a YAML file, or an example of ganlib's by name; flags go before it.",
-)
+@config
 @click.option("--seeds", metavar="N,N,...", help="Train with each of these seeds.")
 @click.option(
     "--sweep",

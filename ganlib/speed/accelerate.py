@@ -7,7 +7,9 @@ from functools import partial, wraps
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
 from ganlib.common.errors import UserError
@@ -112,6 +114,19 @@ compute_in_bf16 = partial(train_in_bf16, always=True)
 """The same in evaluation mode too: for a network that does not train, and always is in it."""
 
 
+class Cast(TorchFunctionMode):
+    """Autocast to bfloat16 for the device "meta", which PyTorch's own does not know."""
+
+    LOWER = (F.linear, F.conv1d, F.conv2d, F.conv_transpose2d, torch.matmul, torch.bmm, torch.mm)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in self.LOWER:
+            args, kwargs = tree_map_only(
+                Tensor, lambda x: x.bfloat16() if x.dtype == torch.float32 else x, (args, kwargs)
+            )
+        return func(*args, **(kwargs or {}))
+
+
 def _in_bf16(method: Callable[..., Any], always: bool) -> Callable[..., Any]:
     @wraps(method)
     def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -119,7 +134,9 @@ def _in_bf16(method: Callable[..., Any], always: bool) -> Callable[..., Any]:
             return method(self, *args, **kwargs)
         kind = next(self.parameters()).device.type
         # without its cache, which torch.func.grad would find filled by another level
-        with torch.autocast(kind, torch.bfloat16, cache_enabled=False):
+        with (
+            Cast() if kind == "meta" else torch.autocast(kind, torch.bfloat16, cache_enabled=False)
+        ):
             result = method(self, *args, **kwargs)
         return tree_map_only(
             Tensor, lambda x: x.float() if x.dtype == torch.bfloat16 else x, result

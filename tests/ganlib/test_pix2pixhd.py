@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from onnxruntime import InferenceSession
 from parameters import count
-from peak import Peak
 from scipy.cluster.vq import kmeans2
 from straight_run import assert_goes_on, steps_of, straight_run
 from torch import Tensor, nn
@@ -34,6 +33,7 @@ from ganlib.runs.settings import resolve
 from ganlib.sampling.exports.export import CARD, WEIGHTS, load_export, write_card, write_weights
 from ganlib.sampling.exports.onnx import write_onnx
 from ganlib.speed.compiled import compile_update
+from ganlib.speed.costs import Peak
 from ganlib.speed.graph import Graphs
 
 ALGORITHM = algorithms["pix2pixhd"]

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from parameters import count
-from peak import Peak
 from straight_run import assert_goes_on, straight_run
 from torch import Tensor
 from two_ranks import two_ranks
@@ -28,6 +27,7 @@ from ganlib.runs.settings import read_yaml, resolve
 from ganlib.sampling.exports.export import CARD, WEIGHTS, load_export, write_card, write_weights
 from ganlib.speed.accelerate import accelerate
 from ganlib.speed.compiled import compile_update
+from ganlib.speed.costs import Peak
 from ganlib.speed.graph import Graphs
 
 ALGORITHM = algorithms["progressive"]

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from peak import Peak
 from torch import Tensor, nn
 
 from ganlib.common.layers.checkpoint import (
@@ -17,6 +16,7 @@ from ganlib.common.layers.checkpoint import (
 )
 from ganlib.common.losses import slope_penalty
 from ganlib.common.networks.resnet import GenBlock
+from ganlib.speed.costs import Peak
 
 
 class Noisy(nn.Module):
