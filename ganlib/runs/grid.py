@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from itertools import count
 from math import prod
 from pathlib import Path
@@ -21,7 +20,7 @@ import torch
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from ganlib.common.data import DataSet, fit_spec
+from ganlib.common.data import DataSet
 from ganlib.common.data.fingerprint import fingerprint
 from ganlib.common.errors import UserError, few
 from ganlib.common.io.files import as_user_error, output, write_text
@@ -31,6 +30,7 @@ from ganlib.config import RunConfig
 from ganlib.evaluation.comparison.table import plain
 from ganlib.registry import algorithms
 from ganlib.runs.folders import ROOT, holds_run
+from ganlib.runs.plan import snapshots_of
 from ganlib.runs.resuming import Resumption, compare_settings
 from ganlib.runs.run import fitted, gather, open_data
 from ganlib.runs.settings import (
@@ -44,6 +44,7 @@ from ganlib.runs.settings import (
 )
 from ganlib.runs.state import State, read_state
 from ganlib.runs.sweeps import Range, Sweep, parse_sweeps, points
+from ganlib.speed.costs import weigh
 from ganlib.training.device import devices, ranks
 from ganlib.training.extensions.reports import CENTURY
 
@@ -52,8 +53,6 @@ PLAN, JOB = "grid.yaml", "job.yaml"
 MOST = 2000  # runs of a grid
 A_JOB = 2 * GIB
 """Of memory, so much is taken for each of several runs on the CPU beside each other."""
-COPIES = 3
-"""A snapshot has its networks, and two averages of Adam's for each parameter."""
 
 
 class Plan(BaseModel):
@@ -230,10 +229,11 @@ def on_gpu(run: RunConfig) -> bool:
 
 def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | None, int]]:
     """Of each run the settings as they come to on the data, the folder below result where it was
-    begun, and the bytes of its snapshots. UserError for data that cannot be had, before anything is
-    trained on others; what is to be downloaded is, once for all.
+    begun, and the bytes of its snapshots, 0 where that cannot be told. UserError for data that
+    cannot be had, before anything is trained on others; what is to be downloaded is, once for all.
     """
-    known, weights = dict[DataQuery, tuple[DataSet, Mapping[str, Any]]](), dict[str, int]()
+    known = dict[DataQuery, tuple[DataSet, Mapping[str, Any]]]()
+    weights = dict[str, tuple[int, int]]()
     for settings in planned:
         if (query := settings.run.query) not in known:
             known[query] = (images := open_data(settings)[0]), fingerprint(images)
@@ -242,12 +242,12 @@ def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | N
         settings, snapshot = fitted(settings, images.shape, len(images), kind), None
         with suppress(UserError):  # there are runs with other settings, which stay
             snapshot = Resumption(settings, data).find()
-        spec = fit_spec(images, settings.algorithm.image_size(*images.shape[1:]))
-        networks = partial(algorithms[settings.run.algorithm].networks, settings.algorithm, spec)
-        if (key := str(networks)) not in weights:  # for all seeds once
-            weights[key] = devices.size_of(networks)
-        kept = settings.run.keep_snapshots + settings.evaluates  # the best one beside the newest
-        yield settings, snapshot and snapshot.parent.parent, kept * COPIES * weights[key]
+        s, config = settings.run, settings.algorithm
+        if (key := repr((s.algorithm, config, query))) not in weights:  # for all seeds once
+            weights[key] = 0, 0
+            with suppress(Exception):  # a run that cannot begin says so itself
+                weights[key] = weigh(algorithms[s.algorithm], config, s, images)
+        yield settings, snapshot and snapshot.parent.parent, snapshots_of(settings, *weights[key])
 
 
 def _named(planned: Sequence[Settings], swept: Sequence[str]) -> dict[str, Settings]:

@@ -328,16 +328,17 @@ def test_a_grid_for_which_the_disk_has_no_room_is_a_sentence(
     full = SimpleNamespace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     parameters = 33_922 + 33_537  # as a run of dcgan on ring8 says
+    often = {"seeds": "0,1,2", "snapshot_interval": 1}
     with pytest.raises(UserError, match="are free for result/grid: give --keep-snapshots 1"):
-        opened(seeds="0,1,2")
+        opened(**often)
     assert not Path("result").exists()
     full.free = 2**40
-    nbytes = opened(seeds="0,1,2").nbytes
+    nbytes = opened(**often).nbytes
     assert nbytes == pytest.approx(3 * 2 * 3 * 4 * parameters, rel=0.05)
     snapshot = Path("result/grid/dcgan_seed1/snapshots/iter_0000004.pt")
     snapshot.parent.mkdir(parents=True)
     snapshot.touch()
-    assert opened(seeds="0,1,2").nbytes == pytest.approx(nbytes * 2 / 3)
+    assert opened(**often).nbytes == pytest.approx(nbytes * 2 / 3)
 
 
 def test_the_plan_is_told_with_its_time_where_that_is_known() -> None:
