@@ -44,7 +44,7 @@ def train(algorithm: str | None = None, **settings: Any) -> Model:
 def train_grid(
     algorithm: str,
     *,
-    seeds: str | Sequence[int] | None = None,
+    seeds: str | int | Sequence[int] | None = None,
     sweep: Sweep = (),
     trials: int | None = None,
     jobs: str | int | None = None,
@@ -67,8 +67,9 @@ def train_grid(
     from ganlib.runs.slurm import parse_launcher, submit_grid
 
     submit = None if launcher is None else parse_launcher(launcher)
-    seeds = seeds if isinstance(seeds, str | None) else ",".join(map(str, seeds))
-    planned = plan(algorithm, seeds, settings, sweep, trials)
+    seeds = [seeds] if isinstance(seeds, str | int) else seeds
+    numbers = None if seeds is None else ",".join(map(str, seeds))
+    planned = plan(algorithm, numbers, settings, sweep, trials)
     if submit and jobs in (None, "auto"):
         jobs = len(planned)  # for SLURM to decide
     folder, at_once = None if out is None else Path(out), None if jobs is None else str(jobs)

@@ -82,7 +82,7 @@ def train(
 def train_grid(
     algorithm: str,
     *,
-    seeds: str | Sequence[int] | None = ...,
+    seeds: str | int | Sequence[int] | None = ...,
     sweep: Sweep = ...,
     trials: int | None = ...,
     jobs: str | int | None = ...,

@@ -48,7 +48,7 @@ class Range:
         return round(drawn) if whole else min(max(float(f"{drawn:.{FIGURES}g}"), ends[0]), ends[1])
 
 
-Sweep = Sequence[str] | Mapping[str, Any]
+Sweep = str | Sequence[str] | Mapping[str, Any]
 """What a user gives: "lam=1,10", or in Python {"lam": [1, 10]}."""
 Sweeps = Mapping[str, list[Any] | Range]
 
@@ -58,6 +58,7 @@ def parse_sweeps(sweep: Sweep, chosen: Sequence[str]) -> dict[str, list[Any] | R
     lists of their own are in brackets, "diffaugment=[color,cutout],[]". chosen: the algorithms that
     get them.
     """
+    sweep = [sweep] if isinstance(sweep, str) else sweep
     given = sweep.items() if isinstance(sweep, Mapping) else (t.split("=", 1) for t in sweep)
     sweeps: dict[str, list[Any] | Range] = {}
     for word, *rest in given:
@@ -118,6 +119,8 @@ def points(
                 raise UserError(f"{name} has a range, from which --trials N draws.")
         names, lists = list(sweeps), [v for v in sweeps.values() if not isinstance(v, Range)]
         return [dict(zip(names, values, strict=True)) for values in product(*lists)]
+    if not isinstance(trials, int) or trials < 1:
+        raise UserError(f"--trials is {trials!r}; give a whole number from 1 on.")
     if not sweeps:
         raise UserError("--trials draws from what --sweep has: --sweep NAME=log:1e-5..1e-2.")
     drawn: list[dict[str, Any]] = []

@@ -94,6 +94,7 @@ def swept(*texts: str, trials: int | None = None, algorithm: str = "wgan_gp", **
 def test_a_sweep_is_every_combination() -> None:
     assert swept("lam=1,10", "n_dis=1, 5") == [(1.0, 1), (1.0, 5), (10.0, 1), (10.0, 5)]
     assert swept("diffaugment=[color,cutout],[]") == [(["color", "cutout"],), ([],)]
+    assert plan("dcgan", None, {}, "width=1,2") == plan("dcgan", None, {}, ["width=1,2"])
     assert plan("wgan_gp", None, {}, {"lam": [1, 10], "n_dis": "2,3"}) == plan(
         "wgan_gp", None, {}, ["lam=1,10", "n_dis=2,3"]
     )
@@ -185,6 +186,12 @@ def opened(
 ) -> Grid:
     planned = plan("dcgan", seeds, {**SMALL, **more}, sweep)
     return open_grid(planned, sweep, folder and Path(folder), jobs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("trials", [0, -1, 1.5])
+def test_trials_are_a_number(trials: Any) -> None:
+    with pytest.raises(UserError, match="give a whole number from 1 on"):
+        plan("dcgan", None, SMALL, ["width=log:1..2"], trials)
 
 
 def test_runs_have_folders_that_say_what_they_are() -> None:
