@@ -4,6 +4,7 @@ Logits are (N, 1) or (N,); real and fake batches may differ in size, each has it
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -148,7 +149,27 @@ def _gradient(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]
         height, y = total(x)
         with for_second_derivatives():
             (gradient,) = torch.autograd.grad(height, x, create_graph=True)
+    _leave_out_zeros(gradient)
     return gradient, y
+
+
+KINKED = ("ThresholdBackwardBackward0", "LeakyReluBackwardBackward0")
+"""Autograd's names for the derivatives of what ReLU and leaky ReLU do to a gradient."""
+
+
+def _leave_out_zeros(gradient: Tensor) -> None:
+    """Let the second derivative of ReLU and leaky ReLU, which is 0, be no gradient: autograd sends
+    zeros back through the whole of the pass that `gradient` is of.
+    """
+    nodes, seen = [gradient.grad_fn], set[Any]()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        nodes += [following for following, _ in node.next_functions]
+        if node.name() in KINKED:
+            node.register_hook(lambda gradients, _: (gradients[0], None))
 
 
 def r1_penalty(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from ganlib.common import losses
 from ganlib.common.layers import BatchNorm2d
@@ -153,6 +154,23 @@ def test_penalty_is_that_of_autograd(critic: Callable[[], Critic]) -> None:
         torch.autograd.grad(ours, parameters, allow_unused=True),
         torch.autograd.grad(theirs, parameters, allow_unused=True),
     )
+
+
+@pytest.mark.parametrize("curved", [nn.Identity, nn.Tanh])
+def test_no_zeros_are_sent_back_through_the_pass(curved: Callable[[], nn.Module]) -> None:
+    def critic() -> Critic:
+        convs = nn.Conv2d(1, 2, 3, 2, 1), nn.ReLU(), nn.Conv2d(2, 2, 2), curved()
+        return Critic(*convs, nn.LeakyReLU(), nn.Flatten(), nn.Linear(2, 1))
+
+    dis, x = make(critic)
+    ours, theirs = gradient_penalty(dis, x), by_autograd(dis, x)
+    parameters = list(dis.parameters())
+    with FlopCounterMode(display=False) as counter:
+        found = torch.autograd.grad(ours, parameters, materialize_grads=True)
+    backward = torch.ops.aten.convolution_backward
+    assert (backward in counter.get_flop_counts()["Global"]) == (curved is nn.Tanh)
+    by_zeros = torch.autograd.grad(theirs, parameters, materialize_grads=True)
+    torch.testing.assert_close(found, by_zeros)
 
 
 @pytest.mark.parametrize("critic", CRITICS)
