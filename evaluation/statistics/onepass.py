@@ -135,14 +135,8 @@ class OnePass:
         """
         first, blocks = self.position - self.rank * BLOCK, [features]
         if self._parts and self.world > 1:
-            lengths = torch.zeros(self.world, dtype=torch.int64, device=features.device)
-            lengths[self.rank] = len(features)
-            self._all_reduce(lengths)
-            own = features.new_zeros(BLOCK, features.shape[1])
-            own[: len(features)] = features
-            padded = [torch.empty_like(own) for _ in range(self.world)]
-            dist.all_gather(padded, own)
-            blocks = [x[:n] for x, n in zip(padded, lengths.tolist(), strict=True)]
+            blocks = self.world * [features]
+            dist.all_gather_object(blocks, features.cpu())
         for k, block in enumerate(blocks):
             start = first + k * BLOCK
             for part, (low, high) in zip(self._parts, self._intervals, strict=True):
