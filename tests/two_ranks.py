@@ -19,7 +19,7 @@ def two_ranks(worker: Path, meeting: Path, *arguments: str) -> Any:
 def several_ranks(count: int, worker: Path, meeting: Path, *arguments: str) -> Any:
     """The same of so many."""
     processes = started(worker, str(meeting), *arguments, WORLD_SIZE=str(count))
-    found = [p.communicate(timeout=1200) for p in processes]
+    found = [p.communicate(timeout=3000) for p in processes]
     errors = "".join(error for _, error in found)
     assert [p.returncode for p in processes] == count * [0], errors
     return json.loads(found[0][0].splitlines()[-1])
