@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.files import MARK, PREFIX, check_free, remove_torn, write_text, writing
 from ganlib.config import RunConfig
-from ganlib.runs.state import BEAT, STATE
+from ganlib.runs.state import BEAT, STATE, read_state
 from ganlib.training.device import ranks
 from ganlib.training.scores.scorer import SCORES, TRIALS
 from ganlib.training.snapshot import list_snapshots
@@ -199,6 +199,17 @@ def recorded(trainer: "Trainer") -> Iterator[None]:
         over.set()
         beats.join()
         note(path, *ended, trainer.max_iter)
+
+
+@contextmanager
+def waited_for(out: Path | None) -> Iterator[None]:
+    """Say in the STATE of a run that somebody waits for why it could not begin."""
+    try:
+        yield
+    except UserError as error:
+        if out is not None and (out / STATE).exists() and read_state(out).name == "waiting":
+            note(out / STATE, "failed", one_line(error, 500))
+        raise
 
 
 def note(path: Path, name: str, sentence: str = "", max_iter: int = 0, pid: int = 0) -> None:

@@ -29,7 +29,7 @@ from ganlib.config import AlgorithmConfig
 from ganlib.evaluation.comparison.reading import read_environment
 from ganlib.registry import algorithms
 from ganlib.runs.default_extensions import check_names, list_extensions
-from ganlib.runs.folders import HELD_OUT, RunFolder, recorded
+from ganlib.runs.folders import HELD_OUT, RunFolder, recorded, waited_for
 from ganlib.runs.resuming import REVISION, Resumption, settings_to_resume
 from ganlib.runs.settings import Settings, layered, read_config
 from ganlib.sampling.model import Model
@@ -75,14 +75,15 @@ def run(settings: Settings, console: Console | None = None) -> Model:
 
     Raises UserError for what keeps a run from beginning, StoppedError for what ends one.
     """
-    device = devices.pick_device(settings.run.gpu, settings.run.device)
-    if device.type == "cuda":
-        devices.free(device)  # of a run before this one
-    with ranks.joined(device):
-        devices.use_cores()
-        if settings.run.deterministic:
-            devices.make_deterministic()
-        return _train(settings, device, console or stderr_console(quiet=ranks.rank() > 0))
+    with waited_for(settings.run.out):
+        device = devices.pick_device(settings.run.gpu, settings.run.device)
+        if device.type == "cuda":
+            devices.free(device)  # of a run before this one
+        with ranks.joined(device):
+            devices.use_cores()
+            if settings.run.deterministic:
+                devices.make_deterministic()
+            return _train(settings, device, console or stderr_console(quiet=ranks.rank() > 0))
 
 
 def _train(settings: Settings, device: torch.device, console: Console) -> Model:

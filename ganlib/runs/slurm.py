@@ -149,7 +149,9 @@ def submit_grid(grid: Grid, launcher: Launcher, console: Console | None = None) 
     if left:
         jobs = {grid.folder / name / JOB: grid.places[name] for name in left}
         array = f"0-{len(left) - 1}%{grid.jobs}"
-        for name in left:  # what had failed has not, until it does again
+        for name in left:
+            if states[name].name == "failed":
+                say(console, f"{name} failed, and is tried again: {states[name].sentence}")
             note(grid.places[name] / STATE, "waiting", max_iter=states[name].max_iter)
         number = _submit(launcher, grid.folder, jobs, grid.threads, {"array": array})
         say(

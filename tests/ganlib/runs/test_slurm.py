@@ -255,3 +255,19 @@ def test_a_grid_is_an_array_of_what_is_not_done(run: Run) -> None:
     done = run("train", *f"{FLAGS} --seeds 0,1,2 --launcher slurm".split())
     assert done.exit_code == 0 and "of which done: 3" in done.output and "Job" not in done.output
     assert Path("submitted").read_text() == before
+
+
+def test_a_run_of_a_grid_that_cannot_begin_says_why(run: Run, main_here: Main) -> None:
+    """On the node; the command of the grid passes it on, and tries again."""
+    command = f"{FLAGS} --seeds 0 --launcher slurm".split()
+    assert run("train", *command).exit_code == 0
+    folder = Path("result/grid/dcgan_seed0")
+    assert read_state(folder).name == "waiting"
+    done = main_here("--config", folder / "job.yaml", "--gpu=7", verb="train")
+    assert done.returncode == 2 and "7" in done.stderr
+    assert (
+        state := read_state(folder)
+    ).name == "failed" and f"Error: {state.sentence}" in done.stderr
+    output = " ".join(run("train", *command).output.split())
+    assert f"dcgan_seed0 failed, and is tried again: {state.sentence}" in output
+    assert read_state(folder).name == "waiting"
