@@ -16,7 +16,7 @@ import ganlib
 from ganlib.runs.state import read_state
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 SMALL: dict[str, Any] = {"algorithm": "dcgan", "dataset": "ring8", "batch_size": 4, "width": 0.1}
 SMALL |= {"max_iter": 8, "sample_interval": 0, "evaluation_interval": 0, "tensorboard": False}
 SMALL |= {"gpu": -1, "display_interval": 1}
