@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.layers import reparametrized
@@ -56,7 +57,10 @@ class EqualizedSeed(Equalized, reparametrized.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, in_features) -> (N, channels, side, side)."""
-        return super().forward(input[:, :, None, None], output_size)
+        rows = self.effective_weight().permute(0, 2, 3, 1)  # as channels_last has it: no copy
+        _, height, width, _ = rows.shape
+        h = F.linear(input, rows.flatten(1).mT, self.bias.repeat(height * width))
+        return h.view(len(h), *rows.shape[1:]).permute(0, 3, 1, 2)
 
 
 def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:

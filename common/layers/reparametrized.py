@@ -86,8 +86,9 @@ def upsample_conv(conv: Any, x: Tensor, factor: int) -> Tensor:
     if weight is None:
         y: Tensor = conv(F.interpolate(x, scale_factor=factor) if factor > 1 else x)
         return y
-    turned = _sums(weight.flip(2, 3), factor).transpose(0, 1).contiguous()
-    return F.conv_transpose2d(x, turned, conv.bias, factor, padding=1)
+    # in channels_last before the sums, of which there are more than of weights
+    turned = weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+    return F.conv_transpose2d(x, _sums(turned, factor), conv.bias, factor, padding=1)
 
 
 def _sums(weight: Tensor, factor: int) -> Tensor:

@@ -55,3 +55,19 @@ def test_one_convolution_has_fewer_operations(ours: Any, plain: Any) -> None:
         operations = counter.get_flop_counts()["Global"].items()
         counts.append(sum(n for name, n in operations if "convolution" in str(name)))
     assert counts[0] * 36 == counts[1] * 16
+
+
+def test_what_enlarges_multiplies_by_a_weight_in_channels_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that is in another order is copied, by a GPU in each pass."""
+    conv = nn.Conv2d(3, 4, 3, padding=1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    transpose, weights = F.conv_transpose2d, list[Tensor]()
+
+    def watch(x: Tensor, weight: Tensor, *rest: Any, **named: Any) -> Tensor:
+        weights.append(weight)
+        return transpose(x, weight, *rest, **named)
+
+    monkeypatch.setattr(F, "conv_transpose2d", watch)
+    upsample_conv(conv, torch.randn(2, 3, 7, 8), 2)
+    assert [w.is_contiguous(memory_format=torch.channels_last) for w in weights] == [True]
