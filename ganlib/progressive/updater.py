@@ -79,13 +79,13 @@ class Updater(Staged):
         (1 - eps) x~, and E D(x)^2. n: 1, or with penalty_at full how many times a pixel is repeated
         in each direction: each of the n^2 has an n^2-th of its slope.
         """
-        y_real, c = self.dis(x_real, alpha), self.config
-        loss = LOSSES_DIS[c.loss](y_real, self.dis(x_fake, alpha))
-        penalty = torch.zeros_like(loss)
-        if c.lam:
+        c, penalty = self.config, x_real.new_zeros(())
+        if c.lam:  # first, so that of weights' gradients its own, in another layout, comes last
             x_mid = torch.lerp(x_fake, x_real, eps)
             n = self.spec.image[1] / x_mid.shape[-1] if c.penalty_at == "full" else 1
             penalty = gradient_penalty(self.dis, x_mid, alpha, n * c.gamma) / (n * c.gamma) ** 2
+        y_real = self.dis(x_real, alpha)
+        loss = LOSSES_DIS[c.loss](y_real, self.dis(x_fake, alpha))
         return loss, penalty, y_real.square().mean()
 
     def loss_gen(self, z: Tensor, level: int, alpha: Tensor | None) -> Tensor:
