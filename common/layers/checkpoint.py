@@ -105,7 +105,7 @@ class _Call(nn.Module):
         self.before = {name: t.clone() for name, t in self.named_buffers()}
         inputs = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         self.versions = {t: t._version for t in (*inputs, *module.parameters())}
-        kind = next((t.device.type for t in self.versions), "cpu")
+        kind = next((t.device.type for t in self.versions if not t.is_meta), "cpu")
         dtype, enabled = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
         self.autocast = torch.autocast(kind, dtype, enabled)
 
@@ -164,7 +164,7 @@ def _save_again(value: Tensor) -> Saved:
 
 
 def _place(t: Tensor) -> tuple[Any, ...]:
-    return t.data_ptr(), t.shape, t.stride(), t.dtype
+    return t.untyped_storage()._cdata, t.storage_offset(), t.shape, t.stride(), t.dtype
 
 
 class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]

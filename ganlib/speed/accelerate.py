@@ -117,7 +117,10 @@ compute_in_bf16 = partial(train_in_bf16, always=True)
 class Cast(TorchFunctionMode):
     """Autocast to bfloat16 for the device "meta", which PyTorch's own does not know."""
 
-    LOWER = (F.linear, F.conv1d, F.conv2d, F.conv_transpose2d, torch.matmul, torch.bmm, torch.mm)
+    LOWER = (
+        *(F.linear, F.prelu, F.conv1d, F.conv2d, F.conv_transpose2d),
+        *(torch.matmul, torch.mm, torch.bmm, torch.addmm, torch.baddbmm),
+    )
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in self.LOWER:
