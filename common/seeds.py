@@ -15,9 +15,4 @@ def mix(*parts: int | str) -> int:
 
 def generator(*parts: int | str, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator on `device` seeded with mix(*parts)."""
-    return generator_on(device).manual_seed(mix(*parts))
-
-
-def generator_on(device: torch.device | str) -> torch.Generator:
-    """A generator for tensors on `device`; those of "meta" have no values, and any will do."""
-    return torch.Generator("cpu" if torch.device(device).type == "meta" else device)
+    return torch.Generator(device).manual_seed(mix(*parts))

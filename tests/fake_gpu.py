@@ -19,6 +19,7 @@ from ganlib.common.data import crops
 from ganlib.common.networks import translator
 from ganlib.contract.tape import tensors
 from ganlib.speed import graph
+from ganlib.speed.costs import Generator
 from ganlib.speed.graph import Graphs, Recorder
 from ganlib.training.update import steps as descent
 from ganlib.training.update.accumulation import Values
@@ -92,21 +93,6 @@ def _fused(args: Any, all_there: bool) -> None:
     """What a fused optimizer's kernel asks for; there is none for this device."""
     if not all_there or any(p.stride() != g.stride() for p, g in zip(*args[:2], strict=True)):
         raise RuntimeError("a fused optimizer has tensors of the CPU or of unequal strides")
-
-
-class Generator(torch.Generator):
-    """Says that it is on the GPU, if it was asked to."""
-
-    place: torch.device
-
-    def __new__(cls, device: Any = "cpu") -> Any:
-        made = super().__new__(cls, "cpu")
-        made.place = torch.device(device)
-        return made
-
-    @property
-    def device(self) -> torch.device:
-        return self.place
 
 
 def use(monkeypatch: pytest.MonkeyPatch) -> None:

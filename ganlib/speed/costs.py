@@ -111,6 +111,21 @@ class Valueless(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
+class Generator(torch.Generator):
+    """Says that it is on the device that it was asked for, of which META has none."""
+
+    place: torch.device
+
+    def __new__(cls, device: Any = "cpu") -> Any:
+        made: Any = super().__new__(cls, "cpu")  # type: ignore[call-arg]
+        made.place = torch.device(device)
+        return made
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        return self.place
+
+
 class OneOfSeveral(MicroBatches):
     """Of one rank of `gpus` that are not there: others' rows are taken to be as its own."""
 
@@ -191,11 +206,12 @@ def weigh(
 
 @contextmanager
 def on_meta() -> Iterator[Ledger]:
-    """For an updater on META, whose optimizers take it for a device that they know."""
+    """For an updater on META, which optimizers and generators take for a device that they know."""
     optimizers = sys.modules["torch.optim.optimizer"]
     known = mock.Mock(return_value=[META.type])
     patched = mock.patch.object(optimizers, "_get_fused_kernels_supported_devices", known)
-    with patched, Valueless(), Ledger() as ledger:  # type: ignore[no-untyped-call]
+    drawing = mock.patch.object(torch, "Generator", Generator)
+    with patched, drawing, Valueless(), Ledger() as ledger:  # type: ignore[no-untyped-call]
         yield ledger
 
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from ganlib.common.errors import UserError
-from ganlib.common.seeds import generator_on
 from ganlib.training.device import ranks
 
 R = TypeVar("R")
@@ -225,7 +224,7 @@ class Draws:
         """What all draws are made with, on their device."""
         device = self._like().device
         if self._generator.device != device:
-            self._generator = generator_on(device)
+            self._generator = torch.Generator(device)
         return self._generator
 
     def restart(self) -> None:
