@@ -30,7 +30,7 @@ from ganlib.config import RunConfig
 from ganlib.evaluation.comparison.table import plain
 from ganlib.registry import algorithms
 from ganlib.runs.folders import ROOT, holds_run
-from ganlib.runs.plan import snapshots_of
+from ganlib.runs.plan import make_plan, snapshots_of
 from ganlib.runs.resuming import Resumption, compare_settings
 from ganlib.runs.run import fitted, gather, open_data
 from ganlib.runs.settings import (
@@ -187,11 +187,14 @@ def open_grid(
     return grid
 
 
-def describe(grid: Grid, states: Mapping[str, State]) -> str:
+def describe(
+    grid: Grid, states: Mapping[str, State], estimates: Mapping[str, float] | None = None
+) -> str:
     """What is going to be done, and what it takes, as far as that can be known."""
-    seconds = seconds_left(grid, states)
+    seconds = seconds_left(grid, states, estimates)
     time = "The time is told once the runs have logged"
-    time = time if seconds is None else f"About {duration(seconds)} to go"
+    if seconds is not None:
+        time = f"About {duration(seconds)} to go{', by an estimate' if estimates else ''}"
     single = [str(place) for place in grid.places.values() if place.parent != grid.folder]
     begun = f" Begun as single runs: {few(single)}." if single else ""
     return (
@@ -207,12 +210,26 @@ def duration(seconds: float) -> str:
     return str(timedelta(seconds=min(CENTURY, round(seconds))))
 
 
-def seconds_left(grid: Grid, states: Mapping[str, State]) -> float | None:
-    """Until all have ended, at the rates of their logs, of another run of the algorithm for those
-    that have none; None where there is no such run.
+def estimates(grid: Grid, states: Mapping[str, State]) -> dict[str, float]:
+    """Seconds that an iteration takes on this machine, as `ganlib plan` has them, by the algorithms
+    of which nothing is logged: of the first run of each that is not done.
     """
-    rates = {grid.runs[name].run.algorithm: s.rate for name, s in states.items() if s.rate}
-    seconds = 0.0
+    found = {grid.runs[name].run.algorithm: 0.0 for name, s in states.items() if s.rate}
+    for name, settings in grid.runs.items():
+        if settings.run.algorithm not in found and states[name].name != "done":
+            with suppress(Exception):  # no run is kept from its beginning by a plan that fails
+                found[settings.run.algorithm] = make_plan(settings).seconds
+    return {algorithm: seconds for algorithm, seconds in found.items() if seconds}
+
+
+def seconds_left(
+    grid: Grid, states: Mapping[str, State], estimates: Mapping[str, float] | None = None
+) -> float | None:
+    """Until all have ended, at the rates of their logs, of another run of the algorithm for those
+    that have none, else by estimates; None where there is neither.
+    """
+    logged = {grid.runs[name].run.algorithm: s.rate for name, s in states.items() if s.rate}
+    rates, seconds = {**(estimates or {}), **logged}, 0.0
     for name, settings in grid.runs.items():
         if states[name].name not in ("done", "failed"):
             rate = states[name].rate or rates.get(settings.run.algorithm)

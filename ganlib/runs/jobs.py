@@ -23,7 +23,7 @@ from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.io.console import printable, say, stderr_console
 from ganlib.common.io.files import writing
 from ganlib.runs.folders import locked, note
-from ganlib.runs.grid import JOB, Grid, describe, duration, on_gpu, seconds_left
+from ganlib.runs.grid import JOB, Grid, describe, duration, estimates, on_gpu, seconds_left
 from ganlib.runs.state import STATE, Name, State, read_state
 from ganlib.training.trainer import heard
 
@@ -51,7 +51,7 @@ def run_jobs(grid: Grid, console: Console | None = None) -> dict[str, State]:
     asked: list[int] = []
     with locked(grid.folder):
         jobs = Jobs(grid, console)
-        say(console, describe(grid, jobs.states))
+        say(console, describe(grid, jobs.states, estimates(grid, jobs.states)))
         table = Live(console=console, auto_refresh=False, transient=True)
         with heard(lambda number, _: asked.append(number)), table:
             while jobs.waiting or jobs.slots:

@@ -15,8 +15,9 @@ from scipy.stats import chisquare, kstest
 
 import ganlib
 from ganlib.common.errors import UserError
+from ganlib.runs import grid as grids
 from ganlib.runs.folders import note
-from ganlib.runs.grid import JOB, PLAN, Grid, describe, open_grid, parse_seeds, plan
+from ganlib.runs.grid import JOB, PLAN, Grid, describe, estimates, open_grid, parse_seeds, plan
 from ganlib.runs.run import fitted, gather
 from ganlib.runs.settings import Settings
 from ganlib.training.device import devices
@@ -348,16 +349,30 @@ def test_a_grid_for_which_the_disk_has_no_room_is_a_sentence(
     assert opened(**often).nbytes == pytest.approx(nbytes * 2 / 3)
 
 
-def test_the_plan_is_told_with_its_time_where_that_is_known() -> None:
+def test_the_plan_is_told_with_its_time_where_that_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     grid = opened(seeds="0,1,2", jobs="2", max_iter=1000)
     words = describe(grid, grid.states())
     assert words.startswith(
         "Runs in result/grid: 3, of which done: 0; 2 at a time, threads of each: "
     )
     assert "The time is told once the runs have logged, some 0.00 GiB of" in words
+    planned: list[Settings] = []
+
+    def estimate(settings: Settings) -> SimpleNamespace:
+        planned.append(settings)
+        return SimpleNamespace(seconds=0.25)
+
+    monkeypatch.setattr(grids, "make_plan", estimate)
+    guessed = estimates(grid, grid.states())
+    assert guessed == {"dcgan": 0.25} and planned == [grid.runs["dcgan_seed0"]]
+    words = describe(grid, grid.states(), guessed)  # 3 * 1000 * 0.25 / 2 seconds
+    assert "About 0:06:15 to go, by an estimate, some" in words
     one = grid.folder / "dcgan_seed1"  # 8 images a second in batches of 4
     (one / "log.jsonl").write_text('{"iteration": 100, "images": 400, "images_per_second": 8.0}\n')
     (grid.folder / "dcgan_seed2" / "DONE").touch()
+    assert estimates(grid, grid.states()) == {}  # it is logged
     words = describe(grid, grid.states())
     assert "done: 1;" in words and "About 0:07:55 to go" in words  # (1000 + 900) * 0.5 / 2 seconds
     note(one / "state.json", "failed")

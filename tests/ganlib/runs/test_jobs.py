@@ -44,7 +44,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that train nothing: see job.py."""
+    """Processes that train nothing, of which nothing is estimated: see job.py."""
+    monkeypatch.setattr(jobs, "estimates", lambda *_: {})
     monkeypatch.setattr(jobs, "COMMAND", (sys.executable, str(Path(__file__).with_name("job.py"))))
 
 
@@ -281,6 +282,7 @@ def test_the_command_trains_as_without_a_grid_and_ends_with_the_table(run: Run) 
     done = run(*arguments)
     assert done.exit_code == 0, done.output
     assert "Runs in result/grid: 1, of which done: 0; 1 at a time" in done.output
+    assert " to go, by an estimate, some 0.0" in " ".join(done.output.split())
     rows = [line.split()[:4] for line in done.output.splitlines()]
     assert ["algorithm", "width", "n", "iterations"] in rows
     assert ["dcgan", "0.5", "1", "3"] in rows
