@@ -21,7 +21,8 @@ TENSOR, PLAIN, STREAMS = 0.2, 0.6, 0.75
 """The part that operations are taken to have of the FLOP/s of tensor cores, of float32's without
 them, and of the bandwidth. With a fifth, iterations of pix2pixHD, of pix2pix in batches of 16 and
 of progressive growing at 32 and at 128 pixels come out within a fifth of what other programs took
-for them on an H100 (benchmarks/workloads.py). On the other cards nothing was measured.
+for them on an H100 (benchmarks/workloads.py), which is what it was chosen by; other
+workloads took them up to eight times as long. On the other cards nothing was measured.
 """
 LAUNCH = 3e-6  # seconds at least of an operation, in a CUDA graph
 COPIED = 2**25  # bytes, which no cache holds, to measure the bandwidth of a CPU
