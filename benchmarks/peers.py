@@ -26,7 +26,7 @@ from ganlib.config import RunConfig
 from ganlib.evaluation.extractors.base import has_arithmetic
 from ganlib.speed import bench
 from ganlib.speed.accelerate import accelerate
-from ganlib.training.device.devices import use_cores
+from ganlib.training.device.devices import keep_memory, use_cores
 from scripts.ending import in_a_sentence
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ def command(
     if not chosen:
         raise UserError(f"No row is called so: {'; '.join(p.name for p in PAIRS)}.")
     use_cores()
+    keep_memory()  # of both programs
     usual: tuple[Precision, ...] = ("fp32", "bf16") if has_arithmetic(CPU, "bf16") else ("fp32",)
     runs = table.read(results or RESULTS).get(bench.card(CPU), {})
     rows = {name_of(row): row for row in runs.get(PEERS_NAME, {"rows": ()})["rows"]}

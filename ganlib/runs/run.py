@@ -81,6 +81,7 @@ def run(settings: Settings, console: Console | None = None) -> Model:
             devices.free(device)  # of a run before this one
         with ranks.joined(device):
             devices.use_cores()
+            devices.keep_memory()
             if settings.run.deterministic:
                 devices.make_deterministic()
             return _train(settings, device, console or stderr_console(quiet=ranks.rank() > 0))

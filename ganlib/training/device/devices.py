@@ -1,5 +1,6 @@
 """The device: which it is, what fits its memory, and what a run on it was made with."""
 
+import ctypes
 import gc
 import os
 import platform
@@ -145,6 +146,17 @@ def use_cores() -> None:
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, min(torch.get_num_threads(), cores() // ranks.local_count())))
+
+
+def keep_memory() -> None:
+    """Let memory that PyTorch is done with stay with this process, where the C library is glibc: it
+    gives the system back what is free in the end of each update, which has to empty every page of
+    it anew for the next one.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(-3, 32 << 20)  # M_MMAP_THRESHOLD, the most that it takes
+        set_option(-1, 1 << 30)  # M_TRIM_THRESHOLD
 
 
 def is_out_of_memory(error: Exception) -> bool:

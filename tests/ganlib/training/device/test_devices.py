@@ -1,7 +1,9 @@
 """The device that is asked for, without one: what PyTorch is told; and what no memory holds."""
 
 import math
+import platform
 from collections.abc import Callable
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import pytest
@@ -92,6 +94,19 @@ def test_networks_that_cannot_be_measured_are_let_through() -> None:
         return {"gen": nn.Linear(int(torch.ones(1).item()), 1)}  # reads a value that meta lacks
 
     assert devices.size_of(build) == 0
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="that is glibc's")
+def test_memory_is_not_fetched_from_the_system_again() -> None:
+    def fetched() -> int:
+        before = getrusage(RUSAGE_SELF).ru_minflt
+        tensors = [torch.ones(2**21) for _ in range(16)]  # of 8 MiB
+        del tensors
+        return getrusage(RUSAGE_SELF).ru_minflt - before
+
+    devices.keep_memory()
+    fetched()
+    assert fetched() < 2**13  # pages, a quarter of theirs
 
 
 def test_what_fits_fits(monkeypatch: pytest.MonkeyPatch) -> None:
