@@ -13,6 +13,7 @@ class Config(config.AlgorithmConfig):
     """The paper's recipe for CIFAR-10."""
 
     condition = "labels"
+    learns_in_bf16 = ("quick",)
     architecture: Literal["cifar10", "quick", "mlp"] = "cifar10"
     """cifar10: the paper's; quick: small, for a CPU; mlp: small, for points."""
     lam_dis: config.NonNegative = 1.0
