@@ -7,6 +7,7 @@ import click
 
 from ganlib.commands.options import shared
 from ganlib.commands.train import CONTEXT, TrainCommand, config
+from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
     from ganlib.runs.plan import Plan
@@ -35,6 +36,8 @@ def command(card: str | None, gpus: int, as_json: bool, **values: Any) -> None:
     from ganlib.runs.plan import make_plan
     from ganlib.runs.run import gather
 
+    if "," in (values["algorithm"] or ""):
+        raise UserError("A plan is that of one run: give --algorithm one name.")
     settings = gather({name: v for name, v in values.items() if v not in (None, ())})
     plan = make_plan(settings, card, gpus)
     click.echo(json.dumps(plan.to_dict(), indent=2)) if as_json else _show(plan)

@@ -160,6 +160,8 @@ def _options_of_all(names: str) -> list[click.Option]:
 def _no_flag(flag: str, algorithm: str | None, fields: set[str]) -> str:
     """The sentence for a flag that there is not, of one algorithm, of a grid or of every run."""
     name = flag.lstrip("-").replace("-", "_")
+    if name in (*OF_A_GRID, "launcher"):
+        return f"{flag} is a flag of train alone: a plan is that of one run."
     if algorithm is None:
         return (
             f"There is no option '{flag}' of every run; an algorithm's own need --algorithm NAME."

@@ -33,6 +33,8 @@ FILES = ("config.yaml", "environment.json", "log.jsonl", SCORES, TRIALS, HELD_OU
 EARLIER = ".earlier"
 """The folder, in that of a run, of what was there before it; nobody takes it for a run."""
 LOCK = f"{PREFIX}lock"
+PLAN = "grid.yaml"
+"""In the folder of a grid: see grid.py."""
 
 
 def place_of(run: RunConfig) -> Path:
@@ -119,6 +121,8 @@ class RunFolder:
         with writing(out):
             self._make(out)
         self._hold(out)
+        if out.resolve() != own and (out / PLAN).exists():
+            raise UserError(f"{out} holds a grid, whose runs lie in it: give another --out.")
         if out.resolve() != own and not is_abandoned(out):
             if holds_run(out) and not force:
                 raise UserError(

@@ -29,7 +29,7 @@ from ganlib.common.query import DataQuery
 from ganlib.config import RunConfig
 from ganlib.evaluation.comparison.table import plain
 from ganlib.registry import algorithms
-from ganlib.runs.folders import ROOT, holds_run
+from ganlib.runs.folders import PLAN, ROOT, holds_run
 from ganlib.runs.plan import make_plan, snapshots_of
 from ganlib.runs.resuming import Resumption, compare_settings
 from ganlib.runs.run import fitted, gather, open_data
@@ -48,8 +48,8 @@ from ganlib.speed.costs import weigh
 from ganlib.training.device import devices, ranks
 from ganlib.training.extensions.reports import CENTURY
 
-PLAN, JOB = "grid.yaml", "job.yaml"
-"""In a grid's folder its plan, and in a folder there for each run what its process is told."""
+JOB = "job.yaml"
+"""In the folder of each run in the grid's, what its process is told."""
 MOST = 2000  # runs of a grid
 A_JOB = 2 * GIB
 """Of memory, so much is taken for each of several runs on the CPU beside each other."""

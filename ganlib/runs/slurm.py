@@ -36,6 +36,8 @@ NOTICE = 120
 """Seconds before a job's time is over in which its run writes a snapshot."""
 OWN = ("setup", "python")
 """Words that are no options of sbatch: see Launcher."""
+SCRIPTS = ("array", "chdir", "open-mode", "output")
+"""Options of sbatch that the script has values for, by which runs and logs are found."""
 _WORD = re.compile(r"([a-z][a-z-]*)(?:=(.*))?")
 # What a script does with `python`, `jobs` and `runs`, which stand before it.
 _BODY = r"""
@@ -95,12 +97,14 @@ def parse_launcher(text: str) -> Launcher:
             f"--launcher has '{words[matches.index(None)]}'; after slurm come options of sbatch as "
             "NAME=VALUE, such as time=4:00:00."
         )
+    given = [(match[1], match[2] or "") for match in matches if match]
+    if taken := [name for name, _ in given if name in SCRIPTS]:
+        raise UserError(f"Leave {taken[0]} out of --launcher: ganlib's script says it itself.")
     if shutil.which("sbatch") is None:
         raise UserError(
             "There is no sbatch here: --launcher slurm is for a machine on which jobs are "
             "submitted to a SLURM cluster."
         )
-    given = [(match[1], match[2] or "") for match in matches if match]
     options = {name: value for name, value in given if name not in OWN}
     own = {name: [value for key, value in given if key == name] for name in OWN}
     return Launcher(options, own["setup"], (own["python"] or [Launcher.python])[-1])
@@ -197,11 +201,10 @@ def _script(
     log = str(folder / LOG).replace("%", "%%")
     options = {
         "job-name": f"ganlib-{folder.name}",
-        "chdir": str(Path.cwd()),
+        **{"chdir": str(Path.cwd()), "open-mode": "append", "output": log},
         "requeue": "",
         "signal": f"B:USR1@{NOTICE}",
         **launcher.options,
-        **{"open-mode": "append", "output": log},
         **more,
     }
     flags = (f"--{name}={shlex.quote(v)}" if v else f"--{name}" for name, v in options.items())

@@ -14,7 +14,7 @@ from begun import SAID, SMALL, begun, run
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.reading import find_runs
-from ganlib.runs.folders import LOCK, Place, _lock, locked
+from ganlib.runs.folders import LOCK, PLAN, Place, _lock, locked
 from ganlib.runs.settings import read_yaml
 
 ROOT = Path(ganlib.__file__).parents[1]
@@ -124,6 +124,15 @@ def test_a_run_that_was_killed_as_it_began_is_in_nobodys_way_and_its_torn_files_
         assert run(out="out") == Path("out") and SAID == []
         assert torn.exists() != killed
         Path("out/config.yaml").unlink()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_run_does_not_settle_in_the_folder_of_a_grid(force: bool) -> None:
+    mine = put(f"out/{PLAN}", "out/dcgan_seed0/config.yaml")
+    with pytest.raises(UserError, match="^out holds a grid, whose runs lie in it"):
+        run(out="out", force=force)
+    assert files(".") == mine
+    run(out="out/dcgan_seed1")
 
 
 def test_a_run_without_its_environment_is_a_run() -> None:

@@ -16,8 +16,8 @@ from scipy.stats import chisquare, kstest
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.runs import grid as grids
-from ganlib.runs.folders import note
-from ganlib.runs.grid import JOB, PLAN, Grid, describe, estimates, open_grid, parse_seeds, plan
+from ganlib.runs.folders import PLAN, note
+from ganlib.runs.grid import JOB, Grid, describe, estimates, open_grid, parse_seeds, plan
 from ganlib.runs.run import fitted, gather
 from ganlib.runs.settings import Settings
 from ganlib.training.device import devices

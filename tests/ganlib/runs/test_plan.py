@@ -141,6 +141,8 @@ def test_json(main_here: Call) -> None:
         (("--card", "b200"), "The card 'b200' is not known: give one of t4,"),
         (("--card", "h100", "--gpus", "3"), "cannot be shared in 3 parts: 3 or 6 images can"),
         (("--card", "cpu", "--gpus", "2"), "--gpus counts GPUs: name theirs by --card"),
+        (("--algorithm", "dcgan,sngan"), "A plan is that of one run: give --algorithm one name."),
+        (("--sweep", "z_dim=1,2"), "--sweep is a flag of train alone: a plan is that of one run."),
         (("--gpus", "0"), "--gpus is 0; give a whole number of at least 1."),
     ],
 )

@@ -91,6 +91,8 @@ def test_a_launcher_is_options_of_sbatch_and_words_of_ours() -> None:
         ("slurm -p gpu", "--launcher has '-p'; after slurm"),
         ("slurm\n=1", "--launcher has '=1'; after slurm"),
         ("slurm a='", "--launcher cannot be read: No closing quotation."),
+        ("slurm time=3 array=0-3", "Leave array out of --launcher: ganlib's script says it itself"),
+        ("slurm output=my.log", "Leave output out of --launcher"),
     ],
 )
 def test_other_words_are_refused(launcher: str, sentence: str) -> None:
@@ -134,12 +136,12 @@ def test_a_script_says_what_was_asked_for(run: Run) -> None:
     assert flags == [
         "--job-name='ganlib-d'\"'\"'it'",
         f"--chdir={Path.cwd()}",
+        "--open-mode=append",
+        "--output='100%%/d'\"'\"'it/job.log'",
         "--requeue",
         "--signal=B:USR1@9",
         "--comment='a b'",
         "--cpus-per-task=3",
-        "--open-mode=append",
-        "--output='100%%/d'\"'\"'it/job.log'",
     ]
     assert lines[0] == "#!/bin/bash" and 'export KIND="done"' in lines
     assert begun(script).wait(LIMIT) == 3 and (script.parent / "DONE").exists()
