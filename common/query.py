@@ -93,7 +93,7 @@ def find(name: str, root: Path | None = None) -> Found:
         if kind is not None:
             return Found(datasets[kind], path, kind == "folder")
         if path.is_file():
-            raise UserError(f"{path} is neither a folder of images nor {FILES}.")
+            raise UserError(f"{name} is neither a folder of images nor {FILES}.")
     try:
         datasets.check(name)
     except UserError as error:

@@ -43,7 +43,7 @@ TAIL = """\
     **recipe: Any,
 ) -> Model: ...
 def train_grid(
-    algorithm: str,
+    algorithm: str | Sequence[str],
     *,
     seeds: str | int | Sequence[int] | None = ...,
     sweep: Sweep = ...,

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganlib.common.data import DataSet
+from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import REMARKS
 from ganlib.common.formats.folders import files
 from ganlib.common.io.cache import cache_folder, locked
@@ -41,12 +42,14 @@ def shared_data(
     What is no tensor is not kept, nor what took less than WORTH seconds or leaves the disk no room.
     """
     try:
-        places = [place.resolve() for place in places]
+        places, home = [place.resolve() for place in places], cache_folder()
     except (OSError, RuntimeError, ValueError):  # of names that are none; load() has the words
+        return load()
+    except UserError:  # as of a container's user, who has no home folder
         return load()
     told = {"version": VERSION, "pillow": PIL.__version__, "places": [*map(str, places)], **facts}
     key = sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
-    path = cache_folder() / "decoded" / key / FILE
+    path = home / "decoded" / key / FILE
     kept = _read(path, _stamp(places))
     if kept is None:
         with locked(path, f"Another process is decoding {places[0]}: this one waits for it."):

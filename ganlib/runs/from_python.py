@@ -42,7 +42,7 @@ def train(algorithm: str | None = None, **settings: Any) -> Model:
 
 @in_python
 def train_grid(
-    algorithm: str,
+    algorithm: str | Sequence[str],
     *,
     seeds: str | int | Sequence[int] | None = None,
     sweep: Sweep = (),
@@ -69,7 +69,8 @@ def train_grid(
     submit = None if launcher is None else parse_launcher(launcher)
     seeds = [seeds] if isinstance(seeds, str | int) else seeds
     numbers = None if seeds is None else ",".join(map(str, seeds))
-    planned = plan(algorithm, numbers, settings, sweep, trials)
+    names = algorithm if isinstance(algorithm, str) else ",".join(algorithm)
+    planned = plan(names, numbers, settings, sweep, trials)
     if submit and jobs in (None, "auto"):
         jobs = len(planned)  # for SLURM to decide
     folder, at_once = None if out is None else Path(out), None if jobs is None else str(jobs)

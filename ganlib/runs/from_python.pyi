@@ -80,7 +80,7 @@ def train(
     **recipe: Any,
 ) -> Model: ...
 def train_grid(
-    algorithm: str,
+    algorithm: str | Sequence[str],
     *,
     seeds: str | int | Sequence[int] | None = ...,
     sweep: Sweep = ...,

@@ -114,6 +114,8 @@ def plan(
     for name in sweeps:
         _refuse(values, name, "--sweep has its values")
     numbers = [{}] if seeds is None else [{"seed": seed} for seed in parse_seeds(seeds)]
+    if trials is not None and (not isinstance(trials, int) or trials < 1):
+        raise UserError(f"--trials is {trials!r}; give a whole number from 1 on.")
     several = trials or prod(len(v) for v in sweeps.values() if not isinstance(v, Range))
     if (runs := len(chosen) * len(numbers) * several) > MOST:
         raise UserError(f"The grid has {runs:,} runs: give values for at most {MOST:,}.")

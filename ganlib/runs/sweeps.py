@@ -94,15 +94,13 @@ def _range(name: str, given: Any) -> Range | None:
 
 
 def _values(name: str, given: Any) -> list[Any]:
-    values = given
-    if isinstance(given, str):
-        try:
-            values = yaml.safe_load(f"[{given}]")
-        except yaml.YAMLError:
-            values = None
-    if not values or not isinstance(values, list | tuple):
+    try:
+        values = list(yaml.safe_load(f"[{given}]") if isinstance(given, str) else given)
+    except (yaml.YAMLError, TypeError):
+        values = []
+    if not values:
         raise UserError(f"The values of {name} are '{given}'; write them with commas between.")
-    return list(values)
+    return values
 
 
 def points(
@@ -119,8 +117,6 @@ def points(
                 raise UserError(f"{name} has a range, from which --trials N draws.")
         names, lists = list(sweeps), [v for v in sweeps.values() if not isinstance(v, Range)]
         return [dict(zip(names, values, strict=True)) for values in product(*lists)]
-    if not isinstance(trials, int) or trials < 1:
-        raise UserError(f"--trials is {trials!r}; give a whole number from 1 on.")
     if not sweeps:
         raise UserError("--trials draws from what --sweep has: --sweep NAME=log:1e-5..1e-2.")
     drawn: list[dict[str, Any]] = []

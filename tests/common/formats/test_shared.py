@@ -49,6 +49,12 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
+def test_who_has_no_home_folder_decodes(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = DataQuery(str(photos)).open()
+    monkeypatch.setenv("GANLIB_CACHE", "~nobody-here")
+    assert_same(DataQuery(str(photos)).open(), before)
+
+
 def assert_same(one: DataSet, other: DataSet) -> None:
     for field in fields(DataSet):
         mine, theirs = getattr(one, field.name), getattr(other, field.name)

@@ -74,6 +74,13 @@ def assert_same(one: DataSet, other: DataSet) -> None:
     assert (one.name, one.classes, one.held_out) == (other.name, other.classes, other.held_out)
 
 
+@pytest.mark.usefixtures("store")
+def test_what_is_no_data_is_called_by_its_address() -> None:
+    address = "memory://bucket/photos/notes.txt"
+    with pytest.raises(UserError, match=f"^{address} is neither a folder of images nor"):
+        DataQuery(address).open()
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
 @pytest.mark.parametrize(
     "source", [None, "edges", "{}/maps", "label-maps:{}/maps", "unpaired:{}/maps", "left"]

@@ -179,6 +179,11 @@ def test_settings_and_trials_are_swept_once(run: Run) -> None:
         plan("dcgan", None, {}, ["adam-alpha=1,2", "lr=3"])
     with pytest.raises(UserError, match="--trials draws from what --sweep has"):
         plan("dcgan", None, {}, [], 3)
+    for values in (range(3, 5), np.array([3, 4]), (3, 4)):
+        flat = [s.flat() for s in plan("dcgan", None, {}, {"batch_size": values})]
+        assert [f["batch_size"] for f in flat] == [3, 4]
+    with pytest.raises(UserError, match="The values of batch_size are '3'; write them"):
+        plan("dcgan", None, {}, {"batch_size": 3})
     assert "0 is not in the range" in run("train", "-a", "dcgan", "--trials", "0").output
 
 
@@ -189,7 +194,7 @@ def opened(
     return open_grid(planned, sweep, folder and Path(folder), jobs)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("trials", [0, -1, 1.5])
+@pytest.mark.parametrize("trials", [0, -1, 1.5, "2"])
 def test_trials_are_a_number(trials: Any) -> None:
     with pytest.raises(UserError, match="give a whole number from 1 on"):
         plan("dcgan", None, SMALL, ["width=log:1..2"], trials)

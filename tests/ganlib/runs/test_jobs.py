@@ -301,7 +301,7 @@ def test_a_grid_from_python() -> None:
     sweep: dict[str, Any] = {"width": [0.5, 1]}
     for seeds in (0, [0], "0"):  # the same
         more: dict[str, Any] = {"seeds": seeds, "jobs": 2, "out": "study"}
-        states = ganlib.train_grid("dcgan", sweep=sweep, **more, **SMALL)
+        states = ganlib.train_grid(["dcgan"], sweep=sweep, **more, **SMALL)
     wanted = [Path(f"study/dcgan_width={width}_seed0") for width in (0.5, 1.0)]
     assert {path: state.name for path, state in states.items()} == dict.fromkeys(wanted, "done")
 
