@@ -27,7 +27,7 @@ from ganlib.runs.grid import JOB, Grid, describe
 from ganlib.runs.jobs import LOG
 from ganlib.runs.resuming import Resumption
 from ganlib.runs.run import fitted, gather, open_data
-from ganlib.runs.settings import read_config
+from ganlib.runs.settings import part_of, read_config
 from ganlib.runs.state import STATE, State
 from ganlib.training.snapshot import list_snapshots
 
@@ -38,6 +38,7 @@ OWN = ("setup", "python")
 """Words that are no options of sbatch: see Launcher."""
 SCRIPTS = ("array", "chdir", "open-mode", "output")
 """Options of sbatch that the script has values for, by which runs and logs are found."""
+LENGTHS = {"epochs", "max_iter"}
 _WORD = re.compile(r"([a-z][a-z-]*)(?:=(.*))?")
 # What a script does with `python`, `jobs` and `runs`, which stand before it.
 _BODY = r"""
@@ -130,10 +131,13 @@ def submit_run(
                 "folder, and no other --out."
             )
         given = {name: value for name, value in values.items() if name != "config"}
+        told = part_of(file, settings.run.algorithm)
+        if LENGTHS & given.keys():  # a file cannot have both
+            told = {name: value for name, value in told.items() if name not in LENGTHS}
         # a job that comes back finds its own snapshots there
         own = {"out": str(out), "resume": "auto" if snapshot is None else str(out), "force": False}
         with writing(out):
-            write_text(out / JOB, yaml.safe_dump({**file, **given, **own}, sort_keys=False))
+            write_text(out / JOB, yaml.safe_dump({**told, **given, **own}, sort_keys=False))
         try:
             number = _submit(launcher, out, {out / JOB: out}, launcher.threads)
         except UserError:

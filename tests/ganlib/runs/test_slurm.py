@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from click.testing import Result
 
 from ganlib.common.errors import UserError
+from ganlib.runs.run import fitted, gather
 from ganlib.runs.slurm import Launcher, parse_launcher
 from ganlib.runs.state import read_state
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
@@ -211,6 +213,21 @@ def test_what_has_ended_does_not_come_back(run: Run) -> None:
     script = submitted(run, "slurm python=stub")
     assert begun(script, "done").wait(LIMIT) == 3  # the status of the run
     assert not Path("requeued").exists()
+
+
+@pytest.mark.parametrize(("file", "flag"), [("max_iter", "epochs"), ("epochs", "max_iter")])
+def test_flags_go_before_a_settings_file(file: str, flag: str, run: Run) -> None:
+    written = {"dataset": "ring8", file: 7, "dcgan": {"adam_alpha": 0.1, "width": 0.5}}
+    Path("settings.yaml").write_text(yaml.safe_dump(written))
+    values = {"config": "settings.yaml", "algorithm": "dcgan", "gpu": -1, "adam_alpha": 0.2}
+    values |= {flag: 3, "evaluation_interval": 0}
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
+    done = run("train", *flags, "--launcher", "slurm", "--out", "own")
+    assert done.exit_code == 0, done.output
+    told = ({**values, "out": "own", "resume": "auto"}, {"config": "own/job.yaml"})
+    cpu = torch.device("cpu")
+    wanted, found = (fitted(gather(v), (2, 1, 1), 50_000, cpu).flat() for v in told)
+    assert found == {**wanted, "force": False} and found["adam_alpha"] == 0.2
 
 
 def test_a_run_that_is_resumed_goes_on_in_its_folder(run: Run, main_here: Main) -> None:
