@@ -119,7 +119,8 @@ def plan(
     several = trials or prod(len(v) for v in sweeps.values() if not isinstance(v, Range))
     if (runs := len(chosen) * len(numbers) * several) > MOST:
         raise UserError(f"The grid has {runs:,} runs: give values for at most {MOST:,}.")
-    first = numbers[0].get("seed", values.get("seed", file.get("seed", 0)))
+    one = values.get("seed", file.get("seed", 0))
+    first = min(number.get("seed", one) for number in numbers)  # in whatever order they are given
     return [
         gather(
             {

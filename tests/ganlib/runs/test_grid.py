@@ -128,6 +128,9 @@ def test_the_same_seed_has_the_same_trials() -> None:
     assert [rate for rate, _ in swept(*one, "lam=uniform:0..1", trials=5)] == [r for (r,) in drawn]
     assert swept(*one, trials=5, algorithm="dcgan") == drawn
     assert not {*swept(*one, trials=5, seed=1)} & {*drawn}
+    for seeds in ("0,1", "1,0"):
+        both = [s.flat()["adam_alpha"] for s in plan("wgan_gp", seeds, {}, one, 5)]
+        assert both == [rate for (rate,) in drawn for _ in range(2)]
     seeds = [s.algorithm.adam_alpha for s in plan("wgan_gp", "0,7", {}, one, 5)]
     assert seeds == [rate for (rate,) in drawn for _ in range(2)]
 
