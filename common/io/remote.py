@@ -4,6 +4,7 @@ which is held against what lies there whenever it is asked for.
 
 import errno
 import json
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -48,6 +49,11 @@ def place_of(name: str) -> Path:
     """
     if "://" not in name:
         return expand(name)
+    if re.search("://[^/]*:[^/]*@", name):
+        raise UserError(
+            "An address with a password in it would be written to the settings of a run: give "
+            "credentials as docs/data.md has it."
+        )
     when, place = _seen.get(name, (-FRESH, Path()))
     if time.monotonic() - when > FRESH or not place.exists():
         folder = cache_folder() / "remote" / sha256(name.encode()).hexdigest()[:32]

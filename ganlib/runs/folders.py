@@ -211,7 +211,8 @@ def waited_for(out: Path | None) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        if out is not None and (out / STATE).exists() and read_state(out).name == "waiting":
+        # os.path: of a name that is too long there is no file
+        if out is not None and os.path.exists(out / STATE) and read_state(out).name == "waiting":
             note(out / STATE, "failed", one_line(error, 500))
         raise
 

@@ -188,13 +188,13 @@ def test_the_memory_of_1024_pixels() -> None:
         with Peak() as of_dis:
             with torch.no_grad():
                 x_fake = gen(z)
-            loss = dis(x_fake).mean() - dis(x).mean()
-            loss = loss + 10 * gradient_penalty(dis, torch.lerp(x_fake, x, eps))
+            loss = 10 * gradient_penalty(dis, torch.lerp(x_fake, x, eps))
+            loss = loss + dis(x_fake).mean() - dis(x).mean()
             torch.autograd.grad(loss, list(dis.parameters()), allow_unused=True)
         with Peak() as of_gen:
             loss = -dis(gen(z)).mean()
             torch.autograd.grad(loss, list(gen.parameters()), allow_unused=True)
-    assert of_dis.most / 2**30 == pytest.approx(14.3, abs=0.3)
+    assert of_dis.most / 2**30 == pytest.approx(13.2, abs=0.3)
     assert of_gen.most / 2**30 == pytest.approx(7.0, abs=0.3)
 
 

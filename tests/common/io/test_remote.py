@@ -267,3 +267,9 @@ def test_what_cannot_be_had_is_said(
     ):
         with pytest.raises(UserError, match=words):
             query.open()
+
+
+def test_a_password_is_in_no_sentence_and_no_file() -> None:
+    with pytest.raises(UserError, match="^An address with a password in it would be") as told:
+        place_of("memory://user:secret@bucket/photos")
+    assert "secret" not in str(told.value)
