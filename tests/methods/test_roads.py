@@ -22,11 +22,11 @@ from ganlib.training.scores.scorer import origin_of
 
 Make = Callable[..., Any]
 
-CONDITIONS = ("labels", "images", "unpaired")
-TOLD = [n for n in algorithms.names() if algorithms[n].config.condition in CONDITIONS]
+TOLD = ["sngan_projection", "pix2pix", "cyclegan"]
+"""Of labels and with spectral norms, of pairs, and with pools; the others are in test-all."""
 OF_BATCHES = ["dragan", "improved_gan", "minibatch_discrimination"]
 """Whose losses are no means over samples."""
-TWO_RANKS = [*NAMES, *(name for name in TOLD if name not in NAMES), *OF_BATCHES]
+TWO_RANKS = [*NAMES, *TOLD, *OF_BATCHES]
 WORKER = Path(__file__).with_name("rank_worker.py")
 DRAWN = {"adaptive", "styled"}
 """Whose augmentation or pixel noise is drawn for a share, and which are not compared."""

@@ -37,7 +37,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     "case",
     [
         "wgan_gp, two ranks",
-        "sngan, two ranks",
         "wgan_gp, two ranks of two passes",
     ],
 )
@@ -181,6 +180,7 @@ def test_a_rank_that_dies_ends_the_job_with_its_message(toy_file: Path, tmp_path
     assert "gloo" not in done.stderr and done.stderr.count("Traceback (most") <= 2  # torchrun's too
 
 
+@pytest.mark.slow
 def test_all_ranks_have_the_same_bad_input_and_say_it_once(tmp_path: Path) -> None:
     given = ["-a", "dcgan", "--lam=3", "--out", str(tmp_path / "run")]
     done = torchrun(2, *given)
