@@ -81,9 +81,7 @@ class Plan:
 
     @property
     def hours(self) -> float:
-        """At most those that the settings allow."""
-        hours = self.iterations * self.seconds / 3600
-        return min(hours, self.settings.run.max_hours or hours)
+        return self.iterations * self.seconds / 3600
 
     def to_dict(self) -> dict[str, Any]:
         """In plain types."""
@@ -116,6 +114,8 @@ def make_plan(settings: Settings, card: str | None = None, gpus: int = 1) -> Pla
     part = min(1.0, (s.max_images or seen) / seen)
     iterations = round(costs.iterations * part)
     seconds, known_by = _time(settings, costs, data.shape, place, gpus)
+    if s.max_hours is not None:
+        iterations = min(iterations, int(3600 * s.max_hours / seconds))
     memory = (costs.weights, costs.peak - costs.weights)
     needs = {c: ROOM * (sum(memory) + _held(data, c)) + CONTEXT for c in CARDS}
     return Plan(

@@ -33,11 +33,13 @@ def planned(card: str | None = "h100", gpus: int = 1, **more: Any) -> Plan:
 
 
 def test_the_parts_of_a_plan() -> None:
-    found = planned(max_iter=5000, max_hours=1e-9)
+    found = planned(max_iter=5000)
     assert found.memory == found.weights + found.update + found.data
     assert found.data == 2 * len(DataQuery("ring8").open())
     assert found.iterations == 5000
-    assert found.hours == 1e-9
+    half = planned(max_iter=5000, max_hours=found.hours / 2)
+    assert half.iterations == pytest.approx(2500, abs=1)
+    assert half.hours == pytest.approx(found.hours / 2, rel=1e-3)
     assert found.known_by.startswith("estimate")
     assert found.fits is not None and found.fits.name == "t4"
     assert planned(max_images=400).iterations == 100
