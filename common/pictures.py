@@ -32,7 +32,12 @@ GREY, BLUE, BLACK = "#c4c4c4", "#1f5fbf", "#000000"
 
 def to_uint8(x: Tensor) -> Tensor:
     """[-1, 1] to 0..255 by rounding, on the same device."""
-    return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return levels(x).round().to(torch.uint8)
+
+
+def levels(x: Tensor) -> Tensor:
+    """[-1, 1] to [0, 255], and what is beyond it to the ends."""
+    return ((x + 1) * 127.5).clamp(0, 255)
 
 
 def apart(x: Tensor, frames: int) -> Tensor:

@@ -70,13 +70,15 @@ class Evaluator:
 
     references: uint8 NCHW images by the name of their split, "train" and "test" or one of another
     name, with their labels if there are some: see real.Real. Their statistics are loaded at first
-    use.
+    use. rounding: of samples, see OnePass.
     """
 
-    def __init__(self, extractor: Extractor, references: Mapping[str, Real]) -> None:
+    def __init__(
+        self, extractor: Extractor, references: Mapping[str, Real], rounding: bool = True
+    ) -> None:
         if not references:
             raise UserError("There are no real images to compare with: give a reference.")
-        self.extractor = extractor
+        self.extractor, self.rounding = extractor, rounding
         self.real = {name: real_set(name, data) for name, data in references.items()}
         self.images = {name: data.x for name, data in self.real.items()}
         self.main = "train" if "train" in references else next(iter(references))
@@ -129,7 +131,8 @@ class Evaluator:
         for name in self.images:
             self.reference(name, progress)
         bounds = {count for metric in wanted.values() for count in metric.moments}
-        done = OnePass(self.extractor, sorted(bounds), _keep(wanted.values()), rank, world)
+        kept = _keep(wanted.values())
+        done = OnePass(self.extractor, sorted(bounds), kept, rank, world, self.rounding)
         for block in _first(chain(first, stream), n, done):
             done.add(block.images, block.labels)
             progress("samples", done.n * world, n)

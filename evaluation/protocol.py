@@ -42,10 +42,10 @@ class Protocol:
 
     extractor, extractor_digest: the network and the SHA-256 of its weights. resize: how images come
     to its size. rounding: "round" where floats became uint8, "given" where images came as uint8,
-    "none" for points. n_generated, n_reference: numbers of images.
-    reference: the split they are compared with, reference_digest: a hash of its pixels; both None
-    where a score needs no reference. settings: the score's own, as splits, subsets or k. weights:
-    "ema", "raw" or "given" for images from elsewhere. bn_mode: by which statistics batch
+    "none" for points and for floats that stayed as they were. n_generated, n_reference: numbers of
+    images. reference: the split they are compared with, reference_digest: a hash of its pixels;
+    both None where a score needs no reference. settings: the score's own, as splits, subsets or k.
+    weights: "ema", "raw" or "given" for images from elsewhere. bn_mode: by which statistics batch
     normalisation made them, "running", "standing:N", "batch" (in groups), "image" (each image
     alone) or "given". truncation: the generator's, None for none. precision: of the extractor's
     arithmetic. rank_deficient: fewer images than features on one side, so that a Frechet distance

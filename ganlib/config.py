@@ -304,6 +304,13 @@ class RunConfig(_Strict):
     """Iterations between evaluations, of which the last is at the end; 0 for none."""
     evaluation_images: Annotated[int, BeforeValidator(_no_bool), Field(ge=2)] = 10_000
     """Samples to score in an evaluation."""
+    evaluation_reference: Literal["train", "test"] | None = None
+    """The real images of the scores, one split alone; default all that there are."""
+    evaluation_precision: Literal["float32", "tf32", "bf16"] = "float32"
+    """Of the network that finds the features of the scores; others are protocols of their own."""
+    evaluation_rounding: bool = True
+    """Round the samples to bytes before they are scored, as a file of them would; without it their
+    scores are a protocol of its own."""
     metrics: str | None = None
     """What to score while training, of is, fid, kid, prdc, duplicates, by class intra, class_pr,
     class_accuracy and cas, and a plugin's own; default is,fid and of a method that is told labels

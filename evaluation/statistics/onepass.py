@@ -9,6 +9,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ganlib.common.errors import UserError
+from ganlib.common.pictures import levels
 from ganlib.evaluation.extractors.base import Extractor
 from ganlib.evaluation.formats import BLOCK, check_extremes, extremes, rounded
 from ganlib.evaluation.statistics.moments import Moments
@@ -24,7 +25,8 @@ class OnePass:
     bounds: those n; no moments are taken where there is none. keep: of how many images what. Of
     several processes, `rank` of `world` is given blocks rank, rank + world, ... of BLOCK images
     each, and all call finish(). Sums are made in the order of the stream, so that they are to the
-    last bit those of one process with the same features.
+    last bit those of one process with the same features. rounding: of floats to bytes before the
+    extractor sees them; what is kept of images is rounded in any case.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class OnePass:
         keep: Mapping[Need, int],
         rank: int = 0,
         world: int = 1,
+        rounding: bool = True,
     ) -> None:
         self.extractor, self.keep, self.rank, self.world = extractor, keep, rank, world
+        self._as_bytes = rounding
         self.n = 0
         """How many images this rank had; how many all had, once finish() was called."""
         self.position = rank * BLOCK
@@ -58,7 +62,8 @@ class OnePass:
         images were asked for, int64 (BLOCK,); only the very last is shorter.
         """
         pixels = rounded(x)
-        pool, logits = self.extractor(pixels)
+        as_bytes = self._as_bytes or x.dtype == torch.uint8
+        pool, logits = self.extractor(pixels if as_bytes else levels(x.float()))
         if x.dtype != torch.uint8:
             self.rounded += len(x)
             self._extremes.append(extremes(x))  # looked at in the end: the host waits for no GPU
@@ -99,7 +104,9 @@ class OnePass:
     @property
     def rounding(self) -> str:
         """The protocol's field of that name."""
-        return "round" if self.rounded else "given"
+        if not self.rounded:
+            return "given"
+        return "round" if self._as_bytes else "none"
 
     def moments(self, n: int) -> Moments:
         """Of the first n images; n is one of the bounds, or the number of all images."""

@@ -102,6 +102,11 @@ from ganlib.common.io.files import reading
     help="Of the network that finds the features: bf16, for which its batch normalisation is "
     "folded into its convolutions, and on GPUs tf32 are faster, each a protocol of its own.",
 )
+@click.option(
+    "--rounding/--no-rounding",
+    default=True,
+    help="Round floats to bytes first, as a file of them would; without it, another protocol.",
+)
 @click.option("--channels-last", is_flag=True, help="Another memory format; another protocol.")
 @shared.path_option("-o", "--out", help="A .json for all scores with their protocols.")
 @shared.force

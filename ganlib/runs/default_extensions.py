@@ -129,19 +129,20 @@ def _scorer(settings: Settings, updater: Updater, test: DataSet | None, console:
     # what a run that goes on has by default nobody asked for, so the lack of a download stops
     # nothing; translations are compared with what belongs to them all the same
     flat, defaults = settings.flat(), settings.defaults()
-    names = ("evaluation_interval", "extractor", "inception_weights")
+    names = ("evaluation_interval", "evaluation_precision", "extractor", "inception_weights")
     extractor = find_extractor(
         s.extractor or default_extractor(s.dataset),
-        Options(weights=s.inception_weights),
+        Options(s.inception_weights, s.evaluation_precision),
         updater.clock.device,
         any(flat[name] != defaults[name] for name in names),
         lambda words: say(console, words, "yellow"),
     )
     if extractor is None:
         return Scorer(updater, pairs=pairs)
-    evaluator = Evaluator(
-        extractor, {"train": data} if test is None else {"train": data, "test": test}
-    )
+    splits = {"train": data} if test is None else {"train": data, "test": test}
+    if (wanted := s.evaluation_reference) is not None:
+        splits = {name: images for name, images in splits.items() if name == wanted}
+    evaluator = Evaluator(extractor, splits, s.evaluation_rounding)
     # whose weights they are is not yet known, but that they are a generator's
     labelled = settings.algorithm.condition == "labels"
     inputs = evaluator.inputs(Origin("raw"), TO_COME if labelled else None)
@@ -155,7 +156,7 @@ def _best_by(settings: Settings, updater: Updater, scorer: Scorer, drawing: Draw
     wanted, evaluator = settings.run.best_by, scorer.evaluator
     if wanted is not None or evaluator is None or "fid" not in settings.metrics:
         return wanted
-    return f"min:{evaluator.extractor.score_name}{label(drawing.count(updater))}-train"
+    return f"min:{evaluator.extractor.score_name}{label(drawing.count(updater))}-{evaluator.main}"
 
 
 def _named_score(

@@ -2,7 +2,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from torch import Tensor
 from two_ranks import two_ranks
@@ -41,6 +43,24 @@ def test_rounding_is_stamped_where_something_was_rounded(plain: Any, noise: Tens
         for stream in ([images], blocks([images])):
             (score,) = evaluator(stream, ("fid",)).scores.values()
             assert score.protocol.rounding == rounding
+
+
+def test_floats_may_stay_as_they_are(plain: Any, noise: Tensor) -> None:
+    x = (noise / 127.5 - 1 + 0.3 / 127.5).double()  # a third of a level off, some beyond white
+    (score,) = Evaluator(plain, {"train": noise}, rounding=False)(
+        [x.float()], ("fid",)
+    ).scores.values()
+    features = ((x.clamp(-1, 1) + 1) / 2).flatten(1) @ plain.weight.double()
+    real = noise.double().flatten(1) / 255 @ plain.weight.double()
+    a, b = np.cov(features.T), np.cov(real.T)
+    root = scipy.linalg.sqrtm(a @ b).real
+    gap = (features - real).mean(0).square().sum() + np.trace(a + b - 2 * root)
+    assert score.value == pytest.approx(float(gap), rel=1e-3)
+    assert score.protocol.rounding == "none"
+    (rounded,) = Evaluator(plain, {"train": noise})([x.float()], ("fid",)).scores.values()
+    assert rounded.value < 1e-6 and rounded.protocol.hash != score.protocol.hash
+    (given,) = Evaluator(plain, {"train": noise}, rounding=False)([noise], ("fid",)).scores.values()
+    assert given.protocol.rounding == "given" and given.value < 1e-6
 
 
 def test_what_a_score_costs_is_known_first(plain: Any, noise: Tensor) -> None:

@@ -148,7 +148,9 @@ def _is_trial(target: Target, options: Options) -> bool:
         or drawing.seed not in (0, own.seed)
         or drawing.n < usual
         or criteria.extractor not in (None, name or default_extractor(data))
-        or replace(criteria.options, weights=None) != Arithmetic()
+        or replace(criteria.options, weights=None)
+        != Arithmetic(precision=run.get("evaluation_precision", "float32"))
+        or criteria.rounding != run.get("evaluation_rounding", True)
         or real.reference not in (None, "train", "test")
         or label(real.dataset or data) != label(data)
         or real.source not in (None, run.get("source"))

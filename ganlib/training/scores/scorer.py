@@ -42,9 +42,9 @@ __all__ = ["SCORES", "TRIALS", "Criteria", "Drawing", "Scorer", "make_scorer", "
 @dataclass(frozen=True)
 class Criteria:
     """By what is scored. metrics: None for what is usual; more: further ones. extractor: None for
-    the data's own. inception_weights, precision, channels_last: see Options. intra_images: of each
-    class, for a distance that is taken class by class. lpips_weights: AlexNet's file. segmentation:
-    the option that asks for a segmenter, see PairScores.
+    the data's own. inception_weights, precision, channels_last: see Options. rounding: see OnePass.
+    intra_images: of each class, for a distance that is taken class by class. lpips_weights:
+    AlexNet's file. segmentation: the option that asks for a segmenter, see PairScores.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -53,6 +53,7 @@ class Criteria:
     inception_weights: Path | None = None
     precision: Precision = "float32"
     channels_last: bool = False
+    rounding: bool = True
     intra_images: int | None = None
     lpips_weights: Path | None = None
     segmentation: str | None = None
@@ -190,7 +191,7 @@ def make_scorer(
     name = criteria.extractor or extractor or default_extractor(real.name)
     network = None if frames > 1 else find_extractor(name, criteria.options, device, required)
     data = (real if network else replace(real, reference="train")).open_splits()
-    evaluator = None if network is None else Evaluator(network, data)
+    evaluator = None if network is None else Evaluator(network, data, criteria.rounding)
     measure = None
     if criteria.lpips_weights is not None:
         from ganlib.evaluation.pairs.lpips import lpips  # a slow import that few ask for

@@ -411,6 +411,19 @@ def test_a_short_run_is_scored_at_its_end_and_the_last_may_be_the_best(toy_file:
 
 
 @pytest.mark.filterwarnings("ignore:.* images are too few")
+def test_a_run_is_scored_by_the_protocol_that_is_asked_for(toy_file: Path) -> None:
+    settings = {"evaluation_interval": 2, "evaluation_images": 20, "extractor": "fashion"}
+    own = {"evaluation_reference": "test", "evaluation_rounding": False, "metrics": "fid"}
+    model = train("dcgan", toy_file, max_iter=2, **settings, **own)
+    (line,) = read_lines(model.out / "scores.jsonl")
+    (score,) = line["scores"].values()
+    protocol = score["protocol"]
+    assert [*line["scores"]] == ["FD-fashion20-test"]
+    assert (protocol["reference"], protocol["n_reference"]) == ("test", 8)
+    assert protocol["rounding"] == "none" and (model.out / "snapshots" / "best.pt").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.* images are too few")
 @pytest.mark.parametrize(
     ("algorithm", "best_by", "words"),
     [
