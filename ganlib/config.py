@@ -308,6 +308,8 @@ class RunConfig(_Strict):
     """The real images of the scores, one split alone; default all that there are."""
     evaluation_precision: Literal["float32", "tf32", "bf16"] = "float32"
     """Of the network that finds the features of the scores; others are protocols of their own."""
+    evaluation_channels_last: bool = False
+    """Another memory format of that network, faster on a CPU; another protocol."""
     evaluation_rounding: bool = True
     """Round the samples to bytes before they are scored, as a file of them would; without it their
     scores are a protocol of its own."""

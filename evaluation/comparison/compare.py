@@ -23,7 +23,7 @@ NO_RECIPE = set(
     preset epochs force data_root out gpu device deterministic graph compile workers
     checkpoint_blocks resume max_hours display_interval sample_interval snapshot_interval
     evaluation_interval evaluation_images evaluation_reference evaluation_precision
-    evaluation_rounding metrics segmentation extractor inception_weights
+    evaluation_channels_last evaluation_rounding metrics segmentation extractor inception_weights
     keep_snapshots best_by tensorboard extension plugin_dir statistics vgg_weights
     """.split()
 )

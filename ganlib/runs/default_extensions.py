@@ -132,7 +132,7 @@ def _scorer(settings: Settings, updater: Updater, test: DataSet | None, console:
     names = ("evaluation_interval", "evaluation_precision", "extractor", "inception_weights")
     extractor = find_extractor(
         s.extractor or default_extractor(s.dataset),
-        Options(s.inception_weights, s.evaluation_precision),
+        Options(s.inception_weights, s.evaluation_precision, s.evaluation_channels_last),
         updater.clock.device,
         any(flat[name] != defaults[name] for name in names),
         lambda words: say(console, words, "yellow"),

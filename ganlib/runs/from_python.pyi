@@ -52,6 +52,7 @@ def train(
     evaluation_images: int = ...,
     evaluation_reference: Literal["train", "test"] | None = ...,
     evaluation_precision: Literal["float32", "tf32", "bf16"] = ...,
+    evaluation_channels_last: bool = ...,
     evaluation_rounding: bool = ...,
     metrics: str | None = ...,
     segmentation: bool = ...,

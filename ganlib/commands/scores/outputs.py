@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -148,8 +149,7 @@ def _is_trial(target: Target, options: Options) -> bool:
         or drawing.seed not in (0, own.seed)
         or drawing.n < usual
         or criteria.extractor not in (None, name or default_extractor(data))
-        or replace(criteria.options, weights=None)
-        != Arithmetic(precision=run.get("evaluation_precision", "float32"))
+        or replace(criteria.options, weights=None) != _arithmetic(run)
         or criteria.rounding != run.get("evaluation_rounding", True)
         or real.reference not in (None, "train", "test")
         or label(real.dataset or data) != label(data)
@@ -157,6 +157,12 @@ def _is_trial(target: Target, options: Options) -> bool:
         or real.size not in (None, run.get("size"))
         or real.crop not in (None, run.get("crop"))
     )
+
+
+def _arithmetic(run: Mapping[str, Any]) -> Arithmetic:
+    """By which a run with these settings finds features, whatever ganlib wrote it."""
+    precision = run.get("evaluation_precision", "float32")
+    return Arithmetic(None, precision, run.get("evaluation_channels_last", False))
 
 
 def neighbours(target: Target, evaluator: Evaluator, nearest: Nearest) -> Image.Image:
