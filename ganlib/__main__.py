@@ -15,6 +15,7 @@ from ganlib.common.io.console import printable
 from ganlib.common.registry import docstring, modules
 
 COMMANDS = Path(__file__).parent / "commands"
+CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
 class Verbs(click.Group):
@@ -35,7 +36,7 @@ class Verbs(click.Group):
             formatter.write_dl([(name, docstring(file)) for name, file in modules(COMMANDS)])
 
 
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Verbs, context_settings=CONTEXT)
 @click.version_option(package_name="ganlib")
 def cli() -> None:
     """Train, compare and understand generative adversarial networks."""

@@ -54,16 +54,8 @@ CAPTION = (
     help="May be repeated.  [default: tf32 on a GPU, fp32 on the CPU]",
 )
 @click.option("--batch-size", metavar="N", help="Images in a batch.  [default: the algorithm's]")
-@click.option(
-    "--size",
-    type=shared.AtLeast(1),
-    default=32,
-    show_default=True,
-    help="Side of the images in pixels.",
-)
-@click.option(
-    "--channels", type=shared.AtLeast(1), default=3, show_default=True, help="Of the images."
-)
+@click.option("--size", type=shared.AtLeast(1), default=32, help="Side of the images in pixels.")
+@click.option("--channels", type=shared.AtLeast(1), default=3, help="Of the images.")
 @click.option(
     "--set",
     "settings",
@@ -74,15 +66,11 @@ CAPTION = (
 @click.option(
     "--at",
     type=shared.AtLeast(0),
-    metavar="N",
     help="Number of the iteration, if what an iteration does depends on it.  [default: half of "
     "max_iter]",
 )
 @click.option(
-    "--iterations",
-    type=shared.AtLeast(2),
-    metavar="N",
-    help="To time.  [default: 50 on a GPU, 10 on the CPU]",
+    "--iterations", type=shared.AtLeast(2), help="To time.  [default: 50 on a GPU, 10 on the CPU]"
 )
 @shared.path_option(
     "--json",

@@ -48,7 +48,6 @@ def queried(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--size",
             type=shared.AtLeast(1),
-            metavar="N",
             help="Crop and resize to N x N pixels; by default the data set's own size.",
         ),
         click.argument("dataset", metavar="NAME"),
@@ -108,7 +107,7 @@ def info(query: DataQuery, check: bool) -> None:
     type=click.Choice(get_args(Fit)),
     default="crop",
     help="How images that are not square become so: cropped at the centre, padded with black, or "
-    "stretched.  [default: crop]",
+    "stretched.",
 )
 @click.option(
     "--enlarge",

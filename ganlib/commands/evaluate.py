@@ -31,7 +31,6 @@ from ganlib.common.io.files import reading
 @click.option(
     "--intra-images",
     type=shared.AtLeast(2),
-    metavar="N",
     help="Score the intra-class distance too by N samples of each class and all of its real "
     "images, a class at a time; 5000 is the number of most papers.",
 )
@@ -56,7 +55,6 @@ from ganlib.common.io.files import reading
 @click.option(
     "--crop",
     type=shared.AtLeast(1),
-    metavar="N",
     help="Take N x N pixels out of the middle of the real images.  [default: the run's, or all]",
 )
 @click.option(
@@ -64,11 +62,10 @@ from ganlib.common.io.files import reading
     "n",
     type=shared.AtLeast(2),
     default=10_000,
-    show_default=True,
     help="How many images; 50000 is the number of most papers.",
 )
 @shared.best
-@click.option("--seed", default=0, show_default=True, help="Of the samples.")
+@click.option("--seed", default=0, help="Of the samples.")
 @click.option(
     "--weights",
     type=click.Choice(["ema", "raw"]),
@@ -98,7 +95,6 @@ from ganlib.common.io.files import reading
     "--precision",
     type=click.Choice(["float32", "tf32", "bf16"]),
     default="float32",
-    show_default=True,
     help="Of the network that finds the features: bf16, for which its batch normalisation is "
     "folded into its convolutions, and on GPUs tf32 are faster, each a protocol of its own.",
 )

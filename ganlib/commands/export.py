@@ -22,7 +22,6 @@ Format = Literal["safetensors", "onnx", "all"]
     "wanted",
     type=click.Choice(["safetensors", "onnx", "all"]),
     default="all",
-    show_default=True,
     help="safetensors: weights, to load in Python; onnx: the network itself, for any runtime.",
 )
 @shared.back

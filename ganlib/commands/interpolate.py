@@ -36,7 +36,7 @@ MOST = 1000
 @click.option(
     "--minus", multiple=True, type=int, metavar="I", help="Subtract this sample; may be repeated."
 )
-@click.option("--seed", default=0, show_default=True, help="The seed that the numbers count in.")
+@click.option("--seed", default=0, help="The seed that the numbers count in.")
 @click.option(
     "--space",
     type=click.Choice(["z", "code"]),
@@ -46,7 +46,6 @@ MOST = 1000
 @click.option(
     "--frames",
     type=shared.AtLeast(2, MOST),
-    metavar="N",
     help="Pictures from one sample to the next, both included.  [default: 10, in a film 30]",
 )
 @click.option(

@@ -27,12 +27,7 @@ Here your paper, if there is one: authors, year, its URL.
 @click.command()
 @click.argument("name")
 @click.option(
-    "--from",
-    "origin",
-    default="wgan_gp",
-    show_default=True,
-    metavar="NAME",
-    help="The algorithm to start from.",
+    "--from", "origin", default="wgan_gp", metavar="NAME", help="The algorithm to start from."
 )
 @click.option(
     "--plugin-dir",

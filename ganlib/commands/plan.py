@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     "--gpus",
     type=shared.AtLeast(1),
     default=1,
-    show_default=True,
     help="So many share each batch, as under torchrun; memory is that of each.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all numbers, as JSON.")

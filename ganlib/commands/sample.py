@@ -38,14 +38,12 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 @click.option(
     "--seed",
     default=0,
-    show_default=True,
     help="Image i, of a grid by class column i, depends on (seed, i) and its class alone.",
 )
 @click.option(
     "-o",
     "--out",
     default="samples.png",
-    show_default=True,
     type=click.Path(path_type=Path),
     help=f"Where to: {KINDS}.",
 )

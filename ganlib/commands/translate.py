@@ -27,7 +27,6 @@ from ganlib.common.io.files import output
 @click.option(
     "--size",
     type=shared.AtLeast(1),
-    metavar="N",
     help="Bring the shorter side of each file to N pixels first.  [default: as they are]",
 )
 @click.option(
@@ -35,20 +34,16 @@ from ganlib.common.io.files import output
     "--outputs",
     type=shared.AtLeast(1),
     default=1,
-    show_default=True,
-    metavar="N",
     help="How many of each file, as NAME_0.png and so on, where the generator has noise.",
 )
 @click.option(
     "--seed",
     default=0,
-    show_default=True,
     help="Of that noise: output k depends on the file's content and on (seed, k) alone.",
 )
 @click.option(
     "--tile",
     type=shared.AtLeast(1),
-    metavar="N",
     help="Make large images in tiles of N pixels, which overlap and are blended: less memory.",
 )
 @shared.path_option(

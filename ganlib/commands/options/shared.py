@@ -26,6 +26,8 @@ CLASSES = (
 class AtLeast(click.IntRange):
     """A whole number from a least one on, up to a largest one if that is given too."""
 
+    name = "n"  # in capitals, what a help has for the value
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             return super().convert(value, param, ctx)
@@ -45,7 +47,6 @@ def device(default: str) -> Callable[[Command], Command]:
             "-g",
             "--gpu",
             type=AtLeast(-1),
-            metavar="N",
             help=f"Number of the GPU, -1 for the CPU.  [default: {default}]",
         )
         return numbered(named(command))
@@ -114,13 +115,7 @@ truncation = click.option(
     help="Keep the latents within [-PSI, PSI], or the codes of a style-based generator PSI of the "
     "way from their average: less variety, often better images.",
 )
-batch_size = click.option(
-    "--batch-size",
-    type=AtLeast(1),
-    default=256,
-    show_default=True,
-    help="Images at a time.",
-)
+batch_size = click.option("--batch-size", type=AtLeast(1), default=256, help="Images at a time.")
 statistics = click.option(
     "--statistics",
     metavar="WHICH",
