@@ -6,7 +6,6 @@ import click
 
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import output
 
 
 @click.command()
@@ -46,12 +45,6 @@ from ganlib.common.io.files import output
     type=shared.AtLeast(1),
     help="Make large images in tiles of N pixels, which overlap and are blended: less memory.",
 )
-@shared.path_option(
-    "--grid",
-    "picture",
-    metavar="FILE.png",
-    help="One picture, too, of the first 64 files, each beside its outputs.",
-)
 @shared.statistics
 @shared.back
 @shared.device("the CPU")
@@ -66,7 +59,6 @@ def command(
     outputs: int,
     seed: int,
     tile: int | None,
-    picture: Path | None,
     statistics: str | None,
 ) -> None:
     """Apply a trained translator to image files.
@@ -77,14 +69,10 @@ def command(
     Files that cannot be read are left out. With statistics of the batch every file, and every tile
     of one, is normalised by itself.
     """
-    if picture is not None:
-        shared.check_file(picture, (".png",), "a .png", force, "--grid")
-
     from ganlib.common.generator import has_noise
     from ganlib.common.io.console import say, stderr_console
-    from ganlib.common.pictures import save
     from ganlib.sampling.translation.source_images import Reader, as_in_training
-    from ganlib.sampling.translation.translated_files import TranslatedFiles, jobs, side_by_side
+    from ganlib.sampling.translation.translated_files import TranslatedFiles, jobs
     from ganlib.sampling.translation.translator import Translator
 
     work = jobs(inputs, out, outputs, force)
@@ -105,11 +93,8 @@ def command(
             "them as they are.",
         )
     reader, whole = Reader(model.spec, making, size), model.settings.get("crop") is None
-    files = TranslatedFiles(translator, reader, picture is not None, whole)
+    files = TranslatedFiles(translator, reader, whole)
     files.make(work)
-    if picture is not None:
-        with output(picture):
-            save(side_by_side(files.rows), picture)
     for line in files.remarks():
         say(stderr_console(), line)
     click.echo(out)

@@ -1,15 +1,9 @@
-"""A translator applied to files: which there are, what became of them, a picture of the first."""
+"""A translator applied to files: which there are, and what became of them."""
 
-import math
 from collections.abc import Iterator, Sequence
 from errno import ENAMETOOLONG
 from pathlib import Path
 from typing import NamedTuple
-
-import torch
-from PIL import Image, ImageOps
-from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import count
@@ -17,14 +11,12 @@ from ganlib.common.formats.decode import SUFFIXES, Unusable
 from ganlib.common.formats.folders import files
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import check_free, expand, reading, writing
-from ganlib.common.pictures import coloured, grid, to_uint8, write_image
+from ganlib.common.pictures import write_image
 from ganlib.sampling.translation.source_images import Reader
 from ganlib.sampling.translation.translator import Translator
 
 MOST_FILES = 10**6
 """That are made of others, where several are made of each."""
-CELL = 128  # pixels of a side, in which the whole of each picture is shown
-SHOWN = 64  # sources in a picture; more are too small to see
 
 
 class Job(NamedTuple):
@@ -97,17 +89,14 @@ def _check(found: Sequence[Job]) -> None:
 
 
 class TranslatedFiles:
-    """Counts of files, and the cells of a picture of the first ones if that is `shown`. whole:
-    whether the images of training were whole files, made smaller, and no crops of them.
+    """Counts of files. whole: whether the images of training were whole files, made smaller, and no
+    crops of them.
     """
 
-    def __init__(
-        self, translator: Translator, reader: Reader, shown: bool, whole: bool = False
-    ) -> None:
-        self.translator, self.reader, self.shown, self.whole = translator, reader, shown, whole
+    def __init__(self, translator: Translator, reader: Reader, whole: bool = False) -> None:
+        self.translator, self.reader, self.whole = translator, reader, whole
         self.done = self.padded = self.cut = self.large = 0
         self.useless: list[tuple[Path, str]] = []
-        self.rows: list[list[Tensor]] = []
 
     def make(self, work: Sequence[Job]) -> None:
         """Write what is to be made. What cannot be read, is nothing for the network, or would have
@@ -154,19 +143,10 @@ class TranslatedFiles:
         spec = self.translator.spec
         if self.whole and spec.image[1] == self.translator.source[0]:  # a size is kept
             self.large += min(way.size) > 2 * min(spec.native_source)
-        self._write(job, y, first)
-
-    def _write(self, job: Job, y: Tensor, first: Tensor) -> None:
-        shown, frames = self.shown and len(self.rows) < SHOWN, self.translator.spec.frames
-        row = [source_cell(y)] if shown else []
         for number, target in enumerate(job.targets):
             x = self.translator(y, number) if number else first
             with writing(target):
-                write_image(x, target, frames)
-            if shown:
-                row.append(cell(torch.cat(x.chunk(frames), 1)))
-        if shown:
-            self.rows.append(row)
+                write_image(x, target, spec.frames)
 
     def _left_out(self) -> str:
         path, reason = self.useless[0]
@@ -184,24 +164,3 @@ def _check_name(target: Path) -> None:
     except OSError as error:
         if error.errno == ENAMETOOLONG:
             raise Unusable("what is made of it would have too long a name") from None
-
-
-def source_cell(y: Tensor) -> Tensor:
-    """A source, uint8 (C', H', W'), for side_by_side(); of int32 ids its classes in colours."""
-    y = coloured(y[0]) if y.dtype == torch.int32 else y
-    return cell(y.float() / 127.5 - 1)
-
-
-def cell(x: Tensor) -> Tensor:
-    """float (C, H, W) in [-1, 1] -> (3, CELL, CELL), in squares or smaller, on white."""
-    picture = to_pil_image(to_uint8(x).expand(3, -1, -1))
-    by = Image.Resampling.NEAREST if max(picture.size) < CELL else Image.Resampling.BICUBIC
-    square: Tensor = pil_to_tensor(ImageOps.pad(picture, (CELL, CELL), by, "white"))
-    return square / 127.5 - 1
-
-
-def side_by_side(rows: Sequence[Sequence[Tensor]]) -> Image.Image:
-    """Cells of sources, each before those of its outputs, in about a square of such rows."""
-    each = len(rows[0])
-    beside = max(1, round(math.sqrt(len(rows) / each)))
-    return grid(torch.stack([one for row in rows for one in row]), beside * each)

@@ -83,9 +83,6 @@ def test_nothing_is_overwritten_unless_told(run: Run, upscaler: Path) -> None:
     assert len(list(Path("out").iterdir())) == 2 and Path("out/b.png").read_text() == "mine"
     assert run("translate", upscaler, "in", "-o", "out", "--force").exit_code == 0
     assert read("out/b.png").shape == (1, 20, 20)
-    Path("grid.png").write_text("mine")
-    error = run("translate", upscaler, "in", "-o", "new", "--grid", "grid.png").exception
-    assert str(error) == "grid.png is there already: give --force, or another --grid."
     error = run("translate", upscaler, "in", "-o", "in", "--force").exception
     assert str(error) == "in/a.png is an input, which stays as it is: give another --out."
 
@@ -298,7 +295,7 @@ def test_maps_of_classes(run: Run, small_snapshot: Make) -> None:
     classes = write("in/a.png", noise(30, 40) % 3)
     write("in/b.png", noise(30, 40) % 4)
     write("in/c.png", noise(30, 40, 3))
-    result = run("translate", path, "in", "-o", "out", "--grid", "grid.png")
+    result = run("translate", path, "in", "-o", "out")
     assert result.exit_code == 0 and result.stderr == (
         "2 files were left out, the first in/b.png (with classes other than 0 to 2).\n"
     )
@@ -309,32 +306,12 @@ def test_maps_of_classes(run: Run, small_snapshot: Make) -> None:
     assert isinstance(error, UserError) and "starts from maps of classes" in str(error)
 
 
-def test_grid(run: Run, small_snapshot: Make) -> None:
-    path = small_snapshot("dropped")
-    for i in range(5):
-        write(f"in/{i}.png", noise(28, 28 + 4 * i, seed=i))
-    Path("in/1.png").write_bytes(b"broken")
-    arguments = ("translate", path, "in", "-o", "out", "-k", 2, "--grid", "new/grid.png")
-    assert run(*arguments).exit_code == 0
-    picture = read("new/grid.png")
-    # four rows of a source and two outputs, cells of 128 pixels with 2 between them
-    assert picture.shape == (3, 4 * 130 + 2, 3 * 130 + 2)
-    source, first = read("in/0.png"), read("out/0_0.png")
-    for x, left in ((source, 2), (first, 132)):
-        cell = picture[:1, 2:130, left : left + 128]
-        rows = torch.arange(128) * 28 // 128
-        inside = cell[:, 8:120:16, 8:120:16]
-        assert torch.equal(inside, x[:, rows][:, :, rows][:, 8:120:16, 8:120:16])
-    assert bool((picture[:, 2 + 2 * 130, 2:130] == 255).all())  # above a source wider than high
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["none.png"], "There is no file or folder none.png."),
         (["empty"], "empty holds no images, files that end in one of .avif .bmp"),
         (["a.png", "--out", "a.png/b"], "a.png/b"),
-        (["a.png", "--grid", "x.jpeg"], "--grid x.jpeg cannot be written: give a .png."),
         (["a.png", "--source", "egdes"], "There is no source 'egdes'. Did you mean 'edges'?"),
         (["a.png", "--source", "empty"], "is not made of the files themselves: give its files as"),
         (["a.png", "--source", "unpaired:emoji"], "is not made of the files themselves"),

@@ -13,16 +13,8 @@ from torch import Tensor
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
-from ganlib.common.pictures import coloured, to_uint8
 from ganlib.sampling.translation.source_images import Reader
-from ganlib.sampling.translation.translated_files import (
-    CELL,
-    TranslatedFiles,
-    cell,
-    jobs,
-    side_by_side,
-    source_cell,
-)
+from ganlib.sampling.translation.translated_files import TranslatedFiles, jobs
 from ganlib.sampling.translation.translator import Translator
 
 Make = Callable[..., Any]
@@ -49,14 +41,11 @@ def test_frames_lie_below_each_other(make_updater: Make, tmp_path: Path) -> None
     updater.spec = DataSpec((2, 8, 8), (2, 8, 8), source=(1, 8, 8), frames=2)
     x = np.random.default_rng(0).integers(0, 256, (5, 7), dtype=np.uint8)
     Image.fromarray(x).save(tmp_path / "a.png")
-    files = TranslatedFiles(Translator(updater), Reader(updater.spec), shown=True)
+    files = TranslatedFiles(Translator(updater), Reader(updater.spec))
     files.make(jobs([tmp_path / "a.png"], tmp_path / "out", 1, False))
     with Image.open(tmp_path / "out/a.png") as picture:
         film = np.array(picture)
     assert np.array_equal(film, np.concatenate([x, 255 - x]))
-    [[source, output]] = files.rows
-    assert torch.equal(to_uint8(source), to_uint8(cell(torch.from_numpy(x)[None] / 127.5 - 1)))
-    assert torch.equal(to_uint8(output), to_uint8(cell(torch.from_numpy(film)[None] / 127.5 - 1)))
     assert files.remarks() == [] and files.done == 1
 
 
@@ -109,30 +98,3 @@ def test_an_input_stays_even_by_force_and_through_a_link(tmp_path: Path) -> None
     (tmp_path / "link").symlink_to(tmp_path / "in", target_is_directory=True)
     with pytest.raises(UserError, match="is an input, which stays as it is"):
         jobs([tmp_path / "in"], tmp_path / "link", 1, True)
-
-
-def test_cells_show_the_whole_picture_on_white() -> None:
-    x = torch.tensor([[-1.0, 1.0], [0.0, 0.5], [1.0, -1.0], [0.5, 0.0]])[None]
-    found = to_uint8(cell(x))
-    assert found.shape == (3, CELL, CELL) and torch.equal(found[0], found[2])
-    inside = found[0, :, CELL // 4 : 3 * CELL // 4]  # half as wide as high
-    square = CELL // 4
-    expected = to_uint8(x)[0].repeat_interleave(square, 0).repeat_interleave(square, 1)
-    assert torch.equal(inside, expected)
-    outside = torch.cat([found[0, :, : CELL // 4], found[0, :, 3 * CELL // 4 :]], 1)
-    assert bool((outside == 255).all())
-
-
-def test_sources_are_shown_as_they_are_and_classes_in_colours() -> None:
-    y = torch.randint(256, (3, CELL, CELL), dtype=torch.uint8)
-    assert torch.equal(to_uint8(source_cell(y)), y)
-    ids = torch.arange(3, dtype=torch.int32).reshape(1, 3, 1).repeat(2, 1, 3)
-    colours = to_uint8(source_cell(ids))[:, [10, 64, 118], 64]
-    assert torch.equal(colours, coloured(torch.arange(3)))
-
-
-def test_as_many_rows_beside_each_other_as_make_a_square() -> None:
-    cells = [torch.zeros(3, CELL, CELL)] * 2
-    for rows, (across, down) in {1: (1, 1), 8: (2, 4), 64: (6, 11)}.items():
-        picture = side_by_side(rows * [cells])
-        assert picture.size == (across * 2 * (CELL + 2) + 2, down * (CELL + 2) + 2)
