@@ -63,7 +63,8 @@ def halvings(ch: int, n: int) -> list[int]:
 
 
 class Generator(nn.Module):
-    """A network from hidden vectors to images: all that is asked of networks["gen"].
+    """A network from hidden vectors to images: all that is asked of networks["gen"]. Its forward(),
+    of z (n, n_hidden) and what the network is told, gives images NCHW in [-1, 1].
 
     z has n_hidden components, all spread as `latent` says, or those of several `parts`; without
     either nothing is drawn.
@@ -137,10 +138,6 @@ class Generator(nn.Module):
             return _truncated(code, self.parts[0], psi)
         of_parts = self.split(code)
         return torch.cat([_truncated(of_parts[p.name], p, psi) for p in self.parts], 1)
-
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (n, n_hidden) and what the network is told -> images NCHW in [-1, 1]."""
-        raise NotImplementedError
 
 
 def has_noise(gen: Generator) -> bool:

@@ -40,7 +40,7 @@ class Batch(NamedTuple):
     """
 
     x: Tensor
-    y: Tensor | None = None
+    y: Any = None
 
 
 class Rows(NamedTuple):

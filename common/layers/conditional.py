@@ -97,7 +97,6 @@ class ClassInput(Generator):
         super().__init__(gen.n_hidden - n_classes, gen.latent)
         self.gen, self.n_classes = gen, n_classes
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """z (N, n_hidden) and y, int64 (N,) or float (N, n_classes) -> images (N, C, H, W)."""
-        assert y is not None
         return self.gen(torch.cat((z, one_hot(y, self.n_classes, z)), 1))

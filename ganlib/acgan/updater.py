@@ -47,7 +47,6 @@ class Updater(updater.Updater):
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, y = next(self.data)
-        assert y is not None
         n = len(x_real)
         z, y_fake = self.hidden(n), self.labels(n)
         loss_dis, class_dis, s_real = self.loss_dis(x_real, y, self.fake(z, y_fake), y_fake)

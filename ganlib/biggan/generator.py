@@ -57,9 +57,8 @@ class SharedClassGenerator(Generator):
         """Of z (N, n_hidden) and e (N, n_shared): what the first layer and each stage see."""
         raise NotImplementedError
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """z (N, n_hidden) and y, int64 (N,) or float (N, n_classes) -> images in [-1, 1]."""
-        assert y is not None
         first, *others = self.conditions(z, self.shared(y))
         h = self.first(first).unflatten(1, self.bottom)
         for stage, condition in zip(self.stages, others, strict=True):

@@ -35,9 +35,8 @@ class DenseGenerator(Generator):
             *(nn.Dropout(dropout), nn.Linear(h, math.prod(image))),
         )
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """z (N, 100), moved to [0, 1] here, classes (N,) or (N, n_classes) -> (N, C, H, W)."""
-        assert y is not None
         h_y = self.from_y(one_hot(y, self.n_classes, z))
         pixels = self.joint(torch.cat((self.from_z((z + 1) / 2), h_y), 1))
         return 2 * torch.sigmoid(pixels.unflatten(1, self.image)) - 1
@@ -57,9 +56,8 @@ class DenseDiscriminator(nn.Module):
             *(nn.Dropout(dropout), nn.Linear(h, 1)),
         )
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (N, C, H, W) in [-1, 1], classes (N,) or (N, n_classes) -> logits (N, 1)."""
-        assert y is not None
         x = (x.flatten(1) + 1) / 2
         h_y = self.from_y(one_hot(y, self.n_classes, x))
         return self.joint(torch.cat((self.from_x(x), h_y), 1))
@@ -72,9 +70,8 @@ class ClassPlanes(nn.Module):
         super().__init__()
         self.dis, self.n_classes = dis, n_classes
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (N, C, H, W), classes (N,) or (N, n_classes) -> logits (N, 1)."""
-        assert y is not None
         planes = one_hot(y, self.n_classes, x)[:, :, None, None].expand(-1, -1, *x.shape[2:])
         return self.dis(torch.cat((x, planes), 1))
 

@@ -41,7 +41,6 @@ class Updater(SGDUpdater):
     def update_core(self) -> dict[str, Tensor]:
         self.set_momentum()
         x_real, y = next(self.data)
-        assert y is not None
         loss_gen, loss_dis, y_real = self.loss_both(x_real, self.hidden(len(x_real)), y)
         self.step(gen=loss_gen, dis=loss_dis)
         self.saw_real(y_real)

@@ -32,9 +32,8 @@ class Translator(Generator):
         self.layers = nn.Sequential(*layers, to_image(ch, n_out))
         init_normal(self, STD)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """z (n, 0), sources (n, C', H, W) -> (n, C, H, W); UserError if not multiples of 4."""
-        assert y is not None
         check_sides(y, self.multiple)
         return self.layers(y)
 

@@ -87,7 +87,6 @@ class Updater(updater.Updater):
 
     def update_core(self) -> dict[str, Tensor]:
         x_lab, y = next(self.stream("labelled"))
-        assert y is not None
         x_unl, _ = next(self.data)
         n = len(x_unl)
         loss_lab, loss_unl = self.loss_dis(x_lab, y, x_unl, self.fake(self.hidden(n)))

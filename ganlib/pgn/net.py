@@ -138,9 +138,8 @@ class PredictiveGenerator(Generator):
     def _next(self, state: State, action: Tensor) -> Tensor:
         return self.decoder(torch.cat([state[0], action], 1))
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """As many of the next frames as an image of the data holds; z is (N, 0)."""
-        assert y is not None
         return self.roll_out(y, self.sequences.ahead)
 
 

@@ -46,7 +46,6 @@ class Updater(Predicting):
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, y = next(self.data)
-        assert y is not None
         frames, n = self.spec.frames, self.config.predicted
         n = min(n, frames) or frames
         x_real = x_real.unflatten(1, (frames, -1))[:, :n].flatten(1, 2)

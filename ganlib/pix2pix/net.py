@@ -67,9 +67,8 @@ class UNet(Generator):
         init_normal(self, 0.02)
         init_gains(self, 0.02)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """z (N, 0) and sources, images or maps, of any sides that are multiples of `multiple`."""
-        assert y is not None
         check_sides(y, self.multiple)
         h = self.shown(y, next(self.parameters()))
         below: list[Tensor] = []

@@ -66,7 +66,6 @@ class Updater(updater.Updater):
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, y = next(self.data)
-        assert y is not None
         x_fake = self.gen(self.hidden(len(x_real)), y)
         loss_dis, y_real = self.loss_dis(x_real, x_fake.detach(), y)
         self.step(dis=loss_dis)

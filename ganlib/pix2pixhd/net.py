@@ -97,11 +97,8 @@ class GlobalGenerator(LabelGenerator):
         self.multiple = 2**config.downs
         init_normal(self, STD)
 
-    def forward(
-        self, z: Tensor, y: Tensor | None = None, f: Tensor | None = None, stage: int = COARSE
-    ) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor, f: Tensor | None = None, stage: int = COARSE) -> Tensor:
         """Sources (N, C', H, W) -> images (N, C, H, W) in [-1, 1]; z, f: see planes()."""
-        assert y is not None
         return self.image(self.coarse(self.planes(z, y, f)))
 
 
@@ -123,11 +120,8 @@ class LocalEnhancer(LabelGenerator):
         )
         init_normal(self, STD)
 
-    def forward(
-        self, z: Tensor, y: Tensor | None = None, f: Tensor | None = None, stage: int = JOINT
-    ) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor, f: Tensor | None = None, stage: int = JOINT) -> Tensor:
         """As GlobalGenerator's; in the stage COARSE images have half the sides."""
-        assert y is not None
         planes = self.planes(z, y, f)
         h = self.coarse(halved(planes))
         if stage == COARSE:

@@ -128,7 +128,6 @@ class Updater(Staged):
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, y = next(self.data)
-        assert y is not None
         if self.config.grows:  # what stands still lets gradients pass to the encoder all the same
             self.gen.get_submodule("coarse").requires_grad_(self.current.number != FIXED)
         f = self.enc(x_real, y) if self.config.features else None
@@ -153,7 +152,6 @@ class Updater(Staged):
         c, stream, rows = self.config, self.stream("clusters"), []
         for _ in range(-(-c.cluster_images // c.batch_size)):
             x, y = next(stream)
-            assert y is not None
             rows.append(self.gather(largest(self.enc(x, y), y, LARGEST)))
         table = self.gen.get_buffer("clusters")
         table.copy_(clusters(torch.cat(rows).to(table.dtype), len(table), c.clusters, ROUNDS))

@@ -61,7 +61,6 @@ class Updater(updater.Updater):
         """The discriminator's steps: the last one's loss, and of how many real images it is."""
         for _ in range(self.config.n_dis):
             x_real, y = next(self.data)
-            assert y is not None
             n = len(x_real)
             z, y_fake = self.hidden(n), self.uniform_labels(n)
             loss_dis, d_real = self.loss_dis(x_real, y, self.fake(z, y_fake), y_fake)

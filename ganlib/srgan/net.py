@@ -58,12 +58,11 @@ class SRResNet(Generator):
         self.doublings = nn.Sequential(*(doubling(ch) for _ in range(doublings)))
         self.last = nn.Conv2d(ch, image, LAST, padding=LAST // 2)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """Sources y (N, C', H, W) in [-1, 1] -> images (N, C, f H, f W), not bounded; z is empty.
 
         Inside, sources are in [0, 1].
         """
-        assert y is not None
         h = self.first((y + 1) / 2)
         h = h + self.middle(self.blocks(h))
         return self.last(self.doublings(h))
