@@ -67,9 +67,10 @@ def test_the_command_line_is_frozen() -> None:
         "flip", "seed", "out", "force", "gpu", "device", "deterministic", "precision", "graph",
         "compile", "accumulate", "workers", "checkpoint_blocks", "sync_bn", "init_from", "resume",
         "epochs", "max_images", "max_hours", "display_interval", "sample_interval",
-        "snapshot_interval", "evaluation_interval", "evaluation_images", "metrics", "segmentation",
-        "extractor", "inception_weights", "keep_snapshots", "best_by", "tensorboard", "extension",
-        "plugin_dir",
+        "snapshot_interval", "evaluation_interval", "evaluation_images", "evaluation_reference",
+        "evaluation_precision", "evaluation_channels_last", "evaluation_rounding", "metrics",
+        "segmentation", "extractor", "inception_weights", "keep_snapshots", "best_by",
+        "tensorboard", "extension", "plugin_dir",
     ]  # fmt: skip
 
 
