@@ -17,12 +17,13 @@ Better = Literal["lower", "higher", "nearer to 1", ""]
 """Where better scores are; "" where none is better than another."""
 _BETTER: dict[Better, re.Pattern[str]] = {
     "lower": re.compile(
-        r"((intra-)?(fd|fid)|kd|kid|duplicates?|reverse_kl|l1|lpips|mse|gdl)(?![a-z])",
+        r"((intra-)?(fd|fid)|kd|kid|mind|fld(?!-gap)|ppl|duplicates?|reverse_kl|l1|lpips|mse|gdl)"
+        r"(?![a-z])",
         re.IGNORECASE,
     ),
     "higher": re.compile(
-        r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|modes|high_quality"
-        r"|psnr|ssim|diversity|pixel_accuracy|mean_iou)(?![a-z])",
+        r"(is|(class-)?(precision|recall)|class-accuracy|cas|density|coverage|vendi|authpct|fld-gap"
+        r"|modes|high_quality|psnr|ssim|diversity|pixel_accuracy|mean_iou)(?![a-z])",
         re.IGNORECASE,
     ),
     "nearer to 1": re.compile(r"sharpness(?![a-z])", re.IGNORECASE),

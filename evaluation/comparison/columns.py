@@ -11,6 +11,7 @@ from ganlib.evaluation.protocol import deciding, differing
 _FRECHET = re.compile(r"(fd|fid)(?![a-z])", re.IGNORECASE)
 _METRICS = {
     "fid": "fid|fd",
+    "fid_infinity": r"(fid|fd-[\w-]+)-infinity",
     "kid": "kid|kd",
     "prdc": "precision|recall|density|coverage",
     "duplicates": "duplicates|nearest",

@@ -168,14 +168,14 @@ class Metric:
 
 
 def in_features(
-    names: Mapping[str, Better], compared: bool = True
+    names: Mapping[str, Better], against: str | None = ""
 ) -> Callable[[Inputs, int], list[Column]]:
     """Metric.columns of these names, with the extractor's suffix, by which direction is better;
-    compared: with the main split.
+    against: the split that they compare with, "" for the main one.
     """
 
     def columns(inputs: Inputs, n: int) -> list[Column]:
-        reference, suffix = inputs.main if compared else None, inputs.extractor.suffix
+        reference, suffix = inputs.main if against == "" else against, inputs.extractor.suffix
         return [Column(f"{name}{suffix}", n, reference, way) for name, way in names.items()]
 
     return columns

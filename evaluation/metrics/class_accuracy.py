@@ -58,5 +58,5 @@ def on_real(context: Context) -> dict[str, Any]:
     }
 
 
-COLUMNS = in_features({"class-accuracy": "higher"}, compared=False)
+COLUMNS = in_features({"class-accuracy": "higher"}, against=None)
 METRIC = Metric(class_accuracy, ("logits", "labels"), N, lacks_classifier, COLUMNS)

@@ -5,6 +5,7 @@ As in Meehan, Chaudhuri and Dasgupta 2020, https://arxiv.org/abs/2004.05675.
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, in_features
@@ -18,7 +19,7 @@ COLUMNS = in_features({"duplicates": "lower", "nearest-median": "", "nearest-lea
 def copies(context: Context) -> Mapping[Column, Value]:
     """See Metric."""
     train = context.main.features.to(context.features.device)
-    distance, which = nearest(context.features, train)
+    distance, which = to_training(context, train)
     context.finds["nearest"] = Nearest(distance.cpu(), context.main.which[which.cpu()])
     test = context.references.get("test", context.main)
     unseen = context.once("unseen", lambda: _unseen(train, test.features, test is context.main))
@@ -29,11 +30,19 @@ def copies(context: Context) -> Mapping[Column, Value]:
     return {column: Value(value, settings=settings) for column, value in values}
 
 
+def to_training(context: Context, train: Tensor) -> Nearest:
+    """The nearest of the main split's features to those of each sample, looked for once."""
+    found: Nearest = context.finds.get("to training") or nearest(context.features, train)
+    context.finds["to training"] = found
+    return found
+
+
 def _unseen(train: Tensor, test: Tensor, same: bool) -> Tensor:
     """float64 distances to the nearest training image of real images that are none of them: those
     of the test split, or where there is none, of training images to one another.
     """
-    return nearest((train if same else test.to(train.device))[:N], train, same).distance
+    points = (train if same else test.to(train.device))[:N]
+    return nearest(points, train, torch.arange(len(points)) if same else None).distance
 
 
 METRIC = Metric(copies, n=N, columns=COLUMNS)

@@ -138,19 +138,19 @@ def _distances(a: Tensor, b: Tensor) -> Iterator[Tensor]:
         yield torch.cdist(rows.double(), b, compute_mode="use_mm_for_euclid_dist")
 
 
-def nearest(points: Tensor, others: Tensor, same: bool = False) -> Nearest:
+def nearest(points: Tensor, others: Tensor, own: Tensor | None = None) -> Nearest:
     """The nearest of `others` (M, D) to each of `points` (N, D).
 
-    same: row i of both is the same image, which is no neighbour of itself.
+    own: int64 (N,), the points' own numbers among the others, where they are some of them: none is
+    a neighbour of itself.
     """
     half = others.square().sum(1) / 2
     indices = []
     for start, rows in zip(range(0, len(points), ROWS), torch.split(points, ROWS), strict=True):
         # half the squared distance, less what is the same for all of a row
         gap = torch.addmm(half, rows, others.T, alpha=-1)
-        if same:
-            own = torch.arange(len(rows), device=gap.device)
-            gap[own, start + own] = torch.inf
+        if own is not None:
+            gap.scatter_(1, own[start : start + len(rows), None].to(gap.device), torch.inf)
         indices.append(gap.argmin(1))
     index = torch.cat(indices)
     # exactly, for what was just found: the difference of large numbers would hide a copy

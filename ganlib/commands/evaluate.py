@@ -19,8 +19,9 @@ from ganlib.common.io.files import reading
 @click.option(
     "--metrics",
     metavar="NAME,...",
-    help="Of is, fid, kid, prdc, duplicates, by class intra, class_pr and class_accuracy, cas, and "
-    "a plugin's own.  [default: all of ganlib's that make sense, but cas]",
+    help="Of is, fid, kid, prdc, duplicates, by class intra, class_pr and class_accuracy, and on "
+    "request fid_infinity, mind, vendi, authpct, fld, cas, and a plugin's own.  [default: all but "
+    "those on request that make sense]",
 )
 @click.option(
     "--cas",

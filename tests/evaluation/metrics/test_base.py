@@ -205,7 +205,7 @@ def test_a_wrong_file(source: str, words: str, plain: Any, noise: Tensor, tmp_pa
 def test_names(plain: Any, noise: Tensor, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no metric 'asked_acuracy'. Did you mean 'asked_accuracy'"):
         score(plain, noise, "asked_acuracy")
-    with pytest.raises(UserError, match="There are: asked_accuracy, cas, class_accuracy, "):
+    with pytest.raises(UserError, match="There are: asked_accuracy, authpct, cas, "):
         score(plain, noise, "zzz")
     with pytest.raises(UserError, match="Two metrics are called 'fid': .*Rename one"):
         write(tmp_path, fid="METRIC = None")

@@ -49,7 +49,8 @@ def test_they_are_those_of_an_evaluation(
     x = torch.randint(256, (n, 1, 2, 2), dtype=torch.uint8)
     extractor = Few(name, n_classes)
     evaluator = Evaluator(extractor, dict.fromkeys(splits, x[:100]))
-    for metrics in (("is", "fid"), METRICS if n == 300 else ("fid",)):
+    requested = ["fid_infinity", "mind", "vendi", "authpct", *(["fld"] if len(splits) > 1 else [])]
+    for metrics in (("is", "fid"), (*METRICS, *requested) if n == 300 else ("fid",)):
         found = evaluator([x], metrics).scores
         assert titles(evaluator, metrics, n) == list(found)
 

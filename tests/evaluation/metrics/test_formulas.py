@@ -154,7 +154,7 @@ def test_nearest_finds_the_nearest() -> None:
 
 def test_nearest_of_the_same_images_is_another_one() -> None:
     x = features(1100, 6)
-    distance, which = scores.nearest(x[:1050], x, same=True)
+    distance, which = scores.nearest(x[:1050], x, own=torch.arange(1050))
     assert (which != torch.arange(1050)).all()
     assert distance.min() > 0
 

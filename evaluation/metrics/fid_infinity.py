@@ -1,0 +1,69 @@
+"""The Frechet distance of infinitely many samples: Chong & Forsyth 2020, section 3.2,
+https://arxiv.org/abs/1911.07023
+
+The distance of N samples is biased by about b / N, and b is another one for each generator.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganlib.common.seeds import generator
+from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
+from ganlib.evaluation.metrics.fid import distance_of
+from ganlib.evaluation.metrics.formulas import square_root
+from ganlib.evaluation.statistics.moments import Moments
+from ganlib.evaluation.statistics.real import Inputs
+
+N = 50_000
+SIZES, SEED = 15, 0
+SMALLEST = 5000
+
+
+def sizes(n: int) -> list[int]:
+    """The numbers of samples whose distances the line is fitted to, even steps up to n."""
+    return [int(k) for k in np.linspace(min(SMALLEST, max(n // 10, 2)), n, SIZES)]
+
+
+def extrapolated(counts: list[int], distances: list[float]) -> float:
+    """a of the least-squares fit of a + b / N to distances of N samples."""
+    return float(np.polyfit(1 / np.array(counts), distances, 1)[1])
+
+
+def columns(inputs: Inputs, n: int) -> list[Column]:
+    """See Metric."""
+    name = f"{inputs.extractor.score_name}-infinity"
+    return [Column(name, n, split, "lower") for split in inputs.real]
+
+
+def limits(context: Context) -> Mapping[Column, Value]:
+    """See Metric: of samples in a random order the first ones, ever more of them."""
+    counts, found = sizes(context.n), {}
+    order = torch.randperm(context.n, generator=generator(SEED, "fid_infinity", context.n))
+    features = context.features[order.to(context.features.device)]
+    settings = {"sizes": SIZES, "from": counts[0], "order_seed": SEED}
+    few = counts[0] <= features.shape[1]
+    for column in context.columns:
+        real = context.references[str(column.reference)].moments
+        covariance = real.covariance().to(features.device)
+        root = context.once(f"root {column.reference}", partial(square_root, covariance))
+        distances = [distance_of(moments, real, root) for moments in _growing(features, counts)]
+        value = extrapolated(counts, distances)
+        found[column] = Value(value, settings=settings, rank_deficient=few)
+    return found
+
+
+def _growing(features: Tensor, counts: list[int]) -> list[Moments]:
+    """Those of the first of these features, for each count."""
+    moments, grown = Moments(features.shape[1], features.device), []
+    for start, end in zip([0, *counts], counts, strict=False):
+        moments.update(features[start:end])
+        grown.append(Moments(features.shape[1], features.device))
+        grown[-1].merge(moments)
+    return grown
+
+
+METRIC = Metric(limits, n=N, columns=columns)
