@@ -104,12 +104,17 @@ def gradient_penalty(
     return slope_penalty(lambda x: stateless(dis, x, y), x, target)
 
 
-def slope_penalty(height: Callable[[Tensor], Tensor], x: Tensor, target: float = 1.0) -> Tensor:
+def slope_penalty(
+    height: Callable[[Tensor], Tensor], x: Tensor, target: float = 1.0, eps: float = 0.0
+) -> Tensor:
     """(||grad_x f(x)||_2 - target)^2 as gradient_penalty, of any f: (N, C, H, W) -> (N, ...) whose
-    row i depends on x[i] alone. Networks go into f by `stateless`.
+    row i depends on x[i] alone. Networks go into f by `stateless`. eps: what some add to the norm's
+    square.
     """
     gradient, _ = _gradient(height, x)
     norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    if eps:
+        norm = (gradient.square().flatten(1).sum(1) + eps).sqrt()
     return (norm - target).square().mean()
 
 

@@ -1,0 +1,1 @@
+"""What the methods of the study share: networks, settings, the order of steps."""
