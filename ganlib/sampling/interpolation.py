@@ -1,7 +1,8 @@
 """Interpolation between samples and sums of them: what generators are given from stop to stop, and
-pictures of it: a strip or a film; of a sum one with + - = between its terms.
+pictures of it: a strip or a film; of a sum its terms beside each other.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ganlib.common.generator import Kind
@@ -18,7 +18,7 @@ from ganlib.common.io.console import progress
 from ganlib.common.io.files import as_user_error, output
 from ganlib.common.layers.basic import one_hot
 from ganlib.common.pictures import frames as pictures_of
-from ganlib.common.pictures import grid, save, save_animation
+from ganlib.common.pictures import grid, save, save_animation, translation_grid
 from ganlib.sampling.model import Model
 from ganlib.training.device.devices import require
 from ganlib.training.samples.sample_stream import SampleStream
@@ -30,8 +30,6 @@ Segments = tuple[Tensor, Tensor | None]
 or (segments, frames, ...), None if there is none.
 """
 AT_ONCE = 256  # images
-INK = (64, 64, 64)
-MARGIN = 8  # pixels around the row of a sum
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,8 @@ def write_interpolation(model: Model, what: Interpolation, out: Path) -> None:
 def write_sum(
     model: Model, terms: Sequence[tuple[int, int]], seed: int, out: Path, y: int | None
 ) -> None:
-    """A .png of the samples of a seed with their signs, (1 or -1, number) each, and of what the sum
-    of their latents looks like, in the class of the first or in class y.
+    """A .png of the samples of a seed below their signs and numbers, (1 or -1, number) each, and of
+    what the sum of their latents looks like, in the class of the first or in class y.
     """
     z, conditions = model.latents([number for _, number in terms], seed, y)
     gen, sign = model.updater.sampling_gen, torch.tensor([sign for sign, _ in terms])
@@ -92,11 +90,13 @@ def write_sum(
         total = torch.cat([signed_sum(h, sign, part.kind) for h, part in parts])
     if conditions is not None:
         conditions = torch.cat([conditions, conditions[:1]])
-    pictures = pictures_of(model.decode(torch.cat([z, total[None]]), conditions))
-    first = " " if terms[0][0] > 0 else "-"
-    signs = first + "".join("+" if sign > 0 else "-" for sign, _ in terms[1:]) + "="
+    images, times = model.decode(torch.cat([z, total[None]]), conditions), Counter(terms)
+    titles = [
+        f"{'+' if sign > 0 else '-'} {f'{n} x ' if (n := times[sign, number]) > 1 else ''}{number}"
+        for sign, number in terms
+    ]
     with output(out):
-        save(equation(pictures, signs), out)
+        save(translation_grid(dict(zip([*titles, "="], torch.split(images, 1), strict=True))), out)
 
 
 def _decoded(stream: SampleStream, segments: Segments, space: Space) -> Tensor:
@@ -209,35 +209,3 @@ def _halfway(x: Tensor, frames: int) -> Tensor:
     """From each row of x (k, ...) to the next in one step halfway: (k - 1, frames, ...)."""
     second = torch.arange(frames, device=x.device) * 2 >= frames
     return torch.where(second.reshape(-1, *[1] * (x.dim() - 1)), x[1:, None], x[:-1, None])
-
-
-def equation(pictures: list[Image.Image], signs: str) -> Image.Image:
-    """Pictures of one size in a row on white, signs[i] ("+", "-", "=" or " ") before pictures[i].
-
-    A blank takes no room.
-    """
-    width, height = pictures[0].size
-    gap = max(8, width // 8)
-    size = max(9, width // 5) | 1  # odd, so that a stroke can lie in the middle
-    places = sum(size + 2 * gap if sign.strip() else 0 for sign in signs)
-    whole = (places + width * len(pictures) + 2 * MARGIN, height + 2 * MARGIN)
-    row = Image.new("RGB", whole, "white")
-    draw, x = ImageDraw.Draw(row), MARGIN
-    for picture, sign in zip(pictures, signs, strict=True):
-        if sign.strip():
-            _sign(draw, sign, x + gap, MARGIN + (height - size) // 2, size)
-            x += size + 2 * gap
-        row.paste(picture, (x, MARGIN))
-        x += width
-    return row
-
-
-def _sign(draw: ImageDraw.ImageDraw, sign: str, x: int, y: int, size: int) -> None:
-    """Bars rather than letters of a font, which may not be there and do not sit in the middle."""
-    stroke = max(3, size // 6) | 1
-    middle = (size - stroke) // 2
-    apart = stroke if sign == "=" else 0
-    for offset in {middle - apart, middle + apart}:
-        draw.rectangle((x, y + offset, x + size - 1, y + offset + stroke - 1), INK)
-    if sign == "+":
-        draw.rectangle((x + middle, y, x + middle + stroke - 1, y + size - 1), INK)

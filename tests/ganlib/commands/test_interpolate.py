@@ -14,11 +14,12 @@ from torch import Tensor
 
 import ganlib
 from ganlib.common.errors import UserError
-from ganlib.common.pictures import frames, grid
+from ganlib.common.pictures import LETTERS, frames, grid
 from ganlib.sampling.interpolation import Interpolation, between_samples, signed_sum, spherical
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
+TITLE = 2 * LETTERS  # pixels above a picture
 
 
 def interpolated(model: ganlib.Model, *how: Any, **more: Any) -> Tensor:
@@ -105,7 +106,7 @@ def test_a_class_may_be_kept_to(run: Run, small_snapshot: Make) -> None:
     assert run("interpolate", path, "--plus", 0, "--plus", 1, "--class", "c").exit_code == 0
     expected = frames(model.sample(1, y=2))[0]
     with Image.open("arithmetic.png") as row:
-        place = (8, 8, 8 + expected.width, 8 + expected.height)
+        place = (0, TITLE, expected.width, TITLE + expected.height)
         assert row.crop(place).tobytes() == expected.tobytes()
 
 
@@ -197,10 +198,21 @@ def test_sum_shows_terms_signs_and_result(run: Run, make_snapshot: Make, name: s
     total = signed_sum(z, torch.tensor([1, -1, 1]), model.updater.gen.latent)
     pictures = frames(model.decode(torch.cat([z, total[None]])))
     width, height = pictures[0].size
-    step = (row.width - 2 * 8 - width) // 3
+    step = (row.width - width) // 3
     for i, image in enumerate(pictures):
-        left = 8 + i * step
-        assert row.crop((left, 8, left + width, 8 + height)).tobytes() == image.tobytes()
+        place = (i * step, TITLE, i * step + width, TITLE + height)
+        assert row.crop(place).tobytes() == image.tobytes()
+        title = row.crop((i * step, 0, i * step + width, TITLE))
+        assert title.convert("L").getextrema()[0] < 64  # there is one
+
+
+def test_a_term_that_is_there_twice_is_shown_once(run: Run, make_snapshot: Make) -> None:
+    path = make_snapshot("dcgan")
+    once = ("interpolate", path, "--plus", 3, "--minus", 5)
+    assert run(*once, "-o", "once.png").exit_code == 0
+    assert run(*once, "--plus", 3, "-o", "twice.png").exit_code == 0
+    with Image.open("once.png") as one, Image.open("twice.png") as two:
+        assert one.size == two.size and one.tobytes() != two.tobytes()
 
 
 @pytest.mark.parametrize(
