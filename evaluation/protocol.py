@@ -219,15 +219,11 @@ def stamp(
     """
     source = {} if origin.source is None else {"source": origin.source}
     return Protocol(
-        extractor=by.extractor,
-        extractor_digest=by.extractor_digest,
-        resize=by.resize,
-        precision=by.precision,
+        **{**vars(by), "settings": {**by.settings, **settings, **source}},
         n_generated=n,
         reference=None if against is None else against.name,
         n_reference=None if against is None else against.n,
         reference_digest=None if against is None else against.digest,
-        settings={**by.settings, **settings, **source},
         rounding=rounding,
         weights=origin.weights,
         bn_mode=origin.bn_mode,

@@ -14,31 +14,20 @@ from typing import TYPE_CHECKING, Any
 from ganlib.moved import Moved
 
 if TYPE_CHECKING:
-    from ganlib.common.errors import UserError
-    from ganlib.common.generator import Generator, Part
-    from ganlib.config import AlgorithmConfig
-    from ganlib.registry import Algorithm
-    from ganlib.runs.from_python import train, train_grid
-    from ganlib.sampling.model import Model, load
-    from ganlib.training.trainer import Extension, every
-    from ganlib.training.updater import Updater
+    from ganlib.common.errors import UserError as UserError
+    from ganlib.common.generator import Generator as Generator
+    from ganlib.common.generator import Part as Part
+    from ganlib.config import AlgorithmConfig as AlgorithmConfig
+    from ganlib.registry import Algorithm as Algorithm
+    from ganlib.runs.from_python import train as train
+    from ganlib.runs.from_python import train_grid as train_grid
+    from ganlib.sampling.model import Model as Model
+    from ganlib.sampling.model import load as load
+    from ganlib.training.trainer import Extension as Extension
+    from ganlib.training.trainer import every as every
+    from ganlib.training.updater import Updater as Updater
 
 __version__ = "0.2.0"
-__all__ = [
-    "Algorithm",
-    "AlgorithmConfig",
-    "Extension",
-    "Generator",
-    "Model",
-    "Part",
-    "Updater",
-    "UserError",
-    "every",
-    "load",
-    "train",
-    "train_grid",
-    "updater",
-]
 
 _HOME = {
     "Algorithm": "ganlib.registry",
@@ -54,6 +43,7 @@ _HOME = {
     "train": "ganlib.runs.from_python",
     "train_grid": "ganlib.runs.from_python",
 }
+__all__ = [*_HOME, "updater"]
 
 
 _HERE = Path(__file__).parent

@@ -131,7 +131,11 @@ class Loader(Iterator[Batch]):
             check_condition(self.data, self.condition, self.flip)
         _check_share(self.batch_size, self.rank, self.ranks)
         self.device = torch.device(self.device)
-        self._jitter, self._still = self._make_jitter(), False
+        size, source = self.spec.image[1:], self.spec.source
+        has_source = source is not None and self.condition in ("images", "unpaired")
+        grid = common_grid(size, source[1:] if source and has_source else None)
+        self._jitter = Jitter(self.jitter, size, grid) if self.jitter else None
+        self._still = False
         self.size: Size | None = None
         self.position = 0
         self._memory = Memory()
@@ -264,12 +268,6 @@ class Loader(Iterator[Batch]):
         if self._jitter is not None:
             x = self._jitter(x, upload(rows.jitter, self.device), ids)
         return x
-
-    def _make_jitter(self) -> Jitter | None:
-        size, source = self.spec.image[1:], self.spec.source
-        has_source = source is not None and self.condition in ("images", "unpaired")
-        grid = common_grid(size, source[1:] if source and has_source else None)
-        return Jitter(self.jitter, size, grid) if self.jitter else None
 
     @property
     def _side(self) -> int | None:

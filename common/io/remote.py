@@ -16,17 +16,9 @@ from threading import Lock
 from typing import Any
 
 from ganlib.common.errors import UserError, one_line
+from ganlib.common.io import files
 from ganlib.common.io.cache import cache_folder, locked
 from ganlib.common.io.console import progress
-from ganlib.common.io.files import (
-    as_user_error,
-    atomic,
-    expand,
-    nameable,
-    remove_torn,
-    write_text,
-    writing,
-)
 from ganlib.common.io.jsonl import append_line, read_lines
 from ganlib.common.io.memory import GIB
 
@@ -48,7 +40,7 @@ def place_of(name: str) -> Path:
     UserError if there is nothing, or it cannot be had; what came by then is not fetched again.
     """
     if "://" not in name:
-        return expand(name)
+        return files.expand(name)
     if re.search("://[^/]*:[^/]*@", name):
         raise UserError(
             "An address with a password in it would be written to the settings of a run: give "
@@ -70,7 +62,7 @@ def _update(address: str, place: Path) -> None:
 
     def fetch(name: str) -> None:
         path, size = there[name]["name"], there[name].get("size")
-        with atomic(folder / name) as temporary:
+        with files.atomic(folder / name) as temporary:
             system.get_file(path, str(temporary))
             if size is not None and (n := temporary.stat().st_size) != size:
                 raise ConnectionError(f"{path} ended after {n:,} of {size:,} bytes")
@@ -84,9 +76,9 @@ def _update(address: str, place: Path) -> None:
         more = f" {len(come):,} of {len(there):,} files have come, and the same command goes on."
         return _sentence(address, error) + more * bool(come)
 
-    with as_user_error(words), ThreadPoolExecutor(AT_ONCE) as pool:
+    with files.as_user_error(words), ThreadPoolExecutor(AT_ONCE) as pool:
         system, there = _listed(address, place.name, pool)
-        with writing(folder):
+        with files.writing(folder):
             come = _kept(folder, {name: _version(info) for name, info in there.items()})
         stale = [name for name in there if name not in come]
         nbytes, free = sum(there[name].get("size") or 0 for name in stale), disk_usage(folder).free
@@ -118,7 +110,7 @@ def _listed(address: str, name: str, pool: ThreadPoolExecutor) -> tuple[Any, dic
         return system, {name: info}
     for key, info in sorted(system.find(path, detail=True).items()):
         parts = PurePosixPath(key[len(path.rstrip("/")) :].strip("/")).parts
-        if ".." in parts or not nameable(key):
+        if ".." in parts or not files.nameable(key):
             raise UserError(f"{address} has an object '{key}', as which no file is called.")
         if parts and key[-1] != "/" and not any(part[0] == "." for part in parts):
             found["/".join([name, *parts])] = info
@@ -150,10 +142,10 @@ def _kept(folder: Path, there: Mapping[str, list[str]]) -> set[str]:
                 (folder / above).rmdir()
     for parent in {(folder / name).parent for name in there.keys() - kept.keys()}:
         parent.mkdir(parents=True, exist_ok=True)
-        remove_torn(parent)
+        files.remove_torn(parent)
     if len(kept) < max(len(lines), len(there)):
         text = "".join(json.dumps(line) + "\n" for line in kept.values())
-        write_text(folder / OBJECTS, text)
+        files.write_text(folder / OBJECTS, text)
     return set(kept)
 
 

@@ -3,21 +3,16 @@
 import torch
 from torch import Tensor
 
+from ganlib.common import losses
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
-from ganlib.common.losses import (
-    gradient_penalty,
-    loss_dis_hinge,
-    loss_dis_wasserstein,
-    loss_gen_wasserstein,
-)
 from ganlib.training.bases.staged import Staged
 from ganlib.training.update.streams import Stage, Stages
 
 from .config import SMALLEST, Config, at
 from .net import faded, level_of
 
-LOSSES_DIS = {"wgan_gp": loss_dis_wasserstein, "hinge": loss_dis_hinge}
+LOSSES_DIS = {"wgan_gp": losses.loss_dis_wasserstein, "hinge": losses.loss_dis_hinge}
 
 
 class Updater(Staged):
@@ -83,14 +78,15 @@ class Updater(Staged):
         if c.lam:  # first, so that of weights' gradients its own, in another layout, comes last
             x_mid = torch.lerp(x_fake, x_real, eps)
             n = self.spec.image[1] / x_mid.shape[-1] if c.penalty_at == "full" else 1
-            penalty = gradient_penalty(self.dis, x_mid, alpha, n * c.gamma) / (n * c.gamma) ** 2
+            slope = n * c.gamma
+            penalty = losses.gradient_penalty(self.dis, x_mid, alpha, slope) / slope**2
         y_real = self.dis(x_real, alpha)
         loss = LOSSES_DIS[c.loss](y_real, self.dis(x_fake, alpha))
         return loss, penalty, y_real.square().mean()
 
     def loss_gen(self, z: Tensor, level: int, alpha: Tensor | None) -> Tensor:
         """-E D(G(z)), for both losses."""
-        return loss_gen_wasserstein(self.dis(self.gen(z, None, level, alpha), alpha))
+        return losses.loss_gen_wasserstein(self.dis(self.gen(z, None, level, alpha), alpha))
 
     def update_core(self) -> dict[str, Tensor]:
         level, alpha, c = self.level, self.alpha, self.config

@@ -17,14 +17,8 @@ from ganlib.evaluation.statistics.real import TO_COME
 from ganlib.registry import algorithms, extensions
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
+from ganlib.training.extensions import reports
 from ganlib.training.extensions.checks import Evaluate, FiniteGuard, NamedScore, Unmoved
-from ganlib.training.extensions.reports import (
-    Announce,
-    LogReport,
-    Notebook,
-    ProgressBar,
-    in_notebook,
-)
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.pairs import pairs_of
@@ -69,11 +63,11 @@ def list_extensions(
         *(extensions[name](flat) for name in s.extension),
         *settings.extensions,
         SampleGrid(every(s.sample_interval), seed=s.seed),
-        LogReport(interval),
-        Announce(console, _hint(settings, device)),
+        reports.LogReport(interval),
+        reports.Announce(console, _hint(settings, device)),
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
         *_named_score(settings, updater, scorer, drawing),
-        Notebook() if in_notebook() else ProgressBar(console),
+        reports.Notebook() if reports.in_notebook() else reports.ProgressBar(console),
         *board,
         Snapshot(
             every(s.snapshot_interval),

@@ -9,19 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ganlib.common import pictures
 from ganlib.common.data import POINTS
 from ganlib.common.generator import has_noise
-from ganlib.common.pictures import (
-    apart,
-    class_grid,
-    coloured_maps,
-    grid,
-    moving_grid,
-    save,
-    save_animation,
-    scatter,
-    translation_grid,
-)
 from ganlib.common.seeds import generator
 from ganlib.training.samples.sample_stream import BLOCK, Sampler, SampleStream
 from ganlib.training.scores.pairs import several
@@ -73,19 +63,21 @@ class SampleGrid(Extension):
     def _samples(self, updater: Updater) -> Image.Image | Tensor:
         stream = updater.sample_stream(self.seed)
         if updater.spec.native == POINTS:
-            return scatter(torch.cat(list(updater.sample(DOTS, self.seed))), _real(updater, DOTS))
+            x = torch.cat(list(updater.sample(DOTS, self.seed)))
+            return pictures.scatter(x, _real(updater, DOTS))
         if classes := shown_classes(updater):
-            return class_grid(class_rows(stream, classes))
+            return pictures.class_grid(class_rows(stream, classes))
         if shows_translations(updater):
-            return translation_grid(translations(stream))
-        return apart(torch.cat(list(updater.sample(self.n, self.seed))), updater.spec.frames)
+            return pictures.translation_grid(translations(stream))
+        x = torch.cat(list(updater.sample(self.n, self.seed)))
+        return pictures.apart(x, updater.spec.frames)
 
     def _real(self, updater: Updater) -> Image.Image | Tensor:
         labelled = updater.config.condition == "labels"
         if rows := list(_real_rows(updater, shown_classes(updater) if labelled else [])):
-            return class_grid(rows)
+            return pictures.class_grid(rows)
         n = DOTS if updater.spec.native == POINTS else self.n
-        return apart(_real(updater, n), updater.spec.frames)
+        return pictures.apart(_real(updater, n), updater.spec.frames)
 
     def path(self, trainer: Trainer) -> Path:
         """Where the grid of this iteration goes."""
@@ -126,10 +118,10 @@ def _write(images: Image.Image | Tensor | tuple[Tensor, int], path: Path) -> Ima
     picture.
     """
     x, *columns = images if isinstance(images, tuple) else (images,)
-    picture = grid(x, *columns) if isinstance(x, Tensor) else x
-    save(picture, path)
+    picture = pictures.grid(x, *columns) if isinstance(x, Tensor) else x
+    pictures.save(picture, path)
     if isinstance(x, Tensor) and x.dim() == 5:
-        save_animation(moving_grid(x), path.with_suffix(".gif"))
+        pictures.save_animation(pictures.moving_grid(x), path.with_suffix(".gif"))
     return picture
 
 
@@ -183,7 +175,7 @@ def translations(stream: SampleStream, n: int = SOURCES) -> dict[str, Tensor]:
     index = stream.held(range(n)).cpu()
     assert data.source is not None
     y = data.source[index]
-    y = y if data.source_kind == "image" else coloured_maps(y[:, 0])
+    y = y if data.source_kind == "image" else pictures.coloured_maps(y[:, 0])
     columns = {"source": y / 127.5 - 1}
     if has_noise(stream.networks.sampling_gen):
         columns["outputs"] = several(stream, n, OUTPUTS).cpu()

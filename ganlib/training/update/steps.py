@@ -97,13 +97,15 @@ class Steps:
             self._made = True
 
     def reset(self, name: str) -> None:
-        """Let the optimizer of this name be as a new one, in place; UserError if there is none, or
-        it is of a kind of which that is not known.
+        """Let the optimizer of this name be as a new one, in place, so that a captured graph finds
+        it; UserError if there is none, or it is of a kind of which that is not known.
         """
         self._check("reset('{}')", [name])
-        if not forget(self._optimizers[name]):
-            kind = type(self._optimizers[name]).__name__
+        optimizer = self._optimizers[name]
+        if not _starts_from_zeros(optimizer):
+            kind = type(optimizer).__name__
             raise UserError(f"reset('{name}'): a new {kind} does not start from zeros.")
+        _zero(optimizer, parameters_of(optimizer))
 
     def state(self) -> dict[str, Any]:
         """What the optimizers keep of their parameters, by name."""
@@ -205,16 +207,6 @@ def make_state(optimizer: Optimizer) -> None:
         twin._warned_capturable_if_run_uncaptured = True  # as a new optimizer has it, a copy not
         descend(twin, zeros, rates, torch.zeros((), dtype=torch.bool, device=device))
         _zero(optimizer, new)
-
-
-def forget(optimizer: Optimizer) -> bool:
-    """Let the optimizer be as a new one, in place, so that a captured graph finds it; False if it
-    is not known how.
-    """
-    known = _starts_from_zeros(optimizer)
-    if known:
-        _zero(optimizer, parameters_of(optimizer))
-    return known
 
 
 def _starts_from_zeros(optimizer: Optimizer) -> bool:
