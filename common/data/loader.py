@@ -152,7 +152,7 @@ class Loader(Iterator[Batch]):
         self.position += self.batch_size
         return Batch(x, y)
 
-    def condition_at(self, index: Tensor) -> Tensor | None:
+    def condition_at(self, index: Tensor) -> Any:
         """The labels, or the sources, with these numbers (n,), as still() gives them."""
         flips = torch.zeros(len(index), dtype=torch.bool, device=self.device)
         rows = Rows(index.cpu(), index.to(self.device), flips, *2 * [centres(len(index))])

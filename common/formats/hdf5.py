@@ -119,8 +119,10 @@ def channels_of(kind: SourceKind, frames: int) -> tuple[int, ...]:
     return (2,) if kind == "ids" else tuple(frames * n for n in CHANNELS)
 
 
-def read_hdf5(path: Path, split: str) -> DataSet:
-    """One split of a file; UserError says which of its datasets is missing or wrong."""
+def read_hdf5(path: Path, split: str, size: int | None = None) -> DataSet:
+    """One split of a file at the size that it was written in; UserError says which of its datasets
+    is missing or wrong.
+    """
     check_split(split)
     with reading(path):
         if not regular(path).is_file():
@@ -280,6 +282,4 @@ def _checked(file: Any, key: str) -> str:
     return f"/{key}: {n:,}, all as they were written"
 
 
-def load(root: Path, split: str, size: int | None) -> DataSet:
-    """The images of one split at the size that they were written in; root is the file."""
-    return read_hdf5(root, split)
+load = read_hdf5

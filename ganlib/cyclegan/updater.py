@@ -108,7 +108,6 @@ class Updater(updater.Updater):
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, y_real = next(self.data)
-        assert y_real is not None
         none = self.hidden(len(x_real))
         x_fake, y_fake = self.gen(none, y_real), self.back(none, x_real)
         y_again, x_again = self.back(none, x_fake), self.gen(none, y_fake)
@@ -154,7 +153,6 @@ class Updater(updater.Updater):
         n = held_out.n_sources
         order = torch.randperm(n, generator=generator(seed, "pictures"))
         x = held_out.condition_at(order[torch.arange(SHOWN) % n])
-        assert x is not None
         none = self.gen.make_hidden(len(x))
         x = x.to(none)
         made = first(none, x)

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 import yaml
-from rich.console import Console
 
 import ganlib
 from ganlib.common.data.fingerprint import fingerprint
@@ -111,13 +110,11 @@ def parse_launcher(text: str) -> Launcher:
     return Launcher(options, own["setup"], (own["python"] or [Launcher.python])[-1])
 
 
-def submit_run(
-    values: Mapping[str, Any], launcher: Launcher, console: Console | None = None
-) -> None:
+def submit_run(values: Mapping[str, Any], launcher: Launcher) -> None:
     """Submit the run of these values, as of runs.run.gather, in the folder that it would have here,
     once its settings and data have been looked at.
     """
-    tell = partial(say, console or stderr_console())
+    tell = partial(say, stderr_console())
     settings, file = gather(values), read_config(values)
     images, _ = open_data(settings)
     settings = fitted(settings, images.shape, len(images), torch.device("cpu"))
@@ -149,9 +146,9 @@ def submit_run(
     )
 
 
-def submit_grid(grid: Grid, launcher: Launcher, console: Console | None = None) -> dict[str, State]:
+def submit_grid(grid: Grid, launcher: Launcher) -> dict[str, State]:
     """Submit what is neither done nor at work as an array of jobs; the states of all then."""
-    console, states = console or stderr_console(), grid.states()
+    console, states = stderr_console(), grid.states()
     say(console, describe(grid, states))
     left = [name for name, state in states.items() if state.name not in ("done", "running")]
     if left:

@@ -40,7 +40,6 @@ class Predicting(Updater):
         """
         assert self.held_out is not None
         y = self.held_out.share(0, 1).condition_at(index)
-        assert y is not None
         with stream.ready(), stream.noise(index.tolist()):
             x = self.roll_out(stream.gen, y.to(self.clock.device), steps)
         x = to_uint8(self.spec.to_native(x.float()).clamp(-1, 1))

@@ -1,7 +1,7 @@
 """The samples of one seed, without end, each a function of the seed and its number."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from functools import cached_property, wraps
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlib.common.data import Loader
+from ganlib.common.data import DataSpec, Loader
 from ganlib.common.data.classes import Conditions, as_condition
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
@@ -19,15 +19,9 @@ from ganlib.common.io.files import as_user_error
 from ganlib.common.layers import evaluating
 from ganlib.common.layers.basic import masks_by, one_hot
 from ganlib.common.seeds import generator, mix
-from ganlib.config import sampling_statistics
-from ganlib.training.networks import Networks
-from ganlib.training.samples.bn_statistics import (
-    IMAGE,
-    of_each_image,
-    of_the_batch,
-    of_the_first_half,
-    standing,
-)
+from ganlib.config import AlgorithmConfig, sampling_statistics
+from ganlib.moved import Renamed
+from ganlib.training.samples import bn_statistics as bn
 
 BLOCK = 256
 """Latents are drawn in blocks of this many, so that sample i does not depend on the batch size."""
@@ -50,7 +44,7 @@ class SampleStream:
 
     def __init__(
         self,
-        networks: Networks,
+        networks: "Sampler",
         seed: int,
         truncation: float | None = None,
         y: Conditions | None = None,
@@ -62,7 +56,7 @@ class SampleStream:
         self.config, self.spec = networks.config, networks.spec
         self.statistics = _known(statistics or self.config.statistics)
         alone = self.statistics == "batch" and self.config.translates
-        self.bn_mode = IMAGE if alone else self.statistics
+        self.bn_mode = bn.IMAGE if alone else self.statistics
         self.y = None if y is None else self._condition(y)
         self._group: tuple[int, Tensor] | None = None  # the last one, and its number
 
@@ -72,7 +66,7 @@ class SampleStream:
         """The samples with these numbers, float (len(numbers), C, H, W) in [-1, 1] at the data's
         own size.
         """
-        if self.bn_mode == IMAGE:
+        if self.bn_mode == bn.IMAGE:
             most = max(1, AT_ONCE // math.prod(self.spec.image[1:]))
             parts = [numbers[k : k + most] for k in range(0, len(numbers), most)]
             return torch.cat([self._images(part) for part in parts])
@@ -160,7 +154,7 @@ class SampleStream:
     @contextmanager
     def ready(self) -> Iterator[None]:
         """The network as it is in sampling, and then as it was."""
-        how = {"batch": of_the_batch, IMAGE: of_each_image}.get(self.bn_mode)
+        how = {"batch": bn.of_the_batch, bn.IMAGE: bn.of_each_image}.get(self.bn_mode)
         with evaluating(self.gen), nullcontext() if how is None else how(self.gen):
             yield
 
@@ -188,7 +182,7 @@ class SampleStream:
         if y is not None and drawn is not None:
             drawn = one_hot(drawn, self.spec.n_classes, y) if y.is_floating_point() else drawn
             y = torch.cat([drawn.to(y.device), y])
-        with of_the_first_half(self.gen), self.noise([*numbers, *numbers]):
+        with bn.of_the_first_half(self.gen), self.noise([*numbers, *numbers]):
             images = self.decode(torch.cat([self.hidden(numbers), z]), y)
         return images[len(z) :]
 
@@ -202,7 +196,7 @@ class SampleStream:
             fresh.gen = copy
             fresh._images(range(k * size, (k + 1) * size))
 
-        return standing(self.networks.sampling_gen, run, n, passes)
+        return bn.standing(self.networks.sampling_gen, run, n, passes)
 
     def _sources(self, k: int) -> Tensor:
         n, random = self.held_out.n_sources, generator(self.seed, "source", k)
@@ -225,7 +219,8 @@ class SampleStream:
             return None
         if self.config.condition == "labels":
             return _rows(numbers, BLOCK, self._classes)
-        return self.held_out.condition_at(self.held(numbers))
+        source: Tensor = self.held_out.condition_at(self.held(numbers))
+        return source
 
     def _classes(self, k: int) -> Tensor:
         n = self.spec.n_classes
@@ -268,7 +263,7 @@ def _rows(numbers: Sequence[int], size: int, block: Callable[[int], Tensor]) -> 
 
 
 def _known(statistics: str) -> str:
-    if statistics == IMAGE:
+    if statistics == bn.IMAGE:
         return "batch"
     with as_user_error(lambda e: f"statistics is '{statistics}', but {e}.", ValueError):
         return sampling_statistics(statistics)
@@ -279,14 +274,68 @@ def full_size(x: Tensor, image: tuple[int, int, int]) -> Tensor:
     return x if x.shape[2:] == image[1:] else F.interpolate(x, image[1:], mode="nearest")
 
 
-class Sampler(Networks):
-    """Networks, and the samples of any seed. Nothing here needs training data."""
+class Sampler(nn.Module):
+    """An algorithm's networks, under their names, and the samples of any seed. Nothing here needs
+    training data.
+
+    average: the EMA of the network that is called `averaged`, or None; average_back: of the one
+    called `backward`, if there is one. held_out: sources for samples, where the condition is an
+    image; held_out_split: of which split of the data. turned: whether samples go the way back.
+    """
+
+    gen: Generator
+    averaged: str
+    backward: str | None
+    generate: Callable[[Generator, Tensor, Tensor | None], Tensor]
+    shown, series = Renamed("sampling_gen"), Renamed("sample_stream")
+
+    def __init__(
+        self, config: AlgorithmConfig, spec: DataSpec, networks: Mapping[str, nn.Module]
+    ) -> None:
+        super().__init__()
+        self.config, self.spec = config, spec
+        for name, network in networks.items():
+            setattr(self, name, network)
+        self.average: nn.Module | None = None
+        self.average_back: nn.Module | None = None
+        self.turned = False
+        self.held_out: Loader | None = None
+        self.held_out_split = "train"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """What an algorithm shows and scores leaves training as it was, whoever calls it."""
         super().__init_subclass__(**kwargs)
         for name in {"pictures", "scores"} & vars(cls).keys():
             setattr(cls, name, _evaluated(vars(cls)[name]))
+
+    @property
+    def sampling_gen(self) -> Generator:
+        """The network that samples: the moving average if there is one."""
+        gen = self.average if self.average is not None else getattr(self, self.averaged)
+        assert isinstance(gen, Generator)
+        return gen
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that samples may be asked to be of: those that the generator is
+        told, else the categories in its latents.
+        """
+        if self.config.condition == "labels":
+            return self.spec.class_names
+        return self.sampling_gen.categories if self.config.condition is None else ()
+
+    def turn(self) -> None:
+        """From now on sample the way back, from images to sources: spec and held_out are turned,
+        and the networks' parts exchanged. For what does not train any more. UserError for an
+        algorithm that has no way back.
+        """
+        if self.backward is None:
+            raise UserError("This generator has no way back: leave --back out.")
+        self.spec = self.spec.turned()
+        self.averaged, self.backward = self.backward, self.averaged
+        self.average, self.average_back = self.average_back, self.average
+        self.held_out = None if self.held_out is None else self.held_out.turned()
+        self.turned = not self.turned
 
     def sample(
         self,

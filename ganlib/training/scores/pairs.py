@@ -238,7 +238,6 @@ def several(stream: SampleStream, n: int, k: int, progress: Progress = silent) -
     found = []
     for start in range(0, n, AT_ONCE):
         y = stream.held_out.condition_at(stream.held(range(start, min(start + AT_ONCE, n))))
-        assert y is not None
         images = stream.with_condition(y.repeat_interleave(k, 0)).images(range(len(y) * k))
         found.append(images.reshape(len(y), k, *images.shape[1:]))
         progress("several outputs", start + len(y), n)

@@ -34,7 +34,7 @@ def test_standing_statistics_are_computed_once(
 ) -> None:
     updater, made = make_updater("labelled"), []
     monkeypatch.setattr(
-        "ganlib.training.samples.sample_stream.standing",
+        "ganlib.training.samples.bn_statistics.standing",
         lambda gen, run, n, passes: made.append(n) or gen,
     )
     assert (
