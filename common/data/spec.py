@@ -25,7 +25,7 @@ class NoSuchSplit(UserError):
 
 
 def check_split(split: str) -> None:
-    """UserError unless `split` is one that every source knows."""
+    """UserError unless `split` is one that every source knows. Data sets are asked for no other."""
     if split not in SPLITS:
         raise UserError(f"There is no split '{split}'; the splits are 'train' and 'test'.")
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganlib.common.data.spec import NoSuchSplit, check_split
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Account, Decoded, Item, gathered
 from ganlib.common.formats.decode import HIGHEST, Pixels, Unusable, check_numbers, numbers, opened
@@ -49,7 +49,6 @@ def stream(root: Path, split: str, size: int | None) -> Stream:
     """The photographs and maps of one split, decoded block by block. Photographs without maps, or
     that cannot be read, are left out, and the line on stderr says how many.
     """
-    check_split(split)
     place = root / "leftImg8bit" / SPLITS[split]
     with reading(root):
         there = place.is_dir()

@@ -5,7 +5,6 @@ from pathlib import Path
 from torchvision.datasets import MNIST
 
 from ganlib.common.data import DataSet
-from ganlib.common.data.spec import check_split
 from ganlib.common.formats.torchvision import Origin, read
 from ganlib.common.io.files import reading
 
@@ -23,7 +22,6 @@ class _Mnist(MNIST):  # type: ignore[misc]
 
 def load(root: Path, split: str, size: int | None) -> DataSet:
     """All digits of one split at 28x28."""
-    check_split(split)
     names = tuple(name for name, _ in MNIST.resources)
     origin = Origin("mnist", MNIST.mirrors[0], names, _raw_folder(root))
     data = read(lambda: _Mnist(root, train=split == "train", download=True), origin)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet
 from ganlib.common.data.in_memory import as_dataset
-from ganlib.common.data.spec import NoSuchSplit, check_split
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.files import as_user_error, regular
 from ganlib.common.io.memory import require_memory
@@ -118,7 +118,6 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
     """The images at their own size, all of them for training, otherwise as given.as_dataset() takes
     arrays; root is the file.
     """
-    check_split(split)
     if split == "test":
         raise NoSuchSplit(f"{root} has no test images, as all of it is for training.")
     images = open_array(root)

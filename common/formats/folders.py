@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from ganlib.common.data import DataSet
-from ganlib.common.data.spec import NoSuchSplit, SourceKind, check_split
+from ganlib.common.data.spec import NoSuchSplit, SourceKind
 from ganlib.common.errors import UserError
 from ganlib.common.formats import decode
 from ganlib.common.formats.blocks import DEFAULT_SIZE, Account, Item, N, decoded, looked
@@ -177,7 +177,6 @@ def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = decod
 
 def open_account(root: Path, split: str, hold_out: float, kind: str) -> Account:
     """That of one split of a folder of such files; UserError if there is none."""
-    check_split(split)
     with reading(root):
         if not root.is_dir():
             raise UserError(f"There is no folder {root}: give the path of a folder of {kind}.")

@@ -3,7 +3,6 @@
 import torch
 
 from ganlib.common.data import DataSet, Mixture
-from ganlib.common.data.spec import check_split
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
@@ -18,7 +17,6 @@ def load_mixture(name: str, centres: torch.Tensor, split: str, size: int | None)
     Every mode has the same number of points if K divides LENGTH. Always the same ones: a seed
     follows from the name and the split. UserError if a size is asked for.
     """
-    check_split(split)
     if size is not None:
         raise UserError(f"{name} holds points, which have no size: leave --size out.")
     n, k = LENGTH[split], len(centres)

@@ -100,8 +100,6 @@ def test_no_test_split(tmp_path: Path) -> None:
     save(tmp_path / "1.png")
     with pytest.raises(NoSuchSplit, match="no test images: .* 'train' and 'test'"):
         load(tmp_path, "test")
-    with pytest.raises(UserError, match="no split 'val'"):
-        load(tmp_path, "val")
 
 
 def test_test_split_with_a_class_of_its_own(tmp_path: Path) -> None:

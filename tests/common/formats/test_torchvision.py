@@ -298,9 +298,3 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(UserError, match=r"cannot use its folder .*FileExists.*GANLIB_DATA"):
         mnist.load(tmp_path / "data", "train", None)
-
-
-@pytest.mark.parametrize("load", [row[1] for row in SETS])
-def test_unknown_split(tmp_path: Path, load: Load) -> None:
-    with pytest.raises(UserError, match="no split 'valid'"):
-        load(tmp_path, "valid", None)
