@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from scripts.tables import markdown
+from ganlib.evaluation.comparison.writers import markdown
 
 Precision = Literal["fp32", "bf16"]
 GOAL = 2.0

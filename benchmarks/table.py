@@ -24,8 +24,8 @@ from benchmarks.workloads import (
 )
 from ganlib.commands.bench import HEADERS, cells, number
 from ganlib.common.errors import UserError
+from ganlib.evaluation.comparison.writers import markdown
 from ganlib.speed.bench import Row
-from scripts.tables import markdown
 
 README = Path(__file__).with_name("README.md")
 UNMEASURED = "unmeasured"

@@ -26,10 +26,11 @@ from ganlib.common.io.console import progress
 from ganlib.common.pictures import grid, moving_grid, save, save_animation
 from ganlib.common.seeds import generator
 from ganlib.common.synthetic.sequences import Floats, Slide, State
+from ganlib.evaluation.comparison.table import figure
+from ganlib.evaluation.comparison.writers import markdown
 from ganlib.pgn.net import PredictiveGenerator
 from scripts.ending import in_a_sentence
 from scripts.planning import Planner, Search, as_frames, by_model, by_simulator
-from scripts.tables import figure, markdown
 
 PUSHES = 8
 NEAR = 3.0

@@ -29,6 +29,8 @@ from ganlib.common.io.console import progress_bar, stderr_console
 from ganlib.common.pictures import coloured_maps, save, to_uint8, translation_grid
 from ganlib.common.query import open_dataset
 from ganlib.common.seeds import generator
+from ganlib.evaluation.comparison.table import figure
+from ganlib.evaluation.comparison.writers import markdown
 from ganlib.evaluation.pairs.segmenter import (
     BATCH,
     Confusion,
@@ -39,7 +41,6 @@ from ganlib.evaluation.pairs.segmenter import (
 from ganlib.evaluation.statistics.references import Progress, silent
 from ganlib.runs.grid import parse_seeds
 from scripts.ending import in_a_sentence
-from scripts.tables import figure, markdown
 
 COARSE, FIXED = 2, 8
 """Of pix2pixHD's iterations a half are of the coarse stage, an eighth of the enhancer alone."""

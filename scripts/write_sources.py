@@ -9,7 +9,7 @@ from pathlib import Path
 import ganlib
 from ganlib.common.io.files import atomic
 from ganlib.common.sources.parse import descriptions
-from scripts.tables import markdown
+from ganlib.evaluation.comparison.writers import markdown
 
 PAGE = Path(ganlib.__file__).parents[1] / "docs" / "translation.md"
 HEADERS = ("`--source`", "what it is")

@@ -1,9 +1,9 @@
 """A table: a row per algorithm and settings, a column per score; and how its numbers look."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import Any
 
 from ganlib.evaluation.comparison.runs import Evaluation, Recorded, Run
@@ -148,13 +148,7 @@ class Table:
     @property
     def protocols(self) -> list[str]:
         """How the scores were obtained, in sentences: what all share, and what each has alone."""
-        facts = [deciding(column.protocol) for column in self.columns]
-        own = differing(facts)
-        shared = {name: value for name, value in (facts or [{}])[0].items() if name not in own}
-        told = {"Protocol": _in_words(shared)}
-        for column, fact in zip(self.columns, facts, strict=True):
-            told[column.title] = _in_words({name: fact.get(name) for name in own})
-        return [f"{of}: {words}." for of, words in told.items() if words]
+        return protocols({column.title: column.protocol for column in self.columns})
 
     def costs(self, row: Row) -> list[str]:
         """The cells of a row after the scores."""
@@ -184,6 +178,16 @@ class Table:
             yield " ".join(self.numbers(row, place)).strip(), cell is not None and cell.best
 
 
+def protocols(named: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the protocols under these names share, and what each has alone, as sentences."""
+    facts = {name: deciding(protocol) for name, protocol in named.items()}
+    own = differing(facts.values())
+    shared = next(iter(facts.values()), {})
+    told = {"Protocol": _in_words({n: x for n, x in shared.items() if n not in own})}
+    told |= {name: _in_words({n: fact.get(n) for n in own}) for name, fact in facts.items()}
+    return [f"{of}: {words}." for of, words in told.items() if words]
+
+
 def _in_words(protocol: Mapping[str, Any]) -> str:
     """The fields that say anything; of a digest the beginning."""
     said = {name: value for name, value in protocol.items() if value not in (None, False, "")}
@@ -203,6 +207,12 @@ def short(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value:,.0f}" if value >= 9.95 else f"{value:#.2g}"
+
+
+def figure(values: Sequence[float], digits: int = 2) -> str:
+    """Mean +- standard deviation, as the pages have them; of a single value the value alone."""
+    spread = f" +- {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{fmean(values):.{digits}f}{spread}"
 
 
 def figures(value: float) -> str:

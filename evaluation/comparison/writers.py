@@ -23,8 +23,7 @@ def to_markdown(tables: Iterable[Table]) -> str:
 def _markdown(table: Table) -> str:
     lines = [f"## {_safe(table.dataset)}", "", _safe(table.caption), ""]
     head = [_safe(header) for header in table.headers]
-    lines += [_bar(head), _bar(["---"] + ["---:"] * (len(head) - 1))]
-    lines += map(_bar, _body(table, _safe, "**{}**"))
+    lines += [markdown(head, _body(table, _safe, "**{}**"), 1)]
     lines += ["", *(f"{_safe(note)}  " for note in [*table.notes, *table.protocols])]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -36,8 +35,14 @@ def _body(table: Table, escape: Callable[[str], str], bold: str) -> Iterator[lis
         yield [escape(row.title), *scores, *map(escape, table.costs(row))]
 
 
-def _bar(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def markdown(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], words: int | None = None
+) -> str:
+    """A table with a line for each row; what stands behind the first `words` columns are numbers,
+    to the right.
+    """
+    rule = ["---:" if words is not None and k >= words else "---" for k in range(len(headers))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *rows))
 
 
 def _safe(text: str) -> str:

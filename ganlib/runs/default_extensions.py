@@ -1,6 +1,8 @@
 """Everything around the updates of a run: its default extensions, and what scores its samples."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -120,29 +122,45 @@ def _scorer(settings: Settings, updater: Updater, test: DataSet | None, console:
         if s.metrics is not None or s.extractor is not None:
             raise UserError(no_features(data.frames))
         return Scorer(updater, pairs=pairs)
-    # what a run that goes on has by default nobody asked for, so the lack of a download stops
-    # nothing; translations are compared with what belongs to them all the same
-    flat, defaults = settings.flat(), settings.defaults()
-    names = ("evaluation_interval", "evaluation_precision", "extractor", "inception_weights")
-    extractor = find_extractor(
-        s.extractor or default_extractor(s.dataset),
-        Options(s.inception_weights, s.evaluation_precision, s.evaluation_channels_last),
-        updater.clock.device,
-        any(flat[name] != defaults[name] for name in names),
-        lambda words: say(console, words, "yellow"),
-    )
-    if extractor is None:
+    device = updater.clock.device
+    evaluator = find_evaluator(settings, data, test, device, partial(say, console, style="yellow"))
+    if evaluator is None:
         return Scorer(updater, pairs=pairs)
-    splits = {"train": data} if test is None else {"train": data, "test": test}
-    if (wanted := s.evaluation_reference) is not None:
-        splits = {name: images for name, images in splits.items() if name == wanted}
-    evaluator = Evaluator(extractor, splits, s.evaluation_rounding)
     # whose weights they are is not yet known, but that they are a generator's
     labelled = settings.algorithm.condition == "labels"
     inputs = evaluator.inputs(Origin("raw"), TO_COME if labelled else None)
     check_needs(find_metrics(settings.metrics), inputs)
     metrics = settings.metrics if s.metrics is not None else default_metrics(inputs)
     return Scorer(updater, evaluator, pairs, metrics=metrics)
+
+
+def find_evaluator(
+    settings: Settings,
+    data: DataSet,
+    test: DataSet | None,
+    device: torch.device,
+    tell: Callable[[str], object] = warnings.warn,
+) -> Evaluator | None:
+    """What scores in the features that settings ask for, against these data; see find_extractor().
+
+    What a run that goes on has by default nobody asked for, so the lack of a download stops
+    nothing; translations are compared with what belongs to them all the same.
+    """
+    s, flat, defaults = settings.run, settings.flat(), settings.defaults()
+    names = ("evaluation_interval", "evaluation_precision", "extractor", "inception_weights")
+    extractor = find_extractor(
+        s.extractor or default_extractor(s.dataset),
+        Options(s.inception_weights, s.evaluation_precision, s.evaluation_channels_last),
+        device,
+        any(flat[name] != defaults[name] for name in names),
+        tell,
+    )
+    if extractor is None:
+        return None
+    splits = {"train": data} if test is None else {"train": data, "test": test}
+    if (wanted := s.evaluation_reference) is not None:
+        splits = {name: images for name, images in splits.items() if name == wanted}
+    return Evaluator(extractor, splits, s.evaluation_rounding)
 
 
 def _best_by(settings: Settings, updater: Updater, scorer: Scorer, drawing: Drawing) -> str | None:

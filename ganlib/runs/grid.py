@@ -152,20 +152,22 @@ def open_grid(
     folder: Path | None = None,
     jobs: str | None = None,
     threads: int | None = None,
+    names: Sequence[str] | None = None,
 ) -> Grid:
     """The grid of these runs in a folder, and its plan written there. One that was begun keeps its
     threads and its other runs. Without a folder, the first grid below result goes on that has one
     of these, and so does what was begun as a single run.
 
     sweep: as plan() had it. jobs: a number, or auto. threads: of each run of a new grid, by default
-    its share of the cores. Raises UserError where the folder holds runs of these names with other
+    its share of the cores. names: of the runs, by default of what tells them apart. Raises
+    UserError where the folder holds runs of these names with other
     settings, or the disk has no room for the snapshots.
     """
     if ranks.launched():
         raise UserError("A grid starts processes of its own: leave torchrun out.")
     swept = sorted(parse_sweeps(sweep, [settings.run.algorithm for settings in planned]))
     seen = [*_looked_at(planned)]
-    runs = _named([settings for settings, _, _ in seen], swept)
+    runs = _named([settings for settings, _, _ in seen], swept, names)
     adopted = [None if folder else single for _, single, _ in seen]
     folder, old = _place(folder, runs)
     n = min(len(runs), _at_once(jobs, planned[0].run, old.threads if old else None))
@@ -270,9 +272,11 @@ def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | N
         yield settings, snapshot and snapshot.parent.parent, snapshots_of(settings, *weights[key])
 
 
-def _named(planned: Sequence[Settings], swept: Sequence[str]) -> dict[str, Settings]:
+def _named(
+    planned: Sequence[Settings], swept: Sequence[str], names: Sequence[str] | None
+) -> dict[str, Settings]:
     """Runs by names that tell them apart; UserError for two that are alike."""
-    names = [_name(settings, swept) for settings in planned]
+    names = names or [_name(settings, swept) for settings in planned]
     for name, times in Counter(names).items():
         if times > 1:
             raise UserError(f"The grid has {name} {times} times: give each value once.")
@@ -321,13 +325,13 @@ def _difference(folder: Path, runs: Mapping[str, Settings]) -> str | None:
     words = None
     for name, settings in runs.items():
         if (job := folder / name / JOB).exists():
-            words = compare_settings(_identity(resolve(read_yaml(job))), _identity(settings))
+            words = compare_settings(identity(resolve(read_yaml(job))), identity(settings))
             if words:
                 return f"of {name}, {words}"
     return words
 
 
-def _identity(settings: Settings) -> dict[str, Any]:
+def identity(settings: Settings) -> dict[str, Any]:
     """What may not be another when a grid goes on: what the numbers depend on, and the length."""
     flat = settings.flat()
     return {**settings.trajectory(), **{name: flat[name] for name in ("max_iter", "max_images")}}

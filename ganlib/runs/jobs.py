@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import get_args
@@ -36,13 +37,19 @@ LOG = "job.log"
 """Beside a JOB, what its last process has said."""
 SEEN = ("running", "failed", "lost", "stopped")
 """What the table shows, in this order; of the others it says how many there are."""
+Done = Callable[[str], object]
+"""What is told the name of each run that comes to its end."""
 KILLED = (
     "its process was killed, as by a system without memory left: with fewer --jobs, the same "
     "command goes on from its last snapshot"
 )
 
 
-def run_jobs(grid: Grid, console: Console | None = None) -> dict[str, State]:
+def run_jobs(
+    grid: Grid,
+    console: Console | None = None,
+    done: Done | None = None,
+) -> dict[str, State]:
     """Train what is not done, and what has become of each run. A run that fails stops no other;
     Ctrl-C, SIGTERM and SIGHUP stop all, which is a StoppedError, and the same grid goes on from
     there.
@@ -50,7 +57,7 @@ def run_jobs(grid: Grid, console: Console | None = None) -> dict[str, State]:
     console, shown = console or stderr_console(), 0.0
     asked: list[int] = []
     with locked(grid.folder):
-        jobs = Jobs(grid, console)
+        jobs = Jobs(grid, console, done)
         say(console, describe(grid, jobs.states, estimates(grid, jobs.states)))
         table = Live(console=console, auto_refresh=False, transient=True)
         with heard(lambda number, _: asked.append(number)), table:
@@ -64,9 +71,9 @@ def run_jobs(grid: Grid, console: Console | None = None) -> dict[str, State]:
                     table.update(_table(jobs), refresh=True)
                 time.sleep(POLL)
     if jobs.stopping:
-        done = sum(state.name == "done" for state in jobs.states.values())
+        n = sum(state.name == "done" for state in jobs.states.values())
         raise StoppedError(
-            f"{done} of {len(jobs.states)} runs are done; the same command goes on with the others."
+            f"{n} of {len(jobs.states)} runs are done; the same command goes on with the others."
         )
     return jobs.states
 
@@ -78,8 +85,8 @@ class Jobs:
     states: as they were last seen. slots: the runs at work, each with the number of its place.
     """
 
-    def __init__(self, grid: Grid, console: Console) -> None:
-        self.grid, self.console = grid, console
+    def __init__(self, grid: Grid, console: Console, done: Done | None = None) -> None:
+        self.grid, self.console, self.done = grid, console, done
         self.states = grid.states()
         at_work = [name for name, state in self.states.items() if state.name == "running"]
         self.slots = {name: k for k, name in enumerate(at_work)}
@@ -173,6 +180,8 @@ class Jobs:
         ended = sum(s.name not in ("waiting", "running") for s in self.states.values())
         words = f"[{ended}/{len(self.states)}] {name}: {state.name}"
         say(self.console, f"{words}: {state.sentence}" if state.sentence else words)
+        if self.done is not None and state.name == "done":
+            self.done(name)
 
 
 def _now(state: State, name: Name, sentence: str = "") -> State:

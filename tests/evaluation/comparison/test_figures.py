@@ -2,7 +2,8 @@
 
 import pytest
 
-from scripts.tables import figure, markdown
+from ganlib.evaluation.comparison.table import figure
+from ganlib.evaluation.comparison.writers import markdown
 
 
 @pytest.mark.parametrize(

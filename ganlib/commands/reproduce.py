@@ -1,0 +1,253 @@
+"""Train what a table of published figures asks for, and print them beside ours."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganlib.commands.options import shared
+from ganlib.common.errors import UserError, did_you_mean, few
+
+if TYPE_CHECKING:
+    from ganlib.runs.tables import Line, Table, Task
+
+GAP, STAR = 2, " *"
+"""So many published deviations away what a search found is marked."""
+MARKED = f"*: {GAP} published deviations away, or more."
+
+
+@click.command()
+@click.argument("table", required=False)
+@click.option("--rows", metavar="ROW,...", help="These alone, also those that are for a card.")
+@click.option("--seeds", metavar="N,N,...", help="Of the runs.  [default: the table's]")
+@click.option(
+    "--trials",
+    type=shared.AtLeast(1),
+    metavar="N",
+    help="Settings to try of each row that has a search.  [default: the table's]",
+)
+@click.option("--jobs", metavar="N|auto", help="Runs at a time, as for train.  [default 1]")
+@shared.path_option(
+    "--out", metavar="DIR", help="Where the runs lie.  [default: result/reproduce/TABLE]"
+)
+@click.option("--plan", "planning", is_flag=True, help="Say what it costs, and train nothing.")
+@click.option("--show", "showing", is_flag=True, help="Print the results there are, likewise.")
+@click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
+def command(
+    table: str | None,
+    rows: str | None,
+    seeds: str | None,
+    trials: int | None,
+    jobs: str | None,
+    out: Path | None,
+    planning: bool,
+    showing: bool,
+    markdown: bool,
+) -> None:
+    """Train the runs of TABLE, a name or a .yaml file, and print published figures beside ours.
+
+    Without TABLE, list the tables. What a table costs is said first. Each row is trained by the
+    settings as given, with --trials also by others that are drawn of the row's search, and the best
+    of these with further seeds. Each run that comes to its end is a line in the table's file of
+    results and is not trained again; the same command goes on with the others.
+    """
+    from ganlib.runs import tables
+    from ganlib.runs.grid import parse_seeds
+
+    if table is None:
+        return _list()
+    found = tables.open_table(table)
+    numbers = [*range(found.seeds)] if seeds is None else parse_seeds(seeds)
+    chosen = _rows(found, rows)
+    tried = {n: found.tasks(n, numbers[0], trials or found.trials) for n in chosen}
+    asked = _Asked(found, tried, numbers)
+    asked.read()  # a damaged file shows before the work is done
+    failed = False
+    if not showing:
+        _tell_costs(asked, planning)
+    if not (showing or planning):
+        failed = _train(asked, out or Path("result/reproduce") / found.path.stem, jobs)
+    if not planning:
+        _show(asked, markdown)
+    raise SystemExit(failed)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The runs that are asked for: of each row its trials with the first seed, and the one of them
+    that counts with the others.
+    """
+
+    table: "Table"
+    tried: dict[str, list["Task"]]
+    seeds: Sequence[int]
+
+    def read(self) -> list["Line"]:
+        """The results there are."""
+        from ganlib.runs.tables import read_results
+
+        return read_results(self.table.results)
+
+    def counting(self, row: str) -> list["Task"]:
+        """The runs of each seed whose figures are the row's, by the results there are."""
+        from ganlib.runs.tables import counting
+
+        best = counting(self.table, self.tried[row], self.read())
+        return [best.of_seed(seed) for seed in self.seeds]
+
+
+def _rows(table: "Table", wanted: str | None) -> list[str]:
+    """Those to be trained; those that are left out since there is no card are told."""
+    import torch
+
+    if wanted is not None:
+        names = [name for part in wanted.split(",") if (name := part.strip())]
+        for name in names:
+            if name not in table.rows:
+                raise UserError(
+                    f"{table.path} has no row '{name}'.{did_you_mean(name, table.rows)}"
+                )
+        return names
+    out = [row for row in table.rows if table.on_card(row) and not torch.cuda.is_available()]
+    if out:
+        click.echo(f"Left out, as they are for a card: {few(out)}. --rows takes them.", err=True)
+    return [row for row in table.rows if row not in out]
+
+
+def _list() -> None:
+    """Print the tables of the checkout, and what was spent on each."""
+    from ganlib.commands._tables import print_table
+    from ganlib.runs import tables
+
+    lines = [("table", "of", "for", "rows", "runs done", "in hours")]
+    for name in tables.table_names():
+        table = tables.open_table(name)
+        done = tables.read_results(table.results)
+        hours = sum(line.seconds or 0 for line in done) / 3600
+        place = "a card" if all(map(table.on_card, table.rows)) else "a CPU"
+        lines.append(
+            (name, table.title, place, str(len(table.rows)), str(len(done)), f"{hours:.1f}")
+        )
+    note = "ganlib reproduce TABLE --plan says what is to be done, and how long that takes here."
+    print_table("Published tables", lines, [note], left=("of", "for"))
+
+
+def _tell_costs(asked: _Asked, planning: bool) -> None:
+    """Print what is to be done of each row, and how long that takes on this machine."""
+    from rich.console import Console
+
+    from ganlib.commands._tables import print_table
+    from ganlib.common.io.console import stderr_console
+    from ganlib.runs import tables
+
+    total = 0.0
+    lines = [["row", "runs", "done", "hours of a run", "of its scores", "hours to go"]]
+    for row, tasks in asked.tried.items():
+        every = [*tasks, *asked.counting(row)[1:]]
+        left, hours = len(tables.to_do(every, asked.read())), ["", "", ""]
+        if left:
+            parts = [seconds / 3600 for seconds in tables.seconds_of(tasks[0])]
+            total += (to_go := left * sum(parts))
+            hours = [f"{part:.2f}" for part in (*parts, to_go)]
+        lines.append([row, str(len(every)), str(len(every) - left), *hours])
+    notes = [
+        f"About {total:.1f} hours of one run after the other on this machine, by an estimate; real "
+        "images are scored once besides.",
+        f"Results: {asked.table.results}",
+    ]
+    console = Console() if planning else stderr_console()
+    print_table(asked.table.title, lines, notes, console=console)
+
+
+def _train(asked: _Asked, folder: Path, jobs: str | None) -> bool:
+    """Train what has no result yet; whether something failed, which is told."""
+    from ganlib.runs import tables
+
+    trials = sorted((t for tasks in asked.tried.values() for t in tasks), key=lambda t: t.trial)
+    states = tables.train(asked.table, trials, folder, jobs)
+    further = [task for row in asked.tried for task in asked.counting(row)[1:]]
+    states |= tables.train(asked.table, further, folder, jobs)
+    for row in asked.tried:
+        _score_first(asked, asked.counting(row)[0], folder)
+    failed = {at: state for at, state in states.items() if state.name != "done"}
+    for at, state in failed.items():
+        click.echo(f"Error: {at}: {state.sentence or state.name}", err=True)
+    return bool(failed)
+
+
+def _score_first(asked: _Asked, task: "Task", folder: Path) -> None:
+    """Score the run of the first seed by what the table has for it, unless its result has that."""
+    from ganlib.commands.evaluate import command as evaluate
+    from ganlib.runs.tables import record
+
+    for name, flags in asked.table.first.items():
+        lines, run = _of(asked.read(), [task]), folder / task.name
+        if lines and name not in lines[-1].scores and run.is_dir():
+            with redirect_stdout(sys.stderr):
+                evaluate.main([str(run), *shlex.split(flags)], standalone_mode=False)
+            record(asked.table.results, task, run)
+
+
+def _show(asked: _Asked, markdown: bool) -> None:
+    """Print the rows that have results, published figures beside ours."""
+    from ganlib.commands._tables import print_table
+    from ganlib.evaluation.comparison import writers
+    from ganlib.evaluation.comparison.table import NOTHING, protocols
+
+    table, found = asked.table, asked.read()
+    also = [*table.also, *table.first]
+    titles = ["as given", *(["best checkpoint"] if table.checkpoints else [])]
+    searched = any(len(tasks) > 1 for tasks in asked.tried.values())
+    titles += ["trials", *(["their best", *titles[1:]])] if searched else []
+    lines = [["", "published", *titles, *also, "seconds"]]
+    by_row = dict[str, dict[str, Any]]()
+    for row, tasks in asked.tried.items():
+        of = table.rows[row]
+        if not (best := _of(found, asked.counting(row))):
+            continue
+        if table.score in best[-1].scores:
+            by_row[row] = best[-1].scores[table.score].protocol
+        cells = _cells(table, _of(found, [tasks[0].of_seed(seed) for seed in asked.seeds]))
+        if searched:
+            ours, n = _cells(table, best), len(_of(found, tasks))
+            if isinstance(of.published, tuple) and (values := table.values(best)):
+                gap = abs(fmean(values) - of.published[0]) / of.published[1]
+                ours[-1] += STAR if gap > GAP else ""
+            cells += [str(n), *(ours if n > 1 else [NOTHING for _ in ours])]
+        cells += [_figure([x.scores[n].last for x in best if n in x.scores]) for n in also]
+        seconds = [line.seconds for line in best if line.seconds is not None]
+        known = of.published if isinstance(of.published, tuple) else [of.published]
+        told = " +- ".join(f"{x:g}" for x in known if x is not None) or NOTHING
+        lines.append([row, told, *cells, f"{fmean(seconds):.0f}" if seconds else NOTHING])
+    shown = [row for row, *_ in lines[1:]]
+    missing = [row for row in asked.tried if row not in shown]
+    notes = [*table.notes, *(f"{row}: {note}" for row in shown if (note := table.rows[row].note))]
+    notes += [MARKED] if any(STAR in cell for line in lines for cell in line) else []
+    notes += protocols(by_row) + ([f"Without a result: {', '.join(missing)}."] if missing else [])
+    if markdown:
+        click.echo("\n".join([writers.markdown(lines[0], lines[1:], 1), "", *notes]))
+    else:
+        print_table(f"{table.title}: {table.score}", lines, notes)
+
+
+def _of(lines: Sequence["Line"], tasks: Sequence["Task"]) -> list["Line"]:
+    """The results of these runs, as far as there are any."""
+    return [line for task in tasks for line in lines if line.is_of(task)]
+
+
+def _cells(table: "Table", lines: Sequence["Line"]) -> list[str]:
+    """The table's score over seeds: of the last evaluation, and of the one that counts."""
+    last = [x.scores[table.score].last for x in lines if table.score in x.scores]
+    return [_figure(last), *([_figure(table.values(lines))] if table.checkpoints else [])]
+
+
+def _figure(values: Sequence[float]) -> str:
+    from ganlib.evaluation.comparison.table import NOTHING, figure
+
+    return f"{figure(values)} (n={len(values)})" if values else NOTHING
