@@ -146,13 +146,13 @@ def _tell_costs(asked: _Asked, planning: bool) -> None:
     from ganlib.common.io.console import stderr_console
     from ganlib.runs import tables
 
-    total = 0.0
+    total, rates = 0.0, dict[str, float]()
     lines = [["row", "runs", "done", "hours of a run", "of its scores", "hours to go"]]
     for row, tasks in asked.tried.items():
         every = [*tasks, *asked.counting(row)[1:]]
         left, hours = len(tables.to_do(every, asked.read())), ["", "", ""]
         if left:
-            parts = [seconds / 3600 for seconds in tables.seconds_of(tasks[0])]
+            parts = [seconds / 3600 for seconds in tables.seconds_of(tasks[0], rates)]
             total += (to_go := left * sum(parts))
             hours = [f"{part:.2f}" for part in (*parts, to_go)]
         lines.append([row, str(len(every)), str(len(every) - left), *hours])

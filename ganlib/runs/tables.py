@@ -265,18 +265,20 @@ def counting(table: Table, trials: Sequence[Task], lines: Sequence[Line]) -> Tas
     return trials[min(scored, key=lambda k: badness(found[k][0]), default=0)]
 
 
-def seconds_of(task: Task) -> tuple[float, float]:
+def seconds_of(task: Task, rates: dict[str, float]) -> tuple[float, float]:
     """What a run takes on this machine by an estimate: its training, and its scores without the
-    statistics of real images, which are found once.
+    statistics of real images, which are found once. rates: seconds that the features of an image
+    take, by what finds them; those that are not known yet are measured.
     """
-    planned, s = make_plan(task.settings), task.settings.run
-    images, test = open_data(task.settings)
-    seconds = 0.0
-    if task.settings.evaluates and images.mixture is None and images.frames == 1:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if evaluator := find_evaluator(task.settings, images, test, device):
-            count, seconds = evaluator.cost(s.evaluation_images)
-            seconds *= (
-                s.evaluation_images / count * ceil(planned.iterations / s.evaluation_interval)
-            )
-    return 3600 * planned.hours, seconds
+    planned, settings = make_plan(task.settings), task.settings
+    n, interval = settings.run.evaluation_images, settings.run.evaluation_interval
+    by = repr([settings.run.query, *(task.key[name] for name in SCORING)])
+    if settings.evaluates and by not in rates:
+        (images, test), rates[by] = open_data(settings), 0.0
+        if images.mixture is None and images.frames == 1:
+            device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            if evaluator := find_evaluator(settings, images, test, device):
+                count, seconds = evaluator.cost(n)
+                rates[by] = seconds / count
+    times = ceil(planned.iterations / interval) if settings.evaluates else 0
+    return 3600 * planned.hours, times * n * rates.get(by, 0.0)
