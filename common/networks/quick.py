@@ -7,7 +7,7 @@ from torch import nn
 
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import NetConfig, scaled
-from ganlib.common.layers import BatchNorm2d, Factory
+from ganlib.common.layers import BatchNorm1d, BatchNorm2d, Factory
 from ganlib.common.layers.init import init_he_uniform, init_normal
 from ganlib.common.networks.dcgan import StridedDiscriminator, StridedGenerator, dense_relu
 
@@ -43,13 +43,20 @@ def with_outputs(dis: StridedDiscriminator, n_out: int) -> StridedDiscriminator:
     return dis
 
 
-def quick_generator(image: Shape, width: float = 1.0, n_hidden: int = N_HIDDEN) -> StridedGenerator:
+def quick_generator(
+    image: Shape,
+    width: float = 1.0,
+    n_hidden: int = N_HIDDEN,
+    l0_norm: Factory = BatchNorm1d,
+    norm: Factory = BatchNorm2d,
+) -> StridedGenerator:
     """z ~ N(0, 1); DCGAN's layers with 256 channels, half as many behind each, from images of 4
     pixels, at least three. H and W: multiples of 2 ** layers.
     """
     widths = [scaled(256 >> k, width) for k in range(layers(image))]
     deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
-    gen = StridedGenerator(image, n_hidden, "normal", widths, dense_relu, deconv)
+    l0 = partial(dense_relu, norm=l0_norm)
+    gen = StridedGenerator(image, n_hidden, "normal", widths, l0, deconv, norm)
     init_normal(gen, 0.02)
     return gen
 

@@ -8,9 +8,15 @@ from torch import Tensor, nn
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import Architectures, Generator, NetConfig, halvings, scaled
 from ganlib.common.layers import LEAK, BatchNorm1d
-from ganlib.common.layers.init import init_glorot_uniform, init_normal
+from ganlib.common.layers.init import init_glorot_uniform, init_he_uniform, init_normal
 from ganlib.common.networks.dcgan import DCGANGenerator, unnormalized_std
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import (
+    N_HIDDEN,
+    quick_discriminator,
+    quick_generator,
+    with_outputs,
+)
 
 
 class Autoencoder(nn.Module):
@@ -132,6 +138,17 @@ def paper(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": Decoder(spec.image, ch), "dis": dis}
 
 
+def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/networks/quick.py, whose D and G, with no norm, are
+    the autoencoder's halves; no paper's.
+    """
+    none, encoder = nn.Identity, quick_discriminator(spec.image, config.width)
+    decoder = quick_generator(spec.image, config.width, N_HIDDEN, none, none)
+    dis = Autoencoder(with_outputs(encoder, N_HIDDEN), decoder)
+    init_he_uniform(dis)
+    return {"gen": quick_generator(spec.image, config.width), "dis": dis}
+
+
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     """Three layers for z ~ N(0, 1), and again on both sides of the code.
 
@@ -145,4 +162,4 @@ def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     return {"gen": MLPGenerator(spec.image, width=2 * config.width, norm=BatchNorm1d), "dis": dis}
 
 
-build = Architectures(dcgan=dcgan, dcgan_bn=dcgan_bn, paper=paper, mlp=mlp)
+build = Architectures(dcgan=dcgan, dcgan_bn=dcgan_bn, paper=paper, quick=quick, mlp=mlp)

@@ -12,9 +12,9 @@ from ganlib import config, updater
 class Config(config.AlgorithmConfig):
     """chainer-gan-lib's recipe; example_configs/began_celeba.yaml is carpedm20's of the paper."""
 
-    architecture: Literal["dcgan", "dcgan_bn", "paper", "mlp"] = "dcgan"
+    architecture: Literal["dcgan", "dcgan_bn", "paper", "quick", "mlp"] = "dcgan"
     """dcgan: chainer-gan-lib's networks; dcgan_bn: with batch normalisation in G, for images on a
-    plain ground; paper: the paper's as by carpedm20; mlp: three layers, for points.
+    plain ground; paper: the paper's as by carpedm20; quick: small, for a CPU; mlp: for points.
     """
     gamma: config.Rate = 0.5
     """What L(G(z)) / L(x) is held at, L the error of the autoencoder: lower is less diverse."""

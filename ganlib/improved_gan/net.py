@@ -14,6 +14,7 @@ from ganlib.common.layers import BiasBatchNorm1d, GaussianNoise
 from ganlib.common.layers.init import init_glorot_uniform, init_normal
 from ganlib.common.layers.weight_norm import WNLinear
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import quick_critic
 from ganlib.common.networks.salimans import EPS, LAST_STD, SalimansDiscriminator, SalimansGenerator
 
 from .updater import Config
@@ -98,6 +99,14 @@ def mnist(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
+def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Small enough for minutes on a CPU: common/networks/quick.py; no paper's networks.
+
+    No norm in D: behind one the mean features of real and of generated images would be alike.
+    """
+    return quick_critic(config, spec, n_out(spec))
+
+
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Small networks for points: common/networks/mlp.py."""
     return {
@@ -106,4 +115,4 @@ def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     }
 
 
-build = Architectures(openai=openai, mnist=mnist, mlp=mlp)
+build = Architectures(openai=openai, mnist=mnist, quick=quick, mlp=mlp)

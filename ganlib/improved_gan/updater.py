@@ -26,9 +26,9 @@ class Config(config.AlgorithmConfig):
     """
 
     sides = {"mnist": None}
-    architecture: Literal["openai", "mnist", "mlp"] = "openai"
+    architecture: Literal["openai", "mnist", "quick", "mlp"] = "openai"
     """openai: the authors' networks for CIFAR-10; mnist: theirs for MNIST, fully connected, for any
-    small grey images; mlp: small, for points.
+    small grey images; quick: small, for a CPU; mlp: small, for points.
     """
     distance: Literal["absolute", "squared"] = "absolute"
     """Of mean features. absolute: the authors' for CIFAR-10; squared: theirs for MNIST."""

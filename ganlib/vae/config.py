@@ -9,8 +9,10 @@ class Config(config.AlgorithmConfig):
     """The paper's networks and batch, with Adam in place of Adagrad."""
 
     sides = {"paper": None, "mlp": None}
-    architecture: Literal["paper", "dcgan", "mlp"] = "paper"
-    """paper: a hidden layer of 500 tanh units; dcgan: convolutional, 32 pixels; mlp: for points."""
+    architecture: Literal["paper", "dcgan", "quick", "mlp"] = "paper"
+    """paper: a hidden layer of 500 tanh units; dcgan: convolutional, 32 pixels; quick: the same,
+    small, for a CPU; mlp: for points.
+    """
     decoder: Literal["bernoulli", "gaussian"] = "bernoulli"
     """bernoulli: pixels as probabilities; gaussian: a mean and a variance for each pixel."""
     n_hidden: config.Count = 20

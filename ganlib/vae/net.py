@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import Architectures, Generator, scaled
+from ganlib.common.layers import BatchNorm2d
 from ganlib.common.layers.init import init_normal
 from ganlib.common.networks.dcgan import DCGANEncoder, DCGANGenerator
 from ganlib.common.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlib.common.networks.quick import quick_discriminator, quick_generator, with_outputs
 
 from .config import Config
 
@@ -167,6 +169,14 @@ def dcgan(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     return autoencoder(config, body, nn.Sequential(gen.l0, gen.layers))
 
 
+def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """For minutes on a CPU: common/networks/quick.py, G without its tanh; no paper's networks."""
+    gen = quick_generator(statistics(config, spec), config.width, config.n_hidden)
+    body = quick_discriminator(spec.image, config.width, norm=BatchNorm2d)
+    raw = nn.Sequential(gen.l0, gen.layers)
+    return autoencoder(config, with_outputs(body, 2 * config.n_hidden), raw)
+
+
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """Three hidden layers of 128, for points."""
     body = MLPDiscriminator(spec.image, config.width, 2 * config.n_hidden)
@@ -174,4 +184,4 @@ def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     return autoencoder(config, body, raw)
 
 
-build = Architectures(paper=paper, dcgan=dcgan, mlp=mlp)
+build = Architectures(paper=paper, dcgan=dcgan, quick=quick, mlp=mlp)

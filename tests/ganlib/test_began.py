@@ -43,7 +43,7 @@ def test_sizes(architecture: str, side: int, gen_count: int, dis_count: int, n_h
     assert (nets["gen"].n_hidden, nets["gen"].latent) == (n_hidden, "uniform")
 
 
-@pytest.mark.parametrize("architecture", ["dcgan", "dcgan_bn", "paper", "mlp"])
+@pytest.mark.parametrize("architecture", ["dcgan", "dcgan_bn", "paper", "quick", "mlp"])
 @pytest.mark.parametrize("image", [(1, 32, 32), (3, 48, 48), (1, 16, 16)])
 def test_other_images(architecture: str, image: tuple[int, int, int]) -> None:
     nets = networks(architecture, image, width=0.05)

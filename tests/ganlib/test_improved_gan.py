@@ -46,7 +46,7 @@ def test_the_authors_sizes_for_mnist() -> None:
     assert (gen.n_hidden, gen.latent) == (100, "uniform")
 
 
-@pytest.mark.parametrize("architecture", ["openai", "mnist", "mlp"])
+@pytest.mark.parametrize("architecture", ["openai", "mnist", "quick", "mlp"])
 @pytest.mark.parametrize("image", [(1, 32, 32), (3, 48, 48), (2, 16, 16)])
 def test_other_images_and_classes(architecture: str, image: tuple[int, int, int]) -> None:
     gen, dis = build(architecture, image, n_classes=7, width=0.05)

@@ -55,7 +55,13 @@ def test_number_of_parameters(
 @pytest.mark.parametrize("decoder", ["bernoulli", "gaussian"])
 @pytest.mark.parametrize(
     ("architecture", "image"),
-    [("paper", (1, 28, 20)), ("dcgan", (3, 28, 28)), ("mlp", (2, 1, 1)), ("mlp", (3, 28, 28))],
+    [
+        ("paper", (1, 28, 20)),
+        ("dcgan", (3, 28, 28)),
+        ("quick", (3, 28, 28)),
+        ("mlp", (2, 1, 1)),
+        ("mlp", (3, 28, 28)),
+    ],
 )
 def test_shapes(architecture: str, decoder: str, image: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
@@ -65,7 +71,7 @@ def test_shapes(architecture: str, decoder: str, image: tuple[int, int, int]) ->
     assert x.abs().max() <= 1 and x.std() > 0
     assert [tuple(s.shape) for s in enc(x)] == [(4, 3), (4, 3)]
     assert gen.log_likelihood(x, gen.make_hidden(4)).shape == (4,)
-    assert x.shape[2:] == ((32, 32) if architecture == "dcgan" else image[1:])
+    assert x.shape[2:] == ((32, 32) if architecture in ("dcgan", "quick") else image[1:])
 
 
 def test_log_variances_are_bent_and_never_stuck() -> None:

@@ -1,7 +1,6 @@
 """Quick networks: how they grow with the image, in every method that has them."""
 
 from itertools import pairwise
-from typing import get_args
 
 import pytest
 import torch
@@ -13,16 +12,10 @@ from ganlib.common.networks.quick import layers, quick_discriminator, quick_gene
 from ganlib.registry import algorithms
 
 
-def having_them(condition: str | None = None) -> list[str]:
-    """The methods that have them and ask for these conditions; progressive's are its own."""
-    configs = {name: algorithms[name].config for name in algorithms.names()}
-    return [
-        name
-        for name, config in configs.items()
-        if "quick" in get_args(config.model_fields["architecture"].annotation)
-        and config().condition == condition
-        and name != "progressive"
-    ]
+def starting_from_noise(condition: str | None = None) -> list[str]:
+    """The methods that ask for these conditions; progressive's networks are its own."""
+    names = [name for name in algorithms.names() if name != "progressive"]
+    return [name for name in names if algorithms[name].config().condition == condition]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +43,7 @@ def test_parameters_are_those_of_the_layers(side: int) -> None:
 
 
 @pytest.mark.parametrize("side", [32, 64])
-@pytest.mark.parametrize("name", having_them())
+@pytest.mark.parametrize("name", starting_from_noise())
 def test_methods_train_on_colour_with_them(name: str, side: int) -> None:
     image = (3, side, side)
     config = algorithms[name].config(architecture="quick", width=0.05, batch_size=4)
@@ -58,13 +51,13 @@ def test_methods_train_on_colour_with_them(name: str, side: int) -> None:
     z = networks["gen"].make_hidden(4)  # type: ignore[operator]
     x = networks["gen"](z)
     assert x.shape == (4, *image) and float(x.detach().abs().max()) <= 1
-    dis: nn.Module = networks["dis"]
+    dis: nn.Module = networks["enc"].body if name == "vae" else networks["dis"]
     torch.autograd.backward(dis(x).sum())
     assert all(p.grad is not None and p.grad.isfinite().all() for p in dis.parameters())
 
 
 @pytest.mark.parametrize("side", [32, 64])
-@pytest.mark.parametrize("name", having_them("labels"))
+@pytest.mark.parametrize("name", starting_from_noise("labels"))
 def test_methods_that_are_told_of_classes_too(name: str, side: int) -> None:
     image, y = (3, side, side), torch.arange(4) % 3
     config = algorithms[name].config(architecture="quick", width=0.05, batch_size=4)
@@ -78,6 +71,18 @@ def test_methods_that_are_told_of_classes_too(name: str, side: int) -> None:
         assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
+def test_the_halves_of_an_autoencoder_are_those_layers_without_norms() -> None:
+    """BEGAN's D: a code of 128 in place of D's logit, and G without its gains and biases."""
+    image = (3, 32, 32)
+    began = algorithms["began"]
+    networks = began.networks(began.config(architecture="quick"), DataSpec(image, image))
+    count = lambda network: sum(p.numel() for p in network.parameters())  # noqa: E731
+    encoder = count(quick_discriminator(image)) + 127 * (16 * 128 + 1)
+    decoder = count(quick_generator(image)) - 2 * (16 * 256 + 128 + 64)
+    assert count(networks["gen"]) == count(quick_generator(image))
+    assert count(networks["dis"]) == encoder + decoder
+
+
 def test_there_are_such_methods() -> None:
-    assert {"sngan", "dcgan", "wgan_gp", "cramer", "dfm", "alpha_gan"} <= set(having_them())
-    assert {"cgan", "acgan", "sngan_projection", "sagan"} <= set(having_them("labels"))
+    assert {"sngan", "dcgan", "vae", "began", "improved_gan"} <= set(starting_from_noise())
+    assert {"cgan", "acgan", "sngan_projection", "sagan"} <= set(starting_from_noise("labels"))
