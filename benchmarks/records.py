@@ -1,0 +1,97 @@
+"""Time to quality: train by records' settings, score, and bring docs/leaderboard.md up to date:
+
+python -m benchmarks.records [RECORD]...
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+import torch
+
+import ganlib
+from ganlib.common.io.files import atomic
+from ganlib.speed.bench import card
+from scripts.ending import in_a_sentence
+
+ROOT = Path(__file__).parents[1]
+RESULTS, PAGE = ROOT / "benchmarks" / "results" / "records.jsonl", ROOT / "docs" / "leaderboard.md"
+RECORDS = {path.stem: path for path in sorted((ROOT / "benchmarks" / "records").glob("*.yaml"))}
+MARK = "<!-- by python -m benchmarks.records -->\n"
+HEAD = (
+    "| settings | seconds | FD-fashion | class accuracy | seeds | processor |\n"
+    "|---|---|---|---|---|---|\n"
+)
+CPU = torch.device("cpu")
+SCORES = ("FD-fashion10k-train", "class-accuracy-fashion10k")
+
+
+@click.command(help=f"Measure RECORDs, of {', '.join(RECORDS)}.")
+@click.argument("names", nargs=-1, metavar="[RECORD]...", type=click.Choice(list(RECORDS)))
+@click.option("--seeds", default="0,1,2", show_default=True)
+@click.option("--tables-only", is_flag=True, help="Measure nothing, write the table.")
+def command(names: Sequence[str], seeds: str, tables_only: bool) -> None:
+    """By default all of them."""
+    for name in () if tables_only else names or RECORDS:
+        for seed in map(int, seeds.split(",")):
+            line = measure(RECORDS[name], seed)
+            click.echo(json.dumps(line))
+            with RESULTS.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+    lines = RESULTS.read_text("utf-8").splitlines() if RESULTS.exists() else []
+    before, _, rest = PAGE.read_text("utf-8").partition(MARK)
+    with atomic(PAGE) as temporary:
+        rest = rest.partition(MARK)[2]
+        temporary.write_text(before + MARK + table(map(json.loads, lines)) + MARK + rest, "utf-8")
+
+
+def measure(path: Path, seed: int) -> dict[str, Any]:
+    """Train in a process of its own, from whose start to whose end the clock runs; then score."""
+    with TemporaryDirectory() as folder:
+        flags = ["--seed", str(seed), "--evaluation-interval", "0", "--out", f"{folder}/run"]
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, ROOT / "train.py", "--config", path, *flags], cwd=ROOT, check=True
+        )
+        seconds = time.perf_counter() - start
+        model = ganlib.load(f"{folder}/run")
+        scores = model.evaluate(10_000, metrics=["fid", "class_accuracy"])
+    values = {name: round(scores[name].value, 4) for name in SCORES}
+    return {
+        "record": path.stem,
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        **values,
+        "card": card(),
+    }
+
+
+def table(lines: Iterable[Mapping[str, Any]]) -> str:
+    """A row for each record and processor: means over the seeds, of which the last line counts."""
+    found: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    for line in lines:
+        found[line["record"], line["card"]][line["seed"]] = line
+    rows = []
+    for (name, processor), seeds in found.items():
+        seconds, fd, accuracy = (
+            [line[key] for line in seeds.values()] for key in ("seconds", *SCORES)
+        )
+        spread = f" +- {stdev(fd):.2f}" if len(fd) > 1 else ""
+        link = f"[{name}](../{RECORDS[name].relative_to(ROOT)})"
+        rows.append(
+            f"| {link} | {mean(seconds):.0f} | {mean(fd):.2f}{spread} | {mean(accuracy):.1%} "
+            f"| {len(seeds)} | {processor} |\n"
+        )
+    return HEAD + "".join(rows)
+
+
+if __name__ == "__main__":
+    in_a_sentence(command)
