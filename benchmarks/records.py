@@ -70,7 +70,7 @@ def measure(path: Path, seed: int) -> dict[str, Any]:
         "seed": seed,
         "seconds": round(seconds, 1),
         **values,
-        "card": card(),
+        "card": card(CPU),
     }
 
 
