@@ -75,8 +75,12 @@ def write_streams(
             raise UserError(
                 f"There is no folder {path.parent} to write {path.name} to: make it first."
             )
-        if storage == "contiguous":
-            _check_disk(path, sum(nbytes))
+        free = disk_usage(path.parent).free
+        if storage == "contiguous" and sum(nbytes) > free:  # before hours are spent
+            raise UserError(
+                f"{path} takes {sum(nbytes) / GIB:,.1f} GiB and {free / GIB:,.1f} GiB are free "
+                "there: give another place, a smaller size, or lzf as the storage."
+            )
         with atomic(path, new) as temporary, hdf5_writer(temporary) as (file, call):
             call(write_head, file, list(streams.values()))
             for name, stream in streams.items():
@@ -100,16 +104,6 @@ def _check_channels(stream: Stream) -> None:
                 f"{stream.name} cannot be written to a file: its {what} have {channels} channels, "
                 "and pictures have 1 or 3."
             )
-
-
-def _check_disk(path: Path, nbytes: int) -> None:
-    """UserError if so much does not fit, before hours are spent on the first part of it."""
-    free = disk_usage(path.parent).free
-    if nbytes > free:
-        raise UserError(
-            f"{path} takes {nbytes / GIB:,.1f} GiB and {free / GIB:,.1f} GiB are free there: give "
-            "another place, a smaller size, or lzf as the storage."
-        )
 
 
 def parts_of(stream: Stream, sides: Sequence[int]) -> list[Part]:

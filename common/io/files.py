@@ -157,7 +157,10 @@ def check_free(paths: Iterable[Path], force: bool, option: str = "--out") -> Non
     """UserError if something else than ganlib's own is where a file is to be written, unless
     `force` says that it may be replaced.
     """
-    taken = [] if force else [path for path in paths if _is_foreign(path)]
+    taken = []
+    for path in () if force else paths:
+        with reading(path):
+            taken += [path] if os.path.lexists(path) and not is_ours(path) else []
     if taken:
         more = f" and {len(taken) - 1:,} more" if len(taken) > 1 else ""
         raise UserError(
@@ -174,8 +177,3 @@ def is_ours(path: Path) -> bool:
         first = file.read(LOOKED_AT)
         file.seek(max(0, path.stat().st_size - LOOKED_AT))
         return MARK.encode() in first or MARK.encode() in file.read(LOOKED_AT)
-
-
-def _is_foreign(path: Path) -> bool:
-    with reading(path):
-        return os.path.lexists(path) and not is_ours(path)

@@ -85,7 +85,9 @@ def command(
     --plus 3 --minus 5 --plus 8 shows these samples with their signs, and what the sum of their
     latents looks like, in the class of the first or in --class.
     """
-    snapshot, terms = options.snapshot, _interleaved(plus, minus)
+    snapshot = options.snapshot
+    pairs = zip_longest([(1, i) for i in plus], [(-1, i) for i in minus])
+    terms = [term for term in chain.from_iterable(pairs) if term is not None]  # as in a - b + c
     if terms:
         out = out or Path("arithmetic.png")
         if any(other is not None for other in (numbers, frames, space, words)):
@@ -129,12 +131,6 @@ def command(
         way = Interpolation(stops, seed, frames, space or "z", several, told)
         write_interpolation(model, way, out)
     click.echo(out)
-
-
-def _interleaved(plus: tuple[int, ...], minus: tuple[int, ...]) -> list[tuple[int, int]]:
-    """(sign, number) of every term, plus and minus in turn as in a - b + c."""
-    pairs = zip_longest([(1, i) for i in plus], [(-1, i) for i in minus])
-    return [term for term in chain.from_iterable(pairs) if term is not None]
 
 
 def _stops(numbers: str | None, through_classes: bool) -> list[int]:

@@ -172,7 +172,10 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
     algorithm, s = algorithms[settings.run.algorithm], settings.run
     spec = fit_spec(data, _size(settings, data))
     check_architecture(settings, spec)
-    _check_batch(settings, spec, device)
+    # not even the images of a batch, at four bytes a number, may fit the memory
+    share = settings.algorithm.batch_size // (s.accumulate * ranks.count())
+    pixels = prod(spec.image) + prod(spec.source or (0,))
+    devices.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)
     loaders = ranks.local_count() * s.accumulate  # each of a batch's passes has one
     loader = loader_of(
         settings.algorithm,
@@ -202,13 +205,6 @@ def _size(settings: Settings, data: DataSet) -> Size:
             "these settings: give larger images by --size, or halve them less often by --downs."
         )
     return size
-
-
-def _check_batch(settings: Settings, spec: DataSpec, device: torch.device) -> None:
-    """UserError if not even the images of a batch, at four bytes a number, fit the memory."""
-    share = settings.algorithm.batch_size // (settings.run.accumulate * ranks.count())
-    pixels = prod(spec.image) + prod(spec.source or (0,))
-    devices.require(4 * share * pixels, "Batches", "give a smaller --batch-size", device)
 
 
 def check_architecture(settings: Settings, spec: DataSpec) -> None:
