@@ -4,7 +4,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from ganlib.commands.options import shared
 from ganlib.common.errors import UserError, did_you_mean, few
 
 if TYPE_CHECKING:
-    from ganlib.runs.tables import Line, Table, Task
+    from ganlib.runs.tables import Asked, Line, Table
 
 GAP, STAR = 2, " *"
 """So many published deviations away what a search found is marked."""
@@ -66,8 +65,7 @@ def command(
     numbers = [*range(found.seeds)] if seeds is None else parse_seeds(seeds)
     chosen = _rows(found, rows)
     tried = {n: found.tasks(n, numbers[0], trials or found.trials) for n in chosen}
-    asked = _Asked(found, tried, numbers)
-    asked.read()  # a damaged file shows before the work is done
+    asked = tables.Asked(found, tried, numbers)
     failed = False
     if not showing:
         _tell_costs(asked, planning)
@@ -76,30 +74,6 @@ def command(
     if not planning:
         _show(asked, markdown)
     raise SystemExit(failed)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The runs that are asked for: of each row its trials with the first seed, and the one of them
-    that counts with the others.
-    """
-
-    table: "Table"
-    tried: dict[str, list["Task"]]
-    seeds: Sequence[int]
-
-    def read(self) -> list["Line"]:
-        """The results there are."""
-        from ganlib.runs.tables import read_results
-
-        return read_results(self.table.results)
-
-    def counting(self, row: str) -> list["Task"]:
-        """The runs of each seed whose figures are the row's, by the results there are."""
-        from ganlib.runs.tables import counting
-
-        best = counting(self.table, self.tried[row], self.read())
-        return [best.of_seed(seed) for seed in self.seeds]
 
 
 def _rows(table: "Table", wanted: str | None) -> list[str]:
@@ -138,7 +112,7 @@ def _list() -> None:
     print_table("Published tables", lines, [note], left=("of", "for"))
 
 
-def _tell_costs(asked: _Asked, planning: bool) -> None:
+def _tell_costs(asked: "Asked", planning: bool) -> None:
     """Print what is to be done of each row, and how long that takes on this machine."""
     from rich.console import Console
 
@@ -150,7 +124,7 @@ def _tell_costs(asked: _Asked, planning: bool) -> None:
     lines = [["row", "runs", "done", "hours of a run", "of its scores", "hours to go"]]
     for row, tasks in asked.tried.items():
         every = [*tasks, *asked.counting(row)[1:]]
-        left, hours = len(tables.to_do(every, asked.read())), ["", "", ""]
+        left, hours = len(asked.left(every)), ["", "", ""]
         if left:
             parts = [seconds / 3600 for seconds in tables.seconds_of(tasks[0], rates)]
             total += (to_go := left * sum(parts))
@@ -165,42 +139,37 @@ def _tell_costs(asked: _Asked, planning: bool) -> None:
     print_table(asked.table.title, lines, notes, console=console)
 
 
-def _train(asked: _Asked, folder: Path, jobs: str | None) -> bool:
-    """Train what has no result yet; whether something failed, which is told."""
-    from ganlib.runs import tables
+def _train(asked: "Asked", folder: Path, jobs: str | None) -> bool:
+    """Train what has no result yet, and score runs of the first seed by what the table has for
+    them; whether something failed, which is told.
+    """
+    from ganlib.commands.evaluate import command as evaluate
+    from ganlib.runs.tables import record
 
     trials = sorted((t for tasks in asked.tried.values() for t in tasks), key=lambda t: t.trial)
-    states = tables.train(asked.table, trials, folder, jobs)
-    further = [task for row in asked.tried for task in asked.counting(row)[1:]]
-    states |= tables.train(asked.table, further, folder, jobs)
-    for row in asked.tried:
-        _score_first(asked, asked.counting(row)[0], folder)
+    states = asked.train(trials, folder, jobs)
+    counting = [asked.counting(row) for row in asked.tried]
+    states |= asked.train([task for tasks in counting for task in tasks[1:]], folder, jobs)
+    for first, *_ in counting:
+        for name, flags in asked.table.first.items():
+            lines, run = asked.lines([first]), folder / first.name
+            if lines and name not in lines[-1].scores and run.is_dir():
+                with redirect_stdout(sys.stderr):
+                    evaluate.main([str(run), *shlex.split(flags)], standalone_mode=False)
+                record(asked.table.results, first, run)
     failed = {at: state for at, state in states.items() if state.name != "done"}
     for at, state in failed.items():
         click.echo(f"Error: {at}: {state.sentence or state.name}", err=True)
     return bool(failed)
 
 
-def _score_first(asked: _Asked, task: "Task", folder: Path) -> None:
-    """Score the run of the first seed by what the table has for it, unless its result has that."""
-    from ganlib.commands.evaluate import command as evaluate
-    from ganlib.runs.tables import record
-
-    for name, flags in asked.table.first.items():
-        lines, run = _of(asked.read(), [task]), folder / task.name
-        if lines and name not in lines[-1].scores and run.is_dir():
-            with redirect_stdout(sys.stderr):
-                evaluate.main([str(run), *shlex.split(flags)], standalone_mode=False)
-            record(asked.table.results, task, run)
-
-
-def _show(asked: _Asked, markdown: bool) -> None:
+def _show(asked: "Asked", markdown: bool) -> None:
     """Print the rows that have results, published figures beside ours."""
     from ganlib.commands._tables import print_table
     from ganlib.evaluation.comparison import writers
     from ganlib.evaluation.comparison.table import NOTHING, protocols
 
-    table, found = asked.table, asked.read()
+    table = asked.table
     also = [*table.also, *table.first]
     titles = ["as given", *(["best checkpoint"] if table.checkpoints else [])]
     searched = any(len(tasks) > 1 for tasks in asked.tried.values())
@@ -209,16 +178,16 @@ def _show(asked: _Asked, markdown: bool) -> None:
     by_row = dict[str, dict[str, Any]]()
     for row, tasks in asked.tried.items():
         of = table.rows[row]
-        if not (best := _of(found, asked.counting(row))):
+        if not (best := asked.lines(asked.counting(row))):
             continue
         if table.score in best[-1].scores:
             by_row[row] = best[-1].scores[table.score].protocol
-        cells = _cells(table, _of(found, [tasks[0].of_seed(seed) for seed in asked.seeds]))
+        cells = _cells(table, asked.lines(tasks[0].of_seed(seed) for seed in asked.seeds))
         if searched:
-            ours, n = _cells(table, best), len(_of(found, tasks))
+            ours, n = _cells(table, best), len(asked.lines(tasks))
             if isinstance(of.published, tuple) and (values := table.values(best)):
-                gap = abs(fmean(values) - of.published[0]) / of.published[1]
-                ours[-1] += STAR if gap > GAP else ""
+                mean, deviation = of.published
+                ours[-1] += STAR if abs(fmean(values) - mean) > GAP * deviation else ""
             cells += [str(n), *(ours if n > 1 else [NOTHING for _ in ours])]
         cells += [_figure([x.scores[n].last for x in best if n in x.scores]) for n in also]
         seconds = [line.seconds for line in best if line.seconds is not None]
@@ -234,11 +203,6 @@ def _show(asked: _Asked, markdown: bool) -> None:
         click.echo("\n".join([writers.markdown(lines[0], lines[1:], 1), "", *notes]))
     else:
         print_table(f"{table.title}: {table.score}", lines, notes)
-
-
-def _of(lines: Sequence["Line"], tasks: Sequence["Task"]) -> list["Line"]:
-    """The results of these runs, as far as there are any."""
-    return [line for task in tasks for line in lines if line.is_of(task)]
 
 
 def _cells(table: "Table", lines: Sequence["Line"]) -> list[str]:

@@ -3,8 +3,9 @@ results, in which each run that came to its end is a line of JSON.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from ganlib.runs.plan import make_plan
 from ganlib.runs.run import open_data
 from ganlib.runs.settings import Settings, plugin_folders, read_yaml
 from ganlib.runs.state import State
+from ganlib.speed.bench import cpu_name
 
 HOME = Path(ganlib.__file__).parents[1] / "benchmarks" / "tables"
 SCORING = (
@@ -127,7 +129,7 @@ class Task:
         trial = f"_trial{self.trial}" if self.trial else ""
         return re.sub(r"[^\w.=-]+", "-", f"{self.row}{trial}_seed{self.settings.run.seed}")
 
-    @property
+    @cached_property
     def key(self) -> dict[str, Any]:
         """The settings on which its scores depend, in plain types."""
         flat = self.settings.flat()
@@ -172,8 +174,11 @@ class Line(BaseModel):
 
     def is_of(self, task: Task) -> bool:
         """Whether it is that run, by whatever settings there were when it was written."""
-        told = {**task.settings.defaults(), **self.settings}
-        return self.row == task.row and all(told.get(n) == v for n, v in task.key.items())
+        if self.row != task.row:
+            return False
+        new = task.key.keys() - self.settings.keys()
+        told = {**(task.settings.defaults() if new else {}), **self.settings}
+        return all(told.get(name) == value for name, value in task.key.items())
 
 
 def table_names() -> list[str]:
@@ -212,11 +217,10 @@ def record(path: Path, task: Task, folder: Path) -> None:
     scores: dict[str, Scored] = {}
     for evaluation in run.evaluations:
         for name, score in evaluation.every():
-            before = (
-                scores[name].values if name in scores and scores[name].hash == score.hash else []
-            )
+            values = [(evaluation.iteration, score.value)]
+            if name in scores and scores[name].hash == score.hash:
+                values = [*scores[name].values, *values]
             protocol = {n: x for n, x in score.protocol.items() if n != "versions"}
-            values = [*before, (evaluation.iteration, score.value)]
             scores[name] = Scored(hash=score.hash, protocol=protocol, values=values)
     images, rate = run.log[-1].get("images") if run.log else None, run.images_per_second
     line = Line(
@@ -224,7 +228,7 @@ def record(path: Path, task: Task, folder: Path) -> None:
         settings=task.key,
         scores=scores,
         seconds=round(images / rate, 1) if images and rate else None,
-        processor=str(run.environment.get("device", "")),
+        processor=cpu_name() if run.device == "CPU" else str(run.environment.get("device")),
         threads=run.environment.get("threads"),
         versions={name: run.environment.get(name) for name in VERSIONS},
     )
@@ -233,36 +237,53 @@ def record(path: Path, task: Task, folder: Path) -> None:
         write_text(path, "".join(f"{each.model_dump_json()}\n" for each in lines))
 
 
-def to_do(tasks: Sequence[Task], lines: Sequence[Line]) -> list[Task]:
-    """Those that have no line."""
-    return [task for task in tasks if not any(line.is_of(task) for line in lines)]
-
-
-def train(table: Table, tasks: Sequence[Task], folder: Path, jobs: str | None) -> dict[Path, State]:
-    """Train those that have no line yet, and write it at the end of each; by its folder what has
-    become of it. See run_jobs().
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for of a table: of each row its trials with the first seed, and the one of them
+    that counts with every seed.
     """
-    by_name = {task.name: task for task in to_do(tasks, read_results(table.results))}
-    if not by_name:
-        return {}
-    planned = [task.settings for task in by_name.values()]
-    grid = open_grid(planned, folder=folder, jobs=jobs, names=list(by_name))
 
-    def keep(name: str) -> None:
-        record(table.results, by_name[name], grid.places[name])
+    table: Table
+    tried: Mapping[str, Sequence[Task]]
+    seeds: Sequence[int]
 
-    for name, state in grid.states().items():
-        if state.name == "done":  # by a command that was killed before it wrote the line
-            keep(name)
-    return {grid.places[name]: state for name, state in run_jobs(grid, done=keep).items()}
+    def lines(self, tasks: Iterable[Task]) -> list[Line]:
+        """The results of these runs, as far as there are any."""
+        found = read_results(self.table.results)
+        return [line for task in tasks for line in found if line.is_of(task)]
 
+    def left(self, tasks: Iterable[Task]) -> list[Task]:
+        """Those without a result."""
+        found = read_results(self.table.results)
+        return [task for task in tasks if not any(line.is_of(task) for line in found)]
 
-def counting(table: Table, trials: Sequence[Task], lines: Sequence[Line]) -> Task:
-    """Of a row's trials the best that has a result, the first one without any."""
-    found = {k: table.values(x for x in lines if x.is_of(task)) for k, task in enumerate(trials)}
-    badness = Column(table.score, "", {}).badness
-    scored = [k for k, values in found.items() if values]
-    return trials[min(scored, key=lambda k: badness(found[k][0]), default=0)]
+    def counting(self, row: str) -> list[Task]:
+        """The runs of each seed whose figures are the row's: by the settings of its best trial, as
+        far as is known, else by those given.
+        """
+        table, trials = self.table, self.tried[row]
+        found, badness = self.lines(trials), Column(table.score, "", {}).badness
+        scored = [(v, t) for t in trials for v in table.values(x for x in found if x.is_of(t))]
+        best = min(scored, key=lambda pair: badness(pair[0]))[1] if scored else trials[0]
+        return [best.of_seed(seed) for seed in self.seeds]
+
+    def train(self, tasks: Iterable[Task], folder: Path, jobs: str | None) -> dict[Path, State]:
+        """Train those without a result, and write that at the end of each; by its folder what has
+        become of it. See run_jobs().
+        """
+        by_name = {task.name: task for task in self.left(tasks)}
+        if not by_name:
+            return {}
+        planned = [task.settings for task in by_name.values()]
+        grid = open_grid(planned, folder=folder, jobs=jobs, names=list(by_name))
+
+        def keep(name: str) -> None:
+            record(self.table.results, by_name[name], grid.places[name])
+
+        for name, state in grid.states().items():
+            if state.name == "done":  # by a command that was killed before it wrote the line
+                keep(name)
+        return {grid.places[name]: state for name, state in run_jobs(grid, done=keep).items()}
 
 
 def seconds_of(task: Task, rates: dict[str, float]) -> tuple[float, float]:

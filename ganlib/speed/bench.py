@@ -276,7 +276,7 @@ def card(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     cores = min(torch.get_num_threads(), os.cpu_count() or 1)
-    return f"{cores} {'core' if cores == 1 else 'cores'} of {_cpu()}"
+    return f"{cores} {'core' if cores == 1 else 'cores'} of {cpu_name()}"
 
 
 def report(rows: Iterable[Row], device: torch.device) -> dict[str, Any]:
@@ -355,7 +355,7 @@ def _peak_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
