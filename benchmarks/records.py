@@ -24,7 +24,11 @@ from scripts.ending import in_a_sentence
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "records.jsonl", ROOT / "docs" / "leaderboard.md"
-RECORDS = {path.stem: path for path in sorted((ROOT / "benchmarks" / "records").glob("*.yaml"))}
+FILES = [
+    ROOT / "example_configs" / "quickstart.yaml",
+    *sorted((ROOT / "benchmarks" / "records").glob("*.yaml")),
+]
+RECORDS = {path.stem: path for path in FILES}
 MARK = "<!-- by python -m benchmarks.records -->\n"
 HEAD = (
     "| settings | seconds | FD-fashion | class accuracy | seeds | processor |\n"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ganlib.registry import Algorithm
     from ganlib.speed.bench import Work
 
-QUICKSTART = Path(__file__).parents[1] / "example_configs" / "quickstart.yaml"
+SNGAN_QUICK = Path(__file__).parents[1] / "example_configs" / "sngan_quick.yaml"
 CARD = "NVIDIA H100 80GB HBM3"
 """The GPU of every figure in this file, as PyTorch calls it."""
 SOURCE = (
@@ -126,12 +126,12 @@ def _streets(channels: int, height: int) -> "DataSet":
 
 
 def quickstart(name: str) -> "Work":
-    """example_configs/quickstart.yaml, at the size of Fashion-MNIST."""
+    """example_configs/sngan_quick.yaml, the quickstart of before, at the size of Fashion-MNIST."""
     from ganlib.registry import algorithms
     from ganlib.runs.settings import read_yaml, resolve
     from ganlib.speed.bench import Work
 
-    settings = resolve(read_yaml(QUICKSTART))
+    settings = resolve(read_yaml(SNGAN_QUICK))
     algorithm = algorithms[settings.run.algorithm]
     return Work(name, algorithm, settings.algorithm, (1, 28, 28))
 

@@ -19,7 +19,7 @@ def line(seed: int, seconds: float, fd: float, card: str = "2 cores of A") -> di
 def test_the_table_has_means_over_seeds_and_the_last_line_of_each() -> None:
     """Of 1.0 and 2.0 the mean is 1.5, and the deviation the root of a half."""
     lines = [line(0, 99, 9.0), line(0, 50, 1.0), line(1, 60, 2.0), line(0, 7, 3.0, "1 core of B")]
-    link = f"| [{NAME}](../benchmarks/records/{NAME}.yaml) |"
+    link = f"| [{NAME}](../example_configs/{NAME}.yaml) |"
     assert table(lines) == (
         f"{HEAD}{link} 55 | 1.50 +- 0.71 | 90.0% | 2 | 2 cores of A |\n"
         f"{link} 7 | 3.00 | 90.0% | 1 | 1 core of B |\n"
