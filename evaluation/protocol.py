@@ -17,7 +17,7 @@ Better = Literal["lower", "higher", "nearer to 1", ""]
 """Where better scores are; "" where none is better than another."""
 _BETTER: dict[Better, re.Pattern[str]] = {
     "lower": re.compile(
-        r"((intra-)?(fd|fid)|kd|kid|mind|fld(?!-gap)|ppl|duplicates?|reverse_kl|l1|lpips|mse|gdl)"
+        r"((intra-)?(fd|fid)|kd|kid|c?mmd|mind|fld(?!-gap)|ppl|duplicates?|reverse_kl|l1|lpips|mse|gdl)"
         r"(?![a-z])",
         re.IGNORECASE,
     ),

@@ -13,6 +13,7 @@ _METRICS = {
     "fid": "fid|fd",
     "fid_infinity": r"(fid|fd-[\w-]+)-infinity",
     "kid": "kid|kd",
+    "cmmd": "c?mmd",
     "prdc": "precision|recall|density|coverage",
     "duplicates": "duplicates|nearest",
     "class_pr": "class-precision|class-recall",

@@ -31,9 +31,10 @@ LABELLED = ("intra", "class_pr", "class_accuracy")
 T = TypeVar("T")
 
 
-def label(n: int) -> str:
-    """50000 as "50k", 1234 as "1234"."""
-    return f"{n // 1000}k" if n % 1000 == 0 else str(n)
+def counted(name: str, n: int) -> str:
+    """A score's name for so many images: "FID50k", "FID1234", "FD-DINOv2-50k"."""
+    number = f"{n // 1000}k" if n % 1000 == 0 else str(n)
+    return f"{name}-{number}" if name[-1:].isdecimal() else f"{name}{number}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Column:
     def title(self) -> str:
         """What the score is called: "FID50k-train"."""
         against = "" if self.reference is None else f"-{self.reference}"
-        return f"{self.name}{label(self.n)}{against}"
+        return f"{counted(self.name, self.n)}{against}"
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,8 @@ def all_metrics(inputs: Inputs) -> list[str]:
     """Those of ganlib that make sense, but those that take minutes."""
     # nothing was trained on the test images, so a copy of one is chance
     basic = (name for name in METRICS if name != "duplicates" or inputs.main != "test")
-    return [*basic, *labelled_metrics(inputs)]
+    of_clip = ["cmmd"] if inputs.extractor.name == "clip" else []
+    return [*basic, *of_clip, *labelled_metrics(inputs)]
 
 
 def columns_of(names: Iterable[str], inputs: Inputs, n: int) -> list[Column]:

@@ -104,7 +104,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
 def _covered(points: Tensor, centres: Tensor, k: int) -> float:
     centres = centres.double()
     radii = _radii(centres, k)
-    inside = [(d <= radii).any(1) for d in _distances(points, centres)]
+    inside = [(d <= radii).any(1) for d in distances(points, centres)]
     return float(torch.cat(inside).double().mean())
 
 
@@ -117,8 +117,8 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, flo
     real, fake = real.double(), fake.double()
     radii = _radii(real, k)[:, None]
     inside, covered = 0, 0
-    for distances, reach in zip(_distances(real, fake), torch.split(radii, ROWS), strict=True):
-        within = distances < reach
+    for block, reach in zip(distances(real, fake), torch.split(radii, ROWS), strict=True):
+        within = block < reach
         inside += int(within.sum())
         covered += int(within.any(1).sum())
     return inside / (k * len(fake)), covered / len(real)
@@ -127,11 +127,11 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, flo
 def _radii(x: Tensor, k: int) -> Tensor:
     """The distance (N,) from each row to its k-th nearest other row."""
     # the nearest row of all is the row itself
-    parts = [d.topk(k + 1, dim=1, largest=False).values[:, -1] for d in _distances(x, x)]
+    parts = [d.topk(k + 1, dim=1, largest=False).values[:, -1] for d in distances(x, x)]
     return torch.cat(parts)
 
 
-def _distances(a: Tensor, b: Tensor) -> Iterator[Tensor]:
+def distances(a: Tensor, b: Tensor) -> Iterator[Tensor]:
     """Blocks (ROWS, M) of the matrix of distances from a (N, D) to b (M, D), float64."""
     b = b.double()
     for rows in torch.split(a, ROWS):

@@ -16,7 +16,7 @@ from ganlib.common.errors import UserError
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, arithmetic
 from ganlib.evaluation.formats import BLOCK, as_uint8, blocks
-from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, label
+from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, counted
 from ganlib.evaluation.metrics.by_class import (
     enough,
     label_settings,
@@ -93,7 +93,7 @@ def classwise(
     protocol = stamp(
         extractor.instrument, origin, n * len(rows), settings, reference.split, rank_deficient=few
     )
-    name = f"{_name(extractor)}{label(n)}-each-{inputs.main}"
+    name = f"{counted(_name(extractor), n)}-each-{inputs.main}"
     value = fmean(row["value"] for row in rows.values())
     return {name: Score(name, value, None, protocol, {"by_class": rows}, "lower")}
 

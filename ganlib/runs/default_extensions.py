@@ -13,7 +13,7 @@ from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.io.console import say
 from ganlib.evaluation import Evaluator, Origin
 from ganlib.evaluation.extractors.base import Options, default_extractor, extractors
-from ganlib.evaluation.metrics.base import check_needs, default_metrics, find_metrics, label
+from ganlib.evaluation.metrics.base import check_needs, counted, default_metrics, find_metrics
 from ganlib.evaluation.protocol import better_by_name
 from ganlib.evaluation.statistics.real import TO_COME
 from ganlib.registry import algorithms, extensions
@@ -168,7 +168,8 @@ def _best_by(settings: Settings, updater: Updater, scorer: Scorer, drawing: Draw
     wanted, evaluator = settings.run.best_by, scorer.evaluator
     if wanted is not None or evaluator is None or "fid" not in settings.metrics:
         return wanted
-    return f"min:{evaluator.extractor.score_name}{label(drawing.count(updater))}-{evaluator.main}"
+    name = counted(evaluator.extractor.score_name, drawing.count(updater))
+    return f"min:{name}-{evaluator.main}"
 
 
 def _named_score(

@@ -15,7 +15,7 @@ from ganlib.common.query import open_dataset
 from ganlib.evaluation.evaluate import METRICS, Evaluator
 from ganlib.evaluation.extractors.base import make_extractor
 from ganlib.evaluation.formats import BLOCK, as_uint8, blocks
-from ganlib.evaluation.metrics.base import label
+from ganlib.evaluation.metrics.base import counted
 from ganlib.evaluation.metrics.fid import counts
 from ganlib.evaluation.statistics.onepass import OnePass
 
@@ -99,7 +99,7 @@ def test_numbers_that_are_reached_name_the_scores() -> None:
     assert counts("test", 50_000) == [10_000, 5_000]
     assert counts("test", 7_000) == [5_000]
     assert counts("elsewhere", 300) == counts("test", 300) == [300]
-    assert (label(50_000), label(1_234)) == ("50k", "1234")
+    assert (counted("FID", 50_000), counted("FD-x2", 1_234)) == ("FID50k", "FD-x2-1234")
 
 
 def test_several_protocols_come_from_one_pass(plain: Any, noise: Tensor) -> None:

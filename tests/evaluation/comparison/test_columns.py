@@ -48,6 +48,22 @@ def test_protocols_that_are_not_told_apart_by_a_field_are_by_their_hash(
     assert the_table(split=True).headers[1:3] == ["FD (aa) ↓", "FD (bb) ↓"]
 
 
+def test_each_extractors_distance_has_a_column_of_its_own(
+    make: Make, the_table: Tables, texts: Texts, score: Score
+) -> None:
+    names = {"inception": "FID10k-train", "dinov2": "FD-DINOv2-10k-train", "clip": "CMMD10k-train"}
+    scores = {name: score(k, str(k), extractor=of) for k, (of, name) in enumerate(names.items(), 1)}
+    make("dcgan", 0, {200: scores})
+    table = the_table()
+    assert table.headers[1:4] == [f"{name} ↓" for name in names.values()]
+    assert texts(table) == {"dcgan": ["1.00", "2.00", "3.00"]}
+    assert in_order(names.values(), ["fd-dinov2"]) == ["FD-DINOv2-10k-train"]
+    assert in_order([*names.values(), "MMD-fashion10k-test"], ["cmmd"]) == [
+        "CMMD10k-train",
+        "MMD-fashion10k-test",
+    ]
+
+
 BY_CLASS = [
     "intra-FID10k-train",
     "class-precision10k-train",
