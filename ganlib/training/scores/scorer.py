@@ -42,7 +42,7 @@ __all__ = ["SCORES", "TRIALS", "Criteria", "Drawing", "Scorer", "make_scorer", "
 @dataclass(frozen=True)
 class Criteria:
     """By what is scored. metrics: None for what is usual; more: further ones. extractor: None for
-    the data's own. inception_weights, precision, channels_last: see Options. rounding: see OnePass.
+    the data's own. extractor_weights, precision, channels_last: see Options. rounding: see OnePass.
     intra_images: of each class, for a distance that is taken class by class. lpips_weights:
     AlexNet's file. segmentation: the option that asks for a segmenter, see PairScores.
     """
@@ -50,7 +50,7 @@ class Criteria:
     metrics: tuple[str, ...] | None = None
     more: tuple[str, ...] = ()
     extractor: str | None = None
-    inception_weights: Path | None = None
+    extractor_weights: Path | None = None
     precision: Precision = "float32"
     channels_last: bool = False
     rounding: bool = True
@@ -61,7 +61,7 @@ class Criteria:
     @property
     def options(self) -> Options:
         """Of the extractor."""
-        return Options(self.inception_weights, self.precision, self.channels_last)
+        return Options(self.extractor_weights, self.precision, self.channels_last)
 
 
 @dataclass(frozen=True)
@@ -214,11 +214,6 @@ def find_extractor(
     tell: Callable[[str], object] = warnings.warn,
 ) -> Extractor | None:
     """The extractor; None, and something told, where it cannot be had and is not required."""
-    if options.weights is not None and name != "inception":
-        raise UserError(
-            f"The extractor here is '{name}', and weights can be given for 'inception' alone: give "
-            "--extractor inception, or leave --inception-weights out."
-        )
     try:
         with ranks.first_alone():  # it downloads the weights
             return make_extractor(name, device, options)

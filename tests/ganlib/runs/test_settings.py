@@ -23,6 +23,13 @@ def test_precedence_and_upstream_names() -> None:
     assert settings.algorithm.adam_beta2 == 0.9
 
 
+def test_a_run_of_before_names_inceptions_weights() -> None:
+    before = {"algorithm": "sngan", "inception_weights": "a.pth"}
+    assert resolve(before).run.extractor_weights == Path("a.pth")
+    assert resolve(before, {"extractor_weights": "b.pth"}).run.extractor_weights == Path("b.pth")
+    assert resolve({**before, "inception_weights": None}).run.extractor_weights is None
+
+
 def test_yaml_numbers_without_a_dot_are_numbers(tmp_path: Path) -> None:
     """YAML 1.1 reads 2e-4 as a string."""
     file = tmp_path / "s.yaml"

@@ -54,8 +54,8 @@ def test_what_cannot_be_an_evaluator(toy_file: Path) -> None:
         evaluator_of(RealImages(reference="test"), "fashion")
     with pytest.raises(UserError, match="Did you mean 'fashion'"):
         evaluator_of(RealImages(str(toy_file)), "fasion")
-    with pytest.raises(UserError, match="give --extractor inception"):
-        evaluator_of(RealImages("fashion_mnist"), inception_weights=toy_file)
+    with pytest.raises(UserError, match="of the extractor 'fashion', .* or name the --extractor"):
+        evaluator_of(RealImages("fashion_mnist"), extractor_weights=toy_file)
     with pytest.raises(UserError, match="nowhere"):
         evaluator_of(RealImages(reference="nowhere"), "fashion")
 
@@ -198,7 +198,7 @@ def test_what_cifar10_needs_is_looked_for_and_not_downloaded(
     monkeypatch.setattr("ganlib.evaluation.extractors.inception.PACKAGE", "ganlib-no-such-package")
     assert "cifar-10-batches-py" in self_test._missing(tmp_path, None)
     (tmp_path / "cifar10" / "cifar-10-batches-py").mkdir(parents=True)
-    assert "--inception-weights" in self_test._missing(tmp_path, None)
+    assert "--extractor-weights" in self_test._missing(tmp_path, None)
     assert self_test._missing(tmp_path, tmp_path / "weights.pth") == ""
     monkeypatch.setenv("GANLIB_INCEPTION", "weights.pth")
     assert self_test._missing(tmp_path, None) == ""
