@@ -95,19 +95,22 @@ def _rows(table: "Table", wanted: str | None) -> list[str]:
 
 
 def _list() -> None:
-    """Print the tables of the checkout, and what was spent on each."""
+    """Print the tables of the checkout, what was spent on each, and by that what is still to be."""
     from ganlib.commands._tables import print_table
+    from ganlib.evaluation.comparison.table import NOTHING
     from ganlib.runs import tables
 
-    lines = [("table", "of", "for", "rows", "runs done", "in hours")]
+    lines = [["table", "of", "for", "rows", "runs", "done", "in hours", "hours to go"]]
     for name in tables.table_names():
         table = tables.open_table(name)
         done = tables.read_results(table.results)
+        runs = sum(table.trials if table.search_of(row) else 1 for row in table.rows)
+        runs += (table.seeds - 1) * len(table.rows)
         hours = sum(line.seconds or 0 for line in done) / 3600
+        left = f"{hours / len(done) * max(0, runs - len(done)):.1f}" if done else NOTHING
         place = "a card" if all(map(table.on_card, table.rows)) else "a CPU"
-        lines.append(
-            (name, table.title, place, str(len(table.rows)), str(len(done)), f"{hours:.1f}")
-        )
+        numbers = [str(n) for n in (len(table.rows), runs, len(done))]
+        lines.append([name, table.title, place, *numbers, f"{hours:.1f}", left])
     note = "ganlib reproduce TABLE --plan says what is to be done, and how long that takes here."
     print_table("Published tables", lines, [note], left=("of", "for"))
 
@@ -174,7 +177,8 @@ def _show(asked: "Asked", markdown: bool) -> None:
     titles = ["as given", *(["best checkpoint"] if table.checkpoints else [])]
     searched = any(len(tasks) > 1 for tasks in asked.tried.values())
     titles += ["trials", *(["their best", *titles[1:]])] if searched else []
-    lines = [["", "published", *titles, *also, "seconds"]]
+    published = ["published"] if any(row.published for row in table.rows.values()) else []
+    lines = [["", *published, *titles, *also, "seconds"]]
     by_row = dict[str, dict[str, Any]]()
     for row, tasks in asked.tried.items():
         of = table.rows[row]
@@ -192,14 +196,16 @@ def _show(asked: "Asked", markdown: bool) -> None:
         cells += [_figure([x.scores[n].last for x in best if n in x.scores]) for n in also]
         seconds = [line.seconds for line in best if line.seconds is not None]
         known = of.published if isinstance(of.published, tuple) else [of.published]
-        told = " +- ".join(f"{x:g}" for x in known if x is not None) or NOTHING
-        lines.append([row, told, *cells, f"{fmean(seconds):.0f}" if seconds else NOTHING])
+        told = [" +- ".join(f"{x:g}" for x in known if x is not None) or NOTHING for _ in published]
+        lines.append([row, *told, *cells, f"{fmean(seconds):.0f}" if seconds else NOTHING])
     shown = [row for row, *_ in lines[1:]]
     missing = [row for row in asked.tried if row not in shown]
     notes = [*table.notes, *(f"{row}: {note}" for row in shown if (note := table.rows[row].note))]
     notes += [MARKED] if any(STAR in cell for line in lines for cell in line) else []
     notes += protocols(by_row) + ([f"Without a result: {', '.join(missing)}."] if missing else [])
-    if markdown:
+    if not shown:
+        click.echo(f"{table.title}: no row has a result yet.")
+    elif markdown:
         click.echo("\n".join([writers.markdown(lines[0], lines[1:], 1), "", *notes]))
     else:
         print_table(f"{table.title}: {table.score}", lines, notes)

@@ -88,12 +88,15 @@ class Table(BaseModel):
         """Whether its runs take a GPU."""
         return self.card if (own := self.rows[row].card) is None else own
 
+    def search_of(self, row: str) -> dict[str, Any]:
+        """What its trials are drawn from."""
+        return self.search if (own := self.rows[row].search) is None else own
+
     def tasks(self, row: str, seed: int, trials: int) -> "list[Task]":
         """The runs of the row with this seed: the settings as given, and what is drawn of its
         search. UserError, which names the row, for settings that cannot be.
         """
-        own = self.rows[row]
-        search = self.search if own.search is None else own.search
+        own, search = self.rows[row], self.search_of(row)
         given = {"algorithm": row, **self.settings, **own.settings}
         try:
             if (config := given.pop("config", None)) is not None:

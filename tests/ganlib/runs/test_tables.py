@@ -256,6 +256,7 @@ def test_what_is_damaged_stays_and_is_a_sentence(
         assert done.returncode == 2 and words in done.stderr
 
 
+@pytest.mark.usefixtures("plugins")
 def test_the_tables_of_the_checkout_are_listed_and_all_of_their_runs_can_be(run: Run) -> None:
     listed = run("reproduce")
     for name in table_names():
