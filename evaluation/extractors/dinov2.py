@@ -24,8 +24,8 @@ SHA256 = "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428"
 URL = "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth"
 SIDE, PATCH, HEAD = 224, 14, 64
 OFFSET = 0.1
-"""By which the authors' table of positions is stretched too far, so as not to come out too small;
-the weights were used so ever since.
+"""Patches by which the authors stretch their table of positions too far, against rounding errors
+in its size: features have it, so it stays.
 """
 NAMES = {
     r"^cls_token": "class_token",

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ganlib.common.errors import UserError
 from ganlib.common.formats.torchscript import is_torchscript, read_tensors
 from ganlib.common.io.files import as_user_error
+from ganlib.common.networks.vgg import MEAN, STD
 from ganlib.evaluation.extractors.base import (
     Extractor,
     Features,
@@ -31,7 +32,7 @@ from ganlib.evaluation.extractors.base import (
 
 State = Mapping[str, Tensor]
 Channels = tuple[float, float, float]
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGENET = MEAN, STD
 """Mean and standard deviation of the channels of its images in [0, 1]."""
 
 

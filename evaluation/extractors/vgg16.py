@@ -1,4 +1,4 @@
-"""VGG16's second hidden layer, of the first precision and recall: Kynkaanniemi et al. 2019,
+"""VGG16's second hidden layer, of improved precision and recall: Kynkaanniemi et al. 2019,
 https://arxiv.org/abs/1904.06991
 
 torchvision's network and weights, of images that are resized as torch-fidelity does it; the paper's
