@@ -25,12 +25,13 @@ from ganlib.evaluation.metrics.base import (
     Column,
     Context,
     Metric,
-    Value,
+    as_value,
     check_needs,
     find_metrics,
 )
 from ganlib.evaluation.metrics.by_class import proportions
 from ganlib.evaluation.metrics.formulas import Nearest
+from ganlib.evaluation.metrics.intervals import jackknife
 from ganlib.evaluation.protocol import Origin, Plain, Score, stamp
 from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.onepass import FOREVER, Need, OnePass
@@ -70,15 +71,20 @@ class Evaluator:
 
     references: uint8 NCHW images by the name of their split, "train" and "test" or one of another
     name, with their labels if there are some: see real.Real. Their statistics are loaded at first
-    use. rounding: of samples, see OnePass.
+    use. rounding: of samples, see OnePass. intervals: whether scores without a spread of their own
+    have an error, see jackknife().
     """
 
     def __init__(
-        self, extractor: Extractor, references: Mapping[str, Real], rounding: bool = True
+        self,
+        extractor: Extractor,
+        references: Mapping[str, Real],
+        rounding: bool = True,
+        intervals: bool = False,
     ) -> None:
         if not references:
             raise UserError("There are no real images to compare with: give a reference.")
-        self.extractor, self.rounding = extractor, rounding
+        self.extractor, self.rounding, self.intervals = extractor, rounding, intervals
         self.real = {name: real_set(name, data) for name, data in references.items()}
         self.images = {name: data.x for name, data in self.real.items()}
         self.main = "train" if "train" in references else next(iter(references))
@@ -132,6 +138,8 @@ class Evaluator:
             self.reference(name, progress)
         bounds = {count for metric in wanted.values() for count in metric.moments}
         kept = _keep(wanted.values())
+        if self.intervals:
+            kept["features"] = FOREVER  # moments without some of the images are those of the others
         done = OnePass(self.extractor, sorted(bounds), kept, rank, world, self.rounding)
         for block in _first(chain(first, stream), n, done):
             done.add(block.images, block.labels)
@@ -188,6 +196,7 @@ class Evaluator:
         device, labels = exact_device(self.extractor.device), _labels(done, inputs)
         references = {name: self.reference(name) for name in self.images}
         scores, finds = dict[str, Score](), dict[str, Any]()
+        features = done.rows("features").to(device) if self.intervals else torch.empty(0)
         for metric_name, metric in wanted.items():
             context = Context(
                 min(metric.n, done.n),
@@ -203,8 +212,10 @@ class Evaluator:
                 finds,
             )
             named = {} if metric_name in METRICS else {"metric": metric_name}
-            for column, value in metric.compute(context).items():
-                value = value if isinstance(value, Value) else Value(value)
+            values = metric.compute(context)
+            errors = jackknife(metric, context, values, features) if self.intervals else {}
+            for column, value in values.items():
+                value, error = as_value(value), errors.get(column)
                 if isinstance(column, str):
                     suffix = self.extractor.suffix if value.instrument is None else ""
                     column = Column(f"{column}{suffix}", context.n, value.reference)
@@ -220,7 +231,8 @@ class Evaluator:
                 name, number = column.title, float(value.value)
                 if name in scores:
                     raise UserError(f"Two metrics give a score '{name}': rename it in one of them.")
-                scores[name] = Score(name, number, value.std, protocol, value.more, column.better)
+                facts = protocol, value.more, column.better, error
+                scores[name] = Score(name, number, value.std, *facts)
         return Evaluation(scores, finds)
 
 

@@ -120,7 +120,7 @@ class Score:
     """One number, its spread (over splits or subsets) if it has one, and how it was obtained.
 
     more: plain values to read it by, as "by_class", its value for each class, and "real", what real
-    images reach.
+    images reach. error: its standard error over draws of samples, where that was asked for.
     """
 
     name: str
@@ -130,6 +130,7 @@ class Score:
     more: Mapping[str, Any] = field(default_factory=dict)
     better: Better = ""
     """By default as its name tells, which a file need not repeat."""
+    error: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "better", self.better or better_by_name(self.name))
@@ -141,6 +142,7 @@ class Score:
             "std": self.std,
             "protocol": self.protocol.to_dict(),
             "hash": self.protocol.hash,
+            **({} if self.error is None else {"error": self.error}),
             **({"more": dict(self.more)} if self.more else {}),
             **({"better": self.better} if self.better != better_by_name(self.name) else {}),
         }
@@ -151,7 +153,8 @@ class Score:
         protocol = Protocol.from_dict(record["protocol"])
         more = record.get("more", {})
         better = record.get("better", "")
-        return cls(name, record["value"], record["std"], protocol, more, better)
+        error = record.get("error")
+        return cls(name, record["value"], record["std"], protocol, more, better, error)
 
 
 def better_by_name(name: str) -> Better:

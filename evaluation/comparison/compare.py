@@ -93,6 +93,8 @@ def _caption(
     parts = [which or "The last evaluation of each run"]
     if any(len(row.entries) > 1 for row in rows):
         parts[0] += "; mean ± sample standard deviation over n training seeds"
+    if any(cell and cell.error is not None for row in rows for cell in row.cells):
+        parts[0] += "; of one seed ± is the standard error over draws of its samples"
     marked = any(cell and cell.best for row in rows for cell in row.cells)
     parts += ["The best by each score is marked"] if marked else []
     return ". ".join(parts) + "."
@@ -168,11 +170,15 @@ def make_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]:
 
 
 def _cell(entries: Iterable[Entry], column: Column) -> Cell | None:
-    values = {run.seed: score.value for run, scored in entries if (score := column.of(scored))}
-    if not values:
+    scores = {run.seed: score for run, scored in entries if (score := column.of(scored))}
+    if not scores:
         return None
+    values = {seed: score.value for seed, score in scores.items()}
     numbers = list(values.values())
-    return Cell(fmean(numbers), stdev(numbers) if len(numbers) > 1 else None, values)
+    if len(numbers) > 1:
+        return Cell(fmean(numbers), stdev(numbers), values)
+    (only,) = scores.values()
+    return Cell(only.value, None, values, error=only.error)
 
 
 def _best_marked(cells: list[Cell | None], column: Column) -> list[Cell | None]:

@@ -190,6 +190,7 @@ def recorded(given: Any) -> Recorded | None:
         _by_class(real),
         _numbers(baselines),
         better if (better := given.get("better")) in DIRECTIONS else "",
+        _numbers({"error": given.get("error")}).get("error"),
     )
 
 

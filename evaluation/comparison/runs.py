@@ -23,7 +23,7 @@ class Recorded:
 
     by_class: its value for each class, if it has some. real: the same of real images, in their
     place. baselines: what trivial translations reach, and REAL images, by their names. better: as
-    Score has it, "" if its name tells.
+    Score has it, "" if its name tells. error: its standard error over draws of samples, if known.
     """
 
     value: float
@@ -33,6 +33,7 @@ class Recorded:
     real: Mapping[str, float] = field(default_factory=dict)
     baselines: Mapping[str, float] = field(default_factory=dict)
     better: str = ""
+    error: float | None = None
 
 
 @dataclass(frozen=True)

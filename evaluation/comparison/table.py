@@ -53,12 +53,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A score over seeds; `std` is the sample standard deviation, None for a single seed."""
+    """A score over seeds; `std` is the sample standard deviation, None for a single seed, of which
+    `error` is the standard error over draws of samples, if that is known.
+    """
 
     mean: float
     std: float | None
     values: dict[int, float]
     best: bool = False
+    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,8 @@ class Table:
             return NOTHING, ""
         means = [abs(c.mean) for r in self.rows if (c := r.cells[place]) and c.mean]
         decimals = min(5, max(2, 2 - math.floor(math.log10(min(means, default=1)))))
-        deviation = "" if cell.std is None else f"± {cell.std:.{decimals}f}"
+        spread = cell.std if cell.error is None else cell.error
+        deviation = "" if spread is None else f"± {spread:.{decimals}f}"
         partial = f"(n={len(cell.values)})" if len(cell.values) < len(row.entries) else ""
         return f"{cell.mean:.{decimals}f}", f"{deviation} {partial}".strip()
 

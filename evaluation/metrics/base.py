@@ -144,6 +144,11 @@ class Value:
 Values: TypeAlias = Mapping[str, Value | float] | Mapping[Column, Value]
 
 
+def as_value(value: Value | float) -> Value:
+    """A plain number as one of which nothing else is said."""
+    return value if isinstance(value, Value) else Value(value)
+
+
 @dataclass(frozen=True)
 class Metric:
     """compute(context): values by those of context.columns that can be had, or by names of one's

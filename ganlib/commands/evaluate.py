@@ -36,6 +36,12 @@ from ganlib.common.io.files import reading
     "images, a class at a time; 5000 is the number of most papers.",
 )
 @click.option(
+    "--intervals",
+    is_flag=True,
+    help="Give scores in features a standard error over draws of samples, by leaving out a tenth "
+    "of them at a time: ten times the arithmetic behind the features.",
+)
+@click.option(
     "--reference",
     metavar="WHICH",
     help="The real images: train or test of the data set, or a folder or file.  "

@@ -45,13 +45,15 @@ LEFT = ("score", "reference", "protocol")
 def show(
     scores: Mapping[str, Score], title: str, caption: str, console: Console | None = None
 ) -> None:
-    """Print a row per score: its value, beside it those of trivial translations and of real images,
-    if it has some, of how many images, against which, under which protocol. Below them the mean IoU
-    of each class.
+    """Print a row per score: its value, beside it its standard error and those of trivial
+    translations and of real images, if it has some, of how many images, against which, under which
+    protocol. Below them the mean IoU of each class.
     """
     baselines = list(dict.fromkeys(name for score in scores.values() for name in _baselines(score)))
-    titles = ("score", "value", *baselines, "n", "reference", "protocol")
-    lines = [titles, *(_cells(score, baselines) for score in scores.values())]
+    errors = any(score.error is not None for score in scores.values())
+    over = ["± over draws"] if errors else []
+    titles = ("score", "value", *over, *baselines, "n", "reference", "protocol")
+    lines = [titles, *(_cells(score, baselines, errors) for score in scores.values())]
     by_class = [_by_class(scores[MEAN_IOU])] if MEAN_IOU in scores else []
     print_table(title, lines, [*by_class, caption], LEFT, console)
 
@@ -91,7 +93,7 @@ def _baselines(score: Score) -> dict[str, float]:
     return {**score.more.get(BASELINES, {}), **real}
 
 
-def _cells(score: Score, baselines: Sequence[str]) -> tuple[str, ...]:
+def _cells(score: Score, baselines: Sequence[str], errors: bool) -> tuple[str, ...]:
     protocol = score.protocol
     spread = "" if score.std is None else f" ± {score.std:.2g}"
     against = NOTHING
@@ -99,9 +101,11 @@ def _cells(score: Score, baselines: Sequence[str]) -> tuple[str, ...]:
         against = f"{protocol.reference} ({protocol.n_reference:,})"
     known = _baselines(score)
     others = [figures(known[name]) if name in known else NOTHING for name in baselines]
+    error = [NOTHING if score.error is None else f"{score.error:.2g}"] if errors else []
     mark = " rank_deficient" if protocol.rank_deficient else ""
     value = f"{figures(score.value)}{spread}"
-    return score.name, value, *others, f"{protocol.n_generated:,}", against, protocol.hash + mark
+    cells = (score.name, value, *error, *others)
+    return *cells, f"{protocol.n_generated:,}", against, protocol.hash + mark
 
 
 def write_scores(

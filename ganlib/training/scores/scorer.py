@@ -43,8 +43,9 @@ __all__ = ["SCORES", "TRIALS", "Criteria", "Drawing", "Scorer", "make_scorer", "
 class Criteria:
     """By what is scored. metrics: None for what is usual; more: further ones. extractor: None for
     the data's own. extractor_weights, precision, channels_last: see Options. rounding: see OnePass.
-    intra_images: of each class, for a distance that is taken class by class. lpips_weights:
-    AlexNet's file. segmentation: the option that asks for a segmenter, see PairScores.
+    intra_images: of each class, for a distance that is taken class by class. intervals: see
+    Evaluator. lpips_weights: AlexNet's file. segmentation: the option that asks for a segmenter,
+    see PairScores.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -55,6 +56,7 @@ class Criteria:
     channels_last: bool = False
     rounding: bool = True
     intra_images: int | None = None
+    intervals: bool = False
     lpips_weights: Path | None = None
     segmentation: str | None = None
 
@@ -191,7 +193,8 @@ def make_scorer(
     name = criteria.extractor or extractor or default_extractor(real.name)
     network = None if frames > 1 else find_extractor(name, criteria.options, device, required)
     data = (real if network else replace(real, reference="train")).open_splits()
-    evaluator = None if network is None else Evaluator(network, data, criteria.rounding)
+    facts = data, criteria.rounding, criteria.intervals
+    evaluator = None if network is None else Evaluator(network, *facts)
     measure = None
     if criteria.lpips_weights is not None:
         from ganlib.evaluation.pairs.lpips import lpips  # a slow import that few ask for

@@ -37,3 +37,16 @@ def test_numbers_of_a_column_have_the_decimals_that_its_smallest_needs(
         "a": ["120.50", "0.00203", "0.00"],
         "b": ["16.77", "0.01190", "0.00"],
     }
+
+
+def test_the_interval_of_a_single_seed_is_that_of_its_samples(
+    make: Make, score: Callable[..., dict[str, object]], the_table: Tables, texts: Texts
+) -> None:
+    """Over several seeds it is theirs."""
+    for seed, value in enumerate((3.0, 5.0)):
+        make("two", seed, {200: {"FD": {**score(value), "error": 0.25}}})
+    make("one", 0, {200: {"FD": {**score(4.0), "error": 0.25}}})
+    make("none", 0, {200: {"FD": score(6.0)}})
+    table = the_table()
+    assert texts(table) == {"two": ["4.00 ± 1.41"], "one": ["4.00 ± 0.25"], "none": ["6.00"]}
+    assert "of one seed ± is the standard error over draws of its samples" in table.caption

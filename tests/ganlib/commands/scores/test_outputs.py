@@ -1,6 +1,7 @@
 """The table of `ganlib evaluate` on terminals of any width."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -43,3 +44,13 @@ def test_real_images_stand_beside_as_translations_do() -> None:
     assert ["score", "value", "mean", "image", "real", "images", "n"] == lines[2][:7]
     assert lines[4][:4] == [NAMES[0], "0.2500", "15.00", "–"]
     assert lines[5][:4] == [NAMES[1], "0.2500", "–", "0.5000"]
+
+
+def test_a_standard_error_has_a_column_where_some_score_has_one() -> None:
+    file, found = io.StringIO(), scores()
+    found[NAMES[2]] = replace(found[NAMES[2]], error=0.03125)
+    show(found, "a run", "a sentence", Console(file=file, width=160, force_terminal=True))
+    lines = [line.split() for line in Text.from_ansi(file.getvalue()).plain.splitlines()]
+    assert ["score", "value", "±", "over", "draws", "mean", "image"] == lines[2][:7]
+    assert lines[4][:4] == [NAMES[0], "0.2500", "–", "15.00"]
+    assert lines[6][:5] == [NAMES[2], "0.2500", "±", "0.12", "0.031"]

@@ -1,0 +1,71 @@
+"""Standard errors over draws of samples, against those of many draws and of means."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ganlib.evaluation import Evaluator, Score
+from ganlib.evaluation.comparison.reading import recorded
+from ganlib.evaluation.metrics.base import Context, Metric, metrics
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* too few")
+
+
+def draws(n: int, seed: int) -> Tensor:
+    """uint8 (n, 1, 8, 8), brighter than noise."""
+    random = torch.Generator().manual_seed(seed)
+    return torch.randint(30, 256, (n, 1, 8, 8), generator=random).to(torch.uint8)
+
+
+def test_the_error_of_a_mean_is_its_deviation_over_the_root_of_n(
+    plain: Any, noise: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compute(context: Context) -> dict[str, float]:
+        return {"mean": float(context.features[:, 0].double().mean())}
+
+    monkeypatch.setattr(type(metrics), "__getitem__", lambda self, name: Metric(compute))
+    evaluator = Evaluator(plain, {"train": noise}, intervals=True)
+    (found,) = evaluator([noise], ["brightness"]).scores.values()
+    x = plain(noise).pool[:, 0].double().numpy()
+    groups = np.array([x[k::10].mean() for k in range(10)])  # as many in each
+    assert found.error == pytest.approx(groups.std(ddof=1) / 10**0.5, rel=1e-9)
+    assert found.error == pytest.approx(x.std() / 1500**0.5, rel=0.5)
+
+
+def test_the_error_is_the_deviation_of_many_draws(plain: Any, noise: Tensor) -> None:
+    """Of the Frechet distance and of Vendi, by 60 independent draws of 500 samples."""
+    names = ["fid", "vendi"]
+    evaluator = Evaluator(plain, {"train": noise}, intervals=True)
+    alone = Evaluator(plain, {"train": noise})
+    runs = [alone([draws(500, seed)], names).scores for seed in range(60)]
+    found = [evaluator([draws(500, seed)], names).scores for seed in range(100, 106)]
+    for name, score in found[0].items():
+        deviation = np.std([run[name].value for run in runs], ddof=1)
+        errors = [one[name].error or 0.0 for one in found]
+        assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(deviation, rel=0.35)
+        assert score.std is None and score.protocol.hash == runs[0][name].protocol.hash
+
+
+def test_what_has_a_spread_of_its_own_keeps_it(plain: Any, noise: Tensor) -> None:
+    evaluator = Evaluator(plain, {"train": noise, "test": noise[:50]}, intervals=True)
+    scores = evaluator([draws(100, 0)], ["is", "fid", "prdc", "kid"]).scores
+    for name, score in scores.items():
+        assert (score.error is None) == (score.std is not None)
+        assert name.startswith(("IS", "KD")) == (score.std is not None)
+    plainly = Evaluator(plain, {"train": noise, "test": noise[:50]})([draws(100, 0)], ["fid"])
+    for name, score in plainly.scores.items():
+        assert score.value == scores[name].value and score.error is None
+        assert "error" not in score.to_dict()
+
+
+def test_it_is_kept_with_the_score(plain: Any, noise: Tensor, tmp_path: Path) -> None:
+    evaluator = Evaluator(plain, {"train": noise}, intervals=True)
+    (found,) = evaluator([draws(300, 0)], ["fid"]).scores.values()
+    record = found.to_dict()
+    assert record["error"] == found.error and Score.from_dict(found.name, record) == found
+    assert (score := recorded(record)) is not None and score.error == found.error
+    assert (score := recorded({**record, "error": "much"})) is not None and score.error is None
