@@ -123,7 +123,13 @@ from ganlib.common.io.files import reading
 @shared.path_option(
     "--lpips-weights",
     help="torchvision's weights of AlexNet (alexnet-owt-7be5be79.pth): compare translations by "
-    "LPIPS too.",
+    "LPIPS too. Those of VGG16 (vgg16-397923af.pth) are for --ppl.",
+)
+@click.option(
+    "--ppl",
+    is_flag=True,
+    help="Score by the perceptual path length too, by LPIPS where its weights are given, else in "
+    "the features: of -n pairs of images.",
 )
 @click.option(
     "--segmentation",

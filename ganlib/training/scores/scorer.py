@@ -23,11 +23,13 @@ from ganlib.evaluation.formats import Batch, Pictures, as_block
 from ganlib.evaluation.metrics import modes
 from ganlib.evaluation.metrics.base import BASIC, columns_of, default_metrics
 from ganlib.evaluation.metrics.intra import classwise
+from ganlib.evaluation.pairs.pixels import Measure
 from ganlib.evaluation.statistics.real import Inputs
 from ganlib.evaluation.statistics.references import Progress
 from ganlib.training.device import ranks
 from ganlib.training.scores.drawing import Drawing, origin_of
 from ganlib.training.scores.pairs import PairScores, check_pairs, has_pairs, pairs_of
+from ganlib.training.scores.path_length import check_path, in_features_of, path_length
 from ganlib.training.scores.predictions import frame_names, frame_scores
 from ganlib.training.scores.real_images import RealImages, check_references
 from ganlib.training.updater import Updater
@@ -44,8 +46,8 @@ class Criteria:
     """By what is scored. metrics: None for what is usual; more: further ones. extractor: None for
     the data's own. extractor_weights, precision, channels_last: see Options. rounding: see OnePass.
     intra_images: of each class, for a distance that is taken class by class. intervals: see
-    Evaluator. lpips_weights: AlexNet's file. segmentation: the option that asks for a segmenter,
-    see PairScores.
+    Evaluator. ppl: by lengths of paths too. lpips_weights: AlexNet's file or VGG16's. segmentation:
+    the option that asks for a segmenter, see PairScores.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -57,6 +59,7 @@ class Criteria:
     rounding: bool = True
     intra_images: int | None = None
     intervals: bool = False
+    ppl: bool = False
     lpips_weights: Path | None = None
     segmentation: str | None = None
 
@@ -70,7 +73,7 @@ class Criteria:
 class Scorer:
     """Scores what `updater` draws, or where that is None images of another program: in features, by
     `evaluator`; by the images that belong to sources, by `pairs`; predicted frames by what came;
-    points by the modes of their `mixture`. What is None is left out.
+    points by the modes of their `mixture`; paths by `path`. What is None is left out.
 
     metrics: the evaluator's. intra_images: see Criteria. baselines: whether Frechet distances have
     those of baselines beside them, which takes a pass for each.
@@ -83,6 +86,7 @@ class Scorer:
     metrics: Choice = BASIC
     intra_images: int | None = None
     baselines: bool = False
+    path: Measure | None = None
 
     def __call__(
         self, drawing: Drawing, progress: Progress, pictures: Pictures | None = None
@@ -118,6 +122,8 @@ class Scorer:
             if evaluator is not None and self.baselines:
                 scores = pairs.with_distances(scores, evaluator, drawing, progress)
             scores |= pairs.scores(drawing, progress, ranks.count())
+        if self.path is not None:
+            scores |= path_length(updater, drawing, self.path, progress)
         return replace(result, scores=scores | frame_scores(updater, drawing, progress))
 
     def names(self, drawing: Drawing) -> list[str]:
@@ -173,7 +179,9 @@ def make_scorer(
     the extractor cannot be had; UserError then if something asks for them, or there are no images
     that belong to sources, to be compared with all the same.
     """
-    if criteria.lpips_weights is not None:
+    if criteria.ppl:
+        check_path(updater)
+    elif criteria.lpips_weights is not None:
         check_pairs(updater, "--lpips-weights")
     if criteria.segmentation is not None:
         check_pairs(updater, criteria.segmentation)
@@ -201,12 +209,13 @@ def make_scorer(
 
         measure = lpips(criteria.lpips_weights, device)
     pairs = pairs_of(updater, data, measure, criteria.segmentation)
+    path = measure or in_features_of(network) if criteria.ppl and network else None
 
     def metrics(inputs: Inputs) -> list[str]:
         return [*(usual(inputs) if criteria.metrics is None else criteria.metrics), *criteria.more]
 
     intra = criteria.intra_images
-    return Scorer(updater, evaluator, pairs, metrics=metrics, intra_images=intra, baselines=True)
+    return Scorer(updater, evaluator, pairs, None, metrics, intra, True, path)
 
 
 def find_extractor(

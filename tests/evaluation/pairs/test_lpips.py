@@ -8,12 +8,14 @@ import torch
 import torch.nn.functional as F
 import torchmetrics
 from torch import Tensor
-from torchvision.models import alexnet
+from torchvision.models import alexnet, vgg16
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.pairs.lpips import lpips
 
-LINEAR = Path(torchmetrics.__file__).parent / "functional/image/lpips_models/alex.pth"
+LINEAR = Path(torchmetrics.__file__).parent / "functional/image/lpips_models"
+BEHIND = {"vgg": (1, 3, 6, 9, 12)}
+"""The ReLUs whose activations are compared, by their numbers among them, where not all are."""
 
 
 def features() -> torch.nn.Sequential:
@@ -22,15 +24,19 @@ def features() -> torch.nn.Sequential:
     return found
 
 
-def by_definition(network: torch.nn.Sequential, x: Tensor, y: Tensor) -> list[float]:
+def by_definition(
+    network: torch.nn.Sequential, x: Tensor, y: Tensor, net: str = "alex"
+) -> list[float]:
     """Zhang et al. 2018, equation 1, with the scaling of their code."""
     shift = torch.tensor([-0.030, -0.088, -0.188])[:, None, None]
     scale = torch.tensor([0.458, 0.448, 0.450])[:, None, None]
     x, y = ((t.float() / 127.5 - 1 - shift) / scale for t in (x, y))
-    weights, total, k = torch.load(LINEAR, "cpu", weights_only=True), torch.zeros(len(x)), 0
+    weights, k = torch.load(LINEAR / f"{net}.pth", "cpu", weights_only=True), 0
+    total, relus = torch.zeros(len(x)), -1
     for layer in network:
         x, y = layer(x), layer(y)
-        if isinstance(layer, torch.nn.ReLU):
+        relus += isinstance(layer, torch.nn.ReLU)
+        if isinstance(layer, torch.nn.ReLU) and relus in BEHIND.get(net, range(5)):
             a, b = (F.normalize(t, dim=1, eps=1e-10) for t in (x, y))
             w = weights[f"lin{k}.model.1.weight"]
             total += ((a - b).square() * w[0]).sum(1).mean((1, 2))
@@ -86,3 +92,22 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     (tmp_path / "alexnet.pth").write_bytes(b"")
     with pytest.raises(UserError, match=r"needs the package torchmetrics: run `pip install ganl"):
         lpips(tmp_path / "alexnet.pth")
+
+
+@pytest.mark.slow
+def test_another_file_is_another_network(tmp_path: Path) -> None:
+    """VGG16's, of images in 0..255 that are not rounded."""
+    torch.manual_seed(0)
+    network = vgg16(weights=None).features.requires_grad_(False)
+    torch.save(
+        {f"features.{name}": t for name, t in network.state_dict().items()}, tmp_path / "vgg.pth"
+    )
+    for layer in network:
+        if isinstance(layer, torch.nn.ReLU):
+            layer.inplace = False
+    x, y = 255 * torch.rand(2, 2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    measure = lpips(tmp_path / "vgg.pth")
+    assert measure.by.extractor == "vgg16"
+    assert measure.compute(x, y).tolist() == pytest.approx(
+        by_definition(network, x, y, "vgg"), rel=1e-3
+    )

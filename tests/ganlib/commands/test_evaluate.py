@@ -226,6 +226,19 @@ def test_lpips_is_for_translations(run: Run, snapshot: Path, plugin_dir: Path) -
     assert error.endswith("translates sources to which images belong: leave it out.")
 
 
+def test_lengths_of_paths_and_intervals_are_asked_for(
+    score: Any, run: Run, snapshot: Path, toy_file: Path
+) -> None:
+    found = score(snapshot, "--metrics", "fid,vendi", "--ppl", "--intervals", n=40)
+    names = ["FD-tiny40-train", "FD-tiny40-test", "Vendi-tiny40", "PPL-tiny40"]
+    assert list(found) == names
+    assert all(one.error is not None and one.error > 0 for one in found.values())
+    alone = score(snapshot, "--metrics", "fid", n=40)
+    assert all(found[name].value == one.value for name, one in alone.items())
+    error = refused(run("evaluate", toy_file, "--dataset", toy_file, "-n", 5, "--ppl"))
+    assert "--ppl is for a generator that draws from latents" in error
+
+
 def test_maps_are_found_again_in_what_was_made_of_them(
     score: Any, small_snapshot: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

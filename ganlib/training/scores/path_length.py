@@ -1,0 +1,72 @@
+"""Perceptual path length, how far images move as their codes do: Karras et al. 2019 (StyleGAN),
+section 4.1, https://arxiv.org/abs/1812.04948
+"""
+
+import torch
+from torch import Tensor
+
+from ganlib.common.errors import UserError
+from ganlib.common.pictures import levels
+from ganlib.evaluation import Score
+from ganlib.evaluation.extractors.base import Extractor
+from ganlib.evaluation.metrics.base import label
+from ganlib.evaluation.pairs.pixels import Measure
+from ganlib.evaluation.protocol import Plain, stamp
+from ganlib.evaluation.statistics.references import Progress
+from ganlib.training.scores.drawing import Drawing
+from ganlib.training.updater import Updater
+
+EPSILON, TRIMMED = 1e-4, 0.01
+SETTINGS: dict[str, Plain] = {"epsilon": EPSILON, "path": "line", "at": "end", "trimmed": TRIMMED}
+
+
+def check_path(updater: Updater | None) -> None:
+    """UserError for what has no codes to go along."""
+    if updater is None or updater.config.translates:
+        raise UserError("--ppl is for a generator that draws from latents: leave it out.")
+
+
+def in_features_of(extractor: Extractor) -> Measure:
+    """The squared distance in its features, where no LPIPS is; UserError for features that are too
+    coarse for steps of EPSILON.
+    """
+    if extractor.options.precision != "float32":
+        raise UserError("--ppl takes steps too small for other features than those of float32.")
+
+    def squares(a: Tensor, b: Tensor) -> Tensor:
+        gap = extractor(a).pool.double() - extractor(b).pool.double()
+        return gap.square().sum(1)
+
+    return Measure(extractor.name, squares, {"distance": "squares"}, extractor.instrument)
+
+
+def path_length(
+    updater: Updater, drawing: Drawing, measure: Measure, progress: Progress
+) -> dict[str, Score]:
+    """The mean of d(G(a), G(a + EPSILON (b - a))) / EPSILON^2 over pairs of codes a and b, of which
+    a is that of a sample of the drawing, without the least and the largest TRIMMED of them, and its
+    standard error.
+
+    As at "end" in the paper, where a path begins; of a generator whose codes are its latents too,
+    along lines. Images are not rounded.
+    """
+    stream, found = drawing.stream(updater), list[Tensor]()
+    for numbers in drawing.parts(updater):
+        progress("paths", numbers[0], drawing.n)
+        z, y = stream.latents(numbers)
+        others, _ = stream.latents([drawing.n + i for i in numbers])
+        code = stream.code(z, y)
+        images = []
+        for place in (code, torch.lerp(code, stream.code(others, y), EPSILON)):
+            with stream.noise(numbers):
+                images.append(levels(stream.draw(place, y)))
+        found.append(measure.compute(*images).cpu() / EPSILON**2)
+    lengths = torch.cat(found).sort().values
+    cut = int(len(lengths) * TRIMMED)
+    lengths = lengths[cut : len(lengths) - cut]
+    settings = {**measure.settings, **SETTINGS}
+    origin, n = drawing.origin(updater), drawing.n
+    protocol = stamp(measure.by, origin, n, settings, rounding="none")
+    name = f"PPL{'' if measure.name == 'LPIPS' else f'-{measure.name}'}{label(n)}"
+    error = float(lengths.std()) / len(lengths) ** 0.5
+    return {name: Score(name, float(lengths.mean()), None, protocol, error=error)}
