@@ -33,8 +33,10 @@ DIRECTIONS = tuple(_BETTER)
 
 BASELINES = "beside"
 """Of Score.more: what trivial translations reach, by their names."""
-RECORDED_ONLY = ("seed", "versions")
-"""Fields that two comparable scores may differ in: which samples, on which machine."""
+RECORDED_ONLY = ("seed", "versions", "trained_on")
+"""Fields that two comparable scores may differ in: which samples, on which machine, of a generator
+that was trained on what.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class Protocol:
     weights: "ema", "raw" or "given" for images from elsewhere. bn_mode: by which statistics batch
     normalisation made them, "running", "standing:N", "batch" (in groups), "image" (each image
     alone) or "given". truncation: the generator's, None for none. precision: of the extractor's
-    arithmetic. rank_deficient: fewer images than features on one side, so that a Frechet distance
+    arithmetic. trained_on: the fixed networks whose features the generator's losses compared, by
+    name and the beginning of their digest; None if there was none or it is not known.
+    rank_deficient: fewer images than features on one side, so that a Frechet distance
     is biased all the more.
     """
 
@@ -69,6 +73,7 @@ class Protocol:
     rank_deficient: bool = False
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    trained_on: str | None = None
 
     @property
     def hash(self) -> str:
@@ -170,6 +175,7 @@ class Origin:
     truncation: None for none; seed: of the samples. classes: what the classes are called that
     labels number, () if that is not known; no part of the protocol. source: what translations
     started from, as its data set's provenance says it; None where it is not known or there is none.
+    trained_on: see Protocol.
     """
 
     weights: str = "given"
@@ -178,6 +184,7 @@ class Origin:
     seed: int | None = None
     classes: tuple[str, ...] = ()
     source: str | None = None
+    trained_on: str | None = None
 
 
 FEATURES = ("torch", "torch-fidelity")
@@ -234,6 +241,7 @@ def stamp(
         rank_deficient=rank_deficient,
         seed=origin.seed,
         versions={**versions(), **package_versions(packages)},
+        trained_on=origin.trained_on,
     )
 
 

@@ -76,6 +76,7 @@ def _table(
         for run, scored in entries
         if run.external and scored and not scored.iteration
     ]
+    notes += _training_notes(entries, columns)
     notes += _baseline_notes(entries, columns)
     more = further(name for _, scored in entries if scored for name, _ in scored.every())
     notes += [f"--columns shows further scores: {', '.join(more)}."] if more and not choice else []
@@ -98,6 +99,24 @@ def _caption(
     marked = any(cell and cell.best for row in rows for cell in row.cells)
     parts += ["The best by each score is marked"] if marked else []
     return ". ".join(parts) + "."
+
+
+def _training_notes(entries: Sequence[Entry], columns: Sequence[Column]) -> list[str]:
+    """Who was trained on the features of fixed networks, and which scores are in those too."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for run, scored in entries:
+        for column in columns:
+            score = column.of(scored)
+            if score is not None and (networks := score.protocol.get("trained_on")):
+                names = [network.partition(" ")[0] for network in str(networks).split(", ")]
+                flattered = found.setdefault((run.algorithm, str(networks)), [])
+                if column.protocol.get("extractor") in names and column.title not in flattered:
+                    flattered.append(column.title)
+    return [
+        f"{algorithm} was trained on features of {networks}"
+        + (f", by which it is scored too: that flatters its {', '.join(of)}." if of else ".")
+        for (algorithm, networks), of in found.items()
+    ]
 
 
 def _baseline_notes(entries: Sequence[Entry], columns: Sequence[Column]) -> list[str]:

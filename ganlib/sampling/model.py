@@ -317,6 +317,7 @@ def load(
             "its settings or its networks have changed since."
         ) from error
     updater.iteration = state["iteration"]
+    updater.frozen.digests = dict(state.get("frozen", {}))  # which protocols name
     if back:
         updater.turn()
     model = Model(updater, settings, path.parent.parent, state["positions"].get(""))

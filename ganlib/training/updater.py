@@ -191,6 +191,8 @@ class Updater(Sampler):
     def freeze(self, name: str, network: nn.Module) -> None:
         """In start_from(): have `network` as self.<name> to compute losses with. It does not train,
         is in no snapshot, which only knows its weights by their digest, and samples need it not.
+        Scores record its name: call an extractor's network as the extractor is called, and
+        `ganlib compare` says which of its scores that flatters.
         """
         self.__dict__[name] = self.frozen.add(name, network, next(self.parameters()))
 

@@ -76,4 +76,6 @@ def origin_of(
     held_out = updater.held_out
     source = None if held_out is None else held_out.data.provenance.get("sources")
     bn_mode = updater.sample_stream(seed, statistics=statistics).bn_mode
-    return Origin(weights, bn_mode, truncation, seed, classes, source)
+    networks = updater.frozen.digests.items()
+    trained_on = ", ".join(f"{name} {digest[:8]}" for name, digest in networks) or None
+    return Origin(weights, bn_mode, truncation, seed, classes, source, trained_on)

@@ -228,3 +228,25 @@ def test_the_best_is_taken_among_comparable_evaluations(
     course = {100: {"IS": score(9.0, "old")}, 200: {"IS": 5.0}, 300: {"IS": 4.0}}
     make("dcgan", 0, course)
     assert texts(the_table(best=True)) == {"dcgan": ["5.00"]}
+
+
+def test_who_was_trained_on_the_network_that_scores(
+    make: Any, score: Any, the_table: Any, texts: Any
+) -> None:
+    """Said below; scores stay in the column that they share with others."""
+    flattered, other = (
+        score(3.0, trained_on="fashion 0a1b2c3d, vgg 1"),
+        score(4.0, trained_on="vgg 1"),
+    )
+    make("projected", 0, {200: {"FD": flattered, "KID": score(1.0, "bbbb", extractor="inception")}})
+    make("srgan", 0, {200: {"FD": other}})
+    make("dcgan", 0, {200: {"FD": score(5.0)}})
+    table = the_table()
+    assert [cells[0] for cells in texts(table).values()] == ["3.00", "4.00", "5.00"]
+    told = [note for note in table.notes if "trained on" in note]
+    assert sorted(told) == [
+        "projected was trained on features of fashion 0a1b2c3d, vgg 1, by which it is scored too: "
+        "that flatters its FD.",
+        "srgan was trained on features of vgg 1.",
+    ]
+    assert not any("trained_on" in words for words in table.protocols)

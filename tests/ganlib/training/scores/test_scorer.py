@@ -21,6 +21,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.metrics.by_class import proportions
+from ganlib.evaluation.protocol import Instrument, differences, stamp
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import (
     Criteria,
@@ -207,3 +208,15 @@ def test_what_cifar10_needs_is_looked_for_and_not_downloaded(
 def _all(images: Any) -> Tensor:
     x: Tensor = images[torch.arange(len(images))]
     return x
+
+
+def test_scores_say_what_fixed_networks_the_generator_was_trained_on(small_snapshot: Make) -> None:
+    """Of a run from its losses' own, of a snapshot as that knows them; hashes do not."""
+    model = ganlib.load(small_snapshot("perceptual"))
+    found = origin_of(model.updater, 0)
+    (digest,) = model.updater.frozen.digests.values()
+    assert found.trained_on == f"vgg {digest[:8]}" and len(digest) == 64
+    by = Instrument("pixels")
+    with_it, without = (stamp(by, x, 5, {}) for x in (found, replace(found, trained_on=None)))
+    assert with_it.hash == without.hash and with_it.to_dict()["trained_on"] == found.trained_on
+    assert differences(with_it, without) == []
