@@ -9,29 +9,14 @@ from functools import partial
 
 import click
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ganlib.common.seeds import generator
+from ganlib.commands.scores.sights import LEVELS, blurred, noisy
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.formats import in_order
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import Criteria, make_scorer
 from scripts.ending import in_a_sentence
-
-LEVELS = 16
-
-
-def blurred(x: Tensor, side: int) -> Tensor:
-    """The mean of the side x side pixels around each, where borders are repeated outwards."""
-    padded = F.pad(x.float(), (side // 2,) * 4, mode="replicate")
-    return F.avg_pool2d(padded, side, 1).round().to(torch.uint8)
-
-
-def noisy(x: Tensor) -> Tensor:
-    """With Gaussian noise of LEVELS levels in each value."""
-    noise = LEVELS * torch.randn(x.shape, generator=generator(0, "floors"))
-    return (x + noise).round().clamp(0, 255).to(torch.uint8)
 
 
 def grey(x: Tensor) -> Tensor:

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 
+from ganlib.commands.scores.sights import sights
 from ganlib.common.io.console import progress_bar
 from ganlib.common.io.files import expand
 from ganlib.common.query import default_root
@@ -21,8 +23,10 @@ from ganlib.training.scores.scorer import Criteria, make_scorer
 
 RECORDS = FOLDER
 """The folder of NAME.json, which says how the weights of a bundled extractor were made."""
-KEY = "fd_train_test"
-"""The name, in such a record, of the distance between training and test images."""
+KEY, SIGHTS = "fd_train_test", "sights"
+"""The names, in such a record, of the distance between training and test images, and of the marks
+of each score for CHANGES.
+"""
 RELATIVE = 1e-3  # to that
 SAME = 1e-6  # to the sum of the traces of two equal covariances
 
@@ -94,19 +98,34 @@ def _answers(dataset: str, evaluator: Evaluator, progress: Progress) -> Iterator
         yield _compared(f"{label} test", found("test", "fid")[0], *CIFAR10_FID)
     else:
         yield _train_test(f"{label} test", found("test", "fid")[0], dataset, extractor)
+        yield from _sights(dataset, evaluator, progress)
 
 
 def _train_test(what: str, found: float, dataset: str, extractor: Extractor) -> Answer:
     """Data in the features that were trained on them as the record has it; nothing of others."""
-    if TRAINED.get(dataset) != extractor.name:
+    path, record = _record(dataset, extractor)
+    if not record:
         return Answer(f"{what}: {found:.6g}; the right value is not known", None)
-    path = RECORDS / f"{extractor.name}.json"
-    record = json.loads(path.read_text("utf-8"))
     if record["sha256"] != extractor.digest:
         return Answer(f"{what}: {found:.6g}; {path} describes other weights", False)
     if KEY not in record:
         return Answer(f"{what}: {found:.6g}; {path} does not say '{KEY}'", None)
     return _compared(what, found, record[KEY], RELATIVE * record[KEY])
+
+
+def _record(dataset: str, extractor: Extractor) -> tuple[Path, dict[str, Any]]:
+    """The file of an extractor that was trained on the data set and what is in it, {} of others."""
+    path = RECORDS / f"{extractor.name}.json"
+    known = TRAINED.get(dataset) == extractor.name
+    return path, json.loads(path.read_text("utf-8")) if known else {}
+
+
+def _sights(dataset: str, evaluator: Evaluator, progress: Progress) -> Iterator[Answer]:
+    """What each score sees of CHANGES, where the record knows it."""
+    known = _record(dataset, evaluator.extractor)[1].get(SIGHTS, {})
+    for sight in sights(evaluator.extractor, evaluator.real, progress) if known else ():
+        right, marks = known.get(sight.name), sight.marks
+        yield Answer(f"{sight}{'' if right == marks else f' (known: {right})'}", right == marks)
 
 
 def _compared(what: str, found: float, known: float, tolerance: float) -> Answer:

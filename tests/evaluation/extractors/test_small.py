@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib import evaluation
+from ganlib.commands.scores.sights import blurred
 from ganlib.common.errors import UserError
 from ganlib.common.query import open_dataset
 from ganlib.evaluation.extractors.base import (
@@ -27,7 +28,6 @@ from ganlib.evaluation.extractors.fashion import FASHION
 from ganlib.evaluation.extractors.small import Classified, Kind, load_classifier
 from ganlib.evaluation.extractors.wardrobe import WARDROBE
 from ganlib.speed.accelerate import set_float32
-from scripts.floors import blurred
 from scripts.train_classifier import accuracy
 
 CPU = torch.device("cpu")

@@ -1,0 +1,77 @@
+"""What scores see of changed images: marks by hand, small sets, and the bundled record."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlib.commands.scores.sights import CHANGES, Pool, Sight, noisy, sights
+from ganlib.common.data import DataSet
+from ganlib.common.seeds import generator
+from ganlib.evaluation.extractors.base import Extractor, Features
+from ganlib.evaluation.statistics.references import silent
+
+
+class Quarters(Extractor):
+    """The means of the four quarters of an image, and how rough each is."""
+
+    name, digest, n_features, device = "quarters", "0" * 64, 8, torch.device("cpu")
+
+    def __call__(self, x: Tensor) -> Features:
+        means = torch.nn.functional.avg_pool2d(x.float(), 4)
+        squares = torch.nn.functional.avg_pool2d(x.float().square(), 4)
+        return Features(torch.cat([means, (squares - means.square()).sqrt()], 1).flatten(1))
+
+
+def labelled(n: int, seed: int) -> DataSet:
+    """Of five classes, each brighter than the one before: uint8 (n, 1, 8, 8)."""
+    random = generator(seed, "sights")
+    y = torch.arange(n) % 5
+    x = 30 * y[:, None, None, None] + torch.randint(100, (n, 1, 8, 8), generator=random)
+    return DataSet("set", x.to(torch.uint8), y, classes=tuple("abcde"))
+
+
+def test_a_mark_is_worse_or_better_than_all() -> None:
+    changed = {"worse": [5.0, 6.0], "better": [1.0, 0.0], "between": [3.0, 9.0]}
+    assert Sight("FD", "lower", [2.0, 4.0], changed).marks == "+-."
+    assert Sight("AuthPct", "higher", [2.0, 4.0], changed).marks == "-+."
+    assert str(Sight("FD", "lower", [2.0, 4.0], {"blur": [5.0, 6.0]})) == "FD 3.000; blur + 5.500"
+
+
+def test_changed_sets_are_what_they_are_called() -> None:
+    unseen, train = labelled(500, 0), labelled(500, 1)
+    assert isinstance(unseen.x, Tensor) and isinstance(train.x, Tensor)
+    assert unseen.y is not None and train.y is not None
+    pool = Pool(unseen.x, unseen.y, train.x, train.y)
+    of = {name: make(pool, 1, 100) for name, make in CHANGES.items()}
+    assert all(len(x) == 100 for x in of.values())
+    assert torch.equal(of["noise"], noisy(unseen.x[100:200]))
+    assert torch.equal(of["half of them twice"], torch.cat(2 * [unseen.x[100:150]]))
+    assert torch.equal(of["training images"], train.x[100:200])
+    assert of["a class dropped"].float().mean((1, 2, 3)).min() > 60  # none of the darkest
+    known = {tuple(x.flatten().tolist()): int(k) for x, k in zip(train.x, train.y, strict=True)}
+    uneven = [known[tuple(x.flatten().tolist())] for x in of["training images, classes uneven"]]
+    assert uneven.count(4) > 2 * uneven.count(0)
+    assert len({tuple(x.flatten().tolist()) for x in of["training images, classes uneven"]}) == 100
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_small_sets_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That needs no thousands of images: what is far off, dropped or copied."""
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path))
+    real = {"train": labelled(800, 0), "test": labelled(800, 1)}
+    metrics = ("fid", "mind", "vendi", "authpct", "duplicates")
+    found = {s.name: s for s in sights(Quarters(), real, silent, metrics, n=100, sets=3)}
+    assert list(found)[:4] == [
+        "FD-quarters-train",
+        "FD-quarters-test",
+        "duplicates-quarters-train",
+        "MIND-quarters-train",
+    ]
+    for name in ("FD-quarters-train", "FD-quarters-test", "MIND-quarters-train"):
+        assert found[name].mark("blur") == found[name].mark("a class dropped") == "+"
+        assert len(found[name].unchanged) == 3 and list(found[name].changed) == list(CHANGES)
+    assert found["AuthPct-quarters-train"].mark("training images") == "+"
+    assert found["duplicates-quarters-train"].mark("training images") == "+"
+    assert found["Vendi-quarters"].mark("half of them twice") in ".+"
