@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
 from ganlib.evaluation.metrics.formulas import frechet_distance, square_root
-from ganlib.evaluation.statistics.moments import Moments
+from ganlib.evaluation.statistics.moments import Moments, exact_device
 from ganlib.evaluation.statistics.real import Inputs
 
 COUNTS = {"train": (50_000, 10_000), "test": (10_000, 5_000)}
@@ -37,9 +37,7 @@ def distances(context: Context) -> Mapping[Column, Value]:
     found, extractor = {}, context.inputs.extractor
     for column in context.columns:
         split, fake = str(column.reference), context.moments(column.n)
-        real = context.references[split].moments
-        covariance = real.covariance().to(fake.total.device)
-        root = context.once(f"root {split}", partial(square_root, covariance))
+        real, root = rooted(context, split)
         value = distance_of(fake, real, root)
         # of n vectors n - 1 are free once their mean is known
         few = min(column.n, real.n) <= extractor.n_features
@@ -53,6 +51,13 @@ def distances(context: Context) -> Mapping[Column, Value]:
             stacklevel=5,
         )
     return found
+
+
+def rooted(context: Context, split: str) -> tuple[Moments, Tensor]:
+    """The moments of real images and the root of their covariance, which is taken once."""
+    real = context.references[split].moments
+    covariance = real.covariance().to(exact_device(context.inputs.extractor.device))
+    return real, context.once(f"root {split}", partial(square_root, covariance))
 
 
 def distance_of(fake: Moments, real: Moments, root: Tensor | None = None) -> float:

@@ -5,17 +5,14 @@ The distance of N samples is biased by about b / N, and b is another one for eac
 """
 
 from collections.abc import Mapping
-from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ganlib.common.seeds import generator
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value
-from ganlib.evaluation.metrics.fid import distance_of
-from ganlib.evaluation.metrics.formulas import square_root
-from ganlib.evaluation.statistics.moments import Moments
+from ganlib.evaluation.metrics.fid import distance_of, rooted
+from ganlib.evaluation.statistics.moments import moments_of
 from ganlib.evaluation.statistics.real import Inputs
 
 N = 50_000
@@ -41,29 +38,20 @@ def columns(inputs: Inputs, n: int) -> list[Column]:
 
 def limits(context: Context) -> Mapping[Column, Value]:
     """See Metric: of samples in a random order the first ones, ever more of them."""
-    counts, found = sizes(context.n), {}
+    counts = sizes(context.n)
     order = torch.randperm(context.n, generator=generator(SEED, "fid_infinity", context.n))
     features = context.features[order.to(context.features.device)]
+    distances: dict[Column, list[float]] = {column: [] for column in context.columns}
+    for k in counts:
+        moments = moments_of([features[:k]])
+        for column, found in distances.items():
+            found.append(distance_of(moments, *rooted(context, str(column.reference))))
     settings = {"sizes": SIZES, "from": counts[0], "order_seed": SEED}
     few = counts[0] <= features.shape[1]
-    for column in context.columns:
-        real = context.references[str(column.reference)].moments
-        covariance = real.covariance().to(features.device)
-        root = context.once(f"root {column.reference}", partial(square_root, covariance))
-        distances = [distance_of(moments, real, root) for moments in _growing(features, counts)]
-        value = extrapolated(counts, distances)
-        found[column] = Value(value, settings=settings, rank_deficient=few)
-    return found
-
-
-def _growing(features: Tensor, counts: list[int]) -> list[Moments]:
-    """Those of the first of these features, for each count."""
-    moments, grown = Moments(features.shape[1], features.device), []
-    for start, end in zip([0, *counts], counts, strict=False):
-        moments.update(features[start:end])
-        grown.append(Moments(features.shape[1], features.device))
-        grown[-1].merge(moments)
-    return grown
+    return {
+        column: Value(extrapolated(counts, found), settings=settings, rank_deficient=few)
+        for column, found in distances.items()
+    }
 
 
 METRIC = Metric(limits, n=N, columns=columns)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ganlib.evaluation.metrics.base import Context, Metric, Values, as_value
-from ganlib.evaluation.statistics.moments import Moments
+from ganlib.evaluation.statistics.moments import moments_of
 
 GROUPS = 10
 
@@ -46,16 +46,11 @@ def _without(k: int, context: Context, features: Tensor) -> Context:
     def others(x: Tensor) -> Tensor:
         return x[torch.arange(len(x), device=x.device) % GROUPS != k]
 
-    def moments(n: int) -> Moments:
-        found = Moments(features.shape[1], features.device)
-        found.update(others(features[:n]))
-        return found
-
     return replace(
         context,
         n=len(others(features[: context.n])),
         total=len(others(features)),
         rows={need: others(x) for need, x in context.rows.items()},
-        moments=moments,
+        moments=lambda n: moments_of([others(features[:n])]),
         finds={},
     )

@@ -27,7 +27,7 @@ from ganlib.evaluation.metrics.by_class import (
 )
 from ganlib.evaluation.metrics.fid import distance_of
 from ganlib.evaluation.protocol import Origin, Score, stamp
-from ganlib.evaluation.statistics.moments import Moments
+from ganlib.evaluation.statistics.moments import moments_of
 from ganlib.evaluation.statistics.real import Inputs
 from ganlib.evaluation.statistics.references import Progress
 
@@ -48,7 +48,7 @@ def intra(context: Context) -> Mapping[Column, Value]:
         return {}
     distances = []
     for _, fake, real in classes:
-        distances.append(distance_of(_moments([fake]), _moments([real])))
+        distances.append(distance_of(moments_of([fake]), moments_of([real])))
         context.progress("distances by class", len(distances), len(classes))
     n_real = min(len(part.real) for part in classes)
     least = min(n_real, *(len(part.fake) for part in classes))
@@ -84,7 +84,7 @@ def classwise(
         progress("intra-class distances", done, len(counts))
         fake = (block.images for block in blocks(samples(names.index(data.classes[k]))))
         real = (data.x[which] for which in torch.split(torch.nonzero(data.y == k)[:, 0], BLOCK))
-        own, theirs = (_moments(extractor(as_uint8(x)).pool for x in xs) for xs in (fake, real))
+        own, theirs = (moments_of(extractor(as_uint8(x)).pool for x in xs) for xs in (fake, real))
         with arithmetic(extractor.device, "float32"):
             rows[data.classes[k]] = {"value": distance_of(own, theirs), "n": n, "n_real": n_real}
     least = min(counts.values())
@@ -124,13 +124,3 @@ def _too_few(least: int, extractor: Extractor) -> bool:
             stacklevel=2,
         )
     return deficient
-
-
-def _moments(features: Iterable[Tensor]) -> Moments:
-    """Of batches of them."""
-    moments: Moments | None = None
-    for rows in features:
-        moments = moments or Moments(rows.shape[1], rows.device)
-        moments.update(rows)
-    assert moments is not None
-    return moments

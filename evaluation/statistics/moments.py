@@ -1,5 +1,7 @@
 """Mean and covariance of features from running sums, so that no feature need be kept."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -44,3 +46,13 @@ class Moments:
         if self.n < 2:
             raise ValueError("a covariance takes at least two vectors")
         return (self.outer - torch.outer(self.total, self.total) / self.n) / (self.n - 1)
+
+
+def moments_of(batches: Iterable[Tensor]) -> Moments:
+    """Those of all features (N, D) in one batch or more, where the first one is."""
+    moments: Moments | None = None
+    for rows in batches:
+        moments = moments or Moments(rows.shape[1], rows.device)
+        moments.update(rows)
+    assert moments is not None
+    return moments

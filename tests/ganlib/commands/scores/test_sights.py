@@ -1,16 +1,23 @@
 """What scores see of changed images: marks by hand, small sets, and the bundled record."""
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+import ganlib
+from ganlib.commands.scores.self_test import RECORDS, SIGHTS, answers
 from ganlib.commands.scores.sights import CHANGES, Pool, Sight, noisy, sights
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator
 from ganlib.evaluation.extractors.base import Extractor, Features
 from ganlib.evaluation.statistics.references import silent
+
+PAGE = Path(ganlib.__file__).parents[1] / "docs" / "evaluation.md"
 
 
 class Quarters(Extractor):
@@ -75,3 +82,35 @@ def test_small_sets_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert found["AuthPct-quarters-train"].mark("training images") == "+"
     assert found["duplicates-quarters-train"].mark("training images") == "+"
     assert found["Vendi-quarters"].mark("half of them twice") in ".+"
+
+
+def known() -> dict[str, str]:
+    found: dict[str, str] = json.loads((RECORDS / "fashion.json").read_text("utf-8"))[SIGHTS]
+    return found
+
+
+def test_the_page_shows_what_the_record_knows() -> None:
+    """A row for each score, a mark for each change in their order."""
+    table = re.search(r"^\| score \| blur.*?\n\n", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert table is not None
+    head, _, *rows = table.group().strip().splitlines()
+    assert [cell.strip() for cell in head.strip("|").split("|")][1:] == list(CHANGES)
+    marks = {"seen": "+", "–": ".", "**fooled**": "-"}
+    shown = {}
+    for row in rows:
+        name, *cells = [cell.strip() for cell in row.strip("|").split("|")]
+        shown[name.strip("`")] = "".join(marks[cell] for cell in cells)
+    assert shown == known()
+
+
+@pytest.mark.slow
+def test_fashion_mnist_is_seen_as_the_record_knows(tmp_path: Path, monkeypatch: Any) -> None:
+    """All known answers of the bundled images, as `ganlib evaluate --self-test` gives them."""
+    from ganlib.common.io.console import stderr_console
+    from ganlib.training.scores.real_images import RealImages
+    from ganlib.training.scores.scorer import Criteria
+
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path))
+    found = list(answers(RealImages("fashion_mnist"), Criteria(), "cpu", stderr_console()))
+    assert [str(answer) for answer in found if not answer.right] == []
+    assert len(found) == 2 + len(known())
