@@ -31,8 +31,8 @@ from ganlib.evaluation.metrics.base import (
 )
 from ganlib.evaluation.metrics.by_class import proportions
 from ganlib.evaluation.metrics.formulas import Nearest
-from ganlib.evaluation.metrics.intervals import jackknife
 from ganlib.evaluation.protocol import Origin, Plain, Score, stamp
+from ganlib.evaluation.statistics.jackknife import jackknife
 from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.onepass import FOREVER, Need, OnePass
 from ganlib.evaluation.statistics.real import Inputs, Real, real_set

@@ -56,10 +56,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Resize:
-    """How images come to a network's size: `function` does what protocols call `name`."""
+    """How images come to a network's size: `function` does what protocols call `name`. in_levels:
+    to whole ones, so that small steps are lost.
+    """
 
     name: str
     function: Callable[[Tensor], Tensor]
+    in_levels: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
         """Float images (N, C, H, W) to those that the network takes."""

@@ -55,7 +55,7 @@ def pillow_bicubic(side: int, crop: bool) -> Resize:
         return resized.view(n, channels, side, side).to(x.device, x.dtype)
 
     middle = " of the middle square" if crop else ""
-    return Resize(f"bicubic of Pillow{middle}, to {side}x{side}", function)
+    return Resize(f"bicubic of Pillow{middle}, to {side}x{side}", function, in_levels=True)
 
 
 @dataclass(frozen=True)

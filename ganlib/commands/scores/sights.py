@@ -17,10 +17,10 @@ from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.comparison.table import Column, figures
 from ganlib.evaluation.extractors.base import Extractor
-from ganlib.evaluation.metrics.base import METRICS, label
+from ganlib.evaluation.metrics.base import METRICS, counted
 from ganlib.evaluation.statistics.references import Progress
 
-SCORED = (*METRICS, "fid_infinity", "mind", "vendi", "authpct", "fld")
+SCORED = (*METRICS, "fid_infinity", "mind", "cmmd", "vendi", "authpct", "fld")
 LEVELS = 16  # of 255
 SEEN, BLIND, FOOLED = "+", ".", "-"
 """Marks: each changed set scores worse than each that is as it was; neither; each scores better."""
@@ -122,7 +122,7 @@ def sights(
     for done, (k, change) in enumerate(product(range(sets), makers)):
         progress("changed sets", done, sets * len(makers))
         for score in evaluator([makers[change](pool, k, n)], metrics).scores.values():
-            name = score.name.replace(label(n), "", 1)
+            name = score.name.replace(counted("", n), "", 1)
             found.setdefault(name, {}).setdefault(change, []).append(score.value)
             better[name] = score.better
     for name, values in found.items():

@@ -9,7 +9,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.pictures import levels
 from ganlib.evaluation import Score
 from ganlib.evaluation.extractors.base import Extractor
-from ganlib.evaluation.metrics.base import label
+from ganlib.evaluation.metrics.base import counted
 from ganlib.evaluation.pairs.pixels import Measure
 from ganlib.evaluation.protocol import Plain, stamp
 from ganlib.evaluation.statistics.references import Progress
@@ -30,8 +30,11 @@ def in_features_of(extractor: Extractor) -> Measure:
     """The squared distance in its features, where no LPIPS is; UserError for features that are too
     coarse for steps of EPSILON.
     """
-    if extractor.options.precision != "float32":
-        raise UserError("--ppl takes steps too small for other features than those of float32.")
+    if extractor.options.precision != "float32" or extractor.resize.in_levels:
+        raise UserError(
+            f"--ppl takes steps too small for the features of '{extractor.name}' in "
+            f"{extractor.options.precision}: give another --extractor, or --lpips-weights."
+        )
 
     def squares(a: Tensor, b: Tensor) -> Tensor:
         gap = extractor(a).pool.double() - extractor(b).pool.double()
@@ -67,6 +70,6 @@ def path_length(
     settings = {**measure.settings, **SETTINGS}
     origin, n = drawing.origin(updater), drawing.n
     protocol = stamp(measure.by, origin, n, settings, rounding="none")
-    name = f"PPL{'' if measure.name == 'LPIPS' else f'-{measure.name}'}{label(n)}"
+    name = counted("PPL" if measure.name == "LPIPS" else f"PPL-{measure.name}", n)
     error = float(lengths.std()) / len(lengths) ** 0.5
     return {name: Score(name, float(lengths.mean()), None, protocol, error=error)}

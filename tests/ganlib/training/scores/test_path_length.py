@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganlib.common.errors import UserError
 from ganlib.evaluation.extractors.base import Extractor, Features, Options
+from ganlib.evaluation.extractors.published import pillow_bicubic
 from ganlib.evaluation.statistics.references import silent
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.path_length import check_path, in_features_of, path_length
@@ -70,7 +71,8 @@ def test_the_least_and_the_largest_are_left_out(
 def test_what_has_no_paths() -> None:
     with pytest.raises(UserError, match="--ppl is for a generator that draws from latents"):
         check_path(None)
-    coarse = Mixed()
-    coarse.options = Options(precision="bf16")
-    with pytest.raises(UserError, match="too small for other features than those of float32"):
-        in_features_of(coarse)
+    coarse, whole = Mixed(), Mixed()
+    coarse.options, whole.resize = Options(precision="bf16"), pillow_bicubic(8, crop=False)
+    for extractor in (coarse, whole):
+        with pytest.raises(UserError, match="steps too small for the features of 'mixed'"):
+            in_features_of(extractor)
