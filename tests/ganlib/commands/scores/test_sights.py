@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 import ganlib
+from ganlib.commands.scores import self_test
 from ganlib.commands.scores.self_test import RECORDS, SIGHTS, answers
 from ganlib.commands.scores.sights import CHANGES, Pool, Sight, noisy, sights
 from ganlib.common.data import DataSet
 from ganlib.common.seeds import generator
+from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, Features
 from ganlib.evaluation.statistics.references import silent
 
@@ -82,6 +84,27 @@ def test_small_sets_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert found["AuthPct-quarters-train"].mark("training images") == "+"
     assert found["duplicates-quarters-train"].mark("training images") == "+"
     assert found["Vendi-quarters"].mark("half of them twice") in ".+"
+
+
+def test_a_mark_that_the_record_does_not_know_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the right weights alone, and of the data that they were trained on."""
+    monkeypatch.setattr(self_test, "RECORDS", tmp_path)
+    seen = [Sight(name, "lower", [2.0], {"blur": [5.0], "noise": [1.0]}) for name in ("FD", "KD")]
+    monkeypatch.setattr(self_test, "sights", lambda *_: iter(seen))
+    (tmp_path / "fashion.json").write_text(json.dumps({SIGHTS: {"FD": "+-", "KD": "++"}}))
+    real = {"train": labelled(20, 0)}
+
+    def answers_of(name: str, dataset: str) -> list[str]:
+        monkeypatch.setattr(Quarters, "name", name)
+        return [str(x) for x in self_test._sights(dataset, Evaluator(Quarters(), real), silent)]
+
+    assert answers_of("fashion", "fashion_mnist") == [
+        "right: FD 2.000; blur + 5.000, noise - 1.000",
+        "WRONG: KD 2.000; blur + 5.000, noise - 1.000 (known: ++)",
+    ]
+    assert answers_of("fashion", "emoji") == answers_of("quarters", "fashion_mnist") == []
 
 
 def known() -> dict[str, str]:
