@@ -23,6 +23,7 @@ from ganlib.runs.default_extensions import find_evaluator
 from ganlib.runs.grid import identity, open_grid, plan
 from ganlib.runs.jobs import run_jobs
 from ganlib.runs.plan import make_plan
+from ganlib.runs.resuming import compare_settings
 from ganlib.runs.run import open_data
 from ganlib.runs.settings import Settings, plugin_folders, read_yaml
 from ganlib.runs.state import State
@@ -284,9 +285,18 @@ class Asked:
             record(self.table.results, by_name[name], grid.places[name])
 
         for name, state in grid.states().items():
-            if state.name == "done":  # by a command that was killed before it wrote the line
+            if state.name == "done":  # put there, or by a command that ended before the line
+                _check_same(grid.places[name], identity(grid.runs[name]))
                 keep(name)
         return {grid.places[name]: state for name, state in run_jobs(grid, done=keep).items()}
+
+
+def _check_same(folder: Path, wanted: Mapping[str, Any]) -> None:
+    """UserError if the run there has other settings than these."""
+    found = read_yaml(folder / "config.yaml")
+    known = {name: value for name, value in wanted.items() if name in found}
+    if words := compare_settings(found, known):
+        raise UserError(f"{folder} holds another run: {words}. Move it away.")
 
 
 def seconds_of(task: Task, rates: dict[str, float]) -> tuple[float, float]:
