@@ -315,8 +315,8 @@ class RunConfig(_Strict):
     scores are a protocol of its own."""
     metrics: str | None = None
     """What to score while training, of is, fid, kid, prdc, duplicates, by class intra, class_pr,
-    class_accuracy and cas, fid_infinity, mind, vendi, authpct, fld, and a plugin's own; default
-    is,fid and of a method that is told labels intra,class_accuracy too."""
+    class_accuracy and cas, fid_infinity, mind, cmmd, vendi, authpct, fld, and a plugin's own;
+    default is,fid and of a method that is told labels intra,class_accuracy too."""
     segmentation: bool = False
     """Of images that are made of maps: score by a small network too, trained once, in minutes of a
     CPU, on real images and their maps, that finds the classes in them."""

@@ -20,8 +20,8 @@ from ganlib.common.io.files import reading
     "--metrics",
     metavar="NAME,...",
     help="Of is, fid, kid, prdc, duplicates, by class intra, class_pr and class_accuracy, and on "
-    "request fid_infinity, mind, vendi, authpct, fld, cas, and a plugin's own.  [default: all but "
-    "those on request that make sense]",
+    "request fid_infinity, mind, cmmd, vendi, authpct, fld, cas, and a plugin's own.  [default: "
+    "all but those on request that make sense]",
 )
 @click.option(
     "--cas",
