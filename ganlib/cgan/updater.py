@@ -13,6 +13,7 @@ class Config(SGDConfig):
     """The paper's recipe for MNIST; what it does not say is the first GAN's."""
 
     condition = "labels"
+    learns_in_bf16 = ("quick",)
     sides = {"mnist": None, "mlp": None}
     architecture: Literal["mnist", "quick", "mlp"] = "mnist"
     """mnist: the paper's for MNIST; quick: small, convolutional, for a CPU; mlp: for points."""

@@ -14,6 +14,7 @@ class Config(config.AlgorithmConfig):
     """
 
     condition = "labels"
+    learns_in_bf16 = ("quick",)
     sides = {"imagenet128": 128, "imagenet128_at64": 128}
     architecture: Literal["imagenet128", "imagenet128_at64", "cifar10", "quick", "mlp"] = "cifar10"
     """imagenet128: the authors', with attention at 32 pixels; imagenet128_at64: theirs with it at

@@ -14,6 +14,7 @@ class Config(config.AlgorithmConfig):
     """
 
     condition = "labels"
+    learns_in_bf16 = ("quick",)
     sides = {"imagenet64": 64, "imagenet128": 128, "imagenet128_concat": 128}
     architecture: Literal[
         "cifar10", "imagenet64", "imagenet128", "imagenet128_concat", "quick", "mlp"
