@@ -155,7 +155,7 @@ def keep_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         set_option = ctypes.CDLL(None).mallopt
-        set_option(-3, 32 << 20)  # M_MMAP_THRESHOLD, the most that it takes
+        set_option(-4, 0)  # M_MMAP_MAX: of any size
         set_option(-1, 1 << 30)  # M_TRIM_THRESHOLD
 
 

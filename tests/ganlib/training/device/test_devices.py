@@ -100,7 +100,7 @@ def test_networks_that_cannot_be_measured_are_let_through() -> None:
 def test_memory_is_not_fetched_from_the_system_again() -> None:
     def fetched() -> int:
         before = getrusage(RUSAGE_SELF).ru_minflt
-        tensors = [torch.ones(2**21) for _ in range(16)]  # of 8 MiB
+        tensors = [torch.ones(2**21) for _ in range(16)] + [torch.ones(2**23)]  # of 8 and 32 MiB
         del tensors
         return getrusage(RUSAGE_SELF).ru_minflt - before
 
