@@ -1,6 +1,8 @@
 """PyTorch's layers, computing with a weight that is made of their parameter in every pass."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +25,10 @@ class Conv2d(Layer, nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        return self._conv_forward(input, self.effective_weight(), self.bias)
+        weight = self.effective_weight()
+        if self.padding_mode != "zeros" or self.groups > 1 or max(self.dilation) > 1:
+            return self._conv_forward(input, weight, self.bias)
+        return conv2d(input, weight, self.bias, self.stride, self.padding)
 
 
 class ConvTranspose2d(Layer, nn.ConvTranspose2d):
@@ -35,9 +40,7 @@ class ConvTranspose2d(Layer, nn.ConvTranspose2d):
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
         weight, padding = self.effective_weight(), self.padding
         assert not isinstance(padding, str)  # nn.Conv2d alone knows words for it
-        return F.conv_transpose2d(
-            input, weight, self.bias, self.stride, padding, self.output_padding
-        )
+        return conv_transpose2d(input, weight, self.bias, self.stride, padding, self.output_padding)
 
 
 class Linear(Layer, nn.Linear):
@@ -46,6 +49,130 @@ class Linear(Layer, nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_features) -> (N, out_features)."""
         return F.linear(input, self.effective_weight(), self.bias)
+
+
+# --- Images of few pixels
+#
+# The gradient of a weight is a sum over pixels. Where they are few, oneDNN finds it at a third to
+# two thirds of the rate of the matrix product that it is: of the windows of the larger image and
+# the pixels of the smaller one, which a convolution makes and a transposed one is given.
+
+FEW, WIDE = 512, 128
+"""Pixels of a batch (or 16 of an image), and channels, of the smaller image: from measurements."""
+
+
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any) -> Tensor:
+    """F.conv2d, of one group and without dilation."""
+    if not isinstance(padding, str):
+        sides = zip(x.shape[-2:], weight.shape[-2:], _two(stride), _two(padding), strict=True)
+        size = [(n + 2 * p - k) // s + 1 for n, k, s, p in sides]
+        if _few(x, weight, len(weight), size):
+            return _Convolution.of(x, weight, bias, _two(stride), _two(padding), None)
+    return F.conv2d(x, weight, bias, stride, padding)
+
+
+def conv_transpose2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    output_padding: Any = 0,
+) -> Tensor:
+    """F.conv_transpose2d, of one group and without dilation."""
+    if _few(x, weight, len(weight), x.shape[-2:]):
+        more = _two(output_padding)
+        return _Convolution.of(x, weight, bias, _two(stride), _two(padding), more)
+    return F.conv_transpose2d(x, weight, bias, stride, padding, output_padding)
+
+
+def _two(number: Any) -> tuple[int, int]:
+    return (number, number) if isinstance(number, int) else tuple(number)
+
+
+def _few(x: Tensor, weight: Tensor, channels: int, size: Sequence[int]) -> bool:
+    """Whether a product pays, and autograd is to have a Function; on other devices it may not."""
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if x.device.type != "cpu" or x.dim() < 4 or traced:
+        return False
+    few = channels >= WIDE and prod(size) <= max(16, FEW // max(1, len(x)))
+    return few and weight.requires_grad and torch.is_grad_enabled()
+
+
+class _Convolution(torch.autograd.Function):
+    """A convolution, or with `more`, what is added to its sides, a transposed one: each has the
+    other for the gradient of its input. This is differentiable as often as one likes.
+    """
+
+    @staticmethod
+    def of(
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        more: tuple[int, int] | None,
+    ) -> Tensor:
+        """In autocast's dtype, which a Function does not know in its backward pass."""
+        if torch.is_autocast_enabled("cpu"):
+            dtype = torch.get_autocast_dtype("cpu")
+            x, weight, bias = (
+                x.to(dtype),
+                weight.to(dtype),
+                None if bias is None else bias.to(dtype),
+            )
+        # of a parameter itself autograd does not tell whether its gradient is asked for
+        weight, apply = weight.view_as(weight), cast("Callable[..., Tensor]", _Convolution.apply)
+        return apply(x, weight, bias, stride, padding, more)
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        stride: Any,
+        padding: Any,
+        more: Any,
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.numbers = stride, padding, more
+        ctx.set_materialize_grads(False)  # no zeros, which would go back through the whole pass
+        if more is None:
+            return F.conv2d(x, weight, bias, stride, padding)
+        return F.conv_transpose2d(x, weight, bias, stride, padding, more)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor | None) -> tuple[Tensor | None, ...]:
+        if g is None:
+            return (None,) * 6
+        (x, weight), (stride, padding, more) = ctx.saved_tensors, ctx.numbers
+        large, small = (x, g) if more is None else (g, x)
+        g_x = g_weight = None
+        if ctx.needs_input_grad[0]:
+            sides = zip(large.shape[2:], weight.shape[2:], stride, padding, strict=True)
+            rest = tuple((n + 2 * p - k) % s for n, k, s, p in sides) if more is None else None
+            g_x = cast("Callable[..., Tensor]", _Convolution.apply)(
+                g, weight, None, stride, padding, rest
+            )
+        # a gradient penalty asks for that of x alone
+        if ctx.needs_input_grad[1] and torch._C._will_engine_execute_node(ctx.next_functions[1][0]):
+            g_weight = _slope(large, small, weight.shape[2:], stride, padding)
+        g_bias = g.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return g_x, g_weight, g_bias, None, None, None
+
+
+def _slope(large: Tensor, small: Tensor, sides: Any, stride: Any, padding: Any) -> Tensor:
+    """A weight's gradient, (channels of small, channels of large, *sides), in channels_last."""
+    (top, left), rows = padding, large
+    if top or left:
+        rows = F.pad(large, (left, left, top, top))
+    windows = rows.permute(0, 2, 3, 1)
+    for axis in (0, 1):
+        windows = windows.unfold(1 + axis, sides[axis], stride[axis])
+    windows = windows.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)
+    product = small.permute(0, 2, 3, 1).flatten(0, 2).mT @ windows
+    return product.view(small.shape[1], *sides, large.shape[1]).permute(0, 3, 1, 2)
 
 
 def weight_of(conv: Any) -> Tensor | None:
@@ -75,7 +202,7 @@ def conv_downsample(conv: Any, x: Tensor, factor: int) -> Tensor:
     if weight is None:
         y: Tensor = conv(x)
         return F.avg_pool2d(y, factor) if factor > 1 else y
-    return F.conv2d(x, _sums(weight, factor) / factor**2, conv.bias, factor, padding=1)
+    return conv2d(x, _sums(weight, factor) / factor**2, conv.bias, factor, 1)
 
 
 def upsample_conv(conv: Any, x: Tensor, factor: int) -> Tensor:
@@ -88,7 +215,7 @@ def upsample_conv(conv: Any, x: Tensor, factor: int) -> Tensor:
         return y
     # in channels_last before the sums, of which there are more than of weights
     turned = weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
-    return F.conv_transpose2d(x, _sums(turned, factor), conv.bias, factor, padding=1)
+    return conv_transpose2d(x, _sums(turned, factor), conv.bias, factor, 1)
 
 
 def _sums(weight: Tensor, factor: int) -> Tensor:

@@ -12,6 +12,7 @@ from ganlib.common.data import Shape
 from ganlib.common.generator import Generator, Latent, halvings
 from ganlib.common.layers import LEAK, BatchNorm1d, BatchNorm2d, BiasBatchNorm2d, Factory
 from ganlib.common.layers.init import init_normal
+from ganlib.common.layers.reparametrized import Conv2d, ConvTranspose2d
 from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
 
 # --- Plain convolutional networks
@@ -66,7 +67,7 @@ def deconv_relu(n_hidden: int, bottom: Shape, norm: Factory = BatchNorm2d) -> nn
     ch, height, width = bottom
     return nn.Sequential(
         nn.Unflatten(1, (n_hidden, 1, 1)),
-        nn.ConvTranspose2d(n_hidden, ch, (height, width), bias=False),
+        ConvTranspose2d(n_hidden, ch, (height, width), bias=False),
         norm(ch),
         nn.ReLU(),
     )
@@ -90,8 +91,8 @@ class DCGANGenerator(ConvGenerator):
     ) -> None:
         (channels, height, width), widths = image, halvings(ch, 3)
         l0 = dense_relu(n_hidden, (widths[0], height // 8, width // 8), l0_norm)
-        convs = [nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
-        last = nn.ConvTranspose2d(widths[-1], channels, 3, 1, 1)
+        convs = [ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
+        last = ConvTranspose2d(widths[-1], channels, 3, 1, 1)
         super().__init__(n_hidden, latent, l0, [*convs, last], norm)
         init_normal(self, std)
 
@@ -182,7 +183,7 @@ class StandardDiscriminator(ConvDiscriminator):
         image: Shape,
         widths: Sequence[int],
         n_out: int = 1,
-        conv: Callable[..., nn.Conv2d] = nn.Conv2d,
+        conv: Callable[..., nn.Conv2d] = Conv2d,
         linear: Factory = nn.Linear,
         norm: Factory = nn.Identity,
         leak: float = LEAK,
@@ -248,8 +249,8 @@ class DCGANEncoder(ConvDiscriminator):
 
     def __init__(self, image: Shape, n_out: int, ch: int = 512) -> None:
         (channels, height, width), widths = image, halvings(ch, 3)[::-1]
-        first = nn.Conv2d(channels, widths[0], 3, 1, 1)
-        convs = [nn.Conv2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
+        first = Conv2d(channels, widths[0], 3, 1, 1)
+        convs = [Conv2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
         l4 = nn.Linear(widths[-1] * (height // 8) * (width // 8), n_out)
         super().__init__([first, *convs], l4, BatchNorm2d)
         init_normal(self, 0.02)

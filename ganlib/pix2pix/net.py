@@ -14,6 +14,7 @@ from ganlib.common.layers import LEAK
 from ganlib.common.layers.basic import Dropout
 from ganlib.common.layers.init import init_gains, init_normal
 from ganlib.common.layers.label_maps import Shown, check_sides, check_sizes
+from ganlib.common.layers.reparametrized import Conv2d, ConvTranspose2d
 from ganlib.common.networks.patchgan import PatchDiscriminator
 
 from .updater import Config
@@ -26,7 +27,7 @@ NOISY = 3
 
 
 def conv(n_in: int, n_out: int) -> nn.Conv2d:
-    return nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False)
+    return Conv2d(n_in, n_out, 4, 2, 1, bias=False)
 
 
 def halving(n_in: int, n_out: int, norm: bool) -> nn.Sequential:
@@ -37,7 +38,7 @@ def halving(n_in: int, n_out: int, norm: bool) -> nn.Sequential:
 
 def doubling(n_in: int, n_out: int, noise: bool) -> nn.Sequential:
     """(N, n_in, H, W) -> (N, n_out, 2 H, 2 W)."""
-    deconv = nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)
+    deconv = ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)
     noises = [Dropout()] if noise else []
     return nn.Sequential(nn.ReLU(), deconv, nn.BatchNorm2d(n_out), *noises)
 
@@ -62,7 +63,7 @@ class UNet(Generator):
         entering = [narrow, *((2 if skips else 1) * width for width in wider)]
         pairs = zip(entering, wider, strict=False)
         ups = [doubling(*pair, noise=k < NOISY) for k, pair in enumerate(pairs)]
-        last = nn.ConvTranspose2d(entering[-1], channels, 4, 2, 1)
+        last = ConvTranspose2d(entering[-1], channels, 4, 2, 1)
         self.ups = nn.ModuleList([*ups, nn.Sequential(nn.ReLU(), last, nn.Tanh())])
         init_normal(self, 0.02)
         init_gains(self, 0.02)

@@ -9,6 +9,7 @@ from torch import nn
 from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import Architectures, NetConfig, halvings, scaled
 from ganlib.common.layers.init import init_normal
+from ganlib.common.layers.reparametrized import ConvTranspose2d
 from ganlib.common.layers.spectral_norm import SNConv2d, SNLinear
 from ganlib.common.networks.dcgan import (
     ConvGenerator,
@@ -28,7 +29,7 @@ class StandardGenerator(ConvGenerator):
         (channels, height, width), widths = image, halvings(ch, 3)
         bottom = (widths[0], height // 8, width // 8)
         l0 = nn.Sequential(nn.Linear(n_hidden, math.prod(bottom)), nn.Unflatten(1, bottom))
-        convs = [nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
+        convs = [ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
         last = nn.Conv2d(widths[-1], channels, 3, 1, 1)
         super().__init__(n_hidden, "normal", l0, [*convs, last])
         init_normal(self, 0.02)

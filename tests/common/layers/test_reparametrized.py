@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganlib.common.layers.progressive import EqualizedConv2d
-from ganlib.common.layers.reparametrized import conv_downsample, upsample_conv
+from ganlib.common.layers.reparametrized import (
+    Conv2d,
+    ConvTranspose2d,
+    conv_downsample,
+    upsample_conv,
+)
 
 
 def plain_downsample(conv: nn.Module, x: Tensor, factor: int) -> Any:
@@ -71,3 +76,64 @@ def test_what_enlarges_multiplies_by_a_weight_in_channels_last(
     monkeypatch.setattr(F, "conv_transpose2d", watch)
     upsample_conv(conv, torch.randn(2, 3, 7, 8), 2)
     assert [w.is_contiguous(memory_format=torch.channels_last) for w in weights] == [True]
+
+
+# --- Images of few pixels: 4x4 ones of 128 channels
+
+
+def few(dtype: torch.dtype) -> list[tuple[Any, Any, Tensor]]:
+    """PyTorch's layers, ours of the same weights, and what goes into them."""
+    torch.manual_seed(0)
+    layers = [
+        (nn.Conv2d(2, 128, (3, 4), (1, 2), (1, 2)), Conv2d, (4, 5)),
+        (nn.Conv2d(2, 128, 4, 2, 1), Conv2d, (8, 7)),  # whose last column no window reaches
+        (nn.ConvTranspose2d(128, 2, 4, 2, 1), ConvTranspose2d, (4, 3)),
+        (nn.ConvTranspose2d(128, 2, 3, 2, 1, (1, 0), bias=False), ConvTranspose2d, (2, 4)),
+    ]
+    found = []
+    for plain, kind, sides in layers:
+        more = (plain.output_padding,) if isinstance(plain, nn.ConvTranspose2d) else ()
+        numbers = (plain.kernel_size, plain.stride, plain.padding, *more)
+        ours = kind(plain.in_channels, plain.out_channels, *numbers, bias=plain.bias is not None)
+        ours.load_state_dict(plain.state_dict())
+        x = torch.randn(3, plain.in_channels, *sides, dtype=dtype, requires_grad=True)
+        found.append((plain.to(dtype), ours.to(dtype), x))
+    return found
+
+
+def slopes(layer: nn.Module, x: Tensor) -> list[Tensor]:
+    """Values, gradients, and those of a penalty on the gradient for x."""
+    inputs = [x, *layer.parameters()]
+    y = layer(x)
+    first = torch.autograd.grad(y.sigmoid().sum(), inputs, create_graph=True)
+    (again,) = torch.autograd.grad(layer(x).sigmoid().sum(), x, create_graph=True)
+    return [y, *first, *torch.autograd.grad(again.square().sum(), inputs)]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_few_pixels_have_the_gradients_of_all(number: int) -> None:
+    plain, ours, x = few(torch.float64)[number]
+    torch.testing.assert_close(slopes(ours, x), slopes(plain, x))
+    assert "_Convolution" in ours(x).grad_fn.name()
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded, wanted = (layer.float()(x.float()) for layer in (ours, plain))
+    assert torch.equal(rounded, wanted) and rounded.dtype == torch.bfloat16
+
+
+def test_a_penalty_on_few_pixels_has_no_pass_more() -> None:
+    """Neither weights' gradients that nobody asks for, nor zeros sent back."""
+    for plain, ours, x in few(torch.float32):
+        counts = []
+        for layer in (plain, ours):
+            with FlopCounterMode(display=False) as counter:
+                (slope,) = torch.autograd.grad(layer.forward(x).sum(), x, create_graph=True)
+                slope.square().sum().backward()
+            counts.append(counter.get_total_flops())
+        assert counts[1] <= counts[0], (plain, counts)
+
+
+def test_a_weight_of_few_pixels_has_its_gradient_in_channels_last() -> None:
+    for plain, ours, x in few(torch.float32):
+        (slope,) = torch.autograd.grad(ours(x).sum(), ours.weight)
+        like = plain.weight.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        assert slope.stride() == like.stride()
