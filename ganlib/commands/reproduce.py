@@ -88,7 +88,7 @@ def _rows(table: "Table", wanted: str | None) -> list[str]:
                     f"{table.path} has no row '{name}'.{did_you_mean(name, table.rows)}"
                 )
         return names
-    out = [row for row in table.rows if table.on_card(row) and not torch.cuda.is_available()]
+    out = [row for row, of in table.rows.items() if of.card and not torch.cuda.is_available()]
     if out:
         click.echo(f"Left out, as they are for a card: {few(out)}. --rows takes them.", err=True)
     return [row for row in table.rows if row not in out]
@@ -104,11 +104,11 @@ def _list() -> None:
     for name in tables.table_names():
         table = tables.open_table(name)
         done = tables.read_results(table.results)
-        runs = sum(table.trials if table.search_of(row) else 1 for row in table.rows)
+        runs = sum(table.trials if row.search else 1 for row in table.rows.values())
         runs += (table.seeds - 1) * len(table.rows)
         hours = sum(line.seconds or 0 for line in done) / 3600
         left = f"{hours / len(done) * max(0, runs - len(done)):.1f}" if done else NOTHING
-        place = "a card" if all(map(table.on_card, table.rows)) else "a CPU"
+        place = "a card" if all(row.card for row in table.rows.values()) else "a CPU"
         numbers = [str(n) for n in (len(table.rows), runs, len(done))]
         lines.append([name, table.title, place, *numbers, f"{hours:.1f}", left])
     note = "ganlib reproduce TABLE --plan says what is to be done, and how long that takes here."

@@ -85,19 +85,17 @@ class Table(BaseModel):
         beside = self.path.with_suffix(".jsonl")
         return HOME.parent / "results" / beside.name if self.path.parent == HOME else beside
 
-    def on_card(self, row: str) -> bool:
-        """Whether its runs take a GPU."""
-        return self.card if (own := self.rows[row].card) is None else own
-
-    def search_of(self, row: str) -> dict[str, Any]:
-        """What its trials are drawn from."""
-        return self.search if (own := self.rows[row].search) is None else own
+    def model_post_init(self, _: Any) -> None:
+        """What a row does not say itself it has of the table."""
+        for row in self.rows.values():
+            row.search = self.search if row.search is None else row.search
+            row.card = self.card if row.card is None else row.card
 
     def tasks(self, row: str, seed: int, trials: int) -> "list[Task]":
         """The runs of the row with this seed: the settings as given, and what is drawn of its
         search. UserError, which names the row, for settings that cannot be.
         """
-        own, search = self.rows[row], self.search_of(row)
+        own = self.rows[row]
         given = {"algorithm": row, **self.settings, **own.settings}
         try:
             if (config := given.pop("config", None)) is not None:
@@ -107,8 +105,8 @@ class Table(BaseModel):
             given["plugin_dir"] = [self.path.parent / folder for folder in plugins]
             name = str(given.pop("algorithm"))
             planned = plan(name, str(seed), {"config": given})
-            if search and trials > 1:
-                planned += plan(name, str(seed), {"config": given}, search, trials - 1)
+            if own.search and trials > 1:
+                planned += plan(name, str(seed), {"config": given}, own.search, trials - 1)
         except UserError as error:
             raise UserError(f"{self.path}, {row}: {error}") from None
         return [Task(row, trial, settings) for trial, settings in enumerate(planned)]

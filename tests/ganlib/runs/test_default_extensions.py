@@ -28,7 +28,10 @@ def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"extension": ["nope"]}, "There is no extension 'nope'. There are: tensorboard"),
         ({"extension": ["reports"]}, "reports.py has no make."),
-        ({"extractor": "nope", "evaluation_interval": 0}, "emoji, fashion, inception, vgg16, wardrobe."),
+        (
+            {"extractor": "nope", "evaluation_interval": 0},
+            "emoji, fashion, inception, vgg16, wardrobe.",
+        ),
         ({"extractor": "fasion", "evaluation_interval": 0}, "Did you mean 'fashion'?"),
         ({"metrics": "is,fit", "evaluation_interval": 0}, "Did you mean 'fid'?"),
         ({"best_by": "fid"}, "write min:NAME or max:NAME"),
