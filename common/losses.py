@@ -4,7 +4,7 @@ Logits are (N, 1) or (N,); real and fake batches may differ in size, each has it
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ganlib.common.layers.checkpoint import for_second_derivatives
 from ganlib.moved import renamed
 
-__getattr__ = renamed(__name__, aside="stateless")
+if not TYPE_CHECKING:  # mypy would find every name here
+    __getattr__ = renamed(__name__, aside="stateless")
 
 
 def loss_dis_softplus(y_real: Tensor, y_fake: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ it says beforehand that it will give in Column.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from torch import Tensor
 
@@ -121,7 +121,8 @@ class Context:
         return self.rows[need]
 
 
-__getattr__ = renamed(__name__, Seen="Context")
+if not TYPE_CHECKING:  # mypy would find every name here
+    __getattr__ = renamed(__name__, Seen="Context")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,8 @@ from ganlib.training.device.devices import synchronize
 from ganlib.training.update.streams import Stage, borders
 from ganlib.training.updater import Updater
 
-__getattr__ = renamed(__name__, compile_losses="compile_update")
+if not TYPE_CHECKING:  # mypy would find every name here
+    __getattr__ = renamed(__name__, compile_losses="compile_update")
 
 Say = Callable[[str], None]
 Work = Callable[[], dict[str, Tensor]]
