@@ -153,16 +153,19 @@ def _train(asked: "Asked", folder: Path, jobs: str | None) -> bool:
     states = asked.train(trials, folder, jobs)
     counting = [asked.counting(row) for row in asked.tried]
     states |= asked.train([task for tasks in counting for task in tasks[1:]], folder, jobs)
+    failed = {at: x.sentence or x.name for at, x in states.items() if x.name != "done"}
     for first, *_ in counting:
         for name, flags in asked.table.first.items():
             lines, run = asked.lines([first]), folder / first.name
             if lines and name not in lines[-1].scores and run.is_dir():
-                with redirect_stdout(sys.stderr):
-                    evaluate.main([str(run), *shlex.split(flags)], standalone_mode=False)
-                record(asked.table.results, first, run)
-    failed = {at: state for at, state in states.items() if state.name != "done"}
-    for at, state in failed.items():
-        click.echo(f"Error: {at}: {state.sentence or state.name}", err=True)
+                try:
+                    with redirect_stdout(sys.stderr):
+                        evaluate.main([str(run), *shlex.split(flags)], standalone_mode=False)
+                    record(asked.table.results, first, run)
+                except UserError as error:  # other rows have theirs, and the table is printed
+                    failed[run] = str(error)
+    for at, words in failed.items():
+        click.echo(f"Error: {at}: {words}", err=True)
     return bool(failed)
 
 

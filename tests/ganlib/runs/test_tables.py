@@ -19,7 +19,7 @@ import torch
 from click.testing import Result
 
 from ganlib.commands import evaluate as evaluating
-from ganlib.common.errors import StoppedError
+from ganlib.common.errors import StoppedError, UserError
 from ganlib.evaluation import Evaluator
 from ganlib.runs import jobs, tables
 from ganlib.runs.tables import open_table, read_results, table_names
@@ -178,9 +178,18 @@ def test_the_first_seed_is_scored_once_more(
         line = json.dumps({"iteration": 20, "scores": {"FID9-test": score}})
         (Path(arguments[0]) / "trials.jsonl").write_text(f"{line}\n")
 
+    def refuse(*_: Any, **__: Any) -> None:
+        raise UserError("No weights here.")
+
     monkeypatch.setattr(evaluating.command, "main", evaluate)
     flags = "-m fid --reference 'my test'"
     toys.write_text(f'{TABLE}first: {{FID9-test: "{flags}"}}\n')
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluating.command, "main", refuse)
+        done = run("reproduce", "toys.yaml", "--rows", "again")
+        assert done.exit_code == 1
+        assert "again_seed0: No weights here." in " ".join(done.output.split())
+        assert cells(done.output, "again")[4:] == ["–", "2"]
     for _ in range(2):
         done = run("reproduce", "toys.yaml", "--rows", "again")
         assert cells(done.output, "again")[4:] == ["7.25 (n=1)", "2"]
