@@ -32,7 +32,7 @@ from ganlib.evaluation.metrics.base import (
 from ganlib.evaluation.metrics.by_class import proportions
 from ganlib.evaluation.metrics.formulas import Nearest
 from ganlib.evaluation.protocol import Origin, Plain, Score, stamp
-from ganlib.evaluation.statistics.jackknife import jackknife
+from ganlib.evaluation.statistics.jackknife import GROUPS, jackknife
 from ganlib.evaluation.statistics.moments import exact_device
 from ganlib.evaluation.statistics.onepass import FOREVER, Need, OnePass
 from ganlib.evaluation.statistics.real import Inputs, Real, real_set
@@ -112,8 +112,8 @@ class Evaluator:
         given their own share of the blocks, rank, rank + world, ..., and return the same scores.
         value_range: (-1, 1), (0, 1) or (0, 255); None for (-1, 1), but then floats of unknown
         origin with no value below 0, which may well be in [0, 1], are a UserError at the end.
-        UserError for unknown metrics or what they lack, fewer than two images, NaN, or sizes that
-        differ.
+        UserError for unknown metrics or what they lack, fewer than two images, with intervals
+        ten, NaN, or sizes that differ.
         """
         origin = origin or Origin()
         inputs = self.inputs(origin)
@@ -145,8 +145,10 @@ class Evaluator:
             done.add(block.images, block.labels)
             progress("samples", done.n * world, n)
         done.finish()
-        if done.n < 2:
-            raise UserError(f"There are {done.n} images to score: at least 2 are needed.")
+        least = GROUPS if self.intervals else 2
+        if done.n < least:
+            what = "give intervals to" if self.intervals else "score"
+            raise UserError(f"There are {done.n} images to {what}: at least {least} are needed.")
         if value_range is None and origin.weights == "given":
             _check_range(done)
         with arithmetic(self.extractor.device, "float32"):

@@ -82,7 +82,7 @@ def _rows(table: "Table", wanted: str | None) -> list[str]:
 
     if wanted is not None:
         names = [name for part in wanted.split(",") if (name := part.strip())]
-        for name in names:
+        for name in names or [wanted]:
             if name not in table.rows:
                 raise UserError(
                     f"{table.path} has no row '{name}'.{did_you_mean(name, table.rows)}"

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.comparison.reading import recorded
 from ganlib.evaluation.metrics.base import Context, Metric, metrics
@@ -60,6 +61,14 @@ def test_what_has_a_spread_of_its_own_keeps_it(plain: Any, noise: Tensor) -> Non
     for name, score in plainly.scores.items():
         assert score.value == scores[name].value and score.error is None
         assert "error" not in score.to_dict()
+
+
+def test_each_group_that_is_left_out_has_a_sample(plain: Any, noise: Tensor) -> None:
+    evaluator = Evaluator(plain, {"train": noise}, intervals=True)
+    with pytest.raises(UserError, match="9 images to give intervals to: at least 10 are needed"):
+        evaluator([draws(9, 0)], ["fid"])
+    (score,) = evaluator([draws(10, 0)], ["fid"]).scores.values()
+    assert score.error is not None
 
 
 def test_it_is_kept_with_the_score(plain: Any, noise: Tensor, tmp_path: Path) -> None:

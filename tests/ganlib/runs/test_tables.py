@@ -262,6 +262,7 @@ def test_what_is_damaged_stays_and_is_a_sentence(
     for arguments, words in (
         (("toys.yml",), "There is no table 'toys.yml'."),
         (("toys.yaml", "--rows", "agian"), "has no row 'agian'. Did you mean 'again'?"),
+        (("toys.yaml", "--rows", ""), "has no row ''. There are: "),
         (("toys.yaml", "--seeds", "x"), "--seeds is 'x'"),
     ):
         done = main_here("reproduce", *arguments)
