@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -19,6 +19,7 @@ import torch
 
 import ganlib
 from ganlib.common.io.files import atomic
+from ganlib.evaluation.comparison.table import figure
 from ganlib.speed.bench import card
 from scripts.ending import in_a_sentence
 
@@ -88,10 +89,9 @@ def table(lines: Iterable[Mapping[str, Any]]) -> str:
         seconds, fd, accuracy = (
             [line[key] for line in seeds.values()] for key in ("seconds", *SCORES)
         )
-        spread = f" +- {stdev(fd):.2f}" if len(fd) > 1 else ""
         link = f"[{name}](../{RECORDS[name].relative_to(ROOT)})"
         rows.append(
-            f"| {link} | {mean(seconds):.0f} | {mean(fd):.2f}{spread} | {mean(accuracy):.1%} "
+            f"| {link} | {mean(seconds):.0f} | {figure(fd)} | {mean(accuracy):.1%} "
             f"| {len(seeds)} | {processor} |\n"
         )
     return HEAD + "".join(rows)
