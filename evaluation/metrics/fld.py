@@ -40,7 +40,7 @@ def lacks_splits(inputs: Inputs) -> str:
         return ""
     return (
         "takes training images and test images, and there are not both: leave it out, or give a "
-        "--dataset that has them, without --reference."
+        "--dataset that has them and no reference of one alone."
     )
 
 

@@ -3,6 +3,7 @@ groups (Efron & Tibshirani 1993, chapter 11).
 """
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -30,7 +31,9 @@ def jackknife(
     found: dict[Any, list[float]] = {key: [] for key in unknown}
     for k in range(GROUPS if unknown else 0):
         context.progress("intervals", k, GROUPS)
-        others: Mapping[Any, Any] = metric.compute(_without(k, context, features))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of fewer samples than there are
+            others: Mapping[Any, Any] = metric.compute(_without(k, context, features))
         for key in unknown:
             found[key].append(float(as_value(others[key]).value) if key in others else math.nan)
     return {

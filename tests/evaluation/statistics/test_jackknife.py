@@ -1,5 +1,6 @@
 """Standard errors over draws of samples, against those of many draws and of means."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,19 @@ def test_each_group_that_is_left_out_has_a_sample(plain: Any, noise: Tensor) -> 
         evaluator([draws(9, 0)], ["fid"])
     (score,) = evaluator([draws(10, 0)], ["fid"]).scores.values()
     assert score.error is not None
+
+
+def test_warnings_are_of_all_samples(
+    plain: Any, noise: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compute(context: Context) -> dict[str, float]:
+        warnings.warn(f"{context.n} images", stacklevel=1)
+        return {"number": context.n}
+
+    monkeypatch.setattr(type(metrics), "__getitem__", lambda self, name: Metric(compute))
+    with pytest.warns(UserWarning, match="images") as told:
+        Evaluator(plain, {"train": noise}, intervals=True)([noise[:100]], ["number"])
+    assert [str(one.message) for one in told] == ["100 images"]
 
 
 def test_it_is_kept_with_the_score(plain: Any, noise: Tensor, tmp_path: Path) -> None:
