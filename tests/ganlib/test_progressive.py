@@ -426,6 +426,7 @@ def test_captured_updates_follow_alpha() -> None:
     assert replayed[6:12] == [0, 0, 0, 1, 1, 1]  # within the fade
 
 
+@pytest.mark.slow
 def test_two_ranks_stop_and_go_on(tmp_path: Path) -> None:
     """Bitwise, from the middle and the border of a fade, also in two passes; see the worker."""
     worker = Path(__file__).with_name("progressive_rank_worker.py")

@@ -128,6 +128,7 @@ def test_classes_without_names_are_numbers_on_the_card(run: Run, make_snapshot: 
     assert card["condition"]["classes"] == ["0", "1"]
 
 
+@pytest.mark.slow
 def test_onnx_of_a_translator_takes_images_of_any_size(
     run: Run, small_snapshot: Make, capfd: pytest.CaptureFixture[str]
 ) -> None:
