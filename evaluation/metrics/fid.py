@@ -4,7 +4,6 @@ the FID in Inception's features.
 
 import warnings
 from collections.abc import Mapping
-from functools import partial
 
 from torch import Tensor
 
@@ -56,8 +55,8 @@ def distances(context: Context) -> Mapping[Column, Value]:
 def rooted(context: Context, split: str) -> tuple[Moments, Tensor]:
     """The moments of real images and the root of their covariance, which is taken once."""
     real = context.references[split].moments
-    covariance = real.covariance().to(exact_device(context.inputs.extractor.device))
-    return real, context.once(f"root {split}", partial(square_root, covariance))
+    device = exact_device(context.inputs.extractor.device)
+    return real, context.once(f"root {split}", lambda: square_root(real.covariance().to(device)))
 
 
 def distance_of(fake: Moments, real: Moments, root: Tensor | None = None) -> float:
