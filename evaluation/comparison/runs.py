@@ -13,7 +13,7 @@ _PROCESSOR = re.compile(r"cpu|x86|amd64|i\d86|intel64|aarch64|arm|ppc|riscv|s390
 _PICTURE = re.compile(r"(?:(\w+)_)?(\d+)\.(gif|png)")
 
 REAL = "real images"
-MEASURED = ("images", "seconds", "images_per_second")
+MEASURED = ("images", "seconds", "images_per_second", "images_per_cpu_second")
 """What the lines of a log may have besides the iteration and what was observed."""
 
 
@@ -99,8 +99,15 @@ class Run:
     @property
     def images_per_second(self) -> float | None:
         """The median over the log's lines."""
-        rates = [line.get("images_per_second") for line in self.log]
-        known = [float(rate) for rate in rates if rate is not None]
+        return self._typical("images_per_second")
+
+    @property
+    def images_per_cpu_second(self) -> float | None:
+        """The same for each second of a processor's core: other processes hardly change it."""
+        return self._typical("images_per_cpu_second")
+
+    def _typical(self, name: str) -> float | None:
+        known = [float(x) for line in self.log if (x := line.get(name)) is not None]
         return float(median(known)) if known else None
 
     @property

@@ -161,7 +161,7 @@ class Scored(BaseModel):
 
 class Line(BaseModel):
     """A run that came to its end. settings: its Task.key. seconds: of its training, without scores,
-    by the median rate of its log.
+    by the median rate of its log: of a processor's core, or by the clock on a card.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -224,7 +224,8 @@ def record(path: Path, task: Task, folder: Path) -> None:
                 values = [*scores[name].values, *values]
             protocol = {n: x for n, x in score.protocol.items() if n != "versions"}
             scores[name] = Scored(hash=score.hash, protocol=protocol, values=values)
-    images, rate = run.log[-1].get("images") if run.log else None, run.images_per_second
+    rate = run.images_per_cpu_second if run.device == "CPU" else run.images_per_second
+    images = run.log[-1].get("images") if run.log else None
     line = Line(
         row=task.row,
         settings=task.key,

@@ -32,7 +32,11 @@ REFRESH = 0.5  # seconds between two updates of a notebook
 AFTER = 20  # iterations until the rate is said; the first half is left out, it warms up
 PATIENCE = 5.0  # seconds after which slow iterations have shown their rate
 LONG = 3 * 3600.0  # seconds that a run takes before another way is named
-TIMES = ("seconds", "images_per_second")  # what differs between two equal runs
+TIMES = (
+    "seconds",
+    "images_per_second",
+    "images_per_cpu_second",
+)  # what differs between two equal runs
 
 
 class LogReport(Extension):
@@ -49,14 +53,14 @@ class LogReport(Extension):
         self._due = every(interval)
         self._sums: dict[str, Tensor | float] = {}
         self._counts: dict[str, int] = {}
-        self._since = (0.0, 0)
+        self._since = (0.0, 0.0, 0)
         self._logged: set[str] = set()
 
     def initialize(self, trainer: Trainer) -> None:
         path = trainer.out / "log.jsonl"
         lines = cut_lines(path, trainer.iteration) if path.exists() else []
         trainer.line = dict(lines[-1]) if lines else {}
-        self._since = (time.monotonic(), trainer.updater.images)
+        self._since = (time.monotonic(), time.process_time(), trainer.updater.images)
 
     def __call__(self, trainer: Trainer) -> None:
         for name, value in trainer.observation.items():
@@ -84,9 +88,13 @@ class LogReport(Extension):
         self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
 
     def _write(self, trainer: Trainer) -> None:
-        now, images = time.monotonic(), trainer.updater.images
+        now, cpu, images = time.monotonic(), time.process_time(), trainer.updater.images
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
-        seconds = now - self._since[0]
+        seconds, cpu_seconds, new = (
+            now - self._since[0],
+            cpu - self._since[1],
+            images - self._since[2],
+        )
         stage = trainer.stage
         trainer.line = {
             "iteration": trainer.iteration,
@@ -94,10 +102,11 @@ class LogReport(Extension):
             **({"stage": stage} if stage else {}),
             **means,
             "seconds": round(trainer.elapsed, 3),
-            "images_per_second": round((images - self._since[1]) / seconds, 1),
+            "images_per_second": round(new / seconds, 1),
+            "images_per_cpu_second": round(new / cpu_seconds, 1) if cpu_seconds else None,
         }
         append_line(trainer.out / "log.jsonl", trainer.line)
-        self._sums, self._counts, self._since = {}, {}, (now, images)
+        self._sums, self._counts, self._since = {}, {}, (now, cpu, images)
 
 
 class ProgressBar(Extension):

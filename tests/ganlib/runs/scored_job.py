@@ -33,7 +33,7 @@ def main() -> None:
         for iteration, value in ((10, first), (20, 1.5 * first)):
             scores = {"reverse_kl": {"value": value, "hash": "abc", "protocol": protocol}}
             file.write(json.dumps({"iteration": iteration, "scores": scores}) + "\n")
-    line = {"iteration": 20, "images": 80, "images_per_second": 40.0, "seconds": 9.0}
+    line = {"iteration": 20, "images": 80, "images_per_second": 20.0, "images_per_cpu_second": 40.0}
     (out / "log.jsonl").write_text(json.dumps(line) + "\n")
     (out / "DONE").touch()
 
