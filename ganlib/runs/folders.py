@@ -129,7 +129,7 @@ class RunFolder:
                     f"{out} already holds a run; give another --out, --resume auto to go on with "
                     "it, or --force to begin anew."
                 )
-            check_free(_there(out), force)
+            check_free(files_of(out), force)
         return out
 
     def _take_next(self) -> Path:
@@ -154,7 +154,7 @@ class RunFolder:
         """Make room: what lies where the run will write is moved aside, if it is worth that."""
         if is_abandoned(out):
             self.tell(f"The run in {out} ended before its first snapshot, and begins anew.")
-        there = _there(out)
+        there = files_of(out)
         if there and (self.run.force or _was_trained(out)):
             names = (EARLIER if k == 1 else f"{EARLIER}-{k}" for k in count(1))
             aside = next(path for name in names if not (path := out / name).exists())
@@ -231,8 +231,8 @@ def _run_of(snapshot: Path) -> Path | None:
     return folder if holds_run(folder) else None
 
 
-def _there(out: Path) -> list[Path]:
-    """What lies where a run writes."""
+def files_of(out: Path) -> list[Path]:
+    """What lies where a run writes: its files and folders."""
     paths = [out / name for name in (*FILES, *PARTS, "tensorboard")]
     return [p for p in paths if (any(p.iterdir()) if p.is_dir() else os.path.lexists(p))]
 
