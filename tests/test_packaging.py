@@ -73,9 +73,9 @@ def test_recipes_travel_in_the_wheel_and_pictures_of_the_pages_do_not() -> None:
         for path in ROOT.joinpath(*package.split(".")).glob(pattern)
     ]
     names = {path.relative_to(ROOT).as_posix() for path in files}
-    page = [
-        f"evaluation/page/{name}" for name in "page.html parts.html scores.html style.css".split()
-    ]
+    parts = "page.html parts.html section.html scores.html style.css panels.js reading.js"
+    parts += " uplot/uPlot.iife.min.js uplot/uPlot.min.css uplot/LICENSE"
+    page = [f"evaluation/page/{name}" for name in parts.split()]
     needed = {"README.md", "example_configs/quickstart.yaml", *page}
     needed |= {"commands/new.md", "sampling/exports/snippet.txt"}
     assert {f"ganlib/{name}" for name in needed} <= names

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -111,14 +110,22 @@ class Run:
         return float(median(known)) if known else None
 
     @property
-    def hours(self) -> float | None:
-        """Time spent on what the log tells, over all processes that trained this run; what was lost
-        between a snapshot and a crash is not in it.
+    def elapsed(self) -> list[float]:
+        """Seconds spent up to each line of the log, over all processes that trained this run; what
+        was lost between a snapshot and a crash is not in them.
         """
-        if not self.log:
-            return None
-        ends = [before for before, line in pairwise(self.log) if _other_process(before, line)]
-        return sum(float(line.get("seconds", 0)) for line in [*ends, self.log[-1]]) / 3600
+        found, before, earlier = list[float](), dict[str, Any](), 0.0
+        for line in self.log:
+            if before and _other_process(before, line):
+                earlier += float(before.get("seconds", 0))
+            found.append(earlier + float(line.get("seconds", 0)))
+            before = line
+        return found
+
+    @property
+    def hours(self) -> float | None:
+        """Time spent on what the log tells."""
+        return self.elapsed[-1] / 3600 if self.log else None
 
     @property
     def device(self) -> str:
@@ -135,11 +142,19 @@ class Run:
     @property
     def pictures(self) -> "list[Picture]":
         """The newest of each kind, sample grids first, films before still pictures of a name."""
+        return sorted({p[:2]: p for p in self._pictures}.values())
+
+    @property
+    def grids(self) -> "list[Picture]":
+        """Sample grids by their iterations."""
+        return [picture for picture in self._pictures if picture[:2] == ("", "png")]
+
+    @property
+    def _pictures(self) -> "list[Picture]":
         paths = (self.path / "samples").glob("*")
         named = [(path, match) for path in paths if (match := _PICTURE.fullmatch(path.name))]
         found = [Picture(m[1] or "", m[3], int(m[2]), path) for path, m in named]
-        kinds = {p[:2]: p for p in sorted(found, key=lambda p: p.iteration)}
-        return sorted(kinds.values())
+        return sorted(found, key=lambda picture: picture.iteration)
 
 
 class Picture(NamedTuple):

@@ -144,6 +144,16 @@ class Table:
         costs = ["n", "iterations", "images/s", f"{hours} per run"]
         return ["algorithm", *scores, *self.swept, *costs]
 
+    @property
+    def main(self) -> list[Column]:
+        """Of the columns of each name the first of those that most rows have."""
+        found: dict[str, tuple[int, Column]] = {}
+        for place, column in enumerate(self.columns):
+            filled = sum(row.cells[place] is not None for row in self.rows)
+            if filled > found.get(column.name, (-1, column))[0]:
+                found[column.name] = filled, column
+        return [column for _, column in found.values()]
+
     def values(self, row: Row) -> dict[str, Any]:
         """Of the swept settings in a row, NOTHING for one that it does not have."""
         return {name: row.runs[0].settings.get(name, NOTHING) for name in self.swept}

@@ -1,5 +1,8 @@
 """The whole page: page.html, filled in with what is computed of tables."""
 
+import base64
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,24 +10,91 @@ from statistics import fmean
 from typing import Any, TypeAlias
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from ganlib.common.io.console import printable
+from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import NOTHING, Row, Table, short
-from ganlib.evaluation.page.curves import classes_of, panels
-from ganlib.evaluation.page.samples import pictures
+from ganlib.evaluation.page.drawn import curves_of, key_of, look_of, plan_of
+from ganlib.evaluation.page.samples import Album, Embedded, pictures
 from ganlib.evaluation.protocol import flatten
+
+HERE = Path(__file__).parent
+SCRIPTS = ("uplot/uPlot.iife.min.js", "panels.js", "reading.js")
+LIMIT = 5_000_000
+"""Characters of a page that is one file, as far as the newest pictures go into it."""
 
 
 def to_html(tables: Sequence[Table]) -> str:
-    """The whole page: tables, curves, samples, protocols and environment."""
-    return TEMPLATES.get_template("page.html").render(tables=tables, title=_title(tables))
+    """The whole page, which needs no other file: tables, curves, samples, protocols."""
+    bare = Embedded([], 0)
+    album = Embedded(tables, LIMIT - len(whole(tables, bare)))
+    return whole(tables, album)
 
 
-def _title(tables: Sequence[Table]) -> str:
+def whole(tables: Sequence[Table], album: Album, script: str = "", **given: Any) -> str:
+    """The page with its style sheets, its scripts and its numbers. script: what runs after those
+    that it always has. given: more of what page.html is filled in with.
+    """
+    code = "\n".join([*map(_read, SCRIPTS), script or "start();"])
+    return TEMPLATES.get_template("page.html").render(
+        tables=tables,
+        title=title_of(tables),
+        album=album,
+        style=Markup(_read("uplot/uPlot.min.css") + _read("style.css")),
+        code=Markup(code),
+        several=len(tables) > 1,
+        digest=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
+        data=as_script(data_of(tables, album)),
+        **given,
+    )
+
+
+def section_of(table: Table, album: Album) -> str:
+    """What the page says about a data set."""
+    return TEMPLATES.get_template("section.html").render(table=table, album=album, several=True)
+
+
+def data_of(tables: Sequence[Table], album: Album) -> dict[str, Any]:
+    """What the scripts are told: by the ids of sections and of runs."""
+    runs = {key_of(run): run for table in tables for row in table.rows for run in row.runs}
+    return {
+        "tables": {id_of(table): plan_of(table) for table in tables},
+        "runs": {key: told_of(run, album) for key, run in runs.items()},
+    }
+
+
+def told_of(run: Run, album: Album) -> dict[str, Any]:
+    """What the scripts are told about a run."""
+    return {**curves_of(run), "grids": album.grids(run)}
+
+
+def as_script(value: Any) -> Markup:
+    """JSON in which no tag can end."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def id_of(table: Table) -> str:
+    """Of the section of a data set."""
+    return "t" + hashlib.sha256(table.dataset.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def title_of(tables: Sequence[Table]) -> str:
+    """Which methods the page is about, and on which data."""
     names = {row.algorithm for table in tables for row in table.rows}
     what = f"{len(names)} algorithms" if len(names) > 1 else "".join(names)
     where = tables[0].dataset if len(tables) == 1 else f"{len(tables)} data sets"
     return f"{what} on {where}"
+
+
+def elsewhere(table: Table, row: Row, place: int) -> str:
+    """Of a score that a row lacks: by which other protocol it has one, "" if by none."""
+    column = table.columns[place]
+    for other, cell in zip(table.columns, row.cells, strict=True):
+        if cell and other.name == column.name and not row.cells[place]:
+            return other.note
+    return ""
 
 
 Values: TypeAlias = tuple[str, Mapping[str, float]]
@@ -75,8 +145,12 @@ def _finalize(value: Any) -> Any:
     return value if hasattr(value, "__html__") else printable(_text(value))
 
 
+def _read(name: str) -> str:
+    return (HERE / name).read_text("utf-8")
+
+
 TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
+    loader=FileSystemLoader(HERE),
     autoescape=True,
     finalize=_finalize,
     undefined=StrictUndefined,
@@ -85,5 +159,8 @@ TEMPLATES = Environment(
 )
 TEMPLATES.globals |= {
     ask.__name__: ask
-    for ask in (class_tables, classes_of, environment, flatten, panels, pictures, short)
+    for ask in (
+        *(class_tables, elsewhere, environment, flatten, id_of, key_of, look_of, pictures),
+        *(printable, short),
+    )
 }

@@ -87,6 +87,16 @@ def html(tmp_path: Path) -> Callable[[], str]:
 
 
 @pytest.fixture
+def told(html: Callable[[], str]) -> Callable[[], Any]:
+    """told(): what the page tells its scripts."""
+
+    def read() -> Any:
+        return json.loads(html().partition('id="data">')[2].partition("</script>")[0])
+
+    return read
+
+
+@pytest.fixture
 def page(html: Callable[[], str]) -> Callable[[], Page]:
     """page(): the same, parsed."""
     return lambda: Page(html())

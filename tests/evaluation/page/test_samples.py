@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -62,6 +63,34 @@ def test_a_film_of_many_bytes_is_left_out(
     assert len(page().all("img")) == 2
     monkeypatch.setattr("ganlib.evaluation.page.samples.FILM", film.stat().st_size - 1)
     assert len(page().all("img")) == 1
+
+
+def noise(folder: Path, n: int, side: int) -> None:
+    """So many sample grids that hardly get smaller as files."""
+    for i in range(n):
+        x = np.random.default_rng(i).integers(0, 255, (side, side, 3), np.uint8)
+        Image.fromarray(x).save(folder / "samples" / f"{i:07d}.png")
+
+
+def test_earlier_grids_are_in_the_page_for_a_slider(make: Make, told: Parsed, page: Parsed) -> None:
+    noise(make("dcgan", n=4), 7, 20)
+    (run,) = told()["runs"].values()
+    assert [iteration for iteration, _ in run["grids"]] == list(range(7))
+    assert run["grids"][-1][1] is None  # it stands in the page
+    assert opened(run["grids"][0][1])[1:] == (20, 20, 1)
+    assert "of before" not in "".join(page().texts)
+
+
+def test_a_page_is_no_larger_than_its_limit(
+    make: Make, html: Callable[[], str], told: Parsed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganlib.evaluation.page.document.LIMIT", 400_000)
+    for algorithm in ("dcgan", "sngan"):
+        noise(make(algorithm, n=9), 10, 200)
+    text = html()
+    assert len(text) <= 400_000 and "those are here that fit" in text
+    counts = {len(run["grids"]) for run in told()["runs"].values()}
+    assert 2 <= min(counts) <= max(counts) < 10
 
 
 def test_a_grid_says_of_which_stage_it_is(make: Make, page: Parsed) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 BROWSERS = [p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))]
-MEASURE = """<body><iframe id="f" src="page.html" style="border:0;width:375px;height:3000px">
+MEASURE = """<body><iframe id="f" src="page.html" style="border:0;width:375px;height:9000px">
 </iframe><script>onload = () => { const d = document.getElementById('f').contentDocument;
 document.body.dataset.width = d.documentElement.scrollWidth;
 document.body.dataset.images = [...d.images].filter(i => i.naturalWidth > 0).length; }</script>"""
@@ -36,7 +36,7 @@ def test_a_browser_shows_it_light_dark_and_on_a_phone(
         return done.stdout
 
     measured = call("measure.html", "--dump-dom", "--virtual-time-budget=5000")
-    assert 'data-width="375"' in measured and 'data-images="3"' in measured
+    assert 'data-width="375"' in measured and 'data-images="6"' in measured
     brightness = {}
     for scheme in (0, 1):
         shot = tmp_path / f"{scheme}.png"

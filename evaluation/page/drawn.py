@@ -1,0 +1,101 @@
+"""What the page's script draws: of each run its log and its scores as numbers, and of each table
+which of them stand together.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganlib.common.io.console import printable
+from ganlib.evaluation.comparison.reading import is_number
+from ganlib.evaluation.comparison.runs import MEASURED, Run
+from ganlib.evaluation.comparison.table import Row, Table
+
+POINTS = 300  # of a curve: about as many as a panel has pixels
+FIGURES = 5  # of a number
+NOT_LOSSES = {"iteration", *MEASURED}
+COLOURS, DASHES = 6, 4
+"""So many the style sheet has; the colours are told apart by colour-blind readers too."""
+
+
+def key_of(run: Run) -> str:
+    """What the page calls a run."""
+    return hashlib.sha256(str(run.path).encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def look_of(table: Table, row: Row) -> str:
+    """Classes of a row: a colour each, and from the seventh on another dash."""
+    place = sorted(other.title for other in table.rows).index(row.title)
+    return f"s{place % COLOURS} d{place // COLOURS % DASHES}"
+
+
+def plan_of(table: Table) -> dict[str, Any]:
+    """The rows with their runs, and the panels: scores first, those by the main protocols ahead.
+
+    A panel's curve is that of its `key` in what curves_of() has.
+    """
+    main = table.main
+    scores = sorted(table.columns, key=lambda column: column not in main)
+    known = {name for _, run in _runs(table) for e in run.evaluations for name, _ in e.every()}
+    names = {name for _, run in _runs(table) for line in run.log for name in line}
+    losses = sorted(names - NOT_LOSSES - known, key=lambda n: (not n.startswith("loss"), n))
+    return {
+        "rows": [
+            {
+                "title": printable(row.title),
+                "look": look_of(table, row),
+                "runs": [key_of(run) for run in row.runs],
+            }
+            for row in table.rows
+        ],
+        "panels": [
+            *(_panel(f"{c.name} {c.hash}", c.header, score=True, main=c in main) for c in scores),
+            *(_panel(name, name) for name in losses),
+        ],
+    }
+
+
+def _panel(key: str, title: str, score: bool = False, main: bool = True) -> dict[str, Any]:
+    return {"key": key, "title": printable(title), "score": score, "main": main}
+
+
+def _runs(table: Table) -> list[tuple[Row, Run]]:
+    return [(row, run) for row in table.rows for run in row.runs]
+
+
+def curves_of(run: Run) -> dict[str, Any]:
+    """Of the log at most POINTS means of equally many neighbours, by name, with None where there
+    is no number; of scores all: for each key iterations and values.
+
+    `seconds` count on where a run was gone on with.
+    """
+    lines = [
+        {**line, "seconds": seconds} for line, seconds in zip(run.log, run.elapsed, strict=True)
+    ]
+    step = max(1, math.ceil(len(lines) / POINTS))
+    groups = [lines[i : i + step] for i in range(0, len(lines), step)]
+    names = dict.fromkeys(name for line in lines for name in line)
+    log = {name: [_mean(group, name) for group in groups] for name in names}
+    scores: dict[str, tuple[list[int], list[float | None]]] = {}
+    for evaluation in run.evaluations:
+        for name, score in evaluation.every():
+            x, y = scores.setdefault(f"{name} {score.hash}", ([], []))
+            x.append(evaluation.iteration)
+            y.append(_short(score.value))
+    return {
+        "seed": run.seed,
+        "log": {name: values for name, values in log.items() if any(v is not None for v in values)},
+        "scores": scores,
+    }
+
+
+def _mean(lines: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    known = [float(line[name]) for line in lines if is_number(line.get(name))]
+    return _short(sum(known) / len(known)) if known else None
+
+
+def _short(value: float) -> float | None:
+    """As precise as a curve can show it."""
+    number = float(f"{value:.{FIGURES}g}")
+    return int(number) if number.is_integer() and abs(number) < 1e15 else number
