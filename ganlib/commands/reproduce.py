@@ -62,6 +62,7 @@ def command(
     if table is None:
         return _list()
     found = tables.open_table(table)
+    _check_first(found)
     numbers = [*range(found.seeds)] if seeds is None else parse_seeds(seeds)
     chosen = _rows(found, rows)
     tried = {n: found.tasks(n, numbers[0], trials or found.trials) for n in chosen}
@@ -74,6 +75,18 @@ def command(
     if not planning:
         _show(asked, markdown)
     raise SystemExit(failed)
+
+
+def _check_first(table: "Table") -> None:
+    """UserError for flags that `ganlib evaluate` would refuse once all runs have come to their end."""
+    from ganlib.commands.evaluate import command as evaluate
+
+    for name, flags in table.first.items():
+        try:
+            evaluate.make_context("evaluate", [".", *shlex.split(flags)])
+        except (click.UsageError, ValueError) as error:
+            words = error.format_message() if isinstance(error, click.UsageError) else error
+            raise UserError(f"{table.path}: first: {name}: {words}") from None
 
 
 def _rows(table: "Table", wanted: str | None) -> list[str]:

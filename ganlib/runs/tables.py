@@ -19,6 +19,7 @@ from ganlib.common.io.files import as_user_error, output, write_text
 from ganlib.common.io.jsonl import read_lines
 from ganlib.evaluation.comparison.reading import read_run
 from ganlib.evaluation.comparison.table import Column
+from ganlib.evaluation.protocol import better_by_name
 from ganlib.runs.default_extensions import find_evaluator
 from ganlib.runs.grid import identity, open_grid, plan
 from ganlib.runs.jobs import run_jobs
@@ -96,7 +97,7 @@ class Table(BaseModel):
         search. UserError, which names the row, for settings that cannot be.
         """
         own = self.rows[row]
-        given = {"algorithm": row, **self.settings, **own.settings}
+        given = {"algorithm": row, **self._score_wanted(), **self.settings, **own.settings}
         try:
             if (config := given.pop("config", None)) is not None:
                 given = {**given, **read_yaml(Path(str(config))), **self.settings, **own.settings}
@@ -110,6 +111,11 @@ class Table(BaseModel):
         except UserError as error:
             raise UserError(f"{self.path}, {row}: {error}") from None
         return [Task(row, trial, settings) for trial, settings in enumerate(planned)]
+
+    def _score_wanted(self) -> dict[str, str]:
+        """The setting by which a run that is not to give the score says so before it trains."""
+        way = {"lower": "min", "higher": "max"}.get(better_by_name(self.score))
+        return {"best_by": f"{way}:{self.score}"} if way and self.score not in self.first else {}
 
     def values(self, lines: "Iterable[Line]") -> list[float]:
         """The score that counts of each run that has it."""

@@ -223,6 +223,9 @@ def test_a_run_is_scored_as_often_as_it_is_evaluated(
         ("seeds: 2", "seeds: 0", "is no table: seeds: Input should be greater than or equal to 1."),
         ("  dcgan:", "  dcgna:", "toys.yaml, dcgna: There is no algorithm 'dcgna'. Did you mean"),
         ("max_iter: 20", "max_itre: 20", "toys.yaml, dcgan: There is no setting 'max_itre'"),
+        ("seeds: 2", "first: {FID: -m fid}", "toys.yaml: first: FID: No such option '-m'"),
+        ("seeds: 2", "first: {FID: -n many}", "toys.yaml: first: FID: Invalid value for '-n'"),
+        ("seeds: 2", "first: {FID: -n '3}", "toys.yaml: first: FID: No closing quotation"),
         ("log:1e-3", "lgo:1e-3", "toys.yaml, dcgan: The range of adam_alpha is 'lgo:1e-3..1e-2'"),
     ],
 )
@@ -278,6 +281,21 @@ def test_the_tables_of_the_checkout_are_listed_and_all_of_their_runs_can_be(run:
         for row in table.rows:
             assert len(table.tasks(row, 0, 3)) == (3 if table.rows[row].search else 1)
     assert table_names() and listed.exit_code == 0
+
+
+def test_runs_are_asked_for_the_score_so_that_they_say_at_once_if_they_give_none(
+    toys: Path,
+) -> None:
+    def asked() -> str | None:
+        (task,) = open_table("toys.yaml").tasks("dcgan", 0, 1)
+        assert "best_by" not in task.key
+        return task.settings.run.best_by
+
+    assert asked() == "min:reverse_kl"
+    toys.write_text(TABLE.replace("reverse_kl", "high_quality"))
+    assert asked() == "max:high_quality"
+    toys.write_text(TABLE.replace("reverse_kl", "FID10k-test\nfirst: {FID10k-test: --metrics fid}"))
+    assert asked() is None
 
 
 def test_the_table_of_the_page_can_be(toys: Path) -> None:
