@@ -78,13 +78,13 @@ def command(
 
 
 def _check_first(table: "Table") -> None:
-    """UserError for flags that `ganlib evaluate` would refuse once all runs have come to their end."""
+    """UserError for flags that `ganlib evaluate` would refuse, which is after all training."""
     from ganlib.commands.evaluate import command as evaluate
 
     for name, flags in table.first.items():
         try:
             evaluate.make_context("evaluate", [".", *shlex.split(flags)])
-        except (click.UsageError, ValueError) as error:
+        except (click.UsageError, UserError, ValueError) as error:
             words = error.format_message() if isinstance(error, click.UsageError) else error
             raise UserError(f"{table.path}: first: {name}: {words}") from None
 

@@ -182,7 +182,7 @@ def test_the_first_seed_is_scored_once_more(
         raise UserError("No weights here.")
 
     monkeypatch.setattr(evaluating.command, "main", evaluate)
-    flags = "-m fid --reference 'my test'"
+    flags = "--metrics fid --reference 'my test'"
     toys.write_text(f'{TABLE}first: {{FID9-test: "{flags}"}}\n')
     with monkeypatch.context() as patch:
         patch.setattr(evaluating.command, "main", refuse)
@@ -193,7 +193,7 @@ def test_the_first_seed_is_scored_once_more(
     for _ in range(2):
         done = run("reproduce", "toys.yaml", "--rows", "again")
         assert cells(done.output, "again")[4:] == ["7.25 (n=1)", "2"]
-    wanted = ["result/reproduce/toys/again_seed0", "-m", "fid", "--reference", "my test"]
+    wanted = ["result/reproduce/toys/again_seed0", "--metrics", "fid", "--reference", "my test"]
     assert asked == [wanted]
 
 
@@ -224,7 +224,11 @@ def test_a_run_is_scored_as_often_as_it_is_evaluated(
         ("  dcgan:", "  dcgna:", "toys.yaml, dcgna: There is no algorithm 'dcgna'. Did you mean"),
         ("max_iter: 20", "max_itre: 20", "toys.yaml, dcgan: There is no setting 'max_itre'"),
         ("seeds: 2", "first: {FID: -m fid}", "toys.yaml: first: FID: No such option '-m'"),
-        ("seeds: 2", "first: {FID: -n many}", "toys.yaml: first: FID: Invalid value for '-n'"),
+        (
+            "seeds: 2",
+            "first: {FID: -n many}",
+            "toys.yaml: first: FID: -n is many; give a whole number",
+        ),
         ("seeds: 2", "first: {FID: -n '3}", "toys.yaml: first: FID: No closing quotation"),
         ("log:1e-3", "lgo:1e-3", "toys.yaml, dcgan: The range of adam_alpha is 'lgo:1e-3..1e-2'"),
     ],
