@@ -4,7 +4,7 @@ Run `python -m scripts.draw KIND FILE ...` at the top of the checkout; `--help` 
 `python -m scripts.draw KIND --help` says what each takes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,16 +16,16 @@ import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import coloured_maps, grid, save, save_animation, translation_grid
 from ganlib.common.query import open_dataset
-from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.reading import read_run
 from ganlib.evaluation.comparison.runs import Run
-from ganlib.evaluation.comparison.table import Row
+from ganlib.evaluation.comparison.table import Column
+from ganlib.runs.tables import Asked, Table, open_table
 from ganlib.training.extensions.sample_grid import translations
 from scripts.ending import in_a_sentence
 
 LETTERS = 15
 LINE = 24  # pixels for words above a picture
-SAMPLES, HEIGHT, NAME = 12, 58, 196  # of a method: in a row, whose height and name are in pixels
+SAMPLES, HEIGHT, NAME = 12, 58, 246  # of a method: in a row, whose height and name are in pixels
 GROWING_WIDTH, LAST = 480, 6  # pixels, and how often the last grid stands
 STILL = 3  # how often the first and the last frame of a roll-out stand
 BETWEEN = 12  # white pixels between runs of translators
@@ -45,18 +45,15 @@ def command() -> None:
 
 @command.command("methods")
 @FILE
+@click.argument("table")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--above", type=click.Path(path_type=Path), help="A picture of runs of before.")
-@click.option("--without", metavar="ROW", type=int, multiple=True, help="Its rows to leave out.")
-def draw_methods(file: Path, folder: Path, above: Path | None, without: tuple[int, ...]) -> None:
-    """Samples of every method, a row each.
+def draw_methods(file: Path, table: str, folder: Path) -> None:
+    """Samples of every row of a table of `ganlib reproduce`, a row each.
 
-    FOLDER holds the runs of one data set: samples 0 to 11 of each method by its first seed, the
-    best distance first; nothing is picked. Rows of --above, a picture of runs
-    that are no longer there, stay above them; they are counted from 0.
+    FOLDER holds its runs: samples 0 to 11 of the best trial of each row by the first seed, with its
+    score, the best first; nothing is picked.
     """
-    rows = method_rows(folder)
-    save(stacked([*([] if above is None else rows_of(above, without)), *rows]), file)
+    save(stacked(method_rows(open_table(table), folder)), file)
 
 
 @command.command("growing")
@@ -112,33 +109,26 @@ def draw_wardrobe(file: Path) -> None:
     save(wardrobe(), file)
 
 
-def method_rows(folder: Path) -> list[Image.Image]:
-    """A row for each method below `folder`; UserError if its runs are not of one data set."""
-    tables = compare([folder])
-    if len(tables) != 1:
-        raise UserError(f"{folder} holds runs of {len(tables)} data sets; one is wanted.")
-    return [method_row(row) for row in tables[0].rows]
+def method_rows(table: Table, folder: Path) -> list[Image.Image]:
+    """Of each row of the table that has a result, the best first; UserError if none has."""
+    asked = Asked(table, {row: table.tasks(row, 0, table.trials) for row in table.rows}, [0])
+    best = [task for row in asked.tried for task in asked.counting(row)]
+    scored = [(v, t) for t in best for v in table.values(asked.lines([t]))]
+    if not scored:
+        raise UserError(f"{table.results} has no result of '{table.score}'.")
+    badness = Column(table.score, "", {}).badness
+    scored.sort(key=lambda pair: badness(pair[0]))
+    return [method_row(f"{t.row}  {value:.2f}", folder / t.name) for value, t in scored]
 
 
-def method_row(row: Row) -> Image.Image:
+def method_row(title: str, run: Path) -> Image.Image:
     """A method's name and its first samples."""
-    run = min(row.runs, key=lambda run: run.seed)
-    samples = grid(ganlib.load(run.path).sample(SAMPLES, seed=0), SAMPLES)
+    samples = grid(ganlib.load(run).sample(SAMPLES, seed=0), SAMPLES)
     samples = samples.resize((samples.width * HEIGHT // samples.height, HEIGHT))
     whole = Image.new("RGB", (NAME + samples.width, HEIGHT), "white")
-    ImageDraw.Draw(whole).text((4, 20), row.title, "black", ImageFont.load_default(LETTERS))
+    ImageDraw.Draw(whole).text((4, 20), title, "black", ImageFont.load_default(LETTERS))
     whole.paste(samples, (NAME, 0))
     return whole
-
-
-def rows_of(path: Path, without: Collection[int]) -> list[Image.Image]:
-    """The rows of methods in a file but those of these numbers; UserError if it is no picture."""
-    try:
-        picture = Image.open(path).convert("RGB")
-    except OSError:
-        raise UserError(f"{path} is no picture to draw below.") from None
-    numbers = [k for k in range(picture.height // HEIGHT) if k not in without]
-    return [picture.crop((0, HEIGHT * k, picture.width, HEIGHT * (k + 1))) for k in numbers]
 
 
 def growing_film(folder: Path) -> list[Image.Image]:

@@ -1,6 +1,7 @@
 """scripts/draw.py: rows of methods, films of grids and of roll-outs, translations, canvases."""
 
-import shutil
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.query import open_dataset
+from ganlib.runs.tables import open_table, record
 from scripts import draw
 from scripts.draw import HEIGHT, LAST, LINE, NAME, SAMPLES, STILL
 
@@ -70,57 +72,30 @@ def run(out: Path, **settings: Any) -> Path:
 # --- methods
 
 
-def rows(folder: Path) -> set[bytes]:
-    """The samples in each row of the picture."""
-    found = set()
-    for row in draw.method_rows(folder):
-        pixels = np.asarray(row.convert("L"))
-        assert row.height == HEIGHT and row.width > NAME + SAMPLES * 20
-        assert pixels[:, :NAME].min() < 128  # something is written
-        found.add(pixels[:, NAME:].tobytes())
-    return found
-
-
 @pytest.mark.filterwarnings("ignore:.* too few for the")
-def test_a_row_for_each_method_by_its_first_seed(toy_file: Path, tmp_path: Path) -> None:
-    def train(name: str, seed: int) -> Path:
-        out = tmp_path / name / f"seed{seed}"
-        return run(out, algorithm=name, dataset=str(toy_file), seed=seed, **SMALL)
-
-    for name, seed in (("dcgan", 0), ("dcgan", 1), ("lsgan", 0)):
-        train(name, seed)
-    both = rows(tmp_path)
-    assert len(both) == 2
-    shutil.rmtree(tmp_path / "dcgan" / "seed1")
-    assert rows(tmp_path) == both
-    train("dcgan", 2)
-    shutil.rmtree(tmp_path / "dcgan" / "seed0")
-    assert len(rows(tmp_path) & both) == 1
-
-
-def test_a_picture_goes_below_rows_of_an_earlier_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    colours = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255)}
-    earlier = Image.new("RGB", (40, 3 * HEIGHT))
-    for k, colour in enumerate(colours):
-        earlier.paste(colour, (0, k * HEIGHT, 40, (k + 1) * HEIGHT))
-    earlier.save(tmp_path / "earlier.png")
-    monkeypatch.setattr(draw, "method_rows", lambda folder: [Image.new("RGB", (50, HEIGHT))])
-    out = tmp_path / "both.png"
-    answer = call("methods", out, tmp_path, "--above", tmp_path / "earlier.png", "--without", 1)
-    assert answer.exit_code == 0, answer.exception
-    with Image.open(out) as picture:
-        red, blue, new = np.split(np.asarray(picture), 3)
-    assert (red[:, :40] == colours["red"]).all() and (blue[:, :40] == colours["blue"]).all()
-    assert (red[:, 40:] == 255).all() and new.shape == (HEIGHT, 50, 3) and not new.any()
-    with pytest.raises(UserError, match=r"none\.png is no picture"):
-        draw.rows_of(tmp_path / "none.png", ())
-
-
-def test_runs_of_no_or_several_data_sets(tmp_path: Path) -> None:
-    with pytest.raises(UserError):
-        draw.method_rows(tmp_path)
+def test_a_row_for_each_of_a_table_by_its_best_trial(toy_file: Path, tmp_path: Path) -> None:
+    rows = {"dcgan": {}, "lsgan": {"search": {}}, "wgan": {}}
+    settings = {**SMALL, "dataset": str(toy_file)}
+    table = {"title": "Toys", "score": "FD-fashion100-train", "settings": settings, "trials": 2}
+    table |= {"search": {"width": "0.05,0.1"}, "rows": rows}
+    (tmp_path / "toys.yaml").write_text(json.dumps(table))
+    found = open_table(str(tmp_path / "toys.yaml"))
+    with pytest.raises(UserError, match="has no result of 'FD-fashion100-train'"):
+        draw.method_rows(found, tmp_path)
+    tasks = [*found.tasks("dcgan", 0, 2), *found.tasks("lsgan", 0, 2)]
+    for task, score in zip(tasks, (3.0, 1.0, 2.0), strict=True):
+        own = task.settings.flat()
+        out = run(tmp_path / task.name, algorithm=task.row, **settings | {"width": own["width"]})
+        record(found.results, task, out)
+        lines = found.results.read_text().splitlines()
+        lines[-1] = re.sub(r'("values":)[^"]*\]\]', rf"\1[[6,{score}]]", lines[-1])
+        found.results.write_text("".join(f"{line}\n" for line in lines))
+    rows_drawn = [np.asarray(row.convert("L")) for row in draw.method_rows(found, tmp_path)]
+    for pixels, task in zip(rows_drawn, (tasks[1], tasks[2]), strict=True):
+        assert pixels[:, :NAME].min() < 128  # something is written
+        wanted = draw.method_row("", tmp_path / task.name).convert("L")
+        assert (pixels[:, NAME:] == np.asarray(wanted)[:, NAME:]).all()
+        assert pixels.shape[0] == HEIGHT and pixels.shape[1] > NAME + SAMPLES * 20
 
 
 # --- growing
