@@ -249,18 +249,21 @@ def score(
     origin: Origin | None = None,
     progress: Progress = silent,
     value_range: Range | None = None,
+    intervals: bool = False,
 ) -> dict[str, Score]:
     """Scores by name of batches NCHW, uint8 or float in [-1, 1], or of pairs of such and labels.
 
     reference: uint8 NCHW images, pairs of such and labels, or several of these by the names of
     their splits: "train", "test".
     value_range: of floats, (0, 1) for instance; if it is not given, floats with no value below 0
-    are refused. Whoever scores often keeps an Evaluator.
+    are refused. intervals: with a `Score.error` over draws of samples.
+
+    Whoever scores often keeps an Evaluator.
     """
     if isinstance(extractor, str):
         extractor = make_extractor(extractor, device)
     references = reference if isinstance(reference, Mapping) else {"reference": reference}
-    evaluator = Evaluator(extractor, references)
+    evaluator = Evaluator(extractor, references, intervals=intervals)
     return evaluator(images, metrics, n, origin, progress, value_range=value_range).scores
 
 

@@ -136,6 +136,7 @@ class Model:
         statistics: str | None = None,
         segmentation: bool = False,
         intra_images: int | None = None,
+        intervals: bool = False,
     ) -> Mapping[str, Score]:
         """Scores of n samples by name, each with its protocol, as `ganlib evaluate` has them.
 
@@ -144,7 +145,8 @@ class Model:
         those of the run: a name, a path, or what train() takes. extractor: by default the run's, or
         the data set's own. segmentation: by a network too that finds the classes of maps in what
         was made of them. intra_images: by an intra-class distance too, of so many samples of each
-        class and all of its real images; papers take 5,000. UserError for what is missing; but
+        class and all of its real images; papers take 5,000. intervals: with a standard error over
+        draws of samples, `Score.error`, of scores in features. UserError for what is missing; but
         where images belong to sources and the extractor, which nobody named, cannot be had, a
         warning, and no scores in features.
         """
@@ -171,6 +173,7 @@ class Model:
             None if metrics is None else tuple(metrics),
             extractor=extractor,
             intra_images=intra_images,
+            intervals=intervals,
             segmentation="--segmentation" if segmentation else None,
         )
         device = updater.clock.device

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganlib import evaluation
 from ganlib.common.errors import UserError
 from ganlib.evaluation import Evaluator, Score
 from ganlib.evaluation.comparison.reading import recorded
@@ -81,7 +82,7 @@ def test_warnings_are_of_all_samples(
 
     monkeypatch.setattr(type(metrics), "__getitem__", lambda self, name: Metric(compute))
     with pytest.warns(UserWarning, match="images") as told:
-        Evaluator(plain, {"train": noise}, intervals=True)([noise[:100]], ["number"])
+        evaluation.score([noise[:100]], noise, ["number"], plain, intervals=True)
     assert [str(one.message) for one in told] == ["100 images"]
 
 
