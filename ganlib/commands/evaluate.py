@@ -13,7 +13,7 @@ from ganlib.common.io.files import reading
 
 @click.command(
     cls=ShortHelp,
-    usual=("metrics", "n", "dataset", "reference", "best", "seed", "out", "gpu", "self_test"),
+    usual=("metrics", "n", "dataset", "reference", "at", "seed", "out", "gpu", "self_test"),
 )
 @click.argument("target", type=click.Path(path_type=Path), required=False)
 @click.option(
@@ -71,7 +71,7 @@ from ganlib.common.io.files import reading
     default=10_000,
     help="How many images; 50000 is the number of most papers.",
 )
-@shared.best
+@shared.at
 @click.option("--seed", default=0, help="Of the samples.")
 @click.option(
     "--weights",

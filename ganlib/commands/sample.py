@@ -53,7 +53,6 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
     is_flag=True,
     help="Of a .png: the images alone, at their own size, with nothing between or beside them.",
 )
-@shared.best
 @shared.truncation
 @shared.statistics
 @shared.sources

@@ -32,7 +32,7 @@ from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import SCORES, Criteria, Drawing, make_scorer
-from ganlib.training.snapshot import newest_snapshot, read_snapshot
+from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
 
@@ -289,9 +289,10 @@ def load(
     plugin_dir: str | Path | Sequence[str | Path] = (),
     source: str | None = None,
     back: bool = False,
+    at: str | int = "last",
 ) -> Model:
-    """The model in a snapshot file (or the newest in a run's folder), on the CPU unless told
-    otherwise.
+    """The model in a snapshot file, or of a run's folder in the snapshot that `at` names ("last",
+    "best" or an iteration), on the CPU unless told otherwise.
 
     dataset: of a translator, where the images that it samples from are (test images, if there are
     some), a name or a path; data_root: the folder with its files; source: what of them it starts
@@ -303,7 +304,7 @@ def load(
     registered, for a data set that does not fit, and for a way back where there is none.
     """
     add_plugins(*map(Path, [plugin_dir] if isinstance(plugin_dir, str | Path) else plugin_dir))
-    path = newest_snapshot(Path(path))
+    path = snapshot_at(Path(path), at)
     content = read_snapshot(path)
     settings, state = content["settings"], content["updater"]
     if settings["algorithm"] not in algorithms.names():

@@ -19,6 +19,8 @@ from ganlib.common.io.files import atomic, regular
 from ganlib.training.trainer import Extension, Trainer, Trigger
 
 FORMAT = "ganlib snapshot 1"
+BEST = "best.pt"
+BESIDE = 2  # of the newest snapshots stay where the best are asked for
 
 
 class _Settings(BaseModel):
@@ -119,11 +121,43 @@ def newest_snapshot(path: Path) -> Path:
     return found[-1]
 
 
+def snapshot_at(path: Path, at: str | int = "last") -> Path:
+    """Of a run's folder the "last" snapshot, the "best" one, or that of an iteration; a snapshot
+    file, of which only the last may be asked for, as it is. UserError if it is not there.
+    """
+    if at == "last":
+        return newest_snapshot(path)
+    folder, best = path / "snapshots", path / "snapshots" / BEST
+    if not folder.is_dir():
+        raise UserError(f"--at={at} is for a run's folder, and {path} is none: leave it out.")
+    if at == "best":
+        if not best.is_file():
+            raise UserError(
+                f"{path} has no snapshots/{BEST}: train with --best-by, or leave --at out."
+            )
+        return best
+    if not str(at).isdecimal():
+        raise UserError(f"--at is '{at}'; give best, last, or the number of an iteration.")
+    found = {iteration_of(snapshot): snapshot for snapshot in list_snapshots(folder)}
+    if int(at) not in found and best.is_file():
+        found[peek_snapshot(best)["updater"]["iteration"]] = best
+    if int(at) not in found:
+        there = ", ".join(map(str, sorted(found))) or "none"
+        raise UserError(f"{path} has no snapshot of iteration {at}; of these it has: {there}.")
+    return found[int(at)]
+
+
+def iteration_of(path: Path) -> int | None:
+    """Of a snapshot by its name, None where that does not say it."""
+    number = path.stem.removeprefix("iter_")
+    return int(number) if number.isdecimal() else None
+
+
 def list_snapshots(folder: Path) -> list[Path]:
     """The snapshots by iteration in a folder, the oldest first."""
-    numbers = {path: path.stem.removeprefix("iter_") for path in folder.glob("iter_*.pt")}
-    found = [path for path, number in numbers.items() if number.isdecimal()]
-    return sorted(found, key=lambda path: int(numbers[path]))
+    numbers = {path: iteration_of(path) for path in folder.glob("iter_*.pt")}
+    found = [(number, path) for path, number in numbers.items() if number is not None]
+    return [path for _, path in sorted(found)]
 
 
 class Snapshot(Extension):

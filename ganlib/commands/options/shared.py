@@ -88,24 +88,20 @@ def out_folder(what: str) -> Callable[[Command], Command]:
 
 
 force = click.option("--force", is_flag=True, help="Write over what is there, whoever made it.")
-best = click.option(
-    "--best", is_flag=True, help="Of a run's folder best.pt, not the newest snapshot."
-)
 
 
-def best_of(path: Path, best: bool) -> Path:
-    """`path`, or with --best the best.pt of the run's folder that it is; UserError without one."""
-    if not best:
-        return path
-    snapshot = path / "snapshots" / "best.pt"
-    if not snapshot.parent.is_dir():
-        raise UserError(f"--best is for a run's folder, and {path} is none: leave it out.")
-    if not snapshot.is_file():
-        raise UserError(
-            f"{path} has no {snapshot.relative_to(path)}: train with --best-by, or leave --best "
-            "out."
-        )
-    return snapshot
+def at(command: Command) -> Command:
+    """--at, and --best, which it was before; see chosen()."""
+    words = "Of a run's folder: the best snapshot, the newest one, or that of an iteration."
+    named = click.option("--at", default="last", metavar="best|last|ITERATION", help=words)
+    return named(click.option("--best", is_flag=True, help="The same as --at best.")(command))
+
+
+def chosen(at: str, best: bool) -> str:
+    """Which snapshot is meant; UserError where the two say different things."""
+    if best and at not in ("last", "best"):
+        raise UserError("Give --at or --best, not both.")
+    return "best" if best else at
 
 
 truncation = click.option(
@@ -159,6 +155,7 @@ class ModelOptions:
     gpu: int | None = None
     device: str | None = None
     plugin_dir: tuple[Path, ...] = ()
+    at: str = "last"
     best: bool = False
     back: bool = False
     dataset: str | None = None
@@ -171,8 +168,8 @@ class ModelOptions:
         from ganlib.training.device.devices import pick_device
 
         gpu = -1 if self.gpu is None and self.device is None else self.gpu
-        place, path = str(pick_device(gpu, self.device)), best_of(self.snapshot, self.best)
-        return load(path, place, plugin_dir=self.plugin_dir, back=self.back)
+        place, which = str(pick_device(gpu, self.device)), chosen(self.at, self.best)
+        return load(self.snapshot, place, plugin_dir=self.plugin_dir, back=self.back, at=which)
 
     def give_sources(self, model: "Model") -> None:
         """Let a translator sample; see Model.give_sources."""
@@ -199,9 +196,9 @@ def handed(kind: type, command: Callable[..., None]) -> Callable[..., None]:
 
 
 def of_model(command: Callable[..., None]) -> Callable[..., None]:
-    """A command of SNAPSHOT, and of ModelOptions."""
+    """A command of SNAPSHOT, with --at, and of ModelOptions."""
     snapshot = click.argument("snapshot", type=click.Path(path_type=Path))
-    return snapshot(handed(ModelOptions, command))
+    return snapshot(at(handed(ModelOptions, command)))
 
 
 def check_file(

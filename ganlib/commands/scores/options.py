@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.commands.options.fields import dashed
-from ganlib.commands.options.shared import check_file, part
+from ganlib.commands.options.shared import check_file, chosen, part
 from ganlib.common.errors import UserError
 from ganlib.evaluation.formats import Range
 from ganlib.training.device.devices import pick_device
@@ -35,15 +35,15 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Options:
-    """Which samples are scored, by what, against which images, and what is written. best: of a
-    run's folder best.pt. value_range: of an array of floats. device: as PyTorch calls it.
+    """Which samples are scored, by what, against which images, and what is written. at: which
+    snapshot of a run's folder. value_range: of an array of floats. device: as PyTorch calls it.
     """
 
     drawing: Drawing
     criteria: Criteria
     real: RealImages
     outputs: Outputs
-    best: bool
+    at: str
     value_range: Range | None
     device: str
 
@@ -70,7 +70,7 @@ def options_of(force: bool, **flags: Any) -> Options:
         part(Criteria, flags),
         part(RealImages, flags),
         outputs,
-        flags["best"],
+        chosen(flags["at"], flags["best"]),
         black_and_white,
         str(pick_device(flags["gpu"], flags["device"])),
     )

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlib.commands.options import shared
 from ganlib.commands.scores.options import Options
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
@@ -22,7 +21,7 @@ from ganlib.evaluation.formats import Batch, Pictures, Range, as_block, open_ima
 from ganlib.sampling.model import Model, load
 from ganlib.training.device.devices import require
 from ganlib.training.scores.drawing import Drawing, origin_of
-from ganlib.training.snapshot import list_snapshots, newest_snapshot
+from ganlib.training.snapshot import list_snapshots, newest_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
 KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
@@ -56,13 +55,13 @@ class Target:
 
 
 def open_target(path: Path, options: Options) -> Target:
-    """What lies at `path`; of a run's folder the newest snapshot, or best.pt."""
+    """What lies at `path`; of a run's folder the snapshot that is asked for."""
     drawing, real = options.drawing, options.real
     with reading(path):
         folder, run = path.is_dir(), is_run(path)
         if not path.exists():
             raise UserError(f"There is no {path}: give {KINDS}.")
-    chosen = shared.best_of(path, options.best)
+    snapshot = path if options.at == "last" else snapshot_at(path, options.at)
     if options.value_range is not None and (folder or path.suffix.lower() not in ARRAYS):
         raise UserError(f"--range is for {' and '.join(ARRAYS)} files, and {path} is none.")
     if not run and (folder or path.suffix.lower() in (*ARRAYS, *HDF5)):
@@ -72,7 +71,7 @@ def open_target(path: Path, options: Options) -> Target:
         return files(path, options.value_range)
     if not run and path.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
-    snapshot = newest_snapshot(chosen)
+    snapshot = newest_snapshot(snapshot)
     model = load(snapshot, options.device, back=drawing.back)
     if model.updater.config.translates:
         model.give_sources(real)

@@ -450,7 +450,8 @@ def test_best(run: Run, score: Any, make_snapshot: Make, toy_file: Path) -> None
     copyfile(best, best.with_name("best.pt"))
     score(folder, n=20)
     score(folder, "--best", n=20)
-    assert [line["iteration"] for line in read_lines(folder / "scores.jsonl")] == [9, 3]
+    score(folder, "--at", 3, n=20)
+    assert [line["iteration"] for line in read_lines(folder / "scores.jsonl")] == [9, 3, 3]
     assert "leave it out" in refused(run("evaluate", best, "--best"))
 
 

@@ -196,12 +196,21 @@ def test_the_best_snapshot_of_a_run(run: Run, make_snapshot: Make) -> None:
     folder = newest.parent.parent
     error = run("sample", folder, "--best").exception
     assert "has no snapshots/best.pt: train with --best-by" in str(error)
-    assert "--best is for a run's folder" in str(run("sample", newest, "--best").exception)
-    best.rename(newest.with_name("best.pt"))
-    for arguments, path in ([], newest), (["--best"], newest.with_name("best.pt")):
-        run("sample", folder, *arguments, "-n", 2, "-o", "a.npz")
+    assert "--at=best is for a run's folder" in str(run("sample", newest, "--best").exception)
+    older = make_snapshot(iteration=3, seed=1)
+    best = best.rename(newest.with_name("best.pt"))
+    cases = {"": newest, "--best": best, "--at best": best, "--at 9": newest, "--at 3": older}
+    for arguments, path in {**cases, "--at 7": best, "--at last": newest}.items():
+        run("sample", folder, *arguments.split(), "-n", 2, "-o", "a.npz")
         with np.load("a.npz") as arrays:
             np.testing.assert_array_equal(arrays["images"], _bytes(path, 2))
+    assert [ganlib.load(folder, at=at).updater.iteration for at in (3, "7", "last")] == [3, 7, 9]
+    for at, words in {
+        "5": "has no snapshot of iteration 5; of these it has: 3, 7, 9.",
+        "first": "--at is 'first'; give best, last, or the number of an iteration.",
+        "3 --best": "Give --at or --best, not both.",
+    }.items():
+        assert words in str(run("sample", folder, "--at", *at.split()).exception)
 
 
 def test_full_folder_needs_force(run: Run, snapshot: Path) -> None:
