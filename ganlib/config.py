@@ -57,6 +57,12 @@ def _part_or_count(value: float) -> float:
     return value
 
 
+def _number_or_best(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"\d+|best:[1-9]\d{0,5}", value):
+        raise ValueError("should be a number, or best:N")
+    return value
+
+
 def _local(path: Path) -> Path:
     if re.match(r"\w{2,}:/", str(path)):
         raise ValueError("should be a folder of this machine: copy it from or to such an address")
@@ -76,6 +82,7 @@ Positive = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
 NonNegative = Annotated[float, BeforeValidator(_no_bool), Field(ge=0)]
 Rate = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, lt=1)]
 Statistics = Annotated[str, AfterValidator(sampling_statistics)]
+Kept = Annotated[Count | Annotated[str, Field(pattern="^best:")], BeforeValidator(_number_or_best)]
 Policies = Annotated[tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split)]
 
 
@@ -326,8 +333,9 @@ class RunConfig(_Strict):
     extractor_weights: Path | None = None
     """The published file of the extractor's weights; default of inception GANLIB_INCEPTION, that of
     ganlib[fid], or a download."""
-    keep_snapshots: Count = 2
-    """How many of the newest snapshots stay."""
+    keep_snapshots: Kept = 2
+    """How many of the newest snapshots stay; best:N for the N best by best_by beside the newest
+    two."""
     best_by: str | None = None
     """Keep the snapshot with the best score too: min:NAME or max:NAME, a name in the log; default
     the Frechet distance of the evaluations."""

@@ -25,7 +25,7 @@ from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.pairs import pairs_of
 from ganlib.training.scores.scorer import Scorer, find_extractor, no_features
-from ganlib.training.snapshot import Snapshot, parse
+from ganlib.training.snapshot import Snapshot, kept, parse
 from ganlib.training.trainer import Extension, every
 from ganlib.training.updater import Updater
 
@@ -59,6 +59,12 @@ def list_extensions(
     if ranks.rank() > 0:
         return shared
     # a slow import that not all want
+    best_by = _best_by(settings, updater, scorer, drawing)
+    if best_by is None and kept(s.keep_snapshots)[1]:
+        raise UserError(
+            f"--keep-snapshots={s.keep_snapshots} goes by a score, and this run has none: give "
+            "--best-by, or --evaluation-interval."
+        )
     board = [extensions["tensorboard"](flat)] if s.tensorboard else []
     return [
         *shared,
@@ -76,7 +82,8 @@ def list_extensions(
             flat,
             print_of_data,
             s.keep_snapshots,
-            _best_by(settings, updater, scorer, drawing),
+            best_by,
+            partial(say, console),
         ),
     ]
 

@@ -58,7 +58,7 @@ def train(
     segmentation: bool = ...,
     extractor: str | None = ...,
     extractor_weights: str | Path | None = ...,
-    keep_snapshots: int = ...,
+    keep_snapshots: int | str = ...,
     best_by: str | None = ...,
     tensorboard: bool = ...,
     extension: str | Sequence[str] = ...,

@@ -25,6 +25,7 @@ from ganlib.speed.bench import Cost, Row
 from ganlib.speed.cards import CARDS, Card, find_card, measured
 from ganlib.speed.costs import Costs, rehearse
 from ganlib.training.extensions.sample_grid import CLASSES, EACH, SOURCES
+from ganlib.training.snapshot import kept
 from ganlib.training.updater import Updater
 
 RESULTS = Path(ganlib.__file__).parents[1] / "benchmarks" / "results"
@@ -131,7 +132,8 @@ def snapshots_of(settings: Settings, each: int, iterations: int) -> int:
     """
     s = settings.run
     written = -(-iterations // s.snapshot_interval) if s.snapshot_interval else 1
-    return (min(s.keep_snapshots, written) + settings.evaluates) * each
+    newest, best = kept(s.keep_snapshots)
+    return (min(newest, written) + best + settings.evaluates) * each
 
 
 def _disk(settings: Settings, data: DataSet, iterations: int, costs: Costs) -> Disk:

@@ -2,9 +2,12 @@
 and the extension that keeps the newest few, the best by score, and the last.
 """
 
+import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -16,6 +19,7 @@ from torch import Tensor
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import atomic, regular
+from ganlib.evaluation.comparison.table import figures
 from ganlib.training.trainer import Extension, Trainer, Trigger
 
 FORMAT = "ganlib snapshot 1"
@@ -147,25 +151,25 @@ def snapshot_at(path: Path, at: str | int = "last") -> Path:
     return found[int(at)]
 
 
-def iteration_of(path: Path) -> int | None:
-    """Of a snapshot by its name, None where that does not say it."""
+def iteration_of(path: Path) -> int:
+    """Of a snapshot, by its name; -1 where that says none."""
     number = path.stem.removeprefix("iter_")
-    return int(number) if number.isdecimal() else None
+    return int(number) if number.isdecimal() else -1
 
 
 def list_snapshots(folder: Path) -> list[Path]:
     """The snapshots by iteration in a folder, the oldest first."""
-    numbers = {path: iteration_of(path) for path in folder.glob("iter_*.pt")}
-    found = [(number, path) for path, number in numbers.items() if number is not None]
-    return [path for _, path in sorted(found)]
+    found = [path for path in folder.glob("iter_*.pt") if iteration_of(path) >= 0]
+    return sorted(found, key=iteration_of)
 
 
 class Snapshot(Extension):
-    """Write snapshots/iter_<iteration>.pt, keep the newest `keep`, and best.pt by the score
-    `best_by`.
+    """Write snapshots/iter_<iteration>.pt, keep those that `keep` says, and best.pt by the score
+    `best_by`; say at the end which that is.
 
-    settings, data: of the run, and the fingerprint of what it trains on, for whoever goes on.
-    best_by is "min:NAME" or "max:NAME" with the name of a score that an evaluation observes.
+    settings, data: of the run, and the fingerprint of what it trains on, for whoever goes on. keep:
+    see kept(). best_by is "min:NAME" or "max:NAME" with the name of a score that an evaluation
+    observes.
     """
 
     name = "snapshot"
@@ -175,57 +179,79 @@ class Snapshot(Extension):
         trigger: Trigger,
         settings: Mapping[str, Any],
         data: Mapping[str, Any],
-        keep: int = 2,
+        keep: int | str = 2,
         best_by: str | None = None,
+        tell: Callable[[str], object] = lambda sentence: None,
     ) -> None:
-        self._due, self.settings, self.data, self.keep = trigger, settings, data, keep
+        self._due, self.settings, self.data, self.tell = trigger, settings, data, tell
+        self.newest, self.best = kept(keep)
         self._sign, self._score = parse(best_by)
         self._best: float | None = None
+        self._at: int | None = None  # the iteration of best.pt
+        self._scores: dict[int, float] = {}  # of the best iterations, whose snapshots stay
         self._newest: int | None = None  # the iteration whose snapshot was written last
 
+    def initialize(self, trainer: Trainer) -> None:
+        if self._best is not None:
+            with suppress(UserError):  # of a damaged one, which is in nobody's way
+                at = peek_snapshot(trainer.out / "snapshots" / BEST)["updater"]["iteration"]
+                self._at = at if at <= trainer.iteration else None
+
     def __call__(self, trainer: Trainer) -> None:
-        better = self._is_better(trainer)
-        if better or self._due(trainer):
-            self.save(trainer, better)
+        if self._is_good(trainer) or self._due(trainer):
+            self.save(trainer)
 
     def ended(self, trainer: Trainer) -> None:
         if self._newest != trainer.iteration:
             self.save(trainer)  # before the last evaluation, in which a run may be killed
 
     def finalize(self, trainer: Trainer) -> None:
-        if self._is_better(trainer):
-            self.save(trainer, better=True)
+        if self._is_good(trainer):
+            self.save(trainer)
+        if self._best is not None and self._at is not None:
+            value = figures(self._sign * self._best)
+            self.tell(f"Best by {self._score}: {value}, {BEST}, of iteration {self._at}.")
 
-    def save(self, trainer: Trainer, better: bool = False) -> None:
-        """Write this iteration's snapshot, as best.pt too if it is `better`, and drop the oldest;
-        none if a loss was not finite.
+    def save(self, trainer: Trainer) -> None:
+        """Write this iteration's snapshot, as best.pt too if it is that, and drop those that do not
+        stay; none if a loss was not finite.
         """
         trainer.updater.check_finite()
         path = trainer.out / "snapshots" / f"iter_{trainer.iteration:07d}.pt"
         path.parent.mkdir(exist_ok=True)
         write_snapshot(path, self.settings, trainer.updater.spec, trainer.state(), self.data)
         self._newest = trainer.iteration
-        for old in list_snapshots(path.parent)[: -self.keep]:
-            old.unlink()
-        if better:
-            with atomic(path.with_name("best.pt")) as temporary:
+        for old in list_snapshots(path.parent)[: -self.newest]:
+            if iteration_of(old) not in self._scores:
+                old.unlink()
+        if self._at == trainer.iteration:
+            with atomic(path.with_name(BEST)) as temporary:
                 copyfile(path, temporary)
 
     def state(self) -> dict[str, Any]:
-        return {"best": self._best}
+        return {"best": self._best, **({"scores": dict(self._scores)} if self.best else {})}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        self._best = state["best"]
+        self._best, self._scores = state["best"], dict(state.get("scores", {}))
 
-    def _is_better(self, trainer: Trainer) -> bool:
-        value = trainer.observation.get(self._score)
-        if value is None:
+    def _is_good(self, trainer: Trainer) -> bool:
+        """Whether this iteration has a score that was not seen, by which its snapshot stays."""
+        signed = self._sign * float(trainer.observation.get(self._score, math.nan))
+        if math.isnan(signed):
             return False
-        signed = self._sign * float(value)
-        if self._best is not None and not signed < self._best:
+        better = self._best is None or signed < self._best
+        if better:
+            self._best, self._at = signed, trainer.iteration
+        if trainer.iteration in self._scores:
             return False
-        self._best = signed
-        return True
+        scores = sorted({**self._scores, trainer.iteration: signed}.items(), key=itemgetter(1))
+        self._scores = dict(scores[: self.best])
+        return better or trainer.iteration in self._scores
+
+
+def kept(keep: int | str) -> tuple[int, int]:
+    """How many of the newest snapshots stay, and of the best: of "best:3" three and the newest."""
+    return (keep, 0) if isinstance(keep, int) else (BESIDE, int(keep.removeprefix("best:")))
 
 
 def parse(best_by: str | None) -> tuple[int, str]:

@@ -35,6 +35,8 @@ def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"extractor": "fasion", "evaluation_interval": 0}, "Did you mean 'fashion'?"),
         ({"metrics": "is,fit", "evaluation_interval": 0}, "Did you mean 'fid'?"),
         ({"best_by": "fid"}, "write min:NAME or max:NAME"),
+        ({"keep_snapshots": "best:2"}, '="best:2" goes by a score, and this run has none'),
+        ({"keep_snapshots": "best:"}, "keep_snapshots is 'best:', but should be a number, or best"),
         ({"best_by": "max:IS"}, "gives 'IS'. There are: high_quality, modes, reverse_kl."),
         ({"best_by": "max:modes", "evaluation_interval": 0}, "gives 'modes'. There are none."),
     ],

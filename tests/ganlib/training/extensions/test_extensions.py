@@ -26,7 +26,7 @@ from ganlib.training.extensions.reports import Announce, LogReport, ProgressBar
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.extensions.tensorboard import TensorBoard
 from ganlib.training.scores.scorer import Drawing, Scorer
-from ganlib.training.snapshot import Snapshot
+from ganlib.training.snapshot import Snapshot, newest_snapshot, read_snapshot
 from ganlib.training.trainer import Extension, Trainer, every
 from ganlib.training.update.steps import NonFiniteError
 from ganlib.training.update.streams import Stage
@@ -541,3 +541,38 @@ def test_only_the_newest_snapshots_stay(make_trainer: Make, tmp_path: Path) -> N
     make_trainer(Snapshot(every(2), {"algorithm": "dcgan"}, {}, keep=2), max_iter=7).run()
     names = sorted(p.name for p in (tmp_path / "snapshots").iterdir())
     assert names == ["iter_0000006.pt", "iter_0000007.pt"]
+
+
+class Scored(Extension):
+    """Observes a score in every second iteration, and one more once the run is over."""
+
+    name = "scored"
+    values = {2: 5.0, 4: 1.0, 6: 3.0, 8: 4.0, 10: 2.0, 11: float("nan"), 12: 2.5}
+
+    def __call__(self, trainer: Trainer) -> None:
+        if trainer.iteration in self.values:
+            trainer.observation["score"] = self.values[trainer.iteration]
+
+
+def test_the_best_snapshots_stay_and_the_end_names_the_best(
+    make_trainer: Make, tmp_path: Path
+) -> None:
+    """Also of a run that was resumed, which remembers what it kept."""
+    names = []
+    for folder, stops in (("straight", [12]), ("parts", [7, 12])):
+        out, said = tmp_path / folder, list[str]()
+        (out / "snapshots").mkdir(parents=True)
+        for last in stops:
+            kept = Snapshot(
+                every(0), {"algorithm": "dcgan"}, {}, "best:3", "min:score", said.append
+            )
+            trainer = make_trainer(Scored(), kept, max_iter=last)
+            trainer.out = out
+            if last > stops[0]:
+                trainer.load_state(read_snapshot(newest_snapshot(out)))
+            trainer.run()
+        names.append(sorted(path.name for path in (out / "snapshots").iterdir()))
+        assert said[-1] == "Best by score: 1.000, best.pt, of iteration 4."
+        assert read_snapshot(out / "snapshots" / "best.pt")["updater"]["iteration"] == 4
+    stay = [f"iter_{iteration:07d}.pt" for iteration in (4, 10, 12)]
+    assert names == 2 * [["best.pt", *stay]]
