@@ -82,6 +82,9 @@ Positive = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
 NonNegative = Annotated[float, BeforeValidator(_no_bool), Field(ge=0)]
 Rate = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, lt=1)]
 Statistics = Annotated[str, AfterValidator(sampling_statistics)]
+Trackers = Annotated[
+    tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...], BeforeValidator(_split)
+]
 Kept = Annotated[Count | Annotated[str, Field(pattern="^best:")], BeforeValidator(_number_or_best)]
 Policies = Annotated[tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split)]
 
@@ -341,12 +344,19 @@ class RunConfig(_Strict):
     the Frechet distance of the evaluations."""
     tensorboard: bool = True
     """Write the log for TensorBoard as well."""
+    tracker: Trackers = ()
+    """Keep a record of settings, losses, scores and grids by these too, with commas."""
     extension: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """Add an extension by name; may be repeated."""
     plugin_dir: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
     """A folder of your own: algorithms, datasets/, sources/, extensions/, extractors/, metrics/;
     may be repeated.
     """
+
+    @property
+    def trackers(self) -> list[str]:
+        """TensorBoard's, unless it was declined, and the others that are asked for."""
+        return list(dict.fromkeys((*["tensorboard"] * self.tensorboard, *self.tracker)))
 
     @property
     def query(self) -> "DataQuery":

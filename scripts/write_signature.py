@@ -58,6 +58,7 @@ WIDER = {
     "dataset": "str | Path | Images | tuple[Images, Any] | Dataset[Any] | DataSet",
     "plugin_dir": "str | Path | Sequence[str | Path]",
     "extension": "str | Sequence[str]",
+    "tracker": "str | Sequence[str]",
     "diffaugment": "str | Sequence[str]",
 }
 """Of settings that are given in more ways than they are kept in."""

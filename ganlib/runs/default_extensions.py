@@ -58,14 +58,12 @@ def list_extensions(
     ]
     if ranks.rank() > 0:
         return shared
-    # a slow import that not all want
     best_by = _best_by(settings, updater, scorer, drawing)
     if best_by is None and kept(s.keep_snapshots)[1]:
         raise UserError(
             f"--keep-snapshots={s.keep_snapshots} goes by a score, and this run has none: give "
             "--best-by, or --evaluation-interval."
         )
-    board = [extensions["tensorboard"](flat)] if s.tensorboard else []
     return [
         *shared,
         *(extensions[name](flat) for name in s.extension),
@@ -76,7 +74,7 @@ def list_extensions(
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
         *_named_score(settings, updater, scorer, drawing),
         reports.Notebook() if reports.in_notebook() else reports.ProgressBar(console),
-        *board,
+        *(extensions[name](flat) for name in s.trackers),  # slow imports that not all want
         Snapshot(
             every(s.snapshot_interval),
             flat,

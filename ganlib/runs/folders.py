@@ -18,6 +18,7 @@ from ganlib.common.io.files import MARK, PREFIX, check_free, remove_torn, write_
 from ganlib.config import RunConfig
 from ganlib.runs.state import BEAT, STATE, read_state
 from ganlib.training.device import ranks
+from ganlib.training.extensions.reports import TRACKERS
 from ganlib.training.scores.scorer import SCORES, TRIALS
 from ganlib.training.snapshot import list_snapshots
 
@@ -29,7 +30,10 @@ PARTS = ("snapshots", "samples")
 """Folders in that of a run."""
 HELD_OUT = "held_out.txt"
 """A line for each file that a run does not train on."""
-FILES = ("config.yaml", "environment.json", "log.jsonl", SCORES, TRIALS, HELD_OUT, STATE, "DONE")
+FILES = (
+    *("config.yaml", "environment.json", "log.jsonl", SCORES, TRIALS, HELD_OUT, STATE),
+    *(TRACKERS, "DONE"),
+)
 EARLIER = ".earlier"
 """The folder, in that of a run, of what was there before it; nobody takes it for a run."""
 LOCK = f"{PREFIX}lock"

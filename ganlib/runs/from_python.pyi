@@ -61,6 +61,7 @@ def train(
     keep_snapshots: int | str = ...,
     best_by: str | None = ...,
     tensorboard: bool = ...,
+    tracker: str | Sequence[str] = ...,
     extension: str | Sequence[str] = ...,
     plugin_dir: str | Path | Sequence[str | Path] = ...,
     architecture: str = ...,

@@ -145,10 +145,11 @@ def _disk(settings: Settings, data: DataSet, iterations: int, costs: Costs) -> D
     grids = 2 + iterations // s.sample_interval if s.sample_interval else 1
     own = algorithms[s.algorithm].updater.pictures is not Updater.pictures
     picture = shown * prod(data.shape) * (ENLARGED if 2 * data.shape[2] <= SIDE else PLAIN)
-    line = A_LINE + A_VALUE * costs.values + s.tensorboard * A_SCALAR * (costs.values + 4)
+    board = "tensorboard" in s.trackers
+    line = A_LINE + A_VALUE * costs.values + board * A_SCALAR * (costs.values + 4)
     return Disk(
         snapshots_of(settings, costs.snapshot, iterations),
-        round(picture * grids * (1 + own) * (1 + s.tensorboard)),
+        round(picture * grids * (1 + own) * (1 + board)),
         line * max(1, iterations // s.display_interval) + FEW,
     )
 

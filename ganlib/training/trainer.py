@@ -14,6 +14,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from ganlib.common.errors import UserError
+from ganlib.evaluation import Score
 from ganlib.training.device import ranks
 from ganlib.training.updater import Updater
 
@@ -83,8 +84,9 @@ class Trainer:
     """Runs an updater until `max_iter`, `max_images` or `max_hours`, or until it is asked to stop.
 
     observation: what the newest iteration returned, with what extensions added. pictures: what they
-    drew of it, by name. line: the newest line of the log. stopped: why the loop ended, "" while it
-    runs; "done" if it reached its end. signalled: what a signal said, "" without one.
+    drew of it, by name. scores: of an evaluation of it, by name. line: the newest line of the log.
+    stopped: why the loop ended, "" while it runs; "done" if it reached its end. signalled: what a
+    signal said, "" without one.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Trainer:
         self.extensions: dict[str, Extension] = {}
         self.observation: dict[str, Tensor | float] = {}
         self.pictures: dict[str, Image] = {}
+        self.scores: Mapping[str, Score] = {}
         self.line: dict[str, Any] = {}
         self.stopped = self.signalled = self._reason = ""
         self.images_before = self.first_iteration = self._asked = 0
@@ -184,6 +187,7 @@ class Trainer:
     def _iterate(self) -> None:
         self.images_before = self.updater.images
         self.observation, self.pictures = dict(self.updater.update()), {}
+        self.scores = {}
         for extension in self.extensions.values():
             if extension.trigger(self):
                 extension(self)

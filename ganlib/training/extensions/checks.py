@@ -144,7 +144,7 @@ class Evaluate(Extension):
         start = time.monotonic()
         with progress_bar(self.console) as bar:
             progress = _interruptible(trainer, bar) if trainer.stopped else bar
-            scores = self.scorer(self.drawing, progress).scores
+            trainer.scores = scores = self.scorer(self.drawing, progress).scores
         if scores and ranks.rank() == 0:
             seconds = round(trainer.elapsed, 3)
             line = scores_line(scores, trainer.iteration, trainer.updater.images, seconds)

@@ -1,17 +1,22 @@
-"""What a run tells of itself: the log, a bar on a terminal, one with the newest grid in a notebook;
-and once how fast it is, when it will be done, and how much it will write.
+"""What a run tells of itself: the log, a bar on a terminal, one with the newest grid in a notebook,
+and what programs of others keep of it; and once how fast it is, when it will be done, and how much
+it will write.
 """
 
 import base64
 import html
+import json
 import sys
 import time
+import warnings
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+from PIL import Image
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -19,7 +24,9 @@ from rich.table import Column
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.console import printable, say
+from ganlib.common.io.files import MARK, write_text
 from ganlib.common.io.jsonl import append_line, cut_lines
 from ganlib.training.device.devices import synchronize
 from ganlib.training.trainer import Extension, Trainer, every
@@ -37,6 +44,10 @@ TIMES = (
     "images_per_second",
     "images_per_cpu_second",
 )  # what differs between two equal runs
+TRACKERS = "trackers.json"
+"""The file in a run's folder with the names of its records, by tracker."""
+PROJECT = "ganlib"
+"""Where records go that nobody gave another place."""
 
 
 class LogReport(Extension):
@@ -200,6 +211,105 @@ class Notebook(Extension):
             f'<progress value="{done}" max="{all_of_it}" style="width:60%"></progress> '
             f"{done:,} of {all_of_it:,}<br><small>{html.escape(words)}</small>{grid}"
         )
+
+
+class Tracker(Extension):
+    """Hands a client, which keeps records of runs, the settings, every number of a new line of the
+    log, every new picture, and the protocol of each score. A run that goes on does so in the same
+    record. The first error of the client is told, and the run goes on without it.
+
+    settings: of the run, by name. A subclass has a file of its own beside this one, the name of
+    the client's package, and what follows below as the client does it.
+    """
+
+    package: ClassVar[str]
+
+    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
+        self.settings = dict(settings or {})
+        try:
+            self.client: Any = import_module(self.package)  # which not everybody has
+        except Exception as error:  # what a package that does not fit raises is no fixed set
+            raise UserError(
+                f"--tracker={self.name} needs a package ({one_line(error)}): "
+                f"pip install ganlib[{self.name}], or leave it out."
+            ) from None
+        self._works = self._ended = False
+        self._line: Mapping[str, Any] = {}  # what was handed over last, as the others
+        self._pictures: Mapping[str, Image.Image] = {}
+        self._protocols: dict[str, str] = {}
+
+    def open(self, trainer: Trainer, record: str | None) -> str | None:
+        """Begin a record, or go on with the one of this name; returns its name, if it has one."""
+        raise NotImplementedError
+
+    def numbers(self, values: Mapping[str, float], iteration: int) -> None:
+        """Keep these."""
+        raise NotImplementedError
+
+    def text(self, name: str, text: str, iteration: int) -> None:
+        """Keep it under its name."""
+        raise NotImplementedError
+
+    def picture(self, name: str, picture: Image.Image, iteration: int) -> None:
+        """Keep it under its name."""
+        raise NotImplementedError
+
+    def end(self, whole: bool) -> None:
+        """Close the record; whole: no error has ended the run."""
+        raise NotImplementedError
+
+    def initialize(self, trainer: Trainer) -> None:
+        self._works, self._line = True, trainer.line
+        self._attempt(self._begin, trainer)
+        self(trainer)
+
+    def __call__(self, trainer: Trainer) -> None:
+        line, before, self._line = trainer.line, self._line, trainer.line
+        if line.get("iteration") == before.get("iteration"):  # what was observed late joins a line
+            line = dict(line.items() - before.items())
+        if values := {name: x for name, x in line.items() if isinstance(x, int | float)}:
+            self._attempt(self.numbers, values, self._line["iteration"])
+        for name, picture in trainer.pictures.items():
+            if self._pictures.get(name) is not picture:
+                self._attempt(self.picture, name, picture, trainer.iteration)
+        self._pictures = dict(trainer.pictures)
+        for name, score in trainer.scores.items():
+            if self._protocols.get(name) != score.protocol.hash:
+                self._protocols[name] = score.protocol.hash
+                text = json.dumps({"hash": score.protocol.hash, **score.to_dict()["protocol"]})
+                self._attempt(self.text, f"protocol/{name}", text, trainer.iteration)
+
+    def finalize(self, trainer: Trainer) -> None:
+        self(trainer)
+        self._ended = True
+
+    def close(self) -> None:
+        self._attempt(self.end, self._ended)
+
+    def _begin(self, trainer: Trainer) -> None:
+        path = trainer.out / TRACKERS
+        records = json.loads(path.read_text("utf-8")) if path.exists() else {"software": MARK}
+        name = self.open(trainer, records.get(self.name) if trainer.iteration else None)
+        if name is not None:
+            write_text(path, json.dumps({**records, self.name: name}) + "\n")
+
+    def _attempt(self, act: Callable[..., object], *given: Any) -> None:
+        """Do it, unless the client has failed before: no run ends by it."""
+        try:
+            if self._works:
+                act(*given)
+        except Exception as error:  # of a client it is no fixed set
+            self._works = False
+            warnings.warn(
+                f"{self.name} has failed and is told no more, the run goes on: "
+                f"{type(error).__name__}: {one_line(error)}",
+                stacklevel=2,
+            )
+
+
+def title(out: Path) -> str:
+    """What a record of the run in this folder is called."""
+    return "-".join(out.resolve().parts[-2:])
 
 
 class Announce(Extension):

@@ -1,54 +1,44 @@
-"""The log for TensorBoard."""
+"""The log for TensorBoard, in tensorboard/ of the run's folder."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from torch.utils.tensorboard import SummaryWriter
+from PIL.Image import Image
 
-from ganlib.training.trainer import Extension, Trainer
+from ganlib.training.extensions.reports import Tracker
+from ganlib.training.trainer import Trainer
 
 
-class TensorBoard(Extension):
-    """Write every number of a new log line as a scalar, and every new picture, under
-    tensorboard/.
-    """
+class TensorBoard(Tracker):
+    """Numbers as scalars, protocols and settings as texts."""
 
-    name = "tensorboard"
+    name, package = "tensorboard", "torch.utils.tensorboard"
 
-    def __init__(self) -> None:
-        self._writer: SummaryWriter | None = None
-        self._line: Mapping[str, Any] = {}  # what was written last
-
-    def initialize(self, trainer: Trainer) -> None:
+    def open(self, trainer: Trainer, record: str | None) -> None:
         # purge_step tells TensorBoard to forget what a resumed run will write again
         resumed = trainer.iteration + 1 if trainer.iteration else None
-        self._writer = SummaryWriter(str(trainer.out / "tensorboard"), purge_step=resumed)
-        self._line = trainer.line
-        self(trainer)
+        place = str(trainer.out / "tensorboard")
+        self._writer = self.client.SummaryWriter(place, purge_step=resumed)
+        rows = "\n".join(f"{name} | {value}" for name, value in self.settings.items())
+        self.text("settings", f"name | value\n--- | ---\n{rows}", trainer.iteration)
 
-    def __call__(self, trainer: Trainer) -> None:
-        line, before, self._line = trainer.line, self._line, trainer.line
-        if line.get("iteration") == before.get("iteration"):  # what was observed late joins a line
-            line = dict(line.items() - before.items())
-        if self._writer is None or not (line or trainer.pictures):
-            return
-        for name, value in line.items():
-            if not isinstance(value, str):
-                self._writer.add_scalar(name, value, self._line["iteration"])
-        for name, picture in trainer.pictures.items():
-            pixels = np.asarray(picture.convert("RGB"))
-            self._writer.add_image(name, pixels, trainer.iteration, dataformats="HWC")
+    def numbers(self, values: Mapping[str, float], iteration: int) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, iteration)
         self._writer.flush()
 
-    def finalize(self, trainer: Trainer) -> None:
-        self(trainer)
+    def text(self, name: str, text: str, iteration: int) -> None:
+        self._writer.add_text(name, text, iteration)
+        self._writer.flush()
 
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+    def picture(self, name: str, picture: Image, iteration: int) -> None:
+        self._writer.add_image(
+            name, np.asarray(picture.convert("RGB")), iteration, dataformats="HWC"
+        )
+        self._writer.flush()
+
+    def end(self, whole: bool) -> None:
+        self._writer.close()
 
 
-def make(settings: Mapping[str, Any]) -> Extension:
-    """The extension that a run with these settings has; it reads none."""
-    return TensorBoard()
+make = TensorBoard

@@ -26,7 +26,7 @@ def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"extension": ["nope"]}, "There is no extension 'nope'. There are: tensorboard"),
+        ({"extension": ["nope"]}, "no extension 'nope'. There are: mlflow, tensorboard, "),
         ({"extension": ["reports"]}, "reports.py has no make."),
         (
             {"extractor": "nope", "evaluation_interval": 0},
