@@ -73,7 +73,8 @@ def test_recipes_travel_in_the_wheel_and_pictures_of_the_pages_do_not() -> None:
         for path in ROOT.joinpath(*package.split(".")).glob(pattern)
     ]
     names = {path.relative_to(ROOT).as_posix() for path in files}
-    parts = "page.html parts.html section.html scores.html style.css panels.js reading.js"
+    parts = "page.html parts.html section.html scores.html runs.html style.css"
+    parts += " panels.js reading.js still.js live.js"
     parts += " uplot/uPlot.iife.min.js uplot/uPlot.min.css uplot/LICENSE"
     page = [f"evaluation/page/{name}" for name in parts.split()]
     needed = {"README.md", "example_configs/quickstart.yaml", *page}

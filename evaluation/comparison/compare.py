@@ -51,11 +51,17 @@ def compare(
     inside = [path for path in folders if path not in files]
     runs = find_runs(inside, trials) if inside or not files else []
     runs += [joined(read_external(file), runs) for file in files]
+    return tables_of(runs, best, split or trials, choice)
+
+
+def tables_of(
+    runs: Sequence[Run], best: bool = False, split: bool = False, choice: Sequence[str] = ()
+) -> list[Table]:
+    """The same of runs that were read."""
     check_choice(choice, [n for run in runs for e in run.evaluations for n, _ in e.every()])
     tables: dict[str, list[Run]] = {}
     for run in runs:
         tables.setdefault(run.dataset, []).append(run)
-    split = split or trials
     return [_table(name, of, best, split, choice) for name, of in sorted(tables.items())]
 
 

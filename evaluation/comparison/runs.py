@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -95,12 +96,12 @@ class Run:
         stage = str(lines[-1].get("stage", "")) if lines else ""
         return ", ".join(filter(None, [f"{iteration:,}", stage]))
 
-    @property
+    @cached_property
     def images_per_second(self) -> float | None:
         """The median over the log's lines."""
         return self._typical("images_per_second")
 
-    @property
+    @cached_property
     def images_per_cpu_second(self) -> float | None:
         """The same for each second of a processor's core: other processes hardly change it."""
         return self._typical("images_per_cpu_second")
@@ -109,7 +110,7 @@ class Run:
         known = [float(x) for line in self.log if (x := line.get(name)) is not None]
         return float(median(known)) if known else None
 
-    @property
+    @cached_property
     def elapsed(self) -> list[float]:
         """Seconds spent up to each line of the log, over all processes that trained this run; what
         was lost between a snapshot and a crash is not in them.

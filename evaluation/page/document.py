@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeAlias
@@ -27,32 +27,43 @@ LIMIT = 5_000_000
 
 def to_html(tables: Sequence[Table]) -> str:
     """The whole page, which needs no other file: tables, curves, samples, protocols."""
-    bare = Embedded([], 0)
-    album = Embedded(tables, LIMIT - len(whole(tables, bare)))
-    return whole(tables, album)
+
+    def page(album: Album) -> str:
+        parts = [section_of(table, album, len(tables) > 1) for table in tables]
+        return whole(title_of(tables), parts, data_of(tables, album))
+
+    return page(Embedded(tables, LIMIT - len(page(Embedded([], 0)))))
 
 
-def whole(tables: Sequence[Table], album: Album, script: str = "", **given: Any) -> str:
-    """The page with its style sheets, its scripts and its numbers. script: what runs after those
-    that it always has. given: more of what page.html is filled in with.
+def whole(title: str, parts: Iterable[str], data: Any, live: bool = False) -> str:
+    """A page of HTML that is made already, with its style sheets, its scripts and what they are
+    told. live: whether it asks whoever serves it for what is new.
     """
-    code = "\n".join([*map(_read, SCRIPTS), script or "start();"])
+    code = "\n".join(map(_read, (*SCRIPTS, "live.js" if live else "still.js")))
+    numbers = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return TEMPLATES.get_template("page.html").render(
-        tables=tables,
-        title=title_of(tables),
-        album=album,
+        title=title,
+        parts=[*map(Markup, parts)],
+        live=live,
         style=Markup(_read("uplot/uPlot.min.css") + _read("style.css")),
         code=Markup(code),
-        several=len(tables) > 1,
-        digest=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
-        data=as_script(data_of(tables, album)),
-        **given,
+        policy=policy(code, live),
+        data=Markup(numbers.replace("<", "\\u003c")),  # no tag ends in it
     )
 
 
-def section_of(table: Table, album: Album) -> str:
-    """What the page says about a data set."""
-    return TEMPLATES.get_template("section.html").render(table=table, album=album, several=True)
+def policy(code: str, live: bool) -> str:
+    """What browsers let a page with this script do: no other script runs, nothing is fetched from
+    elsewhere.
+    """
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    more = "img-src 'self'; connect-src 'self'" if live else "img-src data:"
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; {more}"
+
+
+def section_of(table: Table, album: Album, titled: bool = True) -> str:
+    """What the page says about a data set, with its name as a heading or without."""
+    return TEMPLATES.get_template("section.html").render(table=table, album=album, titled=titled)
 
 
 def data_of(tables: Sequence[Table], album: Album) -> dict[str, Any]:
@@ -67,12 +78,6 @@ def data_of(tables: Sequence[Table], album: Album) -> dict[str, Any]:
 def told_of(run: Run, album: Album) -> dict[str, Any]:
     """What the scripts are told about a run."""
     return {**curves_of(run), "grids": album.grids(run)}
-
-
-def as_script(value: Any) -> Markup:
-    """JSON in which no tag can end."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c"))
 
 
 def id_of(table: Table) -> str:

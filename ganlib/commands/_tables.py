@@ -27,11 +27,11 @@ def print_table(
     """
     console = console or Console()
     wide = Console(file=console.file, width=WIDEST)
-    table = _table(lines, left)
+    table = table_of(lines, left)
     if not console.is_terminal:
         console = wide
     elif wide.measure(table).maximum > console.width and len(lines) < len(lines[0]):
-        table = _table(list(zip(*lines, strict=True)), left)
+        table = table_of(list(zip(*lines, strict=True)), left)
     # not the table's own title, which is folded to the table's width
     console.print(Text(printable(title), style="bold"), soft_wrap=True)
     console.print(table)
@@ -39,7 +39,8 @@ def print_table(
         console.print(Text(printable(note), style="dim"), soft_wrap=True)
 
 
-def _table(lines: Sequence[Sequence[str | Text]], left: Container[str]) -> Table:
+def table_of(lines: Sequence[Sequence[str | Text]], left: Container[str]) -> Table:
+    """The same table, for whoever prints it."""
     titles, *rows = [
         [Text(printable(cell)) if isinstance(cell, str) else cell for cell in line]
         for line in lines

@@ -42,14 +42,12 @@ from ganlib.runs.settings import (
     read_yaml,
     resolve,
 )
-from ganlib.runs.state import State, read_state
+from ganlib.runs.state import JOB, State, read_state
 from ganlib.runs.sweeps import Range, Sweep, parse_sweeps, points
 from ganlib.speed.costs import weigh
 from ganlib.training.device import devices, ranks
 from ganlib.training.extensions.reports import CENTURY
 
-JOB = "job.yaml"
-"""In the folder of each run in the grid's, what its process is told."""
 MOST = 2000  # runs of a grid
 A_JOB = 2 * GIB
 """Of memory, so much is taken for each of several runs on the CPU beside each other."""

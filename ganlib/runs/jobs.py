@@ -24,8 +24,8 @@ from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.io.console import printable, say, stderr_console
 from ganlib.common.io.files import writing
 from ganlib.runs.folders import locked, note
-from ganlib.runs.grid import JOB, Grid, describe, duration, estimates, on_gpu, seconds_left
-from ganlib.runs.state import STATE, Name, State, read_state
+from ganlib.runs.grid import Grid, describe, duration, estimates, on_gpu, seconds_left
+from ganlib.runs.state import JOB, STATE, Name, State, read_state
 from ganlib.training.trainer import heard
 
 POLL = 0.2  # seconds between two looks at the processes

@@ -22,12 +22,12 @@ from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.console import printable, say, stderr_console
 from ganlib.common.io.files import write_text, writing
 from ganlib.runs.folders import RunFolder, note
-from ganlib.runs.grid import JOB, Grid, describe
+from ganlib.runs.grid import Grid, describe
 from ganlib.runs.jobs import LOG
 from ganlib.runs.resuming import Resumption
 from ganlib.runs.run import fitted, gather, open_data
 from ganlib.runs.settings import part_of, read_config
-from ganlib.runs.state import STATE, State
+from ganlib.runs.state import JOB, STATE, State
 from ganlib.training.snapshot import list_snapshots
 
 SCRIPT = "job.sbatch"

@@ -14,6 +14,8 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.files import regular
 from ganlib.common.io.jsonl import is_count
 
+JOB = "job.yaml"
+"""In the folder of each run in a grid's, what its process is told."""
 STATE = "state.json"
 """Which process trains, or trained last, and how that ended; see folders.recorded()."""
 BEAT = 5.0

@@ -1,0 +1,97 @@
+"""Watch runs while they train: in a browser, or as a table in a terminal."""
+
+import time
+import webbrowser
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ganlib.commands._tables import table_of
+from ganlib.common.errors import UserError
+from ganlib.common.io.console import printable
+from ganlib.evaluation.comparison.table import figures
+from ganlib.runs.watching.seen import Seen, Watcher, rate, size, span
+
+PAUSE = 2.0  # seconds between two looks of --text
+COLOURS = {"running": "bold green", "failed": "red", "lost": "red", "stopped": "yellow"}
+TITLES = ["run", "state", "iteration", "rate", "left", "memory", "losses", "score", ""]
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), default="result", metavar="[RESULT]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: 7007, or a free one.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    help="By what address it is reached; any but this machine's own needs the token that is "
+    "printed.",
+)
+@click.option("--open/--no-open", "opens", default=False, help="Open the page in a browser.")
+@click.option("--text", is_flag=True, help="A table in this terminal, and no page.")
+def command(folder: Path, port: int | None, host: str, opens: bool, text: bool) -> None:
+    """Watch the runs below RESULT: their states, what is left, curves, samples and scores.
+
+    The page is the one that `ganlib compare` writes, and lives: what is new is in it within two
+    seconds. Watching only reads; it may start, end and start again at any time.
+    """
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}; name one with runs in it.")
+    try:
+        if text:
+            _print(Watcher(folder))
+        else:
+            _serve(Watcher(folder), host, port, opens)
+    except KeyboardInterrupt:
+        pass
+
+
+def _serve(watcher: Watcher, host: str, port: int | None, opens: bool) -> None:
+    from ganlib.runs.watching.news import News  # with jinja2, for the page alone
+    from ganlib.runs.watching.server import Server
+
+    with Server(News(watcher), host, port) as server:
+        click.echo(f"Watching {printable(watcher.top)} at {server.url}")
+        click.echo("Ctrl-C ends the watching, and no run.")
+        if opens:
+            webbrowser.open(server.url)
+        server.serve_forever()
+
+
+def _print(watcher: Watcher) -> None:
+    """The table, again and again on a terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+        console.print(_table(watcher.look()))
+        return
+    with Live(_table(watcher.look()), console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            time.sleep(PAUSE)
+            live.update(_table(watcher.look()), refresh=True)
+
+
+def _table(seen: list[Seen]) -> Table:
+    return table_of([TITLES, *map(_cells, seen)], left=("state", "losses", "score", ""))
+
+
+def _cells(one: Seen) -> list[str | Text]:
+    state, running = one.state, one.state.name == "running"
+    most = f" of {state.max_iter:,}" if state.max_iter else ""
+    told = [
+        ", ".join(f"{n.name} {figures(n.values[-1])}" for n in several if n.values)
+        for several in (one.losses, one.scores)
+    ]
+    return [
+        one.name,
+        Text(state.name, COLOURS.get(state.name, "")),
+        f"{state.iteration:,}{most}",
+        rate(state.rate),
+        span(state.seconds_left) if running else "",
+        size(one.memory),
+        *told,
+        one.sentence or state.sentence,
+    ]

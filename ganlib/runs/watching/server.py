@@ -1,0 +1,160 @@
+"""The page over HTTP: what News makes is handed out, and no file by where it lies."""
+
+import hmac
+import ipaddress
+import secrets
+import socket
+import sys
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+from ganlib.common.errors import UserError
+from ganlib.runs.watching.news import News
+
+PORT = 7007
+"""The first choice, so that a page that is open finds who serves it again."""
+PATIENCE = 30  # seconds for a request, and between two of a connection
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Server(ThreadingHTTPServer):
+    """Answers whoever names it by a name of its own, and from other machines knows its token.
+
+    host: an address of this machine, or a name of it. port: None for the first choice, or any that
+    is free.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, news: News, host: str, port: int | None) -> None:
+        self.news, self.host = news, host
+        self.address_family, address = _address(host)
+        self.loopback = ipaddress.ip_address(address).is_loopback
+        self.token = "" if self.loopback else secrets.token_urlsafe(24)
+        for choice in (PORT, 0) if port is None else (port,):
+            try:
+                super().__init__((address, choice), Page)
+                return
+            except (OSError, OverflowError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"Nothing can be served at {host}, port {port}: {reason}.")
+
+    @property
+    def url(self) -> str:
+        """What a browser is to open."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if ipaddress.ip_address(str(self.server_address[0])).is_unspecified:  # of every address
+            host = socket.gethostname()
+        token = f"?token={self.token}" if self.token else ""
+        return f"http://{host}:{self.server_port}/{token}"
+
+    def knows(self, host: str) -> bool:
+        """Whether a browser that asks for this host means this server, and was not led here by the
+        name of another's site.
+        """
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        try:
+            return ipaddress.ip_address(name).is_loopback or not self.loopback
+        except ValueError:
+            return name in {"localhost", self.host.lower(), *self._names()}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """That a browser went away is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+    def _names(self) -> set[str]:
+        return set() if self.loopback else {socket.gethostname().lower(), socket.getfqdn().lower()}
+
+
+def _address(host: str) -> tuple[socket.AddressFamily, str]:
+    try:
+        family, *_, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        raise UserError(
+            f"--host {host} is no address of a machine: give 127.0.0.1, or 0.0.0.0 for all of this "
+            "one's."
+        ) from None
+    return family, str(address[0])
+
+
+class Page(BaseHTTPRequestHandler):
+    """GET of /, of /now?since=VERSION and of /picture/NAME, and no more."""
+
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "ganlib", ""
+    timeout = PATIENCE
+
+    def do_GET(self) -> None:
+        server = cast(Server, self.server)
+        path, _, text = self.path.partition("?")
+        query = parse_qs(text)
+        if not server.knows(self.headers.get("Host", "")):
+            return self._answer(HTTPStatus.MISDIRECTED_REQUEST, b"This is another server.\n")
+        if server.token and not self._may(server.token):
+            given = query.get("token", [""])[0]
+            if path == "/" and hmac.compare_digest(given.encode(), server.token.encode()):
+                cookie = f"{self._cookie}={given}; HttpOnly; SameSite=Strict; Path=/"
+                more = {"Location": "/", "Set-Cookie": cookie}
+                return self._answer(HTTPStatus.SEE_OTHER, b"", more=more)
+            return self._answer(
+                HTTPStatus.FORBIDDEN, b"Open the address that ganlib watch has printed.\n"
+            )
+        if path == "/":
+            return self._answer(HTTPStatus.OK, server.news.page().encode(), "text/html")
+        if path == "/now":
+            news = server.news.since(query.get("since", [""])[0])
+            return self._answer(HTTPStatus.OK, news.encode(), "application/json")
+        if path == "/favicon.ico":  # browsers ask for it unasked
+            return self._answer(HTTPStatus.NO_CONTENT, b"")
+        name = path.removeprefix("/picture/")
+        if (content := server.news.album.read(name)) is None:
+            return self._answer(HTTPStatus.NOT_FOUND, b"There is nothing.\n")
+        keep = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return self._answer(HTTPStatus.OK, content, f"image/{name.rpartition('.')[2]}", keep)
+
+    @property
+    def _cookie(self) -> str:
+        """Its name: cookies do not tell ports apart."""
+        return f"ganlib-{cast(Server, self.server).server_port}"
+
+    def _may(self, token: str) -> bool:
+        try:
+            cookies = SimpleCookie(self.headers.get("Cookie", ""))
+        except CookieError:
+            return False
+        given = cookies[self._cookie].value if self._cookie in cookies else ""
+        return hmac.compare_digest(given.encode(), token.encode())
+
+    def _answer(
+        self,
+        status: HTTPStatus,
+        content: bytes,
+        kind: str = "text/plain",
+        more: dict[str, str] | None = None,
+    ) -> None:
+        try:
+            self.send_response(status)
+            kind = kind if kind.startswith("image/") else f"{kind}; charset=utf-8"
+            headers = {"Content-Type": kind, "Content-Length": str(len(content))}
+            headers |= {"Cache-Control": "no-store"} | SAFE | (more or {})
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+        except ConnectionError:  # the page was closed
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a line a second would be no news."""
