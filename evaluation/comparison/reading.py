@@ -32,7 +32,7 @@ def find_runs(folders: Iterable[Path], trials: bool = False) -> list[Run]:
         with reading(folder):
             if not folder.is_dir():
                 raise UserError(f"There is no folder {folder}; name one with runs in it.")
-    found = {os.path.realpath(path): path for top in folders for path in below(top)}
+    found = {os.path.realpath(path): path for top in folders for path in _below(top)}
     runs = [run for _, path in sorted(found.items()) if (run := read_run(path, trials))]
     if not runs:
         places = " or ".join(map(str, folders))
@@ -49,10 +49,8 @@ def _swept(plan: Path) -> tuple[str, ...]:
         return ()
 
 
-def below(top: Path, *marks: str) -> Iterator[Path]:
-    """The folders with a config.yaml, or a file of another name in `marks`, but hidden ones, as of
-    what was in a run's folder earlier.
-    """
+def _below(top: Path) -> Iterator[Path]:
+    """The folders with a config.yaml, but hidden ones, as of what was in a run's folder earlier."""
 
     def stop(error: OSError) -> None:
         raise error
@@ -60,7 +58,7 @@ def below(top: Path, *marks: str) -> Iterator[Path]:
     with reading(top):
         for folder, inside, files in os.walk(top, onerror=stop):
             inside[:] = [name for name in inside if name[0] != "."]
-            if not {"config.yaml", *marks}.isdisjoint(files):
+            if "config.yaml" in files:
                 yield Path(folder)
 
 

@@ -1,75 +1,59 @@
 """List runs: what became of them, their size on disk and their best score."""
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, NamedTuple
 
 import click
 
 from ganlib.commands._tables import print_table
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import say, stderr_console
-from ganlib.common.io.files import reading, writing
-from ganlib.common.io.jsonl import is_count
+from ganlib.common.io.files import writing
 from ganlib.evaluation.comparison.compare import counted, first_score
-from ganlib.evaluation.comparison.reading import below, read_run
 from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import NOTHING, figures
 from ganlib.runs.folders import EARLIER, PARTS, LockedError, files_of, is_abandoned, locked
-from ganlib.runs.state import STATE, read_state
+from ganlib.runs.watching.seen import Watcher, size
 from ganlib.training.snapshot import list_snapshots
 
 TITLES = ("run", "state", "iteration", "size", "best score")
-
-
-class Waste(NamedTuple):
-    """What could go of the run in a folder."""
-
-    run: Path
-    paths: list[Path]
+KINDS = (
+    "Runs that ended before their first snapshot",
+    "What was moved aside when a run began anew",
+    "Snapshots of finished runs before their last",
+)
+"""What could go."""
 
 
 @click.command()
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[RESULT]...")
+@click.argument("folder", type=click.Path(path_type=Path), default="result", metavar="[RESULT]")
 @click.option("--clean", is_flag=True, help="Show what could go, kind by kind, and ask.")
-def command(folders: tuple[Path, ...], clean: bool) -> None:
-    """List the runs below RESULT (default: result): what became of them, size and best score.
+def command(folder: Path, clean: bool) -> None:
+    """List the runs below RESULT: what became of them, size and best score.
 
     --clean asks before anything goes: runs that ended before their first snapshot, what --force
     moved aside, and of finished runs the snapshots before the last one; best.pt stays. Runs that
     wait or are at work, and files that are not a run's own, are left alone.
     """
-    folders = folders or (Path("result"),)
-    for folder in folders:
-        with reading(folder):
-            if not folder.is_dir():
-                raise UserError(f"There is no folder {folder}; name one with runs in it.")
-    found = {os.path.realpath(path): path for top in folders for path in below(top, STATE)}
-    runs = [path for _, path in sorted(found.items())]
-    if not runs:
-        places = " or ".join(map(str, folders))
-        raise UserError(f"There is no run in {places} yet; train.py makes them below result.")
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}; name one with runs in it.")
+    seen = Watcher(folder).look()
+    if not seen:
+        raise UserError(f"There is no run in {folder} yet; train.py makes them below result.")
     if clean:
-        _clean(runs)
+        _clean([one.path for one in seen if one.state.name not in ("running", "waiting")])
         return
     rows, notes = [], []
-    for path in runs:
-        state, score = read_state(path), NOTHING
-        end: Any = state.max_iter
-        try:
-            if (run := read_run(path)) is not None:
-                score, end = _best(run), end or run.settings.get("max_iter")
-        except UserError as error:  # the others are listed all the same
-            notes.append(str(error))
-        if state.sentence and state.name in ("stopped", "failed"):
-            notes.append(f"{path}: {state.sentence}")
-        done = f"{state.iteration:,}" + (f" of {end:,}" if end and is_count(end) else "")
-        rows.append((str(path), state.name, done, _megabytes(_size([path])), score))
-    notes.append(f"{len(runs):,} runs, {_megabytes(_size(runs))}.")
-    print_table("Runs", [TITLES, *rows], notes, left=("state", "best score"))
+    for one in seen:
+        end = f" of {one.state.max_iter:,}" if one.state.max_iter else ""
+        size_of, score = size(_bytes([one.path])), _best(one.run) if one.run else NOTHING
+        rows.append((one.name, one.state.name, f"{one.state.iteration:,}{end}", size_of, score))
+        if why := one.sentence or one.state.sentence:
+            notes.append(f"{one.name}: {why}")
+    notes.append(f"{len(seen):,} runs, {size(_bytes([folder]))}.")
+    print_table(str(folder), [TITLES, *rows], notes, left=("state", "best score"))
 
 
 def _best(run: Run) -> str:
@@ -82,57 +66,45 @@ def _best(run: Run) -> str:
     return f"{column.name} {figures(scored.scores[column.name].value)} at {scored.iteration:,}"
 
 
-def _clean(runs: Iterable[Path]) -> None:
-    kinds: dict[str, list[Waste]] = {
-        "Runs that ended before their first snapshot": [],
-        "What was moved aside when a run began anew": [],
-        "Snapshots of finished runs before their last": [],
-    }
-    for run in runs:
-        if read_state(run).name in ("running", "waiting"):
-            continue
-        for kind, paths in zip(kinds.values(), _waste(run), strict=True):
-            kind += [Waste(run, paths)] if paths else []
-    if not any(kinds.values()):
-        click.echo("Nothing could go.")
-    for words, found in kinds.items():
+def _clean(runs: Sequence[Path]) -> None:
+    wastes = {run: list(_waste(run)) for run in runs}
+    for kind, words in enumerate(KINDS):
+        found = {run: waste[kind] for run, waste in wastes.items() if waste[kind]}
         if found:
-            rows = [(str(waste.run), _megabytes(_size(waste.paths))) for waste in found]
-            total = _megabytes(_size(path for waste in found for path in waste.paths))
+            rows = [(str(run), size(_bytes(paths))) for run, paths in found.items()]
             print_table(words, [("run", "size"), *rows])
+            total = size(sum(map(_bytes, found.values())))
             if click.confirm(f"Remove them, {total} in all?"):
-                for waste in found:
-                    _remove(waste)
+                for run, paths in found.items():
+                    _remove(run, paths)
+    if not any(map(any, wastes.values())):
+        click.echo("Nothing could go.")
 
 
 def _waste(run: Path) -> Iterator[list[Path]]:
-    """What could go of a run that is not at work, kind by kind."""
+    """What could go of a run that is not at work, of each of KINDS."""
     yield files_of(run) if is_abandoned(run) else []
     yield sorted(run.glob(f"{EARLIER}*"))
     yield list_snapshots(run / "snapshots")[:-1] if (run / "DONE").exists() else []
 
 
-def _remove(waste: Waste) -> None:
+def _remove(run: Path, paths: Iterable[Path]) -> None:
     """Unless somebody trains there by now."""
     try:
-        with locked(waste.run), writing(waste.run):
-            for path in waste.paths:
+        with locked(run), writing(run):
+            for path in paths:
                 rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     except LockedError as error:
         say(stderr_console(), f"Left alone: {error}", "yellow")
-    for folder in (*(waste.run / part for part in PARTS), waste.run):
+    for folder in (*(run / part for part in PARTS), run):
         with suppress(OSError):  # it holds something
             folder.rmdir()
 
 
-def _size(paths: Iterable[Path]) -> int:
-    """Bytes of files and of what is in folders; what goes away meanwhile has none."""
+def _bytes(paths: Iterable[Path]) -> int:
+    """Of files and of what is in folders; what goes away meanwhile has none."""
     total = 0
     for file in (file for path in paths for file in [path, *path.rglob("*")]):
         with suppress(OSError):
             total += 0 if file.is_dir() else file.lstat().st_size
     return total
-
-
-def _megabytes(n: int) -> str:
-    return f"{n / 1e6:,.1f} MB" if n < 1e9 else f"{n / 1e9:,.2f} GB"

@@ -158,4 +158,6 @@ def span(seconds: float | None) -> str:
 
 
 def size(nbytes: int | None) -> str:
-    return "" if nbytes is None else f"{nbytes / 1e9:.2f} GB"
+    if nbytes is None:
+        return ""
+    return f"{nbytes / 1e6:,.1f} MB" if nbytes < 1e9 else f"{nbytes / 1e9:,.2f} GB"

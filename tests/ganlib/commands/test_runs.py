@@ -18,7 +18,7 @@ def make(name: str, *snapshots: int, done: bool = False, scores: Any = (), **set
     """A run below result/, with snapshots of 1,000 bytes of these iterations."""
     folder = Path("result", name)
     (folder / "snapshots").mkdir(parents=True)
-    settings = {"algorithm": "dcgan", "dataset": "toy", "max_iter": 4000, **settings}
+    settings = {"algorithm": "dcgan", "dataset": "toy", **settings}
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
     (folder / "environment.json").write_text("{}")
     for iteration in snapshots:
@@ -49,18 +49,19 @@ def test_runs_are_listed_with_state_size_and_best_score(run: Run) -> None:
     make("d")
     Path("result/d/scores.jsonl").write_text("odd\n")
     Path("result/waits").mkdir()
+    Path("result/waits/job.yaml").touch()
     Path("result/waits/state.json").write_text('{"state": "waiting", "max_iter": 7}')
     result = run("runs")
     assert result.exit_code == 0
-    assert row(result, "result/a") == "done 2,000 of 4,000 0.0 MB FD-a 2.500 at 1,000"
-    assert row(result, "result/b") == "stopped 2,000 of 4,000 0.0 MB IS 4.000 at 2,000"
-    assert row(result, "result/c") == "failed 500 of 9,000 0.0 MB –"
-    assert row(result, "result/d") == "stopped 20 0.0 MB –"
-    assert row(result, "result/waits") == "waiting 0 of 7 0.0 MB –"
-    assert "result/c: Out of memory." in result.output
+    assert row(result, "a") == "done 2,000 0.0 MB FD-a 2.500 at 1,000"
+    assert row(result, "b") == "stopped 2,000 0.0 MB IS 4.000 at 2,000"
+    assert row(result, "c") == "failed 500 of 9,000 0.0 MB –"
+    assert row(result, "d") == "stopped 20 0.0 MB –"
+    assert row(result, "waits") == "waiting 0 of 7 0.0 MB –"
+    assert "\nc: Out of memory." in result.output
     assert "Line 1 of result/d/scores.jsonl is not a JSON object" in result.output
     assert "5 runs, 0.0 MB." in result.output
-    assert run("runs", "result/a", "result").output == result.output
+    assert row(run("runs", "result/a"), "a") == row(result, "a")
 
 
 def test_no_runs_and_no_folder(run: Run) -> None:
