@@ -342,6 +342,8 @@ class RunConfig(_Strict):
     best_by: str | None = None
     """Keep the snapshot with the best score too: min:NAME or max:NAME, a name in the log; default
     the Frechet distance of the evaluations."""
+    doctor: bool = True
+    """Measure every so often, for less than 2 % of the time, whether something goes wrong."""
     tensorboard: bool = True
     """Write the log for TensorBoard as well."""
     tracker: Trackers = ()

@@ -152,11 +152,14 @@ class Loader(Iterator[Batch]):
         self.position += self.batch_size
         return Batch(x, y)
 
+    def images_at(self, index: Tensor) -> Tensor:
+        """x of the images with these numbers (n,), as still() gives them, not dequantized."""
+        still = self.still()
+        return still._centre(still._images(self._numbered(index), {}))
+
     def condition_at(self, index: Tensor) -> Any:
         """The labels, or the sources, with these numbers (n,), as still() gives them."""
-        flips = torch.zeros(len(index), dtype=torch.bool, device=self.device)
-        rows = Rows(index.cpu(), index.to(self.device), flips, *2 * [centres(len(index))])
-        return self.still()._condition(rows, {})
+        return self.still()._condition(self._numbered(index), {})
 
     def still(self) -> "Loader":
         """A loader of the same images, neither mirrored nor jittered, and cropped in the middle."""
@@ -333,6 +336,10 @@ class Loader(Iterator[Batch]):
         x = self._rows("order", len(self.data))
         unpaired = self.condition == "unpaired"
         return {"x": x, "source": self._rows("source", self.n_sources) if unpaired else x}
+
+    def _numbered(self, index: Tensor) -> Rows:
+        flips = torch.zeros(len(index), dtype=torch.bool, device=self.device)
+        return Rows(index.cpu(), index.to(self.device), flips, *2 * [centres(len(index))])
 
     def _rows(self, order: str, length: int) -> Rows:
         if order not in self._orders:

@@ -1,6 +1,7 @@
 """What every algorithm promises. `--algorithm NAME --plugin-dir DIR` checks one of your own."""
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from ganlib.registry import algorithms
 from ganlib.sampling.translation.translator import Translator, grown
 from ganlib.speed.graph import WARM_UP, Graphs
 from ganlib.training.bases.predicting import Predicting
+from ganlib.training.doctor.figures import Figures
 from ganlib.training.update.steps import NonFiniteError, parameters_of
 
 Make = Callable[..., Any]
@@ -133,9 +135,11 @@ def test_sampling_is_a_function_of_the_seed(
 
 def test_sampling_does_not_disturb_training(algorithm: str, make_updater: Make) -> None:
     quiet, busy = (make_updater(algorithm, **brief(algorithm)) for _ in range(2))
+    measure = Figures(busy, busy.data.data)
     for _ in range(2):
         list(busy.sample(3, seed=5))
         busy.pictures(0)
+        assert all(map(math.isfinite, measure().numbers.values()))
         torch.rand(7)
         quiet.update()
         busy.update()

@@ -76,6 +76,10 @@ class Updater(updater.Updater):
         l_fake = torch.logsumexp(self.dis(x_fake), 1)
         return loss_lab, loss_dis_softplus(l_unl, l_fake) / 2
 
+    def critic(self, x: Tensor, y: None) -> Tensor:
+        """l(x), (N,), for the doctor."""
+        return torch.logsumexp(self.dis(x), 1)
+
     def loss_gen(self, real: Tensor, fake: Tensor) -> Tensor:
         """The mean over D's features k of |E f_k(x) - E f_k(G(z))|, or of its square."""
         return DISTANCES[self.config.distance](fake, real)

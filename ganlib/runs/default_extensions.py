@@ -21,6 +21,7 @@ from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
 from ganlib.training.extensions import reports
 from ganlib.training.extensions.checks import Evaluate, FiniteGuard, NamedScore, Unmoved
+from ganlib.training.extensions.doctor import Examine
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.pairs import pairs_of
@@ -64,11 +65,15 @@ def list_extensions(
             f"--keep-snapshots={s.keep_snapshots} goes by a score, and this run has none: give "
             "--best-by, or --evaluation-interval."
         )
+    # where the log has a line, and so seldom that it is 1 % of the work, whatever that is
+    seldom = max(100 if hasattr(updater, "dis") else 200, 800 // settings.algorithm.batch_size)
+    looks = every(interval * -(-seldom // max(1, interval)))
     return [
         *shared,
         *(extensions[name](flat) for name in s.extension),
         *settings.extensions,
         SampleGrid(every(s.sample_interval), seed=s.seed),
+        *([Examine(dataset=s.dataset, test=test, trigger=looks)] if s.doctor else []),
         reports.LogReport(interval),
         reports.Announce(console, _hint(settings, device)),
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),

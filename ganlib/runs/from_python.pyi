@@ -60,6 +60,7 @@ def train(
     extractor_weights: str | Path | None = ...,
     keep_snapshots: int | str = ...,
     best_by: str | None = ...,
+    doctor: bool = ...,
     tensorboard: bool = ...,
     tracker: str | Sequence[str] = ...,
     extension: str | Sequence[str] = ...,

@@ -52,7 +52,8 @@ class Steps:
     """Optimizers, each under the name of the loss that it descends.
 
     Learning rates are what they are when this is made, times a factor in each step. reached: the
-    id() of every parameter that had a gradient in a step so far, whatever its value.
+    id() of every parameter that had a gradient in a step so far, whatever its value. norms: of the
+    gradient of each loss in the last step, 0-dim tensors by its name.
     """
 
     def __init__(self, optimizers: Mapping[str, Optimizer], batches: MicroBatches) -> None:
@@ -60,6 +61,7 @@ class Steps:
         self._rates = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
         self._made = False
         self.reached: set[int] = set()
+        self.norms: dict[str, Tensor] = {}
 
     def take(self, losses: dict[str, Tensor], factor: Tensor, guard: Guard) -> None:
         """See Updater.step. factor: on every learning rate, 0-dim. UserError for a name that no
@@ -83,6 +85,9 @@ class Steps:
                 mean = [None if g is None else next(rest) for g in of_one]
                 norm = nn.utils.get_total_norm([g for g in mean if g is not None])
                 guard.note(loss + norm, list(self._optimizers).index(name))
+                if name not in self.norms:
+                    self.norms[name] = torch.zeros_like(norm)
+                self.norms[name].copy_(norm)  # which a captured graph does too
                 rates = [rate * factor for rate in self._rates[name]]
                 descend(self._optimizers[name], mean, rates, guard.ok)
 
