@@ -1,4 +1,4 @@
-"""The command line: one verb per file of ganlib/commands."""
+"""The command line: one verb per file of ganlib/commands and of its room sampling/."""
 
 import os
 import signal
@@ -15,6 +15,7 @@ from ganlib.common.io.console import printable
 from ganlib.common.registry import docstring, modules
 
 COMMANDS = Path(__file__).parent / "commands"
+VERBS = {"commands": COMMANDS, "commands.sampling": COMMANDS / "sampling"}
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
@@ -22,18 +23,25 @@ class Verbs(click.Group):
     """Verbs that are imported only when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name, _ in modules(COMMANDS)]
+        return sorted(_verbs())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        verbs = self.list_commands(ctx)
-        if cmd_name not in verbs:
-            raise UserError(f"There is no verb '{cmd_name}'.{did_you_mean(cmd_name, verbs)}")
-        command: click.Command = import_module(f"ganlib.commands.{cmd_name}").command
+        if cmd_name not in _verbs():
+            near = did_you_mean(cmd_name, self.list_commands(ctx))
+            raise UserError(f"There is no verb '{cmd_name}'.{near}")
+        room, _ = _verbs()[cmd_name]
+        command: click.Command = import_module(f"ganlib.{room}.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, docstring(file)) for name, file in modules(COMMANDS)])
+            files = sorted((name, file) for name, (_, file) in _verbs().items())
+            formatter.write_dl([(name, docstring(file)) for name, file in files])
+
+
+def _verbs() -> dict[str, tuple[str, Path]]:
+    """The room and the file of each."""
+    return {name: (room, file) for room, folder in VERBS.items() for name, file in modules(folder)}
 
 
 @click.command(cls=Verbs, context_settings=CONTEXT)

@@ -12,6 +12,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 MOVED = {
+    "commands.export": "commands.sampling.export",
+    "commands.interpolate": "commands.sampling.interpolate",
+    "commands.sample": "commands.sampling.sample",
+    "commands.translate": "commands.sampling.translate",
     "common.attention": "common.layers.attention",
     "common.class_input": "common.layers.conditional",
     "common.class_norm": "common.layers.conditional",

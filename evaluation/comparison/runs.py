@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -143,19 +143,12 @@ class Run:
     @property
     def pictures(self) -> "list[Picture]":
         """The newest of each kind, sample grids first, films before still pictures of a name."""
-        return sorted({p[:2]: p for p in self._pictures}.values())
+        return sorted({p[:2]: p for p in pictures_in(self.path)}.values())
 
     @property
     def grids(self) -> "list[Picture]":
         """Sample grids by their iterations."""
-        return [picture for picture in self._pictures if picture[:2] == ("", "png")]
-
-    @property
-    def _pictures(self) -> "list[Picture]":
-        paths = (self.path / "samples").glob("*")
-        named = [(path, match) for path in paths if (match := _PICTURE.fullmatch(path.name))]
-        found = [Picture(m[1] or "", m[3], int(m[2]), path) for path, m in named]
-        return sorted(found, key=lambda picture: picture.iteration)
+        return [picture for picture in pictures_in(self.path) if picture.is_grid]
 
 
 class Picture(NamedTuple):
@@ -165,6 +158,24 @@ class Picture(NamedTuple):
     suffix: str
     iteration: int
     path: Path
+
+    @property
+    def is_grid(self) -> bool:
+        return self[:2] == ("", "png")
+
+
+def pictures_in(run: Path) -> list[Picture]:
+    """Those in the folder of a run, by their iterations."""
+    paths = (run / "samples").glob("*")
+    named = [(path, match) for path in paths if (match := _PICTURE.fullmatch(path.name))]
+    found = [Picture(m[1] or "", m[3], int(m[2]), path) for path, m in named]
+    return sorted(found, key=lambda picture: picture.iteration)
+
+
+def evenly(pictures: Sequence[Picture], n: int) -> list[Picture]:
+    """n of them, or all if there are fewer, the first and the last among them."""
+    n = min(n, len(pictures))
+    return [pictures[i * (len(pictures) - 1) // max(1, n - 1)] for i in range(n)]
 
 
 def _other_process(before: Mapping[str, Any], line: Mapping[str, Any]) -> bool:

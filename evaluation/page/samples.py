@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from PIL import Image, features
 
-from ganlib.evaluation.comparison.runs import Picture, Run
+from ganlib.evaluation.comparison.runs import Picture, Run, evenly
 from ganlib.evaluation.comparison.table import Table
 
 LARGEST = 1024  # pixels of a still picture: larger ones are made smaller
@@ -112,10 +112,8 @@ class Embedded:
         all_there = True
         for run, grids in zip(self._runs, several, strict=True):
             one = _still(grids[-1], EARLIER, True) if grids else None
-            n = min(len(grids), MOST, share // len(one[0]) if one else 0)
-            kept = [grids[i * (len(grids) - 1) // max(1, n - 1)] for i in range(n)]
             taken = 0
-            for picture in kept:
+            for picture in evenly(grids, min(MOST, share // len(one[0]) if one else 0)):
                 found = _still(picture, EARLIER, True)
                 if found and (taken := taken + len(found[0])) <= share:
                     self._sources[picture] = found

@@ -9,12 +9,13 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from click.testing import CliRunner, Result
 
 import ganlib
-from ganlib.__main__ import COMMANDS, cli, main
+from ganlib.__main__ import VERBS, cli, main
 from ganlib.commands.list import show
 from ganlib.common.errors import UserError
 from ganlib.common.registry import modules
@@ -70,7 +71,7 @@ def test_help_of_the_program_imports_no_torch() -> None:
         code += "sys.exit('torch' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.returncode == 0, verb
-    names = [name for name, _ in modules(COMMANDS)]
+    names = sorted(name for room in VERBS.values() for name, _ in modules(room))
     help_of_all = CliRunner().invoke(cli, ["--help"]).output.partition("Commands:")[2]
     assert [line.split()[0] for line in help_of_all.splitlines() if line[2:3].strip()] == names
     assert "Draw images from a trained generator." in help_of_all
@@ -254,9 +255,16 @@ def test_a_warning_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line == "Warning: the sky falls\\x07\n"
 
 
+def named(verb: str) -> click.Command:
+    """The command of a verb."""
+    command = cli.get_command(click.Context(cli), verb)
+    assert command
+    return command
+
+
 @pytest.mark.parametrize("verb", ["sample", "interpolate", "evaluate", "bench"])
 def test_gpu_and_device_mean_the_same_in_every_verb(verb: str, tmp_path: Path) -> None:
-    command = import_module(f"ganlib.commands.{verb}").command
+    command = named(verb)
     options = {option.name: option for option in command.params}
     assert options["gpu"].opts == ["-g", "--gpu"] and options["device"].opts == ["--device"]
     target = () if verb == "bench" else (str(tmp_path),)
@@ -292,7 +300,7 @@ def test_gpu_and_device_mean_the_same_in_every_verb(verb: str, tmp_path: Path) -
 def test_a_number_that_cannot_be_is_refused_with_those_that_can(
     verb: str, option: str, value: object, possible: str
 ) -> None:
-    command = import_module(f"ganlib.commands.{verb}").command
+    command = named(verb)
     result = CliRunner().invoke(command, [option, str(value)])
     assert isinstance(result.exception, UserError) and not result.output
     assert str(result.exception) == f"{option} is {value}; give a whole number of {possible}."
