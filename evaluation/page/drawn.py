@@ -15,6 +15,12 @@ from ganlib.evaluation.comparison.table import Row, Table
 POINTS = 300  # of a curve: about as many as a panel has pixels
 FIGURES = 5  # of a number
 NOT_LOSSES = {"iteration", *MEASURED}
+SIGHTS = {
+    "doctor/dis_train": "training images",
+    "doctor/dis_test": "held-out images",
+    "doctor/dis_fake": "generated images",
+}
+"""What D gives to which images: these stand in one panel."""
 COLOURS, DASHES = 6, 4
 """So many the style sheet has; the colours are told apart by colour-blind readers too."""
 
@@ -33,13 +39,16 @@ def look_of(table: Table, row: Row) -> str:
 def plan_of(table: Table) -> dict[str, Any]:
     """The rows with their runs, and the panels: scores first, those by the main protocols ahead.
 
-    A panel's curve is that of its `key` in what curves_of() has.
+    The curves of a panel are those of its `parts`, by their keys in what curves_of() has. A number
+    with a slash in its name belongs to the group before it.
     """
     main = table.main
     scores = sorted(table.columns, key=lambda column: column not in main)
-    known = {name for _, run in _runs(table) for e in run.evaluations for name, _ in e.every()}
-    names = {name for _, run in _runs(table) for line in run.log for name in line}
-    losses = sorted(names - NOT_LOSSES - known, key=lambda n: (not n.startswith("loss"), n))
+    runs = [run for row in table.rows for run in row.runs]
+    known = {name for run in runs for e in run.evaluations for name, _ in e.every()}
+    names = {name for run in runs for line in run.log for name in line} - NOT_LOSSES - known
+    numbers = sorted(names - SIGHTS.keys(), key=lambda n: (not n.startswith("loss"), n))
+    sights = [(name, title) for name, title in SIGHTS.items() if name in names]
     return {
         "rows": [
             {
@@ -50,18 +59,30 @@ def plan_of(table: Table) -> dict[str, Any]:
             for row in table.rows
         ],
         "panels": [
-            *(_panel(f"{c.name} {c.hash}", c.header, score=True, main=c in main) for c in scores),
-            *(_panel(name, name) for name in losses),
+            *(
+                _panel(c.header, [(f"{c.name} {c.hash}", "")], score=True, main=c in main)
+                for c in scores
+            ),
+            *([_panel("What the discriminator sees", sights)] if sights else []),
+            *(_panel(name.rpartition("/")[2], [(name, "")], name) for name in numbers),
         ],
     }
 
 
-def _panel(key: str, title: str, score: bool = False, main: bool = True) -> dict[str, Any]:
-    return {"key": key, "title": printable(title), "score": score, "main": main}
-
-
-def _runs(table: Table) -> list[tuple[Row, Run]]:
-    return [(row, run) for row in table.rows for run in row.runs]
+def _panel(
+    title: str,
+    parts: Sequence[tuple[str, str]],
+    name: str = "",
+    score: bool = False,
+    main: bool = True,
+) -> dict[str, Any]:
+    return {
+        "title": printable(title),
+        "parts": [{"key": key, "title": printable(words)} for key, words in parts],
+        "group": printable(name.rpartition("/")[0]),
+        "score": score,
+        "main": main,
+    }
 
 
 def curves_of(run: Run) -> dict[str, Any]:

@@ -59,15 +59,15 @@ function onAxis(run, iteration, axis) {
   return between(xs, ys, iteration) ?? ys[n] * iteration / xs[n];
 }
 
-function pointsOf(run, panel, axis) {
+function pointsOf(run, panel, key, axis) {
   let xs, ys;
   if (panel.score) {
-    const [iterations, values] = run.scores[panel.key] ?? [[], []];
+    const [iterations, values] = run.scores[key] ?? [[], []];
     xs = iterations.map((i) => onAxis(run, i, axis));
     ys = values;
   } else {
     xs = run.log[axis] ?? [];
-    ys = run.log[panel.key] ?? [];
+    ys = run.log[key] ?? [];
   }
   const kept = xs.map((_, i) => i).filter((i) => xs[i] != null && ys[i] != null);
   return [kept.map((i) => xs[i]), kept.map((i) => ys[i])];
@@ -97,22 +97,25 @@ const fits = (title, words) =>
 const passes = (row, state) => fits(row.title, state.words);
 
 function curvesOf(table, panel, axis, state) {
-  const found = [];
+  const found = [], several = panel.parts.length > 1;
   for (const row of table.rows) {
     if (state.hidden.has(row.title) || !passes(row, state)) continue;
-    const own = [];
-    for (const key of row.runs) {
-      const run = data.runs[key];
-      if (!run) continue;
-      const [xs, ys] = pointsOf(run, panel, axis);
-      const first = state.logx ? xs.findIndex((x) => x > 0) : 0;
-      if (first < 0 || !xs.length) continue;
-      const title = row.runs.length > 1 ? `${row.title}, seed ${run.seed}` : row.title;
-      own.push({ title, look: row.look, key, xs: xs.slice(first), ys: ys.slice(first) });
+    for (const [i, part] of panel.parts.entries()) {
+      const own = [], look = several ? `${row.look.slice(0, 2)} d${i}` : row.look;
+      const name = several ? `${row.title}, ${part.title}` : row.title;
+      for (const key of row.runs) {
+        const run = data.runs[key];
+        if (!run) continue;
+        const [xs, ys] = pointsOf(run, panel, part.key, axis);
+        const first = state.logx ? xs.findIndex((x) => x > 0) : 0;
+        if (first < 0 || !xs.length) continue;
+        const title = row.runs.length > 1 ? `${name}, seed ${run.seed}` : name;
+        own.push({ title, look, key, xs: xs.slice(first), ys: ys.slice(first) });
+      }
+      const band = state.band && own.length > 1 && bandOf(own);
+      if (band && band.xs.length) found.push({ ...band, title: `${name}, mean`, look });
+      else found.push(...own);
     }
-    const band = state.band && own.length > 1 && bandOf(own);
-    if (band && band.xs.length) found.push({ ...band, title: `${row.title}, mean`, look: row.look });
-    else found.push(...own);
   }
   return found;
 }
@@ -274,7 +277,7 @@ const seen = new IntersectionObserver((entries) => {
 
 const sized = new ResizeObserver((entries) => {
   for (const { target } of entries) {
-    target.plot?.setSize({ width: target.clientWidth, height: target.plot.height });
+    if (target.clientWidth) target.plot?.setSize({ width: target.clientWidth, height: target.plot.height });
   }
 });
 
@@ -292,9 +295,10 @@ function steer(event) {
   u.setCursor({ left: Math.max(0, Math.min(width, at + step * width / 60)), top: u.over.clientHeight / 2 });
 }
 
-function panelOf(table, panel, axis, wide) {
-  const figure = element("figure", { class: wide ? "panel wide" : "panel", role: "img", tabindex: "0" },
+function panelOf(panel, wide) {
+  const several = panel.parts.length > 1, figure = element("figure", { class: wide ? "panel wide" : "panel", role: "img", tabindex: "0" },
     element("figcaption", {}, element("b", {}, panel.title), element("span", { class: "against" }),
+      ...(several ? panel.parts.map((part, i) => element("span", { class: "part" }, keyOf(`own d${i}`), part.title)) : []),
       element("span", { class: "outliers" }, " (a few outliers lie outside)")),
     element("div", { class: "plot" }), element("div", { class: "told", hidden: "" }));
   figure.addEventListener("keydown", steer);
@@ -306,23 +310,37 @@ function panelOf(table, panel, axis, wide) {
   return figure;
 }
 
+/** Where the panels of a group stand: those of one with a name are folded. */
+function holderOf(section, group) {
+  if (!group) return section.querySelector(".panels");
+  const groups = section.querySelector(".groups");
+  const old = [...groups.children].find((one) => one.dataset.group === group);
+  if (old) return old.lastChild;
+  const holder = element("div", { class: "panels" });
+  groups.append(element("details", { "data-group": group },
+    element("summary", {}, `Figures of the ${group}`), holder));
+  return holder;
+}
+
 /** All panels of a section as they are to be by now; those in sight at once. */
 function draw(section) {
   const table = data.tables[section.id], state = stateOf(section.id);
-  const holder = section.querySelector(".panels");
-  if (!table || !holder) return;
+  if (!table || !section.querySelector(".panels")) return;
   const runs = table.rows.flatMap((row) => row.runs).map((key) => data.runs[key]).filter(Boolean);
-  const shown = table.panels.filter((panel) => (panel.main || state.others)
-    && runs.some((run) => pointsOf(run, panel, "iteration")[0].length > 1));
+  const lines = (panel) => panel.parts.some(({ key }) =>
+    runs.some((run) => pointsOf(run, panel, key, "iteration")[0].length > 1));
+  const shown = table.panels.filter((panel) => (panel.main || state.others) && lines(panel));
   const first = shown.find((panel) => panel.score && runs.some((run) => run.log.seconds));
   const wanted = first ? [{ panel: first, axis: "seconds", wide: true }] : [];
   wanted.push(...shown.map((panel) => ({ panel, axis: state.x, wide: false })));
   section.querySelector(".curves").hidden = !wanted.length;
-  const old = new Map([...holder.children].map((figure) => [figure.dataset.key, figure]));
-  for (const [i, { panel, axis, wide }] of wanted.entries()) {
-    const key = `${wide} ${panel.key}`;
-    const figure = old.get(key) ?? panelOf(table, panel, axis, wide);
+  const old = new Map([...section.querySelectorAll(".panel")].map((figure) => [figure.dataset.key, figure]));
+  const count = new Map();
+  for (const { panel, axis, wide } of wanted) {
+    const key = `${wide} ${panel.parts[0].key}`, holder = holderOf(section, panel.group);
+    const figure = old.get(key) ?? panelOf(panel, wide), i = count.get(holder) ?? 0;
     old.delete(key);
+    count.set(holder, i + 1);
     if (holder.children[i] !== figure) holder.insertBefore(figure, holder.children[i] ?? null);
     figure.querySelector(".against").textContent = wide ? ` against ${AXES[axis]}` : "";
     Object.assign(figure, { table, panel, axis, stale: true });

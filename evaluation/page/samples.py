@@ -14,6 +14,7 @@ from ganlib.evaluation.comparison.table import Table
 LARGEST = 1024  # pixels of a still picture: larger ones are made smaller
 EARLIER = 512  # the same of one that the slider goes back to
 MOST = 40  # of those, of a run
+BESIDE = 700  # characters that a page has beside a picture, and as notes
 FILM = 4_000_000  # bytes of a film: larger ones are left out
 SIDES = (512, 256, 128)  # pixels, where stills as they are would leave no room
 LOSSY = "WEBP" if features.check("webp") else "JPEG"
@@ -72,6 +73,7 @@ class Embedded:
         kinds = [picture for run in self._runs for picture in run.pictures]
         self._sources, self._grids = dict[Picture, Source | None](), dict[str, list[Picture]]()
         self.notes: list[str] = []
+        room -= BESIDE * (len(kinds) + 1)
         self._take_newest([p for p in kinds if p.suffix != "gif"], 0.7 * room)
         films = [(p, found) for p in kinds if p.suffix == "gif" and (found := _film(p))]
         left = 0

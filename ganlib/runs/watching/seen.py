@@ -63,7 +63,7 @@ class Seen:
             return []
         lines = self.run.log[-SPARK:]
         names = [n for n, v in lines[-1].items() if n not in {"iteration", *MEASURED}]
-        names = [n for n in names if is_number(lines[-1][n])]
+        names = [n for n in names if "/" not in n and is_number(lines[-1][n])]
         names = sorted(names, key=lambda name: not name.startswith("loss"))[:2]
         return [
             Newest(n, [float(line[n]) for line in lines if is_number(line.get(n))]) for n in names

@@ -61,7 +61,8 @@ def test_the_main_protocol_comes_first_and_others_after_it(make: Make, tmp_path:
             text = (folder / "scores.jsonl").read_text()
             (folder / "scores.jsonl").write_text(text.replace('"ab"', '"zz"'))
     (table,) = compare([tmp_path / "result"], split=True)
-    assert [(p["key"], p["main"]) for p in plan_of(table)["panels"] if p["score"]] == [
+    panels = [p for p in plan_of(table)["panels"] if p["score"]]
+    assert [(p["parts"][0]["key"], p["main"]) for p in panels] == [
         ("FD-toy ab", True),
         ("FD-toy zz", False),
     ]
@@ -72,3 +73,13 @@ def test_each_of_many_rows_looks_otherwise(make: Make, tmp_path: Path) -> None:
         make(f"method{i}", n=2, side=2)
     (table,) = compare([tmp_path / "result"])
     assert len({look_of(table, row) for row in table.rows}) == 24
+
+
+def test_what_the_discriminator_sees_is_one_panel(make: Make, told: Told) -> None:
+    figures = {"doctor/dis_train": 1.0, "doctor/dis_test": 0.5, "doctor/dis_fake": -1.0}
+    make("dcgan", n=4, **figures, **{"doctor/spread": 0.9})
+    (one,) = told()["tables"].values()
+    panels = {panel["title"]: panel for panel in one["panels"]}
+    sees = panels["What the discriminator sees"]
+    assert {part["key"] for part in sees["parts"]} == figures.keys() and sees["group"] == ""
+    assert panels["spread"]["group"] == "doctor" and panels["loss_dis"]["group"] == ""
