@@ -16,9 +16,9 @@ from ganlib.evaluation.extractors.published import (
     Kind,
     State,
     filled,
+    in_our_names,
     make_published,
     pillow_bicubic,
-    renamed,
 )
 
 OPENAI = "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02"
@@ -72,7 +72,7 @@ def network(state: State) -> nn.Module:
 
 def _openais(state: State) -> State:
     """A state of Hugging Face's by OpenAI's names, whose attention has one matrix for all three."""
-    ours = renamed(state, NAMES)
+    ours = in_our_names(state, NAMES)
     ours["visual.proj"] = ours["visual.proj"].T
     for name in [name for name in ours if name.startswith("visual.") and ".q_proj." in name]:
         parts = [ours[name.replace(".q_proj.", f".{part}_proj.")] for part in "qkv"]

@@ -15,9 +15,9 @@ from ganlib.evaluation.extractors.published import (
     Kind,
     State,
     filled,
+    in_our_names,
     make_published,
     pillow_bicubic,
-    renamed,
 )
 
 SHA256 = "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428"
@@ -48,7 +48,7 @@ def network(state: State) -> nn.Module:
     """torchvision's transformer, as large as the authors' in the state."""
     from torchvision.models import VisionTransformer  # slow to import, and few scores need it
 
-    ours = renamed(state, NAMES)
+    ours = in_our_names(state, NAMES)
     ours["encoder.pos_embedding"] = positions(ours["encoder.pos_embedding"])
     layers = [name.removesuffix(".ls1.gamma") for name in ours if name.endswith(".ls1.gamma")]
     for layer in layers:

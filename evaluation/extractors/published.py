@@ -138,7 +138,7 @@ def tensors(content: bytes) -> State:
     return found
 
 
-def renamed(state: State, names: Mapping[str, str]) -> dict[str, Tensor]:
+def in_our_names(state: State, names: Mapping[str, str]) -> dict[str, Tensor]:
     """The tensors, with all of these patterns in their names replaced, one after the other."""
     found = {}
     for name, tensor in state.items():

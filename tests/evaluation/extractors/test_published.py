@@ -28,8 +28,8 @@ from ganlib.evaluation.extractors.published import (
     Kind,
     Published,
     filled,
+    in_our_names,
     make_published,
-    renamed,
 )
 
 CPU = torch.device("cpu")
@@ -356,7 +356,7 @@ def test_weights_of_another_architecture_are_refused(change: str, tmp_path: Path
 
 
 def test_names_are_replaced_in_order_and_what_is_missing_is_not_made_up() -> None:
-    assert list(renamed({"a.b": torch.ones(1)}, {"a": "b", r"b\.b": "c"})) == ["c"]
+    assert list(in_our_names({"a.b": torch.ones(1)}, {"a": "b", r"b\.b": "c"})) == ["c"]
     layer = nn.Linear(1, 1)
     with pytest.raises(KeyError):
         filled(layer, {"weight": torch.ones(1, 1)})
