@@ -343,7 +343,15 @@ class RunConfig(_Strict):
     """Keep the snapshot with the best score too: min:NAME or max:NAME, a name in the log; default
     the Frechet distance of the evaluations."""
     doctor: bool = True
-    """Measure every so often, for less than 2 % of the time, whether something goes wrong."""
+    """Look every so often, for less than 2 % of the time, whether something goes wrong, and say it
+    in a sentence.
+    """
+    stop_on: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    """Stop once the doctor says one of these, such as collapse,divergence; see docs/doctor.md."""
+    on_collapse: Literal["continue", "rollback"] = "continue"
+    """rollback: after a collapse go back, once, to the best or newest snapshot from before it, with
+    half the learning rate.
+    """
     tensorboard: bool = True
     """Write the log for TensorBoard as well."""
     tracker: Trackers = ()

@@ -57,6 +57,7 @@ def train_grid(
 WIDER = {
     "dataset": "str | Path | Images | tuple[Images, Any] | Dataset[Any] | DataSet",
     "plugin_dir": "str | Path | Sequence[str | Path]",
+    "stop_on": "str | Sequence[str]",
     "extension": "str | Sequence[str]",
     "tracker": "str | Sequence[str]",
     "diffaugment": "str | Sequence[str]",

@@ -11,6 +11,7 @@ from rich.console import Console
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError, did_you_mean
 from ganlib.common.io.console import say
+from ganlib.config import RunConfig
 from ganlib.evaluation import Evaluator, Origin
 from ganlib.evaluation.extractors.base import Options, default_extractor, extractors
 from ganlib.evaluation.metrics.base import check_needs, counted, default_metrics, find_metrics
@@ -19,9 +20,10 @@ from ganlib.evaluation.statistics.real import TO_COME
 from ganlib.registry import algorithms, extensions
 from ganlib.runs.settings import Settings
 from ganlib.training.device import ranks
+from ganlib.training.doctor.rules import RULES
 from ganlib.training.extensions import reports
 from ganlib.training.extensions.checks import Evaluate, FiniteGuard, NamedScore, Unmoved
-from ganlib.training.extensions.doctor import Examine
+from ganlib.training.extensions.doctor import Doctor, Examine
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.pairs import pairs_of
@@ -32,6 +34,8 @@ from ganlib.training.updater import Updater
 
 QUICK = "quick"
 """The preset for a CPU."""
+LOOKS = 100
+"""Iterations at least from one of the doctor's looks to the next."""
 
 
 def list_extensions(
@@ -65,16 +69,26 @@ def list_extensions(
             f"--keep-snapshots={s.keep_snapshots} goes by a score, and this run has none: give "
             "--best-by, or --evaluation-interval."
         )
+    config = settings.algorithm
     # where the log has a line, and so seldom that it is 1 % of the work, whatever that is
-    seldom = max(100 if hasattr(updater, "dis") else 200, 800 // settings.algorithm.batch_size)
+    seldom = max(LOOKS * (1 if hasattr(updater, "dis") else 2), 8 * LOOKS // config.batch_size)
     looks = every(interval * -(-seldom // max(1, interval)))
+    examine = Examine(dataset=s.dataset, test=test, trigger=looks, console=console)
+    doctor = Doctor(
+        examine=examine,
+        trigger=looks,
+        settings=config.model_dump(),
+        stop_on=s.stop_on,
+        rollback=s.on_collapse == "rollback",
+    )
     return [
         *shared,
         *(extensions[name](flat) for name in s.extension),
         *settings.extensions,
         SampleGrid(every(s.sample_interval), seed=s.seed),
-        *([Examine(dataset=s.dataset, test=test, trigger=looks)] if s.doctor else []),
+        *([examine] if s.doctor else []),
         reports.LogReport(interval),
+        *([doctor] if s.doctor else []),
         reports.Announce(console, _hint(settings, device)),
         Unmoved(console, algorithms[s.algorithm].unmoved(settings.algorithm)),
         *_named_score(settings, updater, scorer, drawing),
@@ -113,6 +127,20 @@ def check_names(settings: Settings) -> None:
         extractors.check(s.extractor)
     for name in s.extension:
         extensions.check(name)
+    if s.stop_on or s.on_collapse != "continue":
+        _check_findings(s)
+
+
+def _check_findings(s: RunConfig) -> None:
+    known = [rule.name for rule in RULES]
+    for name in s.stop_on:
+        if name not in known:
+            raise UserError(
+                f"--stop-on: the doctor knows no '{name}'.{did_you_mean(name, known)} There are: "
+                f"{', '.join(known)}."
+            )
+    if not s.doctor:
+        raise UserError("--stop-on and --on-collapse need the doctor: leave --no-doctor out.")
 
 
 def _scorer(settings: Settings, updater: Updater, test: DataSet | None, console: Console) -> Scorer:

@@ -61,6 +61,8 @@ def train(
     keep_snapshots: int | str = ...,
     best_by: str | None = ...,
     doctor: bool = ...,
+    stop_on: str | Sequence[str] = ...,
+    on_collapse: Literal["continue", "rollback"] = ...,
     tensorboard: bool = ...,
     tracker: str | Sequence[str] = ...,
     extension: str | Sequence[str] = ...,

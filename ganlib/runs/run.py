@@ -35,6 +35,7 @@ from ganlib.runs.settings import Settings, layered, read_config
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, automatic, release
 from ganlib.training.device import devices, ranks
+from ganlib.training.extensions.doctor import ROLLBACK
 from ganlib.training.trainer import Trainer
 from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
@@ -122,6 +123,9 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
             )
         with recorded(trainer) if ranks.rank() == 0 else nullcontext():
             _run(trainer, settings.algorithm.batch_size)
+    if trainer.stopped == ROLLBACK:
+        again = {"resume": str(out), "init_from": None, "force": False}
+        return _train(replace(settings, run=settings.run.model_copy(update=again)), device, console)
     if trainer.stopped != "done":
         tell(
             f"Stopped at iteration {trainer.iteration}: {trainer.stopped}. --resume auto continues."

@@ -16,7 +16,7 @@ from ganlib.common.generator import Generator
 from ganlib.common.seeds import mix
 from ganlib.config import AlgorithmConfig
 from ganlib.training.device import ranks
-from ganlib.training.networks import AVERAGES, Frozen, ema_of, ema_rate, update_ema
+from ganlib.training.networks import AVERAGES, Frozen, ema_of, ema_rate, trained, update_ema
 from ganlib.training.samples.sample_stream import Sampler
 from ganlib.training.update.accumulation import Draws, MicroBatches, Shared, Sharing, sort
 from ganlib.training.update.steps import Guard, Steps
@@ -227,7 +227,8 @@ class Updater(Sampler):
         networks: Mapping[str, nn.Module],
     ) -> None:
         super().__init__(config, spec, networks)
-        self.iteration = 0
+        self.iteration, self.slowed = 0, 1.0
+        """slowed: a factor on every learning rate, of a run that was rolled back."""
         self._now: dict[str, Tensor] = {}
         self.heard_of_real = False
         """Whether an update has called saw_real()."""
@@ -274,11 +275,7 @@ class Updater(Sampler):
     @property
     def trained(self) -> dict[str, nn.Module]:
         """The networks that have weights to train, by name."""
-        return {
-            name: child
-            for name, child in self.named_children()
-            if name not in AVERAGES and any(True for _ in child.parameters())
-        }
+        return trained(self)
 
     @property
     def guard(self) -> Guard:
@@ -357,6 +354,7 @@ class Updater(Sampler):
         """Everything that training goes on from, as tensors and plain types."""
         return {
             "iteration": self.iteration,
+            **({} if self.slowed == 1 else {"slowed": self.slowed}),
             "revision": len(self.config.revisions()),
             "modules": self.state_dict(),
             "optimizers": self.steps.state(),
@@ -367,6 +365,7 @@ class Updater(Sampler):
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what state() gave; KeyError, ValueError or RuntimeError if it does not fit."""
         self.iteration, self._now = state["iteration"], {}
+        self.slowed = state.get("slowed", 1.0)
         self.frozen.check(state.get("frozen"))
         self.load_state_dict(state["modules"])
         self.steps.load_state(state["optimizers"])
@@ -392,7 +391,7 @@ class Updater(Sampler):
         weight, numbers = next(self.parameters()), self.schedule(self._latest)
         decay = numbers.get("ema_decay")
         rate = ema_rate(self.config.ema_decay, self._latest + 1) if decay is None else 1 - decay
-        numbers["ema"] = rate
+        numbers |= {"ema": rate, "lr": numbers["lr"] * self.slowed}
         for name, value in numbers.items():
             if name not in self._now or self._now[name].device != weight.device:
                 self._now[name] = weight.new_empty(())

@@ -70,7 +70,7 @@ def test_the_command_line_is_frozen() -> None:
         "snapshot_interval", "evaluation_interval", "evaluation_images", "evaluation_reference",
         "evaluation_precision", "evaluation_channels_last", "evaluation_rounding", "metrics",
         "segmentation", "extractor", "extractor_weights", "keep_snapshots", "best_by",
-        "doctor", "tensorboard", "tracker", "extension", "plugin_dir",
+        "doctor", "stop_on", "on_collapse", "tensorboard", "tracker", "extension", "plugin_dir",
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlib.common.data import Batch, DataSet, Loader
+from ganlib.common.data import POINTS, Batch, DataSet, Loader
 from ganlib.common.layers import evaluating
 from ganlib.common.seeds import generator
 from ganlib.config import AlgorithmConfig
@@ -21,15 +21,16 @@ from ganlib.training.updater import Updater
 Classify = Callable[[Tensor], Tensor]
 """Images (N, C, H, W) in [-1, 1] -> their classes, int64 (N,); -1 for none."""
 
-SEED, RARE = 0, 6
-"""Of the samples; and how many of a class they would have on average if it is to be missed."""
+SEED, RARE, OFTEN = 0, 6, 20
+"""Of the samples; and how many of a class they would have on average if it is to be missed; and how
+many pairs are to share a label by chance, if more or fewer are to say something."""
 FEW, SAMPLES, NEIGHBOURS = 64, 128, 512
 """Images that D sees of each kind, samples, and training images that are compared with them."""
 IN_A_FILE = 128
 """Of so many training images those are read that lie in files."""
 SIDE = 16
 """Pixels in each direction at which images are compared, as means over areas."""
-EPS = 1e-6
+EPS, SAME = 1e-6, 1e-3
 
 
 def images(config: AlgorithmConfig) -> int:
@@ -82,37 +83,36 @@ class Figures:
         shares = updater.spec.marginal or len(names) * [1 / len(names)]
         every = zip(names, counts, shares, strict=True)
         missing = tuple(name for name, k, share in every if not k and share * n >= RARE)
-        return Look({**numbers, "classes": float(sum(k > 0 for k in counts))}, missing)
+        known = {"classes": float(sum(k > 0 for k in counts)), "missing": float(len(missing))}
+        return Look({**numbers, **known}, missing)
 
     def _distances(self, x: Tensor) -> dict[str, float]:
         """spread: the mean distance of two samples, in that of two training images. nearest: the
         median distance of a sample from the nearest training image, in that of another training
-        image. contrast: the deviation inside of a sample, in that of a training image.
+        image; left out where most of these are there twice. contrast: the deviation inside of a
+        sample, in that of a training image.
         """
         real, distance, nearest = self._reals()
-        x = self._small(x)
-        return {
-            "spread": float(_mean_distance(x)) / distance,
-            "nearest": float(torch.cdist(x, real).min(1).values.median()) / nearest,
+        x = _pooled(full_size(x.float(), self.updater.spec.image))
+        found = {
+            "spread": float(_mean_distance(x)) / max(distance, EPS),
             "contrast": float(x.std(1).mean()) / max(float(real.std(1).mean()), EPS),
         }
+        if nearest > SAME * distance:
+            found["nearest"] = float(torch.cdist(x, real).min(1).values.median()) / nearest
+        return found
 
     def _reals(self) -> tuple[Tensor, float, float]:
         """Training images, the mean distance of two, and the median one of the nearest."""
-        stage = self.updater.current
+        stage, data = self.updater.current, self.updater.data
         if self._real is None or self._real[0] != stage:
             parts = torch.split(self.near, self.n)
-            real = torch.cat([self._small(self.updater.data.images_at(part)) for part in parts])
+            whole = [full_size(data.images_at(part), self.updater.spec.image) for part in parts]
+            real = torch.cat([_pooled(x) for x in whole])
             apart = torch.cdist(real, real).fill_diagonal_(torch.inf)
             nearest = float(apart.min(1).values.median())
-            self._real = stage, real, max(float(_mean_distance(real)), EPS), max(nearest, EPS)
+            self._real = stage, real, float(_mean_distance(real)), nearest
         return self._real[1:]
-
-    def _small(self, x: Tensor) -> Tensor:
-        """Images (N, C, H, W) of any stage as rows of means over areas."""
-        x = full_size(x.float(), self.updater.spec.image)
-        height, width = x.shape[2:]
-        return F.adaptive_avg_pool2d(x, (min(SIDE, height), min(SIDE, width))).flatten(1)
 
     def _opinions(self, fake: Batch) -> dict[str, float]:
         """What D gives on average to training, held-out and generated images; and auc: how often it
@@ -159,6 +159,33 @@ def _at(loader: Loader, index: Tensor) -> Batch:
     return Batch(loader.images_at(index), loader.condition_at(index) if told else None)
 
 
+@torch.no_grad()
+def of_data(updater: Updater) -> dict[str, float]:
+    """data_deviation: of pixels, in [-1, 1], inside of an image or between images, whichever is
+    less. data_distinct: which part of the images is not another one again; left out of points.
+    data_labels: how many standard deviations oftener than by chance the image nearest to another
+    has its label; left out where it would too seldom by chance.
+    """
+    data = updater.data.data
+    n = NEIGHBOURS if isinstance(data.x, Tensor) else IN_A_FILE
+    index = torch.randperm(len(data), generator=generator("doctor"))[:n]
+    x = torch.cat([_pooled(data.x[part] / 127.5 - 1) for part in torch.split(index, FEW)])
+    if data.shape == POINTS:
+        found = {}
+    else:
+        deviation = min(float(x.std(0).mean()), float(x.std(1).mean()))
+        found = {"data_deviation": deviation, "data_distinct": len(torch.unique(x, dim=0)) / len(x)}
+    if data.y is None or found.get("data_distinct", 1) < 0.5:
+        return found
+    y = data.y[index]
+    chance = float((torch.bincount(y) / len(y)).square().sum())
+    if chance * len(y) >= OFTEN:
+        nearest = torch.cdist(x, x).fill_diagonal_(torch.inf).argmin(1)
+        oftener = float((y[nearest] == y).float().mean()) - chance
+        found["data_labels"] = oftener / (max(chance * (1 - chance), EPS) / len(y)) ** 0.5
+    return found
+
+
 def _held_out(updater: Updater, test: DataSet | None) -> Loader | None:
     """Of images that D has not seen, with what they are told; None if there are none."""
     if updater.config.translates:
@@ -166,6 +193,11 @@ def _held_out(updater: Updater, test: DataSet | None) -> Loader | None:
     if test is None or (updater.config.condition == "labels" and test.y is None):
         return None
     return updater.data.over(test)
+
+
+def _pooled(x: Tensor) -> Tensor:
+    height, width = x.shape[2:]
+    return F.adaptive_avg_pool2d(x, (min(SIDE, height), min(SIDE, width))).flatten(1)
 
 
 def _mean_distance(rows: Tensor) -> Tensor:
