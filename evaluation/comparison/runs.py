@@ -17,6 +17,10 @@ MEASURED = ("images", "seconds", "images_per_second", "images_per_cpu_second")
 """What the lines of a log may have besides the iteration and what was observed."""
 
 
+DOCTOR = "doctor"
+"""In a line of a log, what the doctor said of the run there: a sentence a line."""
+
+
 @dataclass(frozen=True)
 class Recorded:
     """A score as a file has it; two may share a column only if their hashes are equal.
@@ -139,6 +143,12 @@ class Run:
         asked, name = str(self.settings.get("device")), str(self.environment.get("device", ""))
         known = self.settings.get("gpu") == -1 or asked.startswith("cpu")
         return "CPU" if known or _PROCESSOR.match(name) else "GPU"
+
+    @property
+    def diagnoses(self) -> list[tuple[int, str]]:
+        """Sentences of the doctor, by the iterations at which they were said."""
+        told = [(int(line["iteration"]), line.get(DOCTOR)) for line in self.log]
+        return [(i, text) for i, said in told if isinstance(said, str) for text in said.split("\n")]
 
     @property
     def pictures(self) -> "list[Picture]":

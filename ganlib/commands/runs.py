@@ -11,9 +11,7 @@ from ganlib.commands._tables import print_table
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import say, stderr_console
 from ganlib.common.io.files import writing
-from ganlib.evaluation.comparison.compare import counted, first_score
-from ganlib.evaluation.comparison.runs import Run
-from ganlib.evaluation.comparison.table import NOTHING, figures
+from ganlib.evaluation.comparison.table import NOTHING
 from ganlib.runs.folders import EARLIER, PARTS, LockedError, files_of, is_abandoned, locked
 from ganlib.runs.watching.seen import Watcher, size
 from ganlib.training.snapshot import list_snapshots
@@ -48,22 +46,12 @@ def command(folder: Path, clean: bool) -> None:
     rows, notes = [], []
     for one in seen:
         end = f" of {one.state.max_iter:,}" if one.state.max_iter else ""
-        size_of, score = size(_bytes([one.path])), _best(one.run) if one.run else NOTHING
-        rows.append((one.name, one.state.name, f"{one.state.iteration:,}{end}", size_of, score))
+        iteration, size_of = f"{one.state.iteration:,}{end}", size(_bytes([one.path]))
+        rows.append((one.name, one.state.name, iteration, size_of, one.best or NOTHING))
         if why := one.sentence or one.state.sentence:
             notes.append(f"{one.name}: {why}")
     notes.append(f"{len(seen):,} runs, {size(_bytes([folder]))}.")
     print_table(str(folder), [TITLES, *rows], notes, left=("state", "best score"))
-
-
-def _best(run: Run) -> str:
-    """By the score that its best snapshot is kept by, or else the first one."""
-    _, _, name = str(run.settings.get("best_by") or "").partition(":")
-    column = (first_score([run], [name]) if name else None) or first_score([run])
-    scored = None if column is None else counted(run, column)
-    if column is None or scored is None:
-        return NOTHING
-    return f"{column.name} {figures(scored.scores[column.name].value)} at {scored.iteration:,}"
 
 
 def _clean(runs: Sequence[Path]) -> None:

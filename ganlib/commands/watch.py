@@ -5,12 +5,11 @@ import webbrowser
 from pathlib import Path
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from ganlib.commands._tables import table_of
+from ganlib.commands._tables import WIDEST, table_of
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable
 from ganlib.evaluation.comparison.table import figures
@@ -18,7 +17,11 @@ from ganlib.runs.watching.seen import Seen, Watcher, rate, size, span
 
 PAUSE = 2.0  # seconds between two looks of --text
 COLOURS = {"running": "bold green", "failed": "red", "lost": "red", "stopped": "yellow"}
-TITLES = ["run", "state", "iteration", "rate", "left", "memory", "losses", "score", ""]
+TITLES: list[str | Text] = [
+    *("run", "state", "iteration", "rate", "left", "memory", "losses", "score")
+]
+NARROW, NEEDED = 130, {"run", "state", "iteration", "left", "score"}
+"""In terminals of fewer characters these columns have to do."""
 
 
 @click.command()
@@ -65,17 +68,35 @@ def _print(watcher: Watcher) -> None:
     """The table, again and again on a terminal."""
     console = Console()
     if not console.is_terminal:
-        console.width = 200
-        console.print(_table(watcher.look()))
+        console.width = WIDEST
+        console.print(_shown(watcher.look(), console))
         return
-    with Live(_table(watcher.look()), console=console, screen=True, auto_refresh=False) as live:
+    with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
+            live.update(_shown(watcher.look(), console), refresh=True)
             time.sleep(PAUSE)
-            live.update(_table(watcher.look()), refresh=True)
 
 
-def _table(seen: list[Seen]) -> Table:
-    return table_of([TITLES, *map(_cells, seen)], left=("state", "losses", "score", ""))
+def _shown(seen: list[Seen], console: Console) -> Group:
+    """A table, of fewer columns where the terminal is narrow, and below it what is to be said."""
+    lines = [TITLES, *map(_cells, seen)]
+    if console.width < NARROW:
+        lines = [
+            [cell for cell, title in zip(line, TITLES, strict=True) if title in NEEDED]
+            for line in lines
+        ]
+    notes = [
+        Text(printable(f"{one.name}: {text}"), "yellow")
+        for one in seen
+        for text in (one.sentence, one.state.sentence, *_said(one))
+        if text
+    ]
+    return Group(table_of(lines, left=("state", "losses", "score")), *notes)
+
+
+def _said(one: Seen) -> list[str]:
+    """What the doctor said last."""
+    return [text for _, text in one.run.diagnoses[-1:]] if one.run else []
 
 
 def _cells(one: Seen) -> list[str | Text]:
@@ -93,5 +114,4 @@ def _cells(one: Seen) -> list[str | Text]:
         span(state.seconds_left) if running else "",
         size(one.memory),
         *told,
-        one.sentence or state.sentence,
     ]

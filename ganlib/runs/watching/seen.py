@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganlib.common.errors import UserError
+from ganlib.evaluation.comparison.compare import counted, first_score
 from ganlib.evaluation.comparison.reading import is_number, read_run
 from ganlib.evaluation.comparison.runs import MEASURED, Run
+from ganlib.evaluation.comparison.table import Column, figures
 from ganlib.runs.state import JOB, State, read_state
 
 FILES = ("config.yaml", "environment.json", "log.jsonl", "scores.jsonl", "DONE", "samples")
@@ -71,12 +73,27 @@ class Seen:
 
     @property
     def scores(self) -> list[Newest]:
-        """The first of the newest evaluation, by its protocol."""
-        every = self.run.evaluations if self.run else []
-        newest = list(every[-1].scores.items())[:1] if every else []
-        alike = [(n, own, e.scores[n]) for n, own in newest for e in every if n in e.scores]
-        values = [score.value for _, own, score in alike if score.hash == own.hash]
-        return [Newest(name, values[-SPARK:]) for name, _ in newest]
+        """That by which the best snapshot is kept, or else the first, by its newest protocol."""
+        column = self._ranking()
+        every = self.run.evaluations if self.run and column else []
+        known = [e.scores[column.name] for e in every if column and column.name in e.scores]
+        values = [score.value for score in known if score.hash == known[-1].hash]
+        return [Newest(column.name, values[-SPARK:])] if column and values else []
+
+    @property
+    def best(self) -> str:
+        """The same score where it was best, "" if there is none."""
+        column = self._ranking()
+        scored = counted(self.run, column) if self.run and column else None
+        if column is None or scored is None:
+            return ""
+        return f"{column.name} {figures(scored.scores[column.name].value)} at {scored.iteration:,}"
+
+    def _ranking(self) -> Column | None:
+        if self.run is None:
+            return None
+        _, _, name = str(self.run.settings.get("best_by") or "").partition(":")
+        return (first_score([self.run], [name]) if name else None) or first_score([self.run])
 
 
 class Watcher:

@@ -137,6 +137,19 @@ def test_why_a_score_is_in_another_column_stands_in_its_place(make: Make, tmp_pa
     assert cells["b"][3 - main] == "–"
 
 
+def test_what_the_doctor_says_stands_with_its_run(make: Make, page: Parsed, html: Html) -> None:
+    make("healthy", doctor=3)
+    assert "What the doctor says" not in html()
+    log = make("ill", n=2) / "log.jsonl"
+    line = {"iteration": 900, "doctor": "collapse: Since iteration 800.\nwon: <b>D has won.</b>"}
+    with log.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    text = "".join(page().texts)
+    assert text.count("What the doctor says") == 1
+    assert "collapse: Since iteration 800. Iteration 900." in text
+    assert "won: <b>D has won.</b>" in text and "<b>D has won" not in html()
+
+
 def rows(values: dict[str, float]) -> dict[str, Any]:
     return {"by_class": {name: {"value": value, "n": 10} for name, value in values.items()}}
 

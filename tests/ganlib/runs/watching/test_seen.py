@@ -47,6 +47,7 @@ def test_the_newest_losses_and_scores_have_those_before_them(begin: Begin, tmp_p
         ("loss_dis", [2, 4, 6]),
     ]
     assert [(n.name, n.values) for n in one.scores] == [("FD-toy", [5, 4])]
+    assert one.best == "FD-toy 4.000 at 300"
     assert one.progress == 0.3 and one.title == "dcgan, seed 0" and one.name == "dcgan_seed0"
     assert rate(one.state.rate) == "10 it/s" and span(one.state.seconds_left) == "70 s"
 
