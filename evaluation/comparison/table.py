@@ -96,6 +96,11 @@ class Row:
         return self.name if self.done else f"{self.name}, unfinished"
 
     @property
+    def whole(self) -> str:
+        """The title with all settings, which no other row of the table has."""
+        return self.label if self.done else f"{self.label}, unfinished"
+
+    @property
     def iterations(self) -> list[int]:
         """The iterations that were scored, or reached where nothing was scored."""
         return [scored.iteration if scored else run.iteration for run, scored in self.entries]

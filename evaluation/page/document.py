@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ganlib.common.io.console import printable
 from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import NOTHING, Row, Table, short
-from ganlib.evaluation.page.drawn import curves_of, key_of, look_of, plan_of
+from ganlib.evaluation.page.drawn import curves_of, key_of, looks_of, plan_of
 from ganlib.evaluation.page.samples import Album, Embedded, pictures
 from ganlib.evaluation.protocol import flatten
 
@@ -165,7 +165,7 @@ TEMPLATES = Environment(
 TEMPLATES.globals |= {
     ask.__name__: ask
     for ask in (
-        *(class_tables, elsewhere, environment, flatten, id_of, key_of, look_of, pictures),
+        *(class_tables, elsewhere, environment, flatten, id_of, key_of, looks_of, pictures),
         *(printable, short),
     )
 }

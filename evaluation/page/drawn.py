@@ -10,7 +10,7 @@ from typing import Any
 from ganlib.common.io.console import printable
 from ganlib.evaluation.comparison.reading import is_number
 from ganlib.evaluation.comparison.runs import MEASURED, Run
-from ganlib.evaluation.comparison.table import Row, Table
+from ganlib.evaluation.comparison.table import Table
 
 POINTS = 300  # of a curve: about as many as a panel has pixels
 FIGURES = 5  # of a number
@@ -30,10 +30,24 @@ def key_of(run: Run) -> str:
     return hashlib.sha256(str(run.path).encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def look_of(table: Table, row: Row) -> str:
-    """Classes of a row: a colour each, and from the seventh on another dash."""
-    place = sorted(other.title for other in table.rows).index(row.title)
-    return f"s{place % COLOURS} d{place // COLOURS % DASHES}"
+def looks_of(table: Table) -> dict[str, str]:
+    """Classes of each row: a colour, and from the seventh on another dash. Who has begun later
+    comes later, so that the others stay as they are.
+    """
+    begun = {row.whole: min(map(_begun, row.runs)) for row in table.rows}
+    ordered = sorted(begun, key=lambda name: (begun[name], name))
+    return {
+        name: f"s{place % COLOURS} d{place // COLOURS % DASHES}"
+        for place, name in enumerate(ordered)
+    }
+
+
+def _begun(run: Run) -> float:
+    """When, or gone on with last."""
+    try:
+        return (run.path if run.external else run.path / "environment.json").stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def plan_of(table: Table) -> dict[str, Any]:
@@ -42,7 +56,7 @@ def plan_of(table: Table) -> dict[str, Any]:
     The curves of a panel are those of its `parts`, by their keys in what curves_of() has. A number
     with a slash in its name belongs to the group before it.
     """
-    main = table.main
+    main, looks = table.main, looks_of(table)
     scores = sorted(table.columns, key=lambda column: column not in main)
     runs = [run for row in table.rows for run in row.runs]
     known = {name for run in runs for e in run.evaluations for name, _ in e.every()}
@@ -52,8 +66,8 @@ def plan_of(table: Table) -> dict[str, Any]:
     return {
         "rows": [
             {
-                "title": printable(row.title),
-                "look": look_of(table, row),
+                "title": printable(row.whole),
+                "look": looks[row.whole],
                 "runs": [key_of(run) for run in row.runs],
             }
             for row in table.rows

@@ -142,7 +142,8 @@ function options(figure, curves, axis, logx, logy) {
   const font = "11px system-ui, sans-serif", bands = [], series = [{}];
   for (const c of curves) {
     series.push({ label: c.title, stroke: () => colourOf(c.look), width: 1.5, dash: dashOf(c.look),
-      spanGaps: true, points: { show: c.xs.length < 25, size: 5, fill: () => colourOf(c.look) } });
+      spanGaps: true, points: { show: c.xs.length < 25, size: c.xs.length > 1 ? 5 : 10, width: c.xs.length > 1 ? 1 : 2,
+        fill: () => (c.look.endsWith("d0") ? colourOf(c.look) : ink("page")) } });
     if (!c.spread) continue;
     const edge = { stroke: "transparent", width: 0, spanGaps: true, points: { show: false } };
     series.push({ ...edge }, { ...edge });
@@ -161,6 +162,11 @@ function options(figure, curves, axis, logx, logy) {
     figure.classList.toggle("cut", cut);
     return [bottom, top];
   };
+  const alone = curves.every((c) => c.xs.length === 1);
+  const across = (_, low, high) => {
+    const margin = alone && !logx ? (high - low || low) / 20 : 0; // dots at the edge would be cut
+    return [low - margin, high + margin];
+  };
   const nearest = (u, i, at) => {
     const y = u.data[i];
     for (let k = 0; k < y.length; k++) {
@@ -171,7 +177,7 @@ function options(figure, curves, axis, logx, logy) {
   };
   return {
     width: figure.clientWidth, height: figure.classList.contains("wide") ? 300 : 190,
-    scales: { x: { time: false, distr: logx ? 3 : 1 }, y: { distr: logy ? 3 : 1, range } },
+    scales: { x: { time: false, distr: logx ? 3 : 1, range: across }, y: { distr: logy ? 3 : 1, range } },
     axes: [x, { ...look, grid, size: 52, space: 34, values: (_, v) => bare(v) }],
     series, bands, legend: { show: false }, focus: { alpha: 0.25 }, padding: [8, 22, 0, 0],
     cursor: { y: false, dataIdx: nearest, focus: { prox: 24,
@@ -179,7 +185,7 @@ function options(figure, curves, axis, logx, logy) {
       points: { size: 7, show: (u, i) => series[i].width > 0 && undefined },
       sync: { key: `${figure.closest("section").id} ${axis}`, setSeries: false } },
     hooks: { setCursor: [(u) => tell(figure, u)], setSeries: [(u, i) => { figure.near = i; tell(figure, u); }],
-      setSelect: [(u) => { figure.zoomed = u.select.width > 0; }], draw: [(u) => mark(figure, u)] },
+      setSelect: [(u) => { figure.zoomed = u.select.width > 0; }], draw: [(u) => mark(figure, u), (u) => alone && label(figure, u)] },
   };
 }
 
@@ -212,6 +218,22 @@ function tell(figure, u) {
   const over = u.over, width = box.offsetWidth;
   const to = over.offsetLeft + left + (left > over.clientWidth / 2 ? -width - 14 : 14);
   box.style.left = `${Math.max(0, Math.min(to, figure.clientWidth - width))}px`;
+}
+
+/** The names of dots beside them, as long as they are few. */
+function label(figure, u) {
+  if (figure.curves.length > 30) return;
+  const { ctx, bbox } = u, ratio = devicePixelRatio;
+  ctx.save();
+  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.textBaseline = "middle";
+  for (const c of figure.curves) {
+    const x = u.valToPos(c.xs[0], "x", true), right = x > bbox.left + 0.85 * bbox.width;
+    ctx.fillStyle = ink("soft");
+    ctx.textAlign = right ? "right" : "left";
+    ctx.fillText(c.title, x + (right ? -9 : 9) * ratio, u.valToPos(c.ys[0], "y", true));
+  }
+  ctx.restore();
 }
 
 /** Where the sample grids are that the slider shows. */
@@ -260,7 +282,7 @@ function build(figure) {
   const edge = (c, sign) => [c.xs, c.ys.map((y, i) => Math.max(least, y + sign * c.spread[i]))];
   const tables = curves.flatMap((c) => [[c.xs, c.ys], ...(c.spread ? [edge(c, 1), edge(c, -1)] : [])]);
   const drawn = tables.length ? uPlot.join(tables) : [[]];
-  const like = JSON.stringify([figure.axis, state.logx, logy, curves.map((c) => [c.title, c.look, !!c.spread, c.xs.length < 25])]);
+  const like = JSON.stringify([figure.axis, state.logx, logy, curves.map((c) => [c.title, c.look, !!c.spread, c.xs.length < 25, c.xs.length > 1])]);
   if (figure.plot && figure.like === like) return figure.plot.setData(drawn, !figure.zoomed);
   figure.plot?.destroy();
   figure.like = like;
@@ -327,10 +349,12 @@ function draw(section) {
   const table = data.tables[section.id], state = stateOf(section.id);
   if (!table || !section.querySelector(".panels")) return;
   const runs = table.rows.flatMap((row) => row.runs).map((key) => data.runs[key]).filter(Boolean);
-  const lines = (panel) => panel.parts.some(({ key }) =>
-    runs.some((run) => pointsOf(run, panel, key, "iteration")[0].length > 1));
-  const shown = table.panels.filter((panel) => (panel.main || state.others) && lines(panel));
-  const first = shown.find((panel) => panel.score && runs.some((run) => run.log.seconds));
+  const points = (panel, axis) => panel.parts.flatMap(({ key }) =>
+    runs.map((run) => pointsOf(run, panel, key, axis)[0].length));
+  const open = table.panels.filter((panel) => panel.main || state.others);
+  const shown = open.filter((panel) => points(panel, "iteration").some((n) => n > 1));
+  // scored once each, methods are points in a plane
+  const first = open.find((panel) => panel.score && points(panel, "seconds").reduce((a, n) => a + n, 0) > 1);
   const wanted = first ? [{ panel: first, axis: "seconds", wide: true }] : [];
   wanted.push(...shown.map((panel) => ({ panel, axis: state.x, wide: false })));
   section.querySelector(".curves").hidden = !wanted.length;

@@ -57,7 +57,7 @@ def pictures(table: Table, album: Album) -> dict[int, Kinds]:
         for run in row.runs:
             for picture in [] if run.external else run.pictures:
                 if (found := album.source(picture)) is not None:
-                    figure = Figure(*found, row.title, run, picture.iteration)
+                    figure = Figure(*found, row.whole, run, picture.iteration)
                     by_seed[run.seed][picture[:2]].append(figure)
     return by_seed
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from ganlib.evaluation.comparison.compare import compare
 from ganlib.evaluation.comparison.reading import read_run
-from ganlib.evaluation.page.drawn import POINTS, curves_of, look_of, plan_of
+from ganlib.evaluation.page.drawn import POINTS, curves_of, looks_of, plan_of
 
 Make = Callable[..., Path]
 Told = Callable[[], Any]
@@ -68,11 +69,15 @@ def test_the_main_protocol_comes_first_and_others_after_it(make: Make, tmp_path:
     ]
 
 
-def test_each_of_many_rows_looks_otherwise(make: Make, tmp_path: Path) -> None:
+def test_each_of_many_rows_looks_otherwise_and_goes_on_so(make: Make, tmp_path: Path) -> None:
     for i in range(24):
-        make(f"method{i}", n=2, side=2)
+        os.utime(make(f"method{i}", n=2, side=2) / "environment.json", (i, i))
     (table,) = compare([tmp_path / "result"])
-    assert len({look_of(table, row) for row in table.rows}) == 24
+    looks = looks_of(table)
+    assert len(set(looks.values())) == 24 and looks["method0"] == "s0 d0"
+    make("a_later_one", n=2, side=2)
+    (table,) = compare([tmp_path / "result"])
+    assert looks.items() <= looks_of(table).items()
 
 
 def test_what_the_discriminator_sees_is_one_panel(make: Make, told: Told) -> None:
