@@ -57,10 +57,6 @@ class Updater(updater.Updater):
         """L(v) = E |v - AE(v)|, the mean over batch, channels and pixels."""
         return (self.dis(v) - v).abs().mean()
 
-    def critic(self, x: Tensor, y: None) -> Tensor:
-        """-|x - AE(x)| of each image, (N,), for the doctor."""
-        return -(self.dis(x) - x).abs().flatten(1).mean(1)
-
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """L(x) and L(G(z)), of which the discriminator descends L(x) - k L(G(z))."""
         return self.error(x_real), self.error(x_fake)

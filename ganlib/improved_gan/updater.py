@@ -76,7 +76,7 @@ class Updater(updater.Updater):
         l_fake = torch.logsumexp(self.dis(x_fake), 1)
         return loss_lab, loss_dis_softplus(l_unl, l_fake) / 2
 
-    def critic(self, x: Tensor, y: None) -> Tensor:
+    def critic(self, x: Tensor) -> Tensor:
         """l(x), (N,), for the doctor."""
         return torch.logsumexp(self.dis(x), 1)
 

@@ -3,6 +3,7 @@ numbers and an order of images of its own.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import torch
@@ -142,13 +143,17 @@ def critic(updater: Updater, batch: Batch) -> Tensor | None:
     patches the mean. None where there is no D, or it gives no such number.
     """
     dis = getattr(updater, "dis", None)
-    own = getattr(updater, "critic", None)
     if dis is None:
         return None
+    ask, y = getattr(updater, "critic", dis), None
     with evaluating(dis), of_the_batch(dis):
-        y = dis(batch.x, batch.y) if own is None else own(batch.x, batch.y)
+        for told in (batch, batch[:1]):
+            with suppress(TypeError):  # of a D that is told less than this, or more
+                y = ask(*told)
+                break
     y = y[0] if isinstance(y, tuple) else y
-    if not isinstance(y, Tensor) or (y.dim() != 4 and y.shape[1:].numel() > 1):
+    several = isinstance(y, Tensor) and y.shape[1:].numel() > 1
+    if not isinstance(y, Tensor) or (several and (y.dim() != 4 or y.shape == batch.x.shape)):
         return None
     return y.flatten(1).mean(1) if y.dim() > 1 else y
 

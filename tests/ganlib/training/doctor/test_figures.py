@@ -59,16 +59,13 @@ def test_one_image_has_no_spread_and_is_near_if_it_is_of_the_data(
     assert numbers["grad_gen"] > 0 and numbers["grad_dis"] > 0
 
 
-@pytest.mark.parametrize(("algorithm", "known"), [("began", True), ("improved_gan", True)])
-def test_a_discriminator_of_another_kind_is_asked_in_its_own_way(
-    algorithm: str, known: bool, make_updater: Any
-) -> None:
-    numbers, _ = Figures(make_updater(algorithm), None)()
-    assert ("dis_train" in numbers) == known
+def test_a_discriminator_of_another_kind_is_asked_in_its_own_way(make_updater: Any) -> None:
+    numbers, _ = Figures(make_updater("improved_gan"), None)()
+    assert "dis_train" in numbers
 
 
 def test_without_a_number_of_the_discriminator_its_figures_are_left_out(make_updater: Any) -> None:
-    for algorithm in ("vae", "cramer", "pix2pixhd"):
+    for algorithm in ("vae", "began", "cramer", "pix2pixhd"):
         numbers, _ = Figures(make_updater(algorithm), None)()
         assert not [name for name in numbers if name.startswith("dis") or name == "auc"]
         assert "spread" in numbers
