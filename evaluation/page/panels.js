@@ -220,10 +220,10 @@ function tell(figure, u) {
   box.style.left = `${Math.max(0, Math.min(to, figure.clientWidth - width))}px`;
 }
 
-/** The names of dots beside them, as long as they are few. */
+/** The names of dots beside them, where there is room. */
 function label(figure, u) {
-  if (figure.curves.length > 30) return;
   const { ctx, bbox } = u, ratio = devicePixelRatio;
+  if (figure.curves.length > 30 || bbox.width < 500 * ratio) return;
   ctx.save();
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
   ctx.textBaseline = "middle";

@@ -9,7 +9,7 @@ from ganlib.common.errors import UserError
 
 ENDINGS = (".gif", ".mp4")
 STRIP = 22  # pixels below a picture, for its iteration
-MOST = 300  # pictures
+MOST, LARGEST = 300, 512  # pictures, and pixels of one: the others are left out, it is reduced
 LAST = 10  # pictures' time that the last one stays
 
 
@@ -51,6 +51,7 @@ def command(run: Path, seconds: float, out: Path, force: bool) -> None:
             "name the folder of a run that has trained for --sample-interval iterations."
         )
     with Image.open(grids[-1].path) as newest:
+        newest.thumbnail((LARGEST, LARGEST))
         width, height = newest.size
     font, pictures = ImageFont.load_default(14), []
     for grid in grids:

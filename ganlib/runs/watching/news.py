@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -107,7 +108,8 @@ class News:
         with self._lock:
             self._look()
             boot, _, count = version.partition("-")
-            after = int(count) if boot == self._boot and count.isdecimal() else -1
+            known = boot == self._boot and count.isdecimal() and len(count) < 20
+            after = int(count) if known else -1
             kinds = {kind: self._every(kind, after) for kind in ("html", "tables", "runs")}
             order = list(self._every("html"))
             news = {"version": self._version, "title": self._title, "order": order, **kinds}
@@ -130,28 +132,34 @@ class News:
         if (now := time.monotonic()) < self._next:
             return
         start = time.thread_time()
-        self._seen = self._watcher.look()
-        runs = [seen.run for seen in self._seen if seen.run]
-        stamps = {key_of(seen.run): seen.stamp for seen in self._seen if seen.run}
-        states = [(seen.path, seen.stamp, seen.state, size(seen.memory)) for seen in self._seen]
-        told = {("html", "runs"): self._part("html", "runs", states, self._runs_html)}
+        with suppress(OSError):  # a file went away meanwhile, as the next look finds
+            self._take(self._watcher.look())
+        self._credit = min(BURST, self._credit + SHARE * (now - self._last))
+        self._credit -= time.thread_time() - start
+        self._last, self._next = now, time.monotonic() + max(PAUSE, -self._credit / SHARE)
+
+    def _take(self, every: list[Seen]) -> None:
+        """What is told from now on."""
+        runs = [seen.run for seen in every if seen.run]
+        stamps = {key_of(seen.run): seen.stamp for seen in every if seen.run}
+        states = [(seen.path, seen.stamp, seen.state, size(seen.memory)) for seen in every]
+        made: Callable[[], Any] = partial(self._runs_html, every)
+        told = {("html", "runs"): self._part("html", "runs", states, made)}
         for run in runs:
             key = key_of(run)
-            make = partial(document.told_of, run, self.album)
-            told["runs", key] = self._part("runs", key, stamps[key], make)
+            made = partial(document.told_of, run, self.album)
+            told["runs", key] = self._part("runs", key, stamps[key], made)
         for table in tables_of(runs, split=True):
             key = document.id_of(table)
             stamp = [stamps[key_of(run)] for row in table.rows for run in row.runs]
-            section = partial(document.section_of, table, self.album)
-            told["html", key] = self._part("html", key, stamp, section)
+            made = partial(document.section_of, table, self.album)
+            told["html", key] = self._part("html", key, stamp, made)
             told["tables", key] = self._part("tables", key, stamp, partial(plan_of, table))
         changed = [k for k, v in told.items() if k not in self._told or self._told[k][1] is not v]
         self._count += bool(changed) or bool(self._told.keys() - told.keys())
         new = {key: (self._count, told[key]) for key in changed}
         self._told = {key: new.get(key) or self._told[key] for key in told}
-        self._credit = min(BURST, self._credit + SHARE * (now - self._last))
-        self._credit -= time.thread_time() - start
-        self._last, self._next = now, time.monotonic() + max(PAUSE, -self._credit / SHARE)
+        self._seen = every
 
     def _part(self, kind: str, key: str, stamp: Any, make: Callable[[], Any]) -> Any:
         """What was made by the same stamp; else what is made now, or the old one if that equals."""
@@ -163,7 +171,7 @@ class News:
         self._parts[kind, key] = stamp, value
         return value
 
-    def _runs_html(self) -> str:
+    def _runs_html(self, every: list[Seen]) -> str:
         return document.TEMPLATES.get_template("runs.html").render(
-            seen=self._seen, figure=figures, rate=rate, size=size, span=span
+            seen=every, figure=figures, rate=rate, size=size, span=span
         )

@@ -64,8 +64,8 @@ class Seen:
         if self.run is None or not self.run.log:
             return []
         lines = self.run.log[-SPARK:]
-        names = [n for n, v in lines[-1].items() if n not in {"iteration", *MEASURED}]
-        names = [n for n in names if "/" not in n and is_number(lines[-1][n])]
+        names = [n for n, v in lines[-1].items() if "/" not in n and is_number(v)]
+        names = [n for n in names if n not in ("iteration", *MEASURED)]
         names = sorted(names, key=lambda name: not name.startswith("loss"))[:2]
         return [
             Newest(n, [float(line[n]) for line in lines if is_number(line.get(n))]) for n in names
