@@ -1,6 +1,7 @@
 """Columns: which scores a table shows, in which order; those of several ways never share one."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ganlib.common.errors import UserError, did_you_mean
@@ -59,11 +60,15 @@ def _means(word: str, name: str) -> bool:
 
 
 def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = ()) -> list[Column]:
-    """A column per chosen score and hash; UserError for several hashes, unless split."""
+    """A column per chosen score and hash, of one name first that of most runs; UserError for
+    several hashes, unless split.
+    """
     found: dict[str, dict[str, tuple[Run, Recorded]]] = {}
+    times = Counter[tuple[str, str]]()
     for run, scored in entries:
         for name, score in scored.every() if scored else ():
             found.setdefault(name, {}).setdefault(score.hash, (run, score))
+            times[name, score.hash] += 1
     columns = []
     for name in in_order(found, choice):
         (run, score), *others = found[name].values()
@@ -74,7 +79,7 @@ def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = 
                 f"({_difference(score, other)}); evaluate them alike, or give --split for a column "
                 "of each."
             )
-        scores = [one for _, one in found[name].values()]
+        scores = sorted((s for _, s in found[name].values()), key=lambda s: -times[name, s.hash])
         fields = differing(deciding(one.protocol) for one in scores)
         for one in scores:
             words = [f"{field}: {plain(deciding(one.protocol).get(field))}" for field in fields]

@@ -151,13 +151,8 @@ class Table:
 
     @property
     def main(self) -> list[Column]:
-        """Of the columns of each name the first of those that most rows have."""
-        found: dict[str, tuple[int, Column]] = {}
-        for place, column in enumerate(self.columns):
-            filled = sum(row.cells[place] is not None for row in self.rows)
-            if filled > found.get(column.name, (-1, column))[0]:
-                found[column.name] = filled, column
-        return [column for _, column in found.values()]
+        """The first of each name: see make_columns()."""
+        return list({column.name: column for column in reversed(self.columns)}.values())
 
     def values(self, row: Row) -> dict[str, Any]:
         """Of the swept settings in a row, NOTHING for one that it does not have."""
