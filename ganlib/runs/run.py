@@ -124,7 +124,9 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
         with recorded(trainer) if ranks.rank() == 0 else nullcontext():
             _run(trainer, settings.algorithm.batch_size)
     if trainer.stopped == ROLLBACK:
-        again = {"resume": str(out), "init_from": None, "force": False}
+        hours = settings.run.max_hours
+        hours = hours and max(1e-3, hours - trainer.elapsed / 3600)
+        again = {"resume": str(out), "init_from": None, "force": False, "max_hours": hours}
         return _train(replace(settings, run=settings.run.model_copy(update=again)), device, console)
     if trainer.stopped != "done":
         tell(

@@ -44,7 +44,9 @@ class Finding(NamedTuple):
     def sentence(self, settings: Mapping[str, Any], missing: Sequence[str] = ()) -> str:
         """Since when, how sure, what, and what to try of the method's settings."""
         sure = "almost surely" if self.looks >= 2 * self.rule.looks else "probably"
-        what = self.rule.what.format_map({**self.row, "names": ", ".join(missing) or "some"})
+        what = self.rule.what.format_map(
+            {"auc": nan, **self.row, "names": ", ".join(missing) or "some"}
+        )
         tries = [text for one in self.rule.remedies if (text := _flag(one, settings))][:2]
         advice = " or ".join(tries) or self.rule.otherwise
         return f"Since iteration {self.since}, {sure}: {what}.{advice and f' Try {advice}.'}"
@@ -56,11 +58,12 @@ def _flag(remedy: Remedy, settings: Mapping[str, Any]) -> str:
     now = settings.get(name)
     if now is None or (only is not None and now != only):
         return ""
-    new = to if isinstance(to, str) or only is not None else now * to
-    if isinstance(now, int):
-        new = max(1, round(float(new)))
-    shown = new if isinstance(new, str) else f"{new:g}"
-    return "" if new == now else f"--{name.replace('_', '-')} {shown}"
+    before = now if isinstance(now, str) else ",".join(now) if only == () else f"{now:g}"
+    if isinstance(to, str):
+        new = to
+    else:
+        new = f"{max(1, round(now * to)) if isinstance(now, int) else now * to:g}"
+    return "" if new == before else f"--{name.replace('_', '-')} {new}"
 
 
 def findings(rows: Rows) -> list[Finding]:
@@ -116,7 +119,7 @@ def _stopped(rows: Rows) -> bool:
 def _memorised(rows: Rows) -> bool:
     """By the generator; or by D, to which held-out images are as generated ones."""
     train, test, fake = (_of(rows, f"dis_{name}") for name in ("train", "test", "fake"))
-    overfits = _of(rows, "apart") > 2 and train - test > 0.6 * (train - fake)
+    overfits = _of(rows, "apart") > 2 and train - test > 0.4 * (train - fake)
     return overfits or (_of(rows, "nearest") < 0.5 and _of(rows, "spread") > 0.5)
 
 
@@ -147,7 +150,7 @@ def _unmet(rows: Rows) -> bool:
 
 
 SLOWER, AUGMENT = Remedy("adam_alpha", 0.5), Remedy("diffaugment", "color,translation,cutout", ())
-COLLAPSE = "collapse"
+CLIP, COLLAPSE = Remedy("clip", "0.01"), "collapse"
 RULES = (
     Rule(
         "constant-data",
@@ -188,7 +191,7 @@ RULES = (
         "partial-collapse",
         _lost_classes,
         2,
-        "samples are of {classes:.0f} classes; missing: {names}",
+        "samples are of {classes:.0f} of the classes; missing: {names}",
         (Remedy("n_dis", 2), SLOWER, Remedy("batch_size", 2)),
     ),
     Rule(
@@ -198,6 +201,7 @@ RULES = (
         "the discriminator tells all samples from real images, {apart:.2g} deviations apart",
         (
             Remedy("loss", "nonsaturating", "minimax"),
+            CLIP,
             Remedy("n_dis", 0.5),
             Remedy("adam_alpha_dis", 0.5),
             AUGMENT,
@@ -215,9 +219,9 @@ RULES = (
         "memorising",
         _memorised,
         2,
-        "training images are learned by heart (samples are {nearest:.2g} as far from them as other "
-        "images)",
-        (AUGMENT, Remedy("ada_target", 0.6, 0.0)),
+        "training images are learned by heart: samples repeat them, or held-out images are to the "
+        "discriminator as samples are",
+        (AUGMENT, Remedy("ada_target", "0.6", 0.0)),
         "more images",
     ),
     Rule(
@@ -225,14 +229,14 @@ RULES = (
         _diverges,
         1,
         "losses, gradients or outputs of the discriminator have grown a hundredfold",
-        (Remedy("clip", 0.1), Remedy("lam", 10), Remedy("adam_alpha", 0.1)),
+        (CLIP, Remedy("lam", 10), Remedy("adam_alpha", 0.1)),
     ),
     Rule(
         "oscillation",
         _oscillates,
         1,
         "by turns the discriminator takes real images for real and samples (auc {auc:.2f})",
-        (SLOWER, Remedy("ema_decay", 0.999, 0.0)),
+        (SLOWER, Remedy("ema_decay", "0.999", 0.0)),
     ),
     Rule(
         "penalty",

@@ -80,7 +80,9 @@ def test_a_sentence_says_since_when_how_sure_and_what_to_try() -> None:
 def test_missing_classes_are_named_and_only_settings_of_the_method_are_advised() -> None:
     (partial,) = findings(history(*ILL["partial-collapse"]))
     text = partial.sentence({"adam_alpha": 2e-4, "batch_size": 64}, ("Bag", "Coat"))
-    assert "4 classes; missing: Bag, Coat. Try --adam-alpha 0.0001 or --batch-size 128." in text
+    assert (
+        "4 of the classes; missing: Bag, Coat. Try --adam-alpha 0.0001 or --batch-size 128." in text
+    )
     (won,) = findings(history(*ILL["discriminator-won"]))
     minimax = algorithms["gan"].config(loss="minimax", n_dis=1).model_dump()
     assert "Try --loss nonsaturating or --diffaugment" in won.sentence(minimax)
