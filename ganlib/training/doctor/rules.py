@@ -84,11 +84,16 @@ def _of(rows: Rows, name: str) -> float:
 
 
 def _constant(rows: Rows) -> bool:
-    return _of(rows, "contrast") < 0.05
+    return _of(rows, "contrast") < 0.05 and _has_begun(rows)
 
 
 def _collapsed(rows: Rows) -> bool:
-    return _of(rows, "spread") < 0.15 and not _constant(rows)
+    return _of(rows, "spread") < 0.15 and _of(rows, "contrast") >= 0.05 and _has_begun(rows)
+
+
+def _has_begun(rows: Rows) -> bool:
+    """An untrained generator's samples are alike too, of one colour each."""
+    return len(rows) > 2 or any(row.get("spread", 0) > 0.3 for row in rows)
 
 
 def _lost_classes(rows: Rows) -> bool:
@@ -104,15 +109,18 @@ STILL, LOST = 30, 4
 
 
 def _won(rows: Rows) -> bool:
-    """Nothing is taken for real, and by far, or the generator learns nothing from it any more."""
-    far = _of(rows, "apart") > 7 or _of(rows, "grad_gen") < 1e-5
-    return _of(rows, "auc") > 0.999 and far
+    """Nothing is taken for real, and by far, which gets no better; or the generator learns nothing
+    from it any more.
+    """
+    apart, before = _of(rows, "apart"), _of(rows[-2:-1], "apart") if len(rows) > 1 else 0.0
+    far = apart > 10 and not apart < 0.8 * before
+    return _of(rows, "auc") > 0.999 and (far or _of(rows, "grad_gen") < 1e-4)
 
 
 def _stopped(rows: Rows) -> bool:
     """It cannot tell images that a glance tells from real ones, or its gradient has vanished."""
     norms = [row["grad_dis"] for row in rows if "grad_dis" in row]
-    far = _of(rows, "nearest") > 1.5 or _of(rows, "spread") < 0.3
+    far = _has_begun(rows) and (_of(rows, "nearest") > 1.5 or _of(rows, "spread") < 0.3)
     return norms[-1:] == [0.0] or (far and _of(rows, "auc") < 0.6)
 
 

@@ -22,13 +22,13 @@ def names(rows: list[dict[str, Any]]) -> list[str]:
     return [one.rule.name for one in findings(rows)]
 
 
-AT_FIRST = {"spread": 0.1, "contrast": 0.2, "auc": 1.0, "apart": 20.0, "classes": 1.0}
+AT_FIRST = {"spread": 0.1, "contrast": 0.2, "auc": 1.0, "apart": 9.0, "classes": 1.0}
 ILL: dict[str, list[dict[str, Any]]] = {
     "constant-data": [{"data_deviation": 0.0}],
     "duplicated-data": [{"data_deviation": 0.5, "data_distinct": 0.02}],
     "meaningless-labels": [{"data_distinct": 1.0, "data_labels": -0.4}],
-    "constant-images": 3 * [{"contrast": 0.01, "spread": 0.0}],
-    "collapse": 3 * [{"spread": 0.1}],
+    "constant-images": [{}, *3 * [{"contrast": 0.01, "spread": 0.0}]],
+    "collapse": [{}, *3 * [{"spread": 0.1}]],
     "partial-collapse": [{}, *2 * [{"classes": 4.0, "missing": 6.0}]],
     "discriminator-won": 3 * [{"auc": 1.0, "apart": 20.0}],
     "discriminator-stopped": 3 * [{"auc": 0.52, "apart": 0.1, "nearest": 1.9}],
@@ -51,7 +51,7 @@ def test_each_is_named_alone_and_not_before_its_time(name: str) -> None:
 
 
 def test_nothing_is_said_of_a_run_that_begins_and_gets_well() -> None:
-    rows = history(AT_FIRST, {**AT_FIRST, "classes": 3.0}, {"classes": 5.0, "missing": 4.0}, {}, {})
+    rows = history(*4 * [AT_FIRST], {"missing": 4.0}, {}, {})
     assert [names(rows[: k + 1]) for k in range(len(rows))] == [[]] * len(rows)
     assert names([]) == [] and names([{"iteration": 100}]) == []
 
