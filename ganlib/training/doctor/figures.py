@@ -4,6 +4,7 @@ numbers and an order of images of its own.
 
 from collections.abc import Callable
 from contextlib import suppress
+from math import isnan
 from typing import NamedTuple
 
 import torch
@@ -76,6 +77,7 @@ class Figures:
             x = self.stream.made(self.stream.code(z, y), y)
         whole = updater.spec.to_native(full_size(x, updater.spec.image)).clamp(-1, 1)
         y = None if updater.config.condition == "unpaired" else y  # of which D is not told
+        norms = {name: norm for name, norm in norms.items() if not isnan(norm)}
         numbers = norms | self._distances(x) | self._opinions(Batch(x, y))
         if self.classify is None:
             return Look(numbers)

@@ -4,6 +4,7 @@ and what an optimizer keeps between steps.
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from math import nan
 from typing import Any, NamedTuple
 
 import torch
@@ -53,7 +54,7 @@ class Steps:
 
     Learning rates are what they are when this is made, times a factor in each step. reached: the
     id() of every parameter that had a gradient in a step so far, whatever its value. norms: of the
-    gradient of each loss in the last step, 0-dim tensors by its name.
+    gradient of each loss in its last step, 0-dim tensors by its name, NaN before the first.
     """
 
     def __init__(self, optimizers: Mapping[str, Optimizer], batches: MicroBatches) -> None:
@@ -68,6 +69,7 @@ class Steps:
         optimizer has.
         """
         self._check("step({}=...)", losses)
+        self.make_state()
         last = next(reversed(losses))
         gradients = {
             name: _gradients(loss, parameters_of(self._optimizers[name]), name != last)
@@ -85,8 +87,6 @@ class Steps:
                 mean = [None if g is None else next(rest) for g in of_one]
                 norm = nn.utils.get_total_norm([g for g in mean if g is not None])
                 guard.note(loss + norm, list(self._optimizers).index(name))
-                if name not in self.norms:
-                    self.norms[name] = torch.zeros_like(norm)
                 self.norms[name].copy_(norm)  # which a captured graph does too
                 rates = [rate * factor for rate in self._rates[name]]
                 descend(self._optimizers[name], mean, rates, guard.ok)
@@ -94,11 +94,13 @@ class Steps:
         self._batches.meet([*values, *every], step)
 
     def make_state(self) -> None:
-        """Make all that the optimizers will keep, before the first step."""
+        """Make all that the optimizers will keep, and the norms, before the first step."""
         if not self._made:
-            for optimizer in self._optimizers.values():
+            for name, optimizer in self._optimizers.items():
                 count_on_device(optimizer)
                 make_state(optimizer)
+                if name not in self.norms:
+                    self.norms[name] = parameters_of(optimizer)[0].new_full((), nan).detach()
             self._made = True
 
     def reset(self, name: str) -> None:
