@@ -69,7 +69,6 @@ class Steps:
         optimizer has.
         """
         self._check("step({}=...)", losses)
-        self.make_state()
         last = next(reversed(losses))
         gradients = {
             name: _gradients(loss, parameters_of(self._optimizers[name]), name != last)
@@ -87,6 +86,8 @@ class Steps:
                 mean = [None if g is None else next(rest) for g in of_one]
                 norm = nn.utils.get_total_norm([g for g in mean if g is not None])
                 guard.note(loss + norm, list(self._optimizers).index(name))
+                if name not in self.norms:  # of a step outside of update()
+                    self.norms[name] = torch.zeros_like(norm)
                 self.norms[name].copy_(norm)  # which a captured graph does too
                 rates = [rate * factor for rate in self._rates[name]]
                 descend(self._optimizers[name], mean, rates, guard.ok)
