@@ -205,6 +205,7 @@ __main__.main()
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_contract_test_runs_on_a_new_algorithm(main_here: Call, tmp_path: Path) -> None:
     main_here("new", "my_gan", "--from", "gan", "--plugin-dir", "mine")
     check = [sys.executable, "-m", "ganlib", "check", "my_gan", "--plugin-dir", "mine"]

@@ -179,6 +179,7 @@ def test_cards_of_one_way_do_not_speak_of_it(run: Run, snapshot: Path) -> None:
     assert "direction" not in json.loads(Path("o/model_card.json").read_text())
 
 
+@pytest.mark.slow
 def test_onnx_takes_images_of_any_size_that_fits(run: Run) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     x = torch.randint(256, (4, 3, 16, 16)).byte()

@@ -130,6 +130,7 @@ def test_a_segmenter_is_asked_about_outputs_and_the_images_of_the_same_maps(
     assert scored["pixel_accuracy"].more == {"real": {"value": pytest.approx(float(right))}}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_two_ranks_train_one_segmenter_and_find_what_one_does(tmp_path: Path) -> None:
     worker = Path(__file__).with_name("pairs_worker.py")
