@@ -2,7 +2,7 @@
 on the newest line of the log, or on all of them, that is to hold for so many looks in a row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import nan
 from statistics import median
 from typing import Any, NamedTuple
@@ -66,10 +66,10 @@ def _flag(remedy: Remedy, settings: Mapping[str, Any]) -> str:
     return "" if new == before else f"--{name.replace('_', '-')} {new}"
 
 
-def findings(rows: Rows) -> list[Finding]:
-    """The rules that hold now, and have for as many looks as each asks for."""
+def findings(rows: Rows, rules: Iterable[Rule]) -> list[Finding]:
+    """Those of the rules that hold now, and have for as many looks as each asks for."""
     found = []
-    for rule in RULES if rows else ():
+    for rule in rules if rows else ():
         looks = 0
         while looks < len(rows) and rule.holds(rows[: len(rows) - looks]):
             looks += 1

@@ -17,7 +17,7 @@ from ganlib.common.io.console import say
 from ganlib.common.io.jsonl import cut_lines, read_lines
 from ganlib.training.doctor.classes import classifier
 from ganlib.training.doctor.figures import Figures, of_data
-from ganlib.training.doctor.rules import COLLAPSE, Finding, findings
+from ganlib.training.doctor.rules import COLLAPSE, RULES, Finding, findings
 from ganlib.training.snapshot import (
     list_snapshots,
     peek_snapshot,
@@ -89,7 +89,12 @@ class Doctor(Extension):
         log = trainer.out / "log.jsonl"
         new = [trainer.line] if self.rows else read_lines(log)
         self.rows += [_plain(line) for line in new if any(name.startswith(PREFIX) for name in line)]
-        found, said = findings(self.rows), {name for row in self.rows for name in _said(row)}
+        said = {name for row in self.rows for name in _said(row)}
+        goes_back = self.rollback and trainer.updater.slowed == 1
+        acts = {*self.stop_on, *([COLLAPSE] if goes_back else [])}
+        # what was said and holds on would be counted back to its first look, in each look anew
+        rules = [rule for rule in RULES if rule.name not in said or rule.name in acts]
+        found = findings(self.rows, rules)
         sentences = {
             one.rule.name: one.sentence(self.settings, self.examine.missing) for one in found
         }
@@ -104,7 +109,7 @@ class Doctor(Extension):
             if name in sentences:
                 trainer.stop(f"{name}: {sentences[name].rstrip('.')}")
         for one in found:
-            if self.rollback and one.rule.name == COLLAPSE and trainer.updater.slowed == 1:
+            if goes_back and one.rule.name == COLLAPSE:
                 self._go_back(trainer, one)
 
     def _go_back(self, trainer: Trainer, collapse: Finding) -> None:

@@ -3,7 +3,9 @@
 import json
 import os
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ import yaml
 from PIL import Image
 
 from ganlib.runs.state import STATE
+from ganlib.runs.watching.news import News
+from ganlib.runs.watching.seen import Watcher
+from ganlib.runs.watching.server import Server
 
 
 class Training:
@@ -61,3 +66,24 @@ def begin(tmp_path: Path) -> Begin:
         return Training(tmp_path / "result" / (name or f"{algorithm}_seed{seed}"), algorithm, seed)
 
     return make
+
+
+Serving = Callable[..., AbstractContextManager[Server]]
+
+
+@pytest.fixture
+def serving() -> Serving:
+    """serving(folder, host="127.0.0.1"): what is below the folder, over HTTP, while it is open."""
+
+    @contextmanager
+    def serve(folder: Path, host: str = "127.0.0.1") -> Iterator[Server]:
+        with Server(News(Watcher(folder)), host, 0) as server:
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            try:
+                yield server
+            finally:
+                server.shutdown()
+                thread.join()
+
+    return serve

@@ -5,39 +5,25 @@ page lasts longer than who serves it.
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ganlib.runs.watching.news import News
-from ganlib.runs.watching.seen import Watcher
 from ganlib.runs.watching.server import Server
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 SOON = 2500  # milliseconds: a second between two questions, and one between two looks
 EVIL = "<img src=x onerror=alert(1)>"
 Begin = Callable[..., Any]
+Serving = Callable[..., AbstractContextManager[Server]]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="there is no chromium, nor google-chrome"),
 ]
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    with Server(News(Watcher(folder)), "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +50,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 def test_what_a_run_writes_is_seen_soon_and_without_a_reload(
-    begin: Begin, tmp_path: Path, page: Any
+    serving: Serving, begin: Begin, tmp_path: Path, page: Any
 ) -> None:
     folder = tmp_path / "result"
     folder.mkdir()
@@ -101,7 +87,9 @@ def test_what_a_run_writes_is_seen_soon_and_without_a_reload(
         assert page.evaluate("window.mine") == 1
 
 
-def test_what_the_reader_has_chosen_stays(begin: Begin, tmp_path: Path, page: Any) -> None:
+def test_what_the_reader_has_chosen_stays(
+    serving: Serving, begin: Begin, tmp_path: Path, page: Any
+) -> None:
     runs = [begin(name, seed) for name in ("dcgan", "wgan") for seed in (0, 1)]
     for k, run in enumerate(runs):
         for i in (1, 2, 3):
@@ -139,7 +127,7 @@ def test_what_the_reader_has_chosen_stays(begin: Begin, tmp_path: Path, page: An
         assert page.locator(names).all_text_contents() == titles[1:]
 
 
-def test_hostile_names_are_text(begin: Begin, tmp_path: Path, page: Any) -> None:
+def test_hostile_names_are_text(serving: Serving, begin: Begin, tmp_path: Path, page: Any) -> None:
     run = begin(EVIL, name="x'\"><script>alert(2)<|script>")
     for i in (1, 2):
         run.log(i, **{EVIL: float(i), "__proto__": 1.0, f"a/{EVIL}": 2.0})
@@ -178,7 +166,7 @@ def test_a_server_goes_away_and_comes_back(begin: Begin, tmp_path: Path, page: A
         second.kill()
 
 
-def test_a_hundred_runs(begin: Begin, tmp_path: Path, page: Any) -> None:
+def test_a_hundred_runs(serving: Serving, begin: Begin, tmp_path: Path, page: Any) -> None:
     for seed in range(100):
         run = begin(f"method{seed % 20}", seed)
         for i in range(1, 51):
@@ -201,7 +189,7 @@ def test_a_hundred_runs(begin: Begin, tmp_path: Path, page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 900, 400])
 def test_nothing_is_wider_than_the_window(
-    width: int, scheme: str, begin: Begin, tmp_path: Path, page: Any
+    serving: Serving, width: int, scheme: str, begin: Begin, tmp_path: Path, page: Any
 ) -> None:
     for name in ("dcgan", "a_method_of_a_rather_long_name"):
         run = begin(name)

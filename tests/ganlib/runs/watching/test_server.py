@@ -1,9 +1,8 @@
 """The page over HTTP, and what of a machine can be had through it."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -11,23 +10,10 @@ from typing import Any
 import pytest
 
 from ganlib.common.errors import UserError
-from ganlib.runs.watching.news import News
-from ganlib.runs.watching.seen import Watcher
 from ganlib.runs.watching.server import Server
 
 Begin = Callable[..., Any]
-
-
-@contextmanager
-def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Server]:
-    with Server(News(Watcher(folder)), host, 0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+Serving = Callable[..., AbstractContextManager[Server]]
 
 
 def get(server: Server, path: str, method: str = "GET", **headers: str) -> HTTPResponse:
@@ -42,7 +28,9 @@ def get(server: Server, path: str, method: str = "GET", **headers: str) -> HTTPR
     return answer
 
 
-def test_page_news_and_pictures_and_nothing_else(begin: Begin, tmp_path: Path) -> None:
+def test_page_news_and_pictures_and_nothing_else(
+    serving: Serving, begin: Begin, tmp_path: Path
+) -> None:
     run = begin()
     run.log(100, loss=1.0)
     picture = run.grid(100).read_bytes()
@@ -68,7 +56,7 @@ def test_page_news_and_pictures_and_nothing_else(begin: Begin, tmp_path: Path) -
         assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
 
 
-def test_who_comes_by_another_name_is_refused(tmp_path: Path) -> None:
+def test_who_comes_by_another_name_is_refused(serving: Serving, tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         for host in ("evil.com", "evil.com:80", "127.0.0.1.evil.com", "", "10.0.0.1", "[", "a b"):
             assert get(server, "/", Host=host).status == 421, host
@@ -76,7 +64,7 @@ def test_who_comes_by_another_name_is_refused(tmp_path: Path) -> None:
             assert get(server, "/", Host=host).status == 200, host
 
 
-def test_another_address_needs_the_token(tmp_path: Path) -> None:
+def test_another_address_needs_the_token(serving: Serving, tmp_path: Path) -> None:
     with serving(tmp_path, "0.0.0.0") as server:
         assert len(server.token) > 20 and server.token in server.url
         for path in ("/", "/now?since=", "/picture/x", f"/now?token={server.token}"):
@@ -94,13 +82,13 @@ def test_another_address_needs_the_token(tmp_path: Path) -> None:
         assert get(server, "/", Host="evil.com").status == 421
 
 
-def test_the_own_address_needs_none(tmp_path: Path) -> None:
+def test_the_own_address_needs_none(serving: Serving, tmp_path: Path) -> None:
     with serving(tmp_path, "localhost") as server:
         assert server.token == "" and get(server, "/").status == 200
         assert server.url == f"http://localhost:{server.server_port}/"
 
 
-def test_what_cannot_be_served_is_a_sentence(tmp_path: Path) -> None:
+def test_what_cannot_be_served_is_a_sentence(serving: Serving, tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         with pytest.raises(UserError, match=f"port {server.server_port}: Address already in use"):
             Server(server.news, "127.0.0.1", server.server_port)
@@ -112,7 +100,7 @@ def test_what_cannot_be_served_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_reader_who_goes_away_is_no_error(
-    tmp_path: Path, begin: Begin, capsys: pytest.CaptureFixture[str]
+    serving: Serving, tmp_path: Path, begin: Begin, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begin().log(1, loss=1.0)
     with serving(tmp_path / "result") as server:

@@ -19,7 +19,7 @@ def history(*changes: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def names(rows: list[dict[str, Any]]) -> list[str]:
-    return [one.rule.name for one in findings(rows)]
+    return [one.rule.name for one in findings(rows, RULES)]
 
 
 AT_FIRST = {"spread": 0.1, "contrast": 0.2, "auc": 1.0, "apart": 9.0, "classes": 1.0}
@@ -68,22 +68,22 @@ def test_the_generator_that_draws_training_images_memorises_too() -> None:
 def test_a_sentence_says_since_when_how_sure_and_what_to_try() -> None:
     settings = algorithms["wgan_gp"].config().model_dump()
     rows = history({}, *3 * [{"spread": 0.1}])
-    (collapse,) = findings(rows)
+    (collapse,) = findings(rows, RULES)
     assert collapse.sentence(settings) == (
         "Since iteration 200, probably: samples are alike (spread 0.1 of the data's). "
         "Try --n-dis 10 or --adam-alpha 0.0001."
     )
-    (later,) = findings([*rows, *history(*3 * [{"spread": 0.1}])])
+    (later,) = findings([*rows, *history(*3 * [{"spread": 0.1}])], RULES)
     assert later.sentence(settings).startswith("Since iteration 200, almost surely: ")
 
 
 def test_missing_classes_are_named_and_only_settings_of_the_method_are_advised() -> None:
-    (partial,) = findings(history(*ILL["partial-collapse"]))
+    (partial,) = findings(history(*ILL["partial-collapse"]), RULES)
     text = partial.sentence({"adam_alpha": 2e-4, "batch_size": 64}, ("Bag", "Coat"))
     assert (
         "4 of the classes; missing: Bag, Coat. Try --adam-alpha 0.0001 or --batch-size 128." in text
     )
-    (won,) = findings(history(*ILL["discriminator-won"]))
+    (won,) = findings(history(*ILL["discriminator-won"]), RULES)
     minimax = algorithms["gan"].config(loss="minimax", n_dis=1).model_dump()
     assert "Try --loss nonsaturating or --diffaugment" in won.sentence(minimax)
     assert won.sentence({}).endswith("deviations apart.")
