@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
 from click.testing import Result
 
 from ganlib.common.errors import UserError
@@ -39,13 +40,17 @@ def test_a_folder_that_is_not_there_is_a_sentence(run: Run) -> None:
     assert isinstance(error, UserError) and "There is no folder result" in str(error)
 
 
+@pytest.mark.usefixtures("usual_signals")  # a process in the background has Ctrl-C ignored
 def test_ctrl_c_ends_it_in_good_order(run: Run) -> None:
     make("one")
     command = [sys.executable, "-m", "ganlib", "watch", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout and process.stderr
-        url = process.stdout.readline().decode().split()[-1]
-        with urlopen(url) as page:
-            assert b"dcgan, seed 0" in page.read()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0 and process.stderr.read() == b""
+        try:
+            url = process.stdout.readline().decode().split()[-1]
+            with urlopen(url) as page:
+                assert b"dcgan, seed 0" in page.read()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0 and process.stderr.read() == b""
+        finally:
+            process.kill()  # or the test would wait for it for ever
