@@ -18,6 +18,7 @@ from ganlib.common.data.crops import cropped
 from ganlib.common.formats import hdf5
 from ganlib.common.formats.hdf5 import read_hdf5
 from ganlib.common.formats.hdf5_writing import write_hdf5
+from ganlib.common.io.jsonl import read_lines
 from ganlib.contract.fixtures import toy
 from ganlib.contract.test_contract import brief
 from ganlib.registry import algorithms
@@ -79,6 +80,7 @@ def test_deterministic_training_resumes_bitwise(name: str, device: str, tmp_path
     parts = ganlib.train(resume=str(tmp_path / "parts"), device=device)
     a, b = modules(whole.out), modules(parts.out)
     assert [key for key in a if not torch.equal(a[key], b[key])] == []
+    assert all(line["gpu_memory"] > 0 for line in read_lines(whole.out / "log.jsonl"))
 
 
 def noiseless(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ _PROCESSOR = re.compile(r"cpu|x86|amd64|i\d86|intel64|aarch64|arm|ppc|riscv|s390
 _PICTURE = re.compile(r"(?:(\w+)_)?(\d+)\.(gif|png)")
 
 REAL = "real images"
-MEASURED = ("images", "seconds", "images_per_second", "images_per_cpu_second")
+MEASURED = ("images", "seconds", "images_per_second", "images_per_cpu_second", "gpu_memory")
 """What the lines of a log may have besides the iteration and what was observed."""
 
 

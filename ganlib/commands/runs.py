@@ -13,7 +13,7 @@ from ganlib.common.io.console import say, stderr_console
 from ganlib.common.io.files import writing
 from ganlib.evaluation.comparison.table import NOTHING
 from ganlib.runs.folders import EARLIER, PARTS, LockedError, files_of, is_abandoned, locked
-from ganlib.runs.watching.seen import Watcher, size
+from ganlib.runs.watching.seen import Seen, Watcher, size
 from ganlib.training.snapshot import list_snapshots
 
 TITLES = ("run", "state", "iteration", "size", "best score")
@@ -32,8 +32,9 @@ def command(folder: Path, clean: bool) -> None:
     """List the runs below RESULT: what became of them, size and best score.
 
     --clean asks before anything goes: runs that ended before their first snapshot, what --force
-    moved aside, and of finished runs the snapshots before the last one; best.pt stays. Runs that
-    wait or are at work, and files that are not a run's own, are left alone.
+    moved aside, and of finished runs the snapshots before the last one; best.pt stays, and so do
+    those of --keep-snapshots best:N. Runs that wait or are at work, and files that are not a run's
+    own, are left alone.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}; name one with runs in it.")
@@ -41,7 +42,7 @@ def command(folder: Path, clean: bool) -> None:
     if not seen:
         raise UserError(f"There is no run in {folder} yet; train.py makes them below result.")
     if clean:
-        _clean([one.path for one in seen if one.state.name not in ("running", "waiting")])
+        _clean([one for one in seen if one.state.name not in ("running", "waiting")])
         return
     rows, notes = [], []
     for one in seen:
@@ -54,8 +55,8 @@ def command(folder: Path, clean: bool) -> None:
     print_table(str(folder), [TITLES, *rows], notes, left=("state", "best score"))
 
 
-def _clean(runs: Sequence[Path]) -> None:
-    wastes = {run: list(_waste(run)) for run in runs}
+def _clean(runs: Sequence[Seen]) -> None:
+    wastes = {one.path: list(_waste(one)) for one in runs}
     for kind, words in enumerate(KINDS):
         found = {run: waste[kind] for run, waste in wastes.items() if waste[kind]}
         if found:
@@ -69,11 +70,13 @@ def _clean(runs: Sequence[Path]) -> None:
         click.echo("Nothing could go.")
 
 
-def _waste(run: Path) -> Iterator[list[Path]]:
+def _waste(one: Seen) -> Iterator[list[Path]]:
     """What could go of a run that is not at work, of each of KINDS."""
-    yield files_of(run) if is_abandoned(run) else []
-    yield sorted(run.glob(f"{EARLIER}*"))
-    yield list_snapshots(run / "snapshots")[:-1] if (run / "DONE").exists() else []
+    path, keep = one.path, str(one.run.settings.get("keep_snapshots")) if one.run else ""
+    yield files_of(path) if is_abandoned(path) else []
+    yield sorted(path.glob(f"{EARLIER}*"))
+    last = (path / "DONE").exists() and not keep.startswith("best:")  # which are the best
+    yield list_snapshots(path / "snapshots")[:-1] if last else []
 
 
 def _remove(run: Path, paths: Iterable[Path]) -> None:

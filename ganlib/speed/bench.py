@@ -31,7 +31,13 @@ from ganlib.registry import Algorithm
 from ganlib.speed.accelerate import Precision, accelerate, set_float32
 from ganlib.speed.compiled import WINDOW, Say
 from ganlib.speed.graph import WARM_UP
-from ganlib.training.device.devices import environment, free, is_out_of_memory, synchronize
+from ganlib.training.device.devices import (
+    environment,
+    free,
+    gpu_memory,
+    is_out_of_memory,
+    synchronize,
+)
 from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
 
@@ -347,8 +353,8 @@ def _clean(device: torch.device, compiled: bool = False) -> None:
 
 def _peak_memory(device: torch.device) -> int:
     """Bytes."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
+    if (of_card := gpu_memory(device)) is not None:
+        return of_card
     import resource  # there is none on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

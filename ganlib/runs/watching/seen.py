@@ -34,8 +34,8 @@ class Newest:
 @dataclass(frozen=True)
 class Seen:
     """A run as it is. run: what its folder holds, None as long as nothing has begun, or where it
-    cannot be read, which `sentence` says. memory: bytes of its process, where that is on this
-    machine. stamp: equal as long as the folder holds the same.
+    cannot be read, which `sentence` says. memory: bytes that it takes of its card, else of
+    this machine, if it is here. stamp: equal as long as the folder holds the same.
     """
 
     path: Path
@@ -121,7 +121,9 @@ class Watcher:
                 sentence = str(error)
         state = read_state(path)
         name = str(path.relative_to(self.top)) if path != self.top else path.name
-        return Seen(path, name, state, run, sentence, _memory(state), stamp)
+        of_card = run.log[-1].get("gpu_memory") if run and run.log else None
+        memory = of_card if state.name == "running" and of_card else _memory(state)
+        return Seen(path, name, state, run, sentence, memory, stamp)
 
 
 def _folders(top: Path) -> Iterator[Path]:

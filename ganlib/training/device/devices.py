@@ -170,6 +170,11 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def gpu_memory(device: torch.device) -> int | None:
+    """Bytes that tensors have taken of a card at most; of the CPU nothing is known."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
 def environment(device: torch.device) -> dict[str, Any]:
     """Versions of what computes, the commit of this library, the device and the command."""
     return {

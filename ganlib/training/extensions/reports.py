@@ -28,7 +28,7 @@ from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.console import printable, say
 from ganlib.common.io.files import MARK, write_text
 from ganlib.common.io.jsonl import append_line, cut_lines
-from ganlib.training.device.devices import synchronize
+from ganlib.training.device.devices import gpu_memory, synchronize
 from ganlib.training.trainer import Extension, Trainer, every
 
 CENTURY = 3_155_760_000  # seconds; beyond a few of them the calendar ends
@@ -106,7 +106,7 @@ class LogReport(Extension):
             cpu - self._since[1],
             images - self._since[2],
         )
-        stage = trainer.stage
+        stage, device = trainer.stage, trainer.updater.clock.device
         trainer.line = {
             "iteration": trainer.iteration,
             "images": images,
@@ -115,6 +115,7 @@ class LogReport(Extension):
             "seconds": round(trainer.elapsed, 3),
             "images_per_second": round(new / seconds, 1),
             "images_per_cpu_second": round(new / cpu_seconds, 1) if cpu_seconds else None,
+            **({"gpu_memory": peak} if (peak := gpu_memory(device)) else {}),
         }
         append_line(trainer.out / "log.jsonl", trainer.line)
         self._sums, self._counts, self._since = {}, {}, (now, cpu, images)
@@ -214,9 +215,10 @@ class Notebook(Extension):
 
 
 class Tracker(Extension):
-    """Hands a client, which keeps records of runs, the settings, every number of a new line of the
-    log, every new picture, and the protocol of each score. A run that goes on does so in the same
-    record. The first error of the client is told, and the run goes on without it.
+    """Hands a client, which keeps records of runs, the settings, every number and every new word of
+    a new line of the log, every new picture, and the protocol of each score. A run that goes on
+    does so in the same record. The first error of the client is told, and the run goes on without
+    it.
 
     settings: of the run, by name. A subclass has a file of its own beside this one, the name of
     the client's package, and what follows below as the client does it.
@@ -269,6 +271,9 @@ class Tracker(Extension):
             line = dict(line.items() - before.items())
         if values := {name: x for name, x in line.items() if isinstance(x, int | float)}:
             self._attempt(self.numbers, values, self._line["iteration"])
+        for name, text in line.items():  # a stage, and what the doctor says
+            if isinstance(text, str) and text != before.get(name):
+                self._attempt(self.text, name, text, self._line["iteration"])
         for name, picture in trainer.pictures.items():
             if self._pictures.get(name) is not picture:
                 self._attempt(self.picture, name, picture, trainer.iteration)

@@ -79,6 +79,7 @@ def test_what_could_go_is_shown_and_goes_if_one_says_so(run: Run) -> None:
     begun, done = make("begun"), make("done", 1000, 2000, 3000, done=True)
     (begun / "mine.txt").touch()
     (done / "snapshots" / "best.pt").touch()
+    best = make("best", 1000, 2000, done=True, keep_snapshots="best:2")
     unfinished = make("unfinished", 1000, 2000)
     earlier = unfinished / ".earlier"
     earlier.mkdir()
@@ -93,6 +94,7 @@ def test_what_could_go_is_shown_and_goes_if_one_says_so(run: Run) -> None:
     assert not earlier.exists()
     assert sorted(p.name for p in (done / "snapshots").iterdir()) == ["best.pt", "iter_0003000.pt"]
     assert len(list((unfinished / "snapshots").iterdir())) == 2
+    assert len(list((best / "snapshots").iterdir())) == 2
     assert clean("").output == "Nothing could go.\n"
 
 

@@ -34,6 +34,13 @@ def test_every_state_and_what_runs_comes_first(begin: Begin, tmp_path: Path) -> 
         assert (seen[0].memory or 0) > 1e6 and seen[1].memory is None
 
 
+def test_the_memory_of_a_card_goes_before_that_of_the_process(begin: Begin, tmp_path: Path) -> None:
+    begin().log(1, loss=0.5, gpu_memory=5 * 2**30)
+    (one,) = Watcher(tmp_path / "result").look()
+    assert one.memory == 5 * 2**30
+    assert [n.name for n in one.losses] == ["loss"]
+
+
 def test_the_newest_losses_and_scores_have_those_before_them(begin: Begin, tmp_path: Path) -> None:
     run = begin()
     for i in (1, 2, 3):

@@ -23,7 +23,7 @@ from ganlib.training.extensions import reports
 from ganlib.training.extensions.reports import LogReport, Tracker
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
-from ganlib.training.trainer import Trainer, every
+from ganlib.training.trainer import Extension, Trainer, every
 
 SMALL: dict[str, Any] = {"algorithm": "dcgan", "width": 0.05, "batch_size": 4, "gpu": -1}
 SMALL |= {"tensorboard": False, "display_interval": 1, "sample_interval": 2, "extractor": "fashion"}
@@ -259,6 +259,27 @@ def test_everything_is_told_once_and_a_run_that_goes_on_names_its_record(
     assert again.told[0] == ("open", "new")
     follow(anew, stop=1)
     assert anew.told[0] == ("open", None)
+
+
+def test_what_the_doctor_says_late_of_a_line_is_told_once(
+    make_updater: Any, tmp_path: Path
+) -> None:
+    class Says(Extension):
+        name, trigger = "says", staticmethod(every(4))
+
+        def __call__(self, trainer: Trainer) -> None:
+            trainer.line = {**trainer.line, "doctor": "collapse: So it is."}
+
+    tracker, trainer = Noted(), Trainer(make_updater("dcgan"), tmp_path, 6)
+    trainer.extend(LogReport(2), Says(), tracker)
+    trainer.run()
+    assert tracker.told == [
+        ("open", None),
+        ("numbers", 2),
+        *[("numbers", 4), ("text", "doctor")],
+        ("numbers", 6),
+        ("end", True),
+    ]
 
 
 @pytest.mark.parametrize("fails", ["open", "numbers", "picture", "end"])
