@@ -32,9 +32,13 @@ def loss_gen_minimax(y_fake: Tensor) -> Tensor:
     return -F.softplus(y_fake).mean()
 
 
-def loss_dis_hinge(y_real: Tensor, y_fake: Tensor) -> Tensor:
-    """max(0, 1 - D(x)) + max(0, 1 + D(G(z))): SNGAN (Miyato et al. 2018), eq. 16."""
-    return F.relu(1 - y_real).mean() + F.relu(1 + y_fake).mean()
+def loss_dis_hinge(
+    y_real: Tensor, y_fake: Tensor, real: Tensor | float = 1.0, fake: Tensor | float = 1.0
+) -> Tensor:
+    """max(0, 1 - D(x)) + max(0, 1 + D(G(z))): SNGAN (Miyato et al. 2018), eq. 16; real, fake: the
+    margins, where they are not 1.
+    """
+    return F.relu(real - y_real).mean() + F.relu(fake + y_fake).mean()
 
 
 def loss_gen_hinge(y_fake: Tensor) -> Tensor:

@@ -90,6 +90,7 @@ FASTER: dict[str, dict[str, Any]] = {
         "max_iter": 600,
     },
     "dfm": {"adam_alpha": 5e-4},
+    "fastgan": {"architecture": "quick", "adam_alpha": 1e-3, "ema_decay": 0.99},
     "gan": {"max_iter": 3000},  # its authors' gradient descent is slower than Adam
     "improved_gan": {"adam_alpha": 1e-3, "lr_decay": "none", "max_iter": 1200},
     "minibatch_discrimination": {

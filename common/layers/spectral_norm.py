@@ -84,17 +84,18 @@ class SNLayer(reparametrized.Layer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.register_buffer("u", torch.randn(len(self.weight)))
+        self.register_buffer("u", torch.randn(self.weight.shape[self.axis]))
 
     def effective_weight(self) -> Tensor:
         """The normalised weight; in training mode u moves on, in place."""
         # torch.compile may compute v again in the backward pass, where self.u is the next one
         # already (pytorch pull request 197039): the gradient would be wrong without a word.
         opaque = self.training and torch.compiler.is_compiling()
-        weight, u = spectral_normalize(self.weight, _snapshot(self.u) if opaque else self.u)
+        rows = self.weight.movedim(self.axis, 0) if self.axis else self.weight
+        rows, u = spectral_normalize(rows, _snapshot(self.u) if opaque else self.u)
         if self.training:
             self.u.copy_(u)
-        return weight
+        return rows.movedim(0, self.axis) if self.axis else rows
 
 
 class SNConv2d(SNLayer, reparametrized.Conv2d):
@@ -107,6 +108,10 @@ class SNConv2d(SNLayer, reparametrized.Conv2d):
         if bool in map(type, args):  # nn.Conv2d has another argument in that place
             raise TypeError("SNConv2d takes bias by keyword alone")
         super().__init__(*args, **kwargs)
+
+
+class SNConvTranspose2d(SNLayer, reparametrized.ConvTranspose2d):
+    """A transposed convolution whose (d_out, d_in * k * k) matrix has spectral norm 1."""
 
 
 class SNLinear(SNLayer, reparametrized.Linear):

@@ -13,8 +13,8 @@ from ganlib.registry import algorithms
 
 
 def starting_from_noise(condition: str | None = None) -> list[str]:
-    """The methods that ask for these conditions; progressive's networks are its own."""
-    names = [name for name in algorithms.names() if name != "progressive"]
+    """The methods that ask for these conditions, but for those whose networks are their own."""
+    names = [name for name in algorithms.names() if name not in ("fastgan", "progressive")]
     return [name for name in names if algorithms[name].config().condition == condition]
 
 
