@@ -6,6 +6,8 @@ numbers from U(0, 1) for each image, and returns images of the same shape; it is
 x, twice. One that moves pixels takes `cells` too: down and across, into how many equal parts it
 takes the image, by default its pixels. It then does the same to images of different sizes.
 
+The other pipeline, of ADA, is in ada.py; networks see either on their way to the first layer.
+
 Adaptive augmentation: the probability p of augmenting follows from what D thinks of real images.
 Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3 with r_t. It is all on the device:
 no update waits for the host.
@@ -128,29 +130,34 @@ def augment_pair(
     return x, y
 
 
-def augment_input(network: Network, policies: Sequence[str], p: Tensor | None = None) -> Network:
+def augment_input(
+    network: Network, policies: Sequence[str], p: Tensor | float = 1.0, ada: Sequence[str] = ()
+) -> Network:
     """Make `network` see augmented images in training mode, with numbers drawn at each call.
 
     Its first argument is augmented on the way into `features`, if it has that (forward must then
-    go through it), else into forward. p: the probability of each operation on each image, 0-dim, a
-    buffer from now on (see probability_of); None: all always happen. The network is changed in
-    place: it gets a subclass of its class, so that its parameters keep their names. Returns
-    `network`.
+    go through it), else into forward: by these groups of ada.py, if any are given, else by
+    `policies`. p: the probability of each operation on each image, 0-dim; a tensor is a buffer from
+    now on (see probability_of), that of snapshots too, and of `ada` a number is a buffer as well.
+    The network is changed in place: it gets a subclass of its class, so that its parameters keep
+    their names. Returns `network`.
     """
     features = getattr(network, "features", None)
     if isinstance(features, nn.Module):
-        _augment_before(features, "forward", policies, p)
+        _augment_before(features, "forward", policies, p, ada)
     else:
-        _augment_before(network, "features" if features else "forward", policies, p)
+        _augment_before(network, "features" if features else "forward", policies, p, ada)
     return network
 
 
-def augment_inputs(network: Network, policies: Sequence[str], p: Tensor | None = None) -> Network:
+def augment_inputs(
+    network: Network, policies: Sequence[str], p: Tensor | float = 1.0, ada: Sequence[str] = ()
+) -> Network:
     """As augment_input, for a network that is given an image beside x: always into forward, whose
-    second argument is moved as x is (augment_pair) if it is an image or a map, (N, C', H', W') of
-    more than one pixel, and left alone if it is anything else.
+    second argument is moved as x is if it is an image or a map, (N, C', H', W') of more than one
+    pixel, and left alone if it is anything else.
     """
-    _augment_before(network, "forward", policies, p)
+    _augment_before(network, "forward", policies, p, ada)
     return network
 
 
@@ -209,28 +216,48 @@ def is_of_adaptation(name: str) -> bool:
 
 
 _P = "ada_p"
+_FILTERS = ("ada_sym6", "ada_bands")
 
 
 def _augment_before(
-    module: nn.Module, method: str, policies: Sequence[str], p: Tensor | None
+    module: nn.Module,
+    method: str,
+    policies: Sequence[str],
+    p: Tensor | float,
+    ada: Sequence[str],
 ) -> None:
     operations = [operation for name in policies for operation in POLICIES[name]]
     original = getattr(type(module), method)
-    if p is not None:
+    if isinstance(p, Tensor):
         module.register_buffer(_P, p)
+    elif ada:
+        module.register_buffer(_P, torch.tensor(p), persistent=False)
+    if ada:
+        from ganlib.common import ada as pipeline  # which most runs do without
+
+        for name, taps in zip(_FILTERS, pipeline.filters(), strict=True):
+            module.register_buffer(name, taps, persistent=False)
+
+    def seen(self: nn.Module, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        now = getattr(self, _P, p)
+        if ada:
+            sym6, bands = map(self.get_buffer, _FILTERS)
+            return pipeline.augment_ada(x, y, ada, now, sym6, bands)
+        u = torch.rand(len(x), len(operations), DRAWS, device=x.device)
+        if y is None:
+            return augment(x, u, operations, now), None
+        return augment_pair(x, y, u, operations, now)
 
     def augmented(self: nn.Module, x: Tensor, *more: Any, **named: Any) -> Any:
         if not self.training:
             return original(self, x, *more, **named)
-        u = torch.rand(len(x), len(operations), DRAWS, device=x.device)
-        now = 1.0 if p is None else self.get_buffer(_P)
         if more and _is_image(more[0]):
-            x, y = augment_pair(x, more[0], u, operations, now)
+            x, y = seen(self, x, more[0])
             return original(self, x, y, *more[1:], **named)
         if _is_image(named.get("y")):
-            x, named["y"] = augment_pair(x, named["y"], u, operations, now)
+            x, named["y"] = seen(self, x, named["y"])
         else:
-            x = augment(x, u, operations, now)
+            x, _ = seen(self, x, None)
         return original(self, x, *more, **named)
 
     override(module, {method: augmented})

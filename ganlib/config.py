@@ -86,7 +86,12 @@ Trackers = Annotated[
     tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...], BeforeValidator(_split)
 ]
 Kept = Annotated[Count | Annotated[str, Field(pattern="^best:")], BeforeValidator(_number_or_best)]
+Probability = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, le=1)]
 Policies = Annotated[tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split)]
+Groups = Annotated[
+    tuple[Literal["blit", "geometry", "color", "filter", "noise", "cutout"], ...],
+    BeforeValidator(_split),
+]
 
 
 class _Strict(BaseModel):
@@ -179,11 +184,17 @@ class AlgorithmConfig(_Strict):
     """
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
+    ada: Groups = ()
+    """Augment by the operations of ADA instead: some of blit,geometry,color,filter,noise,cutout, of
+    which the paper takes the first three.
+    """
+    ada_p: Probability = 0.2
+    """How often each operation of ada happens to an image where no ada_target adapts it."""
     ada_target: Rate = 0.0
-    """Adapt how often each operation of diffaugment (of all three if none is given) happens to an
-    image, from never at the start, so that the mean sign of D's logits of real images is this; 0.6
-    is the paper's (Karras et al. 2020). 0: always. For algorithms whose D has a zero between real
-    and generated images.
+    """Adapt how often each operation of ada or diffaugment (without either, of all of diffaugment)
+    happens to an image, from never at the start, so that the mean sign of D's logits of real images
+    is this; 0.6 is the paper's (Karras et al. 2020). 0: not. For algorithms whose D has a zero
+    between real and generated images.
     """
     ada_images: Count = 500_000
     """Real images in which the probability that ada_target adapts may come from 0 to 1."""

@@ -44,19 +44,23 @@ class Algorithm:
         Raises UserError where there is nothing to augment.
         """
         networks = self.build(config, spec)
-        if config.diffaugment or config.ada_target:
+        if config.diffaugment or config.ada or config.ada_target:
             import torch
 
             from ganlib.common.augment import POLICIES, augment_input, augment_inputs
 
+            wish = "ada" if config.ada else "diffaugment"
+            if config.ada and config.diffaugment:
+                raise UserError("ada and diffaugment are two pipelines: leave one of them out.")
             if "dis" not in networks:
-                raise UserError("This algorithm has no discriminator that diffaugment could serve.")
+                raise UserError(f"This algorithm has no discriminator that {wish} could serve.")
             if spec.image[1:] == (1, 1):
-                raise UserError("diffaugment is for images, and these data are points.")
+                raise UserError(f"{wish} is for images, and these data are points.")
             wrap = augment_inputs if config.condition == "images" else augment_input
-            p = torch.zeros(()) if config.ada_target else None
+            policies, fixed = config.diffaugment or [*POLICIES], config.ada_p if config.ada else 1.0
+            p = torch.zeros(()) if config.ada_target else fixed
             for name in [n for n in networks if n.partition("_")[0] == "dis"]:
-                networks[name] = wrap(networks[name], config.diffaugment or tuple(POLICIES), p)
+                networks[name] = wrap(networks[name], policies, p, config.ada)
         return networks
 
     def assemble(

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 import ganlib
+from ganlib.common.ada import GROUPS, augment_ada, filters
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import coloured_maps, grid, save, save_animation, translation_grid
 from ganlib.common.query import open_dataset
@@ -109,6 +110,16 @@ def draw_wardrobe(file: Path) -> None:
     save(wardrobe(), file)
 
 
+@command.command("augmentations")
+@FILE
+def draw_augmentations(file: Path) -> None:
+    """Test images of emoji as ADA's groups make them.
+
+    In the first row as they are, then a row for each group with p = 1, all six at last.
+    """
+    save(stacked(augmentations()), file)
+
+
 def method_rows(table: Table, folder: Path) -> list[Image.Image]:
     """Of each row of the table that has a result, the best first; UserError if none has."""
     asked = Asked(table, {row: table.tasks(row, 0, table.trials) for row in table.rows}, [0])
@@ -118,12 +129,13 @@ def method_rows(table: Table, folder: Path) -> list[Image.Image]:
         raise UserError(f"{table.results} has no result of '{table.score}'.")
     badness = Column(table.score, "", {}).badness
     scored.sort(key=lambda pair: badness(pair[0]))
-    return [method_row(f"{t.row}  {value:.2f}", folder / t.name) for value, t in scored]
+    of = {f"{t.row}  {value:.2f}": ganlib.load(folder / t.name) for value, t in scored}
+    return [named_row(title, model.sample(SAMPLES, seed=0)) for title, model in of.items()]
 
 
-def method_row(title: str, run: Path) -> Image.Image:
-    """A method's name and its first samples."""
-    samples = grid(ganlib.load(run).sample(SAMPLES, seed=0), SAMPLES)
+def named_row(title: str, images: Tensor) -> Image.Image:
+    """Words, and beside them images (SAMPLES, C, H, W) in [-1, 1]."""
+    samples = grid(images, SAMPLES)
     samples = samples.resize((samples.width * HEIGHT // samples.height, HEIGHT))
     whole = Image.new("RGB", (NAME + samples.width, HEIGHT), "white")
     ImageDraw.Draw(whole).text((4, 20), title, "black", ImageFont.load_default(LETTERS))
@@ -179,6 +191,18 @@ def wardrobe() -> Image.Image:
     index = torch.arange(CANVASES)
     rows = [data.x[index], *map(coloured_maps, data.source[index].unbind(1))]
     return grid(torch.cat(rows) / 127.5 - 1, CANVASES)
+
+
+def augmentations() -> list[Image.Image]:
+    """A row for each choice of groups, of the same images."""
+    data = open_dataset("emoji", None, "test", None)
+    x = data.x[torch.arange(SAMPLES) * (len(data.x) // SAMPLES)] / 127.5 - 1
+    torch.manual_seed(0)
+    rows = {"as they are": x}
+    for groups in (*((group,) for group in GROUPS), GROUPS):
+        title = groups[0] if len(groups) == 1 else "all"
+        rows[title] = augment_ada(x, None, groups, 1.0, *filters())[0].clamp(-1, 1)
+    return [named_row(title, images) for title, images in rows.items()]
 
 
 def updater_of(run: Path) -> ganlib.Updater:

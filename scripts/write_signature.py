@@ -60,6 +60,7 @@ WIDER = {
     "stop_on": "str | Sequence[str]",
     "extension": "str | Sequence[str]",
     "tracker": "str | Sequence[str]",
+    "ada": "str | Sequence[str]",
     "diffaugment": "str | Sequence[str]",
 }
 """Of settings that are given in more ways than they are kept in."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.augment import DRAWS, POLICIES, Operation, augment, flip
+from ganlib.common.augment import DRAWS, POLICIES, Operation, augment, flip, probability_of
 from ganlib.common.data import Condition
 from ganlib.common.losses import loss_dis_relativistic, loss_gen_relativistic, r1_penalty
 
@@ -42,7 +42,9 @@ class Config(config.AlgorithmConfig):
     aug_p: config.Rate = 0.0
     """Probability of each augmentation of an image at the start."""
     aug_p_final: config.Rate = 0.55
-    """The same at the end; with both 0 there are no augmentations."""
+    """The same at the end; with both 0 there are no augmentations. They are those of ada, if it is
+    given.
+    """
     decay_images: config.Count = 5_000_000
     """Images (batch_size in an iteration) after which the final values hold."""
     ema_decay: float = 0.999
@@ -82,6 +84,8 @@ class Updater(updater.Updater):
 
     def update_core(self) -> dict[str, Tensor]:
         self._set_beta2()
+        if self.config.ada:
+            probability_of(self.dis).copy_(self.now["aug_p"])
         gamma, p = self.now["gamma"], self.now["aug_p"]
 
         x_real, y = next(self.data)
@@ -99,8 +103,9 @@ class Updater(updater.Updater):
 
     @property
     def pipe(self) -> tuple[Operation, ...]:
-        """The augmentations; none of points, which are no pictures."""
-        none = self.spec.image[1:] == (1, 1) or not (self.config.aug_p or self.config.aug_p_final)
+        """The augmentations; none of points, which are no pictures, and none beside ada's."""
+        c = self.config
+        none = self.spec.image[1:] == (1, 1) or c.ada or not (c.aug_p or c.aug_p_final)
         return () if none else PIPE
 
     def draws(self, n: int) -> Tensor:

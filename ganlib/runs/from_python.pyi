@@ -80,6 +80,8 @@ def train(
     dequantize: bool = ...,
     jitter: int = ...,
     diffaugment: str | Sequence[str] = ...,
+    ada: str | Sequence[str] = ...,
+    ada_p: float = ...,
     ada_target: float = ...,
     ada_images: int = ...,
     statistics: str = ...,

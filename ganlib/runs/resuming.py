@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ganlib.common.augment import is_of_adaptation
 from ganlib.common.data import DataSpec
 from ganlib.common.data.fingerprint import changes
 from ganlib.common.errors import UserError, few, one_line
@@ -129,6 +128,8 @@ class Resumption:
         An average that the snapshot lacks starts from its network. Optimizers and positions stay
         fresh, and so does what adapts the augmentation.
         """
+        from ganlib.common.augment import is_of_adaptation
+
         path = newest_snapshot(path)
         content = read_snapshot(path)
         old, new = content["updater"]["modules"], updater.state_dict()

@@ -4,13 +4,12 @@ What samples are is in samples/sample_stream.py.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from ganlib.common.augment import Adaptation, probability_of
 from ganlib.common.data import DataSet, DataSpec, Loader
 from ganlib.common.generator import Generator
 from ganlib.common.seeds import mix
@@ -21,6 +20,9 @@ from ganlib.training.samples.sample_stream import Sampler
 from ganlib.training.update.accumulation import Draws, MicroBatches, Shared, Sharing, sort
 from ganlib.training.update.steps import Guard, Steps
 from ganlib.training.update.streams import Stage, Streams, check
+
+if TYPE_CHECKING:
+    from ganlib.common.augment import Adaptation
 
 
 class Updater(Sampler):
@@ -283,8 +285,10 @@ class Updater(Sampler):
         return Guard(self.clock, self.bad)
 
     @property
-    def adaptation(self) -> Adaptation:
+    def adaptation(self) -> "Adaptation":
         """Of D's augmentation, where the settings have a target."""
+        from ganlib.common.augment import Adaptation, probability_of
+
         p, c = probability_of(self.get_submodule("dis")), self.config
         return Adaptation(p, self.ada_seen, c.ada_target, c.ada_images)
 
@@ -381,10 +385,11 @@ class Updater(Sampler):
 
     def _shared(self) -> Shared:
         """What a share of the batch changes on its own: running statistics, spectral-norm vectors,
-        an algorithm's state. Not the moving average's, which are copies.
+        an algorithm's state. Not the moving average's, which are copies, nor constants, which are
+        in no snapshot.
         """
-        left_out = ("clock", "bad", *AVERAGES)
-        own = {n: b for n, b in self.named_buffers() if n.partition(".")[0] not in left_out}
+        kept = {name for name in self.state_dict() if name.partition(".")[0] not in AVERAGES}
+        own = {name: buffer for name, buffer in self.named_buffers() if name in kept}
         return sort(own, self.shared)
 
     def _set_now(self) -> None:

@@ -377,7 +377,9 @@ def test_a_penalty_goes_through_the_augmentation(kind: type[nn.Module]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [Method, *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])]
+)
 def test_a_loss_compiles_as_one_graph(kind: type[nn.Module]) -> None:
     torch._dynamo.reset()
     _, augmented, x = pair(kind)

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import ganlib
+from ganlib.common.ada import GROUPS
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
@@ -93,7 +94,9 @@ def test_a_row_for_each_of_a_table_by_its_best_trial(toy_file: Path, tmp_path: P
     rows_drawn = [np.asarray(row.convert("L")) for row in draw.method_rows(found, tmp_path)]
     for pixels, task in zip(rows_drawn, (tasks[1], tasks[2]), strict=True):
         assert pixels[:, :NAME].min() < 128  # something is written
-        wanted = draw.method_row("", tmp_path / task.name).convert("L")
+        wanted = draw.named_row("", ganlib.load(tmp_path / task.name).sample(12, seed=0)).convert(
+            "L"
+        )
         assert (pixels[:, NAME:] == np.asarray(wanted)[:, NAME:]).all()
         assert pixels.shape[0] == HEIGHT and pixels.shape[1] > NAME + SAMPLES * 20
 
@@ -190,3 +193,10 @@ def test_canvases_stand_above_their_maps() -> None:
     ground = (classes == 48).all(-1)
     assert ground.any() and np.array_equal(ground, (instances == 48).all(-1))
     assert not np.array_equal(classes, instances)
+
+
+def test_each_group_has_a_row_of_the_same_images() -> None:
+    rows = [np.asarray(row)[:, NAME:] for row in draw.augmentations()]
+    assert len(rows) == 2 + len(GROUPS) and len({row.tobytes() for row in rows}) == len(rows)
+    first = open_dataset("emoji", None, "test", None).x[0].permute(1, 2, 0)
+    assert abs(rows[0][:, :HEIGHT].mean() - first.double().mean()) < 15
