@@ -139,14 +139,15 @@ SMALLEST = 14  # pixels of the letters
 WIDEST = 12.0  # of a name, in heights of its letters; what is longer is cut
 
 
-def class_grid(rows: Iterable[tuple[str, Tensor]]) -> Image.Image:
+def class_grid(rows: Iterable[tuple[str, Tensor]], columns: int | None = None) -> Image.Image:
     """Names of classes, and images (N, C, H, W) in [-1, 1] of each, row by row beside its name.
 
-    All images together are about as wide as high, if no class is then less than a row.
+    columns: by default so many that all images together are about as wide as high, if no class is
+    then less than a row.
     """
     names, images = zip(*rows, strict=True)
     counts = [len(x) for x in images]
-    columns = min(max(counts), _columns(sum(counts)))
+    columns = columns or min(max(counts), _columns(sum(counts)))
     blocks = [grid(x, columns) for x in images]
     height = grid(images[0][:1], 1).height  # of one row
     size = max(SMALLEST, height // 6)

@@ -102,8 +102,12 @@ class Classified(Extractor):
 
     def __call__(self, x: Tensor) -> Features:
         with arithmetic(self.device, self.options.precision):
-            x = in_channels(x.to(self.device), self.network.kind.channels)
-            pool, logits = self.network(self.resize(x))
+            return self.through(x.to(self.device))
+
+    def through(self, x: Tensor) -> Features:
+        """Features of images (N, C, H, W) in 0..255 on its device, with gradients if these ask."""
+        x = in_channels(x, self.network.kind.channels)
+        pool, logits = self.network(self.resize(x))
         return Features(pool.float(), logits.float())
 
 

@@ -1,5 +1,5 @@
-"""Interpolation between samples and sums of them: what generators are given from stop to stop, and
-pictures of it: a strip or a film; of a sum its terms beside each other.
+"""Interpolation between samples, walks along directions, and sums of samples: what generators are
+given from stop to stop, and pictures of it: a strip or a film; of a sum its terms side by side.
 """
 
 from collections import Counter
@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,14 +16,22 @@ from ganlib.common.generator import Kind
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import as_user_error, output
 from ganlib.common.layers.basic import one_hot
+from ganlib.common.pictures import (
+    class_grid,
+    grid,
+    moving_grid,
+    save,
+    save_animation,
+    translation_grid,
+)
 from ganlib.common.pictures import frames as pictures_of
-from ganlib.common.pictures import grid, save, save_animation, translation_grid
+from ganlib.sampling.codes import Codes, CodeStream, Space
+from ganlib.sampling.directions import Directions
 from ganlib.sampling.model import Model
 from ganlib.training.device.devices import require
 from ganlib.training.samples.sample_stream import SampleStream
 
 __path__: list[str] = []  # nothing lies below, where imports of before are looked for
-Space = Literal["z", "code"]
 Segments = tuple[Tensor, Tensor | None]
 """Latents or codes (segments, frames, ...), and the condition at each of them, (segments, frames)
 or (segments, frames, ...), None if there is none.
@@ -36,7 +43,7 @@ AT_ONCE = 256  # images
 class Interpolation:
     """Between the samples with the numbers `stops` of a seed, all of one class if `y` is given; or
     with `classes` from one to the next of these at each of the stops. frames: of each segment, both
-    ends included.
+    ends included. codes: whose numbers the stops are instead.
     """
 
     stops: Sequence[int]
@@ -45,6 +52,7 @@ class Interpolation:
     space: Space = "z"
     classes: Sequence[int] = ()
     y: int | None = None
+    codes: Codes | None = None
 
     def closed(self) -> "Interpolation":
         """The same back to where it began."""
@@ -54,7 +62,7 @@ class Interpolation:
 
     def images(self, model: Model) -> Tensor:
         """Of all of it, (segments, frames, C, H, W)."""
-        stream, how = model.updater.sample_stream(self.seed, y=self.y), (self.frames, self.space)
+        stream, how = stream_of(model, self.seed, self.y, self.codes), (self.frames, self.space)
         n = (len(self.classes) - 1) * len(self.stops) if self.classes else len(self.stops) - 1
         numbers = prod(model.spec.image) + model.updater.sampling_gen.n_hidden
         require(4 * n * self.frames * numbers, "Frames", "give a smaller --frames")
@@ -77,20 +85,55 @@ def write_interpolation(model: Model, what: Interpolation, out: Path) -> None:
         save_animation(film, out)
 
 
-def write_sum(
-    model: Model, terms: Sequence[tuple[int, int]], seed: int, out: Path, y: int | None
+def stream_of(model: Model, seed: int, y: int | None, codes: Codes | None) -> SampleStream:
+    """The samples of a seed, all of one class if y is given, or codes by their numbers."""
+    if codes is None:
+        return model.updater.sample_stream(seed, y=y)
+    return CodeStream(model.updater, codes)
+
+
+def write_directions(
+    stream: SampleStream,
+    numbers: Sequence[int],
+    directions: Directions,
+    reach: float,
+    frames: int,
+    space: Space,
+    out: Path,
 ) -> None:
-    """A .png of the samples of a seed below their signs and numbers, (1 or -1, number) each, and of
-    what the sum of their latents looks like, in the class of the first or in class y.
+    """What becomes of samples so many deviations back and on along each direction: a .png with a
+    row for each sample and direction, or a film there and back of a grid of them, a row of
+    directions for each sample.
     """
-    z, conditions = model.latents([number for _, number in terms], seed, y)
-    gen, sign = model.updater.sampling_gen, torch.tensor([sign for sign, _ in terms])
+    z, y = stream.latents(numbers)
+    path = directions.along(z if space == "z" else stream.code(z, y), reach, frames).flatten(0, 1)
+    k = len(directions.names)
+    told = None if y is None else y.repeat_interleave(k, 0)[:, None]
+    told = None if told is None else told.expand(-1, frames, *told.shape[2:])
+    images = _decoded(stream, (path, told), space)
+    with output(out):
+        if out.suffix.lower() == ".png":
+            several = len(numbers) > 1
+            names = [
+                f"{i}: {name}" if several else name for i in numbers for name in directions.names
+            ]
+            return save(class_grid(zip(names, images, strict=True), frames), out)
+        there = moving_grid(images, k)
+        save_animation([*there, *there[-2:0:-1]], out)
+
+
+def write_sum(stream: SampleStream, terms: Sequence[tuple[int, int]], out: Path) -> None:
+    """A .png of samples below their signs and numbers, (1 or -1, number) each, and of what the sum
+    of their latents looks like, told what the first is told.
+    """
+    z, conditions = stream.latents([number for _, number in terms])
+    gen, sign = stream.gen, torch.tensor([sign for sign, _ in terms])
     parts = zip(gen.split(z).values(), gen.parts, strict=True)
     with as_user_error(lambda _: "These terms cancel out; leave one of them out.", ValueError):
         total = torch.cat([signed_sum(h, sign, part.kind) for h, part in parts])
     if conditions is not None:
         conditions = torch.cat([conditions, conditions[:1]])
-    images, times = model.decode(torch.cat([z, total[None]]), conditions), Counter(terms)
+    images, times = stream.decode(torch.cat([z, total[None]]), conditions).cpu(), Counter(terms)
     titles = [
         f"{'+' if sign > 0 else '-'} {f'{n} x ' if (n := times[sign, number]) > 1 else ''}{number}"
         for sign, number in terms

@@ -24,8 +24,13 @@ from ganlib.common.pictures import apart, class_grid, grid, scatter, translation
 from ganlib.common.query import DataQuery
 from ganlib.config import RunConfig
 from ganlib.evaluation import Score
+from ganlib.evaluation.extractors.base import TRAINED, make_extractor
+from ganlib.evaluation.extractors.small import Classified
 from ganlib.evaluation.metrics.base import find_metrics
 from ganlib.registry import add_plugins, algorithms
+from ganlib.sampling.codes import Space
+from ganlib.sampling.directions import Directions, Kind, closed_form, of_classes, principal
+from ganlib.sampling.inversion import STEPS, Inverted, invert
 from ganlib.sampling.translation.source_images import Inputs, as_sources
 from ganlib.sampling.translation.translator import Translator
 from ganlib.training.device import devices
@@ -269,6 +274,52 @@ class Model:
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Images for codes, float (n, C, H, W) in [-1, 1] on the CPU."""
         return self.updater.sample_stream(0).draw(code, y).cpu()
+
+    @in_python
+    def invert(
+        self,
+        images: Any,
+        space: Space = "z",
+        steps: int = STEPS,
+        seed: int = 0,
+        y: Conditions | None = None,
+    ) -> Inverted:
+        """Codes of images, from which the generator makes them as nearly as it can, by pixels and
+        where there is a classifier of the run's data by its features; see invert() in
+        sampling/inversion.py. decode(codes, y), of the space "code" draw(codes, y), shows them.
+
+        images: as train() takes them in memory, of the data's own size. seed, y: of the samples
+        among which the search begins. UserError for images that do not fit, and for a generator
+        without latents.
+        """
+        x, classifier = as_dataset(images).x, self._classifier()
+        stream = self.updater.sample_stream(seed, y=y)
+        rows = x[torch.arange(len(x))].float() / 127.5 - 1
+        return invert(stream, rows, space=space, steps=steps, classifier=classifier)
+
+    @in_python
+    def directions(self, kind: Kind, most: int = 5, space: Space = "z") -> Directions:
+        """Directions in which images change, each of length 1: `most` of "sefa" or "pca", or one
+        for each class of the run's data ("classes"); see sampling/directions.py. `.along(codes,
+        reach, frames)` goes along them. UserError for what this generator or its data have not.
+        """
+        stream = self.updater.sample_stream(0)
+        if kind == "sefa":
+            return closed_form(stream, space, most)
+        if kind == "pca":
+            return principal(stream, most)
+        if (classifier := self._classifier()) is None:
+            raise UserError(
+                "ganlib has no classifier of this run's data, by which classes are found: "
+                "give --directions=sefa instead."
+            )
+        return of_classes(stream, space, classifier)
+
+    def _classifier(self) -> Classified | None:
+        """Of the run's data, if it comes with ganlib."""
+        name = TRAINED.get(str(self.settings.get("dataset")))
+        found = None if name is None else make_extractor(name, self.updater.clock.device)
+        return found if isinstance(found, Classified) else None
 
 
 def _newest_scores(out: Path) -> dict[str, float]:

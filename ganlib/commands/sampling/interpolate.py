@@ -1,4 +1,4 @@
-"""Walk between samples of a trained generator, or add and subtract them."""
+"""Walk between samples of a trained generator or along directions, or add and subtract them."""
 
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -10,10 +10,13 @@ from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
-    from ganlib.sampling.interpolation import Space
+    from ganlib.sampling.codes import Space
+    from ganlib.sampling.directions import Kind
 
 FRAMES = {".png": 10, ".gif": 30, ".mp4": 30}
+STEPS = 9  # of a .png along a direction, so that the sample is in the middle
 MOST = 1000
+REACH = 3.0
 
 
 @click.command()
@@ -36,6 +39,21 @@ MOST = 1000
 @click.option(
     "--minus", multiple=True, type=int, metavar="I", help="Subtract this sample; may be repeated."
 )
+@shared.path_option(
+    "--codes",
+    help="Of codes that `ganlib invert` found: numbers count in this file.  [default: samples]",
+)
+@click.option(
+    "--directions",
+    type=click.Choice(["sefa", "pca", "classes"]),
+    help="Walk from each of --numbers back and on instead: along what the first layers stretch "
+    "most (sefa), along principal components of codes (pca), or towards each class of the data's "
+    "classifier.",
+)
+@click.option(
+    "--most", type=shared.AtLeast(1), default=5, help="So many directions of sefa or pca."
+)
+@click.option("--reach", default=REACH, help="How far along directions, in deviations of samples.")
 @click.option("--seed", default=0, help="The seed that the numbers count in.")
 @click.option(
     "--space",
@@ -66,13 +84,17 @@ def command(
     words: str | None,
     plus: tuple[int, ...],
     minus: tuple[int, ...],
+    codes: Path | None,
+    directions: "Kind | None",
+    most: int,
+    reach: float,
     seed: int,
     space: "Space | None",
     frames: int | None,
     out: Path | None,
     force: bool,
 ) -> None:
-    """Walk between samples of a trained generator, or add and subtract them.
+    """Walk between samples of a trained generator or along directions, or add and subtract them.
 
     SNAPSHOT is a snapshot file, or a run's folder for its newest one.
 
@@ -82,6 +104,9 @@ def command(
     --classes shirt,boot goes from class to class instead, in equal steps of how much of each the
     generator is told, at the latents of sample 0.
 
+    --directions sefa shows for each of --numbers (by default 0) a row for each direction, with the
+    sample in the middle; --codes takes pictures that were inverted.
+
     --plus 3 --minus 5 --plus 8 shows these samples with their signs, and what the sum of their
     latents looks like, in the class of the first or in --class.
     """
@@ -90,25 +115,34 @@ def command(
     terms = [term for term in chain.from_iterable(pairs) if term is not None]  # as in a - b + c
     if terms:
         out = out or Path("arithmetic.png")
-        if any(other is not None for other in (numbers, frames, space, words)):
+        if any(other is not None for other in (numbers, frames, space, words, directions)):
             raise UserError(
-                "--plus and --minus make a sum: leave --numbers, --frames, --space and --classes "
-                "out."
+                "--plus and --minus make a sum: leave --directions, --numbers, --frames, --space "
+                "and --classes out."
             )
         shared.check_file(out, (".png",), "a .png, which is what a sum is shown in", force)
         stops = [number for _, number in terms]
     else:
-        out = out or Path("interpolation.png")
+        out = out or Path("directions.png" if directions else "interpolation.png")
         shared.check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4", force)
-        stops = _stops(numbers, through_classes=words is not None)
+        stops = _stops(numbers, alone=words is not None or directions is not None)
     if min(stops) < 0:
         raise UserError(f"There is no sample number {min(stops)}: samples count from 0.")
-    if word is not None and words is not None:
-        raise UserError("--class stays in one class and --classes walks through some: give one.")
+    if sum(each is not None for each in (word, words, codes)) > 1:
+        raise UserError(
+            "--class stays in one class, --classes walks through some, and --codes have their own: "
+            "give one of them."
+        )
+    if directions and words is not None:
+        raise UserError("--classes and --directions are two ways: give one of them.")
 
     from ganlib.common.formats.video import MP4, av_for
-    from ganlib.sampling.interpolation import Interpolation, write_interpolation, write_sum
+    from ganlib.sampling import interpolation
+    from ganlib.sampling.codes import read_codes
 
+    given = None if codes is None else read_codes(codes)
+    if given and (space or ("z" if terms else given.space)) != given.space:
+        raise UserError(f"{codes} holds codes of --space {given.space}, and those alone.")
     if out.suffix.lower() == MP4:
         av_for(out)  # that it is missing shows before the work is done
     model = options.load()
@@ -124,17 +158,25 @@ def command(
     if words is not None and len(several) < 2:
         raise UserError("--classes names fewer than two classes; to stay in one, give --class.")
     told = one[0] if one else None
+    space = space or (given.space if given else "code" if directions == "pca" else "z")
+    if directions == "pca" and space == "z":
+        raise UserError("--directions pca are of codes: give --space code.")
+    stream = interpolation.stream_of(model, seed, told, given)
     if terms:
-        write_sum(model, terms, seed, out, told)
+        interpolation.write_sum(stream, terms, out)
+    elif directions:
+        found = model.directions(directions, most, space)
+        frames = frames or (STEPS if out.suffix.lower() == ".png" else FRAMES[out.suffix.lower()])
+        interpolation.write_directions(stream, stops, found, reach, frames, space, out)
     else:
         frames = frames or FRAMES[out.suffix.lower()]
-        way = Interpolation(stops, seed, frames, space or "z", several, told)
-        write_interpolation(model, way, out)
+        way = interpolation.Interpolation(stops, seed, frames, space, several, told, given)
+        interpolation.write_interpolation(model, way, out)
     click.echo(out)
 
 
-def _stops(numbers: str | None, through_classes: bool) -> list[int]:
-    default, fewest, words = ("0", 1, "one") if through_classes else ("0,1", 2, "two")
+def _stops(numbers: str | None, alone: bool) -> list[int]:
+    default, fewest, words = ("0", 1, "one") if alone else ("0,1", 2, "two")
     try:
         stops = [int(number) for number in (numbers or default).split(",")]
     except ValueError:

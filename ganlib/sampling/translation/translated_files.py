@@ -33,7 +33,7 @@ def jobs(inputs: Sequence[Path], out: Path, outputs: int, force: bool) -> list[J
     UserError if there are no such files, if two would become one, if a result lies where an input
     is, or where another file is and `force` does not say that this is meant.
     """
-    places = list(_found(inputs, out))
+    places = list(found_files(inputs, out))
     if outputs > 1 and len(places) * outputs > MOST_FILES:
         raise UserError(
             f"{len(places):,} files with {outputs:,} outputs each are too many to write: give "
@@ -47,7 +47,7 @@ def jobs(inputs: Sequence[Path], out: Path, outputs: int, force: bool) -> list[J
     return found
 
 
-def _found(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
+def found_files(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
     """Every image file, and its place below the input that it is from."""
     for given in map(expand, inputs):
         with reading(given):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from functools import cached_property, wraps
 from typing import Any
@@ -116,19 +116,17 @@ class SampleStream:
 
     # ---- from latents to images --------------------------------------------------------------
 
-    @torch.no_grad()
     def code(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """What images are drawn from, truncated: z, or w of a style-based generator."""
-        with self.ready():
+        with self.ready(), _graph_of(z):
             code = self.gen.code(z, y)
             return code if self.truncation is None else self.gen.truncate(code, self.truncation)
 
-    @torch.no_grad()
     def made(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Images of codes as the network makes them, float NCHW: not at the data's own size, and
-        perhaps a little outside of [-1, 1].
+        perhaps a little outside of [-1, 1]. Gradients pass to codes that ask for them.
         """
-        with self.ready():
+        with self.ready(), _graph_of(code):
             return self.networks.generate(self.gen, code, y).float()
 
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
@@ -382,6 +380,11 @@ class Sampler(nn.Module):
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images for z by the network that samples, float NCHW in [-1, 1], at the data's size."""
         return self.sample_stream(0).decode(z, y)
+
+
+def _graph_of(x: Tensor) -> AbstractContextManager[Any]:
+    """Gradients are recorded for what is asked of x, never for the sake of parameters."""
+    return torch.set_grad_enabled(x.requires_grad and torch.is_grad_enabled())
 
 
 def _evaluated(method: Callable[..., Any]) -> Callable[..., Any]:

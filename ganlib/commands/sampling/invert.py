@@ -1,0 +1,80 @@
+"""Find codes from which a trained generator makes given pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganlib.commands.options import shared
+from ganlib.common.errors import UserError
+
+if TYPE_CHECKING:
+    from ganlib.sampling.codes import Space
+
+
+@click.command()
+@shared.of_model
+@click.argument(
+    "inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--space",
+    type=click.Choice(["z", "code"]),
+    default="z",
+    help="What is looked for: latents, or codes of a style-based generator.",
+)
+@click.option("--steps", type=shared.AtLeast(1), help="Of the search.  [default: 400]")
+@click.option("--seed", default=0, help="Of the samples that it begins at.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default="codes.npz",
+    help="A .npz of the codes, for `ganlib interpolate --codes`; beside it a .png shows what was "
+    "given and what was found.",
+)
+@shared.force
+@shared.device("the CPU")
+@shared.plugin_dir
+def command(
+    options: shared.ModelOptions,
+    inputs: tuple[Path, ...],
+    space: "Space",
+    steps: int | None,
+    seed: int,
+    out: Path,
+    force: bool,
+) -> None:
+    """Find codes from which a trained generator makes given pictures.
+
+    SNAPSHOT is a snapshot file, or a run's folder for its newest one. INPUT is an image file, or a
+    folder of such: the middle of each, at the size of the generator's images. How near a picture
+    was found is said in dB.
+    """
+    shared.check_file(out, (".npz",), "an .npz", force)
+    shared.check_file(picture := out.with_suffix(".png"), (".png",), "a .png", force)
+
+    import torch
+
+    from ganlib.common.formats.decode import Unusable, pixels
+    from ganlib.common.io.files import output
+    from ganlib.common.pictures import save, translation_grid
+    from ganlib.sampling.codes import Codes
+    from ganlib.sampling.inversion import STEPS, fitted
+    from ganlib.sampling.translation.translated_files import found_files
+
+    model, given = options.load(), dict[Path, torch.Tensor]()
+    for path, _ in found_files(inputs, out):
+        try:
+            whole = pixels(path, model.spec.native[0], None)
+        except Unusable as error:
+            raise UserError(f"{path} cannot be inverted: {error}.") from None
+        given[path] = fitted(torch.from_numpy(whole.copy()), model.spec.native[1:])
+    images = torch.stack(list(given.values()))
+    found = model.invert(images, space, steps or STEPS, seed)
+    with output(out):
+        Codes(found.codes, found.y, space).save(out)
+        save(translation_grid({"given": images / 127.5 - 1, "found": found.images}), picture)
+    for path, near in zip(given, found.psnr.tolist(), strict=True):
+        click.echo(f"{near:5.1f} dB  {path}")
+    click.echo(f"{out}\n{picture}")

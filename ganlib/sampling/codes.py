@@ -1,0 +1,88 @@
+"""Codes that were found, as of photographs: a file of them, and a stream in which they stand for
+the latents of samples.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganlib.common.errors import UserError
+from ganlib.common.io.files import MARK, as_user_error, atomic
+from ganlib.training.samples.sample_stream import Sampler, SampleStream
+
+Space = Literal["z", "code"]
+"""Latents, or what a generator draws from: w of a style-based one."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """values: latents or codes (n, ...), as `space` says; y: what the generator is told with them,
+    (n, ...), None if that is nothing.
+    """
+
+    values: Tensor
+    y: Tensor | None
+    space: Space
+
+    def save(self, path: Path) -> None:
+        """An .npz of `codes`, `space` and, if there are any, `conditions`."""
+        arrays: dict[str, Any] = {"codes": self.values.cpu().numpy(), "space": np.array(self.space)}
+        if self.y is not None:
+            arrays["conditions"] = self.y.cpu().numpy()
+        with atomic(path) as temporary:
+            with temporary.open("wb") as file:
+                np.savez(file, **arrays)
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.comment = MARK.encode()
+
+
+def read_codes(path: Path) -> Codes:
+    """The codes in a file; UserError if it is none, in which case nothing of it has been run."""
+    problem = f"{path} holds no codes as `ganlib invert` writes them."
+    with as_user_error(lambda _: problem), np.load(path, allow_pickle=False) as arrays:
+        space, y = str(arrays["space"]), arrays.get("conditions")
+        if space not in ("z", "code"):
+            raise ValueError(space)
+        told = None if y is None else torch.from_numpy(y)
+        return Codes(
+            torch.from_numpy(arrays["codes"]).float(), told, "z" if space == "z" else "code"
+        )
+
+
+class CodeStream(SampleStream):
+    """Codes in place of the samples of a seed, by their numbers in the file. UserError for those of
+    another generator.
+    """
+
+    def __init__(self, networks: Sampler, codes: Codes) -> None:
+        super().__init__(networks, 0)
+        self.codes = codes
+        z, y = super().latents([0])
+        theirs, ours = (
+            codes.values.shape[1:],
+            (z if codes.space == "z" else super().code(z, y)).shape[1:],
+        )
+        if theirs != ours or (codes.y is None) != (y is None):
+            raise UserError(
+                f"The codes are {tuple(theirs)} and this generator's {tuple(ours)}, or it is told "
+                "something else: they are of another one."
+            )
+
+    def latents(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        values, y = self.codes.values, self.codes.y
+        if max(numbers) >= len(values):
+            raise UserError(
+                f"There is no code number {max(numbers)}: the file holds {len(values)}."
+            )
+        device = next(self.gen.parameters()).device
+        rows = list(numbers)
+        return values[rows].to(device), None if y is None else y[rows].to(device)
+
+    def code(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return z if self.codes.space == "code" else super().code(z, y)
