@@ -116,7 +116,7 @@ def slope_penalty(
     row i depends on x[i] alone. Networks go into f by `stateless`. eps: what some add to the norm's
     square.
     """
-    gradient, _ = _gradient(height, x)
+    gradient, _ = gradient_of(height, x)
     norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     if eps:
         norm = (gradient.square().flatten(1).sum(1) + eps).sqrt()
@@ -141,11 +141,11 @@ def slope(
     x: where the slope is taken; y: what `dis` is told. Both results have a graph; the pass moves
     none of the buffers of `dis`.
     """
-    return _gradient(lambda x: stateless(dis, through(x), y), x)
+    return gradient_of(lambda x: stateless(dis, through(x), y), x)
 
 
-def _gradient(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient of f(x).sum(), and f(x), both with a graph."""
+def gradient_of(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient of f(x).sum() at x, of its shape, and f(x); both have a graph, by x too."""
 
     def total(x: Tensor) -> tuple[Tensor, Tensor]:
         y = f(x)

@@ -142,8 +142,8 @@ class GaussianNoise(nn.Module):
 
 class PixelNoise(nn.Module):
     """Adds N(0, 1) for each pixel to all channels, each with a strength of its own that is learned
-    and starts at 0: StyleGAN (Karras et al. 2019), section 2. In evaluation mode the numbers are
-    always those of the buffer `fixed`.
+    and starts at 0: StyleGAN (Karras et al. 2019), section 2; with ch = 1 there is one strength for
+    all, as in StyleGAN2. In evaluation mode the numbers are always those of the buffer `fixed`.
     """
 
     fixed: Tensor
@@ -156,7 +156,7 @@ class PixelNoise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, ch, height, width) -> the same shape."""
         noise = torch.randn_like(x[:, :1]) if self.training else self.fixed
-        return x + self.strength * noise
+        return x + self.strength.to(x.dtype) * noise
 
 
 class Dropout(nn.Dropout):

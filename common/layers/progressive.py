@@ -32,7 +32,8 @@ class Equalized(reparametrized.Layer):
         super().__init__(*args, **kwargs)
         self.scale = gain / math.sqrt(self.weight.numel() // self.weight.shape[self.axis])
         nn.init.normal_(self.weight)
-        nn.init.zeros_(self.bias)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def effective_weight(self) -> Tensor:
         """The weight, scaled."""

@@ -18,6 +18,7 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import Architectures, Generator, scaled
 from ganlib.common.layers import LEAK
 from ganlib.common.layers.basic import ClassEmbedding
+from ganlib.common.layers.resampling import Down, Up
 from ganlib.common.networks.mlp import HIDDEN, MLPDiscriminator, MLPGenerator
 from ganlib.common.networks.quick import quick_critic, quick_generator
 
@@ -89,37 +90,6 @@ class Block(nn.Module):
         """(N, ch, H, W) -> the same."""
         h = self.b1(self.c1(x))
         return x + self.c3(self.b2(self.c2(h)))
-
-
-class Resample(nn.Module):
-    """The 4x4 filter [1, 3, 3, 1] x [1, 3, 3, 1], of sum 1, for each channel; zeros outside."""
-
-    kernel: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        line = torch.tensor([1.0, 3.0, 3.0, 1.0])
-        self.register_buffer("kernel", torch.outer(line, line) / 64, persistent=False)
-
-    def _depthwise(self, x: Tensor) -> Tensor:
-        return self.kernel.to(x.dtype).expand(x.shape[1], 1, 4, 4)
-
-
-class Up(Resample):
-    """Twice the height and width."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, 2 * H, 2 * W)."""
-        kernel = 4 * self._depthwise(x)  # a quarter of the pixels under it are not zero
-        return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
-
-
-class Down(Resample):
-    """Half the height and width."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H / 2, W / 2)."""
-        return F.conv2d(x, self._depthwise(x), stride=2, padding=1, groups=x.shape[1])
 
 
 class R3Generator(Generator):

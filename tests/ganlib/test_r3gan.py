@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganlib.common.augment import DRAWS
 from ganlib.common.data import DataSet, DataSpec
-from ganlib.r3gan.net import SMALL, Block, Down, R3Discriminator, Up, build
+from ganlib.r3gan.net import SMALL, Block, R3Discriminator, build
 from ganlib.r3gan.updater import PIPE, Config, unmoved
 
 Make = Callable[..., Any]
@@ -168,25 +168,6 @@ def test_a_block_is_its_formula() -> None:
         h[o, i, j] = (w2[o] * padded[:, i : i + 3, j : j + 3]).sum()
     y = x[0].numpy() + np.einsum("oc,chw->ohw", w3[:, :, 0, 0], leaky(h + b2))
     np.testing.assert_allclose(block(x)[0].detach().numpy(), y, rtol=1e-4, atol=1e-4)
-
-
-def blurred(x: Tensor) -> Tensor:
-    """[1, 2, 1] / 4 along both sides, zeros outside."""
-    line = F.pad(x, (1, 1, 1, 1))
-    line = (line[..., :-2] + 2 * line[..., 1:-1] + line[..., 2:]) / 4
-    return (line[..., :-2, :] + 2 * line[..., 1:-1, :] + line[..., 2:, :]) / 4
-
-
-def test_resampling_is_a_blur_of_nearest_neighbours() -> None:
-    """[1, 3, 3, 1] is [1, 2, 1] after [1, 1]."""
-    torch.manual_seed(0)
-    x = torch.randn(2, 3, 6, 4)
-    nearest = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    torch.testing.assert_close(Up()(x), blurred(nearest))
-    torch.testing.assert_close(Down()(x), F.avg_pool2d(blurred(x), 2))
-    flat = torch.ones(1, 2, 8, 8)
-    torch.testing.assert_close(Up()(flat)[..., 1:-1, 1:-1], torch.ones(1, 2, 14, 14))
-    assert not list(Up().state_dict())
 
 
 # --- Losses
