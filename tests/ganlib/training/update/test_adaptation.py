@@ -36,7 +36,7 @@ CALLERS = [
         "pgn",
         "pix2pix",
     ),
-    *("sagan", "sngan", "sngan_projection"),
+    *("sagan", "sngan", "sngan_projection", "stylegan2"),
 ]
 RESTLESS = {"ada_target": 0.01, "ada_images": 40, "diffaugment": "color,translation"}
 """p is moved by 0.4 a window of 4 minibatches of 4."""
