@@ -63,6 +63,8 @@ class Figures:
         k = min(len(data), NEIGHBOURS if isinstance(data.x, Tensor) else IN_A_FILE)
         self.near = torch.randperm(len(data), generator=generator("doctor"))[:k]
         self.held_out = _held_out(updater, test)
+        there = 0 if self.held_out is None else len(self.held_out.data)
+        self.new = torch.randperm(there, generator=generator("doctor"))[: self.n]
         self.latents: tuple[Tensor, Tensor | None] | None = None
         self._real: tuple[Stage, Tensor, float, float] | None = None
 
@@ -126,7 +128,7 @@ class Figures:
             return {}
         batches = {"train": _at(updater.data, self.near[:n])}
         if self.held_out is not None:
-            batches["test"] = _at(self.held_out, torch.arange(min(n, len(self.held_out.data))))
+            batches["test"] = _at(self.held_out, self.new)
         batches["fake"] = Batch(fake.x[:n], None if fake.y is None else fake.y[:n])
         found = {name: critic(updater, batch) for name, batch in batches.items()}
         known = {name: y.float() for name, y in found.items() if y is not None}

@@ -1,5 +1,6 @@
 """What the doctor measures."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,6 +58,14 @@ def test_one_image_has_no_spread_and_is_near_if_it_is_of_the_data(
     updater.update()
     numbers, _ = Figures(updater, toy(n=20))()
     assert numbers["grad_gen"] > 0 and numbers["grad_dis"] > 0
+
+
+def test_held_out_images_are_of_the_whole_file(make_updater: Any) -> None:
+    """Whose first ones may all be alike."""
+    test = toy(n=400)
+    order = test.x.float().mean((1, 2, 3)).argsort()
+    figures = Figures(make_updater("dcgan"), replace(test, x=test.x[order], y=None))
+    assert figures.new.float().mean() == pytest.approx(200, abs=100)
 
 
 def test_a_discriminator_of_another_kind_is_asked_in_its_own_way(make_updater: Any) -> None:
