@@ -122,6 +122,7 @@ FASTER: dict[str, dict[str, Any]] = {
         "fixed_images": 16 * UPDATES // 16,
     },
     "progressive": {"architecture": "quick", "width": 1.0, "gamma": 1.0, "stage_images": 1600},
+    "projected_gan": {"architecture": "quick", "adam_alpha": 1e-3, "ema_decay": 0.99},
     "r3gan": {"adam_alpha": 1e-3},
     "sagan": {"architecture": "quick", "adam_alpha": 5e-4, "adam_alpha_dis": 2e-3},
     "sngan_projection": {

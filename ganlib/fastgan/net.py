@@ -280,11 +280,16 @@ def copy_side(side: int) -> int:
     return min(DRAWN, side // 2)
 
 
-def networks(sizes: Sizes, config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Both; of 8, 32, 128 and 512 pixels G has noise. For squares of a power of two."""
-    _, height, width = spec.image
+def check_square(image: Shape) -> None:
+    """ValueError for images of another side than a power of two from 32 on."""
+    _, height, width = image
     if height != width or height < SMALLEST or height & (height - 1):
-        raise ValueError(f"FastGAN's images are not of {width}x{height}")
+        raise ValueError(f"images are not of {width}x{height}")
+
+
+def networks(sizes: Sizes, config: Config, spec: DataSpec) -> dict[str, nn.Module]:
+    """Both; of 8, 32, 128 and 512 pixels G has noise."""
+    check_square(spec.image)
     sizes = Sizes(scaled(sizes.ch, config.width), sizes.n_hidden, sizes.reach)
     gen = FastGenerator(spec.image, sizes, lambda side: side.bit_length() % 2 == 0)
     found = {"gen": gen, "dis": FastDiscriminator(spec.image, sizes)}

@@ -22,7 +22,7 @@ TELL_APART = {
     "sync_bn",
 }
 
-OF_ALGORITHMS = {"statistics", "vgg_weights"}
+OF_ALGORITHMS = {"statistics", "vgg_weights", "feature_weights"}
 """An algorithm's settings on which its training does not depend, and where its files lie."""
 
 

@@ -14,7 +14,7 @@ from ganlib.registry import algorithms
 
 def starting_from_noise(condition: str | None = None) -> list[str]:
     """The methods that ask for these conditions, but for those whose networks are their own."""
-    own = ("fastgan", "progressive", "stylegan2")
+    own = ("fastgan", "progressive", "projected_gan", "stylegan2")
     names = [name for name in algorithms.names() if name not in own]
     return [name for name in names if algorithms[name].config().condition == condition]
 

@@ -35,6 +35,7 @@ CALLERS = [
         "minibatch_discrimination",
         "pgn",
         "pix2pix",
+        "projected_gan",
     ),
     *("sagan", "sngan", "sngan_projection", "stylegan2"),
 ]
@@ -151,7 +152,7 @@ def test_the_methods_say_what_d_thinks_of_their_real_images(
     monkeypatch.setattr(Adaptation, "note", lambda self, logits, shares: seen.append(logits))
     updater = make_updater(algorithm, ada_target=0.6)
     updater.update()
-    patches = {"pix2pix": (1, 2, 2), "fastgan": (50,)}.get(algorithm)
+    patches = {"pix2pix": (1, 2, 2), "fastgan": (50,), "projected_gan": (32,)}.get(algorithm)
     assert all(logits.shape in ([(4, *patches)] if patches else [(4,), (4, 1)]) for logits in seen)
     assert len(seen) == getattr(updater.config, "n_dis", 1)
     extra = set(updater.state_dict()) - set(plain.state_dict())
