@@ -74,7 +74,7 @@ class Updater(updater.Updater):
     config: Config
     gen: Any
     dis: Any
-    shared = {"dis.mixing": "equal", "dis.resize": "equal"}
+    shared = {"dis.mixing": "equal"}
 
     def start_from(self, data: Loader) -> None:
         self.dataset = data.data.name
