@@ -303,6 +303,10 @@ class RunConfig(_Strict):
     """Start from the weights in this snapshot or run's folder, as far as they fit (fine-tuning);
     optimizers start anew.
     """
+    freeze_d: Interval = 0
+    """With init_from: keep the weights of this many layers of the discriminator as they come, those
+    nearest to the image.
+    """
     resume: str | None = None
     """Continue: auto (the newest run with these settings that is unfinished, or that has finished,
     which then stays as it is), a run's folder, or a snapshot.
@@ -347,6 +351,10 @@ class RunConfig(_Strict):
     extractor_weights: Path | None = None
     """The published file of the extractor's weights; default of inception GANLIB_INCEPTION, that of
     ganlib[fid], or a download."""
+    ema_every: Interval = 0
+    """Iterations between files that averages of the weights of any length can be made of after
+    training: `ganlib sample --ema-length`; 0 for none.
+    """
     keep_snapshots: Kept = 2
     """How many of the newest snapshots stay; best:N for the N best by best_by beside the newest
     two."""

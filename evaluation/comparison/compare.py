@@ -24,8 +24,8 @@ NO_RECIPE = set(
     checkpoint_blocks resume max_hours display_interval sample_interval snapshot_interval
     evaluation_interval evaluation_images evaluation_reference evaluation_precision
     evaluation_channels_last evaluation_rounding metrics segmentation extractor extractor_weights
-    inception_weights keep_snapshots best_by doctor stop_on tensorboard tracker extension plugin_dir
-    statistics vgg_weights feature_weights
+    inception_weights ema_every keep_snapshots best_by doctor stop_on tensorboard tracker extension
+    plugin_dir statistics vgg_weights feature_weights
     """.split()
 )
 """Settings on which no number depends, or only those of scores, whose protocols have them."""

@@ -69,6 +69,11 @@ def list_extensions(
             f"--keep-snapshots={s.keep_snapshots} goes by a score, and this run has none: give "
             "--best-by, or --evaluation-interval."
         )
+    averages: list[Extension] = []
+    if s.ema_every:
+        from ganlib.training.extensions.posthoc_ema import PostHocEma  # most runs do without
+
+        averages.append(PostHocEma(s.ema_every))
     config = settings.algorithm
     # where the log has a line, and so seldom that it is 1 % of the work, whatever that is
     seldom = max(LOOKS * (1 if hasattr(updater, "dis") else 2), 8 * LOOKS // config.batch_size)
@@ -85,6 +90,7 @@ def list_extensions(
         *shared,
         *(extensions[name](flat) for name in s.extension),
         *settings.extensions,
+        *averages,
         SampleGrid(every(s.sample_interval), seed=s.seed),
         *([examine] if s.doctor else []),
         reports.LogReport(interval),

@@ -10,12 +10,13 @@ from typing import Any
 
 from torch import Tensor
 
+from ganlib.common.augment import is_of_adaptation
 from ganlib.common.data import DataSpec
 from ganlib.common.data.fingerprint import changes
 from ganlib.common.errors import UserError, few, one_line
 from ganlib.runs.folders import ROOT, candidates, holds_run
 from ganlib.runs.settings import BEFORE, Settings, read_yaml
-from ganlib.training.networks import AVERAGES
+from ganlib.training.networks import AVERAGES, trained
 from ganlib.training.snapshot import (
     list_snapshots,
     newest_snapshot,
@@ -128,8 +129,6 @@ class Resumption:
         An average that the snapshot lacks starts from its network. Optimizers and positions stay
         fresh, and so does what adapts the augmentation.
         """
-        from ganlib.common.augment import is_of_adaptation
-
         path = newest_snapshot(path)
         content = read_snapshot(path)
         old, new = content["updater"]["modules"], updater.state_dict()
@@ -194,6 +193,26 @@ class Resumption:
             return _newest_first([self.settings.run.out])
         first = next(candidates(self.settings.run))
         return _newest_first([first, *first.parent.glob(f"{first.name}-*")])
+
+
+def freeze_nearest(updater: Updater, count: int) -> None:
+    """Let the `count` layers nearest to the image of each discriminator keep their weights: FreezeD
+    (Mo, Cho, Shin 2020, https://arxiv.org/abs/2002.10964). A layer is what has a matrix or a
+    filter, with all that follows up to the next one; they come in the order in which the network
+    defines them. UserError where that is not from the image on, or no layer is left to train.
+    """
+    if updater.stage(0).size != updater.stage(max(0, updater.length() - 1)).size:
+        raise UserError("freeze_d: this discriminator grows, and with it what is nearest.")
+    networks = [n for name, n in trained(updater).items() if name.partition("_")[0] == "dis"]
+    if not networks:
+        raise UserError("freeze_d: this algorithm has no discriminator.")
+    for network in networks:
+        parameters = list(network.parameters())
+        layers = [k for k, p in enumerate(parameters) if p.dim() > 1 and p.numel() > len(p)]
+        if count >= len(layers):
+            raise UserError(f"freeze_d: a discriminator has {len(layers)} layers; freeze fewer.")
+        for parameter in parameters[: layers[count]]:
+            parameter.requires_grad_(False)
 
 
 def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ from ganlib.evaluation.comparison.reading import read_environment
 from ganlib.registry import algorithms
 from ganlib.runs.default_extensions import check_names, list_extensions
 from ganlib.runs.folders import HELD_OUT, RunFolder, recorded, waited_for
-from ganlib.runs.resuming import REVISION, Resumption, settings_to_resume
+from ganlib.runs.resuming import REVISION, Resumption, freeze_nearest, settings_to_resume
 from ganlib.runs.settings import Settings, layered, read_config
 from ganlib.sampling.model import Model
 from ganlib.speed.accelerate import accelerate, automatic, release
@@ -105,6 +105,10 @@ def _train(settings: Settings, device: torch.device, console: Console) -> Model:
             resumption.go_on(trainer, snapshot, tell)
         elif s.init_from is not None:
             resumption.take_weights(updater, s.init_from, tell)
+        elif s.freeze_d:
+            raise UserError("freeze_d keeps what a discriminator has learnt: give init_from too.")
+        if s.freeze_d:
+            freeze_nearest(updater, s.freeze_d)
         if finished and trainer.is_over:
             updater.streams.close()
             tell(f"{out} has finished with these settings, and nothing is left to train.")

@@ -41,7 +41,7 @@ COLOUR = "colour"
 # what two runs must share for one to be the continuation of the other
 _TRAJECTORY = (
     *("algorithm", "dataset", "source", "size", "crop", "flip", "seed", "hold_out"),
-    *("init_from", "precision", "accumulate", "sync_bn"),
+    *("init_from", "freeze_d", "precision", "accumulate", "sync_bn"),
 )
 
 

@@ -35,6 +35,7 @@ from ganlib.sampling.translation.source_images import Inputs, as_sources
 from ganlib.sampling.translation.translator import Translator
 from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
+from ganlib.training.extensions.posthoc_ema import take_average
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import SCORES, Criteria, Drawing, make_scorer
 from ganlib.training.snapshot import read_snapshot, snapshot_at
@@ -341,6 +342,7 @@ def load(
     source: str | None = None,
     back: bool = False,
     at: str | int = "last",
+    ema_length: float | None = None,
 ) -> Model:
     """The model in a snapshot file, or of a run's folder in the snapshot that `at` names ("last",
     "best" or an iteration), on the CPU unless told otherwise.
@@ -349,7 +351,8 @@ def load(
     some), a name or a path; data_root: the folder with its files; source: what of them it starts
     from, as --source says it, by default what its run did. plugin_dir: a folder, or
     several, of methods of your own. back: of a translator that goes both ways, the way back, from
-    images to sources.
+    images to sources. ema_length: by an average of the weights of this length, in parts of the
+    training, of a run with --ema-every.
 
     Raises UserError if the file is damaged, from another version, or of an algorithm that is not
     registered, for a data set that does not fit, and for a way back where there is none.
@@ -373,6 +376,8 @@ def load(
         ) from error
     updater.iteration = state["iteration"]
     updater.frozen.digests = dict(state.get("frozen", {}))  # which protocols name
+    if ema_length is not None:
+        take_average(updater, path.parent.parent, ema_length)
     if back:
         updater.turn()
     model = Model(updater, settings, path.parent.parent, state["positions"].get(""))

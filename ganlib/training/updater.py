@@ -4,12 +4,13 @@ What samples are is in samples/sample_stream.py.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from ganlib.common.augment import Adaptation, probability_of
 from ganlib.common.data import DataSet, DataSpec, Loader
 from ganlib.common.generator import Generator
 from ganlib.common.seeds import mix
@@ -20,9 +21,6 @@ from ganlib.training.samples.sample_stream import Sampler
 from ganlib.training.update.accumulation import Draws, MicroBatches, Shared, Sharing, sort
 from ganlib.training.update.steps import Guard, Steps
 from ganlib.training.update.streams import Stage, Streams, check
-
-if TYPE_CHECKING:
-    from ganlib.common.augment import Adaptation
 
 
 class Updater(Sampler):
@@ -285,10 +283,8 @@ class Updater(Sampler):
         return Guard(self.clock, self.bad)
 
     @property
-    def adaptation(self) -> "Adaptation":
+    def adaptation(self) -> Adaptation:
         """Of D's augmentation, where the settings have a target."""
-        from ganlib.common.augment import Adaptation, probability_of
-
         p, c = probability_of(self.get_submodule("dis")), self.config
         return Adaptation(p, self.ada_seen, c.ada_target, c.ada_images)
 

@@ -66,11 +66,12 @@ def test_the_command_line_is_frozen() -> None:
     assert list(RunConfig.model_fields) == [
         "algorithm", "preset", "dataset", "source", "hold_out", "data_root", "size", "crop",
         "flip", "seed", "out", "force", "gpu", "device", "deterministic", "precision", "graph",
-        "compile", "accumulate", "workers", "checkpoint_blocks", "sync_bn", "init_from", "resume",
+        "compile", "accumulate", "workers", "checkpoint_blocks", "sync_bn", "init_from",
+        "freeze_d", "resume",
         "epochs", "max_images", "max_hours", "display_interval", "sample_interval",
         "snapshot_interval", "evaluation_interval", "evaluation_images", "evaluation_reference",
         "evaluation_precision", "evaluation_channels_last", "evaluation_rounding", "metrics",
-        "segmentation", "extractor", "extractor_weights", "keep_snapshots", "best_by",
+        "segmentation", "extractor", "extractor_weights", "ema_every", "keep_snapshots", "best_by",
         "doctor", "stop_on", "on_collapse", "tensorboard", "tracker", "extension", "plugin_dir",
     ]  # fmt: skip
 

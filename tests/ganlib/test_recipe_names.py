@@ -16,6 +16,7 @@ TELL_APART = {
     "crop",
     "flip",
     "init_from",
+    "freeze_d",
     "max_images",
     "precision",
     "accumulate",

@@ -161,6 +161,7 @@ class ModelOptions:
     dataset: str | None = None
     source: str | None = None
     data_root: Path | None = None
+    ema_length: float | None = None
 
     def load(self) -> "Model":
         """The model, without sources to start from."""
@@ -169,7 +170,14 @@ class ModelOptions:
 
         gpu = -1 if self.gpu is None and self.device is None else self.gpu
         place, which = str(pick_device(gpu, self.device)), chosen(self.at, self.best)
-        return load(self.snapshot, place, plugin_dir=self.plugin_dir, back=self.back, at=which)
+        return load(
+            self.snapshot,
+            place,
+            plugin_dir=self.plugin_dir,
+            back=self.back,
+            at=which,
+            ema_length=self.ema_length,
+        )
 
     def give_sources(self, model: "Model") -> None:
         """Let a translator sample; see Model.give_sources."""

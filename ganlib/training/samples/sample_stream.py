@@ -296,6 +296,7 @@ class Sampler(nn.Module):
             setattr(self, name, network)
         self.average: nn.Module | None = None
         self.average_back: nn.Module | None = None
+        self.ema_length: float | None = None  # of `average`, where it was made after training
         self.turned = False
         self.held_out: Loader | None = None
         self.held_out_split = "train"
@@ -327,7 +328,7 @@ class Sampler(nn.Module):
         and the networks' parts exchanged. For what does not train any more. UserError for an
         algorithm that has no way back.
         """
-        if self.backward is None:
+        if self.backward is None or self.ema_length is not None:
             raise UserError("This generator has no way back: leave --back out.")
         self.spec = self.spec.turned()
         self.averaged, self.backward = self.backward, self.averaged

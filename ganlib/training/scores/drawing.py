@@ -72,6 +72,8 @@ def origin_of(
 ) -> Origin:
     """Where the images of updater.sample() with these arguments come from."""
     weights = "ema" if updater.average is not None else "raw"
+    if updater.ema_length is not None:
+        weights = f"ema of length {updater.ema_length:g}"
     classes = updater.spec.classes if updater.config.condition == "labels" else ()
     held_out = updater.held_out
     source = None if held_out is None else held_out.data.provenance.get("sources")

@@ -288,6 +288,27 @@ def test_init_from_takes_weights_only(toy_file: Path) -> None:
         train("dcgan", toy_file, max_iter=1, width=0.1, init_from=str(snapshot))
 
 
+def test_freeze_d_keeps_the_layers_nearest_to_the_image(toy_file: Path) -> None:
+    """Bit by bit, biases and what normalises them too, also where the run goes on; others move."""
+    first = train("dcgan", toy_file, max_iter=2, out="first")
+    settings = {"init_from": "first", "freeze_d": 3, "out": "tuned", "snapshot_interval": 2}
+    train("dcgan", toy_file, max_iter=2, **settings)
+    tuned = train("dcgan", toy_file, max_iter=4, resume="tuned", **settings)
+    old, new = (dict(m.updater.dis.named_parameters()) for m in (first, tuned))
+    kept = [name for name in new if torch.equal(old[name], new[name])]
+    names = list(new)
+    assert kept == names[: names.index("features.3.0.weight")] and len(kept) > 3
+    assert not any(map(torch.equal, weights(first.updater.gen), weights(tuned.updater.gen)))
+    straight = train("dcgan", toy_file, max_iter=4, **settings | {"out": "straight"})
+    assert all(map(torch.equal, weights(straight.updater), weights(tuned.updater)))
+    for wrong, words in (
+        ({"freeze_d": 8}, "a discriminator has 8 layers; freeze fewer"),
+        ({"init_from": None}, "give init_from too"),
+    ):
+        with pytest.raises(UserError, match=words):
+            train("dcgan", toy_file, **settings | {"out": "wrong"} | wrong)
+
+
 def test_init_from_takes_a_folder_with_an_average_or_without(toy_file: Path) -> None:
     plain = train("dcgan", toy_file, max_iter=2, out="plain")
     averaged = train("dcgan", toy_file, max_iter=2, out="averaged", ema_decay=0.9)
