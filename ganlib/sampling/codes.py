@@ -60,8 +60,8 @@ class CodeStream(SampleStream):
     another generator.
     """
 
-    def __init__(self, networks: Sampler, codes: Codes) -> None:
-        super().__init__(networks, 0)
+    def __init__(self, networks: Sampler, codes: Codes, truncation: float | None = None) -> None:
+        super().__init__(networks, 0, truncation)
         self.codes = codes
         z, y = super().latents([0])
         theirs, ours = (
@@ -85,4 +85,6 @@ class CodeStream(SampleStream):
         return values[rows].to(device), None if y is None else y[rows].to(device)
 
     def code(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return z if self.codes.space == "code" else super().code(z, y)
+        if self.codes.space == "z":
+            return super().code(z, y)
+        return z if self.truncation is None else self.gen.truncate(z, self.truncation)

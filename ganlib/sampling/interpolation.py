@@ -43,7 +43,7 @@ AT_ONCE = 256  # images
 class Interpolation:
     """Between the samples with the numbers `stops` of a seed, all of one class if `y` is given; or
     with `classes` from one to the next of these at each of the stops. frames: of each segment, both
-    ends included. codes: whose numbers the stops are instead.
+    ends included. codes: whose numbers the stops are instead. truncation: see SampleStream.
     """
 
     stops: Sequence[int]
@@ -53,6 +53,7 @@ class Interpolation:
     classes: Sequence[int] = ()
     y: int | None = None
     codes: Codes | None = None
+    truncation: float | None = None
 
     def closed(self) -> "Interpolation":
         """The same back to where it began."""
@@ -62,7 +63,8 @@ class Interpolation:
 
     def images(self, model: Model) -> Tensor:
         """Of all of it, (segments, frames, C, H, W)."""
-        stream, how = stream_of(model, self.seed, self.y, self.codes), (self.frames, self.space)
+        stream = stream_of(model, self.seed, self.y, self.codes, self.truncation)
+        how = self.frames, self.space
         n = (len(self.classes) - 1) * len(self.stops) if self.classes else len(self.stops) - 1
         numbers = prod(model.spec.image) + model.updater.sampling_gen.n_hidden
         require(4 * n * self.frames * numbers, "Frames", "give a smaller --frames")
@@ -85,11 +87,13 @@ def write_interpolation(model: Model, what: Interpolation, out: Path) -> None:
         save_animation(film, out)
 
 
-def stream_of(model: Model, seed: int, y: int | None, codes: Codes | None) -> SampleStream:
+def stream_of(
+    model: Model, seed: int, y: int | None, codes: Codes | None, truncation: float | None = None
+) -> SampleStream:
     """The samples of a seed, all of one class if y is given, or codes by their numbers."""
     if codes is None:
-        return model.updater.sample_stream(seed, y=y)
-    return CodeStream(model.updater, codes)
+        return model.updater.sample_stream(seed, truncation, y)
+    return CodeStream(model.updater, codes, truncation)
 
 
 def write_directions(

@@ -55,6 +55,7 @@ REACH = 3.0
 )
 @click.option("--reach", default=REACH, help="How far along directions, in deviations of samples.")
 @click.option("--seed", default=0, help="The seed that the numbers count in.")
+@shared.truncation
 @click.option(
     "--space",
     type=click.Choice(["z", "code"]),
@@ -89,6 +90,7 @@ def command(
     most: int,
     reach: float,
     seed: int,
+    truncation: float | None,
     space: "Space | None",
     frames: int | None,
     out: Path | None,
@@ -161,7 +163,7 @@ def command(
     space = space or (given.space if given else "code" if directions == "pca" else "z")
     if directions == "pca" and space == "z":
         raise UserError("--directions pca are of codes: give --space code.")
-    stream = interpolation.stream_of(model, seed, told, given)
+    stream = interpolation.stream_of(model, seed, told, given, truncation)
     if terms:
         interpolation.write_sum(stream, terms, out)
     elif directions:
@@ -170,7 +172,9 @@ def command(
         interpolation.write_directions(stream, stops, found, reach, frames, space, out)
     else:
         frames = frames or FRAMES[out.suffix.lower()]
-        way = interpolation.Interpolation(stops, seed, frames, space, several, told, given)
+        way = interpolation.Interpolation(
+            stops, seed, frames, space, several, told, given, truncation
+        )
         interpolation.write_interpolation(model, way, out)
     click.echo(out)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import LETTERS, frames, grid
+from ganlib.sampling.codes import Codes
 from ganlib.sampling.interpolation import Interpolation, between_samples, signed_sum, spherical
 
 Make = Callable[..., Path]
@@ -179,6 +180,20 @@ def test_a_walk_between_codes_is_straight(run: Run, small_snapshot: Make) -> Non
         assert strip.tobytes() == grid(legs[0], 5).tobytes()
 
 
+def test_a_walk_may_be_of_truncated_codes(run: Run, small_snapshot: Make) -> None:
+    path = small_snapshot("styled")
+    model = ganlib.load(path)
+    z, _ = model.latents([3, 1])
+    w = model.code(z, truncation=0.3)
+    line = torch.cat([torch.lerp(w[:1], w[1:], t) for t in (0, 0.5, 1)])
+    how = ("--truncation", 0.3, "--space", "code", "--frames", 3, "-o", "walk.png")
+    Codes(model.code(z), None, "code").save(Path("codes.npz"))
+    for of in (("--numbers", "3,1"), ("--codes", "codes.npz", "--numbers", "0,1")):
+        run("interpolate", path, *of, *how)
+        with Image.open("walk.png") as strip:
+            assert strip.tobytes() == grid(model.draw(line), 3).tobytes()
+
+
 def test_a_translator_without_latents_is_refused(run: Run, small_snapshot: Make) -> None:
     error = run("interpolate", small_snapshot("dropped")).exception
     assert isinstance(error, UserError)
@@ -226,6 +241,7 @@ def test_a_term_that_is_there_twice_is_shown_once(run: Run, make_snapshot: Make)
         (["--plus", 1, "--space", "code"], "--numbers, --frames, --space and"),
         (["--dataset", "x.h5"], "leave --dataset out"),
         (["--plus", 1, "-o", "a.gif"], "a .png"),
+        (["--truncation", "0"], "give a number above 0"),
         (["-o", "a.jpg"], "a .png, a .gif or an .mp4"),
         (["--plus", 3, "--minus", 3], "cancel out"),
         (["--plus", 3, "--classes", "a,b"], "--classes out"),
