@@ -90,7 +90,7 @@ FASTER: dict[str, dict[str, Any]] = {
         "max_iter": 600,
     },
     "dfm": {"adam_alpha": 5e-4},
-    "fastgan": {"architecture": "quick", "adam_alpha": 1e-3, "ema_decay": 0.99},
+    "fastgan": {"architecture": "quick", "width": 1.0, "batch_size": 16, "adam_alpha": 1e-3},
     "gan": {"max_iter": 3000},  # its authors' gradient descent is slower than Adam
     "improved_gan": {"adam_alpha": 1e-3, "lr_decay": "none", "max_iter": 1200},
     "minibatch_discrimination": {
@@ -122,7 +122,7 @@ FASTER: dict[str, dict[str, Any]] = {
         "fixed_images": 16 * UPDATES // 16,
     },
     "progressive": {"architecture": "quick", "width": 1.0, "gamma": 1.0, "stage_images": 1600},
-    "projected_gan": {"architecture": "quick", "adam_alpha": 1e-3, "ema_decay": 0.99},
+    "projected_gan": {"architecture": "quick", "width": 1.0, "batch_size": 16, "adam_alpha": 1e-3},
     "r3gan": {"adam_alpha": 1e-3},
     "sagan": {"architecture": "quick", "adam_alpha": 5e-4, "adam_alpha_dis": 2e-3},
     "sngan_projection": {

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ganlib import config, updater
+from ganlib.common.data import Loader
+from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_hinge, loss_gen_hinge
 
 SMALLEST = 32
@@ -20,6 +22,15 @@ def next_power(height: int, width: int) -> tuple[int, int]:
         return 1, 1
     side = max(SMALLEST, 1 << (max(height, width) - 1).bit_length())
     return side, side
+
+
+def check_several(data: Loader) -> None:
+    """UserError for a single image."""
+    if len(data.data) == 1:
+        raise UserError(
+            f"'{data.data.name}' is one image, which a GAN learns no more than to repeat: give "
+            "some hundred."
+        )
 
 
 class Config(config.AlgorithmConfig):
@@ -48,6 +59,9 @@ class Updater(updater.Updater):
     config: Config
     gen: Any
     dis: Any
+
+    def start_from(self, data: Loader) -> None:
+        check_several(data)
 
     def loss_dis(
         self, x_real: Tensor, x_fake: Tensor, small: Tensor, quadrants: Tensor, margins: Tensor

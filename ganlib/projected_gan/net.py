@@ -3,7 +3,6 @@
 Sauer et al. 2021, sections 3 and 4; sizes and initial laws as in the authors' code, pg_modules.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
@@ -160,28 +159,22 @@ class ProjectedDiscriminator(nn.Module):
 # --- Sizes
 
 
-@dataclass(frozen=True)
-class Both:
-    """noisy: whether G has noise and two convolutions at every side. ch: of the largest maps."""
-
-    gen: Sizes
-    noisy: bool
-    ch: int
-
-
-def networks(sizes: Both, config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """G and D, with PyTorch's initial weights."""
+def networks(
+    sizes: Sizes, config: Config, spec: DataSpec, noisy: bool = False, ch: int = 64
+) -> dict[str, nn.Module]:
+    """G and D, with PyTorch's initial weights. noisy: whether G has noise and two convolutions at
+    every side. ch: of D's largest maps.
+    """
     check_square(spec.image)
-    gen = Sizes(scaled(sizes.gen.ch, config.width), sizes.gen.n_hidden, sizes.gen.reach)
-    noisy = sizes.noisy
+    gen = Sizes(scaled(sizes.ch, config.width), sizes.n_hidden, sizes.reach)
     return {
         "gen": ProjectedGenerator(spec.image, gen, lambda _: noisy, copies=False, bias=True),
-        "dis": ProjectedDiscriminator(config, spec, scaled(sizes.ch, config.width)),
+        "dis": ProjectedDiscriminator(config, spec, scaled(ch, config.width)),
     }
 
 
 build = Architectures(
-    fastgan=partial(networks, Both(Sizes(128, 256, 16), True, 64)),
-    lite=partial(networks, Both(Sizes(128, 256, 16), False, 64)),
-    quick=partial(networks, Both(Sizes(16, 64, 8), False, 32)),
+    fastgan=partial(networks, Sizes(128, 256, 16), noisy=True),
+    lite=partial(networks, Sizes(128, 256, 16)),
+    quick=partial(networks, Sizes(16, 64, 8), ch=32),
 )

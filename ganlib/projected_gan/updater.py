@@ -10,7 +10,7 @@ from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_hinge, loss_gen_hinge
 from ganlib.evaluation.extractors.base import OWN
-from ganlib.fastgan.updater import next_power
+from ganlib.fastgan.updater import check_several, next_power
 
 from .features import EFFICIENTNET, load, pyramid_of
 
@@ -77,6 +77,7 @@ class Updater(updater.Updater):
     shared = {"dis.mixing": "equal"}
 
     def start_from(self, data: Loader) -> None:
+        check_several(data)
         self.dataset = data.data.name
         name = self.config.network_for(self.spec.image[0])
         self.freeze(name, load(name, self.config.feature_weights))
