@@ -76,6 +76,8 @@ class Generator(nn.Module):
     """Of a translator: it takes sources whose sides are multiples of this; 0: those alone that are
     as large as in training.
     """
+    n_styles = 0
+    """Of a style-based generator: how many layers draw() takes a w each for, (n, n_styles, d)."""
 
     def __init__(
         self, n_hidden: int = 0, latent: Latent = "normal", parts: Sequence[Part] = ()

@@ -40,7 +40,7 @@ def nearest(images: Tensor, training: Images) -> Tensor:
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("-n", default=32, help="Images of each kind.")
-@click.option("--space", type=click.Choice(["z", "code"]), default="z")
+@click.option("--space", type=click.Choice(["z", "code", "layers"]), default="z")
 def main(runs: tuple[Path, ...], n: int, space: Space) -> None:
     """Print a line per run."""
     for run in runs:

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -16,8 +16,8 @@ from ganlib.common.errors import UserError
 from ganlib.common.io.files import MARK, as_user_error, atomic
 from ganlib.training.samples.sample_stream import Sampler, SampleStream
 
-Space = Literal["z", "code"]
-"""Latents, or what a generator draws from: w of a style-based one."""
+Space = Literal["z", "code", "layers"]
+"""Latents; what a generator draws from, w of a style-based one; or a w for each of its layers."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,21 @@ def read_codes(path: Path) -> Codes:
     """The codes in a file; UserError if it is none, in which case nothing of it has been run."""
     problem = f"{path} holds no codes as `ganlib invert` writes them."
     with as_user_error(lambda _: problem), np.load(path, allow_pickle=False) as arrays:
-        space, y = str(arrays["space"]), arrays.get("conditions")
-        if space not in ("z", "code"):
-            raise ValueError(space)
-        told = None if y is None else torch.from_numpy(y)
-        return Codes(
-            torch.from_numpy(arrays["codes"]).float(), told, "z" if space == "z" else "code"
-        )
+        values, y = torch.from_numpy(arrays["codes"]).float(), arrays.get("conditions")
+        space = next(each for each in get_args(Space) if each == str(arrays["space"]))
+        return Codes(values, None if y is None else torch.from_numpy(y), space)
+
+
+def code_of(stream: SampleStream, z: Tensor, y: Tensor | None, space: Space) -> Tensor:
+    """Latents in a space. UserError where a generator has no layers with a w each."""
+    if space == "z":
+        return z
+    code, n = stream.code(z, y), stream.gen.n_styles
+    if space == "code":
+        return code
+    if not n:
+        raise UserError("This generator takes no w for each layer: give --space=code or z.")
+    return code if code.dim() > 2 else code[:, None].expand(-1, n, -1)
 
 
 class CodeStream(SampleStream):
@@ -62,12 +70,9 @@ class CodeStream(SampleStream):
 
     def __init__(self, networks: Sampler, codes: Codes, truncation: float | None = None) -> None:
         super().__init__(networks, 0, truncation)
-        self.codes = codes
-        z, y = super().latents([0])
-        theirs, ours = (
-            codes.values.shape[1:],
-            (z if codes.space == "z" else super().code(z, y)).shape[1:],
-        )
+        self.codes, plain = codes, SampleStream(networks, 0)
+        z, y = plain.latents([0])
+        theirs, ours = codes.values.shape[1:], code_of(plain, z, y, codes.space).shape[1:]
         if theirs != ours or (codes.y is None) != (y is None):
             raise UserError(
                 f"The codes are {tuple(theirs)} and this generator's {tuple(ours)}, or it is told "

@@ -11,7 +11,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.pictures import levels
 from ganlib.evaluation.extractors.small import Classified
-from ganlib.sampling.codes import Space
+from ganlib.sampling.codes import Space, code_of
 from ganlib.training.samples.sample_stream import SampleStream
 
 Kind = Literal["sefa", "pca", "classes"]
@@ -22,8 +22,8 @@ PARALLEL = 1 - 1e-5
 
 @dataclass(frozen=True)
 class Directions:
-    """names: what they are called. vectors: of length 1, (k, d) for codes of d numbers. deviations:
-    of random codes along each, (k,).
+    """names: what they are called. vectors: of length 1, (k, d) for codes (..., d). deviations: of
+    random codes along each, (k,).
     """
 
     names: Sequence[str]
@@ -31,13 +31,13 @@ class Directions:
     deviations: Tensor
 
     def along(self, codes: Tensor, reach: float, frames: int) -> Tensor:
-        """From each of the codes (n, ...) as many deviations back as on, in a line: (n, k, frames,
-        ...).
+        """From each of the codes (n, ..., d) as many deviations back as on, in a line, of each w
+        alike: (n, k, frames, ..., d).
         """
         steps = torch.linspace(-reach, reach, frames, device=codes.device)
-        moves = steps[:, None] * (self.vectors * self.deviations[:, None])[:, None]
-        path = codes.flatten(1)[:, None, None] + moves
-        return path.reshape(*path.shape[:3], *codes.shape[1:])
+        moves = steps[:, None] * (self.vectors * self.deviations[:, None]).to(steps.device)[:, None]
+        inner = [1] * (codes.dim() - 2)
+        return codes[:, None, None] + moves.reshape(*moves.shape[:2], *inner, moves.shape[2])
 
 
 def closed_form(stream: SampleStream, space: Space, k: int) -> Directions:
@@ -82,11 +82,11 @@ def of_classes(stream: SampleStream, space: Space, extractor: Classified) -> Dir
     codes, found = list[Tensor](), list[Tensor]()
     for numbers in _parts():
         z, y = stream.latents(numbers)
-        code = z if space == "z" else stream.code(z, y)
+        code = code_of(stream, z, y, space)
         x = stream.decode(z, y) if space == "z" else stream.draw(code, y)
         logits = extractor(levels(x)).logits
         assert logits is not None
-        codes.append(code.flatten(1))
+        codes.append(code)
         found.append(logits)
     c, logits = torch.cat(codes).double().cpu(), torch.cat(found).double().cpu()
     weights = torch.linalg.lstsq(c - c.mean(0), logits - logits.mean(0)).solution
@@ -98,7 +98,7 @@ def _first_layers(stream: SampleStream, space: Space) -> list[Tensor]:
     first d' numbers, times a number: what they make of each unit vector, less what they make of 0.
     """
     z, y = stream.latents([0])
-    code, read = (z if space == "z" else stream.code(z, y)), list[tuple[nn.Module, Tensor]]()
+    code, read = code_of(stream, z, y, space), list[tuple[nn.Module, Tensor]]()
 
     def look(module: nn.Module, given: tuple[Any, ...]) -> None:
         if len(given) == 1 and isinstance(given[0], Tensor) and _begins(given[0], code):
@@ -144,6 +144,6 @@ def _parts() -> list[range]:
 
 
 def _random(stream: SampleStream, space: Space) -> Tensor:
-    """Codes (SAMPLES, d) of random samples."""
+    """Codes of SAMPLES random samples, (SAMPLES, d)."""
     found = [stream.latents(numbers) for numbers in _parts()]
-    return torch.cat([z if space == "z" else stream.code(z, y) for z, y in found]).flatten(1)
+    return torch.cat([code_of(stream, z, y, space) for z, y in found])

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ganlib.common.errors import UserError
 from ganlib.common.generator import Kind
 from ganlib.common.io.console import progress
 from ganlib.common.io.files import as_user_error, output
@@ -25,7 +26,7 @@ from ganlib.common.pictures import (
     translation_grid,
 )
 from ganlib.common.pictures import frames as pictures_of
-from ganlib.sampling.codes import Codes, CodeStream, Space
+from ganlib.sampling.codes import Codes, CodeStream, Space, code_of
 from ganlib.sampling.directions import Directions
 from ganlib.sampling.model import Model
 from ganlib.training.device.devices import require
@@ -110,7 +111,7 @@ def write_directions(
     directions for each sample.
     """
     z, y = stream.latents(numbers)
-    path = directions.along(z if space == "z" else stream.code(z, y), reach, frames).flatten(0, 1)
+    path = directions.along(code_of(stream, z, y, space), reach, frames).flatten(0, 1)
     k = len(directions.names)
     told = None if y is None else y.repeat_interleave(k, 0)[:, None]
     told = None if told is None else told.expand(-1, frames, *told.shape[2:])
@@ -124,6 +125,24 @@ def write_directions(
             return save(class_grid(zip(names, images, strict=True), frames), out)
         there = moving_grid(images, k)
         save_animation([*there, *there[-2:0:-1]], out)
+
+
+def write_mix(stream: SampleStream, numbers: Sequence[int], first: int, out: Path) -> None:
+    """A .png of samples of a style-based generator mixed with each other: of that in the row what
+    its first layers make, of that in the column what layers from number `first` on do (StyleGAN,
+    section 3.1); samples themselves on the diagonal.
+    """
+    z, y = stream.latents(numbers)
+    codes, n = code_of(stream, z, y, "layers"), len(numbers)
+    if not 0 < first < stream.gen.n_styles:
+        most = stream.gen.n_styles - 1
+        raise UserError(f"--mix is {first}: give the number of a layer, from 1 to {most}.")
+    rows, columns = codes.repeat_interleave(n, 0), codes.repeat(n, 1, 1)
+    mixed = torch.cat([rows[:, :first], columns[:, first:]], 1)
+    told = None if y is None else y.repeat_interleave(n, 0)
+    images = _decoded(stream, (mixed[None], None if told is None else told[None]), "code")[0]
+    with output(out):
+        save(grid(images, n), out)
 
 
 def write_sum(stream: SampleStream, terms: Sequence[tuple[int, int]], out: Path) -> None:
@@ -148,7 +167,7 @@ def write_sum(stream: SampleStream, terms: Sequence[tuple[int, int]], out: Path)
 
 def _decoded(stream: SampleStream, segments: Segments, space: Space) -> Tensor:
     (path, y), found = segments, []
-    decode = stream.draw if space == "code" else stream.decode
+    decode = stream.decode if space == "z" else stream.draw
     flat, told = path.flatten(0, 1), None if y is None else y.flatten(0, 1)
     with progress("decoding", len(flat)) as advance:
         for start in range(0, len(flat), AT_ONCE):
@@ -166,7 +185,7 @@ def between_samples(
     straight between codes. Conditions change halfway, as categories do.
     """
     z, y = stream.latents(stops)
-    if space == "code":
+    if space != "z":
         path = straight(stream.code(z, y), frames)
     else:
         parts = zip(stream.gen.split(z).values(), stream.gen.parts, strict=True)

@@ -17,7 +17,7 @@ from ganlib.common.io.console import progress
 from ganlib.common.pictures import levels, to_uint8
 from ganlib.evaluation.extractors.small import Classified
 from ganlib.evaluation.pairs.pixels import psnr
-from ganlib.sampling.codes import Space
+from ganlib.sampling.codes import Space, code_of
 from ganlib.training.samples.sample_stream import SampleStream
 
 AT_ONCE = 256  # images
@@ -64,7 +64,7 @@ def invert(
     starts: int = 4,
 ) -> Inverted:
     """Codes whose images are nearest to `images`, float (n, C, H, W) in [-1, 1] at the data's own
-    size: latents, or in the space "code" what they become.
+    size: latents, or in the space "code" what they become, or "layers" of it, one for each.
 
     For each image the `starts` best of so many samples of the stream are moved by Adam, and what
     comes of the best is kept. What is made less is the mean square in pixels plus WEIGHT times that
@@ -129,7 +129,7 @@ def _descend(
     numbers: list[int] = start.numbers.flatten().tolist()
     z, y = stream.latents(numbers)
     show = stream.decode if space == "z" else stream.draw
-    code = (z if space == "z" else stream.code(z, y)).detach().requires_grad_()
+    code = code_of(stream, z, y, space).detach().clone().requires_grad_()
     rate = RATE * float(code.detach().std())
     wanted = [of(images).repeat_interleave(k, 0) for _, of in measures]
     weights = [weight.repeat_interleave(k, 0) for weight in start.weights]

@@ -51,6 +51,13 @@ REACH = 3.0
     "classifier.",
 )
 @click.option(
+    "--mix",
+    type=int,
+    metavar="LAYER",
+    help="Mix --numbers of a style-based generator with each other instead: layers from this on "
+    "are the column's.",
+)
+@click.option(
     "--most", type=shared.AtLeast(1), default=5, help="So many directions of sefa or pca."
 )
 @click.option("--reach", default=REACH, help="How far along directions, in deviations of samples.")
@@ -87,6 +94,7 @@ def command(
     minus: tuple[int, ...],
     codes: Path | None,
     directions: "Kind | None",
+    mix: int | None,
     most: int,
     reach: float,
     seed: int,
@@ -117,13 +125,16 @@ def command(
     terms = [term for term in chain.from_iterable(pairs) if term is not None]  # as in a - b + c
     if terms:
         out = out or Path("arithmetic.png")
-        if any(other is not None for other in (numbers, frames, space, words, directions)):
+        if any(other is not None for other in (numbers, frames, space, words, directions, mix)):
             raise UserError(
-                "--plus and --minus make a sum: leave --directions, --numbers, --frames, --space "
-                "and --classes out."
+                "--plus and --minus make a sum: leave --directions, --mix, --numbers, --frames, "
+                "--space and --classes out."
             )
         shared.check_file(out, (".png",), "a .png, which is what a sum is shown in", force)
         stops = [number for _, number in terms]
+    elif mix is not None:
+        shared.check_file(out := out or Path("mixed.png"), (".png",), "a .png", force)
+        stops = _stops(numbers, alone=False)
     else:
         out = out or Path("directions.png" if directions else "interpolation.png")
         shared.check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4", force)
@@ -135,15 +146,16 @@ def command(
             "--class stays in one class, --classes walks through some, and --codes have their own: "
             "give one of them."
         )
-    if directions and words is not None:
-        raise UserError("--classes and --directions are two ways: give one of them.")
+    if sum(each is not None for each in (directions, words, mix)) > 1:
+        raise UserError("--classes, --directions and --mix are three ways: give one of them.")
 
     from ganlib.common.formats.video import MP4, av_for
     from ganlib.sampling import interpolation
     from ganlib.sampling.codes import read_codes
 
     given = None if codes is None else read_codes(codes)
-    if given and (space or ("z" if terms else given.space)) != given.space:
+    own: Space | None = None if given is None else "z" if given.space == "z" else "code"
+    if given and (space or ("z" if terms else own)) != own:
         raise UserError(f"{codes} holds codes of --space {given.space}, and those alone.")
     if out.suffix.lower() == MP4:
         av_for(out)  # that it is missing shows before the work is done
@@ -160,22 +172,24 @@ def command(
     if words is not None and len(several) < 2:
         raise UserError("--classes names fewer than two classes; to stay in one, give --class.")
     told = one[0] if one else None
-    space = space or (given.space if given else "code" if directions == "pca" else "z")
-    if directions == "pca" and space == "z":
+    way: Space = space or own or ("code" if directions == "pca" else "z")
+    if directions == "pca" and way == "z":
         raise UserError("--directions pca are of codes: give --space code.")
     stream = interpolation.stream_of(model, seed, told, given, truncation)
     if terms:
         interpolation.write_sum(stream, terms, out)
+    elif mix is not None:
+        interpolation.write_mix(stream, stops, mix, out)
     elif directions:
-        found = model.directions(directions, most, space)
+        found = model.directions(directions, most, way)
         frames = frames or (STEPS if out.suffix.lower() == ".png" else FRAMES[out.suffix.lower()])
-        interpolation.write_directions(stream, stops, found, reach, frames, space, out)
+        interpolation.write_directions(stream, stops, found, reach, frames, way, out)
     else:
         frames = frames or FRAMES[out.suffix.lower()]
-        way = interpolation.Interpolation(
-            stops, seed, frames, space, several, told, given, truncation
+        walk = interpolation.Interpolation(
+            stops, seed, frames, way, several, told, given, truncation
         )
-        interpolation.write_interpolation(model, way, out)
+        interpolation.write_interpolation(model, walk, out)
     click.echo(out)
 
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--space",
-    type=click.Choice(["z", "code"]),
+    type=click.Choice(["z", "code", "layers"]),
     default="z",
-    help="What is looked for: latents, or codes of a style-based generator.",
+    help="What is looked for: latents, or of a style-based generator a code, or one for each "
+    "layer.",
 )
 @click.option("--steps", type=shared.AtLeast(1), help="Of the search.  [default: 400]")
 @click.option("--seed", default=0, help="Of the samples that it begins at.")

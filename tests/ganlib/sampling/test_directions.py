@@ -88,8 +88,9 @@ def test_along_goes_back_and_on_in_deviations() -> None:
     assert path.tolist() == [
         [[[2, 5, 5], [5, 5, 5], [8, 5, 5]], [[5, -1, 5], [5, 5, 5], [5, 11, 5]]]
     ]
-    layers = Directions(["a"], torch.eye(6)[:1], torch.ones(1)).along(torch.zeros(2, 2, 3), 1, 5)
-    assert layers.shape == (2, 1, 5, 2, 3) and layers[0, 0, -1, 0].tolist() == [1, 0, 0]
+    layers = two.along(torch.zeros(4, 6, 3), reach=1, frames=5)
+    assert layers.shape == (4, 2, 5, 6, 3)
+    assert layers[0, 1, -1].tolist() == 6 * [[0, 2, 0]]
 
 
 def test_what_there_is_not_is_said(make_snapshot: Make) -> None:

@@ -82,6 +82,23 @@ def test_codes_of_a_style_based_generator_and_of_a_class(small_snapshot: Make) -
     assert found.psnr.min() > 25
 
 
+def test_of_layers_each_has_a_code_of_its_own(make_snapshot: Make, tmp_path: Path) -> None:
+    model = ganlib.load(make_snapshot("stylegan2", architecture="quick"))
+    stream, x = model.updater.sample_stream(0), model.sample(1, seed=4)
+    how: dict[str, Any] = {"steps": 30, "candidates": 8, "starts": 1}
+    found = invert(stream, x, space="layers", **how)
+    assert found.codes.shape[:2] == (1, model.updater.sampling_gen.n_styles)
+    assert not torch.equal(found.codes[:, 0], found.codes[:, -1])
+    Codes(found.codes, None, "layers").save(tmp_path / "codes.npz")
+    codes = CodeStream(model.updater, read_codes(tmp_path / "codes.npz"))
+    with codes.noise([0]):
+        again = codes.draw(codes.code(*codes.latents([0])))
+    assert again.shape == found.images.shape
+    plain = ganlib.load(make_snapshot("dcgan")).updater.sample_stream(0)
+    with pytest.raises(UserError, match="takes no w for each layer"):
+        invert(plain, x, space="layers", **how)
+
+
 def test_features_pull_samples_towards_them(make_snapshot: Make) -> None:
     model = ganlib.load(make_snapshot("dcgan"))
     x, classifier = model.sample(2, seed=9), make_extractor("fashion")

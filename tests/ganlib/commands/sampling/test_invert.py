@@ -12,7 +12,7 @@ from PIL import Image
 
 import ganlib
 from ganlib.common.errors import UserError
-from ganlib.common.pictures import class_grid, to_uint8
+from ganlib.common.pictures import class_grid, grid, to_uint8
 from ganlib.sampling import directions
 from ganlib.sampling.codes import read_codes
 
@@ -68,11 +68,29 @@ def test_directions_have_a_row_each_with_the_sample_in_the_middle(
         assert getattr(film, "n_frames", 1) == 6  # there and back
 
 
+def test_samples_of_a_style_based_generator_are_mixed(
+    run: Run, make_snapshot: Callable[..., Path]
+) -> None:
+    path = make_snapshot("stylegan2", architecture="quick")
+    model = ganlib.load(path)
+    assert run("interpolate", path, "--mix", 3, "--numbers", "4,2").exit_code == 0
+    w = model.code(model.latents([4, 2])[0])
+    styles = w[:, None].repeat(1, model.updater.sampling_gen.n_styles, 1)
+    a, b = styles[0].clone(), styles[1].clone()
+    a[3:], b[3:] = styles[1, 3:], styles[0, 3:]
+    expected = model.draw(torch.stack([styles[0], a, b, styles[1]]))
+    with Image.open("mixed.png") as picture:
+        assert picture.tobytes() == grid(expected, 2).tobytes()
+    error = run("interpolate", path, "--mix", 99, "-o", "m.png").exception
+    assert isinstance(error, UserError) and "--mix is 99: give the number of a layer" in str(error)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--directions", "sefa", "--plus", 1], "leave --directions"),
-        (["--directions", "sefa", "--classes", "a,b"], "two ways"),
+        (["--directions", "sefa", "--classes", "a,b"], "three ways"),
+        (["--mix", 2], "takes no w for each layer"),
         (["--directions", "pca", "--space", "z"], "give --space code"),
         (["--codes", "none.npz"], "holds no codes"),
         (["--codes", "none.npz", "--class", "a"], "give one of them"),
