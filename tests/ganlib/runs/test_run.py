@@ -130,8 +130,18 @@ def test_a_second_run_has_its_own_folder_and_the_config_repeats_it(toy_file: Pat
     assert_same_runs(first.out, third.out)
 
 
+ALIKE = {
+    *("acgan", "cramer", "dragan", "fastgan", "lsgan", "minibatch_discrimination", "sagan"),
+    *("sngan", "sngan_projection", "wgan_gp"),
+}
+"""Methods that to a run are what dcgan or cgan is: an update of two networks and no state."""
+
+
 @pytest.mark.filterwarnings("ignore:.* images are too few", "ignore:The rarest class has")
-@pytest.mark.parametrize("algorithm", algorithms.names())
+@pytest.mark.parametrize(
+    "algorithm",
+    [pytest.param(n, marks=pytest.mark.slow) if n in ALIKE else n for n in algorithms.names()],
+)
 def test_training_2n_is_training_n_and_resuming_whatever_watches(
     algorithm: str, toy_file: Path
 ) -> None:
