@@ -41,6 +41,39 @@ def loss_dis_hinge(
     return F.relu(real - y_real).mean() + F.relu(fake + y_fake).mean()
 
 
+class LeCam(nn.Module):
+    """A discriminator's loss plus `weight` times E max(0, D(x) - a_fake)^2 + E max(0, a_real -
+    D(G(z)))^2, a_real and a_fake moving averages of the logits: LeCam (Tseng et al. 2021,
+    https://arxiv.org/abs/2104.03310, with the authors' code's positive parts; their start from 0 is
+    divided out). With a weight of 0 it has no state.
+
+    means: of the logits of real and of generated images, and of 1, which the others go with.
+    """
+
+    means: Tensor
+    DECAY = 0.99
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weight = weight
+        if weight:
+            self.register_buffer("means", torch.zeros(3))
+
+    def forward(
+        self, loss: Callable[..., Tensor], y_real: Tensor, y_fake: Tensor, *margins: Tensor
+    ) -> Tensor:
+        """loss(y_real, y_fake, *margins) and the regulariser, 0-dim; brings the averages on."""
+        value = loss(y_real, y_fake, *margins)
+        if not self.weight:
+            return value
+        with torch.no_grad():
+            now = torch.stack([y_real.mean(), y_fake.mean(), torch.ones_like(y_real.mean())])
+            self.means.lerp_(now.to(self.means), 1 - self.DECAY)
+        real, fake = (self.means[:2] / self.means[2]).to(y_real).unbind()
+        far = F.relu(y_real - fake).square().mean() + F.relu(real - y_fake).square().mean()
+        return value + self.weight * far
+
+
 def loss_gen_hinge(y_fake: Tensor) -> Tensor:
     """-D(G(z)): SNGAN (Miyato et al. 2018), eq. 17."""
     return -y_fake.mean()

@@ -199,6 +199,10 @@ class AlgorithmConfig(_Strict):
     ada_images: Count = 500_000
     """Real images in which the probability that ada_target adapts may come from 0 to 1."""
 
+    lecam: NonNegative = 0.0
+    """Weight of LeCam's regulariser (Tseng et al. 2021), which keeps D's logits of real and
+    generated images close; 0.3 there for CIFAR-10. For algorithms whose D is logistic or hinge.
+    """
     statistics: Statistics = "running"
     """By which means and variances batch normalisation normalises samples: running (training's
     averages), standing:N (of N batches of fresh latents) or batch (of the samples' own, in groups

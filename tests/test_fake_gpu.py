@@ -82,7 +82,7 @@ def test_captures(name: str, make_updater: Make) -> None:
     [
         ("sngan", {"architecture": "resnet", "width": 0.05}),
         ("dcgan", {"diffaugment": "color,translation,cutout", "ada_target": 0.6}),
-        ("sngan", {"ada": "blit,geometry,color,filter,noise,cutout", "n_dis": 1}),
+        ("sngan", {"ada": "blit,geometry,color,filter,noise,cutout", "lecam": 0.3}),
         ("vae", {"dequantize": True, "jitter": 4}),
         ("pix2pixhd", {"features": True, "max_iter": FAR}),
     ],

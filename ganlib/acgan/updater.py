@@ -38,7 +38,7 @@ class Updater(updater.Updater):
         s_real, c_real = self.dis(x_real)
         s_fake, c_fake = self.dis(x_fake)
         loss_class = F.cross_entropy(c_real, y) + F.cross_entropy(c_fake, y_fake)
-        return loss_dis_softplus(s_real, s_fake), loss_class, s_real
+        return self.lecam(loss_dis_softplus, s_real, s_fake), loss_class, s_real
 
     def loss_gen(self, z: Tensor, y_fake: Tensor) -> tuple[Tensor, Tensor]:
         """-log s(D(G(z, y))), and the cross entropy of y by the class that D sees."""

@@ -83,7 +83,7 @@ class Updater(updater.Updater):
         """The hinge loss of the discriminator, and D(x, y)."""
         d = self.dis(torch.cat((x_fake, x_real)), torch.cat((y_fake, y)))
         d_fake, d_real = d.split((len(x_fake), len(x_real)))
-        return loss_dis_hinge(d_real, d_fake), d_real
+        return self.lecam(loss_dis_hinge, d_real, d_fake), d_real
 
     def loss_orthogonal(self) -> Tensor:
         """Of all of the generator's matrices but the classes' vectors: equation 3. A table of gains

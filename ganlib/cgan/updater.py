@@ -37,7 +37,8 @@ class Updater(SGDUpdater):
         under the same dropout.
         """
         y_real, y_fake = self.dis(x_real, y), self.dis(self.gen(z, y), y)
-        return loss_gen_softplus(y_fake), loss_dis_softplus(y_real, y_fake) / 2, y_real
+        loss_dis = self.lecam(loss_dis_softplus, y_real, y_fake) / 2
+        return loss_gen_softplus(y_fake), loss_dis, y_real
 
     def update_core(self) -> dict[str, Tensor]:
         self.set_momentum()

@@ -27,7 +27,7 @@ class Updater(updater.Updater):
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """E softplus(-D(x)) + E softplus(D(G(z))), and D(x)."""
         y_real = self.dis(x_real)
-        return loss_dis_softplus(y_real, self.dis(x_fake)), y_real
+        return self.lecam(loss_dis_softplus, y_real, self.dis(x_fake)), y_real
 
     def loss_gen(self, x_fake: Tensor) -> Tensor:
         """E softplus(-D(G(z)))."""

@@ -52,7 +52,8 @@ class Updater(updater.Updater):
         """E softplus(-D(x)) + E softplus(D(x~)), the penalty E (|grad D(x_near)| - 1)^2, D(x)."""
         penalty = gradient_penalty(self.dis, x_near)
         y_real = self.dis(x_real)
-        return loss_dis_softplus(y_real, self.dis(x_fake)), penalty, y_real
+        loss_dis = self.lecam(loss_dis_softplus, y_real, self.dis(x_fake))
+        return loss_dis, penalty, y_real
 
     def loss_gen(self, z: Tensor) -> Tensor:
         """E softplus(-D(G(z)))."""

@@ -70,7 +70,8 @@ class Updater(updater.Updater):
         three drawings of x, and D(x).
         """
         y_real, drawn, seen = self.dis.autoencode(x_real, quadrants)
-        hinge = loss_dis_hinge(y_real, self.dis(x_fake, small), *margins.unbind(1))
+        y_fake = self.dis(x_fake, small)
+        hinge = self.lecam(loss_dis_hinge, y_real, y_fake, *margins.unbind(1))
         return hinge, (drawn - seen).square().mean((0, 2, 3, 4)).sum(), y_real
 
     def loss_gen(self, x_fake: Tensor, small: Tensor) -> Tensor:

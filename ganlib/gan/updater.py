@@ -40,13 +40,13 @@ class Updater(SGDUpdater):
         Both losses see the same D(G(z)), under the same dropout.
         """
         y_real, y_fake = self.dis(x_real), self.dis(self.gen(z))
-        loss_dis = losses.loss_dis_softplus(y_real, y_fake) / 2
+        loss_dis = self.lecam(losses.loss_dis_softplus, y_real, y_fake) / 2
         return LOSSES_GEN[self.config.loss](y_fake), loss_dis, y_real
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """(E softplus(-D(x)) + E softplus(D(G(z)))) / 2, and D(x)."""
         y_real = self.dis(x_real)
-        return losses.loss_dis_softplus(y_real, self.dis(x_fake)) / 2, y_real
+        return self.lecam(losses.loss_dis_softplus, y_real, self.dis(x_fake)) / 2, y_real
 
     def loss_gen(self, z: Tensor) -> Tensor:
         """G's loss as the settings name it."""

@@ -38,7 +38,7 @@ class Updater(Predicting):
     def loss_dis(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """-log s(D(y, x)) - log(1 - s(D(y, G(y)))), means over frames; and D(y, x)."""
         y_real = self.dis(x_real, y)
-        return loss_dis_softplus(y_real, self.dis(x_fake, y)), y_real
+        return self.lecam(loss_dis_softplus, y_real, self.dis(x_fake, y)), y_real
 
     def loss_gen(self, x_fake: Tensor, y: Tensor) -> Tensor:
         """-log s(D(y, G(y)))."""

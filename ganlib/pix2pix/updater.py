@@ -58,7 +58,7 @@ class Updater(updater.Updater):
     def loss_dis(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Half of -log s(D(y, x)) - log(1 - s(D(y, G(y)))), which slows D, and D(y, x)."""
         y_real = self.dis(x_real, y)
-        return loss_dis_softplus(y_real, self.dis(x_fake, y)) / 2, y_real
+        return self.lecam(loss_dis_softplus, y_real, self.dis(x_fake, y)) / 2, y_real
 
     def loss_gen(self, x_real: Tensor, x_fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """-log s(D(y, G(y))), and |x - G(y)| (equation 3), means over patches and pixels."""

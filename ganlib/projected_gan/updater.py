@@ -99,7 +99,7 @@ class Updater(updater.Updater):
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """E max(0, 1 - D(x)) + E max(0, 1 + D(x~)), and D(x)."""
         y_real = self.dis(x_real)
-        return loss_dis_hinge(y_real, self.dis(x_fake)), y_real
+        return self.lecam(loss_dis_hinge, y_real, self.dis(x_fake)), y_real
 
     def update_core(self) -> dict[str, Tensor]:
         x_real, _ = next(self.data)

@@ -86,6 +86,7 @@ def train(
     ada_p: float = ...,
     ada_target: float = ...,
     ada_images: int = ...,
+    lecam: float = ...,
     statistics: str = ...,
     config: str | Path | Mapping[str, Any] = ...,
     extensions: Sequence[Hook] = ...,

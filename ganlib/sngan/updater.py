@@ -39,7 +39,7 @@ class Updater(updater.Updater):
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's part of the loss that the settings name, and D(x)."""
         y_real = self.dis(x_real)
-        return LOSSES[self.config.loss][0](y_real, self.dis(x_fake)), y_real
+        return self.lecam(LOSSES[self.config.loss][0], y_real, self.dis(x_fake)), y_real
 
     def loss_gen(self, z: Tensor) -> Tensor:
         """The generator's part."""

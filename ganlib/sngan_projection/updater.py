@@ -45,7 +45,7 @@ class Updater(updater.Updater):
     ) -> tuple[Tensor, Tensor]:
         """The hinge loss of the discriminator, and D(x, y)."""
         d_real = self.dis(x_real, y)
-        return loss_dis_hinge(d_real, self.dis(x_fake, y_fake)), d_real
+        return self.lecam(loss_dis_hinge, d_real, self.dis(x_fake, y_fake)), d_real
 
     def loss_gen(self, z: Tensor, y_fake: Tensor) -> Tensor:
         """-E D(G(z, y), y)."""

@@ -102,7 +102,7 @@ class Updater(Staged):
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
         """-log s(D(x)) - log (1 - s(D(G(y))))."""
-        return loss_dis_softplus(self.dis(x_real), self.dis(x_fake))
+        return self.lecam(loss_dis_softplus, self.dis(x_real), self.dis(x_fake))
 
     def loss_gen(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """The two terms of equation 3: content, and -log s(D(G(y)))."""

@@ -83,7 +83,7 @@ class Updater(updater.Updater):
         their own for minibatch deviation.
         """
         y_real = self.dis(x_real, y)
-        return loss_dis_softplus(y_real, self.dis(x_fake, y_fake)), y_real
+        return self.lecam(loss_dis_softplus, y_real, self.dis(x_fake, y_fake)), y_real
 
     def loss_gen(self, z: Tensor, y: Y, other: Y, first: Y) -> Tensor:
         """E softplus(-D(G(z)))."""

@@ -13,6 +13,7 @@ from torch.optim import Adam, Optimizer
 from ganlib.common.augment import Adaptation, probability_of
 from ganlib.common.data import DataSet, DataSpec, Loader
 from ganlib.common.generator import Generator
+from ganlib.common.losses import LeCam
 from ganlib.common.seeds import mix
 from ganlib.config import AlgorithmConfig
 from ganlib.training.device import ranks
@@ -237,6 +238,7 @@ class Updater(Sampler):
         self.register_buffer("bad", torch.tensor([-1, -1]), persistent=False)
         if config.ada_target:
             self.register_buffer("ada_seen", torch.zeros(4))
+        self.lecam = LeCam(config.lecam)
         self.micro_batches = MicroBatches()
         self.frozen = Frozen()
         self.streams = Streams(data, self.micro_batches)
@@ -381,8 +383,7 @@ class Updater(Sampler):
 
     def _shared(self) -> Shared:
         """What a share of the batch changes on its own: running statistics, spectral-norm vectors,
-        an algorithm's state. Not the moving average's, which are copies, nor constants, which are
-        in no snapshot.
+        an algorithm's state. Not averages', which are copies, nor constants, in no snapshot.
         """
         kept = {name for name in self.state_dict() if name.partition(".")[0] not in AVERAGES}
         own = {name: buffer for name, buffer in self.named_buffers() if name in kept}

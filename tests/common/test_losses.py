@@ -356,3 +356,25 @@ def test_orthogonal_rows_have_no_penalty() -> None:
     rows = nn.init.orthogonal_(torch.empty(4, 9, dtype=torch.float64))
     lengths = torch.tensor([1.0, 5.0, 0.1, 2.0], dtype=torch.float64)
     assert losses.orthogonal_penalty(lengths[:, None] * rows).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_lecam_by_hand() -> None:
+    """Averages as Adam has them, brought on before they are used; no weight leaves the loss."""
+    torch.manual_seed(0)
+    lecam, means = losses.LeCam(0.3), [0.0, 0.0]
+    for step in range(1, 6):
+        y_real, y_fake = (torch.randn(6, 1) + 0.3).requires_grad_(), torch.randn(6, 1)
+        plain = losses.loss_dis_hinge(y_real, y_fake)
+        found = lecam(losses.loss_dis_hinge, y_real, y_fake)
+        for k, y in enumerate((y_real, y_fake)):
+            means[k] = 0.99 * means[k] + 0.01 * y.mean().item()
+        real, fake = (mean / (1 - 0.99**step) for mean in means)
+        far = [max(0, y - fake) ** 2 for y in y_real.flatten().tolist()]
+        near = [max(0, real - y) ** 2 for y in y_fake.flatten().tolist()]
+        wanted = plain.item() + 0.3 * (sum(far) / 6 + sum(near) / 6)
+        assert found.item() == pytest.approx(wanted, rel=1e-5)
+        (gradient,) = torch.autograd.grad(found - plain, y_real)
+        slopes = [0.3 * 2 / 6 * max(0, y - fake) for y in y_real.flatten().tolist()]
+        assert gradient.flatten().tolist() == pytest.approx(slopes, rel=1e-4, abs=1e-6)
+        off = losses.LeCam(0)(losses.loss_dis_hinge, y_real, y_fake)
+        assert torch.equal(off, plain) and not losses.LeCam(0).state_dict()

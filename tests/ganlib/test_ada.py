@@ -113,7 +113,7 @@ def test_what_is_refused(make_updater: Make) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses torch.jit
 def test_a_loss_compiles(make_updater: Make) -> None:
     torch._dynamo.reset()
-    updater = make_updater("sngan", architecture="mlp", ada=ALL, ada_p=0.9)
+    updater = make_updater("sngan", architecture="mlp", ada=ALL, ada_p=0.9, lecam=0.3)
     x, fake = torch.rand(4, 1, 32, 32), torch.rand(4, 1, 32, 32)
     compiled = torch.compile(updater.loss_dis, fullgraph=True)
     (first, _), (second, _) = compiled(x, fake), compiled(x, fake)

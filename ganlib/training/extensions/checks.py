@@ -51,7 +51,7 @@ class FiniteGuard(Extension):
 class Unmoved(Extension):
     """After the first iterations, say which networks and parameters had no gradient in any step:
     one that was forgotten trains without complaint. UserError for an ada_target that can move
-    nothing, as no update has said what D thinks of real images.
+    nothing, as no update has said what D thinks of real images, and for a lecam that no loss heeds.
 
     explained: names of parameters of which that is known.
     """
@@ -70,6 +70,9 @@ class Unmoved(Extension):
                 "ada_target needs to know what D thinks of real images, and this algorithm never "
                 "calls self.saw_real(logits): leave --ada-target out."
             )
+        lecam = trainer.updater.lecam
+        if lecam.weight and not lecam.means.any():
+            raise UserError("lecam is for losses of D that are logistic or hinge: leave it out.")
         if found := list(self._found(trainer)):
             say(self.console, f"No step has moved {', '.join(found)} so far.", "yellow")
 
