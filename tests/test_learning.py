@@ -140,7 +140,14 @@ FASTER: dict[str, dict[str, Any]] = {
         "adam_alpha": 1e-3,
         "pretrain_iter": UPDATES // 4,
     },
-    "stylegan2": {"architecture": "quick", "width": 0.5, "gamma": 1.0, "ema_images": 0},
+    "stylegan2": {
+        "architecture": "quick",
+        "width": 1.0,
+        "batch_size": 16,
+        "adam_alpha": 5e-3,
+        "gamma": 1.0,
+        "style_mixing": 0.0,
+    },
     "vae": {"max_iter": 1200},
     "wgan": {"adam_alpha": 2e-4, "long_first": 0, "long_interval": 0},
 }

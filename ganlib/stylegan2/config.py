@@ -52,8 +52,8 @@ class Config(config.AlgorithmConfig):
         return "labels" if self.labels else None
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """A square of 8, 16, 32, ... pixels."""
-        side = self.sides.get(self.architecture) or 2 * SMALLEST
-        while self.architecture not in self.sides and side < max(height, width):
-            side *= 2
+        """The side that the architecture is for, or a square of 8, 16, 32, ... pixels."""
+        if self.architecture in self.sides or height == width == 1:
+            return super().image_size(height, width)
+        side = max(2 * SMALLEST, 1 << (max(height, width) - 1).bit_length())
         return side, side

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from parameters import count
 from torch import Tensor
 
+import ganlib
 from ganlib.common.data import DataSpec
+from ganlib.common.errors import UserError
 from ganlib.common.layers.basic import PixelNoise
 from ganlib.common.layers.resampling import Blur
 from ganlib.registry import algorithms
@@ -59,10 +61,12 @@ def test_the_authors_sizes(
 
 
 def test_sides_are_those_of_the_networks() -> None:
-    sides = {"auto": [(8, 8), (28, 32), (100, 128)], "paper256": [(28, 256), (300, 256)]}
+    sides = {"auto": [(2, 8), (8, 8), (28, 32), (100, 128)], "paper256": [(28, 256), (300, 256)]}
     for architecture, pairs in sides.items():
         config = ALGORITHM.config(architecture=architecture)
         assert all(config.image_size(a, a - 1) == (b, b) for a, b in pairs)
+    with pytest.raises(UserError, match="holds points: choose another method"):
+        ganlib.train("stylegan2", dataset="ring8", gpu=-1)
 
 
 @pytest.mark.slow
@@ -272,7 +276,7 @@ def test_with_labels_every_parameter_moves(make_updater: Make) -> None:
 
 
 def test_in_bfloat16_losses_are_nearly_the_same(make_updater: Make) -> None:
-    exact, rounded = (make_updater("stylegan2", width=1.0) for _ in range(2))
+    exact, rounded = (make_updater("stylegan2") for _ in range(2))
     for network in rounded.trained.values():
         train_in_bf16(network)
     a, b = exact.update(), rounded.update()
