@@ -44,6 +44,7 @@ def checkout(place: Path, links: bool) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_checkout_without_links_trains(tmp_path: Path, toy_file: Path) -> None:
     without_links = checkout(tmp_path / "clone", links=False)
     assert (without_links / "ganlib" / "common").read_text() == "../common"

@@ -54,6 +54,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_with_a_few_iterations(tmp_path: Path, quiet: None) -> None:
     notebook = tutorial()

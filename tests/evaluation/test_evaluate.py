@@ -81,6 +81,7 @@ def test_what_a_score_costs_is_known_first(plain: Any, noise: Tensor) -> None:
     assert seconds >= count / 1000
 
 
+@pytest.mark.slow
 def test_two_ranks_give_the_numbers_of_one(tmp_path: Path) -> None:
     alone, *both = two_ranks(Path(__file__).with_name("worker.py"), tmp_path / "meeting")
     assert len(alone) == 32

@@ -572,6 +572,7 @@ RUN: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_a_run_through_all_stages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

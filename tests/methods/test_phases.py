@@ -128,7 +128,9 @@ def test_three_phases_in_a_cycle_of_sixteen_are_captured_once_each() -> None:
     assert len(recorder.warmed) == 2 + 2 and all(recorder.warmed)
 
 
-@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize(
+    "maker", [pytest.param(m, marks=() if m == "adam" else pytest.mark.slow) for m in MAKERS]
+)
 def test_nothing_that_lasts_is_made_while_a_later_phase_warms_up(
     maker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def of_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return two_ranks(WORKER, meeting, "[[2, 2], [1, 1]]", *TWO_RANKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", TWO_RANKS)
 def test_two_ranks_and_one_that_goes_on_are_one_process(
     algorithm: str, of_two_ranks: dict[str, Any]

@@ -131,10 +131,11 @@ def test_a_second_run_has_its_own_folder_and_the_config_repeats_it(toy_file: Pat
 
 
 ALIKE = {
-    *("acgan", "cramer", "dragan", "fastgan", "lsgan", "minibatch_discrimination", "sagan"),
-    *("sngan", "sngan_projection", "wgan_gp"),
+    *("acgan", "biggan", "cramer", "cyclegan", "dragan", "fastgan", "lsgan"),
+    *("minibatch_discrimination", "projected_gan", "sagan", "sngan", "sngan_projection", "wgan"),
+    "wgan_gp",
 }
-"""Methods that to a run are what dcgan or cgan is: an update of two networks and no state."""
+"""Methods that to a run are what dcgan, cgan or pix2pix is: an update of networks and no state."""
 
 
 @pytest.mark.filterwarnings("ignore:.* images are too few", "ignore:The rarest class has")

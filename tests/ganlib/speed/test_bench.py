@@ -195,6 +195,7 @@ def test_by_default_it_is_the_middle_of_training(phased: Work) -> None:
     assert min(Phased.ran) == 451
 
 
+@pytest.mark.slow
 def test_modes_are_what_the_updater_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[Any] = []
     monkeypatch.setattr(speed, "compile_update", lambda updater, say: compiled.append(updater))

@@ -110,6 +110,7 @@ def compare(name: str, make_updater: Make, backend: str) -> None:
     torch._dynamo.reset()
 
 
+@pytest.mark.slow
 def test_a_penalty_is_differentiated_twice_inside(make_updater: Make) -> None:
     compare("wgan_gp", make_updater, "aot_eager")
 
@@ -254,6 +255,7 @@ def refusing_backward() -> Any:
     return aot_autograd(fw_compiler=lambda gm, _: make_boxed_func(gm.forward), bw_compiler=refuse)
 
 
+@pytest.mark.slow
 def test_a_backward_that_cannot_be_compiled_leaves_the_iteration_as_it_is(
     make_updater: Make,
 ) -> None:

@@ -33,7 +33,12 @@ def assert_equal(a: Any, b: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [("dcgan", {}), ("wgan_gp", {"n_dis": 2}), ("sngan", {"n_dis": 2})]
+    ("name", "settings"),
+    [
+        ("dcgan", {}),
+        ("wgan_gp", {"n_dis": 2}),
+        pytest.param("sngan", {"n_dis": 2}, marks=pytest.mark.slow),
+    ],
 )
 def test_twenty_captured_iterations_are_twenty_eager_ones(
     name: str, settings: dict[str, Any], make_updater: Make

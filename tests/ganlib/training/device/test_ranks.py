@@ -155,6 +155,7 @@ def test_a_job_of_two_ranks_leaves_one_run(toy_file: Path, tmp_path: Path) -> No
     assert model.updater.iteration == 8 and model.updater.images == 8 * 5 * 8
 
 
+@pytest.mark.slow
 def test_a_rank_that_dies_ends_the_job_with_its_message(toy_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "plugins" / "dies"
     folder.mkdir(parents=True)

@@ -24,7 +24,7 @@ def without_batch_statistics(updater: Any) -> Any:
     return updater
 
 
-@pytest.mark.parametrize("batches", [2, 4, 8])
+@pytest.mark.parametrize("batches", [4, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 8))])
 @pytest.mark.parametrize("name", ["wgan_gp", "sngan"])
 def test_micro_batches_give_what_the_whole_batch_gives(
     name: str, batches: int, make_updater: Make
