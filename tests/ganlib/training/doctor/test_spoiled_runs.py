@@ -92,6 +92,7 @@ SPOILED: dict[str, tuple[str, dict[str, Any], Spoil, str]] = {
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.* images are too few")  # of a run that comes to its end
 @pytest.mark.parametrize("name", SPOILED)
 def test_a_spoiled_run_is_named(name: str, tmp_path: Path) -> None:
     algorithm, settings, spoil, finding = SPOILED[name]
