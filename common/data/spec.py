@@ -328,6 +328,14 @@ def resize_ids(x: Tensor, size: Size) -> Tensor:
     return F.interpolate(x.float(), size, mode="nearest-exact").to(x.dtype)
 
 
+def next_power(height: int, width: int, least: int = 1) -> Size:
+    """The square of the next power of two, of one from `least` on; points stay points."""
+    if height == width == 1:
+        return 1, 1
+    side = max(least, 1 << (max(height, width) - 1).bit_length())
+    return side, side
+
+
 def fit_spec(data: DataSet, size: Size) -> DataSpec:
     """The DataSpec that brings `data` to `size` (H, W): padded by up to a quarter, else resized.
 

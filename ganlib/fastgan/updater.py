@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ganlib import config, updater
 from ganlib.common.data import Loader
+from ganlib.common.data.spec import next_power
 from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_hinge, loss_gen_hinge
 
@@ -14,14 +15,6 @@ LOGITS = 50
 """Of an image: 5x5 of the whole, as many of a smaller copy."""
 LEAST = 0.8
 """The hinge's margins are U(0.8, 1)."""
-
-
-def next_power(height: int, width: int) -> tuple[int, int]:
-    """The square of the next power of two, of 32 pixels at least; points stay points."""
-    if height == width == 1:
-        return 1, 1
-    side = max(SMALLEST, 1 << (max(height, width) - 1).bit_length())
-    return side, side
 
 
 def check_several(data: Loader) -> None:
@@ -50,7 +43,7 @@ class Config(config.AlgorithmConfig):
     ema_decay: float = 0.999
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
-        return next_power(height, width)
+        return next_power(height, width, SMALLEST)
 
 
 class Updater(updater.Updater):

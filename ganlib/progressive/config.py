@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ganlib import config
+from ganlib.common.data.spec import next_power
 
 SMALLEST = 4
 """Pixels on a side of the smallest images."""
@@ -109,9 +110,7 @@ class Config(config.AlgorithmConfig):
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """max_resolution, or 4 times a power of two; points stay points."""
-        if height == width == 1:
-            return 1, 1
-        side = self.max_resolution or SMALLEST
-        while self.max_resolution is None and side < max(height, width):
-            side *= 2
-        return side, side
+        most = self.max_resolution
+        if most is None or height == width == 1:
+            return next_power(height, width, SMALLEST)
+        return most, most

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from ganlib import config, updater
 from ganlib.common.data import Loader
+from ganlib.common.data.spec import next_power
 from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_hinge, loss_gen_hinge
 from ganlib.evaluation.extractors.base import OWN
-from ganlib.fastgan.updater import check_several, next_power
+from ganlib.fastgan.updater import SMALLEST, check_several
 
 from .features import EFFICIENTNET, load, pyramid_of
 
@@ -39,7 +40,7 @@ class Config(config.AlgorithmConfig):
     ema_decay: float = 0.9978
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
-        return next_power(height, width)
+        return next_power(height, width, SMALLEST)
 
     def network_for(self, channels: int) -> str:
         """The network's name, for images of so many channels."""

@@ -4,6 +4,7 @@ from typing import Literal
 
 from ganlib import config
 from ganlib.common.data import Condition
+from ganlib.common.data.spec import next_power
 
 SMALLEST = 4
 """Pixels on a side of the smallest images."""
@@ -53,7 +54,6 @@ class Config(config.AlgorithmConfig):
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """The side that the architecture is for, or a square of 8, 16, 32, ... pixels."""
-        if self.architecture in self.sides or height == width == 1:
+        if self.architecture in self.sides:
             return super().image_size(height, width)
-        side = max(2 * SMALLEST, 1 << (max(height, width) - 1).bit_length())
-        return side, side
+        return next_power(height, width, 2 * SMALLEST)

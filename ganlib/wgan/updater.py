@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
 from ganlib import config, updater
+from ganlib.common.data.spec import next_power
 from ganlib.common.losses import loss_dis_wasserstein, loss_gen_wasserstein
 
 
@@ -39,8 +40,7 @@ class Config(config.AlgorithmConfig):
         size = super().image_size(height, width)
         if self.architecture != "dcgan":
             return size
-        side = 1 << (size[0] - 1).bit_length()
-        return side, side
+        return next_power(*size)
 
 
 class Updater(updater.Updater):
