@@ -24,6 +24,7 @@ from ganlib.training.doctor.rules import RULES
 from ganlib.training.extensions import reports
 from ganlib.training.extensions.checks import Evaluate, FiniteGuard, NamedScore, Unmoved
 from ganlib.training.extensions.doctor import Doctor, Examine
+from ganlib.training.extensions.posthoc_ema import PostHocEma
 from ganlib.training.extensions.sample_grid import SampleGrid
 from ganlib.training.scores.drawing import Drawing
 from ganlib.training.scores.pairs import pairs_of
@@ -69,11 +70,6 @@ def list_extensions(
             f"--keep-snapshots={s.keep_snapshots} goes by a score, and this run has none: give "
             "--best-by, or --evaluation-interval."
         )
-    averages: list[Extension] = []
-    if s.ema_every:
-        from ganlib.training.extensions.posthoc_ema import PostHocEma  # most runs do without
-
-        averages.append(PostHocEma(s.ema_every))
     config = settings.algorithm
     # where the log has a line, and so seldom that it is 1 % of the work, whatever that is
     seldom = max(LOOKS * (1 if hasattr(updater, "dis") else 2), 8 * LOOKS // config.batch_size)
@@ -90,7 +86,7 @@ def list_extensions(
         *shared,
         *(extensions[name](flat) for name in s.extension),
         *settings.extensions,
-        *averages,
+        *([PostHocEma(s.ema_every)] if s.ema_every else []),
         SampleGrid(every(s.sample_interval), seed=s.seed),
         *([examine] if s.doctor else []),
         reports.LogReport(interval),
