@@ -237,10 +237,15 @@ def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: 
         kind = np.dtype((np.uint8, first.shape))
         images = np.fromiter(chain([first], pixels), kind, n)
         arrays: dict[str, Any] = {} if labels is None else {"labels": labels.cpu().numpy()}
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays, images=images)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.comment = MARK.encode()
+        write_npz(temporary, {**arrays, "images": images})
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """An .npz of these, which says who wrote it."""
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = MARK.encode()
 
 
 def write_folder(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) -> None:

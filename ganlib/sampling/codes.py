@@ -2,7 +2,6 @@
 the latents of samples.
 """
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import MARK, as_user_error, atomic
+from ganlib.common.io.files import as_user_error, atomic
+from ganlib.common.pictures import write_npz
 from ganlib.training.samples.sample_stream import Sampler, SampleStream
 
 Space = Literal["z", "code", "layers"]
@@ -36,10 +36,7 @@ class Codes:
         if self.y is not None:
             arrays["conditions"] = self.y.cpu().numpy()
         with atomic(path) as temporary:
-            with temporary.open("wb") as file:
-                np.savez(file, **arrays)
-            with zipfile.ZipFile(temporary, "a") as archive:
-                archive.comment = MARK.encode()
+            write_npz(temporary, arrays)
 
 
 def read_codes(path: Path) -> Codes:
@@ -61,6 +58,11 @@ def code_of(stream: SampleStream, z: Tensor, y: Tensor | None, space: Space) -> 
     if not n:
         raise UserError("This generator takes no w for each layer: give --space=code or z.")
     return code if code.dim() > 2 else code[:, None].expand(-1, n, -1)
+
+
+def images_of(stream: SampleStream, code: Tensor, y: Tensor | None, space: Space) -> Tensor:
+    """Images of codes of a space, as decode() and draw() give them."""
+    return stream.decode(code, y) if space == "z" else stream.draw(code, y)
 
 
 class CodeStream(SampleStream):

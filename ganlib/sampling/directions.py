@@ -11,7 +11,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.pictures import levels
 from ganlib.evaluation.extractors.small import Classified
-from ganlib.sampling.codes import Space, code_of
+from ganlib.sampling.codes import Space, code_of, images_of
 from ganlib.training.samples.sample_stream import SampleStream
 
 Kind = Literal["sefa", "pca", "classes"]
@@ -83,8 +83,7 @@ def of_classes(stream: SampleStream, space: Space, extractor: Classified) -> Dir
     for numbers in _parts():
         z, y = stream.latents(numbers)
         code = code_of(stream, z, y, space)
-        x = stream.decode(z, y) if space == "z" else stream.draw(code, y)
-        logits = extractor(levels(x)).logits
+        logits = extractor(levels(images_of(stream, code, y, space))).logits
         assert logits is not None
         codes.append(code)
         found.append(logits)
@@ -107,7 +106,7 @@ def _first_layers(stream: SampleStream, space: Space) -> list[Tensor]:
     own = [m for m in stream.gen.modules() if next(m.parameters(recurse=False), None) is not None]
     hooks = [module.register_forward_pre_hook(look) for module in own]
     try:
-        stream.decode(z, y) if space == "z" else stream.draw(code, y)
+        images_of(stream, code, y, space)
     finally:
         for hook in hooks:
             hook.remove()

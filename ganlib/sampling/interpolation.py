@@ -26,7 +26,7 @@ from ganlib.common.pictures import (
     translation_grid,
 )
 from ganlib.common.pictures import frames as pictures_of
-from ganlib.sampling.codes import Codes, CodeStream, Space, code_of
+from ganlib.sampling.codes import Codes, CodeStream, Space, code_of, images_of
 from ganlib.sampling.directions import Directions
 from ganlib.sampling.model import Model
 from ganlib.training.device.devices import require
@@ -42,19 +42,14 @@ AT_ONCE = 256  # images
 
 @dataclass(frozen=True)
 class Interpolation:
-    """Between the samples with the numbers `stops` of a seed, all of one class if `y` is given; or
-    with `classes` from one to the next of these at each of the stops. frames: of each segment, both
-    ends included. codes: whose numbers the stops are instead. truncation: see SampleStream.
+    """Between the samples of a stream with the numbers `stops`, or with `classes` from one to the
+    next of these at each of the stops. frames: of each segment, both ends included.
     """
 
     stops: Sequence[int]
-    seed: int
     frames: int
     space: Space = "z"
     classes: Sequence[int] = ()
-    y: int | None = None
-    codes: Codes | None = None
-    truncation: float | None = None
 
     def closed(self) -> "Interpolation":
         """The same back to where it began."""
@@ -62,12 +57,11 @@ class Interpolation:
         closed = stops if stops[0] == stops[-1] else [*stops, stops[0]]
         return replace(self, classes=closed) if self.classes else replace(self, stops=closed)
 
-    def images(self, model: Model) -> Tensor:
+    def images(self, stream: SampleStream) -> Tensor:
         """Of all of it, (segments, frames, C, H, W)."""
-        stream = stream_of(model, self.seed, self.y, self.codes, self.truncation)
         how = self.frames, self.space
         n = (len(self.classes) - 1) * len(self.stops) if self.classes else len(self.stops) - 1
-        numbers = prod(model.spec.image) + model.updater.sampling_gen.n_hidden
+        numbers = prod(stream.spec.image) + stream.gen.n_hidden
         require(4 * n * self.frames * numbers, "Frames", "give a smaller --frames")
         if not self.classes:
             return _decoded(stream, between_samples(stream, self.stops, *how), self.space)
@@ -75,21 +69,21 @@ class Interpolation:
         return torch.cat([_decoded(stream, part, self.space) for part in parts])
 
 
-def write_interpolation(model: Model, what: Interpolation, out: Path) -> None:
+def write_interpolation(stream: SampleStream, what: Interpolation, out: Path) -> None:
     """A .png with a row for each segment; or a film of all that ends where it began."""
     if out.suffix.lower() == ".png":
-        strip = grid(what.images(model).flatten(0, 1), what.frames)
+        strip = grid(what.images(stream).flatten(0, 1), what.frames)
         with output(out):
             save(strip, out)
         return
     # Without the last picture of each segment, which is the first one of the next.
-    film = pictures_of(what.closed().images(model)[:, :-1].flatten(0, 1))
+    film = pictures_of(what.closed().images(stream)[:, :-1].flatten(0, 1))
     with output(out):
         save_animation(film, out)
 
 
 def stream_of(
-    model: Model, seed: int, y: int | None, codes: Codes | None, truncation: float | None = None
+    model: Model, seed: int, y: int | None, codes: Codes | None, truncation: float | None
 ) -> SampleStream:
     """The samples of a seed, all of one class if y is given, or codes by their numbers."""
     if codes is None:
@@ -167,12 +161,13 @@ def write_sum(stream: SampleStream, terms: Sequence[tuple[int, int]], out: Path)
 
 def _decoded(stream: SampleStream, segments: Segments, space: Space) -> Tensor:
     (path, y), found = segments, []
-    decode = stream.decode if space == "z" else stream.draw
     flat, told = path.flatten(0, 1), None if y is None else y.flatten(0, 1)
     with progress("decoding", len(flat)) as advance:
         for start in range(0, len(flat), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            found.append(decode(flat[part], None if told is None else told[part]).cpu())
+            found.append(
+                images_of(stream, flat[part], None if told is None else told[part], space).cpu()
+            )
             advance(len(found[-1]))
     x = torch.cat(found)
     return x.reshape(*path.shape[:2], *x.shape[1:])

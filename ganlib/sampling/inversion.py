@@ -17,7 +17,7 @@ from ganlib.common.io.console import progress
 from ganlib.common.pictures import levels, to_uint8
 from ganlib.evaluation.extractors.small import Classified
 from ganlib.evaluation.pairs.pixels import psnr
-from ganlib.sampling.codes import Space, code_of
+from ganlib.sampling.codes import Space, code_of, images_of
 from ganlib.training.samples.sample_stream import SampleStream
 
 AT_ONCE = 256  # images
@@ -128,7 +128,6 @@ def _descend(
     n, k = start.numbers.shape
     numbers: list[int] = start.numbers.flatten().tolist()
     z, y = stream.latents(numbers)
-    show = stream.decode if space == "z" else stream.draw
     code = code_of(stream, z, y, space).detach().clone().requires_grad_()
     rate = RATE * float(code.detach().std())
     wanted = [of(images).repeat_interleave(k, 0) for _, of in measures]
@@ -137,7 +136,7 @@ def _descend(
     adam = torch.optim.Adam([code], lr=rate)
     with stream.noise(numbers):
         for step in range(steps + 1):
-            x = show(code, y)
+            x = images_of(stream, code, y, space)
             parts = zip(measures, wanted, weights, strict=True)
             gaps = [w * (of(x) - target).square().mean(1) for (_, of), target, w in parts]
             loss = torch.stack(gaps).sum(0)

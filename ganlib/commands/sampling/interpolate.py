@@ -186,10 +186,8 @@ def command(
         interpolation.write_directions(stream, stops, found, reach, frames, way, out)
     else:
         frames = frames or FRAMES[out.suffix.lower()]
-        walk = interpolation.Interpolation(
-            stops, seed, frames, way, several, told, given, truncation
-        )
-        interpolation.write_interpolation(model, walk, out)
+        walk = interpolation.Interpolation(stops, frames, way, several)
+        interpolation.write_interpolation(stream, walk, out)
     click.echo(out)
 
 

@@ -23,8 +23,10 @@ Run = Callable[..., Result]
 TITLE = 2 * LETTERS  # pixels above a picture
 
 
-def interpolated(model: ganlib.Model, *how: Any, **more: Any) -> Tensor:
-    return Interpolation(*how, **more).images(model)
+def interpolated(
+    model: ganlib.Model, stops: list[int], seed: int, *how: Any, y: int | None = None, **more: Any
+) -> Tensor:
+    return Interpolation(stops, *how, **more).images(model.updater.sample_stream(seed, y=y))
 
 
 def test_strip_goes_from_sample_0_to_1(run: Run, snapshot: Path) -> None:
