@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ganlib.registry import Algorithm as Algorithm
     from ganlib.runs.from_python import train as train
     from ganlib.runs.from_python import train_grid as train_grid
+    from ganlib.sampling.loading import load as load
     from ganlib.sampling.model import Model as Model
-    from ganlib.sampling.model import load as load
     from ganlib.training.trainer import Extension as Extension
     from ganlib.training.trainer import every as every
     from ganlib.training.updater import Updater as Updater
@@ -39,7 +39,7 @@ _HOME = {
     "Updater": "ganlib.training.updater",
     "UserError": "ganlib.common.errors",
     "every": "ganlib.training.trainer",
-    "load": "ganlib.sampling.model",
+    "load": "ganlib.sampling.loading",
     "train": "ganlib.runs.from_python",
     "train_grid": "ganlib.runs.from_python",
 }

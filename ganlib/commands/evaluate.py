@@ -154,9 +154,11 @@ def command(
     """Score a trained generator, or images of any program in the same way.
 
     TARGET is a snapshot file, a run's folder for its newest snapshot (then the scores join its
-    scores.jsonl, for `compare`), a folder of images, or an .npz, .npy or .h5 file. Images that come
-    from no run need --dataset or --reference. Images with labels (`images` and `labels` of an .npz
-    file, subfolders, an .h5 file's) and generators that are told some are scored by class too.
+    scores.jsonl, for `compare`), an exported folder, gallery:NAME, user/name[@REVISION] on a
+    Hugging Face hub (of all these --out keeps the scores), a folder of images, or an .npz, .npy or
+    .h5 file. Images that come from no run need --dataset or --reference. Images with labels
+    (`images` and `labels` of an .npz file, subfolders, an .h5 file's) and generators that are told
+    some are scored by class too.
 
     What is scored otherwise than the run scores itself while it trains (fewer images, another seed,
     truncation, other statistics, weights, features or real images, the way back) joins the run's

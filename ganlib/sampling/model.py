@@ -1,4 +1,4 @@
-"""A trained generator, from a snapshot file alone."""
+"""A trained generator, and what is done with it."""
 
 import base64
 import io
@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ from ganlib.evaluation import Score
 from ganlib.evaluation.extractors.base import TRAINED, make_extractor
 from ganlib.evaluation.extractors.small import Classified
 from ganlib.evaluation.metrics.base import find_metrics
-from ganlib.registry import add_plugins, algorithms
+from ganlib.registry import algorithms
 from ganlib.sampling.codes import Space
 from ganlib.sampling.directions import Directions, Kind, closed_form, of_classes, principal
 from ganlib.sampling.inversion import STEPS, Inverted, invert
@@ -35,10 +36,8 @@ from ganlib.sampling.translation.source_images import Inputs, as_sources
 from ganlib.sampling.translation.translator import Translator
 from ganlib.training.device import devices
 from ganlib.training.extensions import sample_grid
-from ganlib.training.extensions.posthoc_ema import take_average
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import SCORES, Criteria, Drawing, make_scorer
-from ganlib.training.snapshot import read_snapshot, snapshot_at
 from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
 
@@ -47,14 +46,22 @@ class Model:
     """What a run leaves behind: sample(), grid(), latents() and decode(), or in two steps code()
     and draw(); of a translator translate().
 
-    settings: every setting of the run by name. out: the run's folder. images: how many real images
-    training saw, None if that is not known.
+    settings: every setting of the run by name. out: the run's folder, or that of an export. images:
+    how many real images training saw, None if that is not known. place: as what it was asked for,
+    of a hub with the commit. card: what an export says of itself; {} of a run.
     """
 
     def __init__(
-        self, updater: Updater, settings: Mapping[str, Any], out: Path, images: int | None = None
+        self,
+        updater: Updater,
+        settings: Mapping[str, Any],
+        out: Path,
+        images: int | None = None,
+        place: str | None = None,
+        card: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.updater, self.settings, self.out, self.images = updater, settings, out, images
+        self.place, self.card = str(out) if place is None else place, card
 
     @property
     def spec(self) -> DataSpec:
@@ -236,7 +243,7 @@ class Model:
         shape = "x".join(map(str, self.spec.native))
         return (
             f"<{self.settings['algorithm']}{self._way}, {shape}, "
-            f"iteration {self.updater.iteration}: {self.out}>"
+            f"iteration {self.updater.iteration}: {self.place}>"
         )
 
     @property
@@ -330,61 +337,6 @@ def _newest_scores(out: Path) -> dict[str, float]:
         return {name: score["value"] for name, score in lines[-1]["scores"].items()}
     except (UserError, OSError, IndexError, KeyError, TypeError):  # a picture is worth showing
         return {}
-
-
-@in_python
-def load(
-    path: str | Path,
-    device: str | None = None,
-    dataset: str | Path | None = None,
-    data_root: str | Path | None = None,
-    plugin_dir: str | Path | Sequence[str | Path] = (),
-    source: str | None = None,
-    back: bool = False,
-    at: str | int = "last",
-    ema_length: float | None = None,
-) -> Model:
-    """The model in a snapshot file, or of a run's folder in the snapshot that `at` names ("last",
-    "best" or an iteration), on the CPU unless told otherwise.
-
-    dataset: of a translator, where the images that it samples from are (test images, if there are
-    some), a name or a path; data_root: the folder with its files; source: what of them it starts
-    from, as --source says it, by default what its run did. plugin_dir: a folder, or
-    several, of methods of your own. back: of a translator that goes both ways, the way back, from
-    images to sources. ema_length: by an average of the weights of this length, in parts of the
-    training, of a run with --ema-every.
-
-    Raises UserError if the file is damaged, from another version, or of an algorithm that is not
-    registered, for a data set that does not fit, and for a way back where there is none.
-    """
-    add_plugins(*map(Path, [plugin_dir] if isinstance(plugin_dir, str | Path) else plugin_dir))
-    path = snapshot_at(Path(path), at)
-    content = read_snapshot(path)
-    settings, state = content["settings"], content["updater"]
-    if settings["algorithm"] not in algorithms.names():
-        raise UserError(
-            f"{path} was made by '{settings['algorithm']}', which is not registered here; "
-            "give --plugin-dir with its folder."
-        )
-    try:
-        updater = assemble(settings, content["spec"], device)
-        updater.load_state_dict(state["modules"])
-    except (ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{path} does not fit '{settings['algorithm']}' as it is here: "
-            "its settings or its networks have changed since."
-        ) from error
-    updater.iteration = state["iteration"]
-    updater.frozen.digests = dict(state.get("frozen", {}))  # which protocols name
-    if ema_length is not None:
-        take_average(updater, path.parent.parent, ema_length)
-    if back:
-        updater.turn()
-    model = Model(updater, settings, path.parent.parent, state["positions"].get(""))
-    if dataset is not None:
-        root = None if data_root is None else Path(data_root)
-        model.give_sources(DataQuery(str(dataset), root, source=source))
-    return model
 
 
 def assemble(settings: Mapping[str, Any], spec: DataSpec, device: str | None = None) -> Updater:

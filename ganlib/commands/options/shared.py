@@ -165,7 +165,7 @@ class ModelOptions:
 
     def load(self) -> "Model":
         """The model, without sources to start from."""
-        from ganlib.sampling.model import load  # imports torch, which --help spares
+        from ganlib.sampling.loading import load  # imports torch, which --help spares
         from ganlib.training.device.devices import pick_device
 
         gpu = -1 if self.gpu is None and self.device is None else self.gpu

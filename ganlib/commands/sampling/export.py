@@ -29,7 +29,8 @@ Format = Literal["safetensors", "onnx", "all"]
 def command(options: shared.ModelOptions, out: Path, force: bool, wanted: Format) -> None:
     """Write a trained generator for others to use.
 
-    SNAPSHOT is a snapshot file, or a run's folder for its newest one. The folder gets
+    SNAPSHOT is a run's folder, for its newest one, a snapshot file, an exported folder,
+    gallery:NAME, or user/name[@REVISION] on a Hugging Face hub. The folder gets
     generator.safetensors, generator.onnx, and model_card.json with how to use them. The ONNX file
     needs the packages of: pip install ganlib[onnx]
     """

@@ -106,7 +106,8 @@ def command(
 ) -> None:
     """Walk between samples of a trained generator or along directions, or add and subtract them.
 
-    SNAPSHOT is a snapshot file, or a run's folder for its newest one.
+    SNAPSHOT is a run's folder, for its newest one, a snapshot file, an exported folder,
+    gallery:NAME, or user/name[@REVISION] on a Hugging Face hub.
 
     --numbers 3,8,1 goes from sample 3 of --seed over 8 to 1 by spherical interpolation; a class, or
     the image that a generator translates, changes halfway, and --class keeps to one.

@@ -48,7 +48,8 @@ def command(
 ) -> None:
     """Find codes from which a trained generator makes given pictures.
 
-    SNAPSHOT is a snapshot file, or a run's folder for its newest one. INPUT is an image file, or a
+    SNAPSHOT is a run's folder, for its newest one, a snapshot file, an exported folder,
+    gallery:NAME, or user/name[@REVISION] on a Hugging Face hub. INPUT is an image file, or a
     folder of such: the middle of each, at the size of the generator's images. How near a picture
     was found is said in dB.
     """

@@ -80,7 +80,8 @@ def command(
 ) -> None:
     """Draw images from a trained generator.
 
-    SNAPSHOT is a snapshot file, or a run's folder for its newest one. A grid of a generator of
+    SNAPSHOT is a run's folder, for its newest one, a snapshot file, an exported folder,
+    gallery:NAME, or user/name[@REVISION] on a Hugging Face hub. A grid of a generator of
     classes has a row for each, with its name; one of a generator that translates shows held-out
     sources, what is made of them, and the truth where there is one. An .npz holds `images`, uint8
     (n, H, W, C), and of a generator of classes `labels`.

@@ -63,7 +63,8 @@ def command(
 ) -> None:
     """Apply a trained translator to image files.
 
-    SNAPSHOT is a snapshot file, or a run's folder for its newest one. INPUT is an image file, or a
+    SNAPSHOT is a run's folder, for its newest one, a snapshot file, an exported folder,
+    gallery:NAME, or user/name[@REVISION] on a Hugging Face hub. INPUT is an image file, or a
     folder of such. Files of training's size are treated as in training. Others are padded by
     repeating the border, and the output is cut back; a generator of one size makes them in tiles.
     Files that cannot be read are left out. With statistics of the batch every file, and every tile

@@ -18,13 +18,14 @@ from ganlib.common.io.files import expand, reading
 from ganlib.common.query import HDF5
 from ganlib.evaluation import Origin
 from ganlib.evaluation.formats import Batch, Pictures, Range, as_block, open_images
-from ganlib.sampling.model import Model, load
+from ganlib.sampling.loading import is_export, load
+from ganlib.sampling.model import Model
 from ganlib.training.device.devices import require
 from ganlib.training.scores.drawing import Drawing, origin_of
 from ganlib.training.snapshot import list_snapshots, newest_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
-KINDS = "a snapshot, a run's folder, a folder of images, or an .npz, .npy or .h5 file"
+KINDS = "a snapshot, a run's folder, an export, a folder of images, or an .npz, .npy or .h5 file"
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ class Target:
 
 def open_target(path: Path, options: Options) -> Target:
     """What lies at `path`; of a run's folder the snapshot that is asked for."""
-    drawing, real = options.drawing, options.real
+    drawing, real, exported = options.drawing, options.real, is_export(path)
     with reading(path):
-        folder, run = path.is_dir(), is_run(path)
-        if not path.exists():
+        folder, run = path.is_dir(), exported or is_run(path)
+        if not path.exists() and not exported:
             raise UserError(f"There is no {path}: give {KINDS}.")
     snapshot = path if options.at == "last" else snapshot_at(path, options.at)
     if options.value_range is not None and (folder or path.suffix.lower() not in ARRAYS):
@@ -71,11 +72,11 @@ def open_target(path: Path, options: Options) -> Target:
         return files(path, options.value_range)
     if not run and path.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
-    snapshot = newest_snapshot(snapshot)
+    snapshot = snapshot if exported else newest_snapshot(snapshot)
     model = load(snapshot, options.device, back=drawing.back)
     if model.updater.config.translates:
         model.give_sources(real)
-    return samples(snapshot, model, drawing)
+    return samples(Path(model.place) if exported else snapshot, model, drawing)
 
 
 def samples(path: Path, model: Model, drawing: Drawing) -> Target:
@@ -87,6 +88,10 @@ def samples(path: Path, model: Model, drawing: Drawing) -> Target:
     if drawing.weights == "ema" and updater.average is None:
         raise UserError(f"{path} holds no moving average: leave --weights out.")
     if drawing.weights == "raw":
+        if model.card and updater.average is not None:
+            raise UserError(
+                f"{path} is an export of the moving average alone: leave --weights out."
+            )
         updater.average = None
     pixels = 4 * min(drawing.n, drawing.batch_size) * prod(updater.spec.image)
     require(pixels, "Batches", "give a smaller --batch-size", updater.clock.device)

@@ -7,20 +7,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 
 import ganlib
 from ganlib.common.data import DataSpec
-from ganlib.common.errors import UserError, one_line
 from ganlib.common.generator import Generator
-from ganlib.common.io.files import MARK, as_user_error, atomic, regular, write_text
+from ganlib.common.io.files import MARK, atomic, write_text
 from ganlib.common.query import DataQuery
 from ganlib.registry import algorithms
-from ganlib.sampling.model import Model, assemble
+from ganlib.sampling.loading import CARD, WEIGHTS, direction, load_export, shareable
+from ganlib.sampling.model import Model
 from ganlib.training.updater import Updater
 
-WEIGHTS, CARD = "generator.safetensors", "model_card.json"
+__all__ = ["CARD", "WEIGHTS", "load_export", "model_card", "write_card", "write_weights"]
 
 # Where a run lived and on what, which is nobody else's business and nowhere else true.
 PRIVATE = "out force data_root plugin_dir init_from resume gpu device max_hours".split()
@@ -60,7 +59,7 @@ def model_card(model: Model) -> dict[str, Any]:
     """What somebody else must know of the generator, as plain types; enough for load_export."""
     updater, spec, name = model.updater, model.spec, model.settings["algorithm"]
     gen, private = updater.sampling_gen, {*PRIVATE, *updater.config.places()}
-    way = {"direction": _direction(updater.turned)} if updater.backward is not None else {}
+    way = {"direction": direction(updater.turned)} if updater.backward is not None else {}
     idea, _, paper = algorithms.describe(name).partition("\n\n")
     return {
         "software": MARK,
@@ -79,50 +78,9 @@ def model_card(model: Model) -> dict[str, Any]:
         "images_seen": model.images,
         "data_license": DataQuery.of_run(model.settings).license or UNKNOWN,
         "data": asdict(spec.turned() if updater.turned else spec),
-        "settings": {k: v for k, v in model.settings.items() if k not in private},
+        "settings": shareable({k: v for k, v in model.settings.items() if k not in private}),
         "python": _snippet(updater),
     }
-
-
-def load_export(
-    folder: str | Path,
-    device: str | None = None,
-    dataset: str | Path | None = None,
-    data_root: str | Path | None = None,
-    source: str | None = None,
-    back: bool = False,
-) -> Model:
-    """The model that an export holds: its samples are those of the snapshot it was made from. It
-    holds one direction, of which its card says which; back: no other than the way back will do.
-    dataset, data_root, source: see ganlib.load.
-
-    Raises UserError if the folder holds no export, a damaged one, one that does not fit this
-    library, or the way there where the way back is asked for.
-    """
-    folder = Path(folder)
-    missing = f"{folder} holds no whole {CARD} and {WEIGHTS}."
-    with as_user_error(lambda _: missing, (OSError, ValueError, SafetensorError)):
-        card = json.loads(regular(folder / CARD).read_text("utf-8"))
-        content = regular(folder / WEIGHTS).read_bytes()
-        weights = load(content)
-    digest = sha256(content).hexdigest()
-    kinds = (RuntimeError, ValueError, KeyError, TypeError, AttributeError)
-    with as_user_error(lambda e: f"{folder} does not fit this ganlib: {one_line(e)}.", kinds):
-        if card.get("sha256", digest) != digest:
-            raise UserError(f"{folder / WEIGHTS} is damaged, or not that of its {CARD}.")
-        lists = {name: tuple(v) for name, v in card["data"].items() if isinstance(v, list)}
-        updater = assemble(card["settings"], DataSpec(**{**card["data"], **lists}), device)
-        if card.get("direction") == _direction(turned=True):
-            updater.turn()
-        updater.sampling_gen.load_state_dict(weights)
-        updater.iteration = card["iteration"]
-    if back and not updater.turned:
-        raise UserError(f"{folder} does not hold the way back: export the run with --back.")
-    model = Model(updater, card["settings"], folder, card["images_seen"])
-    if dataset is not None:
-        root = None if data_root is None else Path(data_root)
-        model.give_sources(DataQuery(str(dataset), root, source=source))
-    return model
 
 
 def _snippet(updater: Updater) -> str:
@@ -142,11 +100,6 @@ def _latent(gen: Generator) -> Any:
     if len(parts) > 1:
         return [{"name": p.name, **said} for p, said in zip(gen.parts, parts, strict=True)]
     return parts[0] if gen.n_hidden else None
-
-
-def _direction(turned: bool) -> str:
-    """Which way a translator of both ways goes here, for the card."""
-    return "back, from images to sources" if turned else "from sources to images"
 
 
 def _condition(condition: str | None, spec: DataSpec, multiple: int) -> Any:
