@@ -120,10 +120,8 @@ def write_scores(
         with output(file):
             append_line(file, line)
         click.echo(printable(file))
-    elif model is not None and outputs.out is None and not outputs.no_save:
-        click.echo(
-            f"{printable(path)} is no run's folder, which keeps scores: --out does.", err=True
-        )
+    elif model is not None and model.card and outputs.out is None and not outputs.no_save:
+        click.echo("An export keeps no scores: --out FILE.json does.", err=True)
     if outputs.out is not None:
         real = options.real.completed(DataQuery.of_run(target.settings))
         data = {"dataset": real.dataset, "size": real.size}  # for `compare`
