@@ -79,7 +79,7 @@ def test_recipes_travel_in_the_wheel_and_pictures_of_the_pages_do_not() -> None:
     parts += " uplot/uPlot.iife.min.js uplot/uPlot.min.css uplot/LICENSE"
     page = [f"evaluation/page/{name}" for name in parts.split()]
     needed = {"README.md", "example_configs/quickstart.yaml", *page}
-    needed |= {"commands/new.md", "sampling/exports/snippet.txt"}
+    needed |= {"commands/new.md", "sampling/exports/snippet.txt", "sampling/exports/card.md"}
     assert {f"ganlib/{name}" for name in needed} <= names
     assert not {path.suffix for path in files} & {".png", ".gif", ".jpg", ".mp4"}
 

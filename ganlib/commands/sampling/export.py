@@ -24,19 +24,29 @@ Format = Literal["safetensors", "onnx", "all"]
     default="all",
     help="safetensors: weights, to load in Python; onnx: the network itself, for any runtime.",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    help="Of the safetensors: float16 takes half the bytes, and the card says what is lost.",
+)
 @shared.back
 @shared.plugin_dir
-def command(options: shared.ModelOptions, out: Path, force: bool, wanted: Format) -> None:
+def command(
+    options: shared.ModelOptions, out: Path, force: bool, wanted: Format, precision: str
+) -> None:
     """Write a trained generator for others to use.
 
     SNAPSHOT is a run's folder, for its newest one, a snapshot file, an exported folder,
     gallery:NAME, or user/name[@REVISION] on a Hugging Face hub. The folder gets
-    generator.safetensors, generator.onnx, and model_card.json with how to use them. The ONNX file
-    needs the packages of: pip install ganlib[onnx]
+    generator.safetensors, generator.onnx, and as model_card.json and README.md how to use them, in
+    the form of Hugging Face's model cards, with a picture of samples. The ONNX file needs the
+    packages of: pip install ganlib[onnx]
     """
-    from ganlib.sampling.exports import export, onnx
+    from ganlib.sampling.exports import export, onnx, readme
 
-    check_free((out / name for name in (export.WEIGHTS, export.CARD, onnx.ONNX)), force)
+    names = (export.WEIGHTS, export.CARD, onnx.ONNX, readme.README, readme.SAMPLES)
+    check_free((out / name for name in names), force)
     missing = onnx.missing_packages() if wanted != "safetensors" else []
     if missing and wanted == "onnx":
         raise UserError(f"ONNX needs {' and '.join(missing)}: {onnx.INSTALL}")
@@ -44,11 +54,12 @@ def command(options: shared.ModelOptions, out: Path, force: bool, wanted: Format
     with output(out / export.CARD), staged(out) as folder:
         weights = folder / export.WEIGHTS if wanted != "onnx" else None
         if weights is not None:
-            export.write_weights(model, weights)
+            export.write_weights(model, weights, half=precision == "float16")
         inputs = None
         if wanted != "safetensors" and not missing:
             with stderr_console().status("tracing the generator for ONNX"):
                 inputs = onnx.write_onnx(model, folder / onnx.ONNX)
+        export.write_samples(model, folder / readme.SAMPLES)
         export.write_card(model, folder / export.CARD, weights, inputs)
         written = sorted(file.name for file in folder.iterdir())
     for name in written:

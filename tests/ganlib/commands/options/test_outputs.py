@@ -74,7 +74,8 @@ def test_interpolate(options: list[Any], run: Run, snapshot: Path) -> None:
 
 
 def test_export(run: Run, snapshot: Path) -> None:
-    names = [f"out/{name}" for name in ("generator.safetensors", "model_card.json")]
+    written = ("generator.safetensors", "model_card.json", "README.md", "samples.png")
+    names = [f"out/{name}" for name in written]
     kept(run, ["export", snapshot, "-o", "out", "--format", "safetensors"], names)
     Path("out/generator.onnx").write_bytes(MINE)
     assert "generator.onnx is there" in str(run("export", snapshot, "-o", "out").exception)

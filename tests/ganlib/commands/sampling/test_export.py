@@ -47,7 +47,8 @@ def test_weights_load_into_a_fresh_network(run: Run, make_snapshot: Make, ema_de
     path = make_snapshot(ema_decay=ema_decay)
     result = run("export", path, "--out", "out", "--format", "safetensors")
     assert result.exit_code == 0
-    assert result.stdout.split() == ["out/generator.safetensors", "out/model_card.json"]
+    names = ("README.md", "generator.safetensors", "model_card.json", "samples.png")
+    assert result.stdout.split() == [f"out/{name}" for name in names]
     algorithm, settings = algorithms["dcgan"], resolve({"algorithm": "dcgan", "width": 0.05})
     gen: Any = algorithm.build(settings.algorithm, ganlib.load(path).spec)["gen"].eval()
     gen.load_state_dict(load_file("out/generator.safetensors"))
@@ -81,7 +82,8 @@ def test_onnx_gives_the_same_images(
     path = make_snapshot(name, **settings)
     result = run("export", path, "--out", "out", "--format", "onnx")
     assert result.exit_code == 0, result.exception
-    assert sorted(f.name for f in Path("out").iterdir()) == ["generator.onnx", "model_card.json"]
+    names = ["README.md", "generator.onnx", "model_card.json", "samples.png"]
+    assert sorted(f.name for f in Path("out").iterdir()) == names
     assert is_ours(Path("out/generator.onnx"))
     model = ganlib.load(path)
     for n in (1, 5):
