@@ -128,6 +128,12 @@ class Generator(nn.Module):
         """Images NCHW in [-1, 1] of codes: draw(code(z, y), y) is forward(z, y)."""
         return self(code, y)
 
+    def growing(self, code: Tensor, y: Tensor | None = None) -> list[Tensor]:
+        """Images NCHW that a network makes of codes on its way to draw()'s, the smallest first: of
+        one that grows those of all sizes but the last, here none.
+        """
+        return []
+
     def truncate(self, code: Tensor, psi: float) -> Tensor:
         """Codes moved towards what is typical, so that a seed stays its picture: here z
         (n, n_hidden), monotonically into [-psi, psi], but for categories.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from ganlib.common.errors import UserError
 
@@ -56,6 +57,14 @@ def staged(folder: Path) -> Iterator[Path]:
         yield Path(name)
         for file in Path(name).iterdir():
             os.replace(file, folder / file.name)
+
+
+def zip_folder(folder: Path, archive: Path, name: str) -> None:
+    """The files of a folder in one, as those of a folder `name`."""
+    with atomic(archive) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as written:
+        written.comment = MARK.encode()
+        for file in sorted(folder.iterdir()):
+            written.write(file, f"{name}/{file.name}")
 
 
 def remove_torn(folder: Path) -> None:

@@ -147,6 +147,8 @@ class PixelNoise(nn.Module):
     """
 
     fixed: Tensor
+    part: Tensor | float = 1
+    """How much of it there is, as within noise_by()."""
 
     def __init__(self, ch: int, height: int, width: int) -> None:
         super().__init__()
@@ -155,8 +157,23 @@ class PixelNoise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, ch, height, width) -> the same shape."""
-        noise = torch.randn_like(x[:, :1]) if self.training else self.fixed
+        noise = torch.randn_like(x[:, :1]) if self.training else self.fixed * self.part
         return x + self.strength.to(x.dtype) * noise
+
+
+@contextmanager
+def noise_by(network: nn.Module, part: Tensor | float) -> Iterator[int]:
+    """Let each PixelNoise in `network` add so much of its noise in evaluation mode, 0 for none; how
+    many of them there are.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, PixelNoise)]
+    for layer in layers:
+        layer.part = part
+    try:
+        yield len(layers)
+    finally:
+        for layer in layers:
+            layer.part = 1
 
 
 class Dropout(nn.Dropout):

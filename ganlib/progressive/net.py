@@ -121,6 +121,14 @@ class ProgressiveGenerator(Generator):
         x: Tensor = self.heads[level](self.blocks[level](h))
         return x if alpha is None else fade(doubled(self.heads[level - 1](h)), x, alpha)
 
+    def growing(self, code: Tensor, y: Tensor | None = None) -> list[Tensor]:
+        """By the heads of the sizes before the last, as their own stages left them."""
+        h, images = pixel_norm(code), []
+        for block, head in zip(self.blocks[:-1], self.heads, strict=False):
+            h = block(h)
+            images.append(head(h))
+        return images
+
 
 class OneSizeGenerator(MLPGenerator):
     """common/networks/mlp.py's; of level and alpha there is nothing to know."""

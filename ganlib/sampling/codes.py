@@ -70,8 +70,14 @@ class CodeStream(SampleStream):
     another generator.
     """
 
-    def __init__(self, networks: Sampler, codes: Codes, truncation: float | None = None) -> None:
-        super().__init__(networks, 0, truncation)
+    def __init__(
+        self,
+        networks: Sampler,
+        codes: Codes,
+        truncation: float | None = None,
+        statistics: str | None = None,
+    ) -> None:
+        super().__init__(networks, 0, truncation, statistics=statistics)
         self.codes, plain = codes, SampleStream(networks, 0)
         z, y = plain.latents([0])
         theirs, ours = codes.values.shape[1:], code_of(plain, z, y, codes.space).shape[1:]

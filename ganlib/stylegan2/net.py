@@ -104,18 +104,23 @@ class StyleGenerator(Generator):
 
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) of codes; y is in them."""
+        return self._sums(code)[-1]
+
+    def growing(self, code: Tensor, y: Tensor | None = None) -> list[Tensor]:
+        """The sums of what the sizes before the last add."""
+        return self._sums(code)[:-1]
+
+    def _sums(self, code: Tensor) -> list[Tensor]:
         codes = code if code.dim() == 3 else code[:, None].expand(-1, self.n_styles, -1)
-        styles = codes.unbind(1)
-        h = self.constant.expand(len(code), -1, -1, -1)
-        x: Tensor | None = None
+        styles, sums = codes.unbind(1), list[Tensor]()
+        h = self.constant.expand(code.shape[0], -1, -1, -1)  # no number of Python's
         for k, to_image in enumerate(self.images):
             for j in range(max(0, 2 * k - 1), 2 * k + 1):
                 h = self.layers[j](h, styles[j])
             # the next size's first convolution has the same style as this size's image
             more = to_image(h, styles[2 * k + 1])
-            x = more if x is None else self.up(x) + more
-        assert x is not None
-        return x
+            sums.append(self.up(sums[-1]) + more if sums else more)
+        return sums
 
     def truncate(self, code: Tensor, psi: float) -> Tensor:
         """w psi of the way from the running mean of w."""

@@ -121,6 +121,14 @@ def test_a_fade_goes_from_the_smaller_images_to_the_larger(
         assert not torch.allclose(dis(x, half), dis(x))
 
 
+def test_smaller_images_on_the_way_are_those_of_their_stages(networks: tuple[Any, Any]) -> None:
+    gen, _ = networks
+    z = gen.make_hidden(3)
+    for level, x in enumerate(gen.growing(z)):
+        assert torch.equal(x, gen(z, None, level))
+    assert level == len(gen.blocks) - 2
+
+
 def test_real_images_fade_as_the_discriminator_expects(networks: tuple[Any, Any]) -> None:
     _, dis = networks
     x = torch.rand(4, 3, 16, 16)

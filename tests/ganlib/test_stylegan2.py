@@ -69,6 +69,20 @@ def test_sides_are_those_of_the_networks() -> None:
         ganlib.train("stylegan2", dataset="ring8", gpu=-1)
 
 
+def test_an_image_is_the_sum_of_what_its_sizes_add() -> None:
+    gen, _ = build("quick", 32)
+    w = gen.code(gen.make_hidden(2))
+    more = list[Tensor]()
+    for to_image in gen.images:
+        to_image.register_forward_hook(lambda _, __, x: more.append(x))
+    sums = gen.growing(w)
+    first, *others = more
+    assert [x.shape[-1] for x in sums] == [4, 8, 16]
+    for x, added in zip([*sums, gen.draw(w)], [None, *others], strict=True):
+        first = first if added is None else gen.up(first) + added
+        assert torch.equal(x, first)
+
+
 @pytest.mark.slow
 def test_the_first_images_and_logits_are_as_the_authors_are() -> None:
     """Ranges over seeds of their networks for CIFAR-10: 1.26 to 1.56, 0.92 to 0.93, 2.4, 0.4 to

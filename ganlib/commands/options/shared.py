@@ -1,6 +1,7 @@
 """Options that mean the same wherever a command has them, and what they say."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -221,6 +222,19 @@ def check_file(
                 f"{option} {path} is a folder that is there already; give another name."
             )
     check_free([path], force, option)
+
+
+def numbered(numbers: str, fewest: int = 1) -> list[int]:
+    """What --numbers names: so many numbers of samples at least; UserError for anything else."""
+    found = []
+    with suppress(ValueError):
+        found = [int(number) for number in numbers.split(",")]
+    if len(found) < fewest:
+        words = "one" if fewest == 1 else "two"
+        raise UserError(f"--numbers is '{numbers}'; give {words} or more numbers, such as 3,8,1.")
+    if min(found) < 0:
+        raise UserError(f"There is no sample number {min(found)}: samples count from 0.")
+    return found
 
 
 def called(model: "Model", snapshot: Path, words: Sequence[str]) -> list[int]:

@@ -1,14 +1,20 @@
 """Write a trained generator for others to use."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import stderr_console
-from ganlib.common.io.files import check_free, output, staged
+from ganlib.common.io.files import check_free, output, staged, zip_folder
+
+if TYPE_CHECKING:
+    from ganlib.sampling.page.weights import Precision
 
 Format = Literal["safetensors", "onnx", "all"]
 
@@ -26,14 +32,32 @@ Format = Literal["safetensors", "onnx", "all"]
 )
 @click.option(
     "--precision",
-    type=click.Choice(["float32", "float16"]),
+    type=click.Choice(["float32", "float16", "int8"]),
     default="float32",
-    help="Of the safetensors: float16 takes half the bytes, and the card says what is lost.",
+    help="Of the weights: float16 takes half the bytes, int8 a quarter of a page's; what is lost "
+    "of pictures is said.",
 )
+@click.option(
+    "--page",
+    "paged",
+    is_flag=True,
+    help="A page instead of the ONNX file: any browser that opens its index.html draws pictures.",
+)
+@shared.path_option(
+    "--beside", metavar="SNAPSHOT", help="Another generator, for the page to show beside this one."
+)
+@click.option("--zip", "zipped", is_flag=True, help="One file, FOLDER.zip, in place of the folder.")
 @shared.back
 @shared.plugin_dir
 def command(
-    options: shared.ModelOptions, out: Path, force: bool, wanted: Format, precision: str
+    options: shared.ModelOptions,
+    out: Path,
+    force: bool,
+    wanted: Format,
+    precision: "Precision",
+    paged: bool,
+    beside: Path | None,
+    zipped: bool,
 ) -> None:
     """Write a trained generator for others to use.
 
@@ -42,27 +66,62 @@ def command(
     generator.safetensors, generator.onnx, and as model_card.json and README.md how to use them, in
     the form of Hugging Face's model cards, with a picture of samples. The ONNX file needs the
     packages of: pip install ganlib[onnx]
+
+    --page makes a folder that a static host serves or a double click opens: whoever does plays with
+    the generator on a machine of their own, without a server.
     """
     from ganlib.sampling.exports import export, onnx, readme
+    from ganlib.sampling.page import writing as page
 
-    names = (export.WEIGHTS, export.CARD, onnx.ONNX, readme.README, readme.SAMPLES)
-    check_free((out / name for name in names), force)
-    missing = onnx.missing_packages() if wanted != "safetensors" else []
-    if missing and wanted == "onnx":
-        raise UserError(f"ONNX needs {' and '.join(missing)}: {onnx.INSTALL}")
+    if not paged and (beside is not None or precision == "int8"):
+        raise UserError("--beside and --precision int8 are for a page: give --page too.")
+    archive = out.with_name(f"{out.name}.zip")
+    names = (export.WEIGHTS, export.CARD, readme.README, readme.SAMPLES)
+    files = (out / name for name in (*names, *(page.FILES if paged else (onnx.ONNX,))))
+    check_free([archive] if zipped else files, force)
+    missing = onnx.missing_packages() if paged or wanted != "safetensors" else []
+    if paged or wanted == "onnx":
+        onnx.require_packages()
     model = options.load()
-    with output(out / export.CARD), staged(out) as folder:
+    other = None if beside is None else replace(options, snapshot=beside).load()
+
+    def write(folder: Path) -> None:
         weights = folder / export.WEIGHTS if wanted != "onnx" else None
         if weights is not None:
-            export.write_weights(model, weights, half=precision == "float16")
+            export.write_weights(model, weights, half=precision != "float32")
         inputs = None
-        if wanted != "safetensors" and not missing:
+        if paged:
+            with stderr_console().status("tracing the generator for its page"):
+                about = page.write_page(model, folder, precision, other)
+        elif wanted != "safetensors" and not missing:
             with stderr_console().status("tracing the generator for ONNX"):
                 inputs = onnx.write_onnx(model, folder / onnx.ONNX)
         export.write_samples(model, folder / readme.SAMPLES)
         export.write_card(model, folder / export.CARD, weights, inputs)
+        if paged:
+            click.echo(_said(about, folder), err=True)
+
+    if zipped:
+        with output(archive), TemporaryDirectory() as name:
+            write(Path(name))
+            zip_folder(Path(name), archive, out.name)
+        return click.echo(archive)
+    with output(out / export.CARD), staged(out) as folder:
+        write(folder)
         written = sorted(file.name for file in folder.iterdir())
     for name in written:
         click.echo(out / name)
     if missing:
         click.echo(f"No {onnx.ONNX}: it needs {' and '.join(missing)} ({onnx.INSTALL}).", err=True)
+
+
+def _said(about: Mapping[str, Any], folder: Path) -> str:
+    """How large a page is, and how far its pictures are from PyTorch's."""
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    off, words = about["difference"], f"The folder takes {size:.1f} MB."
+    if off is None:
+        return f"{words} How far it is from PyTorch was not measured: that takes onnxruntime."
+    return (
+        f"{words} Of 255 levels the page's pictures are {off['mean']:.2g} from PyTorch's on "
+        f"average, and {off['most']:.2g} at most."
+    )

@@ -132,16 +132,15 @@ def command(
                 "--space and --classes out."
             )
         shared.check_file(out, (".png",), "a .png, which is what a sum is shown in", force)
-        stops = [number for _, number in terms]
+        stops = shared.numbered(",".join(str(number) for _, number in terms))
     elif mix is not None:
         shared.check_file(out := out or Path("mixed.png"), (".png",), "a .png", force)
-        stops = _stops(numbers, alone=False)
+        stops = shared.numbered(numbers or "0,1", 2)
     else:
         out = out or Path("directions.png" if directions else "interpolation.png")
         shared.check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4", force)
-        stops = _stops(numbers, alone=words is not None or directions is not None)
-    if min(stops) < 0:
-        raise UserError(f"There is no sample number {min(stops)}: samples count from 0.")
+        alone = words is not None or directions is not None
+        stops = shared.numbered(numbers or "0") if alone else shared.numbered(numbers or "0,1", 2)
     if sum(each is not None for each in (word, words, codes)) > 1:
         raise UserError(
             "--class stays in one class, --classes walks through some, and --codes have their own: "
@@ -190,14 +189,3 @@ def command(
         walk = interpolation.Interpolation(stops, frames, way, several)
         interpolation.write_interpolation(stream, walk, out)
     click.echo(out)
-
-
-def _stops(numbers: str | None, alone: bool) -> list[int]:
-    default, fewest, words = ("0", 1, "one") if alone else ("0,1", 2, "two")
-    try:
-        stops = [int(number) for number in (numbers or default).split(",")]
-    except ValueError:
-        stops = []
-    if len(stops) < fewest:
-        raise UserError(f"--numbers is '{numbers}'; give {words} or more numbers, such as 3,8,1.")
-    return stops

@@ -27,6 +27,13 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
     help=f"How many images.  [default: {N}, in a grid by class 8 of each, of translations 24]",
 )
 @click.option(
+    "--numbers", metavar="I,J,...", help="These of the seed's samples.  [default: the first]"
+)
+@shared.path_option(
+    "--codes",
+    help="Of codes that `ganlib invert` found or a page has saved: all, or --numbers in this file.",
+)
+@click.option(
     "--class",
     "words",
     multiple=True,
@@ -69,6 +76,8 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
 def command(
     options: shared.ModelOptions,
     n: int | None,
+    numbers: str | None,
+    codes: Path | None,
     words: tuple[str, ...],
     seed: int,
     out: Path,
@@ -86,10 +95,16 @@ def command(
     sources, what is made of them, and the truth where there is one. An .npz holds `images`, uint8
     (n, H, W, C), and of a generator of classes `labels`.
     """
-    kind, least = _kind(out), N if n is None else n
+    if codes is not None and words:
+        raise UserError("--codes have classes of their own: leave --class out.")
+    if n is not None and (numbers or codes):
+        raise UserError(
+            "-n is for a seed's first samples: leave it out beside --numbers and --codes."
+        )
+    chosen = shared.numbered(numbers) if numbers else []
+    kind = _kind(out)
     if kind:
         shared.check_file(out, (".png", ".npz"), KINDS, force)
-    _check_grid(kind, least)
     if plain and kind != ".png":
         raise UserError("--plain is for a .png; files of other kinds hold the images alone.")
 
@@ -97,9 +112,15 @@ def command(
 
     from ganlib.common import pictures
     from ganlib.common.data import POINTS
+    from ganlib.sampling.codes import CodeStream, read_codes
     from ganlib.training.device.devices import require
     from ganlib.training.extensions import sample_grid
 
+    given = None if codes is None else read_codes(codes)
+    if given and not chosen:
+        chosen = list(range(len(given.values)))
+    least = len(chosen) or (N if n is None else n)
+    _check_grid(kind, least)
     if not kind and not force:
         _check_folder(out, set(pictures.folder_names(least)))
     model = options.load()
@@ -110,10 +131,15 @@ def command(
             f"{options.snapshot} makes points: give a .png (a scatter plot) or an .npz as --out."
         )
     classes = list(dict.fromkeys(shared.called(model, options.snapshot, words)))
-    shown, drawn = sample_grid.shown_classes(updater), kind == ".png" and not plain
+    if chosen and len(classes) > 1:
+        raise UserError("--numbers are of one class: give one --class, or none.")
+    shown = sample_grid.shown_classes(updater)
+    drawn = kind == ".png" and not plain and not chosen
     rows = (classes or shown) if shown and drawn else []
     pairs = sample_grid.shows_translations(updater) and drawn
-    if n is None:
+    if chosen:
+        n = len(chosen)
+    elif n is None:
         n = sample_grid.EACH * len(rows) if rows else sample_grid.SOURCES if pairs else N
         _check_grid(kind, n)
     at_once = n if kind else min(n, batch_size)
@@ -123,9 +149,16 @@ def command(
         f"give a smaller -n{'' if kind else ' or --batch-size'}",
         updater.clock.device,
     )
-    stream = updater.sample_stream(seed, truncation, statistics=statistics)
-    y = torch.tensor(classes).repeat(-(-n // len(classes)))[:n] if classes else None
-    batches = _with_bar(updater.sample(n, seed, batch_size, truncation, y, statistics), n, len)
+    asked = chosen or range(n)
+    y: int | torch.Tensor | None = None
+    if classes:
+        y = classes[0] if chosen else torch.tensor(classes).repeat(-(-n // len(classes)))[:n]
+    if given is None:
+        stream = updater.sample_stream(seed, truncation, y, statistics)
+    else:
+        stream = CodeStream(updater, given, truncation, statistics)
+    parts = (asked[start : start + batch_size] for start in range(0, n, batch_size))
+    batches = _with_bar(map(stream.images, parts), n, len)
     with output(out):
         if plain:
             pictures.write_plain(batches, n, out, frames)
@@ -139,9 +172,10 @@ def command(
         elif kind == ".png":
             pictures.write_grid(batches, n, out, frames)
         elif kind == ".npz":
-            labels = updater.config.condition == "labels"
-            _, y = model.latents(list(range(n)), seed, y) if labels else (None, None)
-            pictures.write_array(batches, n, y, out)
+            labels = stream.latents(asked)[1] if updater.config.condition == "labels" else None
+            if labels is not None and labels.is_floating_point():  # how much of each
+                labels = labels.argmax(1)
+            pictures.write_array(batches, n, labels, out)
         else:
             pictures.write_folder(batches, n, out, frames)
     click.echo(out)

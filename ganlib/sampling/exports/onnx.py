@@ -29,6 +29,12 @@ def missing_packages() -> list[str]:
     return [name for name in NEEDED if find_spec(name) is None]
 
 
+def require_packages() -> None:
+    """UserError if something that an ONNX file needs is not installed."""
+    if missing := missing_packages():
+        raise UserError(f"ONNX needs {' and '.join(missing)}: {INSTALL}")
+
+
 def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
     """From z (n, n_hidden), if it has components, and y of a conditional generator, to `images`
     (n, C, H, W) in [-1, 1]. Returns the inputs' shapes by name; words are free sizes.
@@ -39,35 +45,32 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
     is noise is off.
     UserError if onnx or onnxscript is missing, or an operation of the generator is not in ONNX.
     """
-    if missing := missing_packages():
-        raise UserError(f"ONNX needs {' and '.join(missing)}: {INSTALL}")
     stream = model.updater.sample_stream(0)
     if model.updater.config.translates and stream.gen.multiple and model.spec.fit == "none":
         axes = {0: "n", 2: "height", 3: "width"}
         # a network of one size, as one with linear layers, is none of any
         with suppress(torch.onnx.OnnxExporterError):
             # of training's size, what a U-net halves to one pixel would be fixed to that
-            return _written(_Drawing(stream, sized=False), _examples(model, 2), axes, path)
+            return write_graph(Drawing(stream, sized=False), _examples(model, 2), path, axes=axes)
     labelled = model.updater.config.condition == "labels"
     classes = model.spec.class_names if labelled else ()
     words = f"The generator of {model.settings['algorithm']} cannot be written as ONNX."
     with as_user_error(lambda _: words, torch.onnx.OnnxExporterError):
-        drawing = _Drawing(stream, sized=True)
-        return _written(drawing, _examples(model, 1), {0: "n"}, path, classes)
+        return write_graph(Drawing(stream), _examples(model, 1), path, classes=classes)
 
 
-class _Drawing(nn.Module):
+class Drawing(nn.Module):
     """SampleStream.decode as a module. sized: whether images are brought to the data's own size."""
 
     generate: Callable[..., Tensor]
 
-    def __init__(self, stream: SampleStream, sized: bool) -> None:
+    def __init__(self, stream: SampleStream, sized: bool = True) -> None:
         super().__init__()
         # The updater stays outside, with its other networks: a bound method is no submodule.
         self.generate, self.ready = stream.networks.generate, stream.ready
         self.gen, self.spec, self.sized = stream.gen, stream.spec, sized
 
-    def forward(self, z: Tensor | None = None, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor | None = None, y: Tensor | None = None) -> Any:
         """z (n, n_hidden), left out where it has no components, which no runtime takes, and y ->
         images (n, C, H, W).
         """
@@ -75,7 +78,11 @@ class _Drawing(nn.Module):
             assert y is not None
             # not len(y), which is a number of Python's and would be fixed
             z = torch.empty(y.shape[0], 0, device=y.device)
-        images = self.generate(self.gen, self.gen.code(z, y), y).float()
+        return self.images(self.gen.code(z, y), y)
+
+    def images(self, code: Tensor, y: Tensor | None) -> Tensor:
+        """SampleStream.draw's."""
+        images = self.generate(self.gen, code, y).float()
         if self.sized:
             images = self.spec.to_native(full_size(images, self.spec.image))
         return images.clamp(-1, 1)
@@ -97,14 +104,19 @@ def _examples(model: Model, times: int) -> dict[str, Tensor]:
     return {name: x.to(model.updater.clock.device) for name, x in inputs.items()}
 
 
-def _written(
-    drawing: _Drawing,
+def write_graph(
+    drawing: Drawing,
     inputs: Mapping[str, Tensor],
-    axes: Mapping[int, str],
     path: Path,
+    outputs: Sequence[str] = ("images",),
+    axes: Mapping[int, str] | None = None,
     classes: Sequence[str] = (),
 ) -> dict[str, Shape]:
-    """Write the file, `axes` of all inputs free, `classes` as metadata; the inputs' shapes."""
+    """Write the file, `axes` of all inputs free, by default their number n; `classes` as metadata.
+    Returns the inputs' shapes. UserError if onnx or onnxscript is missing.
+    """
+    require_packages()
+    axes = axes or {0: "n"}
     sizes = {axis: torch.export.Dim(name) for axis, name in axes.items()}
     with atomic(path) as temporary, warnings.catch_warnings(), drawing.ready():
         # torch 2.13's exporter copies its own specs in a way that torch deprecates.
@@ -117,7 +129,7 @@ def _written(
             temporary,
             kwargs=dict(inputs),
             input_names=list(inputs),
-            output_names=["images"],
+            output_names=list(outputs),
             dynamic_shapes={
                 name: {axis: size for axis, size in sizes.items() if axis < x.dim()}
                 for name, x in inputs.items()

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ganlib.common.layers.basic import Dropout, PixelNoise, masks_by
+from ganlib.common.layers.basic import Dropout, PixelNoise, masks_by, noise_by
 
 
 def test_in_training_it_is_dropout() -> None:
@@ -43,3 +43,14 @@ def test_pixel_noise_is_new_in_training_and_fixed_afterwards() -> None:
     layer.eval()
     assert torch.equal(layer(x), 2 * layer.fixed.expand(2, 3, 4, 5))
     assert "fixed" in layer.state_dict()
+
+
+def test_how_much_noise_there_is_of_pixels() -> None:
+    layer, x = PixelNoise(2, 4, 4).eval(), torch.randn(3, 2, 4, 4)
+    nn.init.constant_(layer.strength, 0.7)
+    whole = layer(x)
+    with noise_by(nn.Sequential(layer), 0.5) as n:
+        torch.testing.assert_close(layer(x), x + 0.35 * layer.fixed)
+    assert n == 1 and torch.equal(layer(x), whole)
+    with noise_by(layer, 0):
+        assert torch.equal(layer(x), x)

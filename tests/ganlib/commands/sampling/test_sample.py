@@ -15,6 +15,7 @@ from ganlib.common.data import DataSet, DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.pictures import class_grid, grid, to_uint8
+from ganlib.sampling.codes import Codes
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -261,3 +262,42 @@ def test_command_line_ends_in_status_2_and_one_line(main_here: Any, tmp_path: Pa
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr == "Error: There is no snapshot none.pt.\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_by_their_numbers(run: Run, make_snapshot: Make) -> None:
+    path = make_snapshot()
+    assert run("sample", path, "--numbers", "5,300", "--out", "some.npz").exit_code == 0
+    with np.load("some.npz") as arrays:
+        whole = to_uint8(ganlib.load(path).sample(301)).permute(0, 2, 3, 1).numpy()
+        assert np.array_equal(arrays["images"], whole[[5, 300]])
+
+
+def test_samples_of_codes(run: Run, make_snapshot: Make) -> None:
+    spec = DataSpec((1, 32, 32), (1, 28, 28), "pad", 3)
+    path = make_snapshot("cgan", spec)
+    z, _ = ganlib.load(path).latents([4, 2])
+    parts = torch.tensor([[1.0, 0, 0], [0, 0, 1]])  # as a page writes them
+    Codes(z, parts, "z").save(Path("codes.npz"))
+    assert run("sample", path, "--codes", "codes.npz", "--out", "made.npz").exit_code == 0
+    with np.load("made.npz") as arrays:
+        want = to_uint8(ganlib.load(path).decode(z, torch.tensor([0, 2])))
+        assert np.array_equal(arrays["images"], want.permute(0, 2, 3, 1).numpy())
+        assert arrays["labels"].tolist() == [0, 2]
+    assert run("sample", path, "--codes", "codes.npz", "--numbers", 1, "--out", "x").exit_code == 0
+    assert len(list(Path("x").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--numbers", "1,x"], "--numbers is '1,x'"),
+        (["--numbers", "-1"], "samples count from 0"),
+        (["--numbers", "1", "-n", "3"], "leave it out"),
+        (["--codes", "nothing.npz"], "nothing.npz"),
+    ],
+)
+def test_numbers_that_are_none(
+    main_here: Callable[..., Any], make_snapshot: Make, options: list[str], sentence: str
+) -> None:
+    result = main_here("sample", make_snapshot(), *options)
+    assert result.returncode == 2 and sentence in result.stderr

@@ -1,0 +1,134 @@
+"""The files of a page."""
+
+import base64
+import hashlib
+import json
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from jinja2 import Environment
+from markupsafe import Markup
+from torch import Tensor
+
+from ganlib.common.errors import UserError
+from ganlib.common.io.files import MARK, write_text
+from ganlib.common.pictures import levels
+from ganlib.sampling.model import Model
+from ganlib.training.samples.sample_stream import SampleStream
+
+from .graphs import CODES, Graph, graphs_of, write_graphs
+from .told import told
+from .weights import Precision, store
+
+HERE = Path(__file__).parent
+PAGE, RUNTIME, MODEL, BESIDE = "index.html", "runtime.js", "model.js", "beside.js"
+FILES = PAGE, RUNTIME, MODEL, BESIDE
+SCRIPTS = "seeds latents archive network state pictures source app".split()
+STANDING = "standing:16"
+"""Statistics of a generator that normalises over batches: a page makes pictures one at a time."""
+COMPARED = 64
+
+
+def write_page(
+    model: Model, folder: Path, precision: Precision = "float32", beside: Model | None = None
+) -> dict[str, Any]:
+    """Write PAGE, which needs the RUNTIME beside it, the generator as MODEL, and `beside`, a second
+    one that is shown the same codes, as BESIDE. Returns what the page is told of the first.
+
+    precision: of the weights in the file. UserError if a package is missing, if a generator is not
+    to be had as ONNX, or where two generators are not alike in what they draw from.
+    """
+    if beside is not None and _takes(model) != _takes(beside):
+        raise UserError("Generators beside each other take the same latents: these take others.")
+    about = _write_model(model, folder / MODEL, precision)
+    if beside is not None:
+        _write_model(beside, folder / BESIDE, precision)
+    title = f"{about['algorithm']} on {about['dataset']}"
+    write_text(folder / PAGE, page(title, [MODEL] if beside is None else [MODEL, BESIDE]))
+    write_text(folder / RUNTIME, f"// {MARK}\n{(HERE / RUNTIME).read_text('utf-8')}")
+    return about
+
+
+def page(title: str, models: list[str], runtime: str = RUNTIME) -> str:
+    """The page's HTML, which loads these files from where it lies."""
+    code = "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    # 'self' is no file in browsers that take each for a site of its own
+    policy = (
+        f"default-src 'none'; script-src 'self' file: blob: 'wasm-unsafe-eval' 'sha256-{digest}'; "
+        "style-src 'unsafe-inline'; img-src data: blob:"
+    )
+    templates = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return templates.from_string((HERE / PAGE).read_text("utf-8")).render(
+        mark=MARK,
+        title=title,
+        policy=Markup(policy),
+        style=Markup((HERE / "style.css").read_text("utf-8")),
+        code=Markup(code),
+        files=[runtime, *models],
+    )
+
+
+def _takes(model: Model) -> tuple[Any, ...]:
+    """What its pictures are drawn from."""
+    updater, source = model.updater, model.spec.source
+    return updater.sampling_gen.parts, updater.classes, updater.config.condition, source
+
+
+def _write_model(model: Model, path: Path, precision: Precision) -> dict[str, Any]:
+    stream = model.updater.sample_stream(0)
+    if stream.bn_mode == "batch":
+        stream = model.updater.sample_stream(0, statistics=STANDING)
+    about, graphs = told(model, stream), graphs_of(stream)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_graphs(graphs, folder)
+        for file in graphs:
+            store(folder / file, precision)
+        about |= {"precision": precision, "difference": _difference(stream, graphs, folder)}
+        files = {
+            file.removesuffix(".onnx"): base64.b64encode((folder / file).read_bytes()).decode()
+            for file in graphs
+        }
+    said = json.dumps({"about": about, "graphs": files}, ensure_ascii=True)
+    write_text(path, f"// {MARK}\n(globalThis.ganlibModels ??= []).push({said});\n")
+    return about
+
+
+@torch.no_grad()
+def _difference(
+    stream: SampleStream, graphs: dict[str, Graph], folder: Path
+) -> dict[str, float] | None:
+    """Between PyTorch's pictures and those of the files, in 255 levels: the largest and the mean of
+    COMPARED samples, of a translator of one. None without onnxruntime.
+    """
+    if find_spec("onnxruntime") is None:
+        return None
+    runtime: Any = import_module("onnxruntime")  # which may be missing, and has no types
+
+    def run(file: str, inputs: dict[str, Tensor]) -> Tensor:
+        session = runtime.InferenceSession(folder / file, providers=["CPUExecutionProvider"])
+        feed = {x.name: inputs[x.name].cpu().numpy() for x in session.get_inputs()}
+        return torch.from_numpy(session.run(None, feed)[0])
+
+    z, inputs = stream.gen.make_hidden(COMPARED), {}
+    if stream.config.translates:
+        y = graphs["images.onnx"][1]["y"]
+        z = z[: len(y)]
+    elif stream.config.condition == "labels":
+        y = torch.eye(stream.spec.n_classes, device=z.device)[
+            torch.arange(len(z)) % stream.spec.n_classes
+        ]
+    else:
+        y = None
+    inputs = {"z": z, "codes": z, "noise": torch.ones(())} | ({} if y is None else {"y": y})
+    if CODES in graphs:
+        code = run(CODES, inputs)
+        n = stream.gen.n_styles
+        inputs["codes"] = code[:, None].repeat(1, n, 1) if n else code
+    off = levels(run("images.onnx", inputs)) - levels(stream.decode(z, y).cpu())
+    return {"most": float(off.abs().max()), "mean": float(off.abs().mean())}
