@@ -1,7 +1,6 @@
 """A model from where it lies: a run, a snapshot, an export, the gallery or a hub."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +26,6 @@ WEIGHTS, CARD = "generator.safetensors", "model_card.json"
 GALLERY = Path(__file__).with_name("gallery")
 """A folder for each generator that comes with ganlib, as `ganlib export` writes them."""
 OF_GALLERY = "gallery:"
-_HUB = re.compile(r"([A-Za-z0-9][\w.-]*/[\w.-]*\w)(?:@([^@\s]+))?", re.ASCII)
 
 
 @in_python
@@ -139,7 +137,7 @@ def is_export(path: str | Path) -> bool:
         if path.exists():
             return (path / CARD).is_file() and not (path / "snapshots").is_dir()
     return name.startswith(OF_GALLERY) or bool(
-        path.suffix.lower() not in (".pt", *KINDS) and _HUB.fullmatch(name)
+        path.suffix.lower() not in (".pt", *KINDS) and hub.NAME.fullmatch(name)
     )
 
 
@@ -175,7 +173,7 @@ def _found(name: str) -> tuple[Path, str]:
             there = ", ".join(names) or "none"
             raise UserError(f"The gallery has no '{wanted}'; there are: {there}.")
         return GALLERY / wanted, name
-    matched = _HUB.fullmatch(name)
+    matched = hub.NAME.fullmatch(name)
     assert matched is not None
     return hub.download(matched[1], matched[2], (CARD, WEIGHTS))
 

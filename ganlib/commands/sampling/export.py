@@ -21,7 +21,16 @@ Format = Literal["safetensors", "onnx", "all"]
 
 @click.command()
 @shared.of_model
-@shared.out_folder("")
+@shared.path_option(
+    "-o", "--out", callback=shared.folder, metavar="FOLDER", help="Where to; made if missing."
+)
+@click.option(
+    "--to",
+    metavar="USER/NAME",
+    help="Write it there too, on a Hugging Face hub: that of HF_ENDPOINT, by the token of HF_TOKEN "
+    "or of `hf auth login`.",
+)
+@click.option("--public", is_flag=True, help="With --to: a new repository is for all to see.")
 @shared.force
 @click.option(
     "--format",
@@ -51,7 +60,9 @@ Format = Literal["safetensors", "onnx", "all"]
 @shared.plugin_dir
 def command(
     options: shared.ModelOptions,
-    out: Path,
+    out: Path | None,
+    to: str | None,
+    public: bool,
     force: bool,
     wanted: Format,
     precision: "Precision",
@@ -69,19 +80,31 @@ def command(
 
     --page makes a folder that a static host serves or a double click opens: whoever does plays with
     the generator on a machine of their own, without a server.
+
+    A repository that --to makes is seen by its owner alone, unless --public is given. Needs the
+    packages of: pip install ganlib[hub]
     """
-    from ganlib.sampling.exports import export, onnx, readme
+    from ganlib.sampling.exports import export, hub, onnx, readme
     from ganlib.sampling.page import writing as page
 
+    if out is None and (to is None or zipped):
+        raise UserError("Say where to: --out FOLDER, or --to USER/NAME on a Hugging Face hub.")
+    if public and to is None:
+        raise UserError("--public is for a repository that --to makes: leave it out.")
+    if to is not None:
+        hub.check(to)
+        if zipped:
+            raise UserError("--to takes the files themselves: leave --zip out.")
     if not paged and (beside is not None or precision == "int8"):
         raise UserError("--beside and --precision int8 are for a page: give --page too.")
-    archive = out.with_name(f"{out.name}.zip")
-    names = (export.WEIGHTS, export.CARD, readme.README, readme.SAMPLES)
-    files = (out / name for name in (*names, *(page.FILES if paged else (onnx.ONNX,))))
-    check_free([archive] if zipped else files, force)
     missing = onnx.missing_packages() if paged or wanted != "safetensors" else []
     if paged or wanted == "onnx":
         onnx.require_packages()
+    if out is not None:
+        archive = out.with_name(f"{out.name}.zip")
+        names = (export.WEIGHTS, export.CARD, readme.README, readme.SAMPLES)
+        files = (out / name for name in (*names, *(page.FILES if paged else (onnx.ONNX,))))
+        check_free([archive] if zipped else files, force)
     model = options.load()
     other = None if beside is None else replace(options, snapshot=beside).load()
 
@@ -97,20 +120,25 @@ def command(
             with stderr_console().status("tracing the generator for ONNX"):
                 inputs = onnx.write_onnx(model, folder / onnx.ONNX)
         export.write_samples(model, folder / readme.SAMPLES)
-        export.write_card(model, folder / export.CARD, weights, inputs)
+        export.write_card(model, folder / export.CARD, weights, inputs, to)
         if paged:
             click.echo(_said(about, folder), err=True)
 
-    if zipped:
+    if out is not None and zipped:
         with output(archive), TemporaryDirectory() as name:
             write(Path(name))
             zip_folder(Path(name), archive, out.name)
         return click.echo(archive)
-    with output(out / export.CARD), staged(out) as folder:
-        write(folder)
-        written = sorted(file.name for file in folder.iterdir())
-    for name in written:
-        click.echo(out / name)
+    with TemporaryDirectory() as name:
+        place = out or Path(name)
+        with output(place / export.CARD), staged(place) as folder:
+            write(folder)
+            written = sorted(file.name for file in folder.iterdir())
+        for name in written if out else ():
+            click.echo(place / name)
+        if to is not None:
+            found = hub.upload(to, [place / name for name in written], not public)
+            click.echo(f"{found.name}\n{found.address}{'' if public else ', private if it is new'}")
     if missing:
         click.echo(f"No {onnx.ONNX}: it needs {' and '.join(missing)} ({onnx.INSTALL}).", err=True)
 

@@ -38,6 +38,8 @@ PRIVATE = "out force data_root plugin_dir init_from resume gpu device max_hours 
 LATENTS = {"normal": "N(0, 1)", "uniform": "U(-1, 1)", "category": "one-hot"}
 ENVIRONMENT = "ganlib commit python torch torchvision numpy device".split()
 COMPARED = 64  # samples
+SOMEWHERE = "THIS FOLDER"
+"""Stands in the snippet for where the export lies."""
 
 
 def write_weights(model: Model, path: Path, half: bool = False) -> None:
@@ -69,12 +71,19 @@ def write_samples(model: Model, path: Path) -> None:
 
 
 def write_card(
-    model: Model, path: Path, weights: Path | None = None, onnx: Mapping[str, Any] | None = None
+    model: Model,
+    path: Path,
+    weights: Path | None = None,
+    onnx: Mapping[str, Any] | None = None,
+    place: str | None = None,
 ) -> None:
     """model_card(model) as JSON, with the SHA-256 of the file of weights if there is one, and what
-    the ONNX file takes: shapes by name; and the same as README.md.
+    the ONNX file takes: shapes by name; and the same as README.md. place: as what ganlib.load will
+    find it, if that is known.
     """
     card = model_card(model)
+    if place is not None:
+        card["python"] = card["python"].replace(SOMEWHERE, place)
     if onnx is not None:
         card["onnx"] = dict(onnx)
     if weights is not None:
