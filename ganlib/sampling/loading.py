@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ganlib.registry import add_plugins, algorithms
 from ganlib.sampling.exports import hub
 from ganlib.sampling.model import Model, assemble
 from ganlib.training.extensions.posthoc_ema import take_average
-from ganlib.training.snapshot import read_snapshot, snapshot_at
+from ganlib.training.snapshot import SPEC, read_snapshot, snapshot_at
 from ganlib.training.updater import Updater
 
 WEIGHTS, CARD = "generator.safetensors", "model_card.json"
@@ -116,8 +117,10 @@ def load_export(
         if card.get("sha256", digest) != digest:
             raise UserError(f"{folder / WEIGHTS} is damaged, or not that of its {CARD}.")
         settings, seen = shareable(card["settings"]), card["images_seen"]
-        lists = {name: tuple(v) for name, v in card["data"].items() if isinstance(v, list)}
-        updater = _assembled(folder, settings, DataSpec(**{**card["data"], **lists}), device)
+        spec = SPEC.validate_python(asdict(DataSpec(**card["data"])))  # lists become tuples
+        updater = _assembled(folder, settings, spec, device)
+        frozen = card.get("frozen", {}).items()
+        updater.frozen.digests = {str(name): str(digest) for name, digest in frozen}
         if card.get("direction") == direction(turned=True):
             updater.turn()
         updater.sampling_gen.load_state_dict(weights)  # of any precision, into float32

@@ -59,7 +59,7 @@ class _Content(BaseModel):
     data: dict[str, Any] | None = None
 
 
-_SPEC = TypeAdapter(DataSpec)
+SPEC = TypeAdapter(DataSpec)
 
 
 def write_snapshot(
@@ -283,7 +283,7 @@ def _checked(path: Path, content: Any) -> dict[str, Any]:
         raise UserError(f"{path} is not a snapshot of this version of ganlib ({FORMAT}).")
     try:
         _Content.model_validate(content)
-        spec = _SPEC.validate_python(content["spec"])
+        spec = SPEC.validate_python(content["spec"])
     except ValidationError as error:
         first = error.errors()[0]
         raise _odd(path, ".".join(map(str, first["loc"])), first["msg"]) from None

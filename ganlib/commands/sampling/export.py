@@ -120,7 +120,9 @@ def command(
             with stderr_console().status("tracing the generator for ONNX"):
                 inputs = onnx.write_onnx(model, folder / onnx.ONNX)
         export.write_samples(model, folder / readme.SAMPLES)
-        export.write_card(model, folder / export.CARD, weights, inputs, to)
+        card = export.write_card(model, folder / export.CARD, weights, inputs, to)
+        if to is not None and card["data_license"] == readme.UNKNOWN:
+            click.echo(f"Licence of the data: {readme.UNKNOWN}", err=True)
         if paged:
             click.echo(_said(about, folder), err=True)
 

@@ -76,10 +76,10 @@ def write_card(
     weights: Path | None = None,
     onnx: Mapping[str, Any] | None = None,
     place: str | None = None,
-) -> None:
-    """model_card(model) as JSON, with the SHA-256 of the file of weights if there is one, and what
-    the ONNX file takes: shapes by name; and the same as README.md. place: as what ganlib.load will
-    find it, if that is known.
+) -> dict[str, Any]:
+    """The card, which is written as JSON and as README.md: model_card(model), with the SHA-256 of
+    the file of weights if there is one, and what the ONNX file takes, shapes by name. place: as
+    what ganlib.load will find it, if that is known.
     """
     card = model_card(model)
     if place is not None:
@@ -92,6 +92,7 @@ def write_card(
     text = json.dumps(card, indent=2, ensure_ascii=False)
     write_text(path, text + "\n", "backslashreplace")  # JSON's own way to write half characters
     write_readme(card, path.parent)
+    return card
 
 
 def _precision(model: Model, weights: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -132,6 +133,7 @@ def model_card(model: Model) -> dict[str, Any]:
         "images": {"shape": list(spec.native), "range": [-1, 1], "fit": _fit(spec)},
         "iteration": updater.iteration,
         "images_seen": model.images,
+        "frozen": dict(updater.frozen.digests),
         "data_license": DataQuery.of_run(model.settings).license or UNKNOWN,
         "scores": _scores(model),
         "environment": _environment(model),

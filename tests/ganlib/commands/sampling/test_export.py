@@ -71,7 +71,7 @@ def test_export_loads_as_a_model(run: Run, make_snapshot: Make, name: str) -> No
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("dcgan", {}),
+        pytest.param("dcgan", {}, marks=pytest.mark.slow),  # as cgan's below
         ("wgan_gp", {"architecture": "cnn", "spec": RESIZED}),
         ("sngan", {"architecture": "resnet", "ema_decay": 0.5}),
     ],
@@ -165,7 +165,9 @@ def padded(y: Tensor, multiple: int) -> Tensor:
     return F.pad(y, (0, wide, 0, high), mode="replicate")
 
 
-@pytest.mark.parametrize(("name", "times"), [("superres", 4), ("dropped", 1)])
+@pytest.mark.parametrize(
+    ("name", "times"), [("superres", 4), pytest.param("dropped", 1, marks=pytest.mark.slow)]
+)
 def test_onnx_of_a_translator_is_what_translate_gives(
     run: Run, small_snapshot: Make, name: str, times: int
 ) -> None:
@@ -330,7 +332,8 @@ def test_a_damaged_export_is_refused(run: Run, snapshot: Path) -> None:
     weights.write_bytes(whole)
     good = json.loads(card.read_text())
     changes: list[dict[str, Any]] = [{"data": 3}, {"settings": None}, {"settings": {"width": "x"}}]
-    for change in [*changes, {"data": {"image": [1, 2]}}]:
+    odd = [{"data": {"image": [1, 2]}}, {"data": {**good["data"], "classes": [{}]}}]
+    for change in [*changes, *odd, {"iteration": "x"}]:
         card.write_text(json.dumps({**good, **change}))
         with pytest.raises(UserError, match="out does not fit this ganlib"):
             load_export("out")

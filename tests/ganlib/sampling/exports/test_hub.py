@@ -16,6 +16,7 @@ from huggingface_hub import constants
 
 import ganlib
 from ganlib.common.errors import UserError
+from ganlib.sampling.exports.hub import upload
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -53,6 +54,7 @@ def test_up_and_down(run: Run, make_snapshot: Make, hub: Hub) -> None:
         f"{hub.url}/me/gan, private if it is new",
     ]
     assert sorted(files) == names and hub.private == {"me/gan"}
+    assert result.stderr == ""  # of Fashion-MNIST's licence something is known
     assert not [p for p in Path().iterdir() if p.name not in ("run", "cache")]
     assert 'ganlib.load("me/gan")' in files["README.md"].decode()
     assert 'ganlib.load("me/gan")' in json.loads(files["model_card.json"])["python"]
@@ -80,44 +82,45 @@ def test_a_revision_stays_what_it_is(run: Run, make_snapshot: Make, hub: Hub) ->
 
 
 def test_what_a_hub_refuses_is_a_sentence(
-    run: Run, make_snapshot: Make, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    run: Run, hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    make_snapshot()
-    assert run(*EXPORT, "--to", "me/gan").exit_code == 0
+    (tmp_path / "README.md").touch()
+
+    def up(name: str) -> str:
+        with pytest.raises(UserError) as error:
+            upload(name, [tmp_path / "README.md"], private=True)
+        return str(error.value)
+
+    hub.commits["me/gan"] = {"1" * 40: {}}
+    hub.private.add("me/gan")
     here = f"is no file or folder here, and at {hub.url} it"
     private = "is not there, or is private: see the name, or log in (HF_TOKEN)."
     assert refused(run("sample", "me/gun")) == f"me/gun {here} {private}"
     words = "me/gan@v2 " + here + " has no revision 'v2'."
     assert refused(run("sample", "me/gan@v2")) == words
-    assert "is closed to you" in refused(run(*EXPORT, "--to", "you/gan"))
+    assert "holds no whole model_card.json" in refused(run("sample", "me/gan"))
+    assert up("you/gan").startswith(f"you/gan: at {hub.url} it is closed to you")
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "nothing"))
     token = "is refused to your token: see HF_TOKEN, or run `hf auth login`."
     assert refused(run("evaluate", "me/gan")) == f"me/gan {here} {token}"
-    assert refused(run(*EXPORT, "--to", "me/gan")) == f"me/gan: at {hub.url} it {token}"
+    assert up("me/gan") == f"me/gan: at {hub.url} it {token}"
     monkeypatch.delenv("HF_TOKEN")
     assert refused(run("sample", "me/gan")) == f"me/gan {here} {private}"
-
-
-def test_a_hub_that_is_not_there(
-    run: Run, make_snapshot: Make, hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_snapshot()
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    for result in (run("sample", "me/gan"), run(*EXPORT, "--to", "me/gan", "--out", "out")):
-        assert "at http://127.0.0.1:9 it cannot be reached (ConnectError: " in refused(result)
-    assert Path("out/generator.safetensors").exists()  # what was written stays
+    for words in (refused(run("sample", "me/gan")), up("me/gan")):
+        assert "at http://127.0.0.1:9 it cannot be reached (ConnectError: " in words
 
 
 def test_files_that_do_not_belong_together(run: Run, make_snapshot: Make, hub: Hub) -> None:
-    make_snapshot()
-    assert run(*EXPORT, "--to", "me/gan").exit_code == 0
+    make_snapshot(dataset="photos")
+    said = run(*EXPORT, "--to", "me/gan").stderr
+    assert "Licence of the data: Unknown: look up the licence" in said
     (files,) = hub.commits["me/gan"].values()
     weights = bytearray(files["generator.safetensors"])
     weights[-1] ^= 1
     hub.commits["me/gan"]["1" * 40] = {**files, "generator.safetensors": bytes(weights)}
     assert "is damaged, or not that of its model_card.json" in refused(run("sample", "me/gan"))
-    hub.commits["me/gan"]["2" * 40] = {"pytorch_model.bin": b"x"}
-    assert "holds no whole model_card.json" in refused(run("sample", "me/gan"))
 
 
 @pytest.mark.parametrize(
