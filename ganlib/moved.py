@@ -46,6 +46,7 @@ MOVED = {
     "common.weight_norm": "common.layers.weight_norm",
     "evaluation.features": "evaluation.extractors.base",
     "evaluation.metric": "evaluation.metrics.base",
+    "runs.watching.server": "common.io.server",
     "sampling.export": "sampling.exports.export",
     "sampling.interpolation.segments": "sampling.interpolation",
     "speed.precision": "speed.accelerate",

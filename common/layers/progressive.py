@@ -61,7 +61,7 @@ class EqualizedSeed(Equalized, reparametrized.ConvTranspose2d):
         rows = self.effective_weight().permute(0, 2, 3, 1)  # as channels_last has it: no copy
         _, height, width, _ = rows.shape
         h = F.linear(input, rows.flatten(1).mT, self.bias.repeat(height * width))
-        return h.view(len(h), *rows.shape[1:]).permute(0, 3, 1, 2)
+        return h.view(-1, *rows.shape[1:]).permute(0, 3, 1, 2)  # no number of Python's, for ONNX
 
 
 def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ganlib.commands._tables import WIDEST, table_of
+from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable
 from ganlib.evaluation.comparison.table import figures
@@ -26,14 +27,7 @@ NARROW, NEEDED = 130, {"run", "state", "iteration", "left", "score"}
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="result", metavar="[RESULT]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Default: 7007, or a free one.")
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    help="By what address it is reached; any but this machine's own needs the token that is "
-    "printed.",
-)
-@click.option("--open/--no-open", "opens", default=False, help="Open the page in a browser.")
+@shared.served
 @click.option("--text", is_flag=True, help="A table in this terminal, and no page.")
 def command(folder: Path, port: int | None, host: str, opens: bool, text: bool) -> None:
     """Watch the runs below RESULT: their states, what is left, curves, samples and scores.
@@ -53,8 +47,8 @@ def command(folder: Path, port: int | None, host: str, opens: bool, text: bool) 
 
 
 def _serve(watcher: Watcher, host: str, port: int | None, opens: bool) -> None:
+    from ganlib.common.io.server import Server
     from ganlib.runs.watching.news import News  # with jinja2, for the page alone
-    from ganlib.runs.watching.server import Server
 
     with Server(News(watcher), host, port) as server:
         click.echo(f"Watching {printable(watcher.top)} at {server.url}")

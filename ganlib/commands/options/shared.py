@@ -91,6 +91,23 @@ def out_folder(what: str) -> Callable[[Command], Command]:
 force = click.option("--force", is_flag=True, help="Write over what is there, whoever made it.")
 
 
+def served(command: Command) -> Command:
+    """--port, --host and --open, of what serves a page."""
+    port = click.option(
+        "--port", type=click.IntRange(0, 65535), help="Default: 7007, or a free one."
+    )
+    host = click.option(
+        "--host",
+        default="127.0.0.1",
+        help="By what address it is reached; any but this machine's own needs the token that is "
+        "printed.",
+    )
+    opens = click.option(
+        "--open/--no-open", "opens", default=False, help="Open the page in a browser."
+    )
+    return port(host(opens(command)))
+
+
 def at(command: Command) -> Command:
     """--at, and --best, which it was before; see chosen()."""
     words = "Of a run's folder: the best snapshot, the newest one, or that of an iteration."

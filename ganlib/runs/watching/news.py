@@ -5,7 +5,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from PIL import Image
 
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import MIB, regular
+from ganlib.common.io.server import Answer
 from ganlib.evaluation.comparison.compare import tables_of
 from ganlib.evaluation.comparison.runs import Picture, Run
 from ganlib.evaluation.comparison.table import figures
@@ -84,6 +85,8 @@ class News:
     A version is a text; that of another process is no version, so that all is told.
     """
 
+    verb = "watch"
+
     def __init__(self, watcher: Watcher) -> None:
         self.album = Served()
         self._watcher, self._lock = watcher, threading.Lock()
@@ -92,6 +95,18 @@ class News:
         self._told = dict[tuple[str, str], tuple[int, Any]]()
         self._parts = dict[tuple[str, str], tuple[Any, Any]]()
         self._seen: list[Seen] = []
+
+    def get(self, path: str, query: Mapping[str, str]) -> Answer | None:
+        """/, the page; /now?since=VERSION; /picture/NAME; and no more."""
+        if path == "/":
+            return Answer(self.page().encode(), "text/html")
+        if path == "/now":
+            return Answer(self.since(query.get("since", "")).encode())
+        name = path.removeprefix("/picture/")
+        content = self.album.read(name)
+        return (
+            None if content is None else Answer(content, f"image/{name.rpartition('.')[2]}", True)
+        )
 
     def page(self) -> str:
         """The whole page."""

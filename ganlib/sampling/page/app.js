@@ -132,7 +132,7 @@ class App {
     $("picture").setAttribute("aria-label", words);
     $("caption").textContent = words;
     if (this.other && one) await this.paintOn($("beside"), this.other, await this.codesOf(this.other, one));
-    const smaller = this.network.sessions.images.outputNames.slice(1);
+    const smaller = this.network.outputs.slice(1);
     [...$("growing").children].forEach((canvas, i) => paint(canvas, result[smaller[i]]));
     $("command").textContent = this.command();
   }
@@ -154,6 +154,17 @@ class App {
     const space = styles ? "layers" : own ? "code" : "z";
     const told = y ? { conditions: { values: y, shape: [1, y.length] } } : {};
     download(npz({ codes: { values: codes, shape }, space: { word: space }, ...told }), "codes.npz");
+  }
+
+  // What takes a while, and may be refused.
+  async attempt(act) {
+    say("Looking …");
+    try {
+      await act();
+      say("");
+    } catch (error) {
+      say(error.message, true);
+    }
   }
 
   // ---- those that were kept
@@ -309,7 +320,7 @@ class App {
         if (this.state.kept.length > 1) this.mix();
       } })));
     }
-    const smaller = this.network.sessions.images.outputNames.slice(1);
+    const smaller = this.network.outputs.slice(1);
     $("growing").hidden = !smaller.length;
     $("growing").replaceChildren(...smaller.map((name) => element("canvas", { title: name.replace("images_", "at ") + " pixels", role: "img", "aria-label": name })));
     $("second").hidden = $("name").hidden = !this.other;
@@ -377,6 +388,7 @@ class App {
     this.settings();
     this.actions();
     this.card();
+    if (this.network instanceof Served) servedControls(this);
     $("main").hidden = false;
     if (this.about.source) {
       this.source = new Source(this);
@@ -396,11 +408,16 @@ function say(words, wrong = false) {
   $("status").classList.toggle("wrong", wrong);
 }
 
+async function networks() {
+  if (globalThis.ganlibServed) return [new Served(globalThis.ganlibServed)];
+  const runtime = await openRuntime(globalThis.ganlibRuntime), opened = [];
+  for (const model of globalThis.ganlibModels) opened.push(await Network.open(runtime, model));
+  return opened;
+}
+
 async function main() {
   try {
-    const runtime = await openRuntime(globalThis.ganlibRuntime), networks = [];
-    for (const model of globalThis.ganlibModels) networks.push(await Network.open(runtime, model));
-    const app = new App(networks);
+    const app = new App(await networks());
     globalThis.ganlib = app;
     await app.start();
     addEventListener("hashchange", () => { app.read(); app.settings(); app.again(); });

@@ -29,6 +29,8 @@ class Network {
 
   get noisy() { return this.sessions.images.inputNames.includes("noise"); }
 
+  get outputs() { return this.sessions.images.outputNames; }
+
   // Latents -> codes, of a generator without others the same numbers.
   async codes(z, y) {
     if (!this.sessions.codes) return z;

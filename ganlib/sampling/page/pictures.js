@@ -42,3 +42,15 @@ function download(content, name) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
+
+// The middle of a picture in a file, over all of a canvas.
+async function fill(canvas, file) {
+  const picture = await createImageBitmap(file).catch(() => {
+    throw new Error("That file is no picture that this browser can read.");
+  });
+  const { width, height } = canvas, pen = canvas.getContext("2d");
+  const scale = Math.max(width / picture.width, height / picture.height);
+  const [w, h] = [picture.width * scale, picture.height * scale];
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(picture, (width - w) / 2, (height - h) / 2, w, h);
+}

@@ -154,14 +154,10 @@ class Source {
 
   async upload(file) {
     try {
-      const picture = await createImageBitmap(file), pen = this.canvas.getContext("2d");
-      const scale = Math.max(this.width / picture.width, this.height / picture.height);
-      const [w, h] = [picture.width * scale, picture.height * scale];
-      pen.imageSmoothingQuality = "high";
-      pen.drawImage(picture, (this.width - w) / 2, (this.height - h) / 2, w, h);
+      await fill(this.canvas, file);
       say("");
-    } catch {
-      return say("That file is no picture that this browser can read.", true);
+    } catch (error) {
+      return say(error.message, true);
     }
     this.y = this.pixels();
     return this.draw();

@@ -11,6 +11,7 @@ import torch
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import coloured, to_uint8
+from ganlib.common.query import DataQuery
 from ganlib.sampling.codes import Space
 from ganlib.sampling.directions import Kind
 from ganlib.sampling.exports.export import model_card
@@ -97,7 +98,11 @@ def _source(model: Model) -> dict[str, Any] | None:
 
 
 def _examples(model: Model) -> list[str]:
-    """Held-out sources, uint8 or of ids int32, in base64; none where the data are not at hand."""
+    """Held-out sources, uint8 or of ids int32, in base64; none where the data are not at hand, or
+    nobody knows whether they may be given away.
+    """
+    if not DataQuery.of_run(model.settings).license:
+        return []
     with suppress(UserError):
         if model.updater.held_out is None:
             model.give_sources()

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +28,7 @@ from .weights import Precision, store
 HERE = Path(__file__).parent
 PAGE, RUNTIME, MODEL, BESIDE = "index.html", "runtime.js", "model.js", "beside.js"
 FILES = PAGE, RUNTIME, MODEL, BESIDE
-SCRIPTS = "seeds latents archive network state pictures source app".split()
+SCRIPTS = "seeds latents archive network served state pictures source app".split()
 STANDING = "standing:16"
 """Statistics of a generator that normalises over batches: a page makes pictures one at a time."""
 COMPARED = 64
@@ -48,19 +49,23 @@ def write_page(
     if beside is not None:
         _write_model(beside, folder / BESIDE, precision)
     title = f"{about['algorithm']} on {about['dataset']}"
-    write_text(folder / PAGE, page(title, [MODEL] if beside is None else [MODEL, BESIDE]))
+    files = [RUNTIME, MODEL] if beside is None else [RUNTIME, MODEL, BESIDE]
+    write_text(folder / PAGE, page(title, files))
     write_text(folder / RUNTIME, f"// {MARK}\n{(HERE / RUNTIME).read_text('utf-8')}")
     return about
 
 
-def page(title: str, models: list[str], runtime: str = RUNTIME) -> str:
-    """The page's HTML, which loads these files from where it lies."""
+def page(title: str, files: Sequence[str], served: bool = False) -> str:
+    """The page's HTML, which loads these files from where it lies. served: whether it asks whoever
+    serves it for its pictures.
+    """
     code = "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     # 'self' is no file in browsers that take each for a site of its own
+    places = "'self'" if served else "'self' file: blob: 'wasm-unsafe-eval'"
     policy = (
-        f"default-src 'none'; script-src 'self' file: blob: 'wasm-unsafe-eval' 'sha256-{digest}'; "
-        "style-src 'unsafe-inline'; img-src data: blob:"
+        f"default-src 'none'; script-src {places} 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data: blob:; connect-src " + ("'self'" if served else "'none'")
     )
     templates = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return templates.from_string((HERE / PAGE).read_text("utf-8")).render(
@@ -69,8 +74,18 @@ def page(title: str, models: list[str], runtime: str = RUNTIME) -> str:
         policy=Markup(policy),
         style=Markup((HERE / "style.css").read_text("utf-8")),
         code=Markup(code),
-        files=[runtime, *models],
+        files=files,
+        verb="explore" if served else "export --page",
+        runtime=not served,
     )
+
+
+def stream_of(model: Model) -> SampleStream:
+    """Its samples as a page shows them."""
+    stream = model.updater.sample_stream(0)
+    if stream.bn_mode != "batch":
+        return stream
+    return model.updater.sample_stream(0, statistics=STANDING)
 
 
 def _takes(model: Model) -> tuple[Any, ...]:
@@ -80,9 +95,7 @@ def _takes(model: Model) -> tuple[Any, ...]:
 
 
 def _write_model(model: Model, path: Path, precision: Precision) -> dict[str, Any]:
-    stream = model.updater.sample_stream(0)
-    if stream.bn_mode == "batch":
-        stream = model.updater.sample_stream(0, statistics=STANDING)
+    stream = stream_of(model)
     about, graphs = told(model, stream), graphs_of(stream)
     with TemporaryDirectory() as name:
         folder = Path(name)

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from PIL import Image
 
+from ganlib.common.io.server import Server
 from ganlib.runs.state import STATE
 from ganlib.runs.watching.news import News
 from ganlib.runs.watching.seen import Watcher
-from ganlib.runs.watching.server import Server
 
 
 class Training:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ganlib.runs.watching.server import Server
+from ganlib.common.io.server import Server
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 SOON = 2500  # milliseconds: a second between two questions, and one between two looks

@@ -17,11 +17,13 @@ from PIL import Image
 
 import ganlib
 from ganlib.common.data import DataSpec
+from ganlib.common.io.server import Server
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
 from ganlib.contract.fixtures import small_updater
 from ganlib.runs.settings import resolve
 from ganlib.sampling.model import Model, assemble
+from ganlib.sampling.page import exploring
 from ganlib.sampling.page.writing import write_page
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
@@ -314,6 +316,30 @@ def test_a_film_goes_on(page: Any, tmp_path: Path) -> None:
     changes(page, lambda: None, "#drawing")  # the past moves on
     page.click("#play")
     page.wait_for_selector("#play >> text=Play")
+
+
+def test_what_pytorch_behind_the_page_can_do(
+    page: Any, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exploring, "STEPS", 3)
+    page.goto(server.url)
+    page.wait_for_selector("#status[hidden]", state="attached", timeout=60_000)
+    changes(page, lambda: page.click("#wall .tile:nth-child(2)"))
+    assert page.text_content("#asked output") == "7"
+    changes(page, lambda: slide(page, "#iteration", 1))
+    assert page.text_content("#asked output") == "9"
+    page.click("#nearest")
+    page.wait_for_selector("#nearest-images canvas")
+    assert page.locator("#nearest-images canvas").count() == exploring.NEAREST
+    picture = io.BytesIO()
+    Image.effect_noise((50, 40), 80).save(picture, "PNG")
+    file = {"name": "x.png", "mimeType": "image/png", "buffer": picture.getvalue()}
+    changes(page, lambda: page.set_input_files("#invert", file))
+    page.wait_for_selector("text=The nearest that was found")
+    server.shutdown()
+    server.server_close()
+    page.click("#nearest")
+    page.wait_for_selector("#status.wrong")
 
 
 def test_on_a_telephone_nothing_sticks_out(page: Any, classes: Path) -> None:

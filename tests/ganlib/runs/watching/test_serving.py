@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ganlib.common.errors import UserError
-from ganlib.runs.watching.server import Server
+from ganlib.common.io.server import Server
 
 Begin = Callable[..., Any]
 Serving = Callable[..., AbstractContextManager[Server]]
@@ -91,12 +91,12 @@ def test_the_own_address_needs_none(serving: Serving, tmp_path: Path) -> None:
 def test_what_cannot_be_served_is_a_sentence(serving: Serving, tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         with pytest.raises(UserError, match=f"port {server.server_port}: Address already in use"):
-            Server(server.news, "127.0.0.1", server.server_port)
-        with Server(server.news, "127.0.0.1", None) as other:
+            Server(server.answers, "127.0.0.1", server.server_port)
+        with Server(server.answers, "127.0.0.1", None) as other:
             assert other.server_port != server.server_port
     for host in ("no such host", "x" * 300, "256.0.0.1"):
         with pytest.raises(UserError, match="is no address of a machine"):
-            Server(server.news, host, None)
+            Server(server.answers, host, None)
 
 
 def test_a_reader_who_goes_away_is_no_error(

@@ -1,28 +1,57 @@
-"""The page over HTTP: what News makes is handed out, and no file by where it lies."""
+"""A page over HTTP, with what it asks for: answers that are made, and no file by where it lies."""
 
 import hmac
 import ipaddress
 import secrets
 import socket
 import sys
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
 from ganlib.common.errors import UserError
-from ganlib.runs.watching.news import News
+from ganlib.common.io.files import MIB
 
 PORT = 7007
 """The first choice, so that a page that is open finds who serves it again."""
 PATIENCE = 30  # seconds for a request, and between two of a connection
+LARGEST = 64 * MIB
+"""Of what a page may send."""
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+
+class Answer(NamedTuple):
+    """kept: whether a browser need not ask for it again."""
+
+    content: bytes
+    kind: str = "application/json"
+    kept: bool = False
+
+
+class Answers(Protocol):
+    """What is served. get: of "/", the page, and of other paths; None for what is not there. In the
+    words of `verb` whoever lacks the token is told where to find it.
+    """
+
+    verb: str
+
+    def get(self, path: str, query: Mapping[str, str]) -> Answer | None: ...
+
+
+class Asked(Answers, Protocol):
+    """Of a page that sends something too: post, with what it has sent. UserError: a sentence that
+    the page is to show.
+    """
+
+    def post(self, path: str, content: bytes) -> Answer | None: ...
 
 
 class Server(ThreadingHTTPServer):
@@ -34,8 +63,8 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, news: News, host: str, port: int | None) -> None:
-        self.news, self.host = news, host
+    def __init__(self, answers: Answers, host: str, port: int | None) -> None:
+        self.answers, self.host = answers, host
         self.address_family, address = _address(host)
         self.loopback = ipaddress.ip_address(address).is_loopback
         self.token = "" if self.loopback else secrets.token_urlsafe(24)
@@ -90,44 +119,73 @@ def _address(host: str) -> tuple[socket.AddressFamily, str]:
 
 
 class Page(BaseHTTPRequestHandler):
-    """GET of /, of /now?since=VERSION and of /picture/NAME, and no more."""
+    """GET of what Answers have, and POST of what Asked have, by pages of this server alone."""
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "ganlib", ""
     timeout = PATIENCE
 
     def do_GET(self) -> None:
-        server = cast(Server, self.server)
         path, _, text = self.path.partition("?")
-        query = parse_qs(text)
-        if not server.knows(self.headers.get("Host", "")):
-            return self._answer(HTTPStatus.MISDIRECTED_REQUEST, b"This is another server.\n")
-        if server.token and not self._may(server.token):
-            given = query.get("token", [""])[0]
-            if path == "/" and hmac.compare_digest(given.encode(), server.token.encode()):
-                cookie = f"{self._cookie}={given}; HttpOnly; SameSite=Strict; Path=/"
-                more = {"Location": "/", "Set-Cookie": cookie}
-                return self._answer(HTTPStatus.SEE_OTHER, b"", more=more)
-            return self._answer(
-                HTTPStatus.FORBIDDEN, b"Open the address that ganlib watch has printed.\n"
-            )
-        if path == "/":
-            return self._answer(HTTPStatus.OK, server.news.page().encode(), "text/html")
-        if path == "/now":
-            news = server.news.since(query.get("since", [""])[0])
-            return self._answer(HTTPStatus.OK, news.encode(), "application/json")
+        query = {name: values[0] for name, values in parse_qs(text).items()}
+        if self._refused(path, query.get("token", "")):
+            return
         if path == "/favicon.ico":  # browsers ask for it unasked
             return self._answer(HTTPStatus.NO_CONTENT, b"")
-        name = path.removeprefix("/picture/")
-        if (content := server.news.album.read(name)) is None:
+        self._give(self._server.answers.get(path, query))
+
+    def do_POST(self) -> None:
+        answers = self._server.answers
+        if not hasattr(answers, "post"):
+            return self.send_error(HTTPStatus.NOT_IMPLEMENTED)
+        # what it sends is not read before it is known to be welcome
+        self.close_connection = True
+        if self._refused(self.path):
+            return None
+        if urlsplit(self.headers.get("Origin", "")).netloc != self.headers.get("Host"):
+            return self._answer(HTTPStatus.FORBIDDEN, b"This is for a page of this server.\n")
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > LARGEST:
+            return self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"That is too much.\n")
+        content = self.rfile.read(int(length))
+        try:
+            return self._give(cast(Asked, answers).post(self.path, content))
+        except UserError as error:
+            return self._answer(HTTPStatus.BAD_REQUEST, str(error).encode())
+
+    @property
+    def _server(self) -> Server:
+        return cast(Server, self.server)
+
+    def _refused(self, path: str, given: str = "") -> bool:
+        """Whether this was answered already: whoever names another server is sent away, and whoever
+        has no token yet is asked for it.
+        """
+        server = self._server
+        if not server.knows(self.headers.get("Host", "")):
+            self._answer(HTTPStatus.MISDIRECTED_REQUEST, b"This is another server.\n")
+            return True
+        if not server.token or self._may(server.token):
+            return False
+        if path == "/" and hmac.compare_digest(given.encode(), server.token.encode()):
+            cookie = f"{self._cookie}={given}; HttpOnly; SameSite=Strict; Path=/"
+            more = {"Location": "/", "Set-Cookie": cookie}
+            self._answer(HTTPStatus.SEE_OTHER, b"", more=more)
+        else:
+            words = f"Open the address that ganlib {server.answers.verb} has printed.\n"
+            self._answer(HTTPStatus.FORBIDDEN, words.encode())
+        return True
+
+    def _give(self, answer: Answer | None) -> None:
+        if answer is None:
             return self._answer(HTTPStatus.NOT_FOUND, b"There is nothing.\n")
-        keep = {"Cache-Control": "private, max-age=31536000, immutable"}
-        return self._answer(HTTPStatus.OK, content, f"image/{name.rpartition('.')[2]}", keep)
+        keep = {"Cache-Control": "private, max-age=31536000, immutable"} if answer.kept else {}
+        return self._answer(HTTPStatus.OK, answer.content, answer.kind, keep)
 
     @property
     def _cookie(self) -> str:
         """Its name: cookies do not tell ports apart."""
-        return f"ganlib-{cast(Server, self.server).server_port}"
+        return f"ganlib-{self._server.server_port}"
 
     def _may(self, token: str) -> bool:
         try:

@@ -1,0 +1,104 @@
+"""ganlib explore: what PyTorch answers to the page, and who may ask."""
+
+import base64
+import json
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganlib.common.errors import UserError
+from ganlib.common.io.server import Server
+from ganlib.common.pictures import to_uint8
+from ganlib.sampling.page import exploring
+from ganlib.sampling.page.exploring import Explorer
+
+Make = Callable[..., Path]
+
+
+def asked(explorer: Explorer, way: str, **what: Any) -> dict[str, Any]:
+    answer = explorer.post(f"/{way}", json.dumps(what).encode())
+    assert answer is not None
+    found: dict[str, Any] = json.loads(answer.content)
+    return found
+
+
+def images(packed: dict[str, Any]) -> torch.Tensor:
+    content = bytearray(base64.b64decode(packed["data"]))
+    return torch.frombuffer(content, dtype=torch.uint8).reshape(packed["dims"])
+
+
+def test_pictures_are_the_snapshots(explorer: Explorer) -> None:
+    stream = explorer.model.updater.sample_stream(4, y=2)
+    z, _ = stream.latents([3, 8])
+    told = {"codes": z.flatten().tolist(), "y": 2 * [0, 0, 1], "noise": 1, "n": 2}
+    found = asked(explorer, "images", **told)
+    assert torch.equal(images(found["images"]), to_uint8(stream.images([3, 8])))
+    later = explorer._at(9).updater.sample_stream(4, y=2).images([3, 8])
+    found = asked(explorer, "images", **told, iteration=9)
+    assert torch.equal(images(found["images"]), to_uint8(later))
+    assert asked(explorer, "codes", z=z[0].tolist(), y=[0, 0, 1])["codes"] == z[0].tolist()
+
+
+def test_the_nearest_training_images(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exploring, "NEAREST", 3)
+    x = explorer._data.x[torch.tensor([11])]
+    packed = {"dims": list(x.shape), "data": base64.b64encode(x.numpy().tobytes()).decode()}
+    found = images(asked(explorer, "nearest", images=packed)["images"]).double()
+    every = explorer._data.x[torch.arange(40)].double()
+    order = (every - x.double()).square().sum((1, 2, 3)).argsort()[:3]
+    assert order[0] == 11 and torch.equal(found, every[order])
+
+
+def test_a_picture_is_found_again(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exploring, "STEPS", 3)
+    x = to_uint8(explorer.model.sample(1, seed=0, y=1))
+    packed = {"dims": list(x.shape), "data": base64.b64encode(x.numpy().tobytes()).decode()}
+    found = asked(explorer, "invert", images=packed)
+    assert len(found["codes"]) == 100 and sum(found["y"]) == 1 and found["psnr"] > 0
+
+
+@pytest.mark.parametrize(
+    ("way", "what"),
+    [
+        ("images", {"codes": [1.0], "y": [1], "noise": 1, "n": 1}),
+        ("images", {"n": 1}),
+        ("images", {"codes": [], "y": None, "noise": 1, "n": 1, "iteration": 8}),
+        ("codes", {"z": "x", "y": None}),
+        ("nearest", {"images": {"dims": [1, 3, 4, 4], "data": "AAAA"}}),
+    ],
+)
+def test_what_cannot_be_drawn_is_a_sentence(explorer: Explorer, way: str, what: Any) -> None:
+    with pytest.raises(UserError, match="cannot be drawn|There is no snapshot"):
+        asked(explorer, way, **what)
+
+
+def send(server: Server, path: str, content: str, **headers: str) -> tuple[int, bytes]:
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    connection.request("POST", path, content, headers)
+    answer = connection.getresponse()
+    found = answer.status, answer.read()
+    connection.close()
+    return found
+
+
+def test_who_may_ask(server: Server) -> None:
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    connection.request("GET", "/")
+    page = connection.getresponse()
+    assert page.status == 200 and b"connect-src 'self'" in page.read()
+    connection.request("GET", "/about.js")
+    assert b"ganlibServed" in connection.getresponse().read()
+    connection.close()
+    own = f"http://127.0.0.1:{server.server_port}"
+    z = json.dumps({"z": [0.0] * 100, "y": [1, 0, 0]})
+    assert send(server, "/codes", z, Origin=own)[0] == 200
+    assert send(server, "/codes", z)[0] == 403  # of another page, or of none
+    assert send(server, "/codes", z, Origin="http://elsewhere.test")[0] == 403
+    assert send(server, "/codes", z, Origin=own, Host="elsewhere.test")[0] == 421
+    assert send(server, "/nothing", z, Origin=own)[0] == 404
+    status, words = send(server, "/codes", "{}", Origin=own)
+    assert status == 400 and b"cannot be drawn" in words
