@@ -51,7 +51,8 @@ def write_readme(card: Mapping[str, Any], folder: Path) -> None:
 def front_matter(card: Mapping[str, Any]) -> dict[str, Any]:
     """What a hub searches by, as huggingface_hub.ModelCardData has it."""
     name, task, scores = _dataset(card), _task(card), card["scores"]
-    known, license = name in datasets.names(), card["data_license"].partition(",")[0].lower()
+    known, (license, _, more) = name in datasets.names(), card["data_license"].partition(",")
+    one = license.lower() if ";" not in more else ""
     other = {"license": "other", "license_name": f"that-of-{name}".replace("_", "-")}
     told = {"labels": "class-conditional", "none": "unconditional"}
     kind = told.get((card["condition"] or {"kind": "none"})["kind"], "translation")
@@ -73,7 +74,7 @@ def front_matter(card: Mapping[str, Any]) -> dict[str, Any]:
     }
     if card["data_license"] == UNKNOWN:
         other = {"license": "unknown"}
-    licensed = {"license": license} if license in LICENSES else other
+    licensed = {"license": one} if one in LICENSES else other
     return {**licensed, **{key: value for key, value in found.items() if value}}
 
 
@@ -115,7 +116,7 @@ def _about(card: Mapping[str, Any]) -> str:
     """What is known of the data."""
     name = _dataset(card)
     about = datasets.describe(name).partition("\n\n")[0] if name in datasets.names() else ""
-    return f"{about} Their licence: {card['data_license']}".strip()
+    return f"{about} Their licence: {card['data_license'].rstrip('.')}.".strip()
 
 
 def _facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -127,8 +128,8 @@ def _facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if condition and condition["kind"] == "labels":
         yield "classes", few([code(name) for name in condition["classes"]], SHOWN)
     elif condition:
-        shape = "x".join(map(str, condition["shape"]))
-        yield "starts from", f"{shape}, {condition['values']}, {card.get('direction', 'a source')}"
+        way = f", {card['direction']}" if "direction" in card else ""
+        yield "sources", f"{'x'.join(map(str, condition['shape']))}, {condition['values']}{way}"
     rounded = card.get("precision")
     yield (
         "weights",
