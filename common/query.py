@@ -233,13 +233,8 @@ class DataQuery:
 
     @property
     def license(self) -> str | None:
-        """What registered data sets say of their licence, None if nothing is known of one of
-        them.
-        """
-        try:
-            return self.starts.license(self)
-        except UserError:  # it is told when the source is opened
-            return None
+        """What a registered data set says of its licence, None if nothing is known."""
+        return self.find().also("LICENSE") if self.dataset in datasets.names() else None
 
     def find(self) -> Found:
         """How the data are loaded, with nothing read yet; UserError if there is no such thing."""
@@ -322,10 +317,6 @@ class Source:
     def holds_out(self, query: "DataQuery") -> bool:
         """Whether files can be held out, of a folder without test images."""
         return undivided(query.dataset or "")
-
-    def license(self, query: "DataQuery") -> str | None:
-        """See DataQuery: of the data and of what else these sources are."""
-        return query.find().also("LICENSE") if query.dataset in datasets.names() else None
 
     def part(self, file: Path) -> Path | Half:
         """What of an image file the source is made of, or is; Unusable if it has no such part."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ganlib.common.io.files import write_text
+from ganlib.common.io.files import MARK, write_text
 from ganlib.sampling.page.writing import HERE, RUNTIME
 
 SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
@@ -30,7 +30,8 @@ def main(package: Path, licence: Path) -> None:
             packed = gzip.compress(file.read(), 9, mtime=0)
             parts.append(f'{key}: "{base64.b64encode(packed).decode()}"')
     terms = licence.read_text("utf-8").strip()
-    text = f"/* ONNX Runtime Web, of {package.name}, packed as gzip and base64.\n\n{terms}\n*/\n"
+    what = f"ONNX Runtime Web, of {package.name}, packed as gzip and base64."
+    text = f"// {MARK}\n/* {what}\n\n{terms}\n*/\n"
     write_text(HERE / RUNTIME, f"{text}globalThis.ganlibRuntime = {{ {', '.join(parts)} }};\n")
 
 

@@ -51,12 +51,6 @@ class Unpaired(Source):
     def holds_out(self, query: DataQuery) -> bool:
         return super().holds_out(query) or undivided(self.name)
 
-    def license(self, query: DataQuery) -> str | None:
-        one, other = super().license(query), self._other(query).license
-        return (
-            f"{one}; of the sources: {other}" if one and other and one != other else one and other
-        )
-
     def _other(self, query: DataQuery) -> DataQuery:
         return replace(query, dataset=self.name, source=None, memory=None)
 

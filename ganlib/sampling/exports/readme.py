@@ -51,8 +51,7 @@ def write_readme(card: Mapping[str, Any], folder: Path) -> None:
 def front_matter(card: Mapping[str, Any]) -> dict[str, Any]:
     """What a hub searches by, as huggingface_hub.ModelCardData has it."""
     name, task, scores = _dataset(card), _task(card), card["scores"]
-    known, (license, _, more) = name in datasets.names(), card["data_license"].partition(",")
-    one = license.lower() if ";" not in more else ""
+    known, license = name in datasets.names(), card["data_license"].partition(",")[0].lower()
     other = {"license": "other", "license_name": f"that-of-{name}".replace("_", "-")}
     told = {"labels": "class-conditional", "none": "unconditional"}
     kind = told.get((card["condition"] or {"kind": "none"})["kind"], "translation")
@@ -74,7 +73,7 @@ def front_matter(card: Mapping[str, Any]) -> dict[str, Any]:
     }
     if card["data_license"] == UNKNOWN:
         other = {"license": "unknown"}
-    licensed = {"license": one} if one in LICENSES else other
+    licensed = {"license": license} if license in LICENSES else other
     return {**licensed, **{key: value for key, value in found.items() if value}}
 
 
@@ -116,7 +115,7 @@ def _about(card: Mapping[str, Any]) -> str:
     """What is known of the data."""
     name = _dataset(card)
     about = datasets.describe(name).partition("\n\n")[0] if name in datasets.names() else ""
-    return f"{about} Their licence: {card['data_license'].rstrip('.')}.".strip()
+    return f"{about} Their licence: {card['data_license']}".strip()
 
 
 def _facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -128,8 +127,8 @@ def _facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if condition and condition["kind"] == "labels":
         yield "classes", few([code(name) for name in condition["classes"]], SHOWN)
     elif condition:
-        way = f", {card['direction']}" if "direction" in card else ""
-        yield "sources", f"{'x'.join(map(str, condition['shape']))}, {condition['values']}{way}"
+        shape = "x".join(map(str, condition["shape"]))
+        yield "starts from", f"{shape}, {condition['values']}, {card.get('direction', 'a source')}"
     rounded = card.get("precision")
     yield (
         "weights",

@@ -73,7 +73,7 @@ class App {
   async plot() {
     const { seed, from } = this.state, { latents } = this;
     const drawn = await Promise.all(Array.from({ length: DOTS }, (_, i) =>
-      this.moved(this.network, latents.z(seed, from + i), latents.condition(seed, from + i, this.label))));
+      this.moved(this.network, latents.z(seed, from + i), latents.condition(seed, from + i, typeof this.state.label === "number" ? this.state.label : null))));
     const y = drawn[0].y && join(drawn.map((d) => d.y));
     const { images } = await this.draw(this.network, { codes: join(drawn.map((d) => d.codes)), y }, DOTS);
     paint($("wall").firstChild, images);
@@ -81,8 +81,8 @@ class App {
 
   // Picture i of the wall.
   sample(i) {
-    const { seed, from } = this.state, each = this.label === "each";
-    if (!each) return { seed, number: from + i, label: this.label, moves: {} };
+    const { seed, from } = this.state, each = this.state.label === "each";
+    if (!each) return { seed, number: from + i, label: this.state.label, moves: {} };
     const n = this.about.classes.length;
     return { seed, number: from + Math.floor(i / n), label: i % n, moves: {} };
   }
@@ -268,9 +268,9 @@ class App {
       const choices = [["", "as in the data"], ["each", "each in turn"], ...about.classes.map((name, i) => [String(i), name])];
       const select = element("select", { id: "class", onchange: (event) => {
         const { value } = event.target;
-        this.label = value === "" ? null : value === "each" ? "each" : Number(value);
+        state.label = value === "" ? null : value === "each" ? "each" : Number(value);
         this.again();
-      } }, ...choices.map(([value, name]) => element("option", { value }, name)));
+      } }, ...choices.map(([value, name]) => element("option", { value, selected: value === String(state.label ?? "") }, name)));
       tools.push(element("label", {}, "Class", select));
     }
     if (this.latents.size) {
@@ -384,7 +384,6 @@ class App {
   }
 
   async start() {
-    this.label = null;
     this.settings();
     this.actions();
     this.card();

@@ -25,7 +25,7 @@ from ganlib.training.samples.sample_stream import SampleStream
 
 from .graphs import graphs_of
 from .told import told
-from .writing import page, stream_of
+from .writing import page, stream_of, title_of
 
 ABOUT = "about.js"
 KEPT = 4
@@ -63,8 +63,8 @@ class Explorer:
     def get(self, path: str, query: Mapping[str, str]) -> Answer | None:
         """The page, and what it is told."""
         if path == "/":
-            title = f"{self._about['algorithm']} on {self._about['dataset']}"
-            return Answer(page(title, [ABOUT], served=True).encode(), "text/html")
+            html = page(title_of(self._about), [ABOUT], served=True)
+            return Answer(html.encode(), "text/html")
         if path == f"/{ABOUT}":
             said = f"globalThis.ganlibServed = {json.dumps(self._page)};"
             return Answer(said.encode(), "text/javascript")

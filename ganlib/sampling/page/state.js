@@ -4,7 +4,8 @@
 // directions by so many deviations: { index: deviations }.
 function same(a, b) { return JSON.stringify(a) === JSON.stringify(b); }
 
-const PLAIN = { seed: 0, from: 0, psi: 0, noise: 1, chosen: null, kept: [], first: 0 };
+// label: the class of the wall, "each" in turn, or null for those that samples are drawn with.
+const PLAIN = { seed: 0, from: 0, label: null, psi: 0, noise: 1, chosen: null, kept: [], first: 0 };
 
 function written(state) {
   const parts = Object.entries(state).filter(([name, value]) => !same(value, PLAIN[name]));
@@ -29,6 +30,9 @@ function read(hash, nClasses, nDirections) {
     if (name === "chosen") state.chosen = parsed(value, nClasses, nDirections);
     else if (name === "kept") {
       state.kept = value.split(",").map((one) => parsed(one, nClasses, nDirections)).filter(Boolean);
+    } else if (name === "label") {
+      if (value === "each" && nClasses) state.label = "each";
+      else if (/^\d+$/.test(value) && value < nClasses) state.label = Number(value);
     } else if (name in PLAIN && Number.isFinite(Number(value))) state[name] = Number(value);
   }
   for (const name of ["seed", "from", "first"]) state[name] = Math.trunc(state[name]);

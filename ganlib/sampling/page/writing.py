@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ from markupsafe import Markup
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import MARK, write_text
+from ganlib.common.io.files import MARK, atomic, write_text
 from ganlib.common.pictures import levels
 from ganlib.sampling.model import Model
 from ganlib.training.samples.sample_stream import SampleStream
@@ -35,12 +35,17 @@ COMPARED = 64
 
 
 def write_page(
-    model: Model, folder: Path, precision: Precision = "float32", beside: Model | None = None
+    model: Model,
+    folder: Path,
+    precision: Precision = "float32",
+    beside: Model | None = None,
+    runtime: str | None = None,
 ) -> dict[str, Any]:
     """Write PAGE, which needs the RUNTIME beside it, the generator as MODEL, and `beside`, a second
     one that is shown the same codes, as BESIDE. Returns what the page is told of the first.
 
-    precision: of the weights in the file. UserError if a package is missing, if a generator is not
+    precision: of the weights in the file. runtime: where another page's RUNTIME lies, seen from
+    `folder`, by default one is written. UserError if a package is missing, if a generator is not
     to be had as ONNX, or where two generators are not alike in what they draw from.
     """
     if beside is not None and _takes(model) != _takes(beside):
@@ -48,11 +53,22 @@ def write_page(
     about = _write_model(model, folder / MODEL, precision)
     if beside is not None:
         _write_model(beside, folder / BESIDE, precision)
-    title = f"{about['algorithm']} on {about['dataset']}"
-    files = [RUNTIME, MODEL] if beside is None else [RUNTIME, MODEL, BESIDE]
-    write_text(folder / PAGE, page(title, files))
-    write_text(folder / RUNTIME, f"// {MARK}\n{(HERE / RUNTIME).read_text('utf-8')}")
+    models = [MODEL] if beside is None else [MODEL, BESIDE]
+    write_text(folder / PAGE, page(title_of(about), [runtime or RUNTIME, *models]))
+    if runtime is None:
+        write_runtime(folder)
     return about
+
+
+def title_of(about: Mapping[str, Any]) -> str:
+    """Of the page of a generator."""
+    return f"{about['algorithm']} on {about['dataset']}"
+
+
+def write_runtime(folder: Path) -> None:
+    """RUNTIME, of which several pages need one."""
+    with atomic(folder / RUNTIME) as temporary:
+        temporary.write_bytes((HERE / RUNTIME).read_bytes())
 
 
 def page(title: str, files: Sequence[str], served: bool = False) -> str:

@@ -16,7 +16,7 @@ from click.testing import Result
 from PIL import Image
 
 import ganlib
-from ganlib.common.data import DataSpec
+from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.io.server import Server
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
@@ -241,9 +241,11 @@ def test_each_control_of_a_generator_of_classes(page: Any, classes: Path) -> Non
     page.wait_for_function("() => !globalThis.ganlib.walking")
 
     changes(page, lambda: page.click(".keep:nth-child(1) .tile"))
-    shown, address = pixels(page), page.url
+    changes(page, lambda: page.select_option("#class", "1"), tile)
+    shown, wall, address = pixels(page), pixels(page, tile), page.url
     opened(page, classes, address[address.index("#") :])
     assert pixels(page).tobytes() == shown.tobytes()
+    assert pixels(page, tile).tobytes() == wall.tobytes()
     assert page.locator(".keep").count() == 2
     page.click(".keep:nth-child(1) [aria-label=remove]")
     assert page.locator(".keep").count() == 1
@@ -268,6 +270,15 @@ def test_codes_noise_layers_and_sizes(page: Any, styles: Path, tmp_path: Path) -
     saved(page, "#codes", tmp_path / "codes.npz")
     with np.load(tmp_path / "codes.npz") as arrays:
         assert arrays["codes"].shape[:2] == (1, 6) and str(arrays["space"]) == "layers"
+
+
+def test_points_are_a_plot(page: Any, make_snapshot: Make, tmp_path: Path) -> None:
+    path = make_snapshot("gan", DataSpec(POINTS, POINTS), architecture="mlp")
+    write_page(ganlib.load(path), folder(tmp_path))
+    opened(page, tmp_path / "page")
+    assert not page.is_visible("#one")
+    assert pixels(page, "#wall canvas")[..., 3].any()
+    changes(page, lambda: page.click("#on"), "#wall canvas")
 
 
 def test_a_second_generator_is_shown_the_same_latents(
