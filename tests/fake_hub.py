@@ -151,7 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
                 for p, c in files.items()
             ]
             return self.answer(200, rows)
-        return self.answer(200, {"id": name, "modelId": name, "sha": commit, "tags": []})
+        listed = [{"rfilename": p} for p in files]  # which older clients ask for
+        facts = {"id": name, "modelId": name, "sha": commit, "tags": [], "siblings": listed}
+        return self.answer(200, facts)
 
     def do_HEAD(self) -> None:
         self.do_GET()
