@@ -79,6 +79,7 @@ from ganlib.common.io.files import reading
     help="Of a generator: the moving average, or those trained last.  [default: ema if there is "
     "one]",
 )
+@shared.ema_length
 @shared.truncation
 @shared.statistics
 @shared.batch_size

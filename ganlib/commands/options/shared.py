@@ -129,6 +129,13 @@ truncation = click.option(
     help="Keep the latents within [-PSI, PSI], or the codes of a style-based generator PSI of the "
     "way from their average: less variety, often better images.",
 )
+ema_length = click.option(
+    "--ema-length",
+    type=float,
+    metavar="PART",
+    help="By an average of the weights over about this part of the training, 0.01 to 0.25, of a "
+    "run with --ema-every.",
+)
 batch_size = click.option("--batch-size", type=AtLeast(1), default=256, help="Images at a time.")
 statistics = click.option(
     "--statistics",

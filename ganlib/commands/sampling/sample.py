@@ -60,13 +60,7 @@ KINDS = "a .png (a grid), an .npz (an array) or a folder (one PNG per image)"
     is_flag=True,
     help="Of a .png: the images alone, at their own size, with nothing between or beside them.",
 )
-@click.option(
-    "--ema-length",
-    type=float,
-    metavar="PART",
-    help="By an average of the weights over about this part of the training, 0.01 to 0.25, of a "
-    "run with --ema-every.",
-)
+@shared.ema_length
 @shared.truncation
 @shared.statistics
 @shared.sources

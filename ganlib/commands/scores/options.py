@@ -36,7 +36,8 @@ class Outputs:
 @dataclass(frozen=True)
 class Options:
     """Which samples are scored, by what, against which images, and what is written. at: which
-    snapshot of a run's folder. value_range: of an array of floats. device: as PyTorch calls it.
+    snapshot of a run's folder; ema_length: see load(). value_range: of an array of floats. device:
+    as PyTorch calls it.
     """
 
     drawing: Drawing
@@ -44,6 +45,7 @@ class Options:
     real: RealImages
     outputs: Outputs
     at: str
+    ema_length: float | None
     value_range: Range | None
     device: str
 
@@ -71,6 +73,7 @@ def options_of(force: bool, **flags: Any) -> Options:
         part(RealImages, flags),
         outputs,
         chosen(flags["at"], flags["best"]),
+        flags["ema_length"],
         black_and_white,
         str(pick_device(flags["gpu"], flags["device"])),
     )

@@ -39,6 +39,7 @@ from ganlib.training.scores.scorer import SCORES, TRIALS, Scorer, scores_line
 NEIGHBOURS, ROWS = 32, 24
 """Of how many samples the pictures are at most."""
 MEAN_IOU = "mean_iou"
+WEIGHTS = {"ema": "moving average of the weights", "raw": "raw weights"}
 LEFT = ("score", "reference", "protocol")
 
 
@@ -67,7 +68,7 @@ def describe(origin: Origin, extractor: Extractor | None) -> str:
         words.append(f"features of '{extractor.name}' ({extractor.digest[:8]})")
         words.append(f"precision {extractor.describe()['precision']}")
     if origin.weights != "given":
-        words.append({"ema": "moving average of the weights"}.get(origin.weights, "raw weights"))
+        words.append(WEIGHTS.get(origin.weights, f"weights: {origin.weights}"))
         words.append(f"BatchNorm's {origin.bn_mode} statistics")
         words.append(f"truncation {origin.truncation or 'none'}")
         words.append(f"seed {origin.seed}")

@@ -1,7 +1,7 @@
 """What `ganlib evaluate` can score: a generator's samples, or images of any program."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from math import prod
 from pathlib import Path
@@ -69,11 +69,13 @@ def open_target(path: Path, options: Options) -> Target:
         for name in ("truncation", "statistics", "weights", "back"):
             if getattr(drawing, name) not in (None, False):
                 raise UserError(f"--{name} is for a generator, and {path} holds images.")
+        if options.ema_length is not None:
+            raise UserError(f"--ema-length is for a generator, and {path} holds images.")
         return files(path, options.value_range)
     if not run and path.suffix.lower() != ".pt":
         raise UserError(f"{path} cannot be scored: give {KINDS}.")
     snapshot = snapshot if exported else newest_snapshot(snapshot)
-    model = load(snapshot, options.device, back=drawing.back)
+    model = load(snapshot, options.device, back=drawing.back, ema_length=options.ema_length)
     if model.updater.config.translates:
         model.give_sources(real)
     return samples(Path(model.place) if exported else snapshot, model, drawing)
@@ -85,6 +87,8 @@ def samples(path: Path, model: Model, drawing: Drawing) -> Target:
     """
     updater = model.updater
     own = origin_of(updater, model.settings.get("seed", 0))
+    if updater.ema_length is not None:  # which no run scores itself by
+        own = replace(own, weights="ema")
     if drawing.weights == "ema" and updater.average is None:
         raise UserError(f"{path} holds no moving average: leave --weights out.")
     if drawing.weights == "raw":

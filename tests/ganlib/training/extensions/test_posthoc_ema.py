@@ -13,10 +13,14 @@ from torch import Tensor, nn
 
 import ganlib
 from ganlib.__main__ import cli
+from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
+from ganlib.common.formats.hdf5_writing import write_hdf5
+from ganlib.common.io.jsonl import read_lines
 from ganlib.training.extensions import posthoc_ema
 from ganlib.training.extensions.posthoc_ema import LENGTHS, combination, exponent, follow
 from ganlib.training.scores.drawing import origin_of
+from ganlib.training.scores.scorer import TRIALS
 
 SMALL: dict[str, Any] = {"width": 0.05, "batch_size": 4, "evaluation_interval": 0, "gpu": -1}
 SMALL |= {"tensorboard": False, "sample_interval": 0, "dataset": torch.zeros(8, 1, 28, 28).byte()}
@@ -102,6 +106,12 @@ def test_a_run_stores_what_samples_of_any_length_come_from(
     assert torch.equal(before, ganlib.load("whole").sample(2))
     call = ["sample", "whole", "-n", "4", "--ema-length", "0.07", "--out", "x.png"]
     assert CliRunner().invoke(cli, call).exit_code == 0
+    write_hdf5(Path("data.h5"), DataSet("data", SMALL["dataset"].repeat(8, 1, 1, 1)))
+    options = "-n 32 --metrics fid --dataset data.h5 --extractor fashion --ema-length 0.05 --gpu -1"
+    result = CliRunner().invoke(cli, ["evaluate", "whole", *options.split()])
+    assert result.exit_code == 0 and "weights: ema of length 0.05" in result.output
+    (line,) = read_lines(Path("whole", TRIALS))
+    assert {s["protocol"]["weights"] for s in line["scores"].values()} == {"ema of length 0.05"}
     with pytest.raises(UserError, match="the first 4 iterations of this run are in no average"):
         ganlib.train(**settings | {"max_iter": 5}, resume="plain", ema_every=2, out="plain")
     for run, length, words in (
