@@ -543,7 +543,7 @@ def test_evaluation_changes_no_generator(
     before = {name: t.clone() for name, t in model.updater.state_dict().items()}
     modes = [module.training for module in model.updater.modules()]
     images, random = model.sample(20), torch.get_rng_state()
-    monkeypatch.setattr(targets, "load", lambda path, device, back: model)
+    monkeypatch.setattr(targets, "load", lambda path, device, **_: model)
     score(snapshot, n=20)
     assert all(torch.equal(t, before[name]) for name, t in model.updater.state_dict().items())
     assert modes == [module.training for module in model.updater.modules()]
