@@ -27,15 +27,19 @@ class Latents {
       this.parts.map(({ size, kind }) => {
         if (kind === "category") return oneHots(random.below(size, BLOCK), size);
         return random[kind](BLOCK * size);
-      }));
+      }),
+    );
     const row = number % BLOCK;
-    return join(drawn.map((x, i) => x.subarray(row * this.parts[i].size, (row + 1) * this.parts[i].size)));
+    return join(
+      drawn.map((x, i) => x.subarray(row * this.parts[i].size, (row + 1) * this.parts[i].size)),
+    );
   }
 
   // The class that a sample is told where none is asked for.
   drawnClass(seed, number) {
     const drawn = this.block("class", seed, Math.floor(number / BLOCK), (random) =>
-      random.chosen(this.marginal, BLOCK));
+      random.chosen(this.marginal, BLOCK),
+    );
     return drawn[number % BLOCK];
   }
 
@@ -82,18 +86,21 @@ class Latents {
       const length = Math.sqrt(rows.reduce((s, row) => s + dot(row, row), 0) / rows.length);
       const own = Math.sqrt(dot(sum, sum));
       nothing ||= own <= 1e-6 * length;
-      return sum.map((x) => x * length / own);
+      return sum.map((x) => (x * length) / own);
     });
     return nothing ? null : total;
   }
 
   ofParts(several, make) {
     let start = 0;
-    return join(this.parts.map((part) => {
-      const end = start + part.size, rows = several.map((z) => z.subarray(start, end));
-      start = end;
-      return make(rows, part);
-    }));
+    return join(
+      this.parts.map((part) => {
+        const end = start + part.size,
+          rows = several.map((z) => z.subarray(start, end));
+        start = end;
+        return make(rows, part);
+      }),
+    );
   }
 }
 
@@ -106,13 +113,19 @@ function join(parts) {
 
 function oneHots(numbers, size) {
   const rows = new Float32Array(numbers.length * size);
-  numbers.forEach((number, i) => { rows[i * size + number] = 1; });
+  numbers.forEach((number, i) => {
+    rows[i * size + number] = 1;
+  });
   return rows;
 }
 
-function dot(a, b) { return a.reduce((sum, x, i) => sum + x * b[i], 0); }
+function dot(a, b) {
+  return a.reduce((sum, x, i) => sum + x * b[i], 0);
+}
 
-function line(a, b, t) { return a.map((x, i) => x + t * (b[i] - x)); }
+function line(a, b, t) {
+  return a.map((x, i) => x + t * (b[i] - x));
+}
 
 function inside(z, kind) {
   return kind === "uniform" ? z.map((x) => Math.max(-1, Math.min(1, x))) : z;
@@ -121,33 +134,40 @@ function inside(z, kind) {
 // Shoemake 1985; where no great circle is fixed, a line.
 function slerp(a, b, t) {
   const cosine = dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
-  const angle = Math.acos(Math.max(-1, Math.min(1, cosine))), sine = Math.sin(angle);
+  const angle = Math.acos(Math.max(-1, Math.min(1, cosine))),
+    sine = Math.sin(angle);
   if (!(sine > 1e-6)) return line(a, b, t);
-  const from = Math.sin((1 - t) * angle) / sine, to = Math.sin(t * angle) / sine;
+  const from = Math.sin((1 - t) * angle) / sine,
+    to = Math.sin(t * angle) / sine;
   return a.map((x, i) => from * x + to * b[i]);
 }
 
 // The standard normal distribution's, to 1e-13: a series near 0 and a continued fraction beyond
 // (Abramowitz & Stegun, 26.2.10 and 26.2.14).
 function cdf(x) {
-  const density = Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI), size = Math.abs(x);
+  const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI),
+    size = Math.abs(x);
   if (size > 3) {
     let fraction = size;
     for (let k = 60; k; k--) fraction = size + k / fraction;
     return x < 0 ? density / fraction : 1 - density / fraction;
   }
-  let term = x, sum = x;
-  for (let k = 3; Math.abs(term) > 1e-16; k += 2) sum += term *= x * x / k;
+  let term = x,
+    sum = x;
+  for (let k = 3; Math.abs(term) > 1e-16; k += 2) sum += term *= (x * x) / k;
   return 0.5 + density * sum;
 }
 
 // cdf's inverse: halved until Newton's steps are sure.
 function quantile(p) {
-  let low = -9, high = 9, x = 0;
+  let low = -9,
+    high = 9,
+    x = 0;
   for (let k = 0; k < 60; k++) {
     const off = cdf(x) - p;
-    if (off > 0) high = x; else low = x;
-    const step = x - off * Math.sqrt(2 * Math.PI) * Math.exp(x * x / 2);
+    if (off > 0) high = x;
+    else low = x;
+    const step = x - off * Math.sqrt(2 * Math.PI) * Math.exp((x * x) / 2);
     const next = step > low && step < high ? step : (low + high) / 2;
     if (Math.abs(next - x) < 1e-12) return next;
     x = next;

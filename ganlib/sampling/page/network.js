@@ -9,7 +9,8 @@ async function unpacked(base64) {
 // From a blob, because pages that are files may fetch nothing.
 async function openRuntime({ script, wasm }) {
   const code = new Blob([await unpacked(script)], { type: "text/javascript" });
-  const url = URL.createObjectURL(code), runtime = await import(url);
+  const url = URL.createObjectURL(code),
+    runtime = await import(url);
   URL.revokeObjectURL(url);
   runtime.env.wasm.wasmBinary = await unpacked(wasm);
   runtime.env.wasm.numThreads = 1;
@@ -19,7 +20,8 @@ async function openRuntime({ script, wasm }) {
 
 class Network {
   static async open(runtime, { about, graphs }) {
-    const network = new Network(), sessions = {};
+    const network = new Network(),
+      sessions = {};
     for (const [name, file] of Object.entries(graphs)) {
       const content = Uint8Array.from(atob(file), (c) => c.charCodeAt(0));
       sessions[name] = await runtime.InferenceSession.create(content);
@@ -27,9 +29,13 @@ class Network {
     return Object.assign(network, { runtime, about, sessions, latents: new Latents(about) });
   }
 
-  get noisy() { return this.sessions.images.inputNames.includes("noise"); }
+  get noisy() {
+    return this.sessions.images.inputNames.includes("noise");
+  }
 
-  get outputs() { return this.sessions.images.outputNames; }
+  get outputs() {
+    return this.sessions.images.outputNames;
+  }
 
   // Latents -> codes, of a generator without others the same numbers.
   async codes(z, y) {
@@ -40,10 +46,14 @@ class Network {
 
   // Codes of n pictures, one after the other, and what they are told -> { images, on the way }, each
   // with its data, float in [-1, 1], and dims (n, C, H, W).
-  images(codes, y, noise, n = 1) { return this.run("images", { codes, y, noise }, n); }
+  images(codes, y, noise, n = 1) {
+    return this.run("images", { codes, y, noise }, n);
+  }
 
   async run(name, given, n) {
-    const session = this.sessions[name], { Tensor } = this.runtime, feeds = {};
+    const session = this.sessions[name],
+      { Tensor } = this.runtime,
+      feeds = {};
     for (const input of session.inputNames) {
       const x = given[input];
       if (input === "noise") feeds[input] = new Tensor("float32", [x], []);
@@ -51,7 +61,8 @@ class Network {
         const { kind, shape } = this.about.source;
         feeds[input] = new Tensor(kind === "ids" ? "int32" : "float32", x, [n, ...shape]);
       } else {
-        const { styles } = this.about, each = x.length / n;
+        const { styles } = this.about,
+          each = x.length / n;
         const dims = input === "codes" && styles ? [n, styles, each / styles] : [n, each];
         feeds[input] = new Tensor("float32", x, dims);
       }

@@ -2,9 +2,12 @@
 
 // Data float in [-1, 1] of dims (n, C, H, W): number i of them, of a sequence frame k.
 function paint(canvas, { data, dims }, i = 0, frames = 1, k = 0) {
-  const [, all, height, width] = dims, channels = all / frames, size = height * width;
+  const [, all, height, width] = dims,
+    channels = all / frames,
+    size = height * width;
   if (width === 1 && height === 1) return scattered(canvas, data);
-  const image = new ImageData(width, height), start = (i * all + k * channels) * size;
+  const image = new ImageData(width, height),
+    start = (i * all + k * channels) * size;
   for (let p = 0; p < size; p++) {
     for (let c = 0; c < 3; c++) {
       image.data[4 * p + c] = level(data[start + (channels === 3 ? c * size : 0) + p]);
@@ -15,7 +18,9 @@ function paint(canvas, { data, dims }, i = 0, frames = 1, k = 0) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-function level(x) { return Math.round(Math.max(0, Math.min(255, (x + 1) * 127.5))); }
+function level(x) {
+  return Math.round(Math.max(0, Math.min(255, (x + 1) * 127.5)));
+}
 
 // Points in the square, each x and y.
 function scattered(canvas, data) {
@@ -48,7 +53,8 @@ async function fill(canvas, file) {
   const picture = await createImageBitmap(file).catch(() => {
     throw new Error("That file is no picture that this browser can read.");
   });
-  const { width, height } = canvas, pen = canvas.getContext("2d");
+  const { width, height } = canvas,
+    pen = canvas.getContext("2d");
   const scale = Math.max(width / picture.width, height / picture.height);
   const [w, h] = [picture.width * scale, picture.height * scale];
   pen.imageSmoothingQuality = "high";

@@ -2,7 +2,14 @@
 
 class Served {
   constructor({ about, noisy, outputs, iterations, inverts }) {
-    Object.assign(this, { about, noisy, outputs, iterations, inverts, latents: new Latents(about) });
+    Object.assign(this, {
+      about,
+      noisy,
+      outputs,
+      iterations,
+      inverts,
+      latents: new Latents(about),
+    });
     this.iteration = about.iteration;
   }
 
@@ -13,7 +20,9 @@ class Served {
 
   async images(codes, y, noise, n = 1) {
     const packed = await this.ask("images", { codes: plain(codes), y: plain(y), noise, n });
-    return Object.fromEntries(Object.entries(packed).map(([name, one]) => [name, unpackedImages(one)]));
+    return Object.fromEntries(
+      Object.entries(packed).map(([name, one]) => [name, unpackedImages(one)]),
+    );
   }
 
   async ask(way, what) {
@@ -24,7 +33,9 @@ class Served {
   }
 }
 
-function plain(numbers) { return numbers && Array.from(numbers); }
+function plain(numbers) {
+  return numbers && Array.from(numbers);
+}
 
 function unpackedImages({ dims, data }) {
   return { dims, data: Float32Array.from(atob(data), (c) => c.charCodeAt(0) / 127.5 - 1) };
@@ -32,7 +43,8 @@ function unpackedImages({ dims, data }) {
 
 // What lies on a canvas, as the server takes pictures.
 function packedImages(canvas, channels) {
-  const { width, height } = canvas, size = width * height;
+  const { width, height } = canvas,
+    size = width * height;
   const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
   let content = "";
   for (let c = 0; c < channels; c++) {
@@ -47,38 +59,87 @@ function packedImages(canvas, channels) {
 
 // Controls of what a page without a server has not.
 function servedControls(app) {
-  const { network, about } = app, tools = [];
+  const { network, about } = app,
+    tools = [];
   if (network.iterations.length > 1) {
     const now = element("output", {}, String(network.iteration));
-    tools.push(element("label", {}, "Iteration", element("input", {
-      type: "range", id: "iteration", min: 0, max: network.iterations.length - 1, step: 1,
-      value: network.iterations.indexOf(network.iteration),
-      oninput: (event) => {
-        network.iteration = network.iterations[Number(event.target.value)];
-        now.textContent = String(network.iteration);
-        app.again();
-      },
-    }), now));
+    tools.push(
+      element(
+        "label",
+        {},
+        "Iteration",
+        element("input", {
+          type: "range",
+          id: "iteration",
+          min: 0,
+          max: network.iterations.length - 1,
+          step: 1,
+          value: network.iterations.indexOf(network.iteration),
+          oninput: (event) => {
+            network.iteration = network.iterations[Number(event.target.value)];
+            now.textContent = String(network.iteration);
+            again(app);
+          },
+        }),
+        now,
+      ),
+    );
   }
   const strip = element("div", { class: "strip", id: "nearest-images" });
-  tools.push(element("button", { id: "nearest", onclick: () => app.attempt(async () => {
-    const { images } = await network.ask("nearest", { images: packedImages($("picture"), about.shape[0]) });
-    const found = unpackedImages(images);
-    strip.replaceChildren(element("p", {}, "The nearest training images, by their pixels:"), ...Array.from({ length: found.dims[0] }, (_, i) => {
-      const canvas = element("canvas", { role: "img", "aria-label": `training image ${i}` });
-      paint(canvas, found, i, about.frames);
-      return canvas;
-    }));
-  }) }, "Nearest training images"));
+  tools.push(
+    element(
+      "button",
+      {
+        id: "nearest",
+        onclick: () =>
+          app.attempt(async () => {
+            const { images } = await network.ask("nearest", {
+              images: packedImages($("picture"), about.shape[0]),
+            });
+            const found = unpackedImages(images);
+            strip.replaceChildren(
+              element("p", {}, "The nearest training images, by their pixels:"),
+              ...Array.from({ length: found.dims[0] }, (_, i) => {
+                const canvas = element("canvas", {
+                  role: "img",
+                  "aria-label": `training image ${i}`,
+                });
+                paint(canvas, found, i, about.frames);
+                return canvas;
+              }),
+            );
+          }),
+      },
+      "Nearest training images",
+    ),
+  );
   if (network.inverts) {
-    tools.push(element("label", {}, "Find your picture", element("input", { type: "file", id: "invert", accept: "image/*", onchange: (event) => app.attempt(async () => {
-      const canvas = element("canvas", { width: about.shape[2], height: about.shape[1] });
-      await fill(canvas, event.target.files[0]);
-      const { codes, y, psnr } = await network.ask("invert", { images: packedImages(canvas, about.shape[0]) });
-      const code = Float32Array.from(codes);
-      const drawn = { codes: about.styles ? join(Array(about.styles).fill(code)) : code, y: y && Float32Array.from(y) };
-      await app.present(drawn, `The nearest that was found, ${psnr.toFixed(1)} dB`);
-    }) })));
+    tools.push(
+      element(
+        "label",
+        {},
+        "Find your picture",
+        element("input", {
+          type: "file",
+          id: "invert",
+          accept: "image/*",
+          onchange: (event) =>
+            app.attempt(async () => {
+              const canvas = element("canvas", { width: about.shape[2], height: about.shape[1] });
+              await fill(canvas, event.target.files[0]);
+              const { codes, y, psnr } = await network.ask("invert", {
+                images: packedImages(canvas, about.shape[0]),
+              });
+              const code = Float32Array.from(codes);
+              const drawn = {
+                codes: about.styles ? join(Array(about.styles).fill(code)) : code,
+                y: y && Float32Array.from(y),
+              };
+              await app.present(drawn, `The nearest that was found, ${psnr.toFixed(1)} dB`);
+            }),
+        }),
+      ),
+    );
   }
   $("asked").replaceChildren(element("div", { class: "tools" }, ...tools), strip);
 }

@@ -9,7 +9,13 @@ class Source {
     Object.assign(this, app.about.source); // shape, kind, frames, palette, examples
     const [channels, height, width] = this.shape;
     Object.assign(this, { channels: channels / this.frames, height, width });
-    this.canvas = element("canvas", { width, height, id: "drawing", role: "img", "aria-label": "the source" });
+    this.canvas = element("canvas", {
+      width,
+      height,
+      id: "drawing",
+      role: "img",
+      "aria-label": "the source",
+    });
     this.colour = this.kind === "ids" ? 0 : "#000000";
     this.y = this.blank();
     this.turn = 0;
@@ -22,7 +28,8 @@ class Source {
 
   // Whether predicted frames can be its past.
   get films() {
-    const { about } = this.app, [channels, height, width] = about.shape;
+    const { about } = this.app,
+      [channels, height, width] = about.shape;
     const fits = about.fit === "pad" || (height === this.height && width === this.width);
     return this.frames > 1 && fits && channels / about.frames === this.channels;
   }
@@ -30,20 +37,32 @@ class Source {
   // Predicted frames at the size of past ones, with black around them where data are padded.
   padded({ data, dims: [, channels, height, width] }) {
     const y = new Float32Array(channels * this.height * this.width).fill(-1);
-    const top = Math.floor((this.height - height) / 2), left = Math.floor((this.width - width) / 2);
+    const top = Math.floor((this.height - height) / 2),
+      left = Math.floor((this.width - width) / 2);
     for (let row = 0; row < channels * height; row++) {
-      const plane = Math.floor(row / height), place = plane * this.height + top + row % height;
+      const plane = Math.floor(row / height),
+        place = plane * this.height + top + (row % height);
       y.set(data.subarray(row * width, (row + 1) * width), place * this.width + left);
     }
     return y;
   }
 
   start() {
-    const { app } = this, strip = element("div", { class: "strip" }, ...this.examples.map((text, i) => {
-      const canvas = element("canvas"), y = this.decoded(text);
-      this.paint(canvas, y);
-      return element("button", { class: "tile", "aria-label": `example ${i}`, onclick: () => this.take(y) }, canvas);
-    }));
+    const { app } = this,
+      strip = element(
+        "div",
+        { class: "strip" },
+        ...this.examples.map((text, i) => {
+          const canvas = element("canvas"),
+            y = this.decoded(text);
+          this.paint(canvas, y);
+          return element(
+            "button",
+            { class: "tile", "aria-label": `example ${i}`, onclick: () => this.take(y) },
+            canvas,
+          );
+        }),
+      );
     $("wall").hidden = true;
     $("source").hidden = false;
     $("source").append(strip, this.canvas, this.frames > 1 ? this.filming() : this.drawing());
@@ -65,7 +84,13 @@ class Source {
   // The picture of a source, of several frames the newest.
   paint(canvas, y) {
     if (this.kind === "image") {
-      return paint(canvas, { data: y, dims: [1, this.shape[0], this.height, this.width] }, 0, this.frames, this.frames - 1);
+      return paint(
+        canvas,
+        { data: y, dims: [1, this.shape[0], this.height, this.width] },
+        0,
+        this.frames,
+        this.frames - 1,
+      );
     }
     const image = new ImageData(this.width, this.height);
     for (let p = 0; p < this.width * this.height; p++) {
@@ -76,13 +101,16 @@ class Source {
   }
 
   async draw() {
-    const { app } = this, { seed } = app.state, turn = ++this.turn;
+    const { app } = this,
+      { seed } = app.state,
+      turn = ++this.turn;
     const codes = app.latents.size ? app.latents.z(seed, 0) : null;
     const { images } = await app.draw(app.network, { codes, y: this.y });
     if (turn !== this.turn) return null;
     paint($("picture"), images, 0, app.about.frames);
     $("caption").textContent = "What it makes of the source";
-    $("command").textContent = `ganlib translate FOLDER SOURCES --seed ${seed} -o FOLDER_OF_PICTURES`;
+    $("command").textContent =
+      `ganlib translate FOLDER SOURCES --seed ${seed} -o FOLDER_OF_PICTURES`;
     if (app.other) {
       const beside = await app.draw(app.other, { codes, y: this.y });
       paint($("beside"), beside.images, 0, app.about.frames);
@@ -94,31 +122,95 @@ class Source {
 
   drawing() {
     const tools = element("div", { class: "tools" });
-    const size = element("input", { type: "range", id: "brush", min: 1, max: Math.max(2, this.width / 8), step: 1, value: Math.max(1, this.width / 32) });
-    tools.append(...(this.kind === "ids" ? this.colours() : [element("input", { type: "color", "aria-label": "colour", value: this.colour, oninput: (event) => { this.colour = event.target.value; } })]));
-    tools.append(element("label", {}, "Brush", size), element("button", { id: "clear", onclick: () => this.take(this.blank()) }, "Clear"));
+    const size = element("input", {
+      type: "range",
+      id: "brush",
+      min: 1,
+      max: Math.max(2, this.width / 8),
+      step: 1,
+      value: Math.max(1, this.width / 32),
+    });
+    tools.append(
+      ...(this.kind === "ids"
+        ? this.colours()
+        : [
+            element("input", {
+              type: "color",
+              "aria-label": "colour",
+              value: this.colour,
+              oninput: (event) => {
+                this.colour = event.target.value;
+              },
+            }),
+          ]),
+    );
+    tools.append(
+      element("label", {}, "Brush", size),
+      element("button", { id: "clear", onclick: () => this.take(this.blank()) }, "Clear"),
+    );
     if (this.kind === "image") {
-      tools.append(element("label", {}, "Your picture", element("input", { type: "file", id: "upload", accept: "image/*", onchange: (event) => this.upload(event.target.files[0]) })));
+      tools.append(
+        element(
+          "label",
+          {},
+          "Your picture",
+          element("input", {
+            type: "file",
+            id: "upload",
+            accept: "image/*",
+            onchange: (event) => this.upload(event.target.files[0]),
+          }),
+        ),
+      );
     }
     let last = null;
     const place = (event) => {
       const box = this.canvas.getBoundingClientRect();
-      return [(event.clientX - box.x) * this.width / box.width, (event.clientY - box.y) * this.height / box.height];
+      return [
+        ((event.clientX - box.x) * this.width) / box.width,
+        ((event.clientY - box.y) * this.height) / box.height,
+      ];
     };
-    this.canvas.onpointerdown = (event) => { last = place(event); this.canvas.setPointerCapture(event.pointerId); this.stroke(last, last, Number(size.value)); };
-    this.canvas.onpointermove = (event) => { if (last) { const now = place(event); this.stroke(last, now, Number(size.value)); last = now; } };
-    this.canvas.onpointerup = () => { last = null; };
+    this.canvas.onpointerdown = (event) => {
+      last = place(event);
+      this.canvas.setPointerCapture(event.pointerId);
+      this.stroke(last, last, Number(size.value));
+    };
+    this.canvas.onpointermove = (event) => {
+      if (last) {
+        const now = place(event);
+        this.stroke(last, now, Number(size.value));
+        last = now;
+      }
+    };
+    this.canvas.onpointerup = () => {
+      last = null;
+    };
     return tools;
   }
 
   colours() {
-    return this.palette.map(([name, ...rgb], i) => element("button", { class: "colour", title: name, "aria-label": name, style: `background: rgb(${rgb})`, onclick: () => { this.colour = i; } }));
+    return this.palette.map(([name, ...rgb], i) =>
+      element("button", {
+        class: "colour",
+        title: name,
+        "aria-label": name,
+        style: `background: rgb(${rgb})`,
+        onclick: () => {
+          this.colour = i;
+        },
+      }),
+    );
   }
 
   stroke(from, to, size) {
     if (this.kind === "ids") {
       const steps = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1])) + 1;
-      for (let k = 0; k < steps; k++) this.disc(from.map((x, i) => x + (to[i] - x) * k / steps), size / 2);
+      for (let k = 0; k < steps; k++)
+        this.disc(
+          from.map((x, i) => x + ((to[i] - x) * k) / steps),
+          size / 2,
+        );
       this.paint(this.canvas, this.y);
     } else {
       const pen = this.canvas.getContext("2d", { willReadFrequently: true });
@@ -133,21 +225,35 @@ class Source {
   }
 
   disc([x, y], radius) {
-    for (let row = Math.max(0, Math.ceil(y - radius)); row <= Math.min(this.height - 1, y + radius); row++) {
-      for (let column = Math.max(0, Math.ceil(x - radius)); column <= Math.min(this.width - 1, x + radius); column++) {
-        if (Math.hypot(column - x, row - y) <= radius) this.y[row * this.width + column] = this.colour;
+    for (
+      let row = Math.max(0, Math.ceil(y - radius));
+      row <= Math.min(this.height - 1, y + radius);
+      row++
+    ) {
+      for (
+        let column = Math.max(0, Math.ceil(x - radius));
+        column <= Math.min(this.width - 1, x + radius);
+        column++
+      ) {
+        if (Math.hypot(column - x, row - y) <= radius)
+          this.y[row * this.width + column] = this.colour;
       }
     }
   }
 
   // What lies on the canvas, as the network sees it.
   pixels() {
-    const size = this.width * this.height, y = new Float32Array(this.shape[0] * size);
+    const size = this.width * this.height,
+      y = new Float32Array(this.shape[0] * size);
     const { data } = this.canvas.getContext("2d").getImageData(0, 0, this.width, this.height);
     for (let p = 0; p < size; p++) {
       const [red, green, blue] = data.subarray(4 * p, 4 * p + 3);
-      if (this.channels === 1) y[p] = Math.round(0.299 * red + 0.587 * green + 0.114 * blue) / 127.5 - 1;
-      else [red, green, blue].forEach((x, c) => { y[c * size + p] = x / 127.5 - 1; });
+      if (this.channels === 1)
+        y[p] = Math.round(0.299 * red + 0.587 * green + 0.114 * blue) / 127.5 - 1;
+      else
+        [red, green, blue].forEach((x, c) => {
+          y[c * size + p] = x / 127.5 - 1;
+        });
     }
     return y;
   }
@@ -172,7 +278,10 @@ class Source {
 
   // What is predicted becomes the past, again and again.
   async play(button) {
-    if (this.playing) { this.playing = false; return; }
+    if (this.playing) {
+      this.playing = false;
+      return;
+    }
     this.playing = true;
     button.textContent = "Stop";
     const { frames } = this.app.about;

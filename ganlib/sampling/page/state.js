@@ -2,7 +2,9 @@
 
 // A picture: sample `number` of `seed`, of a class or of the sample's own (null), moved along
 // directions by so many deviations: { index: deviations }.
-function same(a, b) { return JSON.stringify(a) === JSON.stringify(b); }
+function same(a, b) {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
 
 // label: the class of the wall, "each" in turn, or null for those that samples are drawn with.
 const PLAIN = { seed: 0, from: 0, label: null, psi: 0, noise: 1, chosen: null, kept: [], first: 0 };
@@ -29,7 +31,10 @@ function read(hash, nClasses, nDirections) {
   for (const [name, value] of new URLSearchParams(hash.replace(/^#/, ""))) {
     if (name === "chosen") state.chosen = parsed(value, nClasses, nDirections);
     else if (name === "kept") {
-      state.kept = value.split(",").map((one) => parsed(one, nClasses, nDirections)).filter(Boolean);
+      state.kept = value
+        .split(",")
+        .map((one) => parsed(one, nClasses, nDirections))
+        .filter(Boolean);
     } else if (name === "label") {
       if (value === "each" && nClasses) state.label = "each";
       else if (/^\d+$/.test(value) && value < nClasses) state.label = Number(value);

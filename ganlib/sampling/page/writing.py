@@ -28,7 +28,7 @@ from .weights import Precision, store
 HERE = Path(__file__).parent
 PAGE, RUNTIME, MODEL, BESIDE = "index.html", "runtime.js", "model.js", "beside.js"
 FILES = PAGE, RUNTIME, MODEL, BESIDE
-SCRIPTS = "seeds latents archive network served state pictures source app".split()
+SCRIPTS = "seeds latents archive network served state pictures source kept controls app".split()
 STANDING = "standing:16"
 """Statistics of a generator that normalises over batches: a page makes pictures one at a time."""
 COMPARED = 64

@@ -85,7 +85,7 @@ def changes(page: Any, act: Callable[[], Any], selector: str = "#picture") -> An
     """The picture after something was done that has to change it."""
     before = pixels(page, selector).tobytes()
     act()
-    for _ in range(200):
+    for _ in range(1200):
         after = pixels(page, selector)
         if after.tobytes() != before:
             return after
