@@ -78,7 +78,7 @@ def write_graphs(graphs: Mapping[str, Graph], folder: Path) -> None:
 def _told(stream: SampleStream) -> tuple[Tensor, Tensor | None]:
     """Latents of two samples and what they are told, classes as parts of each."""
     gen, spec = stream.gen, stream.spec
-    z = gen.make_hidden(2)
+    z = gen.make_hidden(2, generator(0, "page"))
     if stream.config.condition == "labels":
         return z, one_hot(torch.zeros(2, dtype=torch.int64), spec.n_classes, z)
     if stream.config.condition is None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import MARK, atomic, write_text
 from ganlib.common.pictures import levels
+from ganlib.common.seeds import generator
 from ganlib.sampling.model import Model
 from ganlib.training.samples.sample_stream import SampleStream
 
@@ -144,7 +145,7 @@ def _difference(
         feed = {x.name: inputs[x.name].cpu().numpy() for x in session.get_inputs()}
         return torch.from_numpy(session.run(None, feed)[0])
 
-    z, inputs = stream.gen.make_hidden(COMPARED), {}
+    z = stream.gen.make_hidden(COMPARED, generator(0, "page"))
     if stream.config.translates:
         y = graphs["images.onnx"][1]["y"]
         z = z[: len(y)]
