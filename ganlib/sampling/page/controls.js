@@ -224,7 +224,10 @@ function sliders(app) {
       element("label", {}, /^\d+$/.test(name) ? `number ${name}` : name, range, now),
     ];
   });
-  $("directions").replaceChildren(...rows);
+  const wide = matchMedia("(min-width: 46rem)").matches;
+  const open = $("directions").querySelector("details")?.open ?? wide;
+  const all = element("details", { open }, element("summary", {}, "Directions"), ...rows);
+  $("directions").replaceChildren(...(rows.length ? [all] : []));
 }
 
 function card(app) {
