@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 FOLDER = HERE.parent / "docs" / "gallery"
 PICTURE = "samples.png"
 SHOWN = 32
-SHARED = f"../{writing.RUNTIME}"
+SHARED = "../"
 
 
 def main() -> None:
@@ -29,11 +29,11 @@ def main() -> None:
     for place in found:
         model, folder = ganlib.load(f"gallery:{place.name}"), FOLDER / place.name
         folder.mkdir(exist_ok=True)
-        about = writing.write_page(model, folder, "float16", runtime=SHARED)
+        about = writing.write_page(model, folder, "float16", shared=SHARED)
         save(model.grid(SHOWN if about["source"] is None else 6), folder / PICTURE)
         entries.append({**about, "name": place.name})
         print(f"{place.name}: {about['difference']}")
-    writing.write_runtime(FOLDER)
+    writing.write_shared(FOLDER)
     template = (HERE / "gallery.html").read_text("utf-8")
     html = Environment(autoescape=True, trim_blocks=True).from_string(template)
     write_text(FOLDER / "index.html", html.render(entries=entries, picture=PICTURE))

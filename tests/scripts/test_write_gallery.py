@@ -1,6 +1,7 @@
 """Generators that come with ganlib, and their pages."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -37,14 +38,16 @@ def test_its_page_is_what_would_be_written_now(name: str) -> None:
     folder = FOLDER / name
     said = (folder / writing.MODEL).read_text("utf-8")
     about = json.loads(said[said.index("push(") + 5 : said.rindex(")")])["about"]
-    html = writing.page(writing.title_of(about), [SHARED, writing.MODEL])
+    html = writing.page(writing.title_of(about), [writing.MODEL], SHARED)
     assert (folder / writing.PAGE).read_text("utf-8") == html, "python -m scripts.write_gallery"
     assert about["difference"]["most"] < 1
 
 
-def test_all_pages_have_one_runtime() -> None:
-    ours, theirs = ((place / writing.RUNTIME).read_bytes() for place in (writing.HERE, FOLDER))
-    assert ours == theirs
-    assert list(FOLDER.rglob(writing.RUNTIME)) == [FOLDER / writing.RUNTIME]
+def test_all_pages_share_what_they_need(tmp_path: Path) -> None:
+    writing.write_shared(tmp_path)
+    for name in (writing.RUNTIME, writing.SCRIPT):
+        now = (tmp_path / name).read_bytes()
+        assert now == (FOLDER / name).read_bytes(), "python -m scripts.write_gallery"
+        assert list(FOLDER.rglob(name)) == [FOLDER / name]
     listed = (FOLDER / "index.html").read_text("utf-8")
     assert NAMES and all(f'href="{name}/index.html"' in listed for name in NAMES)

@@ -28,6 +28,7 @@ from .weights import Precision, store
 
 HERE = Path(__file__).parent
 PAGE, RUNTIME, MODEL, BESIDE = "index.html", "runtime.js", "model.js", "beside.js"
+SCRIPT = "page.js"
 FILES = PAGE, RUNTIME, MODEL, BESIDE
 SCRIPTS = "seeds latents archive network served state pictures source kept controls app".split()
 STANDING = "standing:16"
@@ -40,14 +41,15 @@ def write_page(
     folder: Path,
     precision: Precision = "float32",
     beside: Model | None = None,
-    runtime: str | None = None,
+    shared: str = "",
 ) -> dict[str, Any]:
     """Write PAGE, which needs the RUNTIME beside it, the generator as MODEL, and `beside`, a second
     one that is shown the same codes, as BESIDE. Returns what the page is told of the first.
 
-    precision: of the weights in the file. runtime: where another page's RUNTIME lies, seen from
-    `folder`, by default one is written. UserError if a package is missing, if a generator is not
-    to be had as ONNX, or where two generators are not alike in what they draw from.
+    precision: of the weights in the file. shared: where, seen from `folder`, write_shared() has
+    written what several pages need, as "../"; by default the page has its own. UserError if a
+    package is missing, if a generator is not to be had as ONNX, or where two generators are not
+    alike in what they draw from.
     """
     if beside is not None and _takes(model) != _takes(beside):
         raise UserError("Generators beside each other take the same latents: these take others.")
@@ -55,9 +57,9 @@ def write_page(
     if beside is not None:
         _write_model(beside, folder / BESIDE, precision)
     models = [MODEL] if beside is None else [MODEL, BESIDE]
-    write_text(folder / PAGE, page(title_of(about), [runtime or RUNTIME, *models]))
-    if runtime is None:
-        write_runtime(folder)
+    write_text(folder / PAGE, page(title_of(about), models, shared))
+    if not shared:
+        _write_runtime(folder)
     return about
 
 
@@ -66,17 +68,17 @@ def title_of(about: Mapping[str, Any]) -> str:
     return f"{about['algorithm']} on {about['dataset']}"
 
 
-def write_runtime(folder: Path) -> None:
-    """RUNTIME, of which several pages need one."""
-    with atomic(folder / RUNTIME) as temporary:
-        temporary.write_bytes((HERE / RUNTIME).read_bytes())
+def write_shared(folder: Path) -> None:
+    """What several pages need once: RUNTIME, and SCRIPT, which a page of its own has in itself."""
+    _write_runtime(folder)
+    write_text(folder / SCRIPT, f"// {MARK}\n{_script()}")
 
 
-def page(title: str, files: Sequence[str], served: bool = False) -> str:
-    """The page's HTML, which loads these files from where it lies. served: whether it asks whoever
-    serves it for its pictures.
+def page(title: str, models: Sequence[str], shared: str = "", served: bool = False) -> str:
+    """The page's HTML, which loads these files from where it lies. shared: see write_page().
+    served: whether it asks whoever serves it for its pictures, and needs no RUNTIME.
     """
-    code = "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    code = "" if shared else _script()
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     # 'self' is no file in browsers that take each for a site of its own
     places = "'self'" if served else "'self' file: blob: 'wasm-unsafe-eval'"
@@ -84,6 +86,7 @@ def page(title: str, files: Sequence[str], served: bool = False) -> str:
         f"default-src 'none'; script-src {places} 'sha256-{digest}'; style-src 'unsafe-inline'; "
         "img-src data: blob:; connect-src " + ("'self'" if served else "'none'")
     )
+    runtime, last = [] if served else [shared + RUNTIME], [shared + SCRIPT] if shared else []
     templates = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return templates.from_string((HERE / PAGE).read_text("utf-8")).render(
         mark=MARK,
@@ -91,10 +94,19 @@ def page(title: str, files: Sequence[str], served: bool = False) -> str:
         policy=Markup(policy),
         style=Markup((HERE / "style.css").read_text("utf-8")),
         code=Markup(code),
-        files=files,
+        files=[*runtime, *models, *last],
         verb="explore" if served else "export --page",
         runtime=not served,
     )
+
+
+def _script() -> str:
+    return "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+
+
+def _write_runtime(folder: Path) -> None:
+    with atomic(folder / RUNTIME) as temporary:
+        temporary.write_bytes((HERE / RUNTIME).read_bytes())
 
 
 def stream_of(model: Model) -> SampleStream:
