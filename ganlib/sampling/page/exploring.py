@@ -45,9 +45,10 @@ class Explorer:
 
     def __init__(self, model: Model, iterations: Sequence[int], at: Callable[[int], Model]) -> None:
         self.model, self.iterations, self._at = model, list(iterations), at
-        self._streams = OrderedDict[int, SampleStream]()
+        self._opened = OrderedDict[int, tuple[Model, SampleStream]]()
         self._lock = threading.Lock()  # one picture at a time, on one device
-        stream = self._streams[model.updater.iteration] = stream_of(model)
+        stream = stream_of(model)
+        self._opened[model.updater.iteration] = model, stream
         graphs = graphs_of(stream)
         _, inputs, outputs = graphs["images.onnx"]
         self._about = {**told(model, stream), "precision": "float32", "difference": None}
@@ -82,7 +83,7 @@ class Explorer:
 
     def codes(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Of z (n_hidden numbers) and y, those of "iteration": {"codes": its numbers}."""
-        stream = self._stream(asked)
+        _, stream = self._of(asked)
         z, y = torch.tensor([asked["z"]]), self._told(asked, 1)
         return {"codes": stream.code(self._there(z), y)[0].tolist()}
 
@@ -90,7 +91,7 @@ class Explorer:
         """Of the codes of "n" pictures and y: by the names of outputs {"dims", "data"}, uint8 in
         base64.
         """
-        stream, n = self._stream(asked), int(asked["n"])
+        (_, stream), n = self._of(asked), int(asked["n"])
         y, gen = self._told(asked, n), stream.gen
         codes = torch.tensor(asked["codes"] or []).reshape(n, -1)
         if gen.n_styles:
@@ -110,9 +111,9 @@ class Explorer:
 
     def invert(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Of a picture {"dims", "data"} the codes that come nearest to it, and how near, in dB."""
-        x = self._shown(asked["images"])
+        x, (model, _) = self._shown(asked["images"]), self._of(asked)
         space: Space = "code" if self._about["codes"] else "z"
-        found = self.model.invert(x, space=space, steps=STEPS)
+        found = model.invert(x, space=space, steps=STEPS)
         y = found.y
         if y is not None:  # as parts of each class, which is how a page asks
             y = one_hot(y, self.model.spec.n_classes, found.codes)[0]
@@ -121,17 +122,18 @@ class Explorer:
 
     # ---- how it is done
 
-    def _stream(self, asked: Mapping[str, Any]) -> SampleStream:
-        """Of the snapshot that is asked for."""
+    def _of(self, asked: Mapping[str, Any]) -> tuple[Model, SampleStream]:
+        """The snapshot that is asked for, and its samples."""
         iteration = int(asked.get("iteration") or self.model.updater.iteration)
-        if iteration not in self._streams:
+        if iteration not in self._opened:
             if iteration not in self.iterations:
                 raise UserError(f"There is no snapshot of iteration {iteration}.")
-            self._streams[iteration] = stream_of(self._at(iteration))
-            while len(self._streams) > KEPT:
-                self._streams.popitem(last=False)
-        self._streams.move_to_end(iteration)
-        return self._streams[iteration]
+            model = self._at(iteration)
+            self._opened[iteration] = model, stream_of(model)
+            while len(self._opened) > KEPT:
+                self._opened.popitem(last=False)
+        self._opened.move_to_end(iteration)
+        return self._opened[iteration]
 
     def _there(self, x: Tensor) -> Tensor:
         return x.to(self.model.updater.clock.device)

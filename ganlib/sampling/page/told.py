@@ -11,7 +11,7 @@ import torch
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import coloured, to_uint8
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, label
 from ganlib.sampling.codes import Space
 from ganlib.sampling.directions import Kind
 from ganlib.sampling.exports.export import model_card
@@ -32,7 +32,7 @@ def told(model: Model, stream: SampleStream) -> dict[str, Any]:
     card, spec, gen = model_card(model), model.spec, stream.gen
     return {
         **{name: card[name] for name in CARRIED},
-        "dataset": model.settings.get("dataset"),
+        "dataset": label(str(model.settings.get("dataset"))),
         "parts": [part._asdict() for part in gen.parts],
         "classes": list(model.updater.classes),
         "told": _kind(model),

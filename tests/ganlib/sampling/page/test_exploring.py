@@ -59,6 +59,8 @@ def test_a_picture_is_found_again(explorer: Explorer, monkeypatch: pytest.Monkey
     packed = {"dims": list(x.shape), "data": base64.b64encode(x.numpy().tobytes()).decode()}
     found = asked(explorer, "invert", images=packed)
     assert len(found["codes"]) == 100 and sum(found["y"]) == 1 and found["psnr"] > 0
+    later = asked(explorer, "invert", images=packed, iteration=9)
+    assert later["psnr"] < found["psnr"]  # of another generator it is no sample
 
 
 @pytest.mark.parametrize(

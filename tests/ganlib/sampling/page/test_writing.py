@@ -43,7 +43,7 @@ def ran(path: Path, **inputs: torch.Tensor) -> list[torch.Tensor]:
 def test_a_folder_with_all_that_a_page_needs(run: Run, make_snapshot: Make) -> None:
     names, often = ("</script>", "b"), (0.25, 0.75)
     spec = DataSpec((1, 32, 32), (1, 28, 28), "pad", 2, classes=names, marginal=often)
-    path = make_snapshot("cgan", spec)
+    path = make_snapshot("cgan", spec, dataset=str(Path.cwd() / "photos"))
     result = run("export", path, "--out", "out", "--page", "--precision", "float16")
     assert result.exit_code == 0, result.output
     for name in ("index.html", "model.js", "runtime.js"):
@@ -55,6 +55,7 @@ def test_a_folder_with_all_that_a_page_needs(run: Run, make_snapshot: Make) -> N
     content = json.loads(said[said.index("push(") + 5 : said.rindex(")")])
     about, graphs = content["about"], content["graphs"]
     assert about["classes"] == ["</script>", "b"] and about["marginal"] == [0.25, 0.75]
+    assert str(Path.cwd()) not in said  # where data lie is nobody else's business
     assert about["told"] == "labels" and about["parts"][0]["size"] == 100
     assert 0 < about["difference"]["most"] < 4
     Path("images.onnx").write_bytes(base64.b64decode(graphs["images"]))
