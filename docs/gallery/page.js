@@ -255,9 +255,9 @@ class Latents {
   }
 }
 
+// Arrays of one type, one behind the other.
 function join(parts) {
-  if (parts.length === 1) return Float32Array.from(parts[0]);
-  const whole = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  const whole = new parts[0].constructor(parts.reduce((n, part) => n + part.length, 0));
   parts.reduce((start, part) => (whole.set(part, start), start + part.length), 0);
   return whole;
 }
@@ -393,7 +393,7 @@ function npy({ shape, values, word }) {
       ? Float32Array.from(values)
       : Uint32Array.from([...word].map((c) => c.codePointAt(0)));
   const start = [bytes("\x93NUMPY\x01\x00"), little([[header.length, 2]]), bytes(header)];
-  return concatenated([...start, new Uint8Array(data.buffer)]);
+  return join([...start, new Uint8Array(data.buffer)]);
 }
 
 function crc32(content) {
@@ -415,12 +415,6 @@ function little(numbers) {
       Array.from({ length: size }, (_, i) => Math.floor(number / 256 ** i) % 256),
     ),
   );
-}
-
-function concatenated(parts) {
-  const whole = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  parts.reduce((start, part) => (whole.set(part, start), start + part.length), 0);
-  return whole;
 }
 
 // A generator that ONNX Runtime runs, on the visitor's own machine.
@@ -548,8 +542,7 @@ function packedImages(canvas, channels) {
   for (let c = 0; c < channels; c++) {
     for (let p = 0; p < size; p++) {
       const [red, green, blue] = data.subarray(4 * p, 4 * p + 3);
-      const grey = Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
-      content += String.fromCharCode(channels === 1 ? grey : [red, green, blue][c]);
+      content += String.fromCharCode(channels === 1 ? grey(red, green, blue) : [red, green, blue][c]);
     }
   }
   return { dims: [1, channels, height, width], data: btoa(content) };
@@ -735,6 +728,11 @@ function scattered(canvas, data) {
   for (let i = 0; i < data.length; i += 2) {
     pen.fillRect(127 + 112 * data[i], 127 - 112 * data[i + 1], 3, 3);
   }
+}
+
+// As Pillow makes grey of colours.
+function grey(red, green, blue) {
+  return Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
 }
 
 function element(tag, more = {}, ...children) {
@@ -1017,7 +1015,7 @@ class Source {
     for (let p = 0; p < size; p++) {
       const [red, green, blue] = data.subarray(4 * p, 4 * p + 3);
       if (this.channels === 1)
-        y[p] = Math.round(0.299 * red + 0.587 * green + 0.114 * blue) / 127.5 - 1;
+        y[p] = grey(red, green, blue) / 127.5 - 1;
       else
         [red, green, blue].forEach((x, c) => {
           y[c * size + p] = x / 127.5 - 1;
@@ -1625,13 +1623,11 @@ class App {
 
   async choose(one) {
     this.state.chosen = one;
-    const here = same(this.at(one), this.at(this.sample(0)));
     for (const [i, tile] of [...$("wall").children].entries()) {
       tile.setAttribute("aria-pressed", same(this.at(this.sample(i)), this.at(one)));
     }
     sliders(this);
     await this.show();
-    return here;
   }
 
   // Only the newest of what is asked for while a picture is made is made after it.

@@ -103,10 +103,9 @@ class News:
         if path == "/now":
             return Answer(self.since(query.get("since", "")).encode())
         name = path.removeprefix("/picture/")
-        content = self.album.read(name)
-        return (
-            None if content is None else Answer(content, f"image/{name.rpartition('.')[2]}", True)
-        )
+        if (content := self.album.read(name)) is None:
+            return None
+        return Answer(content, f"image/{name.rpartition('.')[2]}", kept=True)
 
     def page(self) -> str:
         """The whole page."""

@@ -133,13 +133,11 @@ class App {
 
   async choose(one) {
     this.state.chosen = one;
-    const here = same(this.at(one), this.at(this.sample(0)));
     for (const [i, tile] of [...$("wall").children].entries()) {
       tile.setAttribute("aria-pressed", same(this.at(this.sample(i)), this.at(one)));
     }
     sliders(this);
     await this.show();
-    return here;
   }
 
   // Only the newest of what is asked for while a picture is made is made after it.

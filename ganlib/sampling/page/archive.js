@@ -65,7 +65,7 @@ function npy({ shape, values, word }) {
       ? Float32Array.from(values)
       : Uint32Array.from([...word].map((c) => c.codePointAt(0)));
   const start = [bytes("\x93NUMPY\x01\x00"), little([[header.length, 2]]), bytes(header)];
-  return concatenated([...start, new Uint8Array(data.buffer)]);
+  return join([...start, new Uint8Array(data.buffer)]);
 }
 
 function crc32(content) {
@@ -87,10 +87,4 @@ function little(numbers) {
       Array.from({ length: size }, (_, i) => Math.floor(number / 256 ** i) % 256),
     ),
   );
-}
-
-function concatenated(parts) {
-  const whole = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  parts.reduce((start, part) => (whole.set(part, start), start + part.length), 0);
-  return whole;
 }

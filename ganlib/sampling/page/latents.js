@@ -104,9 +104,9 @@ class Latents {
   }
 }
 
+// Arrays of one type, one behind the other.
 function join(parts) {
-  if (parts.length === 1) return Float32Array.from(parts[0]);
-  const whole = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  const whole = new parts[0].constructor(parts.reduce((n, part) => n + part.length, 0));
   parts.reduce((start, part) => (whole.set(part, start), start + part.length), 0);
   return whole;
 }

@@ -32,6 +32,11 @@ function scattered(canvas, data) {
   }
 }
 
+// As Pillow makes grey of colours.
+function grey(red, green, blue) {
+  return Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
+}
+
 function element(tag, more = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(more)) {

@@ -50,8 +50,7 @@ function packedImages(canvas, channels) {
   for (let c = 0; c < channels; c++) {
     for (let p = 0; p < size; p++) {
       const [red, green, blue] = data.subarray(4 * p, 4 * p + 3);
-      const grey = Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
-      content += String.fromCharCode(channels === 1 ? grey : [red, green, blue][c]);
+      content += String.fromCharCode(channels === 1 ? grey(red, green, blue) : [red, green, blue][c]);
     }
   }
   return { dims: [1, channels, height, width], data: btoa(content) };

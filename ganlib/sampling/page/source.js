@@ -249,7 +249,7 @@ class Source {
     for (let p = 0; p < size; p++) {
       const [red, green, blue] = data.subarray(4 * p, 4 * p + 3);
       if (this.channels === 1)
-        y[p] = Math.round(0.299 * red + 0.587 * green + 0.114 * blue) / 127.5 - 1;
+        y[p] = grey(red, green, blue) / 127.5 - 1;
       else
         [red, green, blue].forEach((x, c) => {
           y[c * size + p] = x / 127.5 - 1;
