@@ -90,8 +90,8 @@ def _updater(flat: dict[str, Any], spec: DataSpec) -> Any:
     updater = assemble(flat, spec)
     # Weights and statistics as of a trained network: of new ones, pictures are all but grey.
     with torch.no_grad():
-        for name in {"gen", "average"} & dict(updater.named_children()).keys():
-            gen: Any = getattr(updater, name)
+        # in one order: that of a set, and with it who gets which numbers, changes by process
+        for gen in filter(None, (getattr(updater, name, None) for name in ("gen", "average"))):
             for parameter in gen.parameters():
                 if parameter.dim() > 1:
                     nn.init.kaiming_normal_(parameter)
