@@ -40,9 +40,9 @@ from ganlib.training.trainer import Trainer
 from ganlib.training.update.streams import loader_of
 from ganlib.training.updater import Updater
 
-SMALL, MOST_TIMES = 256, 4
+SMALL, MOST_TIMES = 32, 2
 """To so many pixels any image is brought if the networks want that, and a larger one to so many
-times its sides.
+times its sides: most pixels would be made up.
 """
 FOR_POINTS = "mlp"
 """The architecture for points, wherever a method has it."""
@@ -212,7 +212,7 @@ def _size(settings: Settings, data: DataSet) -> Size:
     if any(side > max(SMALL, MOST_TIMES * n) for side, n in zip(size, own, strict=True)):
         raise UserError(
             f"{settings.run.algorithm} brings images of {w_by_h(own)} to {w_by_h(size)} with "
-            "these settings: give larger images by --size, or halve them less often by --downs."
+            "these settings: choose networks of smaller images, or have these enlarged by --size."
         )
     return size
 

@@ -203,16 +203,26 @@ def test_readers_share_the_cores_of_this_machine(
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "downs", "wanted"), [("pix2pix", 9, 512), ("pix2pixhd", 9, 2048)]
+    ("algorithm", "given", "wanted"),
+    [
+        ("pix2pix", {"downs": 9, "jitter": 0}, 512),
+        ("pix2pixhd", {"downs": 9}, 2048),
+        ("stylegan2", {"architecture": "paper256"}, 256),
+        ("progressive", {"max_resolution": 64}, 64),
+    ],
 )
 def test_images_are_not_brought_to_sizes_out_of_proportion(
-    algorithm: str, downs: int, wanted: int
+    algorithm: str, given: dict[str, Any], wanted: int
 ) -> None:
     x = torch.zeros(4, 1, 16, 16, dtype=torch.uint8)
     small = DataSet("x", x, source=x)
-    settings = gather({"algorithm": algorithm, "downs": downs, "jitter": 0})
-    sentence = f"{algorithm} brings images of 16x16 to {wanted}x{wanted} with these settings: give"
+    settings = gather({"algorithm": algorithm, **given})
+    sentence = f"{algorithm} brings images of 16x16 to {wanted}x{wanted} with these settings: cho"
     with pytest.raises(UserError, match=sentence):
         build(settings, small, None, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("algorithm", ["pix2pix", "pix2pixhd"])
+def test_halvings_have_an_end(algorithm: str) -> None:
     with pytest.raises(UserError, match="downs is 1000000000, but should be less than or equal"):
         gather({"algorithm": algorithm, "downs": 10**9})
