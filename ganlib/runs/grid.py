@@ -44,7 +44,7 @@ from ganlib.runs.settings import (
 )
 from ganlib.runs.state import JOB, State, read_state
 from ganlib.runs.sweeps import Range, Sweep, parse_sweeps, points
-from ganlib.speed.costs import weigh
+from ganlib.speed.costs import Files, weigh
 from ganlib.training.device import devices, ranks
 from ganlib.training.extensions.reports import CENTURY
 
@@ -253,7 +253,7 @@ def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | N
     cannot be had, before anything is trained on others; what is to be downloaded is, once for all.
     """
     known = dict[DataQuery, tuple[DataSet, Mapping[str, Any]]]()
-    weights = dict[str, tuple[int, int]]()
+    weights = dict[str, tuple[Files, int]]()
     for settings in planned:
         if (query := settings.run.query) not in known:
             known[query] = (images := open_data(settings)[0]), fingerprint(images)
@@ -264,7 +264,7 @@ def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | N
             snapshot = Resumption(settings, data).find()
         s, config = settings.run, settings.algorithm
         if (key := repr((s.algorithm, config, query))) not in weights:  # for all seeds once
-            weights[key] = 0, 0
+            weights[key] = Files(0, 0), 0
             with suppress(Exception):  # a run that cannot begin says so itself
                 weights[key] = weigh(algorithms[s.algorithm], config, s, images)
         yield settings, snapshot and snapshot.parent.parent, snapshots_of(settings, *weights[key])

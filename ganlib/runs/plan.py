@@ -23,7 +23,7 @@ from ganlib.runs.settings import Settings
 from ganlib.speed.accelerate import Precision
 from ganlib.speed.bench import Cost, Row
 from ganlib.speed.cards import CARDS, Card, find_card, measured
-from ganlib.speed.costs import Costs, rehearse
+from ganlib.speed.costs import Costs, Files, rehearse
 from ganlib.training.extensions.sample_grid import CLASSES, EACH, SOURCES
 from ganlib.training.snapshot import kept
 from ganlib.training.updater import Updater
@@ -126,14 +126,17 @@ def make_plan(settings: Settings, card: str | None = None, gpus: int = 1) -> Pla
     )
 
 
-def snapshots_of(settings: Settings, each: int, iterations: int) -> int:
+def snapshots_of(settings: Settings, each: Files, iterations: int) -> int:
     """Bytes of the snapshots that a run of so many iterations keeps, the best one beside the
-    newest; each: of one.
+    newest, and of the averages that it stores.
     """
     s = settings.run
     written = -(-iterations // s.snapshot_interval) if s.snapshot_interval else 1
     newest, best = kept(s.keep_snapshots)
-    return (min(newest, written) + best + settings.evaluates) * each
+    stored = iterations // s.ema_every if s.ema_every else 0
+    snapshot = each.snapshot + each.averages * bool(s.ema_every)  # which goes on with them
+    kept_of_them = min(newest, written) + best + settings.evaluates
+    return kept_of_them * snapshot + stored * each.averages
 
 
 def _disk(settings: Settings, data: DataSet, iterations: int, costs: Costs) -> Disk:
@@ -148,7 +151,7 @@ def _disk(settings: Settings, data: DataSet, iterations: int, costs: Costs) -> D
     board = "tensorboard" in s.trackers
     line = A_LINE + A_VALUE * costs.values + board * A_SCALAR * (costs.values + 4)
     return Disk(
-        snapshots_of(settings, costs.snapshot, iterations),
+        snapshots_of(settings, costs.files, iterations),
         round(picture * grids * (1 + own) * (1 + board)),
         line * max(1, iterations // s.display_interval) + FEW,
     )

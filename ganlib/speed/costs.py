@@ -27,6 +27,7 @@ from ganlib.registry import Algorithm
 from ganlib.speed.accelerate import accelerate
 from ganlib.speed.compiled import WINDOW
 from ganlib.training.device.devices import place
+from ganlib.training.extensions.posthoc_ema import LENGTHS
 from ganlib.training.update.accumulation import MicroBatches
 from ganlib.training.update.streams import borders, loader_of
 from ganlib.training.updater import Updater
@@ -158,15 +159,22 @@ class Part(NamedTuple):
         return sum(n * operation.flops for operation, n in self.operations.items())
 
 
+class Files(NamedTuple):
+    """Bytes of a snapshot, and of the averages that --ema-every stores once."""
+
+    snapshot: int
+    averages: int
+
+
 @dataclass(frozen=True)
 class Costs:
     """Of one rank. weights: bytes of networks, averages and what optimizers keep; peak: with what
-    an update needs. snapshot: bytes of its file. values: how many numbers are logged.
+    an update needs. files: see Files. values: how many numbers are logged.
     """
 
     weights: int
     peak: int
-    snapshot: int
+    files: Files
     values: int
     parts: tuple[Part, ...]
 
@@ -191,17 +199,17 @@ def rehearse(
             ledger.operations, before = Counter(), updater.images
             values = len(updater.update())
             parts.append(Part(iterations, updater.images - before, ledger.operations))
-        return Costs(weights, ledger.most, _file(updater), values, tuple(parts))
+        return Costs(weights, ledger.most, _files(updater), values, tuple(parts))
 
 
 def weigh(
     algorithm: Algorithm, config: AlgorithmConfig, s: RunConfig, data: DataSet
-) -> tuple[int, int]:
-    """Bytes of the file of a snapshot, and how many iterations training takes."""
+) -> tuple[Files, int]:
+    """Bytes of the files that are kept, and how many iterations training takes."""
     with on_meta():
         updater = blank_updater(algorithm, config, s, data)
         updater.prepare()
-        return _file(updater), updater.length()
+        return _files(updater), updater.length()
 
 
 @contextmanager
@@ -215,8 +223,13 @@ def on_meta() -> Iterator[Ledger]:
         yield ledger
 
 
-def _file(updater: Updater) -> int:
-    return sum(t.nbytes + A_TENSOR for t in _tensors(updater.state()))
+def _files(updater: Updater) -> Files:
+    average = updater.get_submodule(updater.averaged).parameters()
+    return Files(_bytes(updater.state()), len(LENGTHS) * _bytes(list(average)))
+
+
+def _bytes(state: Any) -> int:
+    return sum(t.nbytes + A_TENSOR for t in _tensors(state))
 
 
 def blank_updater(

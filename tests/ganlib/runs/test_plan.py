@@ -47,7 +47,8 @@ def test_the_parts_of_a_plan() -> None:
     assert json.loads(text)["fits"] == "t4"
 
 
-def test_the_disk_is_that_of_a_run() -> None:
+@pytest.mark.parametrize("ema_every", [0, 3])
+def test_the_disk_is_that_of_a_run(ema_every: int) -> None:
     how = {
         "algorithm": "vae",
         "batch_size": 4,
@@ -57,6 +58,7 @@ def test_the_disk_is_that_of_a_run() -> None:
         "out": "run",
     }
     how |= {"snapshot_interval": 2, "sample_interval": 2, "evaluation_interval": 0}
+    how |= {"ema_every": ema_every}
     ganlib.train(**how)
     taken = sum(path.stat().st_size for path in Path("run").rglob("*"))
     disk = make_plan(resolve(how), "h100").disk
