@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import ganlib
 from ganlib.common.errors import UserError, did_you_mean
+from ganlib.common.io.cache import locked
 from ganlib.common.io.files import as_user_error, output, write_text
 from ganlib.common.io.jsonl import read_lines
 from ganlib.evaluation.comparison.reading import read_run
@@ -220,6 +221,13 @@ def read_results(path: Path) -> list[Line]:
 
 def record(path: Path, task: Task, folder: Path) -> None:
     """Write the line of a run that came to its end, in place of an earlier one of it."""
+    line = _line(task, folder)
+    with locked(path), output(path):  # another command may be at the same table
+        lines = [*(old for old in read_results(path) if not old.is_of(task)), line]
+        write_text(path, "".join(f"{each.model_dump_json()}\n" for each in lines))
+
+
+def _line(task: Task, folder: Path) -> Line:
     run = read_run(folder, trials=True)
     assert run is not None
     scores: dict[str, Scored] = {}
@@ -232,7 +240,7 @@ def record(path: Path, task: Task, folder: Path) -> None:
             scores[name] = Scored(hash=score.hash, protocol=protocol, values=values)
     rate = run.images_per_cpu_second if run.device == "CPU" else run.images_per_second
     images = run.log[-1].get("images") if run.log else None
-    line = Line(
+    return Line(
         row=task.row,
         settings=task.key,
         scores=scores,
@@ -241,9 +249,6 @@ def record(path: Path, task: Task, folder: Path) -> None:
         threads=run.environment.get("threads"),
         versions={name: run.environment.get(name) for name in VERSIONS},
     )
-    lines = [*(old for old in read_results(path) if not old.is_of(task)), line]
-    with output(path):
-        write_text(path, "".join(f"{each.model_dump_json()}\n" for each in lines))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from click.testing import Result
 
 from ganlib.commands import evaluate as evaluating
 from ganlib.common.errors import StoppedError, UserError
+from ganlib.common.io.cache import locked
 from ganlib.evaluation import Evaluator
 from ganlib.runs import jobs, tables
 from ganlib.runs.tables import open_table, read_results, table_names
@@ -145,6 +146,24 @@ def test_one_that_is_stopped_goes_on_to_what_another_prints(run: Run, toys: Path
     assert "again" in table and gone_on.stdout.partition("Toys: reverse_kl")[2] == table
     assert len(read_results(results)) == len(read_results(again.with_suffix(".jsonl"))) == 6
     assert run("reproduce", "toys.yaml").stdout == gone_on.stdout  # nothing is left to do
+
+
+@pytest.mark.usefixtures("pretended", "usual_signals")
+def test_two_commands_at_one_table_keep_the_lines_of_each_other(run: Run, toys: Path) -> None:
+    run("reproduce", "toys.yaml", "--rows", "dcgan")
+    path = toys.with_suffix(".jsonl")
+    task = open_table("toys.yaml").tasks("dcgan", 0, 3)[0]
+    told = {line.is_of(task): f"{line.model_dump_json()}\n" for line in read_results(path)}
+    path.write_text("")
+    with locked(path):
+        at = Path("result/reproduce/toys", task.name)
+        other = threading.Thread(target=tables.record, args=(path, task, at))
+        other.start()
+        other.join(0.2)
+        assert other.is_alive()
+        path.write_text(told[False])
+    other.join(LIMIT)
+    assert path.read_text() == told[False] + told[True]
 
 
 @pytest.mark.usefixtures("pretended", "usual_signals")
