@@ -6,6 +6,7 @@ float16 --out ganlib/sampling/gallery/NAME` has added one.
 
 from pathlib import Path
 
+import torch
 from jinja2 import Environment
 
 import ganlib
@@ -23,6 +24,7 @@ SHARED = "../"
 
 def main() -> None:
     """Write all of them."""
+    torch.set_num_threads(1)  # sums of several are others, and the files would change each time
     found = sorted(path.parent for path in GALLERY.glob(f"*/{CARD}"))
     FOLDER.mkdir(exist_ok=True)
     entries = []

@@ -463,6 +463,18 @@ class Network {
     return codes.data;
   }
 
+  // Whether it knows what to make of a picture that it may start from.
+  get makes() {
+    return Boolean(this.sessions.source);
+  }
+
+  // What it starts from, of a picture of levels 0 to 255, channel by channel.
+  async source(levels) {
+    const { Tensor } = this.runtime;
+    const picture = new Tensor("float32", scaled(levels), [1, ...this.about.shape]);
+    return (await this.sessions.source.run({ picture })).y.data;
+  }
+
   // Codes of n pictures, one after the other, and what they are told -> { images, on the way }, each
   // with its data, float in [-1, 1], and dims (n, C, H, W).
   images(codes, y, noise, n = 1) {
@@ -493,16 +505,10 @@ class Network {
 // A generator that PyTorch runs behind the page, and what it can do there.
 
 class Served {
-  constructor({ about, noisy, outputs, iterations, inverts }) {
-    Object.assign(this, {
-      about,
-      noisy,
-      outputs,
-      iterations,
-      inverts,
-      latents: new Latents(about),
-    });
-    this.iteration = about.iteration;
+  // told: about, noisy, outputs, iterations, makes, inverts
+  constructor(told) {
+    Object.assign(this, told, { latents: new Latents(told.about) });
+    this.iteration = this.about.iteration;
   }
 
   async codes(z, y) {
@@ -515,6 +521,11 @@ class Served {
     return Object.fromEntries(
       Object.entries(packed).map(([name, one]) => [name, unpackedImages(one)]),
     );
+  }
+
+  async source(levels) {
+    const { images } = await this.ask("source", { images: packedLevels(levels, this.about.shape) });
+    return unpackedImages(images).data;
   }
 
   async ask(way, what) {
@@ -533,19 +544,9 @@ function unpackedImages({ dims, data }) {
   return { dims, data: Float32Array.from(atob(data), (c) => c.charCodeAt(0) / 127.5 - 1) };
 }
 
-// What lies on a canvas, as the server takes pictures.
-function packedImages(canvas, channels) {
-  const { width, height } = canvas,
-    size = width * height;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-  let content = "";
-  for (let c = 0; c < channels; c++) {
-    for (let p = 0; p < size; p++) {
-      const [red, green, blue] = data.subarray(4 * p, 4 * p + 3);
-      content += String.fromCharCode(channels === 1 ? grey(red, green, blue) : [red, green, blue][c]);
-    }
-  }
-  return { dims: [1, channels, height, width], data: btoa(content) };
+// A picture of levels, as the server takes them.
+function packedLevels(levels, shape) {
+  return { dims: [1, ...shape], data: btoa(Array.from(levels, (x) => String.fromCharCode(x)).join("")) };
 }
 
 // Controls of what a page without a server has not.
@@ -585,7 +586,7 @@ function servedControls(app) {
         onclick: () =>
           app.attempt(async () => {
             const { images } = await network.ask("nearest", {
-              images: packedImages($("picture"), about.shape[0]),
+              images: packedLevels(levelsOn($("picture"), about.shape[0]), about.shape),
             });
             const found = unpackedImages(images);
             strip.replaceChildren(
@@ -619,7 +620,7 @@ function servedControls(app) {
               const canvas = element("canvas", { width: about.shape[2], height: about.shape[1] });
               await fill(canvas, event.target.files[0]);
               const { codes, y, psnr } = await network.ask("invert", {
-                images: packedImages(canvas, about.shape[0]),
+                images: packedLevels(levelsOn(canvas, about.shape[0]), about.shape),
               });
               const code = Float32Array.from(codes);
               const drawn = {
@@ -720,6 +721,30 @@ function level(x) {
   return Math.round(Math.max(0, Math.min(255, (x + 1) * 127.5)));
 }
 
+// What lies on a canvas: levels 0 to 255, channel by channel.
+function levelsOn(canvas, channels) {
+  const { width, height } = canvas,
+    size = width * height,
+    levels = new Uint8Array(channels * size);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  for (let p = 0; p < size; p++) {
+    inChannels([...data.subarray(4 * p, 4 * p + 3)], channels).forEach((x, c) => {
+      levels[c * size + p] = x;
+    });
+  }
+  return levels;
+}
+
+// A colour in so many channels.
+function inChannels(rgb, channels) {
+  return channels === 1 ? [grey(...rgb)] : rgb;
+}
+
+// Levels as a network sees them.
+function scaled(levels) {
+  return Float32Array.from(levels, (x) => x / 127.5 - 1);
+}
+
 // Points in the square, each x and y.
 function scattered(canvas, data) {
   Object.assign(canvas, { width: 256, height: 256 });
@@ -782,14 +807,23 @@ class Source {
       role: "img",
       "aria-label": "the source",
     });
-    this.colour = this.kind === "ids" ? 0 : "#000000";
+    this.examples = this.examples.map((text) => this.decoded(text));
     this.y = this.blank();
+    this.colour = this.kind === "ids" ? 0 : this.y[0] > 0 ? "#000000" : "#ffffff";
     this.turn = 0;
   }
 
+  // Nothing but the ground of the examples, which is their median.
   blank() {
-    const n = this.shape.reduce((a, b) => a * b);
-    return this.kind === "ids" ? new Int32Array(n) : new Float32Array(n).fill(1);
+    const size = this.width * this.height,
+      n = this.shape[0] * size;
+    if (this.kind === "ids") return new Int32Array(n);
+    const y = new Float32Array(n).fill(1);
+    for (let at = 0; at < n && this.examples.length; at += size) {
+      const all = join(this.examples.map((example) => example.subarray(at, at + size)));
+      y.fill(all.sort()[all.length >> 1], at, at + size);
+    }
+    return y;
   }
 
   // Whether predicted frames can be its past.
@@ -814,13 +848,11 @@ class Source {
   }
 
   start() {
-    const { app } = this,
-      strip = element(
+    const strip = element(
         "div",
         { class: "strip" },
-        ...this.examples.map((text, i) => {
-          const canvas = element("canvas"),
-            y = this.decoded(text);
+        ...this.examples.map((y, i) => {
+          const canvas = element("canvas");
           this.paint(canvas, y);
           return element(
             "button",
@@ -832,13 +864,13 @@ class Source {
     $("wall").hidden = true;
     $("source").hidden = false;
     $("source").append(strip, this.canvas, this.frames > 1 ? this.filming() : this.drawing());
-    return this.take(this.examples.length ? this.decoded(this.examples[0]) : app && this.blank());
+    return this.take(this.examples[0] ?? this.y);
   }
 
   decoded(text) {
     const content = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
     if (this.kind === "ids") return new Int32Array(content.buffer);
-    return Float32Array.from(content, (x) => x / 127.5 - 1);
+    return scaled(content);
   }
 
   take(y) {
@@ -887,6 +919,7 @@ class Source {
   // ---- a drawing
 
   drawing() {
+    const { network } = this.app;
     const tools = element("div", { class: "tools" });
     const size = element("input", {
       type: "range",
@@ -919,7 +952,7 @@ class Source {
         element(
           "label",
           {},
-          "Your picture",
+          network.makes ? `Your picture, of which are made ${this.made}` : "Your picture",
           element("input", {
             type: "file",
             id: "upload",
@@ -969,70 +1002,47 @@ class Source {
     );
   }
 
+  // Whole pixels, as of what the network has seen.
   stroke(from, to, size) {
-    if (this.kind === "ids") {
-      const steps = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1])) + 1;
-      for (let k = 0; k < steps; k++)
-        this.disc(
-          from.map((x, i) => x + ((to[i] - x) * k) / steps),
-          size / 2,
-        );
-      this.paint(this.canvas, this.y);
-    } else {
-      const pen = this.canvas.getContext("2d", { willReadFrequently: true });
-      Object.assign(pen, { strokeStyle: this.colour, lineWidth: size, lineCap: "round" });
-      pen.beginPath();
-      pen.moveTo(...from);
-      pen.lineTo(to[0] + 0.01, to[1]);
-      pen.stroke();
-      this.y = this.pixels();
-    }
+    const steps = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1])) + 1;
+    for (let k = 1; k <= steps; k++)
+      this.disc(
+        from.map((x, i) => x + ((to[i] - x) * k) / steps),
+        size / 2,
+      );
+    this.paint(this.canvas, this.y);
     this.draw();
   }
 
   disc([x, y], radius) {
-    for (
-      let row = Math.max(0, Math.ceil(y - radius));
-      row <= Math.min(this.height - 1, y + radius);
-      row++
-    ) {
-      for (
-        let column = Math.max(0, Math.ceil(x - radius));
-        column <= Math.min(this.width - 1, x + radius);
-        column++
-      ) {
-        if (Math.hypot(column - x, row - y) <= radius)
-          this.y[row * this.width + column] = this.colour;
+    const { width, height, ink } = this;
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        const under = row === Math.floor(y) && column === Math.floor(x);
+        if (!under && Math.hypot(column + 0.5 - x, row + 0.5 - y) > radius) continue;
+        ink.forEach((value, c) => {
+          this.y[(c * height + row) * width + column] = value;
+        });
       }
     }
   }
 
-  // What lies on the canvas, as the network sees it.
-  pixels() {
-    const size = this.width * this.height,
-      y = new Float32Array(this.shape[0] * size);
-    const { data } = this.canvas.getContext("2d").getImageData(0, 0, this.width, this.height);
-    for (let p = 0; p < size; p++) {
-      const [red, green, blue] = data.subarray(4 * p, 4 * p + 3);
-      if (this.channels === 1)
-        y[p] = grey(red, green, blue) / 127.5 - 1;
-      else
-        [red, green, blue].forEach((x, c) => {
-          y[c * size + p] = x / 127.5 - 1;
-        });
-    }
-    return y;
+  // The chosen colour as numbers of a pixel.
+  get ink() {
+    if (this.kind === "ids") return [this.colour];
+    const rgb = [1, 3, 5].map((i) => parseInt(this.colour.slice(i, i + 2), 16));
+    return scaled(inChannels(rgb, this.channels));
   }
 
-  async upload(file) {
-    try {
-      await fill(this.canvas, file);
-      say("");
-    } catch (error) {
-      return say(error.message, true);
-    }
-    this.y = this.pixels();
-    return this.draw();
+  upload(file) {
+    const { network, about } = this.app;
+    const [channels, height, width] = network.makes ? about.shape : this.shape;
+    return this.app.attempt(async () => {
+      const canvas = element("canvas", { width, height });
+      await fill(canvas, file);
+      const levels = levelsOn(canvas, channels);
+      await this.take(network.makes ? await network.source(levels) : scaled(levels));
+    });
   }
 
   // ---- a film

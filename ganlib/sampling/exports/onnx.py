@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,7 +59,13 @@ def write_onnx(model: Model, path: Path) -> dict[str, Shape]:
         return write_graph(Drawing(stream), _examples(model, 1), path, classes=classes)
 
 
-class Drawing(nn.Module):
+class Traced(nn.Module):
+    """What can be written; `ready` is entered meanwhile."""
+
+    ready: Callable[[], AbstractContextManager[None]] = staticmethod(nullcontext)
+
+
+class Drawing(Traced):
     """SampleStream.decode as a module. sized: whether images are brought to the data's own size."""
 
     generate: Callable[..., Tensor]
@@ -105,7 +111,7 @@ def _examples(model: Model, times: int) -> dict[str, Tensor]:
 
 
 def write_graph(
-    drawing: Drawing,
+    module: Traced,
     inputs: Mapping[str, Tensor],
     path: Path,
     outputs: Sequence[str] = ("images",),
@@ -118,13 +124,13 @@ def write_graph(
     require_packages()
     axes = axes or {0: "n"}
     sizes = {axis: torch.export.Dim(name) for axis, name in axes.items()}
-    with atomic(path) as temporary, warnings.catch_warnings(), drawing.ready():
+    with atomic(path) as temporary, warnings.catch_warnings(), module.ready():
         # torch 2.13's exporter copies its own specs in a way that torch deprecates.
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
         # That z and y have the same n is meant.
         warnings.filterwarnings("ignore", "# The axis name: n will not be used", UserWarning)
         torch.onnx.export(
-            drawing.eval(),
+            module.eval(),
             (),
             temporary,
             kwargs=dict(inputs),

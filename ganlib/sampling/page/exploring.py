@@ -23,7 +23,7 @@ from ganlib.sampling.codes import Space
 from ganlib.sampling.model import Model
 from ganlib.training.samples.sample_stream import SampleStream
 
-from .graphs import graphs_of
+from .graphs import ToSource, graphs_of
 from .told import told
 from .writing import page, stream_of, title_of
 
@@ -52,12 +52,13 @@ class Explorer:
         graphs = graphs_of(stream)
         _, inputs, outputs = graphs["images.onnx"]
         self._about = {**told(model, stream), "precision": "float32", "difference": None}
-        self._outputs = outputs
+        self._outputs, self._to_source = outputs, ToSource.of(model)
         self._page = {
             "about": self._about,
             "noisy": "noise" in inputs,
             "outputs": outputs,
             "iterations": self.iterations,
+            "makes": self._to_source is not None,
             "inverts": bool(stream.gen.n_hidden) and not stream.config.translates,
         }
 
@@ -72,9 +73,9 @@ class Explorer:
         return None
 
     def post(self, path: str, content: bytes) -> Answer | None:
-        """/codes, /images, /nearest and /invert, of JSON and answered with JSON."""
-        ways = {f"/{way.__name__}": way for way in (self.codes, self.images, self.nearest)}
-        ways["/invert"] = self.invert
+        """/codes, /images, /source, /nearest and /invert, of JSON and answered with JSON."""
+        known = self.codes, self.images, self.source, self.nearest, self.invert
+        ways = {f"/{way.__name__}": way for way in known}
         if path not in ways:
             return None
         kinds = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
@@ -102,6 +103,13 @@ class Explorer:
             with stream.ready():
                 images += gen.growing(code, y)
         return dict(zip(self._outputs, map(_packed, images), strict=True))
+
+    def source(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Of a picture what a translator starts from, as in training."""
+        if self._to_source is None:
+            raise UserError("No source is made of pictures here.")
+        picture = self._shown(asked["images"]).float() / 127.5 - 1
+        return {"images": _packed(self._to_source(picture))}
 
     def nearest(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Of one picture the training images that are nearest to it in pixels."""

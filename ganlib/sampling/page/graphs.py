@@ -1,4 +1,6 @@
-"""A generator as the graphs that a page draws by: latents to codes, and codes to images."""
+"""A generator as the graphs that a page draws by: latents to codes, codes to images, and of a
+translator pictures to what it starts from.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,14 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganlib.common.data import DataSpec
 from ganlib.common.generator import Generator
 from ganlib.common.io.files import as_user_error
 from ganlib.common.layers.basic import noise_by, one_hot
+from ganlib.common.pictures import to_uint8
+from ganlib.common.query import DataQuery
 from ganlib.common.seeds import generator
-from ganlib.sampling.exports.onnx import Drawing, write_graph
+from ganlib.common.sources.derived import Derivation
+from ganlib.common.sources.grey import in_channels
+from ganlib.sampling.exports.onnx import Drawing, Traced, write_graph
+from ganlib.sampling.model import Model
+from ganlib.sampling.translation.source_images import as_in_training
 from ganlib.training.samples.sample_stream import SampleStream
 
-CODES, IMAGES = "codes.onnx", "images.onnx"
+CODES, IMAGES, SOURCE = "codes.onnx", "images.onnx", "source.onnx"
 
 
 class _ToCodes(Drawing):
@@ -39,7 +48,32 @@ class _ToImages(Drawing):
             return (self.images(codes, y), *on_the_way)
 
 
-Graph = tuple[Drawing, dict[str, Tensor], list[str]]
+class ToSource(Traced):
+    """What a translator was trained to start from, made of pictures. by: how it is made."""
+
+    def __init__(self, by: Derivation, spec: DataSpec) -> None:
+        super().__init__()
+        self.by, self.spec = by, spec
+
+    @classmethod
+    def of(cls, model: Model) -> "ToSource | None":
+        """Of a model that started from what was made of each image alone, at its size."""
+        if (source := as_in_training(model.settings.get("source"))) is None:
+            return None
+        by = DataQuery(source=source).starts
+        return cls(by, model.spec) if isinstance(by, Derivation) else None
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Images (n, C, H, W) of the data's own size -> sources at the networks' size."""
+        levels = to_uint8(picture)
+        # not len(levels), which is a number of Python's and would be fixed
+        made = self.by.of(levels, torch.zeros(levels.shape[0], dtype=torch.int64))
+        assert self.spec.source is not None
+        y = in_channels(made, self.spec.source[0])
+        return self.spec.to_source(y).float() / 127.5 - 1
+
+
+Graph = tuple[Traced, dict[str, Tensor], list[str]]
 """A module, what to trace it with by the names of its inputs, and the names of its outputs."""
 
 
@@ -60,6 +94,14 @@ def graphs_of(stream: SampleStream) -> dict[str, Graph]:
     codes = {"codes": code} if code.shape[1] else {}
     found[IMAGES] = (_ToImages(stream), {**codes, **told, **noise}, ["images", *sides])
     return found
+
+
+def source_graph(model: Model) -> dict[str, Graph]:
+    """SOURCE, if pictures can be made what the model starts from."""
+    if (module := ToSource.of(model)) is None:
+        return {}
+    picture = torch.rand(2, *model.spec.native, generator=generator(0, "picture")) * 2 - 1
+    return {SOURCE: (module, {"picture": picture}, ["y"])}
 
 
 def has_codes(gen: Generator) -> bool:

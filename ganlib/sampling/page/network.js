@@ -44,6 +44,18 @@ class Network {
     return codes.data;
   }
 
+  // Whether it knows what to make of a picture that it may start from.
+  get makes() {
+    return Boolean(this.sessions.source);
+  }
+
+  // What it starts from, of a picture of levels 0 to 255, channel by channel.
+  async source(levels) {
+    const { Tensor } = this.runtime;
+    const picture = new Tensor("float32", scaled(levels), [1, ...this.about.shape]);
+    return (await this.sessions.source.run({ picture })).y.data;
+  }
+
   // Codes of n pictures, one after the other, and what they are told -> { images, on the way }, each
   // with its data, float in [-1, 1], and dims (n, C, H, W).
   images(codes, y, noise, n = 1) {

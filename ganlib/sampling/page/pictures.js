@@ -22,6 +22,30 @@ function level(x) {
   return Math.round(Math.max(0, Math.min(255, (x + 1) * 127.5)));
 }
 
+// What lies on a canvas: levels 0 to 255, channel by channel.
+function levelsOn(canvas, channels) {
+  const { width, height } = canvas,
+    size = width * height,
+    levels = new Uint8Array(channels * size);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  for (let p = 0; p < size; p++) {
+    inChannels([...data.subarray(4 * p, 4 * p + 3)], channels).forEach((x, c) => {
+      levels[c * size + p] = x;
+    });
+  }
+  return levels;
+}
+
+// A colour in so many channels.
+function inChannels(rgb, channels) {
+  return channels === 1 ? [grey(...rgb)] : rgb;
+}
+
+// Levels as a network sees them.
+function scaled(levels) {
+  return Float32Array.from(levels, (x) => x / 127.5 - 1);
+}
+
 // Points in the square, each x and y.
 function scattered(canvas, data) {
   Object.assign(canvas, { width: 256, height: 256 });

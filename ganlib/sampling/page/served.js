@@ -1,16 +1,10 @@
 // A generator that PyTorch runs behind the page, and what it can do there.
 
 class Served {
-  constructor({ about, noisy, outputs, iterations, inverts }) {
-    Object.assign(this, {
-      about,
-      noisy,
-      outputs,
-      iterations,
-      inverts,
-      latents: new Latents(about),
-    });
-    this.iteration = about.iteration;
+  // told: about, noisy, outputs, iterations, makes, inverts
+  constructor(told) {
+    Object.assign(this, told, { latents: new Latents(told.about) });
+    this.iteration = this.about.iteration;
   }
 
   async codes(z, y) {
@@ -23,6 +17,11 @@ class Served {
     return Object.fromEntries(
       Object.entries(packed).map(([name, one]) => [name, unpackedImages(one)]),
     );
+  }
+
+  async source(levels) {
+    const { images } = await this.ask("source", { images: packedLevels(levels, this.about.shape) });
+    return unpackedImages(images).data;
   }
 
   async ask(way, what) {
@@ -41,19 +40,9 @@ function unpackedImages({ dims, data }) {
   return { dims, data: Float32Array.from(atob(data), (c) => c.charCodeAt(0) / 127.5 - 1) };
 }
 
-// What lies on a canvas, as the server takes pictures.
-function packedImages(canvas, channels) {
-  const { width, height } = canvas,
-    size = width * height;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-  let content = "";
-  for (let c = 0; c < channels; c++) {
-    for (let p = 0; p < size; p++) {
-      const [red, green, blue] = data.subarray(4 * p, 4 * p + 3);
-      content += String.fromCharCode(channels === 1 ? grey(red, green, blue) : [red, green, blue][c]);
-    }
-  }
-  return { dims: [1, channels, height, width], data: btoa(content) };
+// A picture of levels, as the server takes them.
+function packedLevels(levels, shape) {
+  return { dims: [1, ...shape], data: btoa(Array.from(levels, (x) => String.fromCharCode(x)).join("")) };
 }
 
 // Controls of what a page without a server has not.
@@ -93,7 +82,7 @@ function servedControls(app) {
         onclick: () =>
           app.attempt(async () => {
             const { images } = await network.ask("nearest", {
-              images: packedImages($("picture"), about.shape[0]),
+              images: packedLevels(levelsOn($("picture"), about.shape[0]), about.shape),
             });
             const found = unpackedImages(images);
             strip.replaceChildren(
@@ -127,7 +116,7 @@ function servedControls(app) {
               const canvas = element("canvas", { width: about.shape[2], height: about.shape[1] });
               await fill(canvas, event.target.files[0]);
               const { codes, y, psnr } = await network.ask("invert", {
-                images: packedImages(canvas, about.shape[0]),
+                images: packedLevels(levelsOn(canvas, about.shape[0]), about.shape),
               });
               const code = Float32Array.from(codes);
               const drawn = {

@@ -18,7 +18,7 @@ from ganlib.sampling.exports.export import model_card
 from ganlib.sampling.model import Model
 from ganlib.training.samples.sample_stream import SampleStream
 
-from .graphs import has_codes
+from .graphs import ToSource, has_codes
 
 KINDS: tuple[Kind, ...] = ("sefa", "pca", "classes")
 MOST = 5
@@ -94,6 +94,7 @@ def _source(model: Model) -> dict[str, Any] | None:
         "frames": spec.source_frames,
         "palette": [[name, *rgb] for name, rgb in zip(spec.class_names, palette, strict=False)],
         "examples": _examples(model),
+        "made": made.by.words if (made := ToSource.of(model)) else None,
     }
 
 

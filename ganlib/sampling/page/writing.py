@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,7 @@ from ganlib.common.seeds import generator
 from ganlib.sampling.model import Model
 from ganlib.training.samples.sample_stream import SampleStream
 
-from .graphs import CODES, Graph, graphs_of, write_graphs
+from .graphs import CODES, Graph, graphs_of, source_graph, write_graphs
 from .told import told
 from .weights import Precision, store
 
@@ -132,9 +133,11 @@ def _write_model(model: Model, path: Path, precision: Precision) -> dict[str, An
         for file in graphs:
             store(folder / file, precision)
         about |= {"precision": precision, "difference": _difference(stream, graphs, folder)}
+        with suppress(UserError):  # of pictures that cannot be made sources there
+            write_graphs(source_graph(model), folder)
         files = {
-            file.removesuffix(".onnx"): base64.b64encode((folder / file).read_bytes()).decode()
-            for file in graphs
+            file.stem: base64.b64encode(file.read_bytes()).decode()
+            for file in sorted(folder.iterdir())
         }
     said = json.dumps({"about": about, "graphs": files}, ensure_ascii=True)
     write_text(path, f"// {MARK}\n(globalThis.ganlibModels ??= []).push({said});\n")

@@ -20,6 +20,7 @@ from ganlib.common.data import POINTS, DataSpec
 from ganlib.common.io.server import Server
 from ganlib.common.pictures import to_uint8
 from ganlib.common.seeds import generator
+from ganlib.common.sources.edges import edges
 from ganlib.contract.fixtures import small_updater
 from ganlib.runs.settings import resolve
 from ganlib.sampling.model import Model, assemble
@@ -296,10 +297,13 @@ def test_a_second_generator_is_shown_the_same_latents(
 
 
 def test_a_translator_takes_examples_drawings_and_uploads(page: Any, tmp_path: Path) -> None:
-    write_page(small_model("pix2pix", tmp_path), folder(tmp_path))
+    model = small_model("pix2pix", tmp_path)
+    model.settings["source"] = "edges"
+    write_page(model, folder(tmp_path))
     opened(page, tmp_path / "page")
     changes(page, lambda: page.click("#source .tile:nth-child(2)"))
     changes(page, lambda: page.click("#clear"), "#drawing")
+    assert page.input_value("#drawing + .tools [type=color]") == "#ffffff"  # on black
     box = page.locator("#drawing").bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 20)
     page.mouse.down()
@@ -309,6 +313,14 @@ def test_a_translator_takes_examples_drawings_and_uploads(page: Any, tmp_path: P
     Image.effect_noise((50, 40), 80).save(picture, "PNG")
     file = {"name": "x.png", "mimeType": "image/png", "buffer": picture.getvalue()}
     changes(page, lambda: page.set_input_files("#upload", file))
+    channels, height, width = model.spec.native
+    x = torch.randint(256, (channels, height, width), generator=generator(0)).byte()
+    exact = io.BytesIO()
+    Image.fromarray(x.permute(1, 2, 0).squeeze().numpy()).save(exact, "PNG")
+    file["buffer"] = exact.getvalue()
+    changes(page, lambda: page.set_input_files("#upload", file))
+    drawn = pixels(page, "#drawing")[..., 0]
+    np.testing.assert_array_equal(drawn, np.pad(edges(x[None])[0, 0].numpy(), 2))
     file["buffer"] = b"no picture"
     page.set_input_files("#upload", file)
     page.wait_for_selector("text=no picture that this browser can read")

@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from ganlib.common.errors import UserError
 from ganlib.common.io.server import Server
 from ganlib.common.pictures import to_uint8
+from ganlib.common.sources.edges import edges
+from ganlib.contract.fixtures import small_updater
+from ganlib.runs.settings import resolve
+from ganlib.sampling.model import Model
 from ganlib.sampling.page import exploring
 from ganlib.sampling.page.exploring import Explorer
 
@@ -63,9 +68,20 @@ def test_a_picture_is_found_again(explorer: Explorer, monkeypatch: pytest.Monkey
     assert later["psnr"] < found["psnr"]  # of another generator it is no sample
 
 
+def test_a_picture_becomes_what_is_started_from(tmp_path: Path) -> None:
+    settings = resolve({"algorithm": "pix2pix", "source": "edges"}).flat()
+    model = Model(small_updater("pix2pix"), settings, tmp_path)
+    explorer = Explorer(model, [], lambda _: model)
+    x = torch.randint(256, (1, *model.spec.native)).byte()
+    packed = {"dims": list(x.shape), "data": base64.b64encode(x.numpy().tobytes()).decode()}
+    found = images(asked(explorer, "source", images=packed)["images"])
+    assert torch.equal(found, F.pad(edges(x), (2, 2, 2, 2)))
+
+
 @pytest.mark.parametrize(
     ("way", "what"),
     [
+        ("source", {"images": {"dims": [1, 1, 2, 2], "data": "AAAA"}}),
         ("images", {"codes": [1.0], "y": [1], "noise": 1, "n": 1}),
         ("images", {"n": 1}),
         ("images", {"codes": [], "y": None, "noise": 1, "n": 1, "iteration": 8}),
@@ -74,7 +90,7 @@ def test_a_picture_is_found_again(explorer: Explorer, monkeypatch: pytest.Monkey
     ],
 )
 def test_what_cannot_be_drawn_is_a_sentence(explorer: Explorer, way: str, what: Any) -> None:
-    with pytest.raises(UserError, match="cannot be drawn|There is no snapshot"):
+    with pytest.raises(UserError, match="cannot be drawn|There is no snapshot|No source is"):
         asked(explorer, way, **what)
 
 

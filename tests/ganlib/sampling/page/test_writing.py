@@ -12,21 +12,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from click.testing import Result
 
 import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import is_ours
+from ganlib.common.seeds import generator
+from ganlib.common.sources.edges import edges
 from ganlib.contract.fixtures import small_updater
 from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 from ganlib.sampling import directions
 from ganlib.sampling.model import Model
-from ganlib.sampling.page.graphs import graphs_of, write_graphs
+from ganlib.sampling.page.graphs import SOURCE, graphs_of, source_graph, write_graphs
 from ganlib.sampling.page.told import told
 from ganlib.sampling.page.weights import store
-from ganlib.sampling.page.writing import page, write_page
+from ganlib.sampling.page.writing import MODEL, page, write_page
 
 Make = Callable[..., Path]
 Run = Callable[..., Result]
@@ -132,6 +135,23 @@ def test_what_a_page_is_told_of_codes(tmp_path: Path, monkeypatch: pytest.Monkey
     found = model.directions("pca", 1, "code")
     step = torch.tensor(about["directions"][kinds.index("pca")]["step"])
     torch.testing.assert_close(step.norm(), found.deviations[0])
+
+
+def test_pictures_become_what_is_started_from_as_in_training(tmp_path: Path) -> None:
+    settings = resolve({"algorithm": "pix2pix"}).flat()
+    model = Model(small_updater("pix2pix"), settings, tmp_path)
+    assert not source_graph(model)
+    settings["source"] = "edges"
+    write_graphs(source_graph(model), tmp_path)
+    x = torch.randint(256, (3, *model.spec.native), generator=generator(0)).byte()
+    (found,) = ran(tmp_path / SOURCE, picture=x / 127.5 - 1)
+    assert model.spec.source == (1, 32, 32)
+    want = F.pad(edges(x), (2, 2, 2, 2))
+    assert torch.equal(found, want / 127.5 - 1) and 0 < want.float().mean() < 255
+    settings["source"] = "masked"  # which draws numbers in Python
+    told = write_page(model, tmp_path)
+    assert '"source": "' not in (tmp_path / MODEL).read_text("utf-8")
+    assert told["source"]["made"].startswith("masked")
 
 
 def test_latents_that_differ_are_not_shown_side_by_side(
