@@ -4,6 +4,7 @@ Run `python -m scripts.write_gallery` after `ganlib export RUN --format safetens
 float16 --out ganlib/sampling/gallery/NAME` has added one.
 """
 
+from math import prod
 from pathlib import Path
 
 import torch
@@ -18,7 +19,8 @@ from ganlib.sampling.page import writing
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / "docs" / "gallery"
 PICTURE = "samples.png"
-SHOWN = 32
+SHOWN, PAIRS, LARGE_PAIRS = 32, 6, 2
+LARGE = 64 * 64
 SHARED = "../"
 
 
@@ -32,7 +34,8 @@ def main() -> None:
         model, folder = ganlib.load(f"gallery:{place.name}"), FOLDER / place.name
         folder.mkdir(exist_ok=True)
         about = writing.write_page(model, folder, "float16", shared=SHARED)
-        save(model.grid(SHOWN if about["source"] is None else 6), folder / PICTURE)
+        pairs = PAIRS if prod(model.spec.native[1:]) <= LARGE else LARGE_PAIRS
+        save(model.grid(SHOWN if about["source"] is None else pairs), folder / PICTURE)
         entries.append({**about, "name": place.name})
         print(f"{place.name}: {about['difference']}")
     writing.write_shared(FOLDER)

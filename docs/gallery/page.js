@@ -807,9 +807,6 @@ class Source {
       role: "img",
       "aria-label": "the source",
     });
-    this.examples = this.examples.map((text) => this.decoded(text));
-    this.y = this.blank();
-    this.colour = this.kind === "ids" ? 0 : this.y[0] > 0 ? "#000000" : "#ffffff";
     this.turn = 0;
   }
 
@@ -847,7 +844,10 @@ class Source {
     return y;
   }
 
-  start() {
+  async start() {
+    this.examples = await Promise.all(this.examples.map((text) => this.decoded(text)));
+    this.y = this.blank();
+    this.colour = this.kind === "ids" ? 0 : this.y[0] > 0 ? "#000000" : "#ffffff";
     const strip = element(
         "div",
         { class: "strip" },
@@ -867,8 +867,8 @@ class Source {
     return this.take(this.examples[0] ?? this.y);
   }
 
-  decoded(text) {
-    const content = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  async decoded(text) {
+    const content = await unpacked(text);
     if (this.kind === "ids") return new Int32Array(content.buffer);
     return scaled(content);
   }
