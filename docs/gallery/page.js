@@ -810,17 +810,20 @@ class Source {
     this.turn = 0;
   }
 
-  // Nothing but the ground of the examples, which is their median.
+  // Nothing but the colour that most pixels of the examples have.
   blank() {
-    const size = this.width * this.height,
-      n = this.shape[0] * size;
-    if (this.kind === "ids") return new Int32Array(n);
-    const y = new Float32Array(n).fill(1);
-    for (let at = 0; at < n && this.examples.length; at += size) {
-      const all = join(this.examples.map((example) => example.subarray(at, at + size)));
-      y.fill(all.sort()[all.length >> 1], at, at + size);
+    const [depth] = this.shape,
+      size = this.width * this.height,
+      counts = new Map();
+    if (this.kind === "ids") return new Int32Array(depth * size);
+    for (const y of this.examples) {
+      for (let p = 0; p < size; p++) {
+        const colour = Array.from({ length: depth }, (_, c) => y[c * size + p]).join();
+        counts.set(colour, (counts.get(colour) ?? 0) + 1);
+      }
     }
-    return y;
+    const most = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? Array(depth).fill(1).join();
+    return join(most.split(",").map((x) => new Float32Array(size).fill(Number(x))));
   }
 
   // Whether predicted frames can be its past.
