@@ -1,7 +1,8 @@
 // What a translator starts from: an example, a picture of the visitor's own, or a drawing; and the
 // film of one that predicts frames.
 
-const PACE = 120; // milliseconds a frame
+const PACE = 120, // milliseconds a frame
+  COUNTED = 4096;
 
 class Source {
   constructor(app) {
@@ -19,14 +20,14 @@ class Source {
     this.turn = 0;
   }
 
-  // Nothing but the colour that most pixels of the examples have.
+  // Nothing but the colour that most pixels of the examples have, of large ones some thousands.
   blank() {
     const [depth] = this.shape,
       size = this.width * this.height,
       counts = new Map();
     if (this.kind === "ids") return new Int32Array(depth * size);
     for (const y of this.examples) {
-      for (let p = 0; p < size; p++) {
+      for (let p = 0; p < size; p += Math.ceil(size / COUNTED)) {
         const colour = Array.from({ length: depth }, (_, c) => y[c * size + p]).join();
         counts.set(colour, (counts.get(colour) ?? 0) + 1);
       }
@@ -59,7 +60,7 @@ class Source {
   async start() {
     this.examples = await Promise.all(this.examples.map((text) => this.decoded(text)));
     this.y = this.blank();
-    this.colour = this.kind === "ids" ? 0 : this.y[0] > 0 ? "#000000" : "#ffffff";
+    this.colour = this.kind === "ids" ? Math.min(1, this.palette.length - 1) : this.y[0] > 0 ? "#000000" : "#ffffff";
     const strip = element(
         "div",
         { class: "strip" },
@@ -201,17 +202,20 @@ class Source {
   }
 
   colours() {
-    return this.palette.map(([name, ...rgb], i) =>
+    const buttons = this.palette.map(([name, ...rgb], i) =>
       element("button", {
         class: "colour",
         title: name,
         "aria-label": name,
+        "aria-pressed": String(i === this.colour),
         style: `background: rgb(${rgb})`,
         onclick: () => {
           this.colour = i;
+          buttons.forEach((one, k) => one.setAttribute("aria-pressed", String(k === i)));
         },
       }),
     );
+    return buttons;
   }
 
   // Whole pixels, as of what the network has seen.
@@ -228,8 +232,9 @@ class Source {
 
   disc([x, y], radius) {
     const { width, height, ink } = this;
-    for (let row = 0; row < height; row++) {
-      for (let column = 0; column < width; column++) {
+    const [top, left] = [y - radius, x - radius].map((least) => Math.max(0, Math.floor(least)));
+    for (let row = top; row < Math.min(height, y + radius + 1); row++) {
+      for (let column = left; column < Math.min(width, x + radius + 1); column++) {
         const under = row === Math.floor(y) && column === Math.floor(x);
         if (!under && Math.hypot(column + 0.5 - x, row + 0.5 - y) > radius) continue;
         ink.forEach((value, c) => {
