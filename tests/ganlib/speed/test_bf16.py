@@ -14,6 +14,11 @@ from ganlib.registry import algorithms
 from ganlib.speed.accelerate import compute_in_bf16, train_in_bf16
 
 Make = Callable[..., Any]
+WRONG = pytest.mark.xfail(
+    torch.cpu._is_amx_tile_supported(),
+    reason="AMX's bfloat16 convolutions by kernels of 28 x 28, which a penalty's gradient is made "
+    "of, are wrong in torch 2.13: see docs/speed.md",
+)
 
 
 def in_bf16(updater: Any) -> Any:
@@ -36,7 +41,7 @@ def gradients(updater: Any) -> dict[str, Tensor]:
     return found
 
 
-@pytest.mark.parametrize("name", ["dcgan", "wgan_gp", "sngan"])
+@pytest.mark.parametrize("name", ["dcgan", pytest.param("wgan_gp", marks=WRONG), "sngan"])
 def test_the_first_update_is_that_of_float32(name: str, make_updater: Make) -> None:
     full = make_updater(name, width=0.25, batch_size=8)
     half = in_bf16(make_updater(name, width=0.25, batch_size=8))

@@ -50,7 +50,8 @@ def test_one_image_has_no_spread_and_is_near_if_it_is_of_the_data(
     one = updater.data.images_at(torch.tensor([3])).expand(200, -1, -1, -1)
     stands_for(updater, monkeypatch, one)
     numbers, _ = Figures(updater, toy(n=20))()
-    assert numbers["spread"] < 1e-3 and numbers["nearest"] < 1e-3
+    # the root of what float32 leaves of a difference of squares: 0.0011 by some processors
+    assert numbers["spread"] < 3e-3 and numbers["nearest"] < 3e-3
     assert {"dis_train", "dis_test", "dis_fake", "grad_gen", "grad_dis"} - numbers.keys() == {
         "grad_gen",
         "grad_dis",
