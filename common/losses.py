@@ -3,7 +3,8 @@
 Logits are (N, 1) or (N,); real and fake batches may differ in size, each has its own mean.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -181,7 +182,8 @@ def gradient_of(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tenso
     """The gradient of f(x).sum() at x, of its shape, and f(x); both have a graph, by x too."""
 
     def total(x: Tensor) -> tuple[Tensor, Tensor]:
-        y = f(x)
+        with differentiated_twice():
+            y = f(x)
         return y.sum(), y
 
     if torch.compiler.is_compiling():  # which cannot trace autograd.grad
@@ -194,6 +196,24 @@ def gradient_of(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tenso
             (gradient,) = torch.autograd.grad(height, x, create_graph=True)
     _leave_out_zeros(gradient)
     return gradient, y
+
+
+_twice: list[None] = []
+
+
+@contextmanager
+def differentiated_twice() -> Iterator[None]:
+    """Around what there will be gradients of gradients of."""
+    _twice.append(None)
+    try:
+        yield
+    finally:
+        _twice.pop()
+
+
+def is_differentiated_twice() -> bool:
+    """Whether the caller is within differentiated_twice()."""
+    return bool(_twice)
 
 
 KINKED = ("ThresholdBackwardBackward0", "LeakyReluBackwardBackward0")

@@ -3,7 +3,7 @@ arithmetic of training: float32, TF32 or bfloat16.
 """
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import Any, Literal
 
 import torch
@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map_only
 from ganlib.common.errors import UserError
 from ganlib.common.layers.basic import override_entries
 from ganlib.common.layers.checkpoint import checkpoint_blocks
+from ganlib.common.losses import is_differentiated_twice
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.evaluation.extractors.base import has_arithmetic
 from ganlib.speed import sync_bn
@@ -105,13 +106,24 @@ def train_in_bf16(network: nn.Module, always: bool = False) -> None:
     """Make `network` compute in bfloat16 in training mode; what it takes and gives stays float32.
 
     In evaluation mode it computes in float32, so a sample does not depend on how training was
-    computed. Losses and penalties, outside of it, are float32. always: in evaluation mode too.
+    computed. Losses and penalties, outside of it, are float32. always: in evaluation mode too. What
+    is differentiated twice is float32 on a processor where `has_wrong_large_kernels`.
     """
     override_entries(network, lambda name, method: _in_bf16(method, always))
 
 
 compute_in_bf16 = partial(train_in_bf16, always=True)
 """The same in evaluation mode too: for a network that does not train, and always is in it."""
+
+
+@cache
+def has_wrong_large_kernels() -> bool:
+    """Whether convolutions in bfloat16 by kernels of 8 x 8 or more, which gradients of gradients
+    consist of, are wrong on this CPU: with AMX and padding 1 they are, in torch 2.13.
+    """
+    x = torch.linspace(-1, 1, 256).sin().view(1, 1, 16, 16).expand(1, 8, 16, 16)
+    wanted, got = (F.conv2d(x.to(t), x.to(t), padding=1).float() for t in (x.dtype, torch.bfloat16))
+    return not torch.allclose(wanted, got, atol=0.1 * float(wanted.abs().max()))
 
 
 class Cast(TorchFunctionMode):
@@ -131,11 +143,15 @@ class Cast(TorchFunctionMode):
 
 
 def _in_bf16(method: Callable[..., Any], always: bool) -> Callable[..., Any]:
+    wrong = has_wrong_large_kernels()  # here, because torch.compile cannot trace it
+
     @wraps(method)
     def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         if not (always or self.training):
             return method(self, *args, **kwargs)
         kind = next(self.parameters()).device.type
+        if wrong and kind == "cpu" and is_differentiated_twice():
+            return method(self, *args, **kwargs)
         # without its cache, which torch.func.grad would find filled by another level
         with (
             Cast() if kind == "meta" else torch.autocast(kind, torch.bfloat16, cache_enabled=False)

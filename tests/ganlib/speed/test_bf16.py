@@ -11,14 +11,16 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganlib.registry import algorithms
+from ganlib.speed import accelerate
 from ganlib.speed.accelerate import compute_in_bf16, train_in_bf16
 
 Make = Callable[..., Any]
-WRONG = pytest.mark.xfail(
-    torch.cpu._is_amx_tile_supported(),
-    reason="AMX's bfloat16 convolutions by kernels of 28 x 28, which a penalty's gradient is made "
-    "of, are wrong in torch 2.13: see docs/speed.md",
-)
+
+
+@pytest.fixture
+def right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor like most, on which nothing need be float32."""
+    monkeypatch.setattr(accelerate, "has_wrong_large_kernels", lambda: False)
 
 
 def in_bf16(updater: Any) -> Any:
@@ -41,7 +43,7 @@ def gradients(updater: Any) -> dict[str, Tensor]:
     return found
 
 
-@pytest.mark.parametrize("name", ["dcgan", pytest.param("wgan_gp", marks=WRONG), "sngan"])
+@pytest.mark.parametrize("name", ["dcgan", "wgan_gp", "sngan", "stylegan2"])
 def test_the_first_update_is_that_of_float32(name: str, make_updater: Make) -> None:
     full = make_updater(name, width=0.25, batch_size=8)
     half = in_bf16(make_updater(name, width=0.25, batch_size=8))
@@ -56,7 +58,9 @@ def test_the_first_update_is_that_of_float32(name: str, make_updater: Make) -> N
     assert not torch.equal(x, y)
 
 
-def test_products_are_made_in_bfloat16_and_weights_stay_float32(make_updater: Make) -> None:
+def test_products_are_made_in_bfloat16_and_weights_stay_float32(
+    right: None, make_updater: Make
+) -> None:
     updater = in_bf16(make_updater("wgan_gp"))
     seen: set[torch.dtype] = set()
     conv = next(m for m in updater.dis.modules() if isinstance(m, torch.nn.Conv2d))
@@ -64,6 +68,19 @@ def test_products_are_made_in_bfloat16_and_weights_stay_float32(make_updater: Ma
     updater.update()
     assert seen == {torch.bfloat16}
     assert {p.dtype for p in updater.parameters()} == {torch.float32}
+
+
+def test_where_large_kernels_are_wrong_what_a_penalty_goes_through_is_float32(
+    monkeypatch: pytest.MonkeyPatch, make_updater: Make
+) -> None:
+    monkeypatch.setattr(accelerate, "has_wrong_large_kernels", lambda: True)
+    updater = in_bf16(make_updater("wgan_gp"))
+    conv = next(m for m in updater.dis.modules() if isinstance(m, torch.nn.Conv2d))
+    seen: list[torch.dtype] = []
+    conv.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    updater.update()
+    assert seen.count(torch.float32) == updater.config.n_dis
+    assert seen.count(torch.bfloat16) == 2 * updater.config.n_dis + 1  # real, fake; and of G
 
 
 PRODUCTS = {"convolution", "convolution_backward", "mm", "addmm", "bmm", "baddbmm"}
@@ -89,7 +106,9 @@ class Float32(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("name", algorithms.names())
-def test_no_product_of_an_update_is_made_in_float32(name: str, make_updater: Make) -> None:
+def test_no_product_of_an_update_is_made_in_float32(
+    right: None, name: str, make_updater: Make
+) -> None:
     updater = in_bf16(make_updater(name))
     for network in updater.frozen.networks.values():
         compute_in_bf16(network)
