@@ -15,6 +15,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 
@@ -185,20 +186,17 @@ class AlgorithmConfig(_Strict):
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
     ada: Groups = ()
-    """Augment by the operations of ADA instead: some of blit,geometry,color,filter,noise,cutout, of
-    which the paper takes the first three.
-    """
+    """Augment by the operations of ADA, and not by a method's default diffaugment: some of
+    blit,geometry,color,filter,noise,cutout, of which the paper takes the first three."""
     ada_p: Probability = 0.2
     """How often each operation of ada happens to an image where no ada_target adapts it."""
     ada_target: Rate = 0.0
     """Adapt how often each operation of ada or diffaugment (without either, of all of diffaugment)
     happens to an image, from never at the start, so that the mean sign of D's logits of real images
-    is this; 0.6 is the paper's (Karras et al. 2020). 0: not. For algorithms whose D has a zero
-    between real and generated images.
+    is this; 0.6 is the paper's (Karras et al. 2020). 0: not. D needs a zero between real and fake.
     """
     ada_images: Count = 500_000
     """Real images in which the probability that ada_target adapts may come from 0 to 1."""
-
     lecam: NonNegative = 0.0
     """Weight of LeCam's regulariser (Tseng et al. 2021), which keeps D's logits of real and
     generated images close; 0.3 there for CIFAR-10. For algorithms whose D is logistic or hinge.
@@ -208,6 +206,11 @@ class AlgorithmConfig(_Strict):
     averages), standing:N (of N batches of fresh latents) or batch (of the samples' own, in groups
     of batch_size; of what translates, of each sample alone).
     """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ada_instead(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {**({"diffaugment": ()} if given.get("ada") else {}), **given}
 
     @property
     def translates(self) -> bool:
@@ -357,8 +360,7 @@ class RunConfig(_Strict):
     ganlib[fid], or a download."""
     ema_every: Interval = 0
     """Iterations between files that averages of the weights of any length can be made of after
-    training: `ganlib sample --ema-length`; 0 for none.
-    """
+    training: `ganlib sample --ema-length`; 0 for none."""
     keep_snapshots: Kept = 2
     """How many of the newest snapshots stay; best:N for the N best by best_by beside the newest
     two."""
@@ -383,8 +385,7 @@ class RunConfig(_Strict):
     """Add an extension by name; may be repeated."""
     plugin_dir: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
     """A folder of your own: algorithms, datasets/, sources/, extensions/, extractors/, metrics/;
-    may be repeated.
-    """
+    may be repeated."""
 
     @property
     def trackers(self) -> list[str]:

@@ -51,10 +51,7 @@ class Algorithm:
 
             wish = "ada" if config.ada else "diffaugment"
             if config.ada and config.diffaugment:
-                raise UserError(
-                    "ada and diffaugment are two pipelines: leave one of them out; where "
-                    "diffaugment is a method's default, --diffaugment '' does."
-                )
+                raise UserError("ada and diffaugment are two pipelines: leave one of them out.")
             if "dis" not in networks:
                 raise UserError(f"This algorithm has no discriminator that {wish} could serve.")
             if spec.image[1:] == (1, 1):

@@ -13,6 +13,7 @@ from ganlib.common.augment import probability_of
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.config import AlgorithmConfig
+from ganlib.registry import algorithms
 from ganlib.runs.settings import resolve
 
 Make = Callable[..., Any]
@@ -95,6 +96,13 @@ def test_a_fixed_probability_is_of_diffaugment_nothing(make_updater: Make) -> No
     for _ in range(2):
         first, second = plain.update(), other.update()
     assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+@pytest.mark.parametrize("name", ["fastgan", "projected_gan"])
+def test_a_default_diffaugment_gives_way(name: str) -> None:
+    config = algorithms[name].config
+    assert config().diffaugment and not config(ada="color").diffaugment
+    assert config(ada="color", diffaugment="cutout").diffaugment == ("cutout",)  # to be refused
 
 
 def test_what_is_refused(make_updater: Make) -> None:
