@@ -29,7 +29,7 @@ from ganlib.common.sources.parse import parse_source
 
 Q = TypeVar("Q", bound="DataQuery")
 T = TypeVar("T", DataSet, Stream)
-OF_A_RUN = ("dataset", "size", "crop", "source", "hold_out")
+OF_A_RUN = ("dataset", "size", "crop", "source", "hold_out", "subset")
 """Settings that say which data."""
 MAX_SIZE = 8192  # pixels; one RGB image of this side takes 192 MiB
 Load = Callable[..., DataSet]
@@ -144,8 +144,8 @@ class DataQuery:
     images, None for whole ones; with no size, a folder's files are cropped as they are and read
     when asked for. source: what translations start from, see common/sources; None: what the data
     set has itself. hold_out: of a folder without test images, the part of its files, or from 1 on
-    the number, that is the test split. memory: images that are in Python already, which are all
-    for training, in place of those of `dataset`.
+    the number, that is the test split. subset: so many of the training images alone. memory: images
+    that are in Python already, which are all for training, in place of those of `dataset`.
     """
 
     dataset: str | None = None
@@ -155,6 +155,7 @@ class DataQuery:
     crop: int | None = None
     source: str | None = None
     hold_out: float = 0.0
+    subset: int | None = None
     memory: DataSet | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -165,8 +166,8 @@ class DataQuery:
         return cls(data_root=Path(root) if root else None, **said)
 
     def completed(self: Q, run: "DataQuery") -> Q:
-        """With what is not said as a run has it; where its data lie, and what of them it holds out,
-        is said of its own data set alone.
+        """With what is not said as a run has it; where its data lie, and which of them it trains on
+        and holds out, is said of its own data set alone.
         """
         own = run if self.dataset is None else DataQuery(self.dataset)
         return replace(
@@ -177,15 +178,18 @@ class DataQuery:
             crop=run.crop if self.crop is None else self.crop,
             source=self.source or run.source,
             hold_out=own.hold_out,
+            subset=own.subset,
         )
 
     def open(self) -> DataSet:
         """The data; UserError if there is no such thing."""
         if self.memory is None:
-            return self._addressed(self.starts.open(self))
-        if self.split != "train":
+            data = self._addressed(self.starts.open(self))
+        elif self.split == "train":
+            data = self.starts.fit(self.memory, self)
+        else:
             raise NoSuchSplit("Images that were given in Python are all for training.")
-        return self.starts.fit(self.memory, self)
+        return data if self.subset is None or self.split != "train" else data.subset(self.subset)
 
     def of_split(self, split: str) -> DataSet | None:
         """The data of another split, None if there is no such one."""
@@ -228,7 +232,7 @@ class DataQuery:
         """A short name, for files and folders, of the data set and of what translations start
         from.
         """
-        own = label(self.dataset or "")
+        own = label(self.dataset or "") + ("" if self.subset is None else f"_{self.subset}")
         return own if self.source is None else f"{own}_from_{label(self.source)}"
 
     @property

@@ -153,8 +153,7 @@ class AlgorithmConfig(_Strict):
     """Of what the sides of images are multiples, for the other architectures."""
     learns_in_bf16: ClassVar[Collection[str]] = ()
     """Architectures of which three runs with bfloat16 ended as well as three without: see
-    docs/speed.md.
-    """
+    docs/speed.md."""
     architecture: str = ""
     """Which networks."""
     width: Positive = 1.0
@@ -175,14 +174,12 @@ class AlgorithmConfig(_Strict):
     """The part of max_iter after which linear begins to fall."""
     ema_decay: Rate = 0.0
     """Decay of the averaged generator that sampling prefers; 0 keeps none. Ramps up from 0.18: at
-    most (1 + k) / (10 + k) in iteration k, which counts from 1.
-    """
+    most (1 + k) / (10 + k) in iteration k, which counts from 1."""
     dequantize: bool = False
     """Spread the 256 levels of the data: x / 128 - 1 + U(0, 1/128)."""
     jitter: Interval = 0
     """Resize training images to this many pixels more in height and in width, and cut their size
-    out of them at a random place.
-    """
+    out of them at a random place."""
     diffaugment: Policies = ()
     """Augment what the discriminator sees, real and fake: some of color,translation,cutout."""
     ada: Groups = ()
@@ -199,13 +196,11 @@ class AlgorithmConfig(_Strict):
     """Real images in which the probability that ada_target adapts may come from 0 to 1."""
     lecam: NonNegative = 0.0
     """Weight of LeCam's regulariser (Tseng et al. 2021), which keeps D's logits of real and
-    generated images close; 0.3 there for CIFAR-10. For algorithms whose D is logistic or hinge.
-    """
+    generated images close; 0.3 there for CIFAR-10. For algorithms whose D is logistic or hinge."""
     statistics: Statistics = "running"
     """By which means and variances batch normalisation normalises samples: running (training's
     averages), standing:N (of N batches of fresh latents) or batch (of the samples' own, in groups
-    of batch_size; of what translates, of each sample alone).
-    """
+    of batch_size; of what translates, of each sample alone)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -261,8 +256,10 @@ class RunConfig(_Strict):
     hold_out: Annotated[float, Field(ge=0), AfterValidator(_part_or_count)] = 0.1
     """Of a folder without test images, what a method that translates does not train on but is shown
     and scored on: this part of the files, or from 1 on so many; 0 for none. A run records 0 where
-    nothing is to be held out.
-    """
+    nothing is to be held out."""
+    subset: Count | None = None
+    """Train on so many of the images alone, the same ones for every seed; those of a smaller subset
+    are among them."""
     data_root: Annotated[Path, AfterValidator(_local)] | None = None
     """Folder with the data set's files."""
     size: Annotated[int, Field(ge=8)] | None = None
@@ -286,42 +283,34 @@ class RunConfig(_Strict):
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "tf32"
     """Arithmetic of the networks in training; losses, penalties and samples are float32. auto: bf16
     on a CPU or GPU that has instructions for it, for networks that were seen to learn as well with
-    it; else tf32.
-    """
+    it; else tf32."""
     graph: bool | None = None
     """Run whole updates as CUDA graphs; default on a GPU."""
     compile: bool | None = None
     """Compile losses and networks; default on a GPU if the run is long enough to repay it."""
     accumulate: Count = 1
     """Take each batch in this many micro-batches, if it does not fit the memory; gradients are
-    averaged.
-    """
+    averaged."""
     workers: Interval | None = None
     """Processes that read images ahead where the data do not fit the memory, 0 for none; default
-    one for each core, up to 8.
-    """
+    one for each core, up to 8."""
     checkpoint_blocks: bool = False
     """Keep of each block of the networks what goes into it, and compute the rest again for the
-    gradients: less memory for more time, and the same numbers.
-    """
+    gradients: less memory for more time, and the same numbers."""
     sync_bn: bool = False
     """Let batch normalisation, and what compares samples, see all GPUs' samples, not a share."""
     init_from: Path | None = None
     """Start from the weights in this snapshot or run's folder, as far as they fit (fine-tuning);
-    optimizers start anew.
-    """
+    optimizers start anew."""
     freeze_d: Interval = 0
     """With init_from: keep the weights of this many layers of the discriminator as they come, those
-    nearest to the image.
-    """
+    nearest to the image."""
     resume: str | None = None
     """Continue: auto (the newest run with these settings that is unfinished, or that has finished,
-    which then stays as it is), a run's folder, or a snapshot.
-    """
+    which then stays as it is), a run's folder, or a snapshot."""
     epochs: Positive | None = None
     """Train for this many passes over the training images, n_dis batches of them an iteration if
-    there are several: what max_iter comes to.
-    """
+    there are several: what max_iter comes to."""
     max_images: Count | None = None
     """Stop after this many real images."""
     max_hours: Positive | None = None
@@ -369,14 +358,12 @@ class RunConfig(_Strict):
     the Frechet distance of the evaluations."""
     doctor: bool = True
     """Look every so often, for less than 2 % of the time, whether something goes wrong, and say it
-    in a sentence.
-    """
+    in a sentence."""
     stop_on: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """Stop once the doctor says one of these, such as collapse,divergence; see docs/doctor.md."""
     on_collapse: Literal["continue", "rollback"] = "continue"
     """rollback: after a collapse go back, once, to the best or newest snapshot from before it, with
-    half the learning rate.
-    """
+    half the learning rate."""
     tensorboard: bool = True
     """Write the log for TensorBoard as well."""
     tracker: Trackers = ()

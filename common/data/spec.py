@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlib.common.errors import UserError
+from ganlib.common.seeds import generator
 
 Shape = tuple[int, int, int]
 Size = tuple[int, int]
@@ -162,11 +163,26 @@ class DataSet(Contents):
 
     def cycled(self, n: int) -> "DataSet":
         """n images, over and over in their order, with labels and sources."""
+        return self._rows(lambda length: torch.arange(n) % length)
 
-        def rows(part: Any) -> Any:
-            return None if part is None else part[torch.arange(n) % len(part)]
+    def subset(self, n: int) -> "DataSet":
+        """n images in memory, with labels and sources: always the same ones, those of a smaller n
+        among them. UserError where there are fewer, and for crops, which are never the same.
+        """
+        if n > len(self):
+            raise UserError(f"{self.name} has {len(self):,} images, and no subset of {n:,}.")
+        if hasattr(self.x, "crops"):
+            raise UserError("A subset stays in memory, and crops are cut anew: leave one of them.")
+        return self._rows(lambda length: torch.randperm(length, generator=generator("subset"))[:n])
 
-        return replace(self, x=rows(self.x), y=rows(self.y), source=rows(self.source), smaller={})
+    def _rows(self, which: Callable[[int], Tensor]) -> "DataSet":
+        """Of each part of this length these rows."""
+        x = self.x[which(len(self))]
+        y, source = (
+            None if part is None else part[which(len(part))] for part in (self.y, self.source)
+        )
+        smaller = {side: images[which(len(images))] for side, images in self.smaller.items()}
+        return replace(self, x=x, y=y, source=source, smaller=smaller)
 
     def turned(self) -> "DataSet":
         """The way back: the sources as images, without labels, and the images as their sources.

@@ -40,7 +40,7 @@ COLOUR = "colour"
 
 # what two runs must share for one to be the continuation of the other
 _TRAJECTORY = (
-    *("algorithm", "dataset", "source", "size", "crop", "flip", "seed", "hold_out"),
+    *("algorithm", "dataset", "source", "size", "crop", "flip", "seed", "hold_out", "subset"),
     *("init_from", "freeze_d", "precision", "accumulate", "sync_bn"),
 )
 

@@ -12,6 +12,7 @@ from ganlib.runs.settings import ALIASES, resolve
 TELL_APART = {
     "source",
     "hold_out",
+    "subset",
     "on_collapse",
     "crop",
     "flip",
