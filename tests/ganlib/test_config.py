@@ -65,8 +65,8 @@ def test_the_command_line_is_frozen() -> None:
     """A new setting of every run is a decision: it is added here too."""
     assert list(RunConfig.model_fields) == [
         "algorithm", "preset", "dataset", "source", "hold_out", "subset", "data_root", "size",
-        "crop", "flip", "seed", "out", "force", "gpu", "device", "deterministic", "precision", "graph",
-        "compile", "accumulate", "workers", "checkpoint_blocks", "sync_bn", "init_from",
+        "crop", "flip", "seed", "out", "force", "gpu", "device", "deterministic", "precision",
+        "graph", "compile", "accumulate", "workers", "checkpoint_blocks", "sync_bn", "init_from",
         "freeze_d", "resume",
         "epochs", "max_images", "max_hours", "display_interval", "sample_interval",
         "snapshot_interval", "evaluation_interval", "evaluation_images", "evaluation_reference",
