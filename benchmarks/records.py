@@ -18,6 +18,7 @@ import click
 import torch
 
 import ganlib
+from ganlib.commands.evaluate import command as evaluate
 from ganlib.common.io.files import atomic
 from ganlib.evaluation.comparison.table import figure
 from ganlib.speed.bench import card
@@ -32,22 +33,25 @@ FILES = [
 RECORDS = {path.stem: path for path in FILES}
 MARK = "<!-- by python -m benchmarks.records -->\n"
 HEAD = (
-    "| settings | seconds | FD-fashion | class accuracy | seeds | processor |\n"
-    "|---|---|---|---|---|---|\n"
+    "| settings | seconds | FD-fashion | FID | class accuracy | seeds | processor |\n"
+    "|---|---|---|---|---|---|---|\n"
 )
 CPU = torch.device("cpu")
-SCORES = ("FD-fashion10k-train", "class-accuracy-fashion10k")
+FD, FID, ACCURACY = "FD-fashion10k-train", "FID10k-test", "class-accuracy-fashion10k"
+FLAGS = ("--metrics", "fid", "--extractor", "inception", "--precision", "bf16", "--channels-last")
+"""Of `ganlib evaluate`, for FID."""
 
 
 @click.command(help=f"Measure RECORDs, of {', '.join(RECORDS)}.")
 @click.argument("names", nargs=-1, metavar="[RECORD]...", type=click.Choice(list(RECORDS)))
 @click.option("--seeds", default="0,1,2", show_default=True)
+@click.option("--fid", is_flag=True, help="Score FID too, in minutes each.")
 @click.option("--tables-only", is_flag=True, help="Measure nothing, write the table.")
-def command(names: Sequence[str], seeds: str, tables_only: bool) -> None:
+def command(names: Sequence[str], seeds: str, fid: bool, tables_only: bool) -> None:
     """By default all of them."""
     for name in () if tables_only else names or RECORDS:
         for seed in map(int, seeds.split(",")):
-            line = measure(RECORDS[name], seed)
+            line = measure(RECORDS[name], seed, fid)
             click.echo(json.dumps(line))
             with RESULTS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
@@ -58,7 +62,7 @@ def command(names: Sequence[str], seeds: str, tables_only: bool) -> None:
         temporary.write_text(before + MARK + table(map(json.loads, lines)) + MARK + rest, "utf-8")
 
 
-def measure(path: Path, seed: int) -> dict[str, Any]:
+def measure(path: Path, seed: int, fid: bool = False) -> dict[str, Any]:
     """Train in a process of its own, from whose start to whose end the clock runs; then score."""
     with TemporaryDirectory() as folder:
         flags = ["--seed", str(seed), "--evaluation-interval", "0", "--out", f"{folder}/run"]
@@ -69,7 +73,12 @@ def measure(path: Path, seed: int) -> dict[str, Any]:
         seconds = time.perf_counter() - start
         model = ganlib.load(f"{folder}/run")
         scores = model.evaluate(10_000, metrics=["fid", "class_accuracy"])
-    values = {name: round(scores[name].value, 4) for name in SCORES}
+        values = {name: round(scores[name].value, 4) for name in (FD, ACCURACY)}
+        if fid:
+            where = ["--reference", "test", "-n", "10000", "--out", f"{folder}/fid.json"]
+            evaluate.main([f"{folder}/run", *FLAGS, *where], standalone_mode=False)
+            found = json.loads(Path(f"{folder}/fid.json").read_text("utf-8"))
+            values[FID] = round(found["scores"][FID]["value"], 2)
     return {
         "record": path.stem,
         "seed": seed,
@@ -86,13 +95,14 @@ def table(lines: Iterable[Mapping[str, Any]]) -> str:
         found[line["record"], line["card"]][line["seed"]] = line
     rows = []
     for (name, processor), seeds in found.items():
-        seconds, fd, accuracy = (
-            [line[key] for line in seeds.values()] for key in ("seconds", *SCORES)
+        seconds, fd, accuracy, fid = (
+            [line[key] for line in seeds.values() if key in line]
+            for key in ("seconds", FD, ACCURACY, FID)
         )
         link = f"[{name}](../{RECORDS[name].relative_to(ROOT)})"
         rows.append(
-            f"| {link} | {mean(seconds):.0f} | {figure(fd)} | {mean(accuracy):.1%} "
-            f"| {len(seeds)} | {processor} |\n"
+            f"| {link} | {mean(seconds):.0f} | {figure(fd)} | {figure(fid) if fid else ''} "
+            f"| {mean(accuracy):.1%} | {len(seeds)} | {processor} |\n"
         )
     return HEAD + "".join(rows)
 
