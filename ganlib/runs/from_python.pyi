@@ -23,6 +23,7 @@ def train(
     dataset: str | Path | Images | tuple[Images, Any] | Dataset[Any] | DataSet = ...,
     source: str | None = ...,
     hold_out: float = ...,
+    subset: int | None = ...,
     data_root: str | Path | None = ...,
     size: int | None = ...,
     crop: int | None = ...,
