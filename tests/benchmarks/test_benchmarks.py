@@ -77,11 +77,8 @@ def flops(work: Work) -> int:
     return bench.count(work, CPU).flops
 
 
-@pytest.mark.parametrize(
-    "work",
-    [pytest.param(w, marks=pytest.mark.slow if w.name in COSTLY else ()) for w in HERE if w.peers],
-    ids=lambda w: w.name,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("work", [w for w in HERE if w.peers], ids=lambda w: w.name)
 def test_the_work_is_that_of_the_other_programs(
     work: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
