@@ -21,6 +21,7 @@ import ganlib
 from ganlib.commands.evaluate import command as evaluate
 from ganlib.common.io.files import atomic
 from ganlib.evaluation.comparison.table import figure
+from ganlib.runs.tables import open_table
 from ganlib.speed.bench import card
 from scripts.ending import in_a_sentence
 
@@ -38,8 +39,6 @@ HEAD = (
 )
 CPU = torch.device("cpu")
 FD, FID, ACCURACY = "FD-fashion10k-train", "FID10k-test", "class-accuracy-fashion10k"
-FLAGS = ("--metrics", "fid", "--extractor", "inception", "--precision", "bf16", "--channels-last")
-"""Of `ganlib evaluate`, for FID."""
 
 
 @click.command(help=f"Measure RECORDs, of {', '.join(RECORDS)}.")
@@ -75,8 +74,8 @@ def measure(path: Path, seed: int, fid: bool = False) -> dict[str, Any]:
         scores = model.evaluate(10_000, metrics=["fid", "class_accuracy"])
         values = {name: round(scores[name].value, 4) for name in (FD, ACCURACY)}
         if fid:
-            where = ["--reference", "test", "-n", "10000", "--out", f"{folder}/fid.json"]
-            evaluate.main([f"{folder}/run", *FLAGS, *where], standalone_mode=False)
+            flags = [*open_table("equal_terms").first[FID].split(), "--out", f"{folder}/fid.json"]
+            evaluate.main([f"{folder}/run", *flags], standalone_mode=False)
             found = json.loads(Path(f"{folder}/fid.json").read_text("utf-8"))
             values[FID] = round(found["scores"][FID]["value"], 2)
     return {

@@ -121,7 +121,7 @@ def has_wrong_large_kernels() -> bool:
     """Whether convolutions in bfloat16 by kernels of 8 x 8 or more, which gradients of gradients
     consist of, are wrong on this CPU: with AMX and padding 1 they are, in torch 2.13.
     """
-    x = torch.linspace(-1, 1, 256).sin().view(1, 1, 16, 16).expand(1, 8, 16, 16)
+    x = torch.linspace(-1, 1, 256, device="cpu").sin().view(1, 1, 16, 16).expand(1, 8, 16, 16)
     wanted, got = (F.conv2d(x.to(t), x.to(t), padding=1).float() for t in (x.dtype, torch.bfloat16))
     return not torch.allclose(wanted, got, atol=0.1 * float(wanted.abs().max()))
 
