@@ -14,7 +14,7 @@ from ganlib.runs.grid import plan
 from ganlib.runs.settings import read_yaml, resolve
 
 FOLDER = Path(__file__).parents[1] / "example_configs"
-GRIDS = [FOLDER / "fashion_mnist_cpu.yaml", FOLDER / "emoji_cpu.yaml"]
+GRIDS = [FOLDER / f"{name}_cpu.yaml" for name in ("fashion_mnist", "emoji", "few_images")]
 EXAMPLES = sorted(set(FOLDER.glob("*.yaml")) - set(GRIDS))
 
 
