@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,9 +25,22 @@ stands beside them.
 
 def options(model: "type[BaseModel]") -> list[click.Option]:
     """One option per field. Values stay text (None if not given): the model checks them."""
-    from pydantic.json_schema import GenerateJsonSchema  # which other helps spare
+    from ganlib.runs.settings import ALIASES  # which other helps spare
 
-    from ganlib.runs.settings import ALIASES
+    fields, aliases = model.model_fields, defaultdict[str, list[str]](list)
+    for alias in sorted(ALIASES.keys() - fields):
+        aliases[ALIASES[alias]].append(alias)
+    schemas = _schemas(model)
+    return [
+        _option(name, schemas[name], None if field.is_required() else field.default, aliases[name])
+        for name, field in fields.items()
+    ]
+
+
+@cache
+def _schemas(model: "type[BaseModel]") -> Mapping[str, Mapping[str, Any]]:
+    """Kept: many settings take pydantic a while."""
+    from pydantic.json_schema import GenerateJsonSchema
 
     class Schema(GenerateJsonSchema):
         ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
@@ -34,14 +48,10 @@ def options(model: "type[BaseModel]") -> list[click.Option]:
         def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:
             return {}  # of a type of a method's own, which makes something of text by itself
 
-    fields, aliases = model.model_fields, defaultdict[str, list[str]](list)
-    for alias in sorted(ALIASES.keys() - fields):
-        aliases[ALIASES[alias]].append(alias)
-    schemas = model.model_json_schema(by_alias=False, schema_generator=Schema)["properties"]
-    return [
-        _option(name, schemas[name], None if field.is_required() else field.default, aliases[name])
-        for name, field in fields.items()
-    ]
+    found: Mapping[str, Mapping[str, Any]] = model.model_json_schema(
+        by_alias=False, schema_generator=Schema
+    )["properties"]
+    return found
 
 
 def dashed(name: str) -> str:
