@@ -41,7 +41,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     ],
 )
 def test_two_ranks_are_one_process(case: str, results: dict[str, float]) -> None:
-    """In float64, weights, buffers and logged values after five iterations."""
+    """In float64, weights, buffers and logged values after two iterations of five steps each."""
     assert results[case] < 1e-10
 
 
