@@ -1,6 +1,8 @@
 # make train: a first generator on the CPU in minutes. make test: every quick check. make test-all: the slow ones too.
 PYTHON ?= python3
 BIN := .venv/bin
+# tests start a hundred processes, each of which would compile the library anew
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: train test test-all wheels clean
 

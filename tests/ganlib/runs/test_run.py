@@ -131,9 +131,9 @@ def test_a_second_run_has_its_own_folder_and_the_config_repeats_it(toy_file: Pat
 
 
 ALIKE = {
-    *("acgan", "biggan", "cramer", "cyclegan", "dragan", "fastgan", "lsgan"),
-    *("minibatch_discrimination", "projected_gan", "sagan", "sngan", "sngan_projection", "wgan"),
-    "wgan_gp",
+    *("acgan", "alpha_gan", "biggan", "cramer", "cyclegan", "dfm", "dragan", "fastgan", "gan"),
+    *("lsgan", "minibatch_discrimination", "projected_gan", "sagan", "sngan", "sngan_projection"),
+    *("vae", "wgan", "wgan_gp"),
 }
 """Methods that to a run are what dcgan, cgan or pix2pix is: an update of networks and no state."""
 
