@@ -1,4 +1,4 @@
-"""The losses of three iterations on the bundled data, as recorded. A change of one is a decision."""
+"""The losses of three iterations on bundled data, as recorded. A change of one is a decision."""
 
 import json
 from collections.abc import Callable
