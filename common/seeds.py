@@ -16,3 +16,12 @@ def mix(*parts: int | str) -> int:
 def generator(*parts: int | str, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator on `device` seeded with mix(*parts)."""
     return torch.Generator(device).manual_seed(mix(*parts))
+
+
+def seed_layers(number: int, device: torch.device) -> None:
+    """torch.manual_seed(), of this device and the CPU alone: of every kind of device that is not in
+    use it writes down who called it, which takes as long as an update of a small network.
+    """
+    torch.default_generator.manual_seed(number)
+    if device.type not in ("cpu", "meta"):
+        torch.get_device_module(device).manual_seed(number)

@@ -14,7 +14,7 @@ from ganlib.common.augment import Adaptation, probability_of
 from ganlib.common.data import DataSet, DataSpec, Loader
 from ganlib.common.generator import Generator
 from ganlib.common.losses import LeCam
-from ganlib.common.seeds import mix
+from ganlib.common.seeds import mix, seed_layers
 from ganlib.config import AlgorithmConfig
 from ganlib.training.device import ranks
 from ganlib.training.networks import AVERAGES, Frozen, ema_of, ema_rate, trained, update_ema
@@ -311,7 +311,7 @@ class Updater(Sampler):
         self.streams.resize(self.current)
         seed = self.streams.get().seed
         self.random.generator.manual_seed(mix(seed, self.iteration, "update"))
-        torch.manual_seed(mix(seed, self.iteration, "network", ranks.rank()))
+        seed_layers(mix(seed, self.iteration, "network", ranks.rank()), self.clock.device)
         self.random.place_bounds(self.spec.marginal)
         self.clock.fill_(self.iteration)
         self._set_now()
