@@ -19,9 +19,11 @@ def generator(*parts: int | str, device: torch.device | str = "cpu") -> torch.Ge
 
 
 def seed_layers(number: int, device: torch.device) -> None:
-    """torch.manual_seed(), of this device and the CPU alone: of every kind of device that is not in
+    """torch.manual_seed(), of the CPU and devices of this kind alone: of every kind that is not in
     use it writes down who called it, which takes as long as an update of a small network.
     """
     torch.default_generator.manual_seed(number)
-    if device.type not in ("cpu", "meta"):
-        torch.get_device_module(device).manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(number)  # as there: the device need not be the current one
+    elif device.type != "cpu":
+        torch.manual_seed(number)
