@@ -105,10 +105,11 @@ class Inception(Extractor):
             return Features(torch.cat(pool), torch.cat(logits))
 
     def _pool(self, x: Tensor) -> Tensor:
-        x = x.to(self.device).expand(-1, 3, -1, -1)
+        x = (self.resize(x.to(self.device).float()) - 128) / 128
+        x = x.expand(-1, 3, -1, -1)  # grey only now: resizing one channel is a third of the work
         if self.options.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        pool: Tensor = self.pool(self.body((self.resize(x.float()) - 128) / 128).float())
+        pool: Tensor = self.pool(self.body(x).float())
         return pool.flatten(1)
 
 
