@@ -175,12 +175,15 @@ class Table:
         return [*swept, str(len(row.entries)), iterations, short(row.images_per_second), hours]
 
     def numbers(self, row: Row, place: int) -> tuple[str, str]:
-        """Mean and deviation of a score, ("–", "") for none; all rows have the same decimals."""
+        """Mean and deviation of a score, ("–", "") for none; all rows have the same decimals, those
+        that good values need: of one that is the better the higher, the highest.
+        """
         cell = row.cells[place]
         if cell is None:
             return NOTHING, ""
         means = [abs(c.mean) for r in self.rows if (c := r.cells[place]) and c.mean]
-        decimals = min(5, max(2, 2 - math.floor(math.log10(min(means, default=1)))))
+        best = max if self.columns[place].better == "higher" else min
+        decimals = min(5, max(2, 2 - math.floor(math.log10(best(means, default=1)))))
         spread = cell.std if cell.error is None else cell.error
         deviation = "" if spread is None else f"± {spread:.{decimals}f}"
         partial = f"(n={len(cell.values)})" if len(cell.values) < len(row.entries) else ""

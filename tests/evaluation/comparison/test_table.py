@@ -28,14 +28,15 @@ def test_single_values_in_four_figures(value: float, text: str) -> None:
     assert figures(value) == text
 
 
-def test_numbers_of_a_column_have_the_decimals_that_its_smallest_needs(
+def test_numbers_of_a_column_have_the_decimals_that_good_ones_need(
     make: Make, the_table: Tables, texts: Texts
 ) -> None:
-    make("a", 0, {1: {"KID": 0.00203, "FD": 120.5, "duplicates": 0.0}})
-    make("b", 0, {1: {"KID": 0.0119, "FD": 16.77, "duplicates": 0.0}})
+    """Of KID the least one, of recall not that of a generator that has collapsed."""
+    make("a", 0, {1: {"KID": 0.00203, "FD": 120.5, "duplicates": 0.0, "recall": 0.0002}})
+    make("b", 0, {1: {"KID": 0.0119, "FD": 16.77, "duplicates": 0.0, "recall": 0.4994}})
     assert texts(the_table()) == {
-        "a": ["120.50", "0.00203", "0.00"],
-        "b": ["16.77", "0.01190", "0.00"],
+        "a": ["120.50", "0.00203", "0.00", "0.000"],
+        "b": ["16.77", "0.01190", "0.00", "0.499"],
     }
 
 
