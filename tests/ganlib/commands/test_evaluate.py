@@ -329,7 +329,9 @@ def test_what_takes_long_is_told_of_first(
     assert "Features of" not in run(*arguments).stderr
     monkeypatch.setattr("ganlib.commands.scores.run.LONG", 0.0)
     told = run(*arguments).stderr
-    assert "Features of 20 images at most, real ones once: about 0:00:00." in told
+    assert "Features of 20 images at most, real ones once: about 0:00:00. With " in told
+    assert "--channels-last it is faster, by a protocol of its own." in told
+    assert "it is faster" not in run(*arguments, "--channels-last").stderr
 
 
 def test_any_batch_size_gives_the_same_scores(score: Any, snapshot: Path) -> None:
