@@ -1,6 +1,6 @@
 """PyTorch's layers, computing with a weight that is made of their parameter in every pass."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 from typing import Any, cast
 
@@ -51,22 +51,23 @@ class Linear(Layer, nn.Linear):
         return F.linear(input, self.effective_weight(), self.bias)
 
 
-# --- Images of few pixels
+# --- Gradients on a CPU
 #
-# The gradient of a weight is a sum over pixels. Where they are few, oneDNN finds it at a third to
-# two thirds of the rate of the matrix product that it is: of the windows of the larger image and
-# the pixels of the smaller one, which a convolution makes and a transposed one is given.
+# The gradient of a weight is a sum over pixels. Where they are few beside the channels, oneDNN is
+# at a fifth to two thirds of the rate of the matrix product that it is: of the windows of the
+# larger image and the pixels of the smaller one, which a convolution makes and a transposed one is
+# given. In bfloat16 it takes as long again for that of a transposed convolution's bias.
 
-FEW, WIDE = 512, 128
-"""Pixels of a batch (or 16 of an image), and channels, of the smaller image: from measurements."""
+FEW, WIDE = {torch.bfloat16: 16}, 128
+"""Pixels of a batch for each channel (in other dtypes 4), and channels: by measurements."""
 
 
 def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any) -> Tensor:
     """F.conv2d, of one group and without dilation."""
-    if not isinstance(padding, str):
+    if not isinstance(padding, str) and _learns(x, weight):
         sides = zip(x.shape[-2:], weight.shape[-2:], _two(stride), _two(padding), strict=True)
         size = [(n + 2 * p - k) // s + 1 for n, k, s, p in sides]
-        if _few(x, weight, len(weight), size):
+        if _few(len(x) * prod(size), len(weight), _dtype(x)):
             return _Convolution.of(x, weight, bias, _two(stride), _two(padding), None)
     return F.conv2d(x, weight, bias, stride, padding)
 
@@ -80,9 +81,13 @@ def conv_transpose2d(
     output_padding: Any = 0,
 ) -> Tensor:
     """F.conv_transpose2d, of one group and without dilation."""
-    if _few(x, weight, len(weight), x.shape[-2:]):
+    learns, dtype = _learns(x, weight), _dtype(x)
+    if learns and _few(x.numel() // x.shape[1], x.shape[1], dtype):
         more = _two(output_padding)
         return _Convolution.of(x, weight, bias, _two(stride), _two(padding), more)
+    if learns and bias is not None and dtype == torch.bfloat16:
+        y = F.conv_transpose2d(x, weight, None, stride, padding, output_padding)
+        return y + bias[:, None, None].to(y.dtype)
     return F.conv_transpose2d(x, weight, bias, stride, padding, output_padding)
 
 
@@ -90,13 +95,21 @@ def _two(number: Any) -> tuple[int, int]:
     return (number, number) if isinstance(number, int) else tuple(number)
 
 
-def _few(x: Tensor, weight: Tensor, channels: int, size: Sequence[int]) -> bool:
-    """Whether a product pays, and autograd is to have a Function; on other devices it may not."""
+def _learns(x: Tensor, weight: Tensor) -> bool:
+    """Whether autograd is to have a Function; on other devices it may not pay."""
     traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    if x.device.type != "cpu" or x.dim() < 4 or traced:
-        return False
-    few = channels >= WIDE and prod(size) <= max(16, FEW // max(1, len(x)))
-    return few and weight.requires_grad and torch.is_grad_enabled()
+    here = x.device.type == "cpu" and x.dim() == 4 and not traced
+    return here and weight.requires_grad and torch.is_grad_enabled()
+
+
+def _dtype(x: Tensor) -> torch.dtype:
+    """Autocast's, or of x."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+
+
+def _few(pixels: int, channels: int, dtype: torch.dtype) -> bool:
+    """Of a batch, and channels of the smaller image: whether a product pays."""
+    return channels >= WIDE and pixels <= FEW.get(dtype, 4) * channels
 
 
 class _Convolution(torch.autograd.Function):
@@ -115,12 +128,8 @@ class _Convolution(torch.autograd.Function):
     ) -> Tensor:
         """In autocast's dtype, which a Function does not know in its backward pass."""
         if torch.is_autocast_enabled("cpu"):
-            dtype = torch.get_autocast_dtype("cpu")
-            x, weight, bias = (
-                x.to(dtype),
-                weight.to(dtype),
-                None if bias is None else bias.to(dtype),
-            )
+            x, weight = x.to(_dtype(x)), weight.to(_dtype(x))
+            bias = None if bias is None else bias.to(x.dtype)
         # of a parameter itself autograd does not tell whether its gradient is asked for
         weight, apply = weight.view_as(weight), cast("Callable[..., Tensor]", _Convolution.apply)
         return apply(x, weight, bias, stride, padding, more)

@@ -9,6 +9,7 @@ from ganlib.common.data import DataSpec, Shape
 from ganlib.common.generator import NetConfig, scaled
 from ganlib.common.layers import BatchNorm1d, BatchNorm2d, Factory
 from ganlib.common.layers.init import init_he_uniform, init_normal
+from ganlib.common.layers.reparametrized import Conv2d, ConvTranspose2d
 from ganlib.common.networks.dcgan import StridedDiscriminator, StridedGenerator, dense_relu
 
 N_HIDDEN = 128
@@ -54,7 +55,7 @@ def quick_generator(
     pixels, at least three. H and W: multiples of 2 ** layers.
     """
     widths = [scaled(256 >> k, width) for k in range(layers(image))]
-    deconv = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+    deconv = partial(ConvTranspose2d, kernel_size=4, stride=2, padding=1)
     l0 = partial(dense_relu, norm=l0_norm)
     gen = StridedGenerator(image, n_hidden, "normal", widths, l0, deconv, norm)
     init_normal(gen, 0.02)
@@ -64,7 +65,7 @@ def quick_generator(
 def quick_discriminator(
     image: Shape,
     width: float = 1.0,
-    conv: Callable[..., nn.Conv2d] = nn.Conv2d,
+    conv: Callable[..., nn.Conv2d] = Conv2d,
     linear: Factory = nn.Linear,
     norm: Factory = nn.Identity,
 ) -> StridedDiscriminator:

@@ -52,7 +52,7 @@ def test_one_convolution_does_what_two_steps_do(
 @pytest.mark.parametrize(("ours", "plain"), PAIRS)
 def test_one_convolution_has_fewer_operations(ours: Any, plain: Any) -> None:
     """16 for 36, in three passes."""
-    x, conv = torch.randn(1, 3, 8, 8, requires_grad=True), nn.Conv2d(3, 4, 3, padding=1)
+    x, conv = torch.randn(1, 3, 16, 16, requires_grad=True), nn.Conv2d(3, 4, 3, padding=1)
     counts = []
     for f in (ours, plain):
         with FlopCounterMode(display=False) as counter:
@@ -137,3 +137,20 @@ def test_a_weight_of_few_pixels_has_its_gradient_in_channels_last() -> None:
         (slope,) = torch.autograd.grad(ours(x).sum(), ours.weight)
         like = plain.weight.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         assert slope.stride() == like.stride()
+
+
+def test_a_transposed_convolution_in_bfloat16_adds_its_bias_behind() -> None:
+    torch.manual_seed(0)
+    ours = ConvTranspose2d(4, 3, 4, 2, 1)
+    plain = nn.ConvTranspose2d(4, 3, 4, 2, 1, dtype=torch.float64)
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 4, 6, 5, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = ours(x)
+    assert y.dtype == torch.bfloat16 and y.grad_fn.name() == "AddBackward0"
+    found = torch.autograd.grad(y.float().square().sum(), [x, *ours.parameters()])
+    z = plain(x.double())
+    wanted = torch.autograd.grad(z.square().sum(), [x, *plain.parameters()])
+    torch.testing.assert_close(y.double(), z, rtol=0.02, atol=0.02)
+    for a, b in zip(found, wanted, strict=True):
+        assert (a - b).norm() < 0.02 * b.norm()
