@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
-from torchvision.transforms.functional import to_pil_image
-from torchvision.utils import make_grid
 
 from ganlib.common.data import POINTS
 from ganlib.common.formats.video import MP4, write_video
@@ -53,11 +52,31 @@ def grid(x: Tensor, columns: int = 8) -> Image.Image:
         return grid(x.flatten(0, 1), x.shape[1])
     if x.shape[1:] == POINTS:
         return scatter(x)
-    x = to_uint8(x.cpu())
+    x = to_uint8(x.cpu()).expand(-1, 3, -1, -1)
     factor = max(1, SIDE // x.shape[-1])
     x = x.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
-    picture = make_grid(x, columns, padding=2 * (factor > 1) + 2, pad_value=255)
-    return Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
+    return image_of(tiled(x, columns, 2 * (factor > 1) + 2, 255))
+
+
+def tiled(x: Tensor, columns: int, gap: int, value: float) -> Tensor:
+    """Images (N, C, H, W) as one (C, H', W'), row by row, with pixels of `value` around each; one
+    alone is as it is. torchvision's make_grid, which takes seconds to import, of grey images too.
+    """
+    n, columns = len(x), min(columns, len(x))
+    if n == 1:
+        return x[0]
+    x = F.pad(
+        torch.cat([x, x.new_full((-n % columns, *x.shape[1:]), value)]),
+        (gap, 0, gap, 0),
+        value=value,
+    )
+    rows = x.reshape(-1, columns, *x.shape[1:]).permute(2, 0, 3, 1, 4)
+    return F.pad(rows.flatten(3).flatten(1, 2), (0, gap, 0, gap), value=value)
+
+
+def image_of(x: Tensor) -> Image.Image:
+    """Of uint8 (1 or 3, H, W)."""
+    return Image.fromarray(x.permute(1, 2, 0).squeeze(2).cpu().numpy())
 
 
 def scatter(x: Tensor, real: Tensor | None = None) -> Image.Image:
@@ -222,8 +241,7 @@ def write_plain(batches: Iterator[Tensor], n: int, path: Path, frames: int = 1) 
     """The same images in one picture at their own size, with nothing between them."""
     x = apart(torch.cat([batch.cpu() for batch in batches]), frames).flatten(0, -4)
     columns = frames if frames > 1 else _columns(n)
-    picture = make_grid(x, columns, padding=0, pad_value=1)
-    write_image(picture[: x.shape[1]], path)  # grey is grey there too
+    write_image(tiled(x, columns, 0, 1), path)
 
 
 def write_array(batches: Iterator[Tensor], n: int, labels: Tensor | None, path: Path) -> None:
@@ -262,7 +280,7 @@ def folder_names(n: int) -> list[str]:
 
 def write_image(image: Tensor, path: Path, frames: int = 1) -> None:
     """One float (C, H, W) in [-1, 1] as a PNG, a sequence's frames below each other."""
-    save(to_pil_image(to_uint8(torch.cat(image.chunk(frames), 1)).cpu()), path)
+    save(image_of(to_uint8(torch.cat(image.chunk(frames), 1))), path)
 
 
 GROUND = (48, 48, 48)

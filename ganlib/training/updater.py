@@ -250,7 +250,7 @@ class Updater(Sampler):
             self.average = ema_of(getattr(self, self.averaged))
             if self.backward is not None:
                 self.average_back = ema_of(getattr(self, self.backward))
-        self.optimizer = self.optimizers()
+        self.optimizer = {} if data is None else self.optimizers()  # the first one takes seconds
         self.steps = Steps(self.optimizer, self.micro_batches)
         self._shared()  # a mistake in it is told now
         self.perform: Callable[[], dict[str, Tensor]] = self.iterate

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import ImageColor
 from torch import Tensor
+from torchvision.utils import make_grid
 
 from ganlib.common.pictures import (
     BLUE,
@@ -16,6 +17,7 @@ from ganlib.common.pictures import (
     grid,
     moving_grid,
     scatter,
+    tiled,
 )
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -82,3 +84,10 @@ def test_a_moving_grid_has_full_rows_where_it_can(n: int, columns: int) -> None:
     assert frame.size == (columns * 102 + 2, -(-n // columns) * 102 + 2)
     (narrow,) = moving_grid(torch.zeros(n, 1, 1, 100, 100), 2)
     assert narrow.width == 206
+
+
+@pytest.mark.parametrize("gap", [0, 3])
+@pytest.mark.parametrize(("n", "columns"), [(1, 4), (3, 8), (8, 4), (11, 4)])
+def test_tiles_lie_as_torchvision_lays_them(n: int, columns: int, gap: int) -> None:
+    x = torch.randint(256, (n, 3, 5, 7), dtype=torch.uint8)
+    assert torch.equal(tiled(x, columns, gap, 9), make_grid(x, columns, gap, pad_value=9))

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 import ganlib
 from ganlib.common.errors import UserError
@@ -100,7 +101,7 @@ def size_of(build: Callable[[], dict[str, nn.Module]]) -> int:
     made for it; 0 if that cannot be told.
     """
     try:
-        with torch.device("meta"), warnings.catch_warnings():
+        with torch.device("meta"), Unfilled(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             networks = build()
     except Exception as error:  # what networks do that were not written for this is no fixed set
@@ -110,6 +111,18 @@ def size_of(build: Callable[[], dict[str, nn.Module]]) -> int:
         for network in networks.values()
         for tensor in (*network.parameters(), *network.buffers())
     )
+
+
+class Unfilled(TorchFunctionMode):
+    """Leaves out what nn.init does, of which normal_() on "meta" imports half of PyTorch's compiler
+    first, in seconds.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == nn.init.__name__:
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
 
 
 def require(nbytes: int, what: str, advice: str, device: torch.device | str | None = None) -> None:

@@ -1,5 +1,7 @@
 """ganlib sample."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,15 @@ def test_wider_grid_of_many(run: Run, snapshot: Path) -> None:
     expected = grid(ganlib.load(snapshot).sample(100), columns=10)
     with Image.open("pictures/new/g.PNG") as picture:
         assert picture.tobytes() == expected.tobytes()
+
+
+def test_nothing_is_imported_that_takes_seconds(snapshot: Path, tmp_path: Path) -> None:
+    """torchvision, and what the first optimizer imports."""
+    code = f"import sys; sys.argv = ['ganlib', 'sample', {str(snapshot)!r}]\n"
+    code += "from ganlib.__main__ import main\n"
+    code += "try: main()\nexcept SystemExit as end: assert not end.code\n"
+    code += "sys.exit('torchvision' in sys.modules or 'torch._dynamo' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
 def test_array(run: Run, snapshot: Path) -> None:
