@@ -120,6 +120,21 @@ def test_few_pixels_have_the_gradients_of_all(number: int) -> None:
     assert torch.equal(rounded, wanted) and rounded.dtype == torch.bfloat16
 
 
+def test_in_bfloat16_four_times_as_many_pixels_are_few() -> None:
+    layer, names = Conv2d(2, 128, 3, padding=1), []
+    for n in (2, 3, 8, 9):  # batches of 16x16 pixels
+        x = torch.randn(n, 2, 16, 16)
+        with torch.autocast("cpu", torch.bfloat16):
+            names.append([layer(x).grad_fn.name()])
+        names[-1].append(layer(x).grad_fn.name())
+    assert [["_Conv" in name for name in both] for both in names] == [
+        [True, True],
+        [True, False],
+        [True, False],
+        [False, False],
+    ]
+
+
 def test_a_penalty_on_few_pixels_has_no_pass_more() -> None:
     """Neither weights' gradients that nobody asks for, nor zeros sent back."""
     for plain, ours, x in few(torch.float32):
