@@ -96,7 +96,7 @@ def _two(number: Any) -> tuple[int, int]:
 
 
 def _learns(x: Tensor, weight: Tensor) -> bool:
-    """Whether autograd is to have a Function; on other devices it may not pay."""
+    """Whether the weight has a gradient, on a CPU and untraced: nothing was measured elsewhere."""
     traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
     here = x.device.type == "cpu" and x.dim() == 4 and not traced
     return here and weight.requires_grad and torch.is_grad_enabled()
