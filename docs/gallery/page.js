@@ -456,11 +456,10 @@ class Network {
     return this.sessions.images.outputNames;
   }
 
-  // Latents -> codes, of a generator without others the same numbers.
-  async codes(z, y) {
-    if (!this.sessions.codes) return z;
+  // Latents -> codes, truncated where psi is not 0.
+  async codes(z, y, psi) {
     const { codes } = await this.run("codes", { z, y }, 1);
-    return codes.data;
+    return psi ? line(Float32Array.from(this.about.average), codes.data, psi) : codes.data;
   }
 
   // Whether it knows what to make of a picture that it may start from.
@@ -511,8 +510,8 @@ class Served {
     this.iteration = this.about.iteration;
   }
 
-  async codes(z, y) {
-    const { codes } = await this.ask("codes", { z: plain(z), y: plain(y) });
+  async codes(z, y, psi) {
+    const { codes } = await this.ask("codes", { z: plain(z), y: plain(y), psi });
     return Float32Array.from(codes);
   }
 
@@ -578,33 +577,35 @@ function servedControls(app) {
     );
   }
   const strip = element("div", { class: "strip", id: "nearest-images" });
-  tools.push(
-    element(
-      "button",
-      {
-        id: "nearest",
-        onclick: () =>
-          app.attempt(async () => {
-            const { images } = await network.ask("nearest", {
-              images: packedLevels(levelsOn($("picture"), about.shape[0]), about.shape),
-            });
-            const found = unpackedImages(images);
-            strip.replaceChildren(
-              element("p", {}, "The nearest training images, by their pixels:"),
-              ...Array.from({ length: found.dims[0] }, (_, i) => {
-                const canvas = element("canvas", {
-                  role: "img",
-                  "aria-label": `training image ${i}`,
-                });
-                paint(canvas, found, i, about.frames);
-                return canvas;
-              }),
-            );
-          }),
-      },
-      "Nearest training images",
-    ),
-  );
+  if (about.frames === 1 && !about.points) {
+    tools.push(
+      element(
+        "button",
+        {
+          id: "nearest",
+          onclick: () =>
+            app.attempt(async () => {
+              const { images } = await network.ask("nearest", {
+                images: packedLevels(levelsOn($("picture"), about.shape[0]), about.shape),
+              });
+              const found = unpackedImages(images);
+              strip.replaceChildren(
+                element("p", {}, "The nearest training images, by their pixels:"),
+                ...Array.from({ length: found.dims[0] }, (_, i) => {
+                  const canvas = element("canvas", {
+                    role: "img",
+                    "aria-label": `training image ${i}`,
+                  });
+                  paint(canvas, found, i, about.frames);
+                  return canvas;
+                }),
+              );
+            }),
+        },
+        "Nearest training images",
+      ),
+    );
+  }
   if (network.inverts) {
     tools.push(
       element(
@@ -1128,7 +1129,9 @@ async function tray(app) {
   });
   $("kept").replaceChildren(...boxes.map(([box]) => box));
   $("mixed").replaceChildren();
-  for (const button of $("ways").querySelectorAll("button")) button.disabled = kept.length < 2;
+  const few = kept.length < 2;
+  for (const button of $("ways").querySelectorAll("button")) button.disabled = few;
+  if (few) app.walking = false;
   app.remember();
   for (const [, canvas, one] of boxes)
     await app.paintOn(canvas, app.network, await app.codesOf(app.network, one));
@@ -1159,20 +1162,25 @@ async function walk(app) {
   }
   app.walking = true;
   $("walk").textContent = "Stop";
+  try {
+    await around(app);
+  } finally {
+    app.walking = false;
+    $("walk").textContent = "Walk";
+  }
+}
+
+async function around(app) {
   const stops = [];
   for (const one of app.state.kept) stops.push(await app.codesOf(app.network, one));
   for (let k = 0; app.walking; k = (k + 1) % stops.length) {
-    const a = stops[k],
-      b = stops[(k + 1) % stops.length];
+    const next = (k + 1) % stops.length;
     for (let t = 0; t < 1 && app.walking; t += 1 / 30) {
-      await app.present(
-        between(app, a, b, t),
-        `Between ${k + 1} and ${((k + 1) % stops.length) + 1} of the kept`,
-      );
+      const words = `Between ${k + 1} and ${next + 1} of the kept`;
+      await app.present(between(app, stops[k], stops[next], t), words);
       await new Promise(requestAnimationFrame);
     }
   }
-  $("walk").textContent = "Walk";
 }
 
 function between(app, a, b, t) {
@@ -1278,20 +1286,19 @@ function settings(app) {
     );
     tools.push(element("label", {}, "Class", select));
   }
-  if (app.latents.size) {
-    const most = about.codes ? 1 : 2,
-      off = about.codes ? 1 : 2.05;
+  if (app.latents.size && !about.source) {
+    const off = about.codes ? 1 : 2.05;
     const show = element("output", { id: "psi-now" }, state.psi ? state.psi.toFixed(2) : "off");
     const range = element("input", {
       type: "range",
       id: "psi",
       min: 0.05,
-      max: most + 0.05,
+      max: off,
       step: 0.05,
       value: state.psi || off,
       oninput: (event) => {
         const value = Number(event.target.value);
-        state.psi = value > most - (about.codes ? 0.001 : -0.001) ? 0 : value;
+        state.psi = value >= off - 0.001 ? 0 : value;
         show.textContent = state.psi ? state.psi.toFixed(2) : "off";
         again(app);
       },
@@ -1475,7 +1482,7 @@ function card(app) {
 function tiles(app) {
   if (app.about.points) {
     $("wall").classList.add("plot");
-    $("one").hidden = true;
+    for (const part of $("one").children) part.hidden = part.id !== "asked";
     return $("wall").append(element("canvas", { role: "img", "aria-label": `${DOTS} points` }));
   }
   $("wall").append(
@@ -1545,11 +1552,8 @@ class App {
   async moved(network, z, y, moves = {}) {
     const { about, latents } = network,
       { psi } = this.state;
-    let code = about.codes ? Float32Array.from(await network.codes(z, y)) : z;
-    if (psi)
-      code = about.codes
-        ? line(Float32Array.from(about.average), code, psi)
-        : latents.truncated(code, psi);
+    let code = psi ? latents.truncated(z, psi) : z;
+    if (about.codes) code = Float32Array.from(await network.codes(z, y, psi));
     for (const [i, far] of Object.entries(moves)) {
       const { step } = about.directions[i] ?? { step: [] };
       code = code.map((x, j) => x + far * (step[j] ?? 0));
@@ -1574,13 +1578,7 @@ class App {
     if (this.about.points) return this.plot();
     for (let start = 0; start < WALL; start += AT_ONCE) {
       const pictures = tiles.slice(start, start + AT_ONCE).map((_, i) => this.sample(start + i));
-      const drawn = await Promise.all(pictures.map((one) => this.codesOf(this.network, one)));
-      const y = drawn[0].y && join(drawn.map((d) => d.y));
-      const { images } = await this.draw(
-        this.network,
-        { codes: join(drawn.map((d) => d.codes)), y },
-        pictures.length,
-      );
+      const { images } = await this.drawAll(pictures);
       if (turn !== this.turn) return;
       pictures.forEach((one, i) => {
         const tile = tiles[start + i];
@@ -1593,28 +1591,14 @@ class App {
   }
 
   async plot() {
-    const { seed, from } = this.state,
-      { latents } = this;
-    const drawn = await Promise.all(
-      Array.from({ length: DOTS }, (_, i) =>
-        this.moved(
-          this.network,
-          latents.z(seed, from + i),
-          latents.condition(
-            seed,
-            from + i,
-            typeof this.state.label === "number" ? this.state.label : null,
-          ),
-        ),
-      ),
-    );
-    const y = drawn[0].y && join(drawn.map((d) => d.y));
-    const { images } = await this.draw(
-      this.network,
-      { codes: join(drawn.map((d) => d.codes)), y },
-      DOTS,
-    );
+    const { images } = await this.drawAll(Array.from({ length: DOTS }, (_, i) => this.sample(i)));
     paint($("wall").firstChild, images);
+  }
+
+  async drawAll(pictures) {
+    const drawn = await Promise.all(pictures.map((one) => this.codesOf(this.network, one)));
+    const y = drawn[0].y && join(drawn.map((d) => d.y));
+    return this.draw(this.network, { codes: join(drawn.map((d) => d.codes)), y }, drawn.length);
   }
 
   // Picture i of the wall.
@@ -1673,6 +1657,7 @@ class App {
     paint($("picture"), result.images, 0, this.about.frames);
     $("picture").setAttribute("aria-label", words);
     $("caption").textContent = words;
+    $("second").hidden = !this.other || !one;
     if (this.other && one)
       await this.paintOn($("beside"), this.other, await this.codesOf(this.other, one));
     const smaller = this.network.outputs.slice(1);
@@ -1694,8 +1679,9 @@ class App {
     const more = plain && psi ? ` --truncation ${psi}` : "";
     const statistics =
       this.about.statistics === "running" ? "" : ` --statistics ${this.about.statistics}`;
+    const at = this.network.iterations?.length > 1 ? ` --at ${this.network.iteration}` : "";
     const note = noise === 1 ? "" : "\n# with the network's own noise, which is off here";
-    return `ganlib sample FOLDER ${which}${more}${statistics} --plain -o picture.png${note}`;
+    return `ganlib sample FOLDER${at} ${which}${more}${statistics} --plain -o picture.png${note}`;
   }
 
   saveCodes() {
@@ -1758,10 +1744,13 @@ async function main() {
     const app = new App(await networks());
     globalThis.ganlib = app;
     await app.start();
-    addEventListener("hashchange", () => {
+    addEventListener("unhandledrejection", (event) => say(event.reason.message, true));
+    addEventListener("hashchange", async () => {
       app.read();
       settings(app);
-      again(app);
+      await again(app);
+      if (!app.about.source && !app.about.points)
+        await app.choose(app.state.chosen ?? app.sample(0));
     });
     say("");
   } catch (error) {

@@ -65,6 +65,20 @@ def images_of(stream: SampleStream, code: Tensor, y: Tensor | None, space: Space
     return stream.decode(code, y) if space == "z" else stream.draw(code, y)
 
 
+def _told_alike(codes: Codes, ours: Tensor | None, n_classes: int) -> bool:
+    """Whether each code has what a generator is told, classes by number or by parts of each."""
+    theirs = codes.y
+    if theirs is None or ours is None:
+        return theirs is ours
+    if ours.dim() > 1:  # sources
+        fits = theirs.shape[1:] == ours.shape[1:]
+    elif theirs.is_floating_point():
+        fits = theirs.shape[1:] == (n_classes,)
+    else:
+        fits = theirs.dim() == 1 and bool(((theirs >= 0) & (theirs < n_classes)).all())
+    return fits and len(theirs) == len(codes.values)
+
+
 class CodeStream(SampleStream):
     """Codes in place of the samples of a seed, by their numbers in the file. UserError for those of
     another generator.
@@ -81,7 +95,7 @@ class CodeStream(SampleStream):
         self.codes, plain = codes, SampleStream(networks, 0)
         z, y = plain.latents([0])
         theirs, ours = codes.values.shape[1:], code_of(plain, z, y, codes.space).shape[1:]
-        if theirs != ours or (codes.y is None) != (y is None):
+        if theirs != ours or not _told_alike(codes, y, len(networks.classes)):
             raise UserError(
                 f"The codes are {tuple(theirs)} and this generator's {tuple(ours)}, or it is told "
                 "something else: they are of another one."

@@ -144,5 +144,4 @@ def _parts() -> list[range]:
 
 def _random(stream: SampleStream, space: Space) -> Tensor:
     """Codes of SAMPLES random samples, (SAMPLES, d)."""
-    found = [stream.latents(numbers) for numbers in _parts()]
-    return torch.cat([code_of(stream, z, y, space) for z, y in found])
+    return torch.cat([code_of(stream, *stream.latents(part), space) for part in _parts()])

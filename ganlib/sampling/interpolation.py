@@ -107,8 +107,9 @@ def write_directions(
     z, y = stream.latents(numbers)
     path = directions.along(code_of(stream, z, y, space), reach, frames).flatten(0, 1)
     k = len(directions.names)
-    told = None if y is None else y.repeat_interleave(k, 0)[:, None]
-    told = None if told is None else told.expand(-1, frames, *told.shape[2:])
+    told = None
+    if y is not None:
+        told = y.repeat_interleave(k, 0)[:, None].expand(-1, frames, *y.shape[1:])
     images = _decoded(stream, (path, told), space)
     with output(out):
         if out.suffix.lower() == ".png":
@@ -126,6 +127,8 @@ def write_mix(stream: SampleStream, numbers: Sequence[int], first: int, out: Pat
     its first layers make, of that in the column what layers from number `first` on do (StyleGAN,
     section 3.1); samples themselves on the diagonal.
     """
+    if not stream.gen.n_styles:
+        raise UserError("--mix is for style-based generators, whose layers take a w each.")
     z, y = stream.latents(numbers)
     codes, n = code_of(stream, z, y, "layers"), len(numbers)
     if not 0 < first < stream.gen.n_styles:

@@ -13,7 +13,7 @@ from safetensors.torch import load as read_tensors
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.console import in_python
-from ganlib.common.io.files import as_user_error, reading, regular
+from ganlib.common.io.files import as_user_error, expand, reading, regular
 from ganlib.common.query import KINDS, DataQuery, label
 from ganlib.common.sources.parse import FOLDER, sources
 from ganlib.registry import add_plugins, algorithms
@@ -59,6 +59,7 @@ def load(
     is none, and for what an export does not hold.
     """
     add_plugins(*map(Path, [plugin_dir] if isinstance(plugin_dir, str | Path) else plugin_dir))
+    path = expand(path)
     if is_export(path):
         for option, wanted in ((f"--at={at}", at != "last"), ("ema_length", ema_length)):
             if wanted:
@@ -69,7 +70,7 @@ def load(
         model = load_export(folder, device, dataset, data_root, source, back)
         model.place = place
         return model
-    path = snapshot_at(Path(path), at)
+    path = snapshot_at(path, at)
     content = read_snapshot(path)
     settings, state = content["settings"], content["updater"]
     try:

@@ -306,11 +306,19 @@ class Model:
         return invert(stream, rows, space=space, steps=steps, classifier=classifier)
 
     @in_python
-    def directions(self, kind: Kind, most: int = 5, space: Space = "z") -> Directions:
+    def directions(self, kind: Kind, most: int = 5, space: Space | None = None) -> Directions:
         """Directions in which images change, each of length 1: `most` of "sefa" or "pca", or one
         for each class of the run's data ("classes"); see sampling/directions.py. `.along(codes,
-        reach, frames)` goes along them. UserError for what this generator or its data have not.
+        reach, frames)` goes along them. space: of these codes, "z" or "code", by default "code" for
+        "pca" and else "z". UserError for what this generator or its data have not.
         """
+        space = space or ("code" if kind == "pca" else "z")
+        if space == "layers":
+            raise UserError(
+                "The w of all layers move along the same directions: give --space=code."
+            )
+        if kind == "pca" and space == "z":
+            raise UserError("--directions=pca are of codes: give --space=code.")
         stream = self.updater.sample_stream(0)
         if kind == "sefa":
             return closed_form(stream, space, most)

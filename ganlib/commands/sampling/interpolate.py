@@ -173,8 +173,6 @@ def command(
         raise UserError("--classes names fewer than two classes; to stay in one, give --class.")
     told = one[0] if one else None
     way: Space = space or own or ("code" if directions == "pca" else "z")
-    if directions == "pca" and way == "z":
-        raise UserError("--directions pca are of codes: give --space code.")
     stream = interpolation.stream_of(model, seed, told, given, truncation)
     if terms:
         interpolation.write_sum(stream, terms, out)

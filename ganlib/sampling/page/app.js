@@ -37,11 +37,8 @@ class App {
   async moved(network, z, y, moves = {}) {
     const { about, latents } = network,
       { psi } = this.state;
-    let code = about.codes ? Float32Array.from(await network.codes(z, y)) : z;
-    if (psi)
-      code = about.codes
-        ? line(Float32Array.from(about.average), code, psi)
-        : latents.truncated(code, psi);
+    let code = psi ? latents.truncated(z, psi) : z;
+    if (about.codes) code = Float32Array.from(await network.codes(z, y, psi));
     for (const [i, far] of Object.entries(moves)) {
       const { step } = about.directions[i] ?? { step: [] };
       code = code.map((x, j) => x + far * (step[j] ?? 0));
@@ -66,13 +63,7 @@ class App {
     if (this.about.points) return this.plot();
     for (let start = 0; start < WALL; start += AT_ONCE) {
       const pictures = tiles.slice(start, start + AT_ONCE).map((_, i) => this.sample(start + i));
-      const drawn = await Promise.all(pictures.map((one) => this.codesOf(this.network, one)));
-      const y = drawn[0].y && join(drawn.map((d) => d.y));
-      const { images } = await this.draw(
-        this.network,
-        { codes: join(drawn.map((d) => d.codes)), y },
-        pictures.length,
-      );
+      const { images } = await this.drawAll(pictures);
       if (turn !== this.turn) return;
       pictures.forEach((one, i) => {
         const tile = tiles[start + i];
@@ -85,28 +76,14 @@ class App {
   }
 
   async plot() {
-    const { seed, from } = this.state,
-      { latents } = this;
-    const drawn = await Promise.all(
-      Array.from({ length: DOTS }, (_, i) =>
-        this.moved(
-          this.network,
-          latents.z(seed, from + i),
-          latents.condition(
-            seed,
-            from + i,
-            typeof this.state.label === "number" ? this.state.label : null,
-          ),
-        ),
-      ),
-    );
-    const y = drawn[0].y && join(drawn.map((d) => d.y));
-    const { images } = await this.draw(
-      this.network,
-      { codes: join(drawn.map((d) => d.codes)), y },
-      DOTS,
-    );
+    const { images } = await this.drawAll(Array.from({ length: DOTS }, (_, i) => this.sample(i)));
     paint($("wall").firstChild, images);
+  }
+
+  async drawAll(pictures) {
+    const drawn = await Promise.all(pictures.map((one) => this.codesOf(this.network, one)));
+    const y = drawn[0].y && join(drawn.map((d) => d.y));
+    return this.draw(this.network, { codes: join(drawn.map((d) => d.codes)), y }, drawn.length);
   }
 
   // Picture i of the wall.
@@ -165,6 +142,7 @@ class App {
     paint($("picture"), result.images, 0, this.about.frames);
     $("picture").setAttribute("aria-label", words);
     $("caption").textContent = words;
+    $("second").hidden = !this.other || !one;
     if (this.other && one)
       await this.paintOn($("beside"), this.other, await this.codesOf(this.other, one));
     const smaller = this.network.outputs.slice(1);
@@ -186,8 +164,9 @@ class App {
     const more = plain && psi ? ` --truncation ${psi}` : "";
     const statistics =
       this.about.statistics === "running" ? "" : ` --statistics ${this.about.statistics}`;
+    const at = this.network.iterations?.length > 1 ? ` --at ${this.network.iteration}` : "";
     const note = noise === 1 ? "" : "\n# with the network's own noise, which is off here";
-    return `ganlib sample FOLDER ${which}${more}${statistics} --plain -o picture.png${note}`;
+    return `ganlib sample FOLDER${at} ${which}${more}${statistics} --plain -o picture.png${note}`;
   }
 
   saveCodes() {
@@ -250,10 +229,13 @@ async function main() {
     const app = new App(await networks());
     globalThis.ganlib = app;
     await app.start();
-    addEventListener("hashchange", () => {
+    addEventListener("unhandledrejection", (event) => say(event.reason.message, true));
+    addEventListener("hashchange", async () => {
       app.read();
       settings(app);
-      again(app);
+      await again(app);
+      if (!app.about.source && !app.about.points)
+        await app.choose(app.state.chosen ?? app.sample(0));
     });
     say("");
   } catch (error) {

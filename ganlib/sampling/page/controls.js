@@ -61,20 +61,19 @@ function settings(app) {
     );
     tools.push(element("label", {}, "Class", select));
   }
-  if (app.latents.size) {
-    const most = about.codes ? 1 : 2,
-      off = about.codes ? 1 : 2.05;
+  if (app.latents.size && !about.source) {
+    const off = about.codes ? 1 : 2.05;
     const show = element("output", { id: "psi-now" }, state.psi ? state.psi.toFixed(2) : "off");
     const range = element("input", {
       type: "range",
       id: "psi",
       min: 0.05,
-      max: most + 0.05,
+      max: off,
       step: 0.05,
       value: state.psi || off,
       oninput: (event) => {
         const value = Number(event.target.value);
-        state.psi = value > most - (about.codes ? 0.001 : -0.001) ? 0 : value;
+        state.psi = value >= off - 0.001 ? 0 : value;
         show.textContent = state.psi ? state.psi.toFixed(2) : "off";
         again(app);
       },
@@ -258,7 +257,7 @@ function card(app) {
 function tiles(app) {
   if (app.about.points) {
     $("wall").classList.add("plot");
-    $("one").hidden = true;
+    for (const part of $("one").children) part.hidden = part.id !== "asked";
     return $("wall").append(element("canvas", { role: "img", "aria-label": `${DOTS} points` }));
   }
   $("wall").append(

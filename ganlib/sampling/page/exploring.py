@@ -23,7 +23,7 @@ from ganlib.sampling.codes import Space
 from ganlib.sampling.model import Model
 from ganlib.training.samples.sample_stream import SampleStream
 
-from .graphs import ToSource, graphs_of
+from .graphs import IMAGES, ToSource, graphs_of
 from .told import told
 from .writing import page, stream_of, title_of
 
@@ -50,7 +50,7 @@ class Explorer:
         stream = stream_of(model)
         self._opened[model.updater.iteration] = model, stream
         graphs = graphs_of(stream)
-        _, inputs, outputs = graphs["images.onnx"]
+        _, inputs, outputs = graphs[IMAGES]
         self._about = {**told(model, stream), "precision": "float32", "difference": None}
         self._outputs, self._to_source = outputs, ToSource.of(model)
         self._page = {
@@ -59,7 +59,9 @@ class Explorer:
             "outputs": outputs,
             "iterations": self.iterations,
             "makes": self._to_source is not None,
-            "inverts": bool(stream.gen.n_hidden) and not stream.config.translates,
+            "inverts": bool(stream.gen.n_hidden)
+            and not stream.config.translates
+            and not self._about["points"],
         }
 
     def get(self, path: str, query: Mapping[str, str]) -> Answer | None:
@@ -83,10 +85,14 @@ class Explorer:
             return Answer(json.dumps(ways[path](json.loads(content))).encode())
 
     def codes(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Of z (n_hidden numbers) and y, those of "iteration": {"codes": its numbers}."""
+        """Of z (n_hidden numbers) and y, those of "iteration", truncated where "psi" is not 0:
+        {"codes": its numbers}.
+        """
         _, stream = self._of(asked)
-        z, y = torch.tensor([asked["z"]]), self._told(asked, 1)
-        return {"codes": stream.code(self._there(z), y)[0].tolist()}
+        code = stream.code(self._there(torch.tensor([asked["z"]])), self._told(asked, 1))
+        if psi := float(asked.get("psi") or 0):
+            code = stream.gen.truncate(code, psi)
+        return {"codes": code[0].tolist()}
 
     def images(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Of the codes of "n" pictures and y: by the names of outputs {"dims", "data"}, uint8 in
@@ -164,7 +170,8 @@ class Explorer:
 
     @cached_property
     def _data(self) -> DataSet:
-        return DataQuery.of_run(self.model.settings).open()
+        data = DataQuery.of_run(self.model.settings).open()
+        return data.turned() if self.model.updater.turned else data
 
     @cached_property
     def _training(self) -> Tensor:

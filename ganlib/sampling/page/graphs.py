@@ -58,7 +58,8 @@ class ToSource(Traced):
     @classmethod
     def of(cls, model: Model) -> "ToSource | None":
         """Of a model that started from what was made of each image alone, at its size."""
-        if (source := as_in_training(model.settings.get("source"))) is None:
+        source = as_in_training(model.settings.get("source"))
+        if source is None or model.updater.turned:
             return None
         by = DataQuery(source=source).starts
         return cls(by, model.spec) if isinstance(by, Derivation) else None

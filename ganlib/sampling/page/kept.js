@@ -41,7 +41,9 @@ async function tray(app) {
   });
   $("kept").replaceChildren(...boxes.map(([box]) => box));
   $("mixed").replaceChildren();
-  for (const button of $("ways").querySelectorAll("button")) button.disabled = kept.length < 2;
+  const few = kept.length < 2;
+  for (const button of $("ways").querySelectorAll("button")) button.disabled = few;
+  if (few) app.walking = false;
   app.remember();
   for (const [, canvas, one] of boxes)
     await app.paintOn(canvas, app.network, await app.codesOf(app.network, one));
@@ -72,20 +74,25 @@ async function walk(app) {
   }
   app.walking = true;
   $("walk").textContent = "Stop";
+  try {
+    await around(app);
+  } finally {
+    app.walking = false;
+    $("walk").textContent = "Walk";
+  }
+}
+
+async function around(app) {
   const stops = [];
   for (const one of app.state.kept) stops.push(await app.codesOf(app.network, one));
   for (let k = 0; app.walking; k = (k + 1) % stops.length) {
-    const a = stops[k],
-      b = stops[(k + 1) % stops.length];
+    const next = (k + 1) % stops.length;
     for (let t = 0; t < 1 && app.walking; t += 1 / 30) {
-      await app.present(
-        between(app, a, b, t),
-        `Between ${k + 1} and ${((k + 1) % stops.length) + 1} of the kept`,
-      );
+      const words = `Between ${k + 1} and ${next + 1} of the kept`;
+      await app.present(between(app, stops[k], stops[next], t), words);
       await new Promise(requestAnimationFrame);
     }
   }
-  $("walk").textContent = "Walk";
 }
 
 function between(app, a, b, t) {

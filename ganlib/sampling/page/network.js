@@ -37,11 +37,10 @@ class Network {
     return this.sessions.images.outputNames;
   }
 
-  // Latents -> codes, of a generator without others the same numbers.
-  async codes(z, y) {
-    if (!this.sessions.codes) return z;
+  // Latents -> codes, truncated where psi is not 0.
+  async codes(z, y, psi) {
     const { codes } = await this.run("codes", { z, y }, 1);
-    return codes.data;
+    return psi ? line(Float32Array.from(this.about.average), codes.data, psi) : codes.data;
   }
 
   // Whether it knows what to make of a picture that it may start from.

@@ -7,8 +7,8 @@ class Served {
     this.iteration = this.about.iteration;
   }
 
-  async codes(z, y) {
-    const { codes } = await this.ask("codes", { z: plain(z), y: plain(y) });
+  async codes(z, y, psi) {
+    const { codes } = await this.ask("codes", { z: plain(z), y: plain(y), psi });
     return Float32Array.from(codes);
   }
 
@@ -74,33 +74,35 @@ function servedControls(app) {
     );
   }
   const strip = element("div", { class: "strip", id: "nearest-images" });
-  tools.push(
-    element(
-      "button",
-      {
-        id: "nearest",
-        onclick: () =>
-          app.attempt(async () => {
-            const { images } = await network.ask("nearest", {
-              images: packedLevels(levelsOn($("picture"), about.shape[0]), about.shape),
-            });
-            const found = unpackedImages(images);
-            strip.replaceChildren(
-              element("p", {}, "The nearest training images, by their pixels:"),
-              ...Array.from({ length: found.dims[0] }, (_, i) => {
-                const canvas = element("canvas", {
-                  role: "img",
-                  "aria-label": `training image ${i}`,
-                });
-                paint(canvas, found, i, about.frames);
-                return canvas;
-              }),
-            );
-          }),
-      },
-      "Nearest training images",
-    ),
-  );
+  if (about.frames === 1 && !about.points) {
+    tools.push(
+      element(
+        "button",
+        {
+          id: "nearest",
+          onclick: () =>
+            app.attempt(async () => {
+              const { images } = await network.ask("nearest", {
+                images: packedLevels(levelsOn($("picture"), about.shape[0]), about.shape),
+              });
+              const found = unpackedImages(images);
+              strip.replaceChildren(
+                element("p", {}, "The nearest training images, by their pixels:"),
+                ...Array.from({ length: found.dims[0] }, (_, i) => {
+                  const canvas = element("canvas", {
+                    role: "img",
+                    "aria-label": `training image ${i}`,
+                  });
+                  paint(canvas, found, i, about.frames);
+                  return canvas;
+                }),
+              );
+            }),
+        },
+        "Nearest training images",
+      ),
+    );
+  }
   if (network.inverts) {
     tools.push(
       element(

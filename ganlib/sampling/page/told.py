@@ -47,7 +47,7 @@ def told(model: Model, stream: SampleStream) -> dict[str, Any]:
         "average": _average(stream),
         "statistics": stream.statistics,
         "source": _source(model),
-        "directions": _directions(model),
+        "directions": [] if model.updater.config.translates else _directions(model),
     }
 
 

@@ -18,12 +18,13 @@ from torch import Tensor
 
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import MARK, atomic, write_text
+from ganlib.common.layers.basic import one_hot
 from ganlib.common.pictures import levels
 from ganlib.common.seeds import generator
 from ganlib.sampling.model import Model
 from ganlib.training.samples.sample_stream import SampleStream
 
-from .graphs import CODES, Graph, graphs_of, source_graph, write_graphs
+from .graphs import CODES, IMAGES, Graph, graphs_of, source_graph, write_graphs
 from .told import told
 from .weights import Precision, store
 
@@ -149,7 +150,7 @@ def _difference(
     stream: SampleStream, graphs: dict[str, Graph], folder: Path
 ) -> dict[str, float] | None:
     """Between PyTorch's pictures and those of the files, in 255 levels: the largest and the mean of
-    COMPARED samples, of a translator of one. None without onnxruntime.
+    COMPARED samples, of a translator of two sources of noise. None without onnxruntime.
     """
     if find_spec("onnxruntime") is None:
         return None
@@ -162,12 +163,11 @@ def _difference(
 
     z = stream.gen.make_hidden(COMPARED, generator(0, "page"))
     if stream.config.translates:
-        y = graphs["images.onnx"][1]["y"]
+        y = graphs[IMAGES][1]["y"]
         z = z[: len(y)]
     elif stream.config.condition == "labels":
-        y = torch.eye(stream.spec.n_classes, device=z.device)[
-            torch.arange(len(z)) % stream.spec.n_classes
-        ]
+        n = stream.spec.n_classes
+        y = one_hot(torch.arange(len(z), device=z.device) % n, n, z)
     else:
         y = None
     inputs = {"z": z, "codes": z, "noise": torch.ones(())} | ({} if y is None else {"y": y})
@@ -175,5 +175,5 @@ def _difference(
         code = run(CODES, inputs)
         n = stream.gen.n_styles
         inputs["codes"] = code[:, None].repeat(1, n, 1) if n else code
-    off = levels(run("images.onnx", inputs)) - levels(stream.decode(z, y).cpu())
+    off = levels(run(IMAGES, inputs)) - levels(stream.decode(z, y).cpu())
     return {"most": float(off.abs().max()), "mean": float(off.abs().mean())}

@@ -65,6 +65,8 @@ class Translator:
             Fraction(self.spec.image[1], self.source[0]),
             Fraction(self.spec.image[2], self.source[1]),
         )
+        if tile is not None and tile < 1:
+            raise UserError(f"tile is {tile}; give the side of a square in pixels.")
         if tile is not None and self.multiple == 0:
             raise UserError(
                 f"This generator takes tiles of {w_by_h(self.source)} alone: leave --tile out."

@@ -142,10 +142,16 @@ def test_codes_go_into_a_file_and_stand_for_samples(make_snapshot: Make, tmp_pat
     torch.testing.assert_close(stream.decode(*stream.latents([1, 0])), expected)
     with pytest.raises(UserError, match="There is no code number 2: the file holds 2"):
         stream.latents([2])
-    with pytest.raises(UserError, match="they are of another one"):
-        CodeStream(model.updater, Codes(z[:, :5], y, "z"))
-    with pytest.raises(UserError, match="they are of another one"):
-        CodeStream(model.updater, Codes(z, None, "z"))
+    others = [
+        Codes(z[:, :5], y, "z"),
+        Codes(z, None, "z"),
+        Codes(z, torch.tensor([1, 70]), "z"),
+        Codes(z, torch.tensor([1]), "z"),
+        Codes(z, torch.zeros(2, 1 + len(model.updater.classes)), "z"),
+    ]
+    for codes in others:
+        with pytest.raises(UserError, match="they are of another one"):
+            CodeStream(model.updater, codes)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", "other", "pickled"])

@@ -240,6 +240,13 @@ def test_each_control_of_a_generator_of_classes(page: Any, classes: Path) -> Non
     changes(page, lambda: page.click("#walk"))
     page.click("#walk")
     page.wait_for_function("() => !globalThis.ganlib.walking")
+    page.click("#walk")
+    page.click("#keep")
+    page.click(".keep:nth-child(1) [aria-label=remove]")
+    assert page.text_content("#walk") == "Stop"
+    page.click(".keep:nth-child(1) [aria-label=remove]")  # of one there is no walk
+    page.wait_for_selector("#walk:disabled >> text=Walk")
+    page.click("#keep")
 
     changes(page, lambda: page.click(".keep:nth-child(1) .tile"))
     changes(page, lambda: page.select_option("#class", "1"), tile)
@@ -250,6 +257,10 @@ def test_each_control_of_a_generator_of_classes(page: Any, classes: Path) -> Non
     assert page.locator(".keep").count() == 2
     page.click(".keep:nth-child(1) [aria-label=remove]")
     assert page.locator(".keep").count() == 1
+
+    page.evaluate("location.hash = 'seed=5'")  # a link that is pasted into an open page
+    page.wait_for_selector("#caption >> text=Sample 0 of seed 5")
+    changes(page, lambda: slide(page, "[data-direction='0']", 3))
 
 
 def test_codes_noise_layers_and_sizes(page: Any, styles: Path, tmp_path: Path) -> None:
@@ -277,7 +288,7 @@ def test_points_are_a_plot(page: Any, make_snapshot: Make, tmp_path: Path) -> No
     path = make_snapshot("gan", DataSpec(POINTS, POINTS), architecture="mlp")
     write_page(ganlib.load(path), folder(tmp_path))
     opened(page, tmp_path / "page")
-    assert not page.is_visible("#one")
+    assert not page.is_visible("#shown")
     assert pixels(page, "#wall canvas")[..., 3].any()
     changes(page, lambda: page.click("#on"), "#wall canvas")
 
@@ -351,6 +362,7 @@ def test_what_pytorch_behind_the_page_can_do(
     assert page.text_content("#asked output") == "7"
     changes(page, lambda: slide(page, "#iteration", 1))
     assert page.text_content("#asked output") == "9"
+    assert page.text_content("#command").startswith("ganlib sample FOLDER --at 9 --seed 0 ")
     page.click("#nearest")
     page.wait_for_selector("#nearest-images canvas")
     assert page.locator("#nearest-images canvas").count() == exploring.NEAREST
@@ -361,6 +373,10 @@ def test_what_pytorch_behind_the_page_can_do(
     page.wait_for_selector("text=The nearest that was found")
     server.shutdown()
     server.server_close()
+    page.evaluate("say('')")
+    page.click("#wall .tile:nth-child(3)")
+    page.wait_for_selector("#status.wrong")
+    page.evaluate("say('')")
     page.click("#nearest")
     page.wait_for_selector("#status.wrong")
 

@@ -11,15 +11,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.io.server import Server
 from ganlib.common.pictures import to_uint8
+from ganlib.common.query import DataQuery
 from ganlib.common.sources.edges import edges
 from ganlib.contract.fixtures import small_updater
 from ganlib.runs.settings import resolve
 from ganlib.sampling.model import Model
 from ganlib.sampling.page import exploring
 from ganlib.sampling.page.exploring import Explorer
+from ganlib.sampling.page.graphs import ToSource
 
 Make = Callable[..., Path]
 
@@ -56,6 +59,31 @@ def test_the_nearest_training_images(explorer: Explorer, monkeypatch: pytest.Mon
     every = explorer._data.x[torch.arange(40)].double()
     order = (every - x.double()).square().sum((1, 2, 3)).argsort()[:3]
     assert order[0] == 11 and torch.equal(found, every[order])
+
+
+def test_of_the_way_back_the_sources_are_the_training_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updater = small_updater("cyclegan")
+    updater.turn()
+    model = Model(updater, resolve({"algorithm": "cyclegan", "source": "grey"}).flat(), tmp_path)
+    x, grey = torch.zeros(3, 3, 8, 8).byte(), torch.ones(3, 1, 8, 8).byte()
+    data = DataSet("two sides", x, source=grey, pairs=False)
+    monkeypatch.setattr(DataQuery, "open", lambda _: data)
+    explorer = Explorer(model, [], lambda _: model)
+    assert torch.equal(explorer._data.x, grey)
+    assert ToSource.of(model) is None  # of an upload nothing has to be made
+
+
+def test_codes_are_truncated_by_the_mean_of_their_own_snapshot(tmp_path: Path) -> None:
+    settings = resolve({"algorithm": "stylegan2"}).flat()
+    newest, earlier = (Model(small_updater("stylegan2"), settings, tmp_path) for _ in range(2))
+    earlier.updater.sampling_gen.w_mean.add_(1)
+    explorer = Explorer(newest, [5], lambda _: earlier)
+    stream = earlier.updater.sample_stream(0, truncation=0.3)
+    z, y = stream.latents([4])
+    found = asked(explorer, "codes", z=z[0].tolist(), y=y, psi=0.3, iteration=5)["codes"]
+    torch.testing.assert_close(torch.tensor(found), stream.code(z, y)[0])
 
 
 def test_a_picture_is_found_again(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
