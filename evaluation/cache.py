@@ -22,7 +22,8 @@ def cached(
     """compute(), or what it gave before for these facts, plain values; kind: the folder that it is
     kept in. Two processes that ask at once compute it once.
     """
-    with locked(path := cache_file(kind, facts)):
+    path = cache_file(kind, facts)
+    with locked(path, f"Another process is computing such {kind}: this one waits for it."):
         tensors = _read(path)
         if tensors is None:
             tensors = compute()

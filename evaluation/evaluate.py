@@ -229,6 +229,7 @@ class Evaluator:
                     None if column.reference is None else references[column.reference].split,
                     done.rounding,
                     value.rank_deficient,
+                    self.extractor.packages,
                 )
                 name, number = column.title, float(value.value)
                 if name in scores:

@@ -188,7 +188,7 @@ class Origin:
 
 
 FEATURES = ("torch", "torch-fidelity")
-"""Packages whose change may change features."""
+"""Packages whose change may change those of most extractors."""
 PACKAGES = (*FEATURES, "numpy")
 
 

@@ -16,19 +16,19 @@ from ganlib.evaluation.comparison.runs import REAL, Evaluation, Run
 from ganlib.evaluation.comparison.table import Cell, Column, Entry, Row, Table, figures
 from ganlib.evaluation.protocol import differing
 
-ELSEWHERE = {"algorithm", "dataset", "size", "seed"}
-"""Settings that a table shows in a place of their own."""
 NO_RECIPE = set(
     """
-    preset epochs force data_root out gpu device deterministic graph compile workers
-    checkpoint_blocks resume max_hours display_interval sample_interval snapshot_interval
-    evaluation_interval evaluation_images evaluation_reference evaluation_precision
-    evaluation_channels_last evaluation_rounding metrics segmentation extractor extractor_weights
-    inception_weights ema_every keep_snapshots best_by doctor stop_on tensorboard tracker extension
-    plugin_dir statistics vgg_weights feature_weights
+    algorithm dataset size seed preset epochs force data_root out gpu device deterministic graph
+    compile workers checkpoint_blocks resume max_hours display_interval sample_interval
+    snapshot_interval evaluation_interval evaluation_images evaluation_reference
+    evaluation_precision evaluation_channels_last evaluation_rounding metrics segmentation extractor
+    extractor_weights inception_weights ema_every keep_snapshots best_by doctor stop_on tensorboard
+    tracker extension plugin_dir statistics vgg_weights feature_weights
     """.split()
 )
-"""Settings on which no number depends, or only those of scores, whose protocols have them."""
+"""Settings that a table shows in a place of their own, on which no number depends, or only those of
+scores, whose protocols have them.
+"""
 
 
 @in_python
@@ -175,16 +175,20 @@ def _age(run: Run, scored: Evaluation | None) -> tuple[bool, int, str]:
 
 
 def _recipe(run: Run) -> dict[str, Any]:
-    """The settings that runs share if they differ in nothing but their seed."""
-    return {k: v for k, v in run.settings.items() if k not in ELSEWHERE | NO_RECIPE}
+    """The settings that runs share if they differ in nothing but their seed; None is as good as
+    missing, which it is in runs from before there was a setting.
+    """
+    return {k: v for k, v in run.settings.items() if v is not None and k not in NO_RECIPE}
 
 
 def make_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]:
     """A row for all seeds of the same algorithm and settings, the best by the first score first."""
-    groups: dict[str, Row] = {}
+    groups, recipes = dict[str, Row](), dict[str, list[dict[str, Any]]]()
+    for run, _ in entries:
+        recipes.setdefault(run.algorithm, []).append(_recipe(run))
+    names = {algorithm: differing(alike) for algorithm, alike in recipes.items()}
     for run, scored in entries:
-        alike = [_recipe(other) for other, _ in entries if other.algorithm == run.algorithm]
-        settings = {name: run.settings.get(name) for name in differing(alike)}
+        settings = {name: run.settings.get(name) for name in names[run.algorithm]}
         key = json.dumps([run.algorithm, run.done, settings], sort_keys=True)
         row = groups.setdefault(key, Row(run.algorithm, settings, run.done, [], []))
         row.entries.append((run, scored))

@@ -19,7 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import WEIGHTS, as_user_error, expand, regular
 from ganlib.common.registry import Registry, having
-from ganlib.evaluation.protocol import Instrument
+from ganlib.evaluation.protocol import FEATURES, Instrument
 
 Network = TypeVar("Network", bound=nn.Module)
 Value = TypeVar("Value")
@@ -110,6 +110,8 @@ class Extractor:
     classes: tuple[str, ...] = ()
     device: torch.device
     options: Options = Options()
+    packages: tuple[str, ...] = FEATURES
+    """Whose change may change features."""
     bf16 = "bf16"
     """What protocols call bfloat16: that of autocast, where nothing else is said."""
 
@@ -138,7 +140,9 @@ class Extractor:
         return Instrument(self.name, resize, self.digest, precision, facts)
 
     def __call__(self, x: Tensor) -> Features:
-        """Features of uint8 images (N, C, H, W), C 1 or 3, on any device."""
+        """Features of images (N, C, H, W) in 0..255, C 1 or 3, on any device: uint8, or float where
+        they are not rounded.
+        """
         raise NotImplementedError
 
 

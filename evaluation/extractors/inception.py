@@ -123,7 +123,8 @@ def find_weights(named: Path | None) -> Path:
     """The weights file that this machine has, else downloaded into the cache."""
     if (found := local_weights(named)) is not None:
         return found
-    with locked(path := stored_weights()):
+    path = stored_weights()
+    with locked(path, "Another process is fetching Inception: this one waits for it."):
         if not path.exists():
             _download(URL_INCEPTION_V3, path)
     return path

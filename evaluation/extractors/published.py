@@ -29,6 +29,7 @@ from ganlib.evaluation.extractors.base import (
     place,
     read_weights,
 )
+from ganlib.evaluation.protocol import FEATURES
 
 State = Mapping[str, Tensor]
 Channels = tuple[float, float, float]
@@ -77,6 +78,8 @@ class Kind:
 
 class Published(Extractor):
     """What such a network gives, as features."""
+
+    packages = (*FEATURES, "torchvision", "pillow")
 
     def __init__(
         self, kind: Kind, network: nn.Module, digest: str, device: torch.device, options: Options

@@ -44,14 +44,15 @@ def limits(context: Context) -> Mapping[Column, Value]:
     distances: dict[Column, list[float]] = {column: [] for column in context.columns}
     for k in counts:
         moments = moments_of([features[:k]])
-        for column, found in distances.items():
-            found.append(distance_of(moments, *rooted(context, str(column.reference))))
+        for column, values in distances.items():
+            values.append(distance_of(moments, *rooted(context, str(column.reference))))
     settings = {"sizes": SIZES, "from": counts[0], "order_seed": SEED}
-    few = counts[0] <= features.shape[1]
-    return {
-        column: Value(extrapolated(counts, found), settings=settings, rank_deficient=few)
-        for column, found in distances.items()
-    }
+    found = {}
+    for column, values in distances.items():
+        fewest = min(counts[0], context.references[str(column.reference)].n)
+        few = fewest <= features.shape[1]
+        found[column] = Value(extrapolated(counts, values), settings=settings, rank_deficient=few)
+    return found
 
 
 METRIC = Metric(limits, n=N, columns=columns)

@@ -91,7 +91,8 @@ def divergence(context: Context) -> Mapping[Column, Value]:
     """See Metric; the spread is that of the mean over the test images."""
     device, epochs = context.features.device, count(1)
     train, test = (context.references[name].features.to(device) for name in ("train", "test"))
-    mean, std = test.mean(0), test.std(0).clamp(min=torch.finfo(test.dtype).tiny)
+    mean, std = test.mean(0), test.std(0)
+    std = torch.where(std > 0, std, 1)  # of a feature that is the same for all test images
     fake, train, test = ((x - mean) / std for x in (context.features, train, test))
 
     def fit(centres: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

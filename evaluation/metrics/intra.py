@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError
+from ganlib.common.pictures import levels
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, arithmetic
 from ganlib.evaluation.formats import BLOCK, as_uint8, blocks
@@ -84,18 +85,30 @@ def classwise(
         progress("intra-class distances", done, len(counts))
         fake = (block.images for block in blocks(samples(names.index(data.classes[k]))))
         real = (data.x[which] for which in torch.split(torch.nonzero(data.y == k)[:, 0], BLOCK))
-        own, theirs = (moments_of(extractor(as_uint8(x)).pool for x in xs) for xs in (fake, real))
+        own = moments_of(extractor(_seen(x, evaluator.rounding)).pool for x in fake)
+        theirs = moments_of(extractor(x).pool for x in real)
         with arithmetic(extractor.device, "float32"):
             rows[data.classes[k]] = {"value": distance_of(own, theirs), "n": n, "n_real": n_real}
     least = min(counts.values())
     settings = settings_of("uniform", n, data) | {"n_real_per_class": least, "metric": "intra"}
     few = _too_few(min(n, least), extractor)
     protocol = stamp(
-        extractor.instrument, origin, n * len(rows), settings, reference.split, rank_deficient=few
+        extractor.instrument,
+        origin,
+        n * len(rows),
+        settings,
+        reference.split,
+        "round" if evaluator.rounding else "none",
+        few,
     )
     name = f"{counted(_name(extractor), n)}-each-{inputs.main}"
     value = fmean(row["value"] for row in rows.values())
     return {name: Score(name, value, None, protocol, {"by_class": rows}, "lower")}
+
+
+def _seen(x: Tensor, rounding: bool) -> Tensor:
+    """In 0..255, as the extractor is given samples."""
+    return as_uint8(x) if rounding or x.dtype == torch.uint8 else levels(x.float())
 
 
 def _name(extractor: Extractor) -> str:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.io.files import as_user_error
-from ganlib.evaluation.extractors.base import read_weights
+from ganlib.evaluation.extractors.base import arithmetic, read_weights
 from ganlib.evaluation.pairs.pixels import Measure
 from ganlib.evaluation.protocol import Instrument
 
@@ -51,9 +51,9 @@ def lpips(weights: Path, device: torch.device | str = "cpu") -> Measure:
             bias = state[at.removesuffix("weight") + "bias"]
             layer.load_state_dict({"weight": state[at], "bias": bias})
 
-    @torch.no_grad()
     def distance(output: Tensor, truth: Tensor) -> Tensor:
-        found: Tensor = network(_prepared(output), _prepared(truth))
+        with arithmetic(torch.device(device), "float32"):
+            found: Tensor = network(_prepared(output), _prepared(truth))
         return found.flatten().double()
 
     digest = sha256(content).hexdigest()

@@ -13,7 +13,7 @@ from ganlib.common.seeds import generator
 from ganlib.evaluation.cache import cache_file, cached
 from ganlib.evaluation.extractors.base import Extractor
 from ganlib.evaluation.formats import BLOCK, in_order
-from ganlib.evaluation.protocol import FEATURES, Split, package_versions
+from ganlib.evaluation.protocol import Split, package_versions
 from ganlib.evaluation.statistics.moments import Moments
 
 KIND, VERSION = "references", 1  # of the cache's files
@@ -85,7 +85,7 @@ def _facts(digest: str, extractor: Extractor) -> Mapping[str, object]:
         "version": VERSION,
         "images": digest,
         "extractor": extractor.digest,
-        "software": package_versions(FEATURES),
+        "software": package_versions(extractor.packages),
         **extractor.describe(),
     }
 

@@ -14,7 +14,8 @@ from ganlib.common.io.console import say
 from ganlib.config import RunConfig
 from ganlib.evaluation import Evaluator, Origin
 from ganlib.evaluation.extractors.base import Options, default_extractor, extractors
-from ganlib.evaluation.metrics.base import check_needs, counted, default_metrics, find_metrics
+from ganlib.evaluation.metrics import fid
+from ganlib.evaluation.metrics.base import check_needs, default_metrics, find_metrics
 from ganlib.evaluation.protocol import better_by_name
 from ganlib.evaluation.statistics.real import TO_COME
 from ganlib.registry import algorithms, extensions
@@ -208,8 +209,8 @@ def _best_by(settings: Settings, updater: Updater, scorer: Scorer, drawing: Draw
     wanted, evaluator = settings.run.best_by, scorer.evaluator
     if wanted is not None or evaluator is None or "fid" not in settings.metrics:
         return wanted
-    name = counted(evaluator.extractor.score_name, drawing.count(updater))
-    return f"min:{name}-{evaluator.main}"
+    columns = fid.columns(evaluator.inputs(), drawing.count(updater))
+    return f"min:{next(c.title for c in columns if c.reference == evaluator.main)}"
 
 
 def _named_score(

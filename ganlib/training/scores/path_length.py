@@ -4,11 +4,12 @@ section 4.1, https://arxiv.org/abs/1812.04948
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import levels
 from ganlib.evaluation import Score
-from ganlib.evaluation.extractors.base import Extractor
+from ganlib.evaluation.extractors.base import Extractor, arithmetic
 from ganlib.evaluation.metrics.base import counted
 from ganlib.evaluation.pairs.pixels import Measure
 from ganlib.evaluation.protocol import Plain, stamp
@@ -17,6 +18,8 @@ from ganlib.training.scores.drawing import Drawing
 from ganlib.training.updater import Updater
 
 EPSILON, TRIMMED = 1e-4, 0.01
+LARGEST = 256
+"""Pixels: larger images are averaged to so many before LPIPS looks at them, as by the authors."""
 SETTINGS: dict[str, Plain] = {"epsilon": EPSILON, "path": "line", "at": "end", "trimmed": TRIMMED}
 
 
@@ -51,25 +54,31 @@ def path_length(
     standard error.
 
     As at "end" in the paper, where a path begins; of a generator whose codes are its latents too,
-    along lines. Images are not rounded.
+    along lines. Images are not rounded, and nothing is computed in TF32, whose rounding is as large
+    as such a step.
     """
-    stream, found = drawing.stream(updater), list[Tensor]()
+    stream, found, factor = drawing.stream(updater), list[Tensor](), 1
+    if measure.name == "LPIPS":
+        factor = max(1, min(updater.spec.native[1:]) // LARGEST)
     for numbers in drawing.parts(updater):
         progress("paths", numbers[0], drawing.n)
-        z, y = stream.latents(numbers)
-        others, _ = stream.latents([drawing.n + i for i in numbers])
-        code = stream.code(z, y)
-        images = []
-        for place in (code, torch.lerp(code, stream.code(others, y), EPSILON)):
-            with stream.noise(numbers):
-                images.append(levels(stream.draw(place, y)))
-        found.append(measure.compute(*images).cpu() / EPSILON**2)
+        with arithmetic(updater.clock.device, "float32"):
+            z, y = stream.latents(numbers)
+            others, _ = stream.latents([drawing.n + i for i in numbers])
+            code = stream.code(z, y)
+            images = []
+            for place in (code, torch.lerp(code, stream.code(others, y), EPSILON)):
+                with stream.noise(numbers):
+                    images.append(avg_pool2d(levels(stream.draw(place, y)), factor))
+            found.append(measure.compute(*images).cpu() / EPSILON**2)
     lengths = torch.cat(found).sort().values
     cut = int(len(lengths) * TRIMMED)
     lengths = lengths[cut : len(lengths) - cut]
-    settings = {**measure.settings, **SETTINGS}
+    settings = {**measure.settings, **SETTINGS} | ({"averaged": factor} if factor > 1 else {})
     origin, n = drawing.origin(updater), drawing.n
     protocol = stamp(measure.by, origin, n, settings, rounding="none")
-    name = counted("PPL" if measure.name == "LPIPS" else f"PPL-{measure.name}", n)
+    network = measure.by.extractor
+    paper = measure.name == "LPIPS" and network == "vgg16"
+    name = counted("PPL" if paper else f"PPL-{network}", n)
     error = float(lengths.std()) / len(lengths) ** 0.5
     return {name: Score(name, float(lengths.mean()), None, protocol, error=error)}

@@ -118,6 +118,16 @@ def test_as_many_of_each_class_as_asked_for_meet_all_real_images(
     pairs = [(drawn[k], torch.full((300,), k)) for k in range(3)]
     (few,) = evaluator(pairs, ["intra"]).scores.values()
     assert sum(row["n_real"] for row in few.more["by_class"].values()) == 90
+    # without rounding the features are those of the floats
+    as_they_are = Evaluator(plain, {"train": real}, rounding=False)
+    halves = [drawn[k].float() / 127.5 - 1 + 1 / 255 for k in range(3)]
+    (off,) = classwise(as_they_are, lambda k: [halves[k]], 300, origin, lambda *_: None).values()
+    moved = scipys_distance(
+        plain(drawn[0] + 0.5).pool.double().numpy(),
+        plain(real.x[real.y == 0]).pool.double().numpy(),
+    )
+    assert off.more["by_class"]["cat"]["value"] == pytest.approx(moved, rel=1e-4)
+    assert off.protocol.rounding == "none" and protocol.rounding == "round"
     # classes go by their names, and those that no sample can be told are refused
     again = Origin(classes=("emu", "cat", "dog"))
     renamed = classwise(evaluator, lambda k: [drawn[(2, 0, 1)[k]]], 300, again, lambda *told: None)

@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from ganlib.evaluation import Evaluator
+from ganlib.evaluation.extractors.base import Extractor, Features
 from ganlib.evaluation.metrics import fld
 from ganlib.evaluation.metrics.authpct import authenticity
 from ganlib.evaluation.metrics.formulas import nearest
@@ -48,6 +49,26 @@ def test_copies_are_not_authentic_and_their_likelihoods_show_it(plain: Any, nois
     assert copies[1] > 1000 and abs(new[1]) < 20  # in hundredths of a nat a dimension
     assert copies[2] < -1000 and abs(new[2]) < 20
     assert found["unseen"][names[1]].protocol.settings["train_digest"]
+
+
+def test_a_feature_that_is_0_for_all_test_images_counts_as_it_is(noise: Tensor) -> None:
+    train, test, unseen = noise[:500], noise[500:800].clone(), noise[800:1100]
+    test[:, :, 0, 0] = 0
+    (found,) = (
+        score.value
+        for name, score in Evaluator(Pixels(), {"train": train, "test": test})(
+            [unseen], ["fld"]
+        ).scores.items()
+        if name.startswith("FLD-pixels")
+    )
+    assert np.isfinite(found)
+
+
+class Pixels(Extractor):
+    name, digest, device, n_features = "pixels", "0" * 64, torch.device("cpu"), 64
+
+    def __call__(self, x: Tensor) -> Features:
+        return Features(x[:, :1, :8, :8].flatten(1).float())
 
 
 def test_likelihoods_are_scipys() -> None:

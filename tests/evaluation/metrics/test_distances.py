@@ -82,6 +82,16 @@ def test_the_limit_is_nearer_to_the_distance_of_the_distributions(plain: Any) ->
     assert limit == pytest.approx(expected[0], abs=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:.* too few")
+def test_the_limit_says_of_each_reference_whether_it_is_too_small(
+    plain: Any, noise: Tensor
+) -> None:
+    evaluator = Evaluator(plain, {"train": noise, "test": noise[: plain.n_features]})
+    x = torch.randint(0, 256, (1000, *noise.shape[1:])).to(torch.uint8)
+    few = [s.protocol.rank_deficient for s in evaluator([x], ["fid_infinity"]).scores.values()]
+    assert few == [False, True]
+
+
 def test_likelihoods_take_both_splits(plain: Any, noise: Tensor) -> None:
     with pytest.raises(UserError, match="'fld' takes training images and test images"):
         Evaluator(plain, {"train": noise})([noise], ["fld"])

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import ganlib
 from ganlib.common.errors import UserError
 from ganlib.registry import PLUGINS
+from ganlib.runs.default_extensions import _best_by
 
 SMALL: dict[str, Any] = {"algorithm": "dcgan", "dataset": "ring8", "gpu": -1, "max_iter": 1}
 
@@ -49,3 +51,23 @@ def test_an_unknown_name_is_refused(
         ganlib.train(**{**SMALL, **settings})
     assert words in str(told.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("split", "n", "name"),
+    [
+        ("train", 10_000, "FD10k-train"),
+        ("train", 20_000, "FD20k-train"),
+        ("test", 300, "FD300-test"),
+        ("test", 7000, "FD5k-test"),
+        ("test", 50_000, "FD10k-test"),
+    ],
+)
+def test_the_best_snapshot_goes_by_a_score_that_there_is(split: str, n: int, name: str) -> None:
+    extractor = SimpleNamespace(score_name="FD")
+    inputs = SimpleNamespace(extractor=extractor, real={split: None})
+    evaluator = SimpleNamespace(extractor=extractor, main=split, inputs=lambda: inputs)
+    settings: Any = SimpleNamespace(run=SimpleNamespace(best_by=None), metrics=["fid"])
+    scorer: Any = SimpleNamespace(evaluator=evaluator)
+    drawing: Any = SimpleNamespace(count=lambda updater: n)
+    assert _best_by(settings, Any, scorer, drawing) == f"min:{name}"  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ class Mixed(Extractor):
     name, digest, n_features, device = "mixed", "0" * 64, 12, torch.device("cpu")
 
     def __call__(self, x: Tensor) -> Features:
+        self.in_tf32 = torch.backends.cudnn.allow_tf32
         mixture = torch.rand(
             x[0].numel(), 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64
         )
@@ -36,6 +37,7 @@ def test_it_is_the_squared_derivative_along_the_way(
         torch.nn.init.normal_(weight, std=0.3)  # images that change, as those of a trained one
     drawing = Drawing(40, seed=3, batch_size=16)
     ((title, score),) = path_length(updater, drawing, in_features_of(extractor), silent).items()
+    assert not extractor.in_tf32  # whose rounding is as large as a step
     stream = drawing.stream(updater)
     z, others = (stream.hidden(range(k, k + 40)) for k in (0, 40))
     code, end = stream.code(z), stream.code(others)
