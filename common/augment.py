@@ -172,13 +172,14 @@ def is_probability(name: str) -> bool:
 
 
 class Adaptation(NamedTuple):
-    """p: the probability, 0-dim in [0, 1]. counts: (4,), since p was last moved, over all shares of
-    the batch: the sum of the logits' signs, how many logits, real images and minibatches.
+    """ps: the probability, 0-dim in [0, 1], as each discriminator has it. counts: (4,), since p was
+    last moved, over all shares of the batch: the sum of the logits' signs, how many logits, real
+    images and minibatches.
 
     target: of r_t, the mean sign. images: after how many p comes from 0 to 1.
     """
 
-    p: Tensor
+    ps: Sequence[Tensor]
     counts: Tensor
     target: float
     images: int
@@ -205,9 +206,10 @@ class Adaptation(NamedTuple):
         r = signs / logits.clamp(min=1)
         due = batches >= EVERY
         step = torch.sign(r - self.target) * images / self.images
-        self.p.add_(step.masked_fill(~due, 0)).clamp_(0, 1)
+        for p in self.ps:
+            p.add_(step.masked_fill(~due, 0)).clamp_(0, 1)
         self.counts.masked_fill_(due, 0)
-        return {"ada_p": self.p.clone(), "ada_r": r}
+        return {"ada_p": self.ps[0].clone(), "ada_r": r}
 
 
 def is_of_adaptation(name: str) -> bool:

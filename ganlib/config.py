@@ -315,7 +315,7 @@ class RunConfig(_Strict):
     """Stop after this many real images."""
     max_hours: Positive | None = None
     """Stop, with a snapshot, before this many hours are over."""
-    display_interval: Interval = 100
+    display_interval: Count = 100
     """Iterations between lines of the log."""
     sample_interval: Interval = 1000
     """Iterations between sample grids, the first before any; 0 for one at the end alone."""

@@ -49,7 +49,7 @@ class Algorithm:
 
             from ganlib.common.augment import POLICIES, augment_input, augment_inputs
 
-            wish = "ada" if config.ada else "diffaugment"
+            wish = "ada" if config.ada else "diffaugment" if config.diffaugment else "ada_target"
             if config.ada and config.diffaugment:
                 raise UserError("ada and diffaugment are two pipelines: leave one of them out.")
             if "dis" not in networks:

@@ -18,6 +18,7 @@ from ganlib.common.io.files import MARK, PREFIX, check_free, remove_torn, write_
 from ganlib.config import RunConfig
 from ganlib.runs.state import BEAT, STATE, read_state
 from ganlib.training.device import ranks
+from ganlib.training.extensions.posthoc_ema import FOLDER
 from ganlib.training.extensions.reports import TRACKERS
 from ganlib.training.scores.scorer import SCORES, TRIALS
 from ganlib.training.snapshot import list_snapshots
@@ -151,7 +152,7 @@ class RunFolder:
         """Have the folder, and remove what a killed run may have left there."""
         killed = self._stack.enter_context(locked(out))
         if killed or holds_run(out):
-            for folder in (out, *(out / part for part in PARTS)):
+            for folder in (out, *(out / part for part in (*PARTS, FOLDER))):
                 remove_torn(folder)
 
     def _clear(self, out: Path) -> None:

@@ -16,7 +16,7 @@ from ganlib.common.data.fingerprint import changes
 from ganlib.common.errors import UserError, few, one_line
 from ganlib.runs.folders import ROOT, candidates, holds_run
 from ganlib.runs.settings import BEFORE, Settings, read_yaml
-from ganlib.training.networks import AVERAGES, trained
+from ganlib.training.networks import AVERAGES
 from ganlib.training.snapshot import (
     list_snapshots,
     newest_snapshot,
@@ -203,7 +203,7 @@ def freeze_nearest(updater: Updater, count: int) -> None:
     """
     if updater.stage(0).size != updater.stage(max(0, updater.length() - 1)).size:
         raise UserError("freeze_d: this discriminator grows, and with it what is nearest.")
-    networks = [n for name, n in trained(updater).items() if name.partition("_")[0] == "dis"]
+    networks = [n for name, n in updater.trained.items() if name.partition("_")[0] == "dis"]
     if not networks:
         raise UserError("freeze_d: this algorithm has no discriminator.")
     for network in networks:

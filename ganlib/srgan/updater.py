@@ -96,13 +96,10 @@ class Updater(Staged):
             numbers["lr"] = SLOWER
         return numbers
 
-    def loss_pixels(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
-        """Equation 4, on values in [-1, 1]."""
-        return mse_loss(x_fake, x_real)
-
-    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
-        """-log s(D(x)) - log (1 - s(D(G(y))))."""
-        return self.lecam(loss_dis_softplus, self.dis(x_real), self.dis(x_fake))
+    def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
+        """-log s(D(x)) - log (1 - s(D(G(y)))), and D(x)."""
+        y_real = self.dis(x_real)
+        return self.lecam(loss_dis_softplus, y_real, self.dis(x_fake)), y_real
 
     def loss_gen(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """The two terms of equation 3: content, and -log s(D(G(y)))."""
@@ -120,12 +117,13 @@ class Updater(Staged):
         x_real, y = next(self.data)
         x_fake = self.gen(self.hidden(len(x_real)), y)
         if not self.current.number:
-            content = self.loss_pixels(x_real, x_fake)
+            content = mse_loss(x_fake, x_real)
             self.step(gen=content)
             return {"loss_content": content}
 
-        loss_dis = self.loss_dis(x_real, x_fake.detach())
+        loss_dis, y_real = self.loss_dis(x_real, x_fake.detach())
         self.step(dis=loss_dis)
+        self.saw_real(y_real)
 
         content, loss_gen = self.loss_gen(x_real, x_fake)
         self.step(gen=content + self.config.lam * loss_gen)

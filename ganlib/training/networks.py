@@ -13,15 +13,6 @@ AVERAGES = ("average", "average_back")
 """Attributes, and before the names of tensors, that are moving averages."""
 
 
-def trained(module: nn.Module) -> dict[str, nn.Module]:
-    """The networks in `module` that have weights to train, by name: no averages."""
-    return {
-        name: child
-        for name, child in module.named_children()
-        if name not in AVERAGES and any(True for _ in child.parameters())
-    }
-
-
 def ema_of(network: nn.Module) -> nn.Module:
     """A copy of the network to average in, in evaluation mode."""
     return deepcopy(network).requires_grad_(False).eval()

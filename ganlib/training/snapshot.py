@@ -20,6 +20,7 @@ from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import atomic, regular
 from ganlib.evaluation.comparison.table import figures
+from ganlib.training.device import ranks
 from ganlib.training.trainer import Extension, Trainer, Trigger
 
 FORMAT = "ganlib snapshot 1"
@@ -111,6 +112,8 @@ def is_whole(path: Path) -> bool:
             return archive.testzip() is None
     except FileNotFoundError:
         raise UserError(f"There is no snapshot {path}.") from None
+    except PermissionError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     except Exception:  # what a damaged archive makes zipfile raise is no fixed set
         return False
 
@@ -163,6 +166,16 @@ def list_snapshots(folder: Path) -> list[Path]:
     return sorted(found, key=iteration_of)
 
 
+def drop_later(folder: Path, iteration: int) -> None:
+    """Remove what a course left there that the run goes on from the middle of: by its number it
+    would be this one's newest.
+    """
+    if ranks.rank() == 0:
+        for path in list_snapshots(folder):
+            if iteration_of(path) > iteration:
+                path.unlink()
+
+
 class Snapshot(Extension):
     """Write snapshots/iter_<iteration>.pt, keep those that `keep` says, and best.pt by the score
     `best_by`; say at the end which that is.
@@ -185,13 +198,14 @@ class Snapshot(Extension):
     ) -> None:
         self._due, self.settings, self.data, self.tell = trigger, settings, data, tell
         self.newest, self.best = kept(keep)
-        self._sign, self._score = parse(best_by)
+        self._by, (self._sign, self._score) = best_by, parse(best_by)
         self._best: float | None = None
         self._at: int | None = None  # the iteration of best.pt
         self._scores: dict[int, float] = {}  # of the best iterations, whose snapshots stay
         self._newest: int | None = None  # the iteration whose snapshot was written last
 
     def initialize(self, trainer: Trainer) -> None:
+        drop_later(trainer.out / "snapshots", trainer.iteration)
         if self._best is not None:
             with suppress(UserError):  # of a damaged one, which is in nobody's way
                 at = peek_snapshot(trainer.out / "snapshots" / BEST)["updater"]["iteration"]
@@ -229,10 +243,12 @@ class Snapshot(Extension):
                 copyfile(path, temporary)
 
     def state(self) -> dict[str, Any]:
-        return {"best": self._best, **({"scores": dict(self._scores)} if self.best else {})}
+        scores = {"scores": dict(self._scores)} if self.best else {}
+        return {"best": self._best, "by": self._by, **scores}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        self._best, self._scores = state["best"], dict(state.get("scores", {}))
+        if state.get("by", self._by) == self._by:  # another score compares with none of before
+            self._best, self._scores = state["best"], dict(state.get("scores", {}))
 
     def _is_good(self, trainer: Trainer) -> bool:
         """Whether this iteration has a score that was not seen, by which its snapshot stays."""
@@ -274,6 +290,8 @@ def _load(path: Path, mmap: bool = False) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except FileNotFoundError:
         raise UserError(f"There is no snapshot {path}.") from None
+    except PermissionError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     except Exception:  # what torch.load raises for a file of another kind is no fixed set
         raise _damaged(path) from None
 

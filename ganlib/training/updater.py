@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from ganlib.common.augment import Adaptation, probability_of
+from ganlib.common.augment import Adaptation, is_probability
 from ganlib.common.data import DataSet, DataSpec, Loader
 from ganlib.common.generator import Generator
 from ganlib.common.losses import LeCam
 from ganlib.common.seeds import mix, seed_layers
 from ganlib.config import AlgorithmConfig
 from ganlib.training.device import ranks
-from ganlib.training.networks import AVERAGES, Frozen, ema_of, ema_rate, trained, update_ema
+from ganlib.training.networks import AVERAGES, Frozen, ema_of, ema_rate, update_ema
 from ganlib.training.samples.sample_stream import Sampler
 from ganlib.training.update.accumulation import Draws, MicroBatches, Shared, Sharing, sort
 from ganlib.training.update.steps import Guard, Steps
@@ -276,8 +276,8 @@ class Updater(Sampler):
 
     @property
     def trained(self) -> dict[str, nn.Module]:
-        """The networks that have weights to train, by name."""
-        return trained(self)
+        """The networks that have weights to train, by name: no averages."""
+        return {n: m for n, m in self.named_children() if n not in AVERAGES and [*m.parameters()]}
 
     @property
     def guard(self) -> Guard:
@@ -287,8 +287,8 @@ class Updater(Sampler):
     @property
     def adaptation(self) -> Adaptation:
         """Of D's augmentation, where the settings have a target."""
-        p, c = probability_of(self.get_submodule("dis")), self.config
-        return Adaptation(p, self.ada_seen, c.ada_target, c.ada_images)
+        ps, c = [b for name, b in self.named_buffers() if is_probability(name)], self.config
+        return Adaptation(ps, self.ada_seen, c.ada_target, c.ada_images)
 
     def update(self) -> dict[str, Tensor]:
         """One iteration; a function of (weights, seed, iteration) alone. Returns detached 0-dim

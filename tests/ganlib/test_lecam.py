@@ -48,5 +48,15 @@ def test_a_method_of_another_loss_refuses_it(make_updater: Make, tmp_path: Path)
     updater = make_updater("wgan", lecam=0.5)
     trainer = Trainer(updater, tmp_path, 1)
     updater.update()
-    with pytest.raises(UserError, match="lecam is for losses of D that are logistic or hinge"):
+    with pytest.raises(UserError, match="No loss of this algorithm heeds lecam"):
         Unmoved(Console(quiet=True))(trainer)
+
+
+def test_a_d_that_begins_later_is_waited_for(make_updater: Make, tmp_path: Path) -> None:
+    updater = make_updater("srgan", lecam=0.5, ada_target=0.6, pretrain_iter=5)
+    updater.update()
+    Unmoved(Console(quiet=True))(Trainer(updater, tmp_path, 1))
+    assert not updater.lecam.means.any() and not updater.heard_of_real
+    for _ in range(5):
+        updater.update()
+    assert updater.lecam.means.any() and updater.heard_of_real

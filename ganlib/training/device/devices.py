@@ -213,6 +213,8 @@ def _commit() -> str | None:
     """The commit of the checkout that this file lies in, with a + if it was changed; None outside
     of one.
     """
+    if not (Path(__file__).parents[3] / ".git").exists():  # of what ganlib is installed beside
+        return None
     command = ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)

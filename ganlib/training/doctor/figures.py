@@ -169,15 +169,13 @@ def _at(loader: Loader, index: Tensor) -> Batch:
 
 
 @torch.no_grad()
-def of_data(updater: Updater) -> dict[str, float]:
-    """data_deviation: of pixels, in [-1, 1], inside of an image or between images, whichever is
-    less. data_distinct: which part of the images is not another one again; left out of points.
-    data_labels: how many standard deviations oftener than by chance the image nearest to another
-    has its label; left out where it would too seldom by chance.
+def of_data(updater: Updater, index: Tensor) -> dict[str, float]:
+    """Of the training images with these numbers. data_deviation: of pixels, in [-1, 1], inside of
+    an image or between images, whichever is less. data_distinct: which part of the images is not
+    another one again; left out of points. data_labels: how many standard deviations oftener than by
+    chance the image nearest to another has its label; left out where it would too seldom by chance.
     """
     data = updater.data.data
-    n = NEIGHBOURS if isinstance(data.x, Tensor) else IN_A_FILE
-    index = torch.randperm(len(data), generator=generator("doctor"))[:n]
     x = torch.cat([_pooled(data.x[part] / 127.5 - 1) for part in torch.split(index, FEW)])
     if data.shape == POINTS:
         found = {}

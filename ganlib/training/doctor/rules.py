@@ -58,6 +58,8 @@ def _flag(remedy: Remedy, settings: Mapping[str, Any]) -> str:
     now = settings.get(name)
     if now is None or (only is not None and now != only):
         return ""
+    if name == "diffaugment" and settings.get("ada"):
+        return ""
     before = now if isinstance(now, str) else ",".join(now) if only == () else f"{now:g}"
     if isinstance(to, str):
         new = to

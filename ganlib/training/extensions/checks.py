@@ -44,14 +44,15 @@ class FiniteGuard(Extension):
             newest = f"; the last good snapshot is {good[-1]}." if good else "."
             raise NonFiniteError(str(error).removesuffix(".") + newest) from None
 
-    def finalize(self, trainer: Trainer) -> None:
+    def ended(self, trainer: Trainer) -> None:
         self(trainer)
 
 
 class Unmoved(Extension):
     """After the first iterations, say which networks and parameters had no gradient in any step:
     one that was forgotten trains without complaint. UserError for an ada_target that can move
-    nothing, as no update has said what D thinks of real images, and for a lecam that no loss heeds.
+    nothing, as no update has said what D thinks of real images, and for a lecam that no loss heeds,
+    of methods whose D does not begin later.
 
     explained: names of parameters of which that is known.
     """
@@ -65,14 +66,17 @@ class Unmoved(Extension):
         last = min(AFTER, trainer.max_iter - trainer.first_iteration)
         if trainer.iteration - trainer.first_iteration != last:
             return
-        if trainer.updater.config.ada_target and not trainer.updater.heard_of_real:
+        updater = trainer.updater
+        if updater.config.ada_target and not (updater.heard_of_real or updater.later):
             raise UserError(
                 "ada_target needs to know what D thinks of real images, and this algorithm never "
                 "calls self.saw_real(logits): leave --ada-target out."
             )
-        lecam = trainer.updater.lecam
-        if lecam.weight and not lecam.means.any():
-            raise UserError("lecam is for losses of D that are logistic or hinge: leave it out.")
+        if updater.lecam.weight and not (updater.lecam.means.any() or updater.later):
+            raise UserError(
+                "No loss of this algorithm heeds lecam, which is for discriminators that are "
+                "logistic or hinge: leave it out."
+            )
         if found := list(self._found(trainer)):
             say(self.console, f"No step has moved {', '.join(found)} so far.", "yellow")
 

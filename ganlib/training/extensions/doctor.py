@@ -15,6 +15,7 @@ from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.console import say
 from ganlib.common.io.jsonl import cut_lines, read_lines
+from ganlib.evaluation.comparison.runs import DOCTOR
 from ganlib.training.doctor.classes import classifier
 from ganlib.training.doctor.figures import Figures, of_data
 from ganlib.training.doctor.rules import COLLAPSE, RULES, Finding, findings
@@ -29,8 +30,6 @@ from ganlib.training.updater import Updater
 
 PREFIX = "doctor/"
 """What the names of its figures in the log begin with."""
-SENTENCES = "doctor"
-"""The name in the log of what it says, "NAME: sentence", a line for each."""
 ROLLBACK = "going back to before the collapse"
 """Why a run that begins again from an earlier snapshot has stopped."""
 
@@ -63,7 +62,7 @@ class Examine(Extension):
         numbers = {}
         if self.figures is None:
             self.figures = Figures(updater, self.test, classifier(updater, self.dataset))
-            numbers = of_data(updater)
+            numbers = of_data(updater, self.figures.near)
         seen, self.missing = self.figures()
         return numbers | seen
 
@@ -102,8 +101,8 @@ class Doctor(Extension):
             for name, text in news.items():
                 say(self.examine.console, f"{name}: {text}", "yellow")
             words = "\n".join(f"{name}: {text}" for name, text in news.items())
-            self.rows[-1][SENTENCES] = words
-            trainer.line = {**trainer.line, SENTENCES: words}
+            self.rows[-1][DOCTOR] = words
+            trainer.line = {**trainer.line, DOCTOR: words}
             cut_lines(log, trainer.iteration - 1, trainer.line)
         for name in self.stop_on:
             if name in sentences:
@@ -148,8 +147,8 @@ class Doctor(Extension):
         log = trainer.out / "log.jsonl"
         if lines := cut_lines(log, done):
             last = lines[-1]
-            told = "\n".join(filter(None, [last.get(SENTENCES), words]))
-            cut_lines(log, last["iteration"] - 1, {**last, SENTENCES: told})
+            told = "\n".join(filter(None, [last.get(DOCTOR), words]))
+            cut_lines(log, last["iteration"] - 1, {**last, DOCTOR: told})
         say(self.examine.console, words, "yellow")
 
 
@@ -158,4 +157,4 @@ def _plain(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _said(row: Mapping[str, Any]) -> list[str]:
-    return [line.partition(":")[0] for line in str(row.get(SENTENCES, "")).splitlines()]
+    return [line.partition(":")[0] for line in str(row.get(DOCTOR, "")).splitlines()]

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import atomic
+from ganlib.common.io.files import as_user_error, atomic
 from ganlib.training.networks import ema_of
-from ganlib.training.snapshot import iteration_of, list_snapshots
+from ganlib.training.snapshot import drop_later, iteration_of, list_snapshots
 from ganlib.training.trainer import Extension, Trainer, every
 from ganlib.training.updater import Updater
 
@@ -45,6 +45,7 @@ class PostHocEma(Extension):
                 f"ema_every: the first {trainer.iteration} iterations of this run are in no "
                 "average. Leave it out, or begin anew."
             )
+        drop_later(trainer.out / FOLDER, trainer.iteration)
 
     def __call__(self, trainer: Trainer) -> None:
         network = trainer.updater.get_submodule(trainer.updater.averaged)
@@ -131,9 +132,16 @@ def average_of(run: Path, length: float, iteration: int) -> dict[str, Tensor]:
     stored = [iteration_of(path) for path in paths]
     total: dict[str, Tensor] = {}
     for path, row in zip(paths, combination(stored, length, stored[-1]), strict=True):
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        for one, weight in zip(LENGTHS, row, strict=True):
-            for name, tensor in content[f"{one:g}"].items():
+        averages, buffers = _stored(path)
+        for average, weight in zip(averages, row, strict=True):
+            for name, tensor in average.items():
                 before = total.get(name, torch.zeros((), dtype=torch.float64))
                 total[name] = before + float(weight) * tensor.double()
-    return {**total, **content["buffers"]}
+    return {**total, **buffers}
+
+
+def _stored(path: Path) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
+    """The averages of LENGTHS in a file, and the network's buffers."""
+    with as_user_error(lambda _: f"{path} is damaged: move it elsewhere."):
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return [content[f"{one:g}"] for one in LENGTHS], content["buffers"]

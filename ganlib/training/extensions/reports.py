@@ -52,7 +52,8 @@ PROJECT = "ganlib"
 
 class LogReport(Extension):
     """Adds observations up on the device; every `interval` iterations their means become a line of
-    log.jsonl, which says the stage too where there are several.
+    log.jsonl, which says the stage too where there are several. Of plain numbers, as scores, the
+    newest is written.
 
     The line is also `trainer.line`. Sums are part of the snapshot, so an interrupted interval goes
     on. What is observed once the run has reached its end joins the last line.
@@ -75,8 +76,9 @@ class LogReport(Extension):
 
     def __call__(self, trainer: Trainer) -> None:
         for name, value in trainer.observation.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-            self._counts[name] = self._counts.get(name, 0) + 1
+            before = self._counts.get(name, 0) if isinstance(value, Tensor) else 0
+            self._sums[name] = self._sums[name] + value if before else value
+            self._counts[name] = before + 1
         self._logged = set(trainer.observation)
         if self._due(trainer):
             self._write(trainer)
@@ -147,7 +149,7 @@ class ProgressBar(Extension):
     def initialize(self, trainer: Trainer) -> None:
         self._progress.start()
         self._task = self._progress.add_task(
-            escape(printable(trainer.out.parent.name)),
+            escape(printable(title(trainer.out))),
             total=trainer.max_iter,
             completed=trainer.iteration,
             speed="",

@@ -351,8 +351,9 @@ class Sampler(nn.Module):
         By the moving average if there is one, in evaluation mode; training is not disturbed. y: one
         for all, or of n samples. truncation, statistics: see SampleStream.
         """
-        if n < 1:
-            raise UserError(f"n is {n}; give at least 1.")
+        for name, count in (("n", n), ("batch_size", batch_size)):
+            if count < 1:
+                raise UserError(f"{name} is {count}; give at least 1.")
         if isinstance(y, Tensor | list | tuple) and len(y) != n:
             raise UserError(
                 f"y is of {len(y)} samples, and {n} are asked for: give one for each, or one "

@@ -144,6 +144,7 @@ def test_training_on_a_loaded_model_is_refused(snapshot: Path) -> None:
     [
         ({"n": 0}, "n is 0; give at least 1."),
         ({"n": -3}, "n is -3; give at least 1."),
+        ({"n": 4, "batch_size": 0}, "batch_size is 0; give at least 1."),
         ({"n": 1, "truncation": -0.5}, "truncation is -0.5; give a number above 0"),
     ],
 )

@@ -86,4 +86,5 @@ def test_missing_classes_are_named_and_only_settings_of_the_method_are_advised()
     (won,) = findings(history(*ILL["discriminator-won"]), RULES)
     minimax = algorithms["gan"].config(loss="minimax", n_dis=1).model_dump()
     assert "Try --loss nonsaturating or --diffaugment" in won.sentence(minimax)
+    assert "diffaugment" not in won.sentence({**minimax, "ada": ("color",)})  # which goes alone
     assert won.sentence({}).endswith("deviations apart.")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,12 +56,14 @@ class Observed(Extension):
             trainer.observation["rare"] = 10.0 * trainer.iteration
 
 
-def test_the_log_holds_means_of_what_was_observed(make_trainer: Make, tmp_path: Path) -> None:
+def test_the_log_holds_means_of_tensors_and_the_newest_of_numbers(
+    make_trainer: Make, tmp_path: Path
+) -> None:
     make_trainer(Observed(), LogReport(3), max_iter=7).run()
     lines = read_lines(tmp_path / "log.jsonl")
     assert [(line["iteration"], line["images"]) for line in lines] == [(3, 12), (6, 24)]
     assert [line["loss"] for line in lines] == pytest.approx([14 / 3, 77 / 3])
-    assert [line["rare"] for line in lines] == [20, 50]
+    assert [line["rare"] for line in lines] == [20, 60]
 
 
 def test_the_last_snapshot_is_there_before_the_last_evaluation(
@@ -238,6 +241,20 @@ def test_a_nan_names_the_last_good_snapshot_where_there_is_one(
     (tmp_path / "snapshots" / "iter_0000040.pt").touch()
     with pytest.raises(NonFiniteError, match=r"at iteration 41; the last .* is .*40\.pt\.$"):
         guard(trainer)
+
+
+def test_a_nan_of_the_last_iterations_names_it_too(make_trainer: Make, tmp_path: Path) -> None:
+    class Broken(Extension):
+        name = "broken"
+
+        def __call__(self, trainer: Trainer) -> None:
+            if trainer.iteration == 3:
+                trainer.updater.bad.copy_(torch.tensor([3, 0]))
+
+    snapshots = Snapshot(every(2), {"algorithm": "dcgan"}, {})
+    trainer = make_trainer(FiniteGuard(every(0)), Broken(), snapshots, max_iter=3)
+    with pytest.raises(NonFiniteError, match=r"at iteration 3; the last .* is .*02\.pt\.$"):
+        trainer.run()
 
 
 def slow(
@@ -576,3 +593,28 @@ def test_the_best_snapshots_stay_and_the_end_names_the_best(
         assert read_snapshot(out / "snapshots" / "best.pt")["updater"]["iteration"] == 4
     stay = [f"iter_{iteration:07d}.pt" for iteration in (4, 10, 12)]
     assert names == 2 * [["best.pt", *stay]]
+
+
+def test_what_a_course_left_that_is_gone_back_on_is_removed(
+    make_trainer: Make, tmp_path: Path
+) -> None:
+    def trainer(max_iter: int) -> Trainer:
+        return make_trainer(Snapshot(every(1), {"algorithm": "dcgan"}, {}, 4), max_iter=max_iter)
+
+    trainer(6).run()
+    again = trainer(4)
+    again.load_state(read_snapshot(tmp_path / "snapshots" / "iter_0000003.pt"))
+    again.run()
+    names = sorted(path.name for path in (tmp_path / "snapshots").iterdir())
+    assert names == ["iter_0000003.pt", "iter_0000004.pt"]
+
+
+@pytest.mark.parametrize(("by", "best"), [("max:score", 9.0), ("min:score", 0.5)])
+def test_the_best_by_another_score_is_not_compared(by: str, best: float) -> None:
+    first = Snapshot(every(0), {}, {}, best_by="max:score")
+    first.load_state({"best": -9.0})  # of a snapshot of before it was written by which
+    second = Snapshot(every(0), {}, {}, best_by=by)
+    second.load_state(first.state())
+    trainer: Any = SimpleNamespace(iteration=7, observation={"score": 0.5})
+    assert second._is_good(trainer) == (by == "min:score")
+    assert second._best == (best if by == "min:score" else -best)

@@ -120,3 +120,7 @@ def test_a_run_stores_what_samples_of_any_length_come_from(
     ):
         with pytest.raises(UserError, match=words):
             ganlib.load(run, ema_length=length)
+    stored = Path("whole", "snapshots", "ema", "iter_0000002.pt")
+    stored.write_bytes(b"torn")
+    with pytest.raises(UserError, match=f"{stored} is damaged: move it elsewhere"):
+        ganlib.load("whole", ema_length=0.1)

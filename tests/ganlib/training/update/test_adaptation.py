@@ -191,6 +191,18 @@ def test_a_captured_update_moves_p_as_an_eager_one(
     assert len(set(walk)) > 2
 
 
+def test_each_of_several_discriminators_is_adapted(make_updater: Make) -> None:
+    """Which share p on a CPU, but not once they have been moved."""
+    updater = make_updater("cyclegan", ada_target=0.6)
+    assert len(updater.adaptation.ps) == 1
+    updater.double()
+    ps = updater.adaptation.ps
+    assert len(ps) == 2
+    updater.ada_seen.copy_(torch.tensor([4.0, 4, 8, 4]))
+    updater.adaptation.move()
+    assert ps[0] == ps[1] == pytest.approx(8 / updater.config.ada_images)
+
+
 def test_without_a_target_nothing_is_there(adaptive: str, make_updater: Make) -> None:
     updater = make_updater(adaptive, ada_target=0)
     assert not [name for name, _ in updater.named_buffers() if is_of_adaptation(name)]
