@@ -73,7 +73,8 @@ class Found(NamedTuple):
         if (names := self.also("FILES")) is None:
             return load()
         facts = {name: getattr(query, name) for name in ("split", "size", "source", "hold_out")}
-        places = [*(self.place / name for name in names), *folders]
+        own = Path(self.also("__file__"))  # which may be somebody's who changes it
+        places = [*(self.place / name for name in names), *folders, own]
         return shared_data({"load": self.load.__module__, **facts}, places, load)
 
     def also(self, name: str) -> Any:

@@ -4,7 +4,9 @@ what samples may be asked to be of, classes in any form that a person has them, 
 
 import re
 from collections.abc import Sequence
+from numbers import Integral
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,10 +28,12 @@ def find_class(word: str | int, names: Sequence[str]) -> int:
     hyphens between them, so that "ankle-boot" is "Ankle boot"; how that begins; how a word of it
     begins, so that "boot" is it too. UserError if no class fits, or several do.
     """
-    if isinstance(word, int):
+    if isinstance(word, Integral):
         if not 0 <= word < len(names):
             raise UserError(_unknown(str(word), names))
-        return word
+        return int(word)
+    if not isinstance(word, str):
+        raise UserError(_unknown(str(word), names))
     slug, slugs = _slug(word), [_slug(name) for name in names]
     ways = (
         [name == word for name in names],
@@ -85,6 +89,8 @@ def _classes(y: Conditions, names: Sequence[str]) -> int | Tensor:
         return find_class(y, names)
     if isinstance(y, list | tuple):
         return torch.tensor([find_class(word, names) for word in y], dtype=torch.int64)
+    if isinstance(y, np.ndarray):
+        y = torch.from_numpy(y)
     n_classes = len(names)
     if isinstance(y, Tensor) and y.is_floating_point():
         if y.dim() != 2 or y.shape[1] != n_classes:

@@ -52,7 +52,7 @@ def check_lengths(data: DataSet, condition: Condition) -> None:
         return
     if len(data.source) == 0:
         raise UserError(f"The data set '{data.name}' has no source images.")
-    if condition == "images" and len(data.source) != len(data):
+    if condition == "images" and not data.paired:
         raise UserError(
             f"This algorithm needs pairs of images, and the data set '{data.name}' has "
             f"{len(data):,} images and {len(data.source):,} sources, which are no pairs."

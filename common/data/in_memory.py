@@ -1,6 +1,6 @@
 """Images that somebody has in Python already, as a data set."""
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ from torch import Tensor
 from ganlib.common.data import DataSet
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress
+from ganlib.common.io.files import as_user_error
 from ganlib.common.io.memory import require_memory
 
 ARRAYS = Tensor | np.ndarray
+NONE = (str, Mapping)  # no data sets, though they have a length and items
+NOT_NUMBERS = TypeError, ValueError, RuntimeError
 GIVEN = "given"
 """The name of such a data set."""
 KINDS = (
@@ -35,18 +38,18 @@ def as_dataset(value: Any) -> DataSet:
         return _dataset(value[0], value[1], ())
     if isinstance(value, ARRAYS):
         return _dataset(value, None, ())
-    if isinstance(value, Sized) and hasattr(value, "__getitem__") and not isinstance(value, str):
+    if isinstance(value, Sized) and hasattr(value, "__getitem__") and not isinstance(value, NONE):
         return _from_items(value)
     raise UserError(f"A {type(value).__name__} is no data set: {KINDS}.")
 
 
 def _dataset(images: Any, labels: Any, classes: Sequence[str]) -> DataSet:
-    x = to_bytes(channels_first(torch.as_tensor(images).detach().cpu()))
+    x = to_bytes(channels_first(_tensor(images, "images")))
     if len(x) == 0:
         raise UserError("The data set that was given has no images.")
     if labels is None:
         return DataSet(GIVEN, x)
-    y = torch.as_tensor(labels).detach().cpu()
+    y = _tensor(labels, "labels")
     if y.shape != (len(x),) or y.is_floating_point() or y.dtype == torch.bool or y.min() < 0:
         raise UserError(
             f"The labels are {y.dtype} of shape {tuple(y.shape)}: give {len(x)} integers from 0 "
@@ -56,6 +59,16 @@ def _dataset(images: Any, labels: Any, classes: Sequence[str]) -> DataSet:
     if y.max() >= len(names):
         raise UserError(f"There is a label {int(y.max())}, and {len(names)} classes.")
     return DataSet(GIVEN, x, y.long(), classes=names)
+
+
+def _tensor(value: Any, what: str) -> Tensor:
+    """On the CPU, of a type that PyTorch can do with; an array in any order of bytes or rows."""
+    with as_user_error(lambda _: f"The {what} are no array of numbers: {KINDS}.", NOT_NUMBERS):
+        if not isinstance(value, Tensor):
+            value = np.asarray(value)
+            value = torch.as_tensor(np.require(value, value.dtype.newbyteorder("="), "C"))
+        x: Tensor = value.detach().cpu()
+        return x.to(torch.int64) if x.dtype in (torch.uint16, torch.uint32, torch.uint64) else x
 
 
 def channels_first(x: Tensor) -> Tensor:
@@ -105,7 +118,8 @@ def _from_items(items: Any) -> DataSet:
                     "and CenterCrop."
                 )
             if not images:
-                require_memory(GIVEN, len(items) * image.nbytes)
+                advice = "give fewer or smaller images."
+                require_memory(GIVEN, len(items) * image.nbytes, advice)
             images.append(image)
             labels += [] if label is None else [label]
             advance(1)

@@ -23,7 +23,10 @@ ARRAYS = (".npz", ".npy")
 TYPES = (np.uint8, np.float16, np.float32, np.float64)
 LABELS = "labels.npy"
 """The member of an .npz file that np.savez(..., labels=y) makes."""
-ADVICE = "give an .npy file, which is read bit by bit, or fewer images."
+ADVICE = (
+    "give fewer or smaller images, or an .h5 file of them, as `ganlib data prepare` makes it of a "
+    "folder."
+)
 VERSION = (1, 0)
 """Of plain numbers; only a later one can ask for more memory than 64 KiB for its header."""
 
@@ -115,14 +118,15 @@ def _check(path: Path, header: Header, there: int) -> None:
 
 
 def load(root: Path, split: str, size: int | None) -> DataSet:
-    """The images at their own size, all of them for training, otherwise as given.as_dataset() takes
+    """The images at their own size, all of them for training, otherwise as as_dataset() takes
     arrays; root is the file.
     """
     if split == "test":
         raise NoSuchSplit(f"{root} has no test images, as all of it is for training.")
     images = open_array(root)
-    require_memory(root.name, images.nbytes)
-    images = np.require(images, requirements="W")  # an .npy is only looked into so far
+    if root.suffix.lower() == ".npy":  # which is only looked into so far
+        require_memory(root.name, images.nbytes, ADVICE)
+        images = np.require(images, requirements="W")
     labels = open_labels(root, len(images))
     data = as_dataset(images if labels is None else (images, labels))
     return replace(data, name=root.stem, provenance={"file": str(root.resolve())})

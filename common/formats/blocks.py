@@ -1,7 +1,6 @@
 """Many image files decoded by several threads, block by block, less the useless ones."""
 
 import os
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +18,7 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.decode import SMALLER, SUFFIXES, Pixels, Source, Unusable, header, pixels
 from ganlib.common.formats.resize import CROPPED, Sizing
 from ganlib.common.formats.stream import Block, block_length
-from ganlib.common.io.console import printable, progress
+from ganlib.common.io.console import note, printable, progress
 
 DEFAULT_SIZE = 64  # of sources whose images have no common size
 MAX_THREADS = 16
@@ -93,7 +92,7 @@ class Account:
             f"{what}{shape[2]}x{shape[1]} {colour}{changes}{self.skipped()}"
         )
         REMARKS.append(printable(line))
-        print(REMARKS[-1], file=sys.stderr)
+        note(REMARKS[-1])
 
     def refuse(self) -> NoReturn:
         """UserError with the reasons why nothing could be used."""

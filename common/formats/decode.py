@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ganlib.common.data.crops import corners
@@ -50,7 +50,7 @@ class Unusable(Exception):
 
 
 class Header(NamedTuple):
-    """What a file says of its image before its pixels are read."""
+    """What a file says of its image before its pixels are read, of one that is turned upright."""
 
     width: int
     height: int
@@ -66,7 +66,8 @@ def header(source: Source) -> Header:
         return whole._replace(width=whole.width // 2)
     with opened(source) as image:
         grey = image.mode in GREY or (image.mode == "P" and _grey_palette(image))
-        return Header(*image.size, grey)
+        width, height = image.size
+        return Header(height, width, grey) if _lies(image) else Header(width, height, grey)
 
 
 def whole_header(source: Source) -> Header:
@@ -214,6 +215,16 @@ def _reason(error: Exception) -> str:
 def _grey_palette(image: Image.Image) -> bool:
     palette = image.getpalette("RGB") or [0, 1]
     return palette[0::3] == palette[1::3] == palette[2::3]
+
+
+def _lies(image: Image.Image) -> bool:
+    """Whether _upright() will turn it by a quarter."""
+    if image.format == "PNG" and "exif" not in image.info:  # for which all of it would be decoded
+        return False
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    except Exception:  # as for _upright()
+        return False
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -1,6 +1,5 @@
 """Square crops out of image files of any sizes, decoded when they are asked for."""
 
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -16,7 +15,7 @@ from ganlib.common.data.crops import Croppable, centres, corners
 from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import Item, in_threads
 from ganlib.common.formats.decode import Pixels, Unusable, crop, pixels
-from ganlib.common.io.console import printable
+from ganlib.common.io.console import note
 from ganlib.common.seeds import generator
 
 UNREAD, WHOLE, USELESS = 0, 1, 2
@@ -106,7 +105,7 @@ class FileCrops(Croppable):
         if told == NAMED:
             line = "Further files that are of no use are not named."
         if told <= NAMED:
-            print(printable(line), file=sys.stderr, flush=True)
+            note(line)
 
     def _others(self, number: int) -> Iterator[int]:
         """Those of its class, at random."""

@@ -4,10 +4,10 @@ them; it and all others map that file into memory, which the system then has onc
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from hashlib import sha256
 from math import inf
 from pathlib import Path
@@ -24,9 +24,10 @@ from ganlib.common.errors import UserError
 from ganlib.common.formats.blocks import REMARKS
 from ganlib.common.formats.folders import files
 from ganlib.common.io.cache import cache_folder, locked
+from ganlib.common.io.console import note
 from ganlib.common.io.files import atomic, remove_torn
 
-VERSION = 1  # of what is kept: raised where the same files are decoded otherwise
+VERSION = 2  # of what is kept: raised where the same files are decoded otherwise
 WORTH = 1.0  # seconds; what takes less is decoded by everybody
 UNUSED = 30 * 24 * 3600  # seconds after which what nobody asked for makes room
 FILE = "data.safetensors"
@@ -47,7 +48,13 @@ def shared_data(
         return load()
     except UserError:  # as of a container's user, who has no home folder
         return load()
-    told = {"version": VERSION, "pillow": PIL.__version__, "places": [*map(str, places)], **facts}
+    told = {
+        "version": VERSION,
+        "pillow": PIL.__version__,
+        "fields": [one.name for one in fields(DataSet)],
+        "places": [*map(str, places)],
+        **facts,
+    }
     key = sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
     path = home / "decoded" / key / FILE
     kept = _read(path, _stamp(places))
@@ -59,7 +66,7 @@ def shared_data(
                 return _made(path, places, stamp, load)
     data, remarks = kept
     for line in remarks:
-        print(line, file=sys.stderr)
+        note(line)
     return data
 
 

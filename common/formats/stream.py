@@ -97,6 +97,8 @@ def with_pictures(
         source_kind="image",
         source_frames=frames,
         pairs=pairs,
+        flips=True,
+        actions=None,
         provenance={**of.provenance, **provenance},
         **more,
     )

@@ -1,13 +1,12 @@
 """The folder of what is computed or downloaded once per machine, by one process at a time."""
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ganlib.common.io.console import PATIENCE, printable
+from ganlib.common.io.console import PATIENCE, note
 from ganlib.common.io.files import expand
 
 POLL = 0.1  # seconds between two tries of who waits for a lock
@@ -46,6 +45,6 @@ def locked(path: Path, words: str = "") -> Iterator[None]:
                 except BlockingIOError:
                     time.sleep(POLL)
                 if words and time.monotonic() > late:
-                    print(printable(words), file=sys.stderr, flush=True)
+                    note(words)
                     words = ""
         yield

@@ -44,6 +44,11 @@ def say(console: Console, text: str, style: str = "") -> None:
     console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
 
 
+def note(line: str) -> None:
+    """A line on stderr, which nobody need read; nothing in it is obeyed by a terminal."""
+    print(printable(line), file=_Lasting(sys.stderr), flush=True)
+
+
 class _Lasting:
     """A text file whose reader may go away."""
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -18,7 +19,7 @@ PREFIX = ".ganlib-"
 """How the names of temporary files begin, which nobody else would choose; they are short, so that
 the name of the file itself may be as long as the system allows.
 """
-# what mkstemp makes of it and of a suffix
+# of files; and of folders, as tempfile makes them
 _TORN = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}(\.\w+)?")
 
 
@@ -27,14 +28,10 @@ def atomic(path: Path, new: bool = False) -> Iterator[Path]:
     """A temporary name beside `path` to write to; moved to `path` on success, removed on any
     failure. `new`: FileExistsError if a file is there by then.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f"{PREFIX}{token_hex(4)}{path.suffix}")
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
-        mask = os.umask(0)  # which is the one way to learn it
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         if new:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ganlib.common.data import DataSet
+from ganlib.common.data.spec import NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.formats import decode
 from ganlib.common.formats.blocks import Item
@@ -53,10 +54,17 @@ class Pairs(FileSource):
         return self._found(query, decode.header).stream(query.size, sizing)
 
     def _found(self, query: DataQuery, inspect: Inspect) -> Found:
-        def files(folder: Path) -> Found:
-            return look(folder, query.split, query.hold_out, inspect)
+        found = look(self.folder(query), query.split, query.hold_out, inspect)
 
-        return self.matched(files(self.folder(query)), files)
+        def files(folder: Path) -> Found:
+            try:
+                return look(folder, query.split, query.hold_out, inspect)
+            except NoSuchSplit:
+                raise UserError(
+                    f"{found.folder} has test images and {folder} none: divide both alike."
+                ) from None
+
+        return self.matched(found, files)
 
     @abstractmethod
     def matched(self, found: Found, files: Callable[[Path], Found]) -> Found:

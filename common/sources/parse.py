@@ -68,6 +68,9 @@ def source_folder(text: str, path: str) -> Path:
     with reading(folder):
         if path and folder.is_dir():
             return folder
+    if path != text:
+        word = text.partition(":")[0]
+        raise UserError(f"There is no folder '{path}': the source '{word}' is of a {word}:FOLDER.")
     words = (word for word in sources.names() if word != FOLDER)
     raise UserError(
         f"There is no source '{text}'.{did_you_mean(text, words)} The path of a folder of images "

@@ -29,7 +29,8 @@ class Unpaired(Source):
     of_file = False
 
     def open(self, query: DataQuery) -> DataSet:
-        return with_unpaired(replace(query, source=None).open(), self._other(query).open())
+        mine = replace(query, source=None, subset=None)
+        return with_unpaired(mine.open(), self._other(query).open())
 
     def stream(self, query: DataQuery, sizing: Sizing = CROPPED) -> Stream:
         stream, other = super().stream(query, sizing), self._other(query).stream(sizing)
@@ -52,7 +53,7 @@ class Unpaired(Source):
         return super().holds_out(query) or undivided(self.name)
 
     def _other(self, query: DataQuery) -> DataQuery:
-        return replace(query, dataset=self.name, source=None, memory=None)
+        return replace(query, dataset=self.name, source=None, memory=None, subset=None)
 
 
 def with_unpaired(data: DataSet, other: DataSet) -> DataSet:

@@ -1,5 +1,6 @@
 """Classes by their names."""
 
+import numpy as np
 import pytest
 
 from ganlib.common.data import DataSpec
@@ -36,6 +37,7 @@ DIGITS = ("0 - zero", "1 - one", "2 - two")
         ("2020", ("2019", "2020"), 1),
         ("1", ("1", "0"), 0),  # a name before a number
         (1, ("1", "0"), 1),
+        (np.int64(1), ("1", "0"), 1),
         ("a", ("A", "a"), 1),  # as it is written before any case
         ("Ä", ("ö", "ä"), 1),
     ],
@@ -50,6 +52,7 @@ def test_a_class_is_found(word: str | int, names: tuple[str, ...], number: int) 
         ("hat", FASHION[:3], "no class 'hat': there are T-shirt/top, Trouser and Pullover, or "),
         ("10", FASHION, "no class '10': .* Ankle boot, or their numbers 0 to 9.$"),
         (-1, FASHION, "no class '-1'"),
+        (1.5, FASHION, "no class '1.5'"),
         ("", FASHION, "no class ''"),
         ("-", FASHION, "no class '-'"),
         ("s", FASHION, "'s' could be Sandal, Shirt or Sneaker: write more"),

@@ -23,6 +23,8 @@ def test_words_of_the_provenance_decide_nothing() -> None:
     check_condition(data, "images", flip=True)
     with pytest.raises(UserError, match="--flip would mirror the pictures of 'set'"):
         check_condition(replace(data, flips=False), "images", flip=True)
+    with pytest.raises(UserError, match="has 3 images and 3 sources, which are no pairs"):
+        check_condition(replace(data, pairs=False), "images")
     assert not replace(data, pairs=False).paired and not replace(data, pairs=False).turned().paired
 
 

@@ -21,6 +21,11 @@ BYTES = np.random.default_rng(0).integers(0, 256, (5, 3, 8, 6), dtype=np.uint8)
         torch.from_numpy(BYTES),
         BYTES.transpose(0, 2, 3, 1),
         BYTES.astype(np.int64),
+        BYTES.astype(np.uint16),
+        torch.from_numpy(BYTES).to(torch.uint16),
+        BYTES[:, ::-1][:, ::-1],
+        BYTES[..., ::-1].copy()[..., ::-1],
+        (BYTES / 255).astype(">f4"),
         BYTES / 255,
         torch.from_numpy(BYTES) / 127.5 - 1,
     ],
@@ -36,6 +41,8 @@ def test_grey_images_need_no_channel() -> None:
 
 
 def test_labels_come_beside_the_images() -> None:
+    data = as_dataset((BYTES, np.array([0, 2, 1, 0, 2], np.uint16)))
+    assert data.y is not None and data.y.tolist() == [0, 2, 1, 0, 2]
     data = as_dataset((BYTES, [0, 2, 1, 0, 2]))
     assert data.y is not None and data.y.tolist() == [0, 2, 1, 0, 2]
     assert data.classes == ("0", "1", "2")
@@ -77,6 +84,8 @@ class Unequal(Dataset[Any]):
         ((BYTES, [0, 1, 2, 3, -1]), "give 5 integers from 0 on"),
         ((BYTES, [0.0, 1, 2, 3, 1]), "give 5 integers from 0 on"),
         (Unequal(), r"Image 1 of the data set is \(3, 9, 8\) and the first is \(3, 8, 8\)"),
+        ((BYTES, ["a", "b", "a", "b", "a"]), "The labels are no array of numbers: give a name"),
+        ({"images": BYTES}, "dict is no data set: give a name, a path"),
         (["a", "b", "c"], "gives a str where an image should be"),
     ],
 )

@@ -136,6 +136,11 @@ def test_exif_orientation(orientation: int) -> None:
     source = png(RGB, exif=exif)
     expected = undo[orientation](RGB)
     assert np.array_equal(pixels(source, 3, SIZE).transpose(1, 2, 0), expected)
+    wide = np.repeat(RGB, 2, axis=1)
+    for kind in ("PNG", "JPEG", "WEBP"):
+        source = encoded(Image.fromarray(wide), kind, exif=exif)
+        _, height, width = pixels(source, 3, None).shape
+        assert header(source)[:2] == (width, height)
 
 
 def test_damaged_exif_is_ignored() -> None:

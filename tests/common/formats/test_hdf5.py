@@ -410,7 +410,7 @@ def test_a_folder_that_takes_no_file(path: Path, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object, **__: object) -> None:  # root may write everywhere
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr(Path, "touch", refuse)
     with pytest.raises(UserError, match="set.h5 could not be written: Permission denied.$"):
         write_hdf5(path, TRAIN)
 

@@ -3,12 +3,13 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
 from math import inf
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ganlib.common.formats import blocks, hdf5, shared
 from ganlib.common.formats.hdf5_writing import write_hdf5
 from ganlib.common.formats.shared import FILE, shared_data
 from ganlib.common.io import cache
-from ganlib.common.query import DataQuery
+from ganlib.common.query import DataQuery, Found
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded")  # as a session of workers is
 FORK = multiprocessing.get_context("fork")
@@ -111,6 +112,27 @@ def test_files_that_have_changed_are_decoded_anew(photos: Path, change: str) -> 
         assert after.source[0].unique().tolist() == [7]
 
 
+def test_a_data_set_of_ones_own_that_has_changed_is_loaded_anew(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "mine.py"
+    (tmp_path / "file").touch()
+    for value in (10, 200):
+        place.write_text(
+            "import torch\nfrom ganlib.common.data import DataSet\nFILES = ('file',)\n"
+            "def load(root, split, size):\n"
+            f"    return DataSet('mine', torch.full((3, 1, 4, 4), {value}).byte())\n"
+        )
+        module = ModuleType("mine")
+        module.__file__ = str(place)
+        exec(place.read_text(), vars(module))
+        monkeypatch.setitem(sys.modules, "mine", module)
+        found = Found(module.load, tmp_path, is_folder=False)
+        query = DataQuery("mine")
+        data = found.shared(query, lambda load=module.load: load(tmp_path, "train", None))
+        assert int(data.x[0, 0, 0, 0]) == value
+
+
 def test_it_is_one_file_that_is_mapped(photos: Path, kept: Path) -> None:
     query = DataQuery(str(photos))
     first, again = query.open(), query.open()
@@ -145,7 +167,7 @@ def test_of_processes_that_race_one_decodes_and_the_others_say_that_they_wait(
 ) -> None:
     monkeypatch.setattr(cache, "PATIENCE", 0.0)
     calls, waiting = FORK.Value("i", 0), tmp_path / "waiting"
-    tell, late = cache.printable, time.monotonic() + 60
+    tell, late = cache.note, time.monotonic() + 60
 
     def load() -> DataSet:
         with calls.get_lock():
@@ -154,11 +176,11 @@ def test_of_processes_that_race_one_decodes_and_the_others_say_that_they_wait(
             time.sleep(0.01)
         return ones()
 
-    def told(words: str) -> str:
+    def told(words: str) -> None:
         waiting.touch()
-        return tell(words)
+        tell(words)
 
-    monkeypatch.setattr(cache, "printable", told)
+    monkeypatch.setattr(cache, "note", told)
     (tmp_path / "file").touch()
     assert of_processes(3, tmp_path / "file", load) == [48, 48, 48, 0, 0, 0]
     assert calls.value == 1

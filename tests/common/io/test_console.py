@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 
 import ganlib
-from ganlib.common.io.console import say, stderr_console
+from ganlib.common.io.console import note, say, stderr_console
 
 ROOT = Path(ganlib.__file__).parents[1]
 TALKER = """
 import sys, warnings
-from ganlib.common.io.console import say, stderr_console
+from ganlib.common.io.console import note, say, stderr_console
 console = stderr_console()
 for k in range(2000):
     console.print(f"line {k}")
@@ -57,6 +57,7 @@ def test_what_cannot_be_written_is_dropped(number: int, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(sys, "stderr", Full())
     stderr_console().print("to nobody")
+    note("to nobody")
     os.close(writer)
     os.close(reader)
 

@@ -263,8 +263,9 @@ def test_splits_are_those_of_both_folders(tmp_path: Path) -> None:
     for i in range(2):
         (tmp_path / "drawings" / "test" / f"{i}.png").unlink()
     (tmp_path / "drawings" / "test").rmdir()
-    with pytest.raises(NoSuchSplit, match="drawings has no test images"):
+    with pytest.raises(UserError, match="has test images and .*drawings none: divide both") as told:
         open_dataset(name, split="test", source=source)
+    assert not isinstance(told.value, NoSuchSplit)  # which would be taken for a set without tests
 
 
 @pytest.mark.parametrize("source", ["left", "drawings"])

@@ -40,7 +40,8 @@ from ganlib.registry import add_plugins
         ("past:0", "The source 'past:0' should say how many frames are past, as in past:4"),
         ("past:4:", "The source 'past:4:' should say how many frames are past, as in past:4"),
         ("past:4:1:2", "The source 'past:4:1:2' should say how many frames are past, as in past:4"),
-        ("label-maps:", "There is no source 'label-maps:'. Did you mean 'label-maps'?"),
+        ("label-maps", "There is no folder '': the source 'label-maps' is of a label-maps:FOLDER."),
+        ("label-maps:no/such", "There is no folder 'no/such': the source 'label-maps' is of a "),
     ],
 )
 def test_what_is_wrong_ends_in_a_sentence(text: str, sentence: str) -> None:

@@ -50,3 +50,10 @@ def test_size_and_crop_are_of_both(sets: tuple[str, str]) -> None:
     assert both.source is not None and both.source.shape == (5, 3, 12, 12)
     with pytest.raises(UserError, match="^'given' is no folder of files"):
         DataQuery(source="left", memory=given).open()
+
+
+def test_a_subset_is_of_each_set_as_far_as_it_goes(sets: tuple[str, str]) -> None:
+    data = DataQuery(sets[1], size=8, source=f"unpaired:{sets[0]}", subset=6).open()
+    assert len(data) == 6 and data.source is not None and len(data.source) == 5
+    alone = DataQuery(sets[1], size=8, subset=6).open()
+    assert torch.equal(data.x[torch.arange(6)], alone.x[torch.arange(6)])
