@@ -19,8 +19,9 @@ import torch
 
 import ganlib
 from ganlib.commands.evaluate import command as evaluate
-from ganlib.common.io.files import atomic
+from ganlib.common.io.files import write_text
 from ganlib.evaluation.comparison.table import figure
+from ganlib.runs.grid import parse_seeds
 from ganlib.runs.tables import open_table
 from ganlib.speed.bench import card
 from scripts.ending import in_a_sentence
@@ -49,16 +50,15 @@ FD, FID, ACCURACY = "FD-fashion10k-train", "FID10k-test", "class-accuracy-fashio
 def command(names: Sequence[str], seeds: str, fid: bool, tables_only: bool) -> None:
     """By default all of them."""
     for name in () if tables_only else names or RECORDS:
-        for seed in map(int, seeds.split(",")):
+        for seed in parse_seeds(seeds):
             line = measure(RECORDS[name], seed, fid)
             click.echo(json.dumps(line))
             with RESULTS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
     lines = RESULTS.read_text("utf-8").splitlines() if RESULTS.exists() else []
     before, _, rest = PAGE.read_text("utf-8").partition(MARK)
-    with atomic(PAGE) as temporary:
-        rest = rest.partition(MARK)[2]
-        temporary.write_text(before + MARK + table(map(json.loads, lines)) + MARK + rest, "utf-8")
+    rest = rest.partition(MARK)[2]
+    write_text(PAGE, before + MARK + table(map(json.loads, lines)) + MARK + rest)
 
 
 def measure(path: Path, seed: int, fid: bool = False) -> dict[str, Any]:

@@ -110,6 +110,15 @@ extensions: "Registry[Callable[[dict[str, Any]], Extension]]" = Registry(
 )
 
 
+def check_registered(path: Path, name: str) -> None:
+    """UserError where what made the file is no algorithm here."""
+    if name not in algorithms.names():
+        raise UserError(
+            f"{path} was made by '{name}', which is not registered here; "
+            "give --plugin-dir with its folder."
+        )
+
+
 PLUGINS = {
     "datasets": "ganlib.common.query",
     "extensions": "ganlib.registry",

@@ -8,7 +8,7 @@ out. A move is a call into another file than the call before. One thread, one pr
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import CodeType, FrameType
@@ -80,8 +80,12 @@ def command(algorithm: str, listed: bool) -> None:
     with TemporaryDirectory() as place:
         sys.argv = ["train.py", "train", "--algorithm", algorithm, "--gpu", "-1", "--max-iter", "1"]
         sys.argv += ["--evaluation-interval", "0", "--out", str(Path(place) / "run")]
-        with suppress(SystemExit), tracing(trace):  # click ends so
-            main()
+        try:
+            with tracing(trace):
+                main()
+        except SystemExit as ended:  # click ends so
+            if ended.code:
+                raise
     if listed:
         click.echo("\n".join(trace.entered))
     click.echo(f"{len(trace.entered)} files entered, {len(trace.stays)} moves")

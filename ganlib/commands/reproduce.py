@@ -59,6 +59,8 @@ def command(
     from ganlib.runs import tables
     from ganlib.runs.grid import parse_seeds
 
+    if planning and showing:
+        raise UserError("--plan says what is to be done, --show what there is: give one of them.")
     if table is None:
         return _list()
     found = tables.open_table(table)

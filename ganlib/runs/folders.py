@@ -207,7 +207,8 @@ def recorded(trainer: "Trainer") -> Iterator[None]:
     finally:
         over.set()
         beats.join()
-        note(path, *ended, trainer.max_iter)
+        # max_images may have ended it long before
+        note(path, *ended, trainer.iteration if ended[0] == "done" else trainer.max_iter)
 
 
 @contextmanager

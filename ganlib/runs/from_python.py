@@ -32,8 +32,11 @@ def train(algorithm: str | None = None, **settings: Any) -> Model:
     """
     if algorithm is not None:
         settings["algorithm"] = algorithm
-    extensions = tuple(map(as_extension, settings.pop("extensions", ())))
-    data = None
+    hooks, data = settings.pop("extensions", ()), None
+    extensions = tuple(map(as_extension, hooks if isinstance(hooks, list | tuple) else [hooks]))
+    resume = settings.get("resume")
+    if isinstance(resume, Path | bool):
+        settings["resume"] = "auto" if resume is True else str(resume) if resume else None
     if not isinstance(settings.get("dataset"), str | Path | None):
         data = as_dataset(settings["dataset"])
         settings["dataset"] = GIVEN

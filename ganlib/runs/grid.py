@@ -66,7 +66,7 @@ class Plan(BaseModel):
 class Grid:
     """Runs by their names, and the folder of each: that of its name in `folder`, unless it was
     begun as a single run. threads: of each; jobs: as many run at once. nbytes: of the snapshots
-    that are yet to come.
+    that are yet to come. lengths: how many iterations each takes, where that was found.
     """
 
     folder: Path
@@ -75,6 +75,7 @@ class Grid:
     threads: int
     jobs: int
     nbytes: int
+    lengths: Mapping[str, int]
 
     def states(self) -> dict[str, State]:
         """Of each run."""
@@ -165,15 +166,15 @@ def open_grid(
         raise UserError("A grid starts processes of its own: leave torchrun out.")
     swept = sorted(parse_sweeps(sweep, [settings.run.algorithm for settings in planned]))
     seen = [*_looked_at(planned)]
-    runs = _named([settings for settings, _, _ in seen], swept, names)
-    adopted = [None if folder else single for _, single, _ in seen]
+    runs = _named([settings for settings, *_ in seen], swept, names)
+    adopted = [None if folder else single for _, single, *_ in seen]
     folder, old = _place(folder, runs)
     n = min(len(runs), _at_once(jobs, planned[0].run, old.threads if old else None))
     places = {name: folder / name for name in runs}
     for name, single in zip(runs, adopted, strict=True):
         places[name] = single if single and not holds_run(places[name]) else places[name]
     weights = zip(places.values(), seen, strict=True)
-    nbytes = sum(w for place, (_, _, w) in weights if not any(place.glob("snapshots/*.pt")))
+    nbytes = sum(w for place, (_, _, w, _) in weights if not any(place.glob("snapshots/*.pt")))
     if nbytes > (free := _free(folder)):
         raise UserError(
             f"The snapshots of this grid take some {nbytes / GIB:,.2f} GiB, and "
@@ -182,7 +183,8 @@ def open_grid(
         )
     old = old or Plan(threads=threads or _threads(n), swept=[])
     content = {"threads": old.threads, "swept": list(dict.fromkeys([*old.swept, *swept]))}
-    grid = Grid(folder, runs, places, old.threads, n, nbytes)
+    lengths = {name: length for name, (*_, length) in zip(runs, seen, strict=True) if length}
+    grid = Grid(folder, runs, places, old.threads, n, nbytes, lengths)
     jobs_of = {folder / name / JOB: grid.settings_of(name) for name in runs}
     for path, told in {**jobs_of, folder / PLAN: content}.items():
         with output(path):
@@ -238,7 +240,8 @@ def seconds_left(
             rate = states[name].rate or rates.get(settings.run.algorithm)
             if rate is None:
                 return None
-            seconds += rate * max(0, settings.algorithm.max_iter - states[name].iteration)
+            length = grid.lengths.get(name, settings.algorithm.max_iter)
+            seconds += rate * max(0, length - states[name].iteration)
     return seconds / grid.jobs
 
 
@@ -247,10 +250,11 @@ def on_gpu(run: RunConfig) -> bool:
     return torch.cuda.is_available() and run.gpu != -1 and not (run.device or "").startswith("cpu")
 
 
-def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | None, int]]:
+def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | None, int, int]]:
     """Of each run the settings as they come to on the data, the folder below result where it was
-    begun, and the bytes of its snapshots, 0 where that cannot be told. UserError for data that
-    cannot be had, before anything is trained on others; what is to be downloaded is, once for all.
+    begun, and the bytes of its snapshots and its iterations, 0 where that cannot be told. UserError
+    for data that cannot be had, before anything is trained on others; what is to be downloaded is,
+    once for all.
     """
     known = dict[DataQuery, tuple[DataSet, Mapping[str, Any]]]()
     weights = dict[str, tuple[Files, int]]()
@@ -267,7 +271,9 @@ def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | N
             weights[key] = Files(0, 0), 0
             with suppress(Exception):  # a run that cannot begin says so itself
                 weights[key] = weigh(algorithms[s.algorithm], config, s, images)
-        yield settings, snapshot and snapshot.parent.parent, snapshots_of(settings, *weights[key])
+        files, length = weights[key]
+        nbytes = snapshots_of(settings, files, length)
+        yield settings, snapshot and snapshot.parent.parent, nbytes, length
 
 
 def _named(

@@ -14,6 +14,7 @@ from ganlib.common.augment import is_of_adaptation
 from ganlib.common.data import DataSpec
 from ganlib.common.data.fingerprint import changes
 from ganlib.common.errors import UserError, few, one_line
+from ganlib.registry import check_registered
 from ganlib.runs.folders import ROOT, candidates, holds_run
 from ganlib.runs.settings import BEFORE, Settings, read_yaml
 from ganlib.training.networks import AVERAGES
@@ -37,7 +38,8 @@ def settings_to_resume(resume: str) -> dict[str, Any]:
     """The settings of the run that `--resume RUN` names, less those of HERE."""
     if resume == "auto":
         return {}
-    settings = peek_snapshot(newest_snapshot(Path(resume)))["settings"]
+    settings = peek_snapshot(path := newest_snapshot(Path(resume)))["settings"]
+    check_registered(path, settings["algorithm"])
     return {**BEFORE, **{n: value for n, value in settings.items() if n not in HERE}}
 
 

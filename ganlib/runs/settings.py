@@ -117,6 +117,8 @@ def read_config(values: Mapping[str, Any]) -> dict[str, Any]:
     `values`, which go before, name are registered.
     """
     config = values.get("config") or {}
+    if not isinstance(config, str | Path | Mapping):
+        raise UserError(f"config is {_SHORT.repr(config)}; give a file, or settings by name.")
     file = dict(config) if isinstance(config, Mapping) else read_yaml(Path(config))
     add_plugins(*plugin_folders(values.get("plugin_dir") or file.get("plugin_dir")))
     return file
@@ -214,8 +216,11 @@ def resolve(*layers: Mapping[str, Any]) -> Settings:
             raise UserError("Give --epochs or --max-iter, not both.")
         if "max_iter" in layer:
             values.pop("epochs", None)
-        for key, value in layer.items():
-            values[key if key in known else ALIASES.get(key, key)] = value
+        named = [key if key in known else ALIASES.get(key, key) for key in layer]
+        if twice := [key for key, n in Counter(named).items() if n > 1]:
+            both = [key for key, name in zip(layer, named, strict=True) if name == twice[0]]
+            raise UserError(f"{' and '.join(both)} are one setting: give one of them.")
+        values |= dict(zip(named, layer.values(), strict=True))
     for name in (name for name in values if name not in known):
         raise UserError(unknown_setting(name, str(algorithm), known))
     run = {name: values.pop(name) for name in list(values) if name in RunConfig.model_fields}

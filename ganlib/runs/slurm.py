@@ -157,8 +157,19 @@ def submit_grid(grid: Grid, launcher: Launcher) -> dict[str, State]:
         for name in left:
             if states[name].name == "failed":
                 say(console, f"{name} failed, and is tried again: {states[name].sentence}")
-            note(grid.places[name] / STATE, "waiting", max_iter=states[name].max_iter)
-        number = _submit(launcher, grid.folder, jobs, grid.threads, {"array": array})
+        paths = [grid.places[name] / STATE for name in left]
+        before = [path.read_text("utf-8") if path.exists() else None for path in paths]
+        for name, path in zip(left, paths, strict=True):  # before a job says that it runs
+            note(path, "waiting", max_iter=states[name].max_iter)
+        try:
+            number = _submit(launcher, grid.folder, jobs, grid.threads, {"array": array})
+        except UserError:
+            for path, text in zip(paths, before, strict=True):
+                if text is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    write_text(path, text)
+            raise
         say(
             console,
             f"Job {number} trains {len(left)} of them, each of which says in its {LOG} what it "

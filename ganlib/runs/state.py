@@ -32,11 +32,11 @@ class State(BaseModel):
     with. lost: its process has ended without a word, and it can be gone on with too.
 
     sentence: why it stopped or failed. pid: of the process, on `host`. iteration: how far the log
-    goes, of max_iter, 0 where that is not known. rate: seconds that an iteration took last, None if
-    nothing is logged.
+    goes, or where it has ended, of max_iter, 0 where that is not known. rate: seconds that an
+    iteration took last, None if nothing is logged.
     """
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True)
 
     name: Name = Field("waiting", alias="state")
     sentence: str = ""
@@ -60,11 +60,12 @@ def read_state(run: Path) -> State:
         name = "done"
     elif name == "running":
         name = "running" if _lives(run / STATE, told) else "lost"
-    elif name in ("done", "waiting") and (run / "config.yaml").exists():
-        name = "stopped"
-    iteration = line.get("iteration", 0)
+    elif name == "done" or (name == "waiting" and told.pid is None):  # nobody says that it waits
+        name = "stopped" if (run / "config.yaml").exists() else name
+    logged = line.get("iteration", 0)
     with suppress(ZeroDivisionError, TypeError):
-        rate = line.get("images", 0) / iteration / line.get("images_per_second", 0)
+        rate = line.get("images", 0) / logged / line.get("images_per_second", 0)
+    iteration = (name == "done" and told.max_iter) or logged
     return told.model_copy(update={"name": name, "iteration": iteration, "rate": rate})
 
 

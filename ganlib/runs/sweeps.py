@@ -59,6 +59,9 @@ def parse_sweeps(sweep: Sweep, chosen: Sequence[str]) -> dict[str, list[Any] | R
     get them.
     """
     sweep = [sweep] if isinstance(sweep, str) else sweep
+    words = sweep if isinstance(sweep, Mapping | Sequence) else [None]
+    if not all(isinstance(word, str) for word in words):
+        raise UserError(f"sweep is {sweep!r}; give NAME=VALUE,VALUE,... or a dict of such lists.")
     given = sweep.items() if isinstance(sweep, Mapping) else (t.split("=", 1) for t in sweep)
     sweeps: dict[str, list[Any] | Range] = {}
     for word, *rest in given:

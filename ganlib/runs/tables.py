@@ -285,11 +285,11 @@ class Asked:
         """Train those without a result, and write that at the end of each; by its folder what has
         become of it. See run_jobs().
         """
-        by_name = {task.name: task for task in self.left(tasks)}
-        if not by_name:
+        left = self.left(tasks)
+        if not left:
             return {}
-        planned = [task.settings for task in by_name.values()]
-        grid = open_grid(planned, folder=folder, jobs=jobs, names=list(by_name))
+        names, by_name = [task.name for task in left], {task.name: task for task in left}
+        grid = open_grid([task.settings for task in left], (), folder, jobs, names=names)
 
         def keep(name: str) -> None:
             record(self.table.results, by_name[name], grid.places[name])

@@ -16,7 +16,7 @@ from ganlib.common.io.console import in_python
 from ganlib.common.io.files import as_user_error, expand, reading, regular
 from ganlib.common.query import KINDS, DataQuery, label
 from ganlib.common.sources.parse import FOLDER, sources
-from ganlib.registry import add_plugins, algorithms
+from ganlib.registry import add_plugins, check_registered
 from ganlib.sampling.exports import hub
 from ganlib.sampling.model import Model, assemble
 from ganlib.training.extensions.posthoc_ema import take_average
@@ -185,11 +185,7 @@ def _found(name: str) -> tuple[Path, str]:
 def _assembled(
     path: Path, settings: Mapping[str, Any], spec: DataSpec, device: str | None
 ) -> Updater:
-    if settings["algorithm"] not in algorithms.names():
-        raise UserError(
-            f"{path} was made by '{settings['algorithm']}', which is not registered here; "
-            "give --plugin-dir with its folder."
-        )
+    check_registered(path, settings["algorithm"])
     return assemble(settings, spec, device)
 
 

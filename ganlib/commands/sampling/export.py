@@ -11,7 +11,7 @@ import click
 from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import stderr_console
-from ganlib.common.io.files import check_free, output, staged, zip_folder
+from ganlib.common.io.files import check_free, is_ours, output, staged, zip_folder
 
 if TYPE_CHECKING:
     from ganlib.sampling.page.weights import Precision
@@ -138,6 +138,9 @@ def command(
             written = sorted(file.name for file in folder.iterdir())
         for name in written if out else ():
             click.echo(place / name)
+        for name in {export.WEIGHTS, onnx.ONNX, *page.FILES}.difference(written):
+            if is_ours(place / name):  # of another export, which the card tells nothing of
+                (place / name).unlink()
         if to is not None:
             found = hub.upload(to, [place / name for name in written], not public)
             click.echo(f"{found.name}\n{found.address}{'' if public else ', private if it is new'}")

@@ -1,6 +1,7 @@
 """Walk between samples of a trained generator or along directions, or add and subtract them."""
 
 from itertools import chain, zip_longest
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 FRAMES = {".png": 10, ".gif": 30, ".mp4": 30}
 STEPS = 9  # of a .png along a direction, so that the sample is in the middle
-MOST = 1000
-REACH = 3.0
+LONGEST = 1000
+MOST, REACH = 5, 3.0
 
 
 @click.command()
@@ -58,9 +59,11 @@ REACH = 3.0
     "are the column's.",
 )
 @click.option(
-    "--most", type=shared.AtLeast(1), default=5, help="So many directions of sefa or pca."
+    "--most", type=shared.AtLeast(1), help="So many directions of sefa or pca.  [default: 5]"
 )
-@click.option("--reach", default=REACH, help="How far along directions, in deviations of samples.")
+@click.option(
+    "--reach", type=float, help="How far along directions, in deviations of samples.  [default: 3]"
+)
 @click.option("--seed", default=0, help="The seed that the numbers count in.")
 @shared.truncation
 @click.option(
@@ -71,7 +74,7 @@ REACH = 3.0
 )
 @click.option(
     "--frames",
-    type=shared.AtLeast(2, MOST),
+    type=shared.AtLeast(2, LONGEST),
     help="Pictures from one sample to the next, both included.  [default: 10, in a film 30]",
 )
 @click.option(
@@ -95,8 +98,8 @@ def command(
     codes: Path | None,
     directions: "Kind | None",
     mix: int | None,
-    most: int,
-    reach: float,
+    most: int | None,
+    reach: float | None,
     seed: int,
     truncation: float | None,
     space: "Space | None",
@@ -126,7 +129,7 @@ def command(
     terms = [term for term in chain.from_iterable(pairs) if term is not None]  # as in a - b + c
     if terms:
         out = out or Path("arithmetic.png")
-        if any(other is not None for other in (numbers, frames, space, words, directions, mix)):
+        if given_of(numbers, frames, space, words, directions, mix):
             raise UserError(
                 "--plus and --minus make a sum: leave --directions, --mix, --numbers, --frames, "
                 "--space and --classes out."
@@ -134,6 +137,8 @@ def command(
         shared.check_file(out, (".png",), "a .png, which is what a sum is shown in", force)
         stops = shared.numbered(",".join(str(number) for _, number in terms))
     elif mix is not None:
+        if given_of(frames, space):
+            raise UserError("--mix makes a picture of codes: leave --frames and --space out.")
         shared.check_file(out := out or Path("mixed.png"), (".png",), "a .png", force)
         stops = shared.numbered(numbers or "0,1", 2)
     else:
@@ -141,12 +146,16 @@ def command(
         shared.check_file(out, tuple(FRAMES), "a .png, a .gif or an .mp4", force)
         alone = words is not None or directions is not None
         stops = shared.numbered(numbers or "0") if alone else shared.numbered(numbers or "0,1", 2)
-    if sum(each is not None for each in (word, words, codes)) > 1:
+    if given_of(most, reach) and directions is None:
+        raise UserError("--most and --reach are of --directions: give it too, or leave them out.")
+    if reach is not None and not 0 < reach < inf:
+        raise UserError(f"--reach is {reach:g}; give a number above 0, such as 3.")
+    if given_of(word, words, codes) > 1:
         raise UserError(
             "--class stays in one class, --classes walks through some, and --codes have their own: "
             "give one of them."
         )
-    if sum(each is not None for each in (directions, words, mix)) > 1:
+    if given_of(directions, words, mix) > 1:
         raise UserError("--classes, --directions and --mix are three ways: give one of them.")
 
     from ganlib.common.formats.video import MP4, av_for
@@ -179,11 +188,16 @@ def command(
     elif mix is not None:
         interpolation.write_mix(stream, stops, mix, out)
     elif directions:
-        found = model.directions(directions, most, way)
+        found = model.directions(directions, most or MOST, way)
         frames = frames or (STEPS if out.suffix.lower() == ".png" else FRAMES[out.suffix.lower()])
-        interpolation.write_directions(stream, stops, found, reach, frames, way, out)
+        interpolation.write_directions(stream, stops, found, reach or REACH, frames, way, out)
     else:
         frames = frames or FRAMES[out.suffix.lower()]
         walk = interpolation.Interpolation(stops, frames, way, several)
         interpolation.write_interpolation(stream, walk, out)
     click.echo(out)
+
+
+def given_of(*values: object) -> int:
+    """How many of the options are given."""
+    return sum(value is not None for value in values)

@@ -11,6 +11,7 @@ from ganlib.evaluation.comparison.compare import counted, first_score
 from ganlib.evaluation.comparison.reading import is_number, read_run
 from ganlib.evaluation.comparison.runs import MEASURED, Run
 from ganlib.evaluation.comparison.table import Column, figures
+from ganlib.runs.settings import read_yaml
 from ganlib.runs.state import JOB, State, read_state
 
 FILES = ("config.yaml", "environment.json", "log.jsonl", "scores.jsonl", "DONE", "samples")
@@ -129,8 +130,17 @@ class Watcher:
 def _folders(top: Path) -> Iterator[Path]:
     for folder, inside, files in os.walk(top):
         inside[:] = [name for name in inside if name[0] != "." and name not in PASSED]
-        if not {"config.yaml", JOB}.isdisjoint(files):
+        if "config.yaml" in files or (JOB in files and _is_its(Path(folder))):
             yield Path(folder)
+
+
+def _is_its(folder: Path) -> bool:
+    """Whether the job there trains there, not in the folder of a run that a grid goes on with."""
+    try:
+        out = read_yaml(folder / JOB).get("out")
+    except UserError:
+        return True
+    return out is None or Path(str(out)).name == folder.resolve().name
 
 
 def _stamp(path: Path) -> Stamp:

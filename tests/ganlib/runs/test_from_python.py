@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pydoc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,25 @@ def test_extensions_are_objects_functions_or_pairs(toy_file: Path) -> None:
 def test_what_is_no_extension_is_refused(value: Any, toy_file: Path) -> None:
     with pytest.raises(UserError, match="is no extension: give an Extension, a function"):
         train(dataset=str(toy_file), max_iter=1, extensions=[value])
+
+
+def test_one_hook_needs_no_list_and_a_run_is_resumed_by_its_path(toy_file: Path) -> None:
+    counting = Counting()
+    model = train(dataset=str(toy_file), max_iter=2, extensions=counting)
+    again = train(dataset=str(toy_file), max_iter=4, resume=model.out, out=model.out)
+    assert counting.calls == 1 and again.updater.iteration == 4 and again.out == model.out
+    assert train(dataset=str(toy_file), max_iter=4, resume=True).out.samefile(model.out)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ganlib.train("dcgan", config=5), "config is 5; give a file, or settings"),
+        (lambda: ganlib.train("dcgan", lr=1, adam_alpha=2), "lr and adam_alpha are one setting"),
+        (lambda: ganlib.train_grid("dcgan", sweep=5), "sweep is 5; give NAME=VALUE"),
+        (lambda: ganlib.train_grid("dcgan", sweep={5: [1]}), "give NAME=VALUE,VALUE,... or a dict"),
+    ],
+)
+def test_other_kinds_of_values_are_a_sentence(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        call()

@@ -20,6 +20,7 @@ from ganlib.runs.folders import PLAN, note
 from ganlib.runs.grid import JOB, Grid, describe, estimates, open_grid, parse_seeds, plan
 from ganlib.runs.run import fitted, gather
 from ganlib.runs.settings import Settings
+from ganlib.runs.watching.seen import Watcher
 from ganlib.training.device import devices
 
 Run = Callable[..., Result]
@@ -278,6 +279,7 @@ def test_what_was_begun_as_a_single_run_goes_on(again: dict[str, Any]) -> None:
     assert list(grid.places.values()) == [Path("result/grid/dcgan_seed0"), single]
     assert grid.states()["dcgan_seed1"].name == ("done" if again else "stopped")
     assert describe(grid, grid.states()).endswith(f" Begun as single runs: {single}.")
+    assert {seen.path for seen in Watcher(Path("result")).look()} == {*grid.places.values()}
     for other in ({"folder": "mine"}, {"adam_beta1": 0.9}, *([{"max_iter": 3}] if again else [])):
         assert single not in opened(seeds="0,1", **{**again, **other}).places.values()
 
@@ -385,6 +387,14 @@ def test_the_plan_is_told_with_its_time_where_that_is_known(
     assert "done: 1;" in words and "About 0:07:55 to go" in words  # (1000 + 900) * 0.5 / 2 seconds
     note(one / "state.json", "failed")
     assert "About 0:04:10 to go" in describe(grid, grid.states())
+
+
+def test_the_time_is_that_of_all_stages() -> None:
+    settings = {**SMALL, "max_iter": 0, "stage_images": 40, "last_images": 80, "preset": "quick"}
+    grid = open_grid(plan("progressive", "0", {**settings, "dataset": "emoji"}))
+    (length,) = grid.lengths.values()
+    assert length == (2 * 4 * 40 + 80) / 4  # 8 to 64 pixels come with a fade each
+    assert "About 0:01:40 to go" in describe(grid, grid.states(), {"progressive": 1.0})
 
 
 def test_a_slip_that_makes_too_many_runs_is_a_sentence_at_once() -> None:

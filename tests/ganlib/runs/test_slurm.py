@@ -287,6 +287,10 @@ def test_a_run_of_a_grid_that_cannot_begin_says_why(run: Run, main_here: Main) -
     assert (
         state := read_state(folder)
     ).name == "failed" and f"Error: {state.sentence}" in done.stderr
+    Path("refusal").write_text("sbatch: error: no such partition\n")
+    assert "no such partition" in str(run("train", *command).exception)
+    assert read_state(folder) == state  # as nothing waits
+    Path("refusal").unlink()
     output = " ".join(run("train", *command).output.split())
     assert f"dcgan_seed0 failed, and is tried again: {state.sentence}" in output
     assert read_state(folder).name == "waiting"

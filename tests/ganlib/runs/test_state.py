@@ -51,6 +51,9 @@ def test_a_run_is_seen_running_and_then_done() -> None:
     last = json.loads(Path("run/log.jsonl").read_text().splitlines()[-1])
     assert done.rate == pytest.approx(4 / last["images_per_second"])
     assert done.seconds_left == 0
+    ganlib.train(**{**SMALL, "out": "short"}, max_images=4)
+    done = read_state(Path("short"))
+    assert (done.name, done.iteration, done.max_iter) == ("done", 1, 1)
 
 
 def test_a_run_that_is_out_of_time_is_stopped_and_says_so() -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 import ganlib
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import is_ours
+from ganlib.common.io.files import MARK, is_ours
 from ganlib.common.layers.basic import Dropout
 from ganlib.common.seeds import generator
 from ganlib.registry import algorithms
@@ -287,6 +287,17 @@ def test_images_seen(snapshot: Path) -> None:
     content["updater"]["positions"] = {"": 448}
     torch.save(content, snapshot)
     assert model_card(ganlib.load(snapshot))["images_seen"] == 448
+
+
+def test_no_file_of_another_export_stays(run: Run, snapshot: Path) -> None:
+    Path("out").mkdir()
+    Path("out/notes.txt").write_text("mine")
+    Path("out/generator.onnx").write_text(MARK)
+    assert run("export", snapshot, "--out", "out", "--format", "safetensors").exit_code == 0
+    names = {path.name for path in Path("out").iterdir()}
+    assert names == {
+        *("README.md", "generator.safetensors", "model_card.json", "notes.txt", "samples.png")
+    }
 
 
 def test_without_onnx(run: Run, snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
