@@ -27,8 +27,8 @@ class Autoencoder(nn.Module):
         self.encoder, self.decoder = encoder, decoder
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """x (N, C, H, W) -> its reconstruction (N, C, H, W); y is not used."""
-        return self.decoder(self.encoder(x))
+        """Of x (N, C, H, W), augmented if that is asked for, the reconstruction less itself."""
+        return self.decoder(self.encoder(x)) - x
 
 
 def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:

@@ -55,7 +55,7 @@ class Updater(updater.Updater):
 
     def error(self, v: Tensor) -> Tensor:
         """L(v) = E |v - AE(v)|, the mean over batch, channels and pixels."""
-        return (self.dis(v) - v).abs().mean()
+        return self.dis(v).abs().mean()
 
     def loss_dis(self, x_real: Tensor, x_fake: Tensor) -> tuple[Tensor, Tensor]:
         """L(x) and L(G(z)), of which the discriminator descends L(x) - k L(G(z))."""

@@ -26,7 +26,7 @@ def quick(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def mlp(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers of 128, for points: z 128 ~ N(0, 1); no paper's network."""
+    """Three layers of 128, for points: z ~ N(0, 1), 4 for points, 128 else; no paper's network."""
     dis = MLPDiscriminator(spec.image, config.width, config.output_dim)
     return {"gen": MLPGenerator(spec.image, width=config.width), "dis": dis}
 

@@ -98,7 +98,9 @@ def quick(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
 
 
 def mlp(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
-    """Three layers for z 128 ~ N(0, 1), for x and for the 128 features, which no norm scales."""
+    """Three layers for z ~ N(0, 1), 4 for points, 128 else, for x and for the 128 features, which
+    no norm scales.
+    """
     return {
         "gen": MLPGenerator(spec.image, width=config.width),
         "dis": MLPDiscriminator(spec.image, config.width),

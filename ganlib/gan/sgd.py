@@ -57,7 +57,9 @@ class SGDUpdater(updater.Updater):
         if c.optimizer == "adam":
             return ()
         share = min(1.0, iteration / c.momentum_iter)
-        return round(c.momentum + share * (c.momentum_end - c.momentum), 2)
+        lowest, highest = sorted((c.momentum, c.momentum_end))
+        rounded = round(c.momentum + share * (c.momentum_end - c.momentum), 2)
+        return min(max(rounded, lowest), highest)
 
     def set_momentum(self) -> None:
         """Give the optimizers this iteration's."""

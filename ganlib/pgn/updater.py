@@ -21,7 +21,10 @@ class Updater(Predicting):
     gen: PredictiveGenerator
 
     def start_from(self, data: Loader) -> None:
-        n, own = self.config.actions, data.data.actions
+        c, own = self.config, data.data.actions
+        n, groups = c.actions, (*c.diffaugment, *c.ada)
+        if n and ("cutout" in groups or (c.ada_target and not groups)):
+            raise UserError("cutout hides actions from D: leave it out, as --diffaugment color.")
         if n and own not in (None, n):
             cure = f"give --actions {own}" if own else "leave --actions out"
             raise UserError(

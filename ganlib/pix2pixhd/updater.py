@@ -46,6 +46,11 @@ class Updater(Staged):
 
     def start_from(self, data: Loader) -> None:
         c, (channels, *size) = self.config, self.spec.image
+        if c.lam_feat and (c.diffaugment or c.ada or c.ada_target):
+            raise UserError(
+                "lam_feat compares what D's layers see of two images, which augmentation moves "
+                "apart: give --lam-feat 0, or no augmentation."
+            )
         if c.vgg_weights is None or not c.lam_vgg:
             return
         halves = c.grows and c.coarse_images > 0

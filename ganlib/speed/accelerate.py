@@ -51,6 +51,8 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
             "give one of them."
         )
     updater.split(s.accumulate)
+    if not (s.sync_bn and ranks.count() > 1):
+        _check_normalised(updater)
     ranks.broadcast_([*updater.parameters(), *updater.buffers()])
     graph = device.type == "cuda" if s.graph is None else s.graph
     if graph and torch.__version__ < "2.8.0a0":
@@ -69,6 +71,17 @@ def accelerate(updater: Updater, s: RunConfig, iterations: int, say: Say) -> Non
     decide = s.compile is None and device.type == "cuda" and not s.deterministic
     decide = decide and not s.checkpoint_blocks and not s.sync_bn
     updater.perform = Trial(updater, iterations, perform, say) if decide else perform()
+
+
+def _check_normalised(updater: Updater) -> None:
+    """UserError for a share of one image in a network that normalises vectors over it."""
+    layers = [m for net in updater.trained.values() for m in net.modules()]
+    alone = updater.config.batch_size == updater.micro_batches.shares
+    if alone and any(isinstance(layer, nn.BatchNorm1d) for layer in layers):
+        raise UserError(
+            "Batch normalisation needs more than one image in a pass: give a larger --batch-size, "
+            "or a smaller --accumulate."
+        )
 
 
 def release(updater: Updater) -> None:

@@ -34,7 +34,7 @@ def test_the_setting_names_the_groups_that_there_are() -> None:
         ("sngan", {"ada_target": 0.01, "ada_images": 40}),
         ("wgan_gp", {"ada_p": 0.9, "n_dis": 1}),
         ("r3gan", {"aug_p": 0.9}),
-        ("pix2pixhd", {}),
+        ("pix2pixhd", {"lam_feat": 0}),
     ],
 )
 def test_resume_is_bitwise(algorithm: str, settings: dict[str, Any], make_updater: Make) -> None:

@@ -140,6 +140,8 @@ def test_momentum_and_learning_rate_follow_the_authors_schedule(make_updater: Ma
         *(0.5, 0.5, 0.51, 0.6, 0.7, 0.7)
     ]
     assert len({updater.phase(k) for k in range(0, 130_000, 100)}) == 21
+    still = make_updater("gan", momentum=0.996, momentum_end=0.996)
+    assert still.phase(0) == 0.996  # and not 1
     for k in (0, 1, 1000, 2_000_000):
         assert updater.schedule(k)["lr"] == pytest.approx(math.exp(-k * math.log(1.000004)))
     assert updater.schedule(10_000_000)["lr"] * 0.1 == pytest.approx(1e-6)

@@ -225,6 +225,8 @@ def test_actions_are_no_frames() -> None:
         small(told, actions=1)
     for actions in (0, 2):
         small(told, actions=actions)
+    with pytest.raises(UserError, match="cutout hides actions from D"):
+        small(told, actions=2, diffaugment="color,cutout")
     without = open_dataset("moving", split="test", size=8)
     with pytest.raises(UserError, match="--actions is 2, .* 0 numbers: leave --actions out"):
         small(without, actions=2)

@@ -276,6 +276,12 @@ def test_pictures_are_sources_too() -> None:
         build(spec_of(32, 32, source=(2, 16, 16)))
 
 
+def test_augmentation_moves_what_features_are_compared_of() -> None:
+    with pytest.raises(UserError, match="give --lam-feat 0, or no augmentation"):
+        small(diffaugment="translation")
+    small(diffaugment="translation", lam_feat=0)
+
+
 @pytest.mark.parametrize(("height", "width", "most"), [(16, 16, 4), (16, 24, 5), (32, 48, 6)])
 def test_so_many_discriminators_that_each_has_pixels_to_normalise(
     height: int, width: int, most: int
@@ -798,7 +804,7 @@ def test_a_wrong_setting_is_a_sentence(settings: dict[str, Any], words: str) -> 
 
 
 def test_diffaugment_moves_maps_too() -> None:
-    updater = small(diffaugment="color,translation,cutout")
+    updater = small(diffaugment="color,translation,cutout", lam_feat=0)
     for _ in range(6):
         updater.update()
     updater.check_finite()

@@ -516,6 +516,8 @@ def test_nothing_is_written_for_bad_input(toy_file: Path) -> None:
         {"sync_bn": True, "accumulate": 2},
         {"checkpoint_blocks": True, "compile": True},
         {"accumulate": 3},
+        {"accumulate": SMALL["batch_size"]},
+        {"batch_size": 1},
         {"batch_size": 10**9},
         {"width": 1e9},
         {"out": "new/folder", "sync_bn": True, "accumulate": 2},
