@@ -1744,7 +1744,10 @@ async function main() {
     const app = new App(await networks());
     globalThis.ganlib = app;
     await app.start();
-    addEventListener("unhandledrejection", (event) => say(event.reason.message, true));
+    addEventListener("unhandledrejection", (event) => {
+      event.preventDefault();
+      say(event.reason.message, true);
+    });
     addEventListener("hashchange", async () => {
       app.read();
       settings(app);
