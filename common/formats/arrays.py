@@ -23,7 +23,8 @@ ARRAYS = (".npz", ".npy")
 TYPES = (np.uint8, np.float16, np.float32, np.float64)
 LABELS = "labels.npy"
 """The member of an .npz file that np.savez(..., labels=y) makes."""
-ADVICE = (
+ADVICE = "give an .npy file, which is read bit by bit, or fewer images."
+TO_TRAIN_ON = (
     "give fewer or smaller images, or an .h5 file of them, as `ganlib data prepare` makes it of a "
     "folder."
 )
@@ -125,7 +126,7 @@ def load(root: Path, split: str, size: int | None) -> DataSet:
         raise NoSuchSplit(f"{root} has no test images, as all of it is for training.")
     images = open_array(root)
     if root.suffix.lower() == ".npy":  # which is only looked into so far
-        require_memory(root.name, images.nbytes, ADVICE)
+        require_memory(root.name, images.nbytes, TO_TRAIN_ON)
         images = np.require(images, requirements="W")
     labels = open_labels(root, len(images))
     data = as_dataset(images if labels is None else (images, labels))

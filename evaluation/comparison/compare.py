@@ -16,19 +16,20 @@ from ganlib.evaluation.comparison.runs import REAL, Evaluation, Run
 from ganlib.evaluation.comparison.table import Cell, Column, Entry, Row, Table, figures
 from ganlib.evaluation.protocol import differing
 
+ELSEWHERE = {"algorithm", "dataset", "size", "seed"}
+"""Settings that a table shows in a place of their own."""
 NO_RECIPE = set(
     """
-    algorithm dataset size seed preset epochs force data_root out gpu device deterministic graph
-    compile workers checkpoint_blocks resume max_hours display_interval sample_interval
-    snapshot_interval evaluation_interval evaluation_images evaluation_reference
-    evaluation_precision evaluation_channels_last evaluation_rounding metrics segmentation extractor
-    extractor_weights inception_weights ema_every keep_snapshots best_by doctor stop_on tensorboard
-    tracker extension plugin_dir statistics vgg_weights feature_weights
+    preset epochs force data_root out gpu device deterministic graph compile workers
+    checkpoint_blocks resume max_hours display_interval sample_interval snapshot_interval
+    evaluation_interval evaluation_images evaluation_reference evaluation_precision
+    evaluation_channels_last evaluation_rounding metrics segmentation extractor extractor_weights
+    inception_weights ema_every keep_snapshots best_by doctor stop_on tensorboard tracker extension
+    plugin_dir statistics vgg_weights feature_weights
     """.split()
 )
-"""Settings that a table shows in a place of their own, on which no number depends, or only those of
-scores, whose protocols have them.
-"""
+"""Settings on which no number depends, or only those of scores, whose protocols have them."""
+_LEFT_OUT = ELSEWHERE | NO_RECIPE
 
 
 @in_python
@@ -178,7 +179,7 @@ def _recipe(run: Run) -> dict[str, Any]:
     """The settings that runs share if they differ in nothing but their seed; None is as good as
     missing, which it is in runs from before there was a setting.
     """
-    return {k: v for k, v in run.settings.items() if v is not None and k not in NO_RECIPE}
+    return {k: v for k, v in run.settings.items() if v is not None and k not in _LEFT_OUT}
 
 
 def make_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]:

@@ -90,8 +90,8 @@ def test_samples_of_a_style_based_generator_are_mixed(
     [
         (["--directions", "sefa", "--plus", 1], "leave --directions"),
         (["--directions", "sefa", "--classes", "a,b"], "three ways"),
-        (["--mix", 2], "takes no w for each layer"),
-        (["--directions", "pca", "--space", "z"], "give --space code"),
+        (["--mix", 2], "--mix is for style-based generators"),
+        (["--directions", "pca", "--space", "z"], "give --space=code"),
         (["--codes", "none.npz"], "holds no codes"),
         (["--codes", "none.npz", "--class", "a"], "give one of them"),
     ],
