@@ -17,7 +17,7 @@ from ganlib.common.data.spec import w_by_h
 from ganlib.common.errors import UserError
 from ganlib.common.formats.arrays import ARRAYS, open_array, open_labels
 from ganlib.common.io.files import expand
-from ganlib.common.pictures import to_uint8
+from ganlib.common.pictures import levels, to_uint8
 from ganlib.common.query import HDF5, DataQuery
 
 BLOCK = 256
@@ -113,6 +113,11 @@ def rounded(x: Tensor) -> Tensor:
     if not x.is_floating_point():
         raise UserError(f"The images are {x.dtype}: give uint8, or floats in [-1, 1].")
     return to_uint8(x.float())
+
+
+def seen(x: Tensor, pixels: Tensor, rounding: bool) -> Tensor:
+    """What extractors are given of images, in 0..255: their `pixels`, or floats as they are."""
+    return pixels if rounding or x.dtype == torch.uint8 else levels(x.float())
 
 
 def extremes(x: Tensor) -> Tensor:

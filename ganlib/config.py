@@ -88,7 +88,8 @@ Trackers = Annotated[
 ]
 Kept = Annotated[Count | Annotated[str, Field(pattern="^best:")], BeforeValidator(_number_or_best)]
 Probability = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, le=1)]
-Policies = Annotated[tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split)]
+Policy = Literal["color", "translation", "cutout"]
+Policies = Annotated[tuple[Policy, ...], BeforeValidator(_split)]
 Groups = Annotated[
     tuple[Literal["blit", "geometry", "color", "filter", "noise", "cutout"], ...],
     BeforeValidator(_split),
@@ -206,6 +207,11 @@ class AlgorithmConfig(_Strict):
     @classmethod
     def _ada_instead(cls, given: dict[str, Any]) -> dict[str, Any]:
         return {**({"diffaugment": ()} if given.get("ada") else {}), **given}
+
+    @property
+    def augments(self) -> tuple[str, ...]:
+        """By what that which D sees is augmented; a target alone adapts all of diffaugment."""
+        return self.ada or self.diffaugment or (get_args(Policy) if self.ada_target else ())
 
     @property
     def translates(self) -> bool:

@@ -44,7 +44,7 @@ class Algorithm:
         Raises UserError where there is nothing to augment.
         """
         networks = self.build(config, spec)
-        if config.diffaugment or config.ada or config.ada_target:
+        if config.augments:
             import torch
 
             from ganlib.common.augment import POLICIES, augment_input, augment_inputs

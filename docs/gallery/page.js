@@ -577,35 +577,7 @@ function servedControls(app) {
     );
   }
   const strip = element("div", { class: "strip", id: "nearest-images" });
-  if (about.frames === 1 && !about.points) {
-    tools.push(
-      element(
-        "button",
-        {
-          id: "nearest",
-          onclick: () =>
-            app.attempt(async () => {
-              const { images } = await network.ask("nearest", {
-                images: packedLevels(levelsOn($("picture"), about.shape[0]), about.shape),
-              });
-              const found = unpackedImages(images);
-              strip.replaceChildren(
-                element("p", {}, "The nearest training images, by their pixels:"),
-                ...Array.from({ length: found.dims[0] }, (_, i) => {
-                  const canvas = element("canvas", {
-                    role: "img",
-                    "aria-label": `training image ${i}`,
-                  });
-                  paint(canvas, found, i, about.frames);
-                  return canvas;
-                }),
-              );
-            }),
-        },
-        "Nearest training images",
-      ),
-    );
-  }
+  if (about.frames === 1 && !about.points) tools.push(nearest(app, strip));
   if (network.inverts) {
     tools.push(
       element(
@@ -635,6 +607,30 @@ function servedControls(app) {
     );
   }
   $("asked").replaceChildren(element("div", { class: "tools" }, ...tools), strip);
+}
+
+// A button that shows the nearest training images in a strip.
+function nearest(app, strip) {
+  const { network, about } = app;
+  const look = async () => {
+    const { images } = await network.ask("nearest", {
+      images: packedLevels(levelsOn($("picture"), about.shape[0]), about.shape),
+    });
+    const found = unpackedImages(images);
+    strip.replaceChildren(
+      element("p", {}, "The nearest training images, by their pixels:"),
+      ...Array.from({ length: found.dims[0] }, (_, i) => {
+        const canvas = element("canvas", { role: "img", "aria-label": `training image ${i}` });
+        paint(canvas, found, i, about.frames);
+        return canvas;
+      }),
+    );
+  };
+  return element(
+    "button",
+    { id: "nearest", onclick: () => app.attempt(look) },
+    "Nearest training images",
+  );
 }
 
 // What is shown: all of it is in the address, so that a link opens it again.

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.common.pictures import levels
 from ganlib.evaluation.evaluate import Evaluator
 from ganlib.evaluation.extractors.base import Extractor, arithmetic
-from ganlib.evaluation.formats import BLOCK, as_uint8, blocks
+from ganlib.evaluation.formats import BLOCK, as_uint8, blocks, seen
 from ganlib.evaluation.metrics.base import Column, Context, Metric, Value, counted
 from ganlib.evaluation.metrics.by_class import (
     enough,
@@ -85,7 +84,8 @@ def classwise(
         progress("intra-class distances", done, len(counts))
         fake = (block.images for block in blocks(samples(names.index(data.classes[k]))))
         real = (data.x[which] for which in torch.split(torch.nonzero(data.y == k)[:, 0], BLOCK))
-        own = moments_of(extractor(_seen(x, evaluator.rounding)).pool for x in fake)
+        given = (seen(x, as_uint8(x), evaluator.rounding) for x in fake)
+        own = moments_of(extractor(x).pool for x in given)
         theirs = moments_of(extractor(x).pool for x in real)
         with arithmetic(extractor.device, "float32"):
             rows[data.classes[k]] = {"value": distance_of(own, theirs), "n": n, "n_real": n_real}
@@ -104,11 +104,6 @@ def classwise(
     name = f"{counted(_name(extractor), n)}-each-{inputs.main}"
     value = fmean(row["value"] for row in rows.values())
     return {name: Score(name, value, None, protocol, {"by_class": rows}, "lower")}
-
-
-def _seen(x: Tensor, rounding: bool) -> Tensor:
-    """In 0..255, as the extractor is given samples."""
-    return as_uint8(x) if rounding or x.dtype == torch.uint8 else levels(x.float())
 
 
 def _name(extractor: Extractor) -> str:

@@ -9,9 +9,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ganlib.common.errors import UserError
-from ganlib.common.pictures import levels
 from ganlib.evaluation.extractors.base import Extractor
-from ganlib.evaluation.formats import BLOCK, check_extremes, extremes, rounded
+from ganlib.evaluation.formats import BLOCK, check_extremes, extremes, rounded, seen
 from ganlib.evaluation.statistics.moments import Moments
 
 FOREVER = 2**62
@@ -62,8 +61,7 @@ class OnePass:
         images were asked for, int64 (BLOCK,); only the very last is shorter.
         """
         pixels = rounded(x)
-        as_bytes = self._as_bytes or x.dtype == torch.uint8
-        pool, logits = self.extractor(pixels if as_bytes else levels(x.float()))
+        pool, logits = self.extractor(seen(x, pixels, self._as_bytes))
         if x.dtype != torch.uint8:
             self.rounded += len(x)
             self._extremes.append(extremes(x))  # looked at in the end: the host waits for no GPU

@@ -21,9 +21,8 @@ class Updater(Predicting):
     gen: PredictiveGenerator
 
     def start_from(self, data: Loader) -> None:
-        c, own = self.config, data.data.actions
-        n, groups = c.actions, (*c.diffaugment, *c.ada)
-        if n and ("cutout" in groups or (c.ada_target and not groups)):
+        n, own = self.config.actions, data.data.actions
+        if n and "cutout" in self.config.augments:
             raise UserError("cutout hides actions from D: leave it out, as --diffaugment color.")
         if n and own not in (None, n):
             cure = f"give --actions {own}" if own else "leave --actions out"

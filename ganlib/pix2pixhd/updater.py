@@ -46,7 +46,7 @@ class Updater(Staged):
 
     def start_from(self, data: Loader) -> None:
         c, (channels, *size) = self.config, self.spec.image
-        if c.lam_feat and (c.diffaugment or c.ada or c.ada_target):
+        if c.lam_feat and c.augments:
             raise UserError(
                 "lam_feat compares what D's layers see of two images, which augmentation moves "
                 "apart: give --lam-feat 0, or no augmentation."

@@ -14,7 +14,7 @@ from datetime import timedelta
 from itertools import count
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import yaml
@@ -166,15 +166,15 @@ def open_grid(
         raise UserError("A grid starts processes of its own: leave torchrun out.")
     swept = sorted(parse_sweeps(sweep, [settings.run.algorithm for settings in planned]))
     seen = [*_looked_at(planned)]
-    runs = _named([settings for settings, *_ in seen], swept, names)
-    adopted = [None if folder else single for _, single, *_ in seen]
+    runs = _named([one.settings for one in seen], swept, names)
+    adopted = [None if folder else one.begun for one in seen]
     folder, old = _place(folder, runs)
     n = min(len(runs), _at_once(jobs, planned[0].run, old.threads if old else None))
     places = {name: folder / name for name in runs}
     for name, single in zip(runs, adopted, strict=True):
         places[name] = single if single and not holds_run(places[name]) else places[name]
-    weights = zip(places.values(), seen, strict=True)
-    nbytes = sum(w for place, (_, _, w, _) in weights if not any(place.glob("snapshots/*.pt")))
+    by_place = zip(places.values(), seen, strict=True)
+    nbytes = sum(one.nbytes for at, one in by_place if not any(at.glob("snapshots/*.pt")))
     if nbytes > (free := _free(folder)):
         raise UserError(
             f"The snapshots of this grid take some {nbytes / GIB:,.2f} GiB, and "
@@ -183,7 +183,7 @@ def open_grid(
         )
     old = old or Plan(threads=threads or _threads(n), swept=[])
     content = {"threads": old.threads, "swept": list(dict.fromkeys([*old.swept, *swept]))}
-    lengths = {name: length for name, (*_, length) in zip(runs, seen, strict=True) if length}
+    lengths = {name: one.length for name, one in zip(runs, seen, strict=True) if one.length}
     grid = Grid(folder, runs, places, old.threads, n, nbytes, lengths)
     jobs_of = {folder / name / JOB: grid.settings_of(name) for name in runs}
     for path, told in {**jobs_of, folder / PLAN: content}.items():
@@ -250,11 +250,20 @@ def on_gpu(run: RunConfig) -> bool:
     return torch.cuda.is_available() and run.gpu != -1 and not (run.device or "").startswith("cpu")
 
 
-def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | None, int, int]]:
-    """Of each run the settings as they come to on the data, the folder below result where it was
-    begun, and the bytes of its snapshots and its iterations, 0 where that cannot be told. UserError
-    for data that cannot be had, before anything is trained on others; what is to be downloaded is,
-    once for all.
+class _Seen(NamedTuple):
+    """Of a run its settings as they come to on the data, the folder below result where it was
+    begun, and the bytes of its snapshots and its iterations, 0 where that cannot be told.
+    """
+
+    settings: Settings
+    begun: Path | None
+    nbytes: int
+    length: int
+
+
+def _looked_at(planned: Sequence[Settings]) -> Iterator[_Seen]:
+    """All runs. UserError for data that cannot be had, before anything is trained on others; what
+    is to be downloaded is, once for all.
     """
     known = dict[DataQuery, tuple[DataSet, Mapping[str, Any]]]()
     weights = dict[str, tuple[Files, int]]()
@@ -273,7 +282,7 @@ def _looked_at(planned: Sequence[Settings]) -> Iterator[tuple[Settings, Path | N
                 weights[key] = weigh(algorithms[s.algorithm], config, s, images)
         files, length = weights[key]
         nbytes = snapshots_of(settings, files, length)
-        yield settings, snapshot and snapshot.parent.parent, nbytes, length
+        yield _Seen(settings, snapshot and snapshot.parent.parent, nbytes, length)
 
 
 def _named(

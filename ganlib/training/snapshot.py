@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSpec
 from ganlib.common.errors import UserError
-from ganlib.common.io.files import atomic, regular
+from ganlib.common.io.files import atomic, reading, regular
 from ganlib.evaluation.comparison.table import figures
 from ganlib.training.device import ranks
 from ganlib.training.trainer import Extension, Trainer, Trigger
@@ -107,15 +107,16 @@ def is_whole(path: Path) -> bool:
     """
     if regular(path).is_dir():
         raise UserError(f"{path} is a folder; name a snapshot file in it.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except FileNotFoundError:
-        raise UserError(f"There is no snapshot {path}.") from None
-    except PermissionError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-    except Exception:  # what a damaged archive makes zipfile raise is no fixed set
-        return False
+    with reading(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return archive.testzip() is None
+        except FileNotFoundError:
+            raise UserError(f"There is no snapshot {path}.") from None
+        except PermissionError:
+            raise
+        except Exception:  # what a damaged archive makes zipfile raise is no fixed set
+            return False
 
 
 def newest_snapshot(path: Path) -> Path:
@@ -286,14 +287,15 @@ def parse(best_by: str | None) -> tuple[int, str]:
 
 def _load(path: Path, mmap: bool = False) -> Any:
     regular(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except FileNotFoundError:
-        raise UserError(f"There is no snapshot {path}.") from None
-    except PermissionError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-    except Exception:  # what torch.load raises for a file of another kind is no fixed set
-        raise _damaged(path) from None
+    with reading(path):
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        except FileNotFoundError:
+            raise UserError(f"There is no snapshot {path}.") from None
+        except PermissionError:
+            raise
+        except Exception:  # what torch.load raises for a file of another kind is no fixed set
+            raise _damaged(path) from None
 
 
 def _checked(path: Path, content: Any) -> dict[str, Any]:

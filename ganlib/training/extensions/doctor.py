@@ -20,6 +20,7 @@ from ganlib.training.doctor.classes import classifier
 from ganlib.training.doctor.figures import Figures, of_data
 from ganlib.training.doctor.rules import COLLAPSE, RULES, Finding, findings
 from ganlib.training.snapshot import (
+    drop_later,
     list_snapshots,
     peek_snapshot,
     read_snapshot,
@@ -137,9 +138,7 @@ class Doctor(Extension):
         path = self.healthy.with_name(f"iter_{done:07d}.pt")
         state = {"updater": updater, "extensions": content["extensions"]}
         write_snapshot(path, content["settings"], content["spec"], state, content["data"])
-        there = list_snapshots(path.parent)
-        for newer in there[there.index(path) + 1 :]:
-            newer.unlink()
+        drop_later(path.parent, done)
         words = (
             f"rollback: At iteration {trainer.iteration}, after a collapse, back to iteration "
             f"{done} with half the learning rate."
