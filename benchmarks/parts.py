@@ -16,6 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.beside import Precision
 from benchmarks.clones import Update
 from benchmarks.peers import CPU, PAIRS, PRODUCTS, SIDE, clock, count
+from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.writers import markdown
 from ganlib.evaluation.extractors.base import has_arithmetic
 from ganlib.training.device.devices import keep_memory, use_cores
@@ -100,6 +101,9 @@ def command(only: tuple[str, ...], rounds: int) -> None:
     keep_memory()
     kinds: tuple[Precision, ...] = ("fp32", "bf16") if has_arithmetic(CPU, "bf16") else ("fp32",)
     chosen = {p.title: p for p in PAIRS if not only or any(text in p.name for text in only)}
+    if not chosen:
+        known = ", ".join(dict.fromkeys(p.name for p in PAIRS))
+        raise UserError(f"No row has {' or '.join(only)} in its name; there are {known}.")
     rows = []
     for kind, pair in product(kinds, chosen.values()):
         update = pair.ours(kind)

@@ -13,6 +13,7 @@ import click
 
 from ganlib.common.io.files import MARK, write_text
 from ganlib.sampling.page.writing import HERE, RUNTIME
+from scripts.ending import in_a_sentence
 
 SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 
@@ -36,4 +37,4 @@ def main(package: Path, licence: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_a_sentence(main)

@@ -245,11 +245,6 @@ def seconds_left(
     return seconds / grid.jobs
 
 
-def on_gpu(run: RunConfig) -> bool:
-    """Whether a run will be on one, as far as can be told without taking its memory."""
-    return torch.cuda.is_available() and run.gpu != -1 and not (run.device or "").startswith("cpu")
-
-
 class _Seen(NamedTuple):
     """Of a run its settings as they come to on the data, the folder below result where it was
     begun, and the bytes of its snapshots and its iterations, 0 where that cannot be told.
@@ -271,15 +266,19 @@ def _looked_at(planned: Sequence[Settings]) -> Iterator[_Seen]:
         if (query := settings.run.query) not in known:
             known[query] = (images := open_data(settings)[0]), fingerprint(images)
         images, data = known[query]
-        kind = torch.device("cuda" if on_gpu(settings.run) else "cpu")
+        on_gpu = devices.on_gpu(settings.run.gpu, settings.run.device)
+        kind = torch.device("cuda" if on_gpu else "cpu")
         settings, snapshot = fitted(settings, images.shape, len(images), kind), None
         with suppress(UserError):  # there are runs with other settings, which stay
             snapshot = Resumption(settings, data).find()
         s, config = settings.run, settings.algorithm
-        if (key := repr((s.algorithm, config, query))) not in weights:  # for all seeds once
+        key = repr((s.algorithm, config, query, s.max_images))
+        if key not in weights:  # for all seeds once
             weights[key] = Files(0, 0), 0
             with suppress(Exception):  # a run that cannot begin says so itself
                 weights[key] = weigh(algorithms[s.algorithm], config, s, images)
+                if s.max_images is not None:  # what an update takes of them is for it to say
+                    weights[key] = weights[key][0], make_plan(settings).iterations
         files, length = weights[key]
         nbytes = snapshots_of(settings, files, length)
         yield _Seen(settings, snapshot and snapshot.parent.parent, nbytes, length)
@@ -358,8 +357,8 @@ def _at_once(jobs: str | None, run: RunConfig, threads: int | None) -> int:
         if not jobs.isdecimal() or int(jobs) < 1:
             raise UserError(f"--jobs is '{jobs}'; give a number from 1 on, or auto.")
         return int(jobs)
-    if on_gpu(run):
-        return torch.cuda.device_count() if run.gpu is None and run.device is None else 1
+    if devices.on_gpu(run.gpu, run.device):
+        return torch.cuda.device_count() if devices.on_any_gpu(run.gpu, run.device) else 1
     return max(1, min(devices.cores() // (threads or 1), int(available_memory() // A_JOB)))
 
 

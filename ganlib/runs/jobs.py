@@ -24,8 +24,9 @@ from ganlib.common.errors import StoppedError, UserError
 from ganlib.common.io.console import printable, say, stderr_console
 from ganlib.common.io.files import writing
 from ganlib.runs.folders import locked, note
-from ganlib.runs.grid import Grid, describe, duration, estimates, on_gpu, seconds_left
+from ganlib.runs.grid import Grid, describe, duration, estimates, seconds_left
 from ganlib.runs.state import JOB, STATE, Name, State, read_state
+from ganlib.training.device.devices import on_any_gpu
 from ganlib.training.trainer import heard
 
 POLL = 0.2  # seconds between two looks at the processes
@@ -151,7 +152,7 @@ class Jobs:
         home, run = str(Path(ganlib.__file__).parent.parent), self.grid.runs[name].run
         paths = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
         own = {"OMP_NUM_THREADS": str(self.grid.threads), "PYTHONPATH": paths}
-        if on_gpu(run) and run.gpu is None and run.device in (None, "cuda"):
+        if on_any_gpu(run.gpu, run.device):
             known = os.environ.get("CUDA_VISIBLE_DEVICES")
             numbers = known.split(",") if known else range(torch.cuda.device_count())
             own["CUDA_VISIBLE_DEVICES"] = str(numbers[slot % len(numbers)])

@@ -29,7 +29,6 @@ from ganlib.runs.resuming import compare_settings
 from ganlib.runs.run import open_data
 from ganlib.runs.settings import Settings, plugin_folders, read_yaml
 from ganlib.runs.state import State
-from ganlib.speed.bench import cpu_name
 
 HOME = Path(ganlib.__file__).parents[1] / "benchmarks" / "tables"
 SCORING = (
@@ -245,7 +244,7 @@ def _line(task: Task, folder: Path) -> Line:
         settings=task.key,
         scores=scores,
         seconds=round(images / rate, 1) if images and rate else None,
-        processor=cpu_name() if run.device == "CPU" else str(run.environment.get("device")),
+        processor=str(run.environment.get("device")),
         threads=run.environment.get("threads"),
         versions={name: run.environment.get(name) for name in VERSIONS},
     )

@@ -5,7 +5,6 @@ choice of kernels, compiling, capturing), and is then timed iteration by iterati
 """
 
 import os
-import platform
 import sys
 import time
 from collections import Counter
@@ -14,7 +13,6 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import cycle, pairwise, product
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Literal
 
@@ -32,6 +30,7 @@ from ganlib.speed.accelerate import Precision, accelerate, set_float32
 from ganlib.speed.compiled import WINDOW, Say
 from ganlib.speed.graph import WARM_UP
 from ganlib.training.device.devices import (
+    cpu_name,
     environment,
     free,
     gpu_memory,
@@ -359,12 +358,3 @@ def _peak_memory(device: torch.device) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -45,6 +45,16 @@ def pick_device(gpu: int | None, device: str | None) -> torch.device:
     return torch.device("cpu") if gpu < 0 else _checked(f"cuda:{gpu}")
 
 
+def on_gpu(gpu: int | None, device: str | None) -> bool:
+    """Whether pick_device() will take one, as far as can be told without taking its memory."""
+    return torch.cuda.is_available() and gpu != -1 and not (device or "").startswith("cpu")
+
+
+def on_any_gpu(gpu: int | None, device: str | None) -> bool:
+    """Whether it will take one whose number nobody has said."""
+    return on_gpu(gpu, device) and gpu is None and device in (None, "cuda")
+
+
 def own_gpu() -> int:
     """The number of this process's GPU among those that it sees: of several processes each one's
     number on the machine, or 0 where each sees its own alone, as SLURM has it.
@@ -206,7 +216,17 @@ def environment(device: torch.device) -> dict[str, Any]:
 def _name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return platform.processor() or platform.machine() if device.type == "cpu" else str(device)
+    return cpu_name() if device.type == "cpu" else str(device)
+
+
+def cpu_name() -> str:
+    """What the processor calls itself, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _commit() -> str | None:

@@ -581,6 +581,8 @@ LONG = "x" * 300  # as a name of a file, which no system has
         (["run", "--reference", "real", "--dataset", "toy"], "not both"),
         (["run", "--self-test"], "leave run out"),
         (["--self-test", "--precision", "bf16"], "leave --precision out"),
+        (["--self-test", "-n", "100"], "leave -n out"),
+        (["--self-test", "--no-save"], "leave --no-save out"),
         (["run", "--extractor", "fashion", "--precision", "tf32"], "'cpu' does not have"),
         ([], "What is to be scored"),
         (["none"], "There is no none"),

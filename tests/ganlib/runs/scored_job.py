@@ -20,7 +20,8 @@ def main() -> None:
     told: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
     (out / "config.yaml").write_text(yaml.safe_dump({"dataset": "ring8", **config}))
-    (out / "environment.json").write_text(json.dumps({"device_type": "cpu", "threads": 1}))
+    environment = {"device": "an old one", "device_type": "cpu", "threads": 1}
+    (out / "environment.json").write_text(json.dumps(environment))
     (out / "ready").touch()
     limit = time.monotonic() + LIMIT
     while seed == 1 and (out.parent / "hold").exists() and time.monotonic() < limit:

@@ -315,7 +315,8 @@ def test_the_threads_of_a_run_stay_whatever_jobs_is(monkeypatch: pytest.MonkeyPa
 def test_auto_is_a_run_for_each_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    for k, (more, jobs) in enumerate([({}, 3), ({"gpu": 1}, 1), ({"device": "cuda:1"}, 1)]):
+    asked = ({}, {"device": "cuda"}, {"gpu": 1}, {"device": "cuda:1"})
+    for k, (more, jobs) in enumerate(zip(asked, (3, 3, 1, 1), strict=True)):
         given = {"gpu": None, **more}
         assert opened(seeds="0,1,2,3", jobs="auto", folder=f"f{k}", **given).jobs == jobs
 
@@ -395,6 +396,11 @@ def test_the_time_is_that_of_all_stages() -> None:
     (length,) = grid.lengths.values()
     assert length == (2 * 4 * 40 + 80) / 4  # 8 to 64 pixels come with a fade each
     assert "About 0:01:40 to go" in describe(grid, grid.states(), {"progressive": 1.0})
+
+
+def test_the_time_is_that_of_the_images_where_they_end_it() -> None:
+    grid = open_grid(plan("dcgan", "0", {**SMALL, "max_iter": 1000, "max_images": 400}))
+    assert grid.lengths == {"dcgan_seed0": 100}
 
 
 def test_a_slip_that_makes_too_many_runs_is_a_sentence_at_once() -> None:

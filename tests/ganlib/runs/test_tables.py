@@ -24,7 +24,6 @@ from ganlib.common.io.cache import locked
 from ganlib.evaluation import Evaluator
 from ganlib.runs import jobs, tables
 from ganlib.runs.tables import open_table, read_results, table_names
-from ganlib.speed.bench import cpu_name
 
 Run = Callable[..., Result]
 LIMIT = 60.0  # seconds that anything may take
@@ -108,7 +107,7 @@ def test_published_figures_stand_beside_ours(run: Run, toys: Path) -> None:
     assert "large" not in done.output.partition("Toys: reverse_kl")[2]
     line = next(line for line in lines if line["settings"] == trials[0])
     first = first_of(trials[0])
-    assert line["processor"] == cpu_name() and line["seconds"] == 2.0
+    assert line["processor"] == "an old one" and line["seconds"] == 2.0
     assert line["scores"]["reverse_kl"]["values"] == [[10, first], [20, 1.5 * first]]
     assert line["scores"]["reverse_kl"]["protocol"]["n_generated"] == 100
 
