@@ -51,7 +51,7 @@ def command(folder: Path, clean: bool) -> None:
         rows.append((one.name, one.state.name, iteration, size_of, one.best or NOTHING))
         if why := one.sentence or one.state.sentence:
             notes.append(f"{one.name}: {why}")
-    notes.append(f"{len(seen):,} runs, {size(_bytes([folder]))}.")
+    notes.append(f"{len(seen):,} {'run' if len(seen) == 1 else 'runs'}, {size(_bytes([folder]))}.")
     print_table(str(folder), [TITLES, *rows], notes, left=("state", "best score"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -27,9 +27,9 @@ _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
 EXAMPLES = "example_configs"
 ALIASES = {"batchsize": "batch_size", "learning_rate": "adam_alpha", "lr": "adam_alpha"}
-ALIASES["inception_weights"] = "extractor_weights"
-"""Other spellings: chainer-gan-lib's, what most others call Adam's rate, and a setting's before it
-was of every extractor; where an algorithm has no setting of that name.
+ALIASES |= {"image_size": "size", "inception_weights": "extractor_weights"}
+"""Other spellings: chainer-gan-lib's, what most others call Adam's rate and the images' side, and a
+setting's before it was of every extractor; where an algorithm has no setting of that name.
 """
 
 BEFORE = {"hold_out": 0.0}
@@ -176,6 +176,9 @@ def preset_of(algorithm: str, preset: str | None) -> dict[str, Any]:
     found = {} if source is None else {p.stem: p for p in sorted(source.parent.glob("*.yaml"))}
     if preset not in found:
         have = f"It has: {', '.join(found)}." if found else "It has none."
+        architecture = algorithms[algorithm].config.model_fields.get("architecture")
+        if architecture and preset in get_args(architecture.annotation):
+            have = f"It is an architecture: give --architecture {preset}."
         raise UserError(f"{algorithm} has no preset '{preset}'. {have}")
     return read_yaml(found[preset])
 

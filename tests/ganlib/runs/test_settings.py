@@ -195,6 +195,8 @@ def test_every_method_has_a_quick_preset(algorithm: str) -> None:
 
 
 def test_a_preset_that_is_not_there_is_told_which_are() -> None:
+    with pytest.raises(UserError, match="give --architecture paper256."):
+        gather({"algorithm": "stylegan2", "preset": "paper256"})
     with pytest.raises(UserError, match="sngan has no preset 'qiuck'. It has: quick."):
         gather({"algorithm": "sngan", "preset": "qiuck"})
 
@@ -202,6 +204,8 @@ def test_a_preset_that_is_not_there_is_told_which_are() -> None:
 def test_learning_rate_is_understood_where_it_is_no_setting_of_its_own() -> None:
     for name in ("learning_rate", "lr"):
         assert resolve({"algorithm": "sngan", name: 0.5}).algorithm.adam_alpha == 0.5
+    for name in ("size", "image_size"):
+        assert resolve({"algorithm": "sngan", name: 64}).run.size == 64
     both = resolve({"algorithm": "gan", "adam_alpha": 0.25}, {"lr": 0.5}).algorithm
     assert (both.adam_alpha, both.lr) == (0.25, 0.5)  # type: ignore[attr-defined]
 
