@@ -143,6 +143,8 @@ def layered(old: Mapping[str, Any], file: Mapping[str, Any], given: Mapping[str,
     preset = preset_of(name, {**file, **given}.get("preset"))
     colour = preset.pop(COLOUR, None)
     settings = resolve(old, preset, file, given)
+    if "architecture" not in {**old, **file, **given}:  # a preset's is for images; see fitted()
+        settings.algorithm.model_fields_set.discard("architecture")
     if colour is None:
         return settings
     return replace(settings, in_colour=resolve(old, preset, colour, file, given).algorithm)

@@ -4,10 +4,14 @@ import pytest
 
 from ganlib.common.data import Condition
 from ganlib.registry import algorithms
-from ganlib.runs.tables import Table, Task, open_table
+from ganlib.runs.run import gather
+from ganlib.runs.tables import Asked, Table, Task, open_table
 
 EQUAL = ("dataset", "precision", "batch_size", "epochs", "ema_decay", "architecture", "metrics")
 TABLES: list[tuple[str, Condition]] = [("equal_terms", None), ("equal_terms_labels", "labels")]
+SEARCHED = (
+    "cramer dcgan dfm dragan gan lsgan minibatch_discrimination sngan vae wgan wgan_gp".split()
+)
 
 
 def tasks(table: Table) -> list[Task]:
@@ -40,3 +44,15 @@ def test_progressive_sees_as_many_images_as_the_others() -> None:
     (task, *_) = open_table("equal_terms").tasks("progressive", 0, 1)
     flat = task.settings.flat()
     assert (3 + 3) * flat["stage_images"] + flat["last_images"] == flat["epochs"] * 60_000
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_the_quick_preset_is_what_the_search_found(name: str) -> None:
+    """So that a README may say of the preset what was measured of the row."""
+    table = open_table("equal_terms")
+    (best, *_) = Asked(table, {name: table.tasks(name, 0, table.trials)}, [0]).counting(name)
+    quick = gather({"algorithm": name, "preset": "quick", "dataset": "fashion_mnist"})
+    images = best.settings.run.epochs * 60_000
+    of_row, of_preset = best.settings.algorithm.model_dump(), quick.algorithm.model_dump()
+    assert of_preset["max_iter"] * of_preset["batch_size"] == images
+    assert {**of_preset, "max_iter": None} == {**of_row, "max_iter": None}

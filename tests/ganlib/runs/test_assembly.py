@@ -38,6 +38,8 @@ def test_points_take_their_own_architecture_unless_another_is_given(name: str) -
     own = "mlp" if "mlp" in choices else usual
     for shape, expected in ((POINTS, own), ((1, 28, 28), usual), ((2, 16, 16), usual)):
         assert fitted(settings, shape, 100, CPU).algorithm.architecture == expected
+    quick = fitted(gather({"algorithm": name, "preset": "quick"}), POINTS, 100, CPU)
+    assert own != "mlp" or quick.algorithm.architecture == own
     given = resolve({"algorithm": name, "architecture": usual})
     assert fitted(given, POINTS, 100, CPU) == given
     for one in choices if own == "mlp" else ():

@@ -49,7 +49,7 @@ def test_auto_has_the_newest_run_with_these_settings_also_a_finished_one() -> No
 def test_auto_without_the_preset_says_what_is_there_and_what_differs() -> None:
     """Where it is finished, it is in nobody's way; stopped, it may have been meant."""
     run(5, preset="quick")
-    words = rf"{SEED0}, which had --preset quick, differs: .*adam_alpha was 0.0005 and is now"
+    words = rf"{SEED0}, which had --preset quick, differs: .*adam_alpha was 0.001735 and is now"
     with pytest.raises(UserError, match=f"^No unfinished run has these settings. {words}"):
         auto()
     (SEED0 / "DONE").touch()

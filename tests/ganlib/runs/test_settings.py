@@ -182,7 +182,7 @@ def test_sections_of_other_algorithms_are_for_them(tmp_path: Path) -> None:
 
 def test_a_preset_lies_below_what_is_given(tmp_path: Path) -> None:
     quick = gather({"algorithm": "sngan", "preset": "quick"}).algorithm
-    assert (quick.width, quick.max_iter) == (0.125, 2500)
+    assert (quick.architecture, quick.max_iter) == ("quick", 3000)
     file = tmp_path / "s.yaml"
     file.write_text("preset: quick\nwidth: 0.5\nmax_iter: 7\n")
     given = gather({"algorithm": "sngan", "config": file, "max_iter": 9}).algorithm

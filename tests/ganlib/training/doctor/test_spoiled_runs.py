@@ -77,6 +77,13 @@ def of_one_class() -> Iterator[None]:
         yield
 
 
+SMALL: dict[str, dict[str, Any]] = {
+    "dcgan": {"width": 0.125, "adam_alpha": 5e-4, "adam_beta1": 0.5, "adam_beta2": 0.999},
+    "gan": {"width": 0.5},
+    "wgan": {"width": 0.125, "adam_alpha": 2e-4, "long_first": 0, "long_interval": 0},
+    "wgan_gp": {"width": 0.125, "adam_alpha": 5e-4, "n_dis": 2, "adam_beta1": 0.5},
+    "cgan": {"preset": "quick"},
+}
 SPOILED: dict[str, tuple[str, dict[str, Any], Spoil, str]] = {
     "one colour": ("dcgan", {}, fashion(constant), "constant-data"),
     "8 images": ("dcgan", {}, fashion(first(8, 250)), "duplicated-data"),
@@ -99,7 +106,8 @@ def test_a_spoiled_run_is_named(name: str, tmp_path: Path) -> None:
     with spoil():
         ganlib.train(
             algorithm,
-            **{"dataset": "fashion_mnist", "preset": "quick", "gpu": -1, "tensorboard": False},
+            **{"dataset": "fashion_mnist", "gpu": -1, "tensorboard": False, **SMALL[algorithm]},
+            **{"batch_size": 32, "ema_decay": 0.99},
             **{"max_iter": 500, "sample_interval": 0, "evaluation_images": 50},
             **{"evaluation_interval": 1000, "stop_on": finding, "out": tmp_path / "run"},
             **settings,
