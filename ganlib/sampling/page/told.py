@@ -11,7 +11,7 @@ import torch
 
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
-from ganlib.common.pictures import coloured, to_uint8
+from ganlib.common.pictures import coloured_maps, to_uint8
 from ganlib.common.query import DataQuery, label
 from ganlib.sampling.codes import Space
 from ganlib.sampling.directions import Kind
@@ -88,7 +88,7 @@ def _source(model: Model) -> dict[str, Any] | None:
     if spec.source is None or not model.updater.config.translates:
         return None
     ids = spec.source_kind == "ids"
-    palette = coloured(torch.arange(max(1, spec.n_classes))).T.tolist() if ids else []
+    palette = coloured_maps(torch.arange(max(1, spec.n_classes))).tolist() if ids else []
     return {
         "shape": list(spec.source),
         "kind": spec.source_kind,
