@@ -159,7 +159,7 @@ def look(root: Path, split: str, hold_out: float = 0.0, inspect: Inspect = decod
     """What there is of a split of the folder `root`; UserError if nothing of it is usable.
 
     hold_out: of a folder without test images, the part of its files, or from 1 on the number, that
-    is the test split; see files.of_split(). inspect: the header of a file, Unusable for one that is
+    is the test split; see of_split(). inspect: the header of a file, Unusable for one that is
     of no use.
     """
     account = open_account(root, split, hold_out, "images")
