@@ -124,6 +124,11 @@ class Generator(nn.Module):
         """What draw() draws from: here z itself; a style-based generator's is its w."""
         return z
 
+    @property
+    def has_codes(self) -> bool:
+        """Whether draw() draws from something else than latents."""
+        return type(self).code is not Generator.code
+
     def draw(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Images NCHW in [-1, 1] of codes: draw(code(z, y), y) is forward(z, y)."""
         return self(code, y)

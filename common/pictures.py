@@ -288,16 +288,11 @@ GROUND = (48, 48, 48)
 GOLDEN = 0.618  # of the circle of hues, so that neighbours in number differ
 
 
-def coloured(ids: Tensor) -> Tensor:
-    """Whole numbers from 0 on (...) as colours, uint8 (3, ...)."""
-    hues = [hsv(GOLDEN * i % 1, 0.55, 0.95) for i in range(1, int(ids.max()) + 1)]
-    palette = torch.tensor([GROUND, *hues])
-    return palette.round().to(torch.uint8)[ids.long()].movedim(-1, 0)
-
-
 def coloured_maps(maps: Tensor) -> Tensor:
-    """Maps (N, H, W) of such numbers as pictures, uint8 (N, 3, H, W)."""
-    return coloured(maps).movedim(0, 1)
+    """Maps (N, ...) of whole numbers from 0 on in colours, uint8 (N, 3, ...)."""
+    hues = [hsv(GOLDEN * i % 1, 0.55, 0.95) for i in range(1, int(maps.max()) + 1)]
+    palette = torch.tensor([GROUND, *hues])
+    return palette.round().to(torch.uint8)[maps.long()].movedim(-1, 1)
 
 
 def hsv(hue: float, saturation: float, value: float) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganlib.common.data import DataSet, Shape
 from ganlib.common.data.crops import cropped
-from ganlib.common.data.spec import NoSuchSplit, check_split
+from ganlib.common.data.spec import SPLITS, NoSuchSplit
 from ganlib.common.errors import UserError
 from ganlib.common.formats import arrays, folders, hdf5
 from ganlib.common.formats.arrays import ARRAYS
@@ -243,7 +243,8 @@ class DataQuery:
 
     def find(self) -> Found:
         """How the data are loaded, with nothing read yet; UserError if there is no such thing."""
-        check_split(self.split)
+        if self.split not in SPLITS:
+            raise UserError(f"There is no split '{self.split}'; the splits are 'train' and 'test'.")
         if self.size is not None and not 1 <= self.size <= MAX_SIZE:
             raise UserError(f"The size of the images is {self.size} and must lie in 1..{MAX_SIZE}.")
         return find(self.dataset or "", self.data_root)
@@ -357,13 +358,3 @@ class FileSource(Source):
     def folders(self) -> tuple[Path, ...]:
         """Where such files lie that are not among the images."""
         return ()
-
-    def folder(self, query: "DataQuery") -> Path:
-        """Where the files are; UserError if the data are no folder of files."""
-        found = query.find()
-        if not found.is_folder:
-            raise UserError(
-                f"The source '{query.source}' is for a folder of image files, and {query.dataset} "
-                "is none: give such a folder as --dataset, or another source."
-            )
-        return found.place

@@ -57,8 +57,7 @@ def _looked(images: Images | None, count: int) -> tuple[str | None, str | None]:
     index = torch.linspace(0, n - 1, min(SPREAD, n), dtype=torch.float64).long()
     more = "" if n == count else f" of {n}"
     if not isinstance(images, Uncut):
-        some = images[index] if isinstance(images, Tensor) else read(images, index)
-        return _digest(some, more), None
+        return _digest(read(images, index), more), None
     with readable():
         crops, whole = images.uncut(index, _digest)
     return _digest(crops, more), sha256("".join(whole).encode()).hexdigest()

@@ -127,8 +127,7 @@ class Loader(Iterator[Batch]):
     def __post_init__(self) -> None:
         if len(self.data) == 0:
             raise UserError(f"The data set '{self.data.name}' has no images.")
-        if self.condition is not None:
-            check_condition(self.data, self.condition, self.flip)
+        check_condition(self.data, self.condition, self.flip)
         _check_share(self.batch_size, self.rank, self.ranks)
         self.device = torch.device(self.device)
         size, source = self.spec.image[1:], self.spec.source

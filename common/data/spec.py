@@ -17,18 +17,13 @@ SourceKind = Literal["image", "ids"]
 UNPAIRED, MIRRORED, ACTIONS, INSTANCES = "unpaired", "mirrored", "actions", "instances"
 """Words by which files say what Contents has as fields."""
 SPLITS = ("train", "test")
+"""Data sets are asked for no other."""
 POINTS: Shape = (2, 1, 1)
 """The shape of points in the plane, which are images of one pixel: x and y are its channels."""
 
 
 class NoSuchSplit(UserError):
     """The source is there and has no such split; most sources without a test split end here."""
-
-
-def check_split(split: str) -> None:
-    """UserError unless `split` is one that every source knows. Data sets are asked for no other."""
-    if split not in SPLITS:
-        raise UserError(f"There is no split '{split}'; the splits are 'train' and 'test'.")
 
 
 class Images(Protocol):

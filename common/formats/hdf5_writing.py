@@ -71,10 +71,6 @@ def write_streams(
     if storage is None:
         storage = "gzip" if all(map(fits, nbytes)) else "contiguous"
     try:
-        if not path.parent.is_dir():
-            raise UserError(
-                f"There is no folder {path.parent} to write {path.name} to: make it first."
-            )
         free = disk_usage(path.parent).free
         if storage == "contiguous" and sum(nbytes) > free:  # before hours are spent
             raise UserError(

@@ -44,9 +44,8 @@ def shared_data(
     """
     try:
         places, home = [place.resolve() for place in places], cache_folder()
-    except (OSError, RuntimeError, ValueError):  # of names that are none; load() has the words
-        return load()
-    except UserError:  # as of a container's user, who has no home folder
+    except (OSError, RuntimeError, ValueError, UserError):
+        # of names that are none, for which load() has the words; of a user without a home folder
         return load()
     told = {
         "version": VERSION,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.common.data import DataSet
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, one_line
 
 TIMEOUT = 20.0  # seconds without an answer; torchvision itself would wait for ever
 
@@ -56,7 +56,7 @@ def to_tensor(images: NDArray[np.uint8]) -> Tensor:
 
 
 def _sentence(origin: Origin, error: Exception) -> str:
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    text = f"{type(error).__name__}: {one_line(error)}"
     by_hand = (
         f"put {', '.join(origin.files)} from {origin.url} into {origin.folder} by hand, or use the "
         "data set fashion_mnist, which needs no download."

@@ -54,7 +54,13 @@ class Pairs(FileSource):
         return self._found(query, decode.header).stream(query.size, sizing)
 
     def _found(self, query: DataQuery, inspect: Inspect) -> Found:
-        found = look(self.folder(query), query.split, query.hold_out, inspect)
+        data = query.find()
+        if not data.is_folder:
+            raise UserError(
+                f"The source '{query.source}' is for a folder of image files, and {query.dataset} "
+                "is none: give such a folder as --dataset, or another source."
+            )
+        found = look(data.place, query.split, query.hold_out, inspect)
 
         def files(folder: Path) -> Found:
             try:

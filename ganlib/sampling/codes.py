@@ -115,3 +115,12 @@ class CodeStream(SampleStream):
         if self.codes.space == "z":
             return super().code(z, y)
         return z if self.truncation is None else self.gen.truncate(z, self.truncation)
+
+
+def stream_of(
+    networks: Sampler, seed: int, y: int | None, codes: Codes | None, truncation: float | None
+) -> SampleStream:
+    """The samples of a seed, all of one class if y is given, or codes by their numbers."""
+    if codes is None:
+        return networks.sample_stream(seed, truncation, y)
+    return CodeStream(networks, codes, truncation)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
-from ganlib.common.generator import Generator
 from ganlib.common.pictures import levels
 from ganlib.evaluation.extractors.small import Classified
 from ganlib.sampling.codes import Space, code_of, images_of
@@ -65,7 +64,7 @@ def principal(stream: SampleStream, k: int) -> Directions:
 
     UserError for a generator whose codes are its latents, which vary alike in all directions.
     """
-    if type(stream.gen).code is Generator.code:
+    if not stream.gen.has_codes:
         raise UserError(
             "This generator draws from its latents, which vary alike in all directions: give "
             "--directions=sefa instead."

@@ -26,9 +26,8 @@ from ganlib.common.pictures import (
     translation_grid,
 )
 from ganlib.common.pictures import frames as pictures_of
-from ganlib.sampling.codes import Codes, CodeStream, Space, code_of, images_of
+from ganlib.sampling.codes import Space, code_of, images_of
 from ganlib.sampling.directions import Directions
-from ganlib.sampling.model import Model
 from ganlib.training.device.devices import require
 from ganlib.training.samples.sample_stream import SampleStream
 
@@ -80,15 +79,6 @@ def write_interpolation(stream: SampleStream, what: Interpolation, out: Path) ->
     film = pictures_of(what.closed().images(stream)[:, :-1].flatten(0, 1))
     with output(out):
         save_animation(film, out)
-
-
-def stream_of(
-    model: Model, seed: int, y: int | None, codes: Codes | None, truncation: float | None
-) -> SampleStream:
-    """The samples of a seed, all of one class if y is given, or codes by their numbers."""
-    if codes is None:
-        return model.updater.sample_stream(seed, truncation, y)
-    return CodeStream(model.updater, codes, truncation)
 
 
 def write_directions(

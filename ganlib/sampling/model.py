@@ -57,11 +57,10 @@ class Model:
         settings: Mapping[str, Any],
         out: Path,
         images: int | None = None,
-        place: str | None = None,
         card: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.updater, self.settings, self.out, self.images = updater, settings, out, images
-        self.place, self.card = str(out) if place is None else place, card
+        self.place, self.card = str(out), card
 
     @property
     def spec(self) -> DataSpec:

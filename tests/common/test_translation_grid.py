@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ganlib.common.pictures import GROUND, coloured, translation_grid
+from ganlib.common.pictures import GROUND, coloured_maps, translation_grid
 
 LEVELS = torch.linspace(-1, 1, 6)
 
@@ -37,8 +37,8 @@ def test_groups_fill_rows() -> None:
 
 def test_numbers_have_colours_of_their_own() -> None:
     ids = torch.tensor([[0, 1, 2], [3, 1, 0]], dtype=torch.int32)
-    colours = coloured(ids)
-    assert colours.shape == (3, 2, 3) and colours.dtype == torch.uint8
-    assert tuple(colours[:, 0, 0].tolist()) == GROUND == tuple(colours[:, 1, 2].tolist())
-    assert torch.equal(colours[:, 0, 1], colours[:, 1, 1])
-    assert len({tuple(c) for c in coloured(torch.arange(60)).T.tolist()}) == 60
+    colours = coloured_maps(ids)
+    assert colours.shape == (2, 3, 3) and colours.dtype == torch.uint8
+    assert tuple(colours[0, :, 0].tolist()) == GROUND == tuple(colours[1, :, 2].tolist())
+    assert torch.equal(colours[0, :, 1], colours[1, :, 1])
+    assert len({tuple(c) for c in coloured_maps(torch.arange(60)).tolist()}) == 60

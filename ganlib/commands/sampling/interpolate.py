@@ -160,7 +160,7 @@ def command(
 
     from ganlib.common.formats.video import MP4, av_for
     from ganlib.sampling import interpolation
-    from ganlib.sampling.codes import read_codes
+    from ganlib.sampling.codes import read_codes, stream_of
 
     given = None if codes is None else read_codes(codes)
     own: Space | None = None if given is None else "z" if given.space == "z" else "code"
@@ -182,7 +182,7 @@ def command(
         raise UserError("--classes names fewer than two classes; to stay in one, give --class.")
     told = one[0] if one else None
     way: Space = space or own or ("code" if directions == "pca" else "z")
-    stream = interpolation.stream_of(model, seed, told, given, truncation)
+    stream = stream_of(model.updater, seed, told, given, truncation)
     if terms:
         interpolation.write_sum(stream, terms, out)
     elif mix is not None:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ganlib.common.data import DataSpec
-from ganlib.common.generator import Generator
 from ganlib.common.io.files import as_user_error
 from ganlib.common.layers.basic import noise_by, one_hot
 from ganlib.common.pictures import to_uint8
@@ -84,7 +83,7 @@ def graphs_of(stream: SampleStream) -> dict[str, Graph]:
     told = {} if y is None else {"y": y}
     found: dict[str, Graph] = {}
     code = z
-    if has_codes(stream.gen):
+    if stream.gen.has_codes:
         found[CODES] = (_ToCodes(stream), {"z": z, **told}, ["codes"])
         code = stream.code(z, y)
         if n := stream.gen.n_styles:  # which a page mixes
@@ -103,11 +102,6 @@ def source_graph(model: Model) -> dict[str, Graph]:
         return {}
     picture = torch.rand(2, *model.spec.native, generator=generator(0, "picture")) * 2 - 1
     return {SOURCE: (module, {"picture": picture}, ["y"])}
-
-
-def has_codes(gen: Generator) -> bool:
-    """Whether images are drawn from something else than latents."""
-    return type(gen).code is not Generator.code
 
 
 def write_graphs(graphs: Mapping[str, Graph], folder: Path) -> None:

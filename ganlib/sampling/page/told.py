@@ -11,7 +11,7 @@ import torch
 
 from ganlib.common.data import POINTS
 from ganlib.common.errors import UserError
-from ganlib.common.pictures import coloured, to_uint8
+from ganlib.common.pictures import coloured_maps, to_uint8
 from ganlib.common.query import DataQuery, label
 from ganlib.sampling.codes import Space
 from ganlib.sampling.directions import Kind
@@ -19,7 +19,7 @@ from ganlib.sampling.exports.export import model_card
 from ganlib.sampling.model import Model
 from ganlib.training.samples.sample_stream import SampleStream
 
-from .graphs import ToSource, has_codes
+from .graphs import ToSource
 
 KINDS: tuple[Kind, ...] = ("sefa", "pca", "classes")
 MOST = 5
@@ -42,7 +42,7 @@ def told(model: Model, stream: SampleStream) -> dict[str, Any]:
         "fit": spec.fit,
         "frames": spec.frames,
         "points": spec.native == POINTS,
-        "codes": has_codes(gen),
+        "codes": gen.has_codes,
         "styles": gen.n_styles,
         "average": _average(stream),
         "statistics": stream.statistics,
@@ -64,7 +64,7 @@ def _kind(model: Model) -> str | None:
 
 def _average(stream: SampleStream) -> list[float] | None:
     """The code from which truncation measures, None where latents are truncated by their spread."""
-    if not has_codes(stream.gen):
+    if not stream.gen.has_codes:
         return None
     code = stream.code(*stream.latents([0]))
     average: list[float] = stream.gen.truncate(code, 0)[0].tolist()
@@ -72,7 +72,7 @@ def _average(stream: SampleStream) -> list[float] | None:
 
 
 def _directions(model: Model) -> list[dict[str, Any]]:
-    space: Space = "code" if has_codes(model.updater.sampling_gen) else "z"
+    space: Space = "code" if model.updater.sampling_gen.has_codes else "z"
     found = []
     for kind in KINDS:
         with suppress(UserError):  # of what this generator or its data have not
@@ -88,7 +88,7 @@ def _source(model: Model) -> dict[str, Any] | None:
     if spec.source is None or not model.updater.config.translates:
         return None
     ids = spec.source_kind == "ids"
-    palette = coloured(torch.arange(max(1, spec.n_classes))).T.tolist() if ids else []
+    palette = coloured_maps(torch.arange(max(1, spec.n_classes))).tolist() if ids else []
     return {
         "shape": list(spec.source),
         "kind": spec.source_kind,

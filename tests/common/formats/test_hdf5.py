@@ -427,11 +427,6 @@ def test_a_folder_that_goes_away(tmp_path: Path) -> None:
         write_streams(folder / "set.h5", Stream("x", (3, 8, 10), 2, blocks()))
 
 
-def test_no_folder_to_write_to(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="There is no folder .*nowhere to write set.h5 to"):
-        write_hdf5(tmp_path / "nowhere" / "set.h5", TRAIN)
-
-
 # What goes wrong in reading
 
 Change = Callable[[Any], None]
@@ -599,8 +594,6 @@ def test_damaged_inside(path: Path) -> None:
         read_hdf5(path, "train")
 
 
-def test_no_file_and_no_split(path: Path) -> None:
+def test_no_file(path: Path) -> None:
     with pytest.raises(UserError, match="There is no file .*none.h5"):
         read_hdf5(path.with_name("none.h5"), "train")
-    with pytest.raises(UserError, match="no split 'valid'"):
-        read_hdf5(path, "valid")
