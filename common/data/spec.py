@@ -261,6 +261,11 @@ class DataSpec:
         """The names of the classes, which are their numbers where they have no others."""
         return self.classes or tuple(map(str, range(self.n_classes)))
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Which part of the images is of each class; where nobody knows, of all the same."""
+        return self.marginal or self.n_classes * (1 / max(1, self.n_classes),)
+
     def to_image(self, x: Tensor) -> Tensor:
         """uint8 images (N, C, h, w) at the networks' size (N, C, H, W), still uint8.
 

@@ -71,12 +71,12 @@ def pair_scores(
     sums: Sums, baselines: Mapping[str, Mapping[str, float]], truths: Split, origin: Origin
 ) -> dict[str, Score]:
     """The means as scores by name; baselines: those of trivial translations, by their names."""
-    scores = {}
+    scores, found = {}, sums.means()
     for measure in sums.measures:
         protocol = protocol_of(measure, sums.n, truths, origin)
         more = {BASELINES: {name: means[measure.name] for name, means in baselines.items()}}
         name = measure.name
-        scores[name] = Score(name, sums.means()[name], None, protocol, more)
+        scores[name] = Score(name, found[name], None, protocol, more)
     return scores
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganlib.common.data.classes import Conditions
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import as_user_error, atomic
 from ganlib.common.pictures import write_npz
@@ -118,9 +119,14 @@ class CodeStream(SampleStream):
 
 
 def stream_of(
-    networks: Sampler, seed: int, y: int | None, codes: Codes | None, truncation: float | None
+    networks: Sampler,
+    seed: int,
+    y: Conditions | None,
+    codes: Codes | None,
+    truncation: float | None,
+    statistics: str | None = None,
 ) -> SampleStream:
-    """The samples of a seed, all of one class if y is given, or codes by their numbers."""
+    """The samples of a seed, told y if that is given, or codes by their numbers."""
     if codes is None:
-        return networks.sample_stream(seed, truncation, y)
-    return CodeStream(networks, codes, truncation)
+        return networks.sample_stream(seed, truncation, y, statistics)
+    return CodeStream(networks, codes, truncation, statistics)

@@ -106,7 +106,7 @@ def command(
 
     from ganlib.common import pictures
     from ganlib.common.data import POINTS
-    from ganlib.sampling.codes import CodeStream, read_codes
+    from ganlib.sampling.codes import read_codes, stream_of
     from ganlib.training.device.devices import require
     from ganlib.training.extensions import sample_grid
 
@@ -147,10 +147,7 @@ def command(
     y: int | torch.Tensor | None = None
     if classes:
         y = classes[0] if chosen else torch.tensor(classes).repeat(-(-n // len(classes)))[:n]
-    if given is None:
-        stream = updater.sample_stream(seed, truncation, y, statistics)
-    else:
-        stream = CodeStream(updater, given, truncation, statistics)
+    stream = stream_of(updater, seed, y, given, truncation, statistics)
     parts = (asked[start : start + batch_size] for start in range(0, n, batch_size))
     batches = _with_bar(map(stream.images, parts), n, len)
     with output(out):

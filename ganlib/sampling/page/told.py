@@ -37,7 +37,7 @@ def told(model: Model, stream: SampleStream) -> dict[str, Any]:
         "parts": [part._asdict() for part in gen.parts],
         "classes": list(model.updater.classes),
         "told": _kind(model),
-        "marginal": list(spec.marginal) or spec.n_classes * [1 / max(1, spec.n_classes)],
+        "marginal": list(spec.shares),
         "shape": list(spec.native),
         "fit": spec.fit,
         "frames": spec.frames,

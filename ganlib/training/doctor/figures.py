@@ -85,8 +85,7 @@ class Figures:
             return Look(numbers)
         found, names = self.classify(whole), updater.data.data.classes
         counts = torch.bincount(found[found >= 0], minlength=len(names)).tolist()
-        shares = updater.spec.marginal or len(names) * [1 / len(names)]
-        every = zip(names, counts, shares, strict=True)
+        every = zip(names, counts, updater.spec.shares, strict=True)
         missing = tuple(name for name, k, share in every if not k and share * n >= RARE)
         known = {"classes": float(sum(k > 0 for k in counts)), "missing": float(len(missing))}
         return Look({**numbers, **known}, missing)

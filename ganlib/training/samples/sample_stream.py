@@ -221,8 +221,7 @@ class SampleStream:
         return source
 
     def _classes(self, k: int) -> Tensor:
-        n = self.spec.n_classes
-        weights = torch.tensor(self.spec.marginal or n * [1 / n], dtype=torch.float64)
+        weights = torch.tensor(self.spec.shares, dtype=torch.float64)
         return torch.multinomial(weights, BLOCK, True, generator=generator(self.seed, "class", k))
 
     @property
