@@ -143,17 +143,12 @@ def gradient_penalty(
     return slope_penalty(lambda x: stateless(dis, x, y), x, target)
 
 
-def slope_penalty(
-    height: Callable[[Tensor], Tensor], x: Tensor, target: float = 1.0, eps: float = 0.0
-) -> Tensor:
+def slope_penalty(height: Callable[[Tensor], Tensor], x: Tensor, target: float = 1.0) -> Tensor:
     """(||grad_x f(x)||_2 - target)^2 as gradient_penalty, of any f: (N, C, H, W) -> (N, ...) whose
-    row i depends on x[i] alone. Networks go into f by `stateless`. eps: what some add to the norm's
-    square.
+    row i depends on x[i] alone. Networks go into f by `stateless`.
     """
     gradient, _ = gradient_of(height, x)
     norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
-    if eps:
-        norm = (gradient.square().flatten(1).sum(1) + eps).sqrt()
     return (norm - target).square().mean()
 
 
@@ -162,20 +157,6 @@ def stateless(dis: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
     # Made in here, because torch.func.grad refuses to mutate what its function captured.
     buffers = {name: buffer.clone() for name, buffer in dis.named_buffers()}
     return torch.func.functional_call(dis, buffers, (x, y))
-
-
-def slope(
-    dis: nn.Module,
-    x: Tensor,
-    y: Tensor | None = None,
-    through: Callable[[Tensor], Tensor] = lambda x: x,
-) -> tuple[Tensor, Tensor]:
-    """grad_x D(through(x), y), of x's shape (N, C, H, W), and the logits of the same pass.
-
-    x: where the slope is taken; y: what `dis` is told. Both results have a graph; the pass moves
-    none of the buffers of `dis`.
-    """
-    return gradient_of(lambda x: stateless(dis, through(x), y), x)
 
 
 def gradient_of(f: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -248,7 +229,7 @@ def r1_penalty(
     instance; the slope is that at the image before it. The logits, which have a graph, spare a
     second pass. No buffer of `dis` moves.
     """
-    gradient, y_x = slope(dis, x, y, through)
+    gradient, y_x = gradient_of(lambda x: stateless(dis, through(x), y), x)
     return gradient.square().flatten(1).sum(1).mean(), y_x
 
 

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from ganlib.common.layers import Factory
 from ganlib.common.layers.init import init_glorot_uniform
 from ganlib.common.layers.spectral_norm import SNConv2d
 
@@ -17,13 +16,13 @@ class SelfAttention(nn.Module):
     pooled. Source: brain-research/self-attention-gan non_local.py, sn_non_local_block_sim.
     """
 
-    def __init__(self, ch: int, conv: Factory = SNConv2d) -> None:
+    def __init__(self, ch: int) -> None:
         super().__init__()
         few, half = max(1, ch // 8), max(1, ch // 2)
-        self.theta = conv(ch, few, 1, bias=False)
-        self.phi = conv(ch, few, 1, bias=False)
-        self.g = conv(ch, half, 1, bias=False)
-        self.o = conv(half, ch, 1, bias=False)
+        self.theta = SNConv2d(ch, few, 1, bias=False)
+        self.phi = SNConv2d(ch, few, 1, bias=False)
+        self.g = SNConv2d(ch, half, 1, bias=False)
+        self.o = SNConv2d(half, ch, 1, bias=False)
         self.pool = nn.MaxPool2d(2)
         self.gamma = nn.Parameter(torch.zeros(()))
         init_glorot_uniform(self)

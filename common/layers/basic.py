@@ -46,6 +46,24 @@ class BiasBatchNorm2d(_FixedGain, nn.BatchNorm2d):
     """Of images."""
 
 
+# --- Convolution
+
+
+class SameConv2d(nn.Conv2d):
+    """With TensorFlow's padding "SAME": as many outputs as inputs over the stride, rounded up, and
+    of an odd number of zeros one more behind. The kernel is square.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C', H', W')."""
+        edges: list[int] = []
+        for n, k, s in zip(input.shape[:1:-1], self.kernel_size, self.stride, strict=True):
+            zeros = max((-(-n // s) - 1) * s + k - n, 0)
+            edges += [zeros // 2, zeros - zeros // 2]
+        padded = F.pad(input, edges) if any(edges) else input
+        return F.conv2d(padded, self.weight, self.bias, self.stride, 0, 1, self.groups)
+
+
 # --- Maxout: Goodfellow et al. 2013, https://arxiv.org/abs/1302.4389
 
 

@@ -3,7 +3,7 @@ rest again when gradients ask for it. Chen et al. 2016, https://arxiv.org/abs/16
 
 torch.utils.checkpoint gives the same bits, with buffers and random numbers handled as here, but of
 a gradient penalty it keeps all that it computed again, and so saves nothing: at the peak of 12
-residual blocks there are 103 tensors as of plain ones, and 70 by what is here.
+of srgan's residual blocks there are 127 tensors as of plain ones, and 83 by what is here.
 """
 
 from collections.abc import Callable, Iterator

@@ -64,21 +64,21 @@ class EqualizedSeed(Equalized, reparametrized.ConvTranspose2d):
         return h.view(-1, *rows.shape[1:]).permute(0, 3, 1, 2)  # no number of Python's, for ONNX
 
 
-def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
-    """x / sqrt(mean of x^2 over the channels + eps): (N, C, ...) -> the same shape.
+def pixel_norm(x: Tensor) -> Tensor:
+    """x / sqrt(mean of x^2 over the channels + 1e-8): (N, C, ...) -> the same shape.
 
     A vector (N, C) comes to lie on the sphere of radius sqrt(C).
     """
     # bfloat16 has too few digits for a mean of hundreds of squares
     exact = torch.promote_types(x.dtype, torch.float32)
     power = x.square().mean(1, keepdim=True, dtype=exact)
-    return x * (power + eps).rsqrt().to(x.dtype)
+    return x * (power + 1e-8).rsqrt().to(x.dtype)
 
 
-def minibatch_deviation(x: Tensor, group: int | None = None, eps: float = 1e-8) -> Tensor:
+def minibatch_deviation(x: Tensor, group: int | None = None) -> Tensor:
     """How much the samples of a group differ, as one channel more, (N, C + 1, H, W).
 
-    sqrt(variance + eps) of each value over the group, the mean of it over all values. Of the N / G
+    sqrt(variance + 1e-8) of each value over the group, the mean of it over all values. Of the N / G
     groups of G samples each, sample i belongs to number i mod (N / G). G is the largest divisor of
     N that is no more than `group`; None: the whole batch. With several GPUs and without --sync-bn,
     or a batch in several passes, N is a share's.
@@ -87,7 +87,7 @@ def minibatch_deviation(x: Tensor, group: int | None = None, eps: float = 1e-8) 
     size = next(d for d in range(min(n, group or n), 0, -1) if n % d == 0)
     exact = torch.promote_types(x.dtype, torch.float32)
     by_group = x.to(exact).reshape(size, n // size, *x.shape[1:])
-    deviation = (by_group.var(0, correction=0) + eps).sqrt().flatten(1).mean(1)
+    deviation = (by_group.var(0, correction=0) + 1e-8).sqrt().flatten(1).mean(1)
     channel = deviation.to(x.dtype).repeat(size)[:, None, None, None]
     return torch.cat([x, channel.expand(n, 1, height, width)], 1)
 

@@ -219,8 +219,8 @@ def _widths(ch: int) -> list[int]:
 class DCGANDiscriminator(StandardDiscriminator):
     """With bias-only batch normalisation: chainer-gan-lib common/net.py."""
 
-    def __init__(self, image: Shape, ch: int = 512, n_out: int = 1) -> None:
-        super().__init__(image, _widths(ch), n_out, norm=BiasBatchNorm2d)
+    def __init__(self, image: Shape, ch: int = 512) -> None:
+        super().__init__(image, _widths(ch), norm=BiasBatchNorm2d)
 
 
 class WGANDiscriminator(StandardDiscriminator):
@@ -236,8 +236,8 @@ class WGANDiscriminator(StandardDiscriminator):
 class SNDCGANDiscriminator(StandardDiscriminator):
     """With spectral normalisation of every layer: chainer-gan-lib common/net.py."""
 
-    def __init__(self, image: Shape, ch: int = 512, n_out: int = 1) -> None:
-        super().__init__(image, _widths(ch), n_out, conv=SNConv2d, linear=SNLinear)
+    def __init__(self, image: Shape, ch: int = 512) -> None:
+        super().__init__(image, _widths(ch), conv=SNConv2d, linear=SNLinear)
 
 
 class DCGANEncoder(ConvDiscriminator):

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ganlib.common.data import POINTS, DataSpec, Shape
-from ganlib.common.generator import Generator, Latent, NetConfig, scaled
+from ganlib.common.generator import Generator, NetConfig, scaled
 from ganlib.common.layers import Factory
 from ganlib.common.layers.init import init_he_uniform
 
@@ -48,11 +48,10 @@ class MLPGenerator(Generator):
         image: Shape,
         n_hidden: int | None = None,
         width: float = 1.0,
-        latent: Latent = "normal",
         norm: Factory = nn.Identity,
     ) -> None:
         n_hidden = n_hidden or n_hidden_for(image)
-        super().__init__(n_hidden, latent)
+        super().__init__(n_hidden, "normal")
         self.layers = layers(n_hidden, width, norm=norm)
         self.l4 = nn.Linear(scaled(HIDDEN, width), math.prod(image))
         self.image = image

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.data import Shape
-from ganlib.common.generator import Generator, Latent
+from ganlib.common.generator import Generator
 from ganlib.common.layers import BatchNorm2d, Factory
 from ganlib.common.layers.conditional import ClassBatchNorm2d
 from ganlib.common.layers.init import init_glorot_uniform
@@ -46,7 +46,6 @@ class ResBlock(nn.Module):
 class GenBlock(ResBlock):
     """BN, ReLU, nearest-neighbour upsampling, conv, BN, ReLU, conv; shortcut: upsample, 1x1.
 
-    up: the factor of H and W; hidden: channels between the convolutions (default: out_channels).
     norm: made from a number of channels, and called with the images and the condition.
     """
 
@@ -54,21 +53,17 @@ class GenBlock(ResBlock):
         self,
         in_channels: int,
         out_channels: int,
-        up: int = 2,
-        hidden: int | None = None,
         conv: Factory = nn.Conv2d,
         norm: Factory = BatchNorm2d,
     ) -> None:
-        hidden = hidden or out_channels
-        super().__init__(in_channels, hidden, out_channels, up, conv)
+        super().__init__(in_channels, out_channels, out_channels, 2, conv)
         self.b1 = norm(in_channels)
-        self.b2 = norm(hidden)
-        self.up = up
-        self.resize = nn.Upsample(scale_factor=up) if up > 1 else nn.Identity()
+        self.b2 = norm(out_channels)
+        self.resize = nn.Upsample(scale_factor=2)
 
     def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, up * H, up * W)."""
-        h = upsample_conv(self.c1, F.relu(self.b1(x, *condition)), self.up)
+        """(N, in_channels, H, W) -> (N, out_channels, 2 * H, 2 * W)."""
+        h = upsample_conv(self.c1, F.relu(self.b1(x, *condition)), 2)
         h = self.c2(F.relu(self.b2(h, *condition)))
         return h + self.resize(self.c_sc(x))
 
@@ -134,16 +129,14 @@ class ResNetGenerator(Generator):
         self,
         image: Shape,
         widths: Sequence[int],
-        n_hidden: int = 128,
-        latent: Latent = "normal",
         block: Factory = GenBlock,
         conv: Factory = nn.Conv2d,
         linear: Factory = nn.Linear,
     ) -> None:
-        super().__init__(n_hidden, latent)
+        super().__init__(n_hidden=128, latent="normal")
         (channels, height, width), n = image, len(widths) - 1
         self.bottom = (widths[0], height >> n, width >> n)
-        self.l1 = linear(n_hidden, math.prod(self.bottom))
+        self.l1 = linear(self.n_hidden, math.prod(self.bottom))
         self.blocks = nn.ModuleList(block(a, b, conv=conv) for a, b in pairwise(widths))
         self.b5 = BatchNorm2d(widths[-1])
         self.c5 = conv(widths[-1], channels, 3, padding=1)
@@ -151,14 +144,14 @@ class ResNetGenerator(Generator):
         init_glorot_uniform(self.c5)
 
     def images(self, z: Tensor, *condition: Tensor) -> Tensor:
-        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; condition: the blocks'."""
+        """z (N, 128) -> images (N, C, H, W) in [-1, 1]; condition: the blocks'."""
         h = self.l1(z).unflatten(1, self.bottom)
         for block in self.blocks:
             h = block(h, *condition)
         return torch.tanh(self.c5(F.relu(self.b5(h))))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, n_hidden) -> images (N, C, H, W) in [-1, 1]; y is not used."""
+        """z (N, 128) -> images (N, C, H, W) in [-1, 1]; y is not used."""
         return self.images(z)
 
 
@@ -180,7 +173,7 @@ class ClassResNetGenerator(ResNetGenerator):
         super().__init__(image, widths, block=block, conv=conv, linear=linear)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, n_hidden) and y, int64 (N,) or float (N, n_classes) -> images in [-1, 1]."""
+        """z (N, 128) and y, int64 (N,) or float (N, n_classes) -> images in [-1, 1]."""
         assert y is not None
         return self.images(z, y)
 

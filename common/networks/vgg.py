@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ganlib.common.data import Shape
 from ganlib.common.errors import UserError
 from ganlib.common.io.files import WEIGHTS, as_user_error, expand, reading, regular
 
@@ -17,6 +18,8 @@ URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 FILE = URL.rpartition("/")[2]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's images in [0, 1]: what torchvision's weights were trained with."""
+SMALLEST = 16
+"""Side of the smallest images of which something is left for the last activations."""
 
 
 class VGG19(nn.Module):
@@ -51,6 +54,12 @@ class VGG19(nn.Module):
             if k in self.wanted:
                 found[self.wanted[k]] = h
         return found
+
+
+def check_images(image: Shape, cure: str, least: int = SMALLEST) -> None:
+    """UserError, with what cures it, for images (C, H, W) that cannot be compared."""
+    if image[0] not in (1, 3) or min(image[1:]) < least:
+        raise UserError(f"VGG19 compares images of 1 or 3 channels from {least} pixels on: {cure}.")
 
 
 def layer_names() -> list[str]:

@@ -31,18 +31,18 @@ class Autoencoder(nn.Module):
         return self.decoder(self.encoder(x)) - x
 
 
-def dcgan_autoencoder(image: Shape, ch: int, n_code: int = 128) -> Autoencoder:
-    """Leaky ReLU after every layer, the code too, and tanh at the end; H and W: multiples of 8."""
+def dcgan_autoencoder(image: Shape, ch: int) -> Autoencoder:
+    """Leaky ReLU after every layer, a code of 128 too, tanh at the end; H and W: multiples of 8."""
     (channels, height, width), widths = image, halvings(ch, 3)
     bottom = (widths[0], height // 8, width // 8)
     encoder = nn.Sequential(
         *leaky(nn.Conv2d(channels, widths[-1], 3, 1, 1)),
         *(m for i, o in pairwise(widths[::-1]) for m in leaky(nn.Conv2d(i, o, 4, 2, 1))),
         nn.Flatten(),
-        *leaky(nn.Linear(math.prod(bottom), n_code)),
+        *leaky(nn.Linear(math.prod(bottom), 128)),
     )
     decoder = nn.Sequential(
-        *leaky(nn.Linear(n_code, math.prod(bottom))),
+        *leaky(nn.Linear(128, math.prod(bottom))),
         nn.Unflatten(1, bottom),
         *(m for i, o in pairwise(widths) for m in leaky(nn.ConvTranspose2d(i, o, 4, 2, 1))),
         nn.ConvTranspose2d(widths[-1], channels, 3, 1, 1),
@@ -65,12 +65,12 @@ class Decoder(Generator):
     after the last convolution. H and W: multiples of 8.
     """
 
-    def __init__(self, image: Shape, ch: int, n_hidden: int = 64) -> None:
-        super().__init__(n_hidden, "uniform")
+    def __init__(self, image: Shape, ch: int) -> None:
+        super().__init__(64, "uniform")
         channels, height, width = image
         n = doublings(image)
         bottom = (ch, height >> n, width >> n)
-        layers: list[nn.Module] = [nn.Linear(n_hidden, math.prod(bottom)), nn.Unflatten(1, bottom)]
+        layers: list[nn.Module] = [nn.Linear(64, math.prod(bottom)), nn.Unflatten(1, bottom)]
         for i in range(n + 1):
             layers += [nn.Upsample(scale_factor=2)] if i else []
             layers += [*elu_conv(ch, ch), *elu_conv(ch, ch)]
@@ -78,15 +78,15 @@ class Decoder(Generator):
         init_glorot_uniform(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z (N, n_hidden) -> images (N, C, H, W), not bounded; y is not used."""
+        """z (N, 64) -> images (N, C, H, W), not bounded; y is not used."""
         return self.layers(z)
 
 
-def paper_encoder(image: Shape, ch: int, n_code: int = 64) -> nn.Sequential:
+def paper_encoder(image: Shape, ch: int) -> nn.Sequential:
     """A convolution, then pairs of them with ch, 2 ch, 3 ch, ... channels, and a linear layer.
 
     Between the pairs a convolution of stride 2; ELU after every convolution, nothing after the
-    linear layer. Images (N, C, H, W) -> codes (N, n_code).
+    linear layer. Images (N, C, H, W) -> codes (N, 64).
     """
     channels, height, width = image
     n = doublings(image)
@@ -95,7 +95,7 @@ def paper_encoder(image: Shape, ch: int, n_code: int = 64) -> nn.Sequential:
     for narrow, wide in pairwise(widths):
         layers += [*strided_elu_conv(narrow), *elu_conv(narrow, wide), *elu_conv(wide, wide)]
     size = widths[-1] * (height >> n) * (width >> n)
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, n_code))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, 64))
 
 
 def doublings(image: Shape) -> int:

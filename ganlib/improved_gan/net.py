@@ -1,7 +1,6 @@
 """Networks with an output for each class: the authors' for CIFAR-10 and MNIST, and for points."""
 
 import math
-from copy import deepcopy
 from functools import partial
 from itertools import pairwise
 
@@ -18,8 +17,6 @@ from ganlib.common.networks.quick import quick_critic
 from ganlib.common.networks.salimans import EPS, LAST_STD, SalimansDiscriminator, SalimansGenerator
 
 from .updater import Config
-
-NOISE = {"dropout": nn.Dropout(0.2), "gaussian": GaussianNoise(0.3)}
 
 
 def n_out(spec: DataSpec) -> int:
@@ -83,7 +80,8 @@ def openai(config: Config, spec: DataSpec) -> dict[str, nn.Module]:
     """openai/improved-gan train_cifar_feature_matching.py; its noise on images is dropout, that of
     train_mnist_feature_matching.py Gaussian.
     """
-    ch, noise = scaled(96, config.width), deepcopy(NOISE[config.noise])
+    ch = scaled(96, config.width)
+    noise = nn.Dropout(0.2) if config.noise == "dropout" else GaussianNoise(0.3)
     last = WNLinear(2 * ch, n_out(spec), train_gain=True, init_std=LAST_STD)
     return {
         "gen": SalimansGenerator(spec.image, scaled(512, config.width)),

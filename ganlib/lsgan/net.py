@@ -21,20 +21,20 @@ from ganlib.common.networks.quick import quick
 
 class SceneGenerator(ConvGenerator):
     """Four doublings of a linear layer's small image, the first two each with a further layer of
-    the same size, and a layer to the image. H and W: multiples of 16.
+    the same size, and a layer to the image. z 1024 ~ U(-1, 1); H and W: multiples of 16.
     """
 
-    def __init__(self, image: Shape, n_hidden: int = 1024, ch: int = 256) -> None:
+    def __init__(self, image: Shape, ch: int) -> None:
         channels, height, width = image
         c0, c1, c2 = halvings(ch, 2)
         bottom = (c0, height // 16, width // 16)
         double = partial(nn.ConvTranspose2d, kernel_size=3, stride=2, padding=1, output_padding=1)
         same = partial(nn.ConvTranspose2d, kernel_size=3, padding=1)
         super().__init__(
-            n_hidden,
+            1024,
             "uniform",
             l0=nn.Sequential(
-                nn.Linear(n_hidden, math.prod(bottom)),
+                nn.Linear(1024, math.prod(bottom)),
                 nn.Unflatten(1, bottom),
                 nn.BatchNorm2d(c0),
                 nn.ReLU(),
@@ -72,7 +72,7 @@ def lsun(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     Weights N(0, 0.02^2), those of D's convolutions cut at two deviations; biases 0, gains 1.
     """
     conv = partial(nn.Conv2d, kernel_size=5, stride=2, padding=2)
-    gen = SceneGenerator(spec.image, ch=scaled(256, config.width))
+    gen = SceneGenerator(spec.image, scaled(256, config.width))
     dis = StridedDiscriminator(
         spec.image, halvings(scaled(512, config.width), 3)[::-1], conv, norm=nn.BatchNorm2d
     )

@@ -11,7 +11,7 @@ from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.generator import Generator
 from ganlib.common.losses import loss_dis_least_squares
-from ganlib.common.networks.vgg import FILE, VGG19
+from ganlib.common.networks.vgg import FILE, SMALLEST, VGG19, check_images
 from ganlib.training.bases.staged import Staged
 from ganlib.training.update.streams import Stage, Stages
 
@@ -19,8 +19,6 @@ from .config import Config
 from .instances import clusters, largest
 from .net import FIXED, JOINT
 
-SMALLEST = 16
-"""Side of the smallest images of which something is left for VGG's last activations."""
 LARGEST, ROUNDS = 64, 20
 """Of an image so many instances are clustered; so many rounds of k-means."""
 NAMES = ("coarse", "enhancer alone", "both")
@@ -45,7 +43,7 @@ class Updater(Staged):
     vgg: VGG19
 
     def start_from(self, data: Loader) -> None:
-        c, (channels, *size) = self.config, self.spec.image
+        c = self.config
         if c.lam_feat and c.augments:
             raise UserError(
                 "lam_feat compares what D's layers see of two images, which augmentation moves "
@@ -53,13 +51,8 @@ class Updater(Staged):
             )
         if c.vgg_weights is None or not c.lam_vgg:
             return
-        halves = c.grows and c.coarse_images > 0
-        least = 2 * SMALLEST if halves else SMALLEST
-        if channels not in (1, 3) or min(size) < least:
-            raise UserError(
-                f"VGG19 compares images of 1 or 3 channels from {least} pixels on: leave "
-                "--vgg-weights out."
-            )
+        least = 2 * SMALLEST if c.grows and c.coarse_images else SMALLEST
+        check_images(self.spec.image, "leave --vgg-weights out", least)
         self.freeze("vgg", VGG19(list(VGG_WEIGHTS), c.vgg_weights))
 
     def remarks(self) -> list[str]:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlib.common.errors import UserError
+from ganlib.common.layers.basic import SameConv2d
 from ganlib.evaluation.extractors import emoji, fashion, wardrobe
 from ganlib.evaluation.extractors import small as classifiers
 from ganlib.evaluation.extractors.base import read_weights
@@ -58,21 +59,6 @@ class Pyramid(NamedTuple):
 
 
 # --- EfficientNet-Lite0
-
-
-class SameConv2d(nn.Conv2d):
-    """With TensorFlow's padding: as many outputs as inputs over the stride, rounded up, and of an
-    odd number of zeros one more behind.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C', H', W')."""
-        edges: list[int] = []
-        for n, k, s in zip(input.shape[:1:-1], self.kernel_size, self.stride, strict=True):
-            zeros = max((-(-n // s) - 1) * s + k - n, 0)
-            edges += [zeros // 2, zeros - zeros // 2]
-        padded = F.pad(input, edges) if any(edges) else input
-        return F.conv2d(padded, self.weight, None, self.stride, 0, 1, self.groups)
 
 
 class Block(nn.Module):

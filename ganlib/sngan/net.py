@@ -25,13 +25,13 @@ from ganlib.common.networks.resnet import ResNetDiscriminator, ResNetGenerator, 
 class StandardGenerator(ConvGenerator):
     """Table 3 of the paper: nothing between l0 and the first convolution. H, W: multiples of 8."""
 
-    def __init__(self, image: Shape, n_hidden: int = 128, ch: int = 512) -> None:
+    def __init__(self, image: Shape, ch: int) -> None:
         (channels, height, width), widths = image, halvings(ch, 3)
         bottom = (widths[0], height // 8, width // 8)
-        l0 = nn.Sequential(nn.Linear(n_hidden, math.prod(bottom)), nn.Unflatten(1, bottom))
+        l0 = nn.Sequential(nn.Linear(128, math.prod(bottom)), nn.Unflatten(1, bottom))
         convs = [ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(widths)]
         last = nn.Conv2d(widths[-1], channels, 3, 1, 1)
-        super().__init__(n_hidden, "normal", l0, [*convs, last])
+        super().__init__(128, "normal", l0, [*convs, last])
         init_normal(self, 0.02)
 
 
@@ -51,7 +51,7 @@ def cnn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     dis = StandardDiscriminator(
         spec.image, [c3, c3, c2, c2, c1, c1, c0], conv=SNConv2d, linear=SNLinear, leak=0.1
     )
-    return {"gen": StandardGenerator(spec.image, ch=ch), "dis": dis}
+    return {"gen": StandardGenerator(spec.image, ch), "dis": dis}
 
 
 def resnet(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:

@@ -10,14 +10,12 @@ from ganlib import config
 from ganlib.common.data import Loader
 from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_softplus, loss_gen_softplus
-from ganlib.common.networks.vgg import URL, VGG19
+from ganlib.common.networks.vgg import URL, VGG19, check_images
 from ganlib.training.bases.staged import Staged
 from ganlib.training.update.streams import Stages
 
 LAYERS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
 """What content losses compare: phi_i,j is of the j-th convolution before the i-th pooling."""
-SMALLEST = 16
-"""Side of the smallest images of which something is left for vgg54."""
 VGG_SCALE = 1 / 12.75
 """Of VGG's activations: section 3.2."""
 SLOWER = 0.1
@@ -65,7 +63,7 @@ class Updater(Staged):
     later = ("dis",)
 
     def start_from(self, data: Loader) -> None:
-        c, (channels, *size) = self.config, self.spec.image
+        c = self.config
         if c.content == "pixels":
             if c.vgg_weights is not None:
                 raise UserError("--vgg-weights is for --content vgg22 or vgg54: give one of them.")
@@ -75,11 +73,7 @@ class Updater(Staged):
                 f"--content {c.content} needs --vgg-weights FILE, the weights of VGG19 that "
                 f"torchvision has: {URL}."
             )
-        if channels not in (1, 3) or min(size) < SMALLEST:
-            raise UserError(
-                f"--content {c.content} is for images of 1 or 3 channels from {SMALLEST} pixels "
-                "on: give --content pixels."
-            )
+        check_images(self.spec.image, "give --content pixels")
         self.freeze("vgg", VGG19([LAYERS[c.content]], c.vgg_weights))
 
     def plan(self) -> Stages:

@@ -1,10 +1,12 @@
 """WGAN-GP's networks: chainer-gan-lib's, and the two of the authors for CIFAR-10."""
 
-import torch.nn.functional as F
+from functools import partial
+
 from torch import Tensor, nn
 
 from ganlib.common.data import DataSpec
 from ganlib.common.generator import Architectures, NetConfig, halvings, scaled
+from ganlib.common.layers.basic import SameConv2d
 from ganlib.common.layers.init import init_glorot_uniform, init_he_uniform
 from ganlib.common.networks.dcgan import (
     DCGANGenerator,
@@ -18,19 +20,10 @@ from ganlib.common.networks.quick import quick_critic
 from ganlib.common.networks.resnet import ResNetDiscriminator, ResNetGenerator
 
 
-class SameConv2d(nn.Conv2d):
-    """5x5, stride 2, with TensorFlow's padding "SAME": 1 before and 2 after an even size."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 5, 2)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, in_channels, 2 * H, 2 * W) -> (N, out_channels, H, W)."""
-        return super().forward(F.pad(input, (1, 2, 1, 2)))
-
-
 class SameConvTranspose2d(nn.ConvTranspose2d):
-    """The transpose of SameConv2d: of the full result, 1 is cut off before and 2 after."""
+    """The transpose of SameConv2d, 5x5, stride 2: of the full result, 1 is cut off before and 2
+    after.
+    """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 5, 2, padding=1)
@@ -62,11 +55,12 @@ def cnn(config: NetConfig, spec: DataSpec) -> dict[str, nn.Module]:
     replace it in evaluation mode.
     """
     widths = halvings(scaled(512, config.width), 2)
+    conv = partial(SameConv2d, kernel_size=5, stride=2)
     return {
         "gen": init_cnn(
             StridedGenerator(spec.image, 128, "normal", widths, dense_relu, SameConvTranspose2d)
         ),
-        "dis": init_cnn(StridedDiscriminator(spec.image, widths[::-1], SameConv2d)),
+        "dis": init_cnn(StridedDiscriminator(spec.image, widths[::-1], conv)),
     }
 
 

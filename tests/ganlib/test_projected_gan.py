@@ -72,25 +72,6 @@ def test_maps_are_of_the_sides_that_are_said(name: str) -> None:
     assert [(m.shape[1], own.side // m.shape[2]) for m in maps] == list(own.maps)
 
 
-@pytest.mark.parametrize("n", [6, 7])
-@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
-def test_padding_is_tensorflows(n: int, kernel: int, stride: int) -> None:
-    """By a loop: window i begins before pixel i * stride by half of all zeros, rounded down."""
-    torch.manual_seed(0)
-    conv = features.SameConv2d(1, 1, kernel, stride, bias=False).double()
-    x, outputs = torch.randn(1, 1, n, n).double(), -(-n // stride)
-    before = max((outputs - 1) * stride + kernel - n, 0) // 2
-    wanted = torch.zeros(outputs, outputs).double()
-    for i in range(outputs):
-        for j in range(outputs):
-            for a in range(kernel):
-                for b in range(kernel):
-                    row, column = i * stride - before + a, j * stride - before + b
-                    if 0 <= row < n and 0 <= column < n:
-                        wanted[i, j] += conv.weight[0, 0, a, b] * x[0, 0, row, column]
-    torch.testing.assert_close(conv(x)[0, 0], wanted)
-
-
 @pytest.mark.parametrize(
     ("before", "after", "corners"), [(8, 16, True), (5, 9, True), (8, 20, False), (20, 8, False)]
 )

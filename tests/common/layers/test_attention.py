@@ -69,7 +69,7 @@ def test_every_pixel_sees_the_far_corner() -> None:
 
 
 def test_its_gradients_have_gradients() -> None:
-    attention = SelfAttention(8, conv=nn.Conv2d).double()
+    attention = SelfAttention(8).double().eval()
     nn.init.ones_(attention.gamma)
     x = torch.randn(1, 8, 2, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(attention, (x,), atol=1e-3)

@@ -1,4 +1,4 @@
-"""common/layers/basic.py: norms, maxout, similarities, noise, modes."""
+"""common/layers/basic.py: norms, padding, maxout, similarities, noise, modes."""
 
 from copy import deepcopy
 
@@ -19,6 +19,7 @@ from ganlib.common.layers import (
     evaluating,
     minibatch_similarity,
 )
+from ganlib.common.layers.basic import SameConv2d
 
 # --- Batch normalisation
 
@@ -42,6 +43,28 @@ def test_bias_batch_norm_has_no_gain() -> None:
     copy = BiasBatchNorm2d(3)
     copy.load_state_dict(ours.state_dict())
     torch.testing.assert_close(deepcopy(copy).eval()(x), ours(x))
+
+
+# --- Convolution
+
+
+@pytest.mark.parametrize("n", [6, 7])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+def test_padding_is_tensorflows(n: int, kernel: int, stride: int) -> None:
+    """By a loop: window i begins before pixel i * stride by half of all zeros, rounded down."""
+    torch.manual_seed(0)
+    conv = SameConv2d(1, 1, kernel, stride).double()
+    x, outputs = torch.randn(1, 1, n, n).double(), -(-n // stride)
+    before = max((outputs - 1) * stride + kernel - n, 0) // 2
+    wanted = conv.bias.new_zeros(outputs, outputs) + conv.bias
+    for i in range(outputs):
+        for j in range(outputs):
+            for a in range(kernel):
+                for b in range(kernel):
+                    row, column = i * stride - before + a, j * stride - before + b
+                    if 0 <= row < n and 0 <= column < n:
+                        wanted[i, j] += conv.weight[0, 0, a, b] * x[0, 0, row, column]
+    torch.testing.assert_close(conv(x)[0, 0], wanted)
 
 
 # --- Maxout

@@ -15,8 +15,8 @@ from ganlib.common.layers.checkpoint import (
     recomputing,
 )
 from ganlib.common.losses import slope_penalty
-from ganlib.common.networks.resnet import GenBlock
 from ganlib.speed.costs import Peak
+from ganlib.srgan.net import ResidualBlock
 
 
 class Noisy(nn.Module):
@@ -101,7 +101,7 @@ def test_another_computation_is_found_out() -> None:
 
 def peak(loss: Callable[[nn.Module, Tensor], Tensor], twice: bool) -> float:
     """Of the gradients of a loss of 12 residual blocks, in outputs of a block."""
-    network = nn.Sequential(*(GenBlock(4, 4, up=1) for _ in range(12)))
+    network = nn.Sequential(*(ResidualBlock(4) for _ in range(12)))
     if twice:
         checkpoint_blocks(network)
     x = torch.randn(8, 4, 16, 16)
@@ -112,15 +112,13 @@ def peak(loss: Callable[[nn.Module, Tensor], Tensor], twice: bool) -> float:
 
 
 def test_less_is_kept() -> None:
-    """Four tensors of each block (x, two ReLUs, what the second normalisation is given), or x of
-    each and four of one.
-    """
+    """What each of a block's five layers is given, or x of each block and five tensors of one."""
 
     def loss(network: nn.Module, x: Tensor) -> Tensor:
         return network(x).sum()
 
-    assert peak(loss, twice=False) > 12 * 4
-    assert peak(loss, twice=True) < 12 + 4 + 1
+    assert peak(loss, twice=False) > 12 * 5
+    assert peak(loss, twice=True) < 12 + 5 + 2
 
 
 def test_less_is_kept_for_second_derivatives() -> None:
@@ -137,7 +135,7 @@ def test_blocks_are_the_elements_of_outermost_containers() -> None:
     def layer() -> nn.Module:
         return nn.Linear(1, 1)
 
-    residual, flat = GenBlock(1, 1), nn.Sequential(layer(), nn.ReLU())
+    residual, flat = ResidualBlock(1), nn.Sequential(layer(), nn.ReLU())
     nested = nn.Sequential(nn.Sequential(nn.Sequential(layer())), residual)
     network = nn.Module()
     network.l0, network.l1 = flat, layer()

@@ -3,12 +3,12 @@
 import torch
 
 from ganlib.common.layers.conditional import ClassInput
-from ganlib.common.networks.mlp import MLPGenerator
+from ganlib.common.networks.dcgan import DCGANGenerator
 
 
 def test_the_class_is_the_last_of_the_latents() -> None:
     torch.manual_seed(0)
-    inner = MLPGenerator((1, 2, 2), n_hidden=7, latent="uniform")
+    inner = DCGANGenerator((1, 8, 8), n_hidden=7, ch=8)
     gen = ClassInput(inner, 3)
     assert (gen.n_hidden, gen.latent) == (4, "uniform")
     z = gen.make_hidden(2)
