@@ -25,7 +25,6 @@ def command(name: str, device: str | None) -> None:
     where = pick_device(None, device)
     gpu = where.type == "cuda"
     (found,) = choose((name,))
-    assert found.work is not None
     work = found.work(name)
     updater = bench.assemble(work, where)
     how = RunConfig(algorithm=name, precision="bf16" if gpu else "fp32", graph=gpu, compile=False)
