@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks.workloads import FID_NAME, LOADING_NAME, WORKLOADS, Workload, choose
-from scripts.ending import in_a_sentence
+from ganlib.__main__ import in_a_sentence
 
 if TYPE_CHECKING:
     import torch

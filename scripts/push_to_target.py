@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 import ganlib
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.datasets.pushed import Pushed
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress
@@ -29,7 +30,6 @@ from ganlib.common.synthetic.sequences import Floats, Slide, State
 from ganlib.evaluation.comparison.table import figure
 from ganlib.evaluation.comparison.writers import markdown
 from ganlib.pgn.net import PredictiveGenerator
-from scripts.ending import in_a_sentence
 from scripts.planning import Planner, Search, as_frames, by_model, by_simulator
 
 PUSHES = 8
