@@ -1,10 +1,9 @@
 """How long a FID takes: samples of a generator through Inception, to the distance."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Any
 
 import torch
 from torch import nn
@@ -36,10 +35,6 @@ class Fid:
     precision: Precision
     channels_last: bool
     weights: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """In plain types."""
-        return asdict(self)
 
 
 def time_fid(

@@ -8,12 +8,11 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 
@@ -64,10 +63,6 @@ class Rate:
     fastest: float
     core: float
     memory: tuple[float, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """In plain types."""
-        return asdict(self)
 
 
 def measure(loads: tuple[Load, ...] = LOADS, windows: int = WINDOWS) -> Iterator[Rate]:

@@ -16,11 +16,11 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.beside import Precision
 from benchmarks.clones import Update
 from benchmarks.peers import CPU, PAIRS, PRODUCTS, SIDE, clock, count
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.errors import UserError
 from ganlib.evaluation.comparison.writers import markdown
 from ganlib.evaluation.extractors.base import has_arithmetic
 from ganlib.training.device.devices import keep_memory, use_cores
-from scripts.ending import in_a_sentence
 
 MULTIPLYING = ("conv", "mm", "addmm", "bmm", "baddbmm", "linear")
 """How the names of operations begin that convolve or multiply matrices."""

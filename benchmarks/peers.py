@@ -21,13 +21,13 @@ from benchmarks.clones import Program, Update, biggan, collections, growing, mim
 from benchmarks.run import RESULTS, keep, results_option
 from benchmarks.workloads import PEERS_NAME, of, pairs, wgan_gp_resnet
 from benchmarks.workloads import growing as growing_here
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.errors import UserError
 from ganlib.config import RunConfig
 from ganlib.evaluation.extractors.base import has_arithmetic
 from ganlib.speed import bench
 from ganlib.speed.accelerate import accelerate
 from ganlib.training.device.devices import keep_memory, use_cores
-from scripts.ending import in_a_sentence
 
 if TYPE_CHECKING:
     from ganlib.speed.bench import Work

@@ -18,13 +18,13 @@ import click
 import torch
 
 import ganlib
+from ganlib.__main__ import in_a_sentence
 from ganlib.commands.evaluate import command as evaluate
 from ganlib.common.io.files import write_text
 from ganlib.evaluation.comparison.table import figure
 from ganlib.runs.grid import parse_seeds
 from ganlib.runs.tables import open_table
 from ganlib.speed.bench import card
-from scripts.ending import in_a_sentence
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "records.jsonl", ROOT / "docs" / "leaderboard.md"

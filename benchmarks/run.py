@@ -5,14 +5,15 @@ python -m benchmarks.run [WORKLOAD]...
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmarks.workloads import FID_NAME, LOADING_NAME, WORKLOADS, Workload, choose
-from scripts.ending import in_a_sentence
+from ganlib.__main__ import in_a_sentence
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ganlib.speed.bench import Mode
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = [work.name for work in WORKLOADS if work.work is not None]
+NAMES = [work.name for work in WORKLOADS]
 results_option = click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -95,7 +96,7 @@ def _measure(
     gpu = where.type == "cuda"
     works = choose(tuple(name for name in names if name not in (FID_NAME, LOADING_NAME)))
     if not names:
-        works = [work for work in WORKLOADS if work.work is not None and (gpu or work.quick)]
+        works = [work for work in WORKLOADS if gpu or work.quick]
     modes = mode or bench.MODES[where.type]
     usual: tuple[Precision, ...] = ("tf32", "bf16") if gpu else ("fp32",)
     bench.check(where, modes, precision)
@@ -120,7 +121,7 @@ def measure(
     from ganlib.commands.bench import show
     from ganlib.speed import bench
 
-    rows, made = list[bench.Row](), [_make(work.work, work.name)]
+    rows, made = list[bench.Row](), [work.work(work.name)]
     for row in bench.measure(made, device, modes, precisions, iterations, _say):
         rows.append(row)
         keep(work.name, bench.report(rows, device), folder)
@@ -129,16 +130,15 @@ def measure(
 
 def keep(name: str, report: dict[str, Any], folder: Path = RESULTS) -> Path:
     """Put a workload's report into its card's file, whose other workloads stay."""
-    from ganlib.common.io.files import atomic
+    from ganlib.common.io.files import write_text
 
     card = report.pop("card")
     report["environment"].pop("command", None)  # names folders of the machine
     path = folder / f"{re.sub(r'[^a-z0-9]+', '_', card.lower()).strip('_')}.json"
     runs = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else {}
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as temporary:
-        record = {"card": card, "runs": {**runs, name: report}}
-        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    record = {"card": card, "runs": {**runs, name: report}}
+    write_text(path, json.dumps(record, indent=2) + "\n")
     return path
 
 
@@ -156,13 +156,13 @@ def _fid(device: "torch.device", n: int) -> list[dict[str, Any]]:
     from ganlib.evaluation.extractors.base import Options
 
     timed = []
-    work = _make(choose(("sngan_resnet",))[0].work, FID_NAME)
+    work = choose(("sngan_resnet",))[0].work(FID_NAME)
     fast = (Options(precision="tf32"), Options(None, "bf16", True))
     for options in (Options(), *(fast if device.type == "cuda" else ())):
         _say(f"{FID_NAME}, {options.precision}")
         fid = time_fid(work, device, options, n)
         _say(f"{fid.seconds:.1f} s, {fid.weights} weights of Inception")
-        timed.append(fid.to_dict())
+        timed.append(asdict(fid))
     return timed
 
 
@@ -171,12 +171,7 @@ def _load() -> "Iterator[dict[str, Any]]":
 
     for rate in measure():
         _say(f"{rate.image[2]}x{rate.image[1]}, {rate.kind}: {rate.rate:,.0f} images/s")
-        yield rate.to_dict()
-
-
-def _make(work: "Callable[[str], Any] | None", name: str) -> Any:
-    assert work is not None
-    return work(name)
+        yield asdict(rate)
 
 
 def _say(text: str) -> None:

@@ -24,12 +24,12 @@ from benchmarks.workloads import (
 )
 from ganlib.commands.bench import HEADERS, cells, number
 from ganlib.common.errors import UserError
+from ganlib.common.io.files import write_text
 from ganlib.evaluation.comparison.writers import markdown
 from ganlib.speed.bench import Row
 
 README = Path(__file__).with_name("README.md")
 UNMEASURED = "unmeasured"
-MISSING = "not here yet"
 SAME = ""  # in place of what the row above says
 
 Runs = Mapping[str, Any]
@@ -130,7 +130,7 @@ def fill(path: Path, name: str, text: str) -> bool:
     _, closed, after = rest.partition(end)
     if not (found and closed):
         return False
-    path.write_text(f"{before}{start}{text}\n{end}{after}", "utf-8")
+    write_text(path, f"{before}{start}{text}\n{end}{after}")
     return True
 
 
@@ -140,8 +140,6 @@ def write(results: Mapping[str, Runs]) -> bool:
 
 
 def _ours(work: Workload, runs: Runs, best: float) -> list[tuple[str, ...]]:
-    if work.work is None:
-        return [("ganlib", MISSING, "", "", "")]
     if work.name not in runs:
         return [("ganlib", UNMEASURED, "", "", "")]
     return [_line(Row.from_dict(record), best) for record in runs[work.name]["rows"]]

@@ -36,16 +36,15 @@ class Peer:
 class Workload:
     """A row of the table.
 
-    work: makes what is measured; None for an algorithm that the library does not have yet. target:
-    milliseconds an iteration on CARD. quick: for a CPU as well. later: not in a card's first half
-    hour.
+    work: makes what is measured. target: milliseconds an iteration on CARD. quick: for a CPU as
+    well. later: not in a card's first half hour.
     """
 
     name: str
     title: str
+    work: "Callable[[str], Work]"
     peers: tuple[Peer, ...] = ()
     target: float | None = None
-    work: "Callable[[str], Work] | None" = None
     quick: bool = False
     later: bool = False
 
@@ -140,108 +139,108 @@ WORKLOADS = (
     Workload(
         "sngan_resnet",
         "SNGAN ResNet 32x32, batch 64, n_dis 5",
+        of("sngan", architecture="resnet", loss="hinge", batch_size=64, n_dis=5),
         (
             Peer("StudioGAN, unconditional", 111.2, 25.5),
             Peer("gan-collections (G batch 128)", 112.6, 32.1),
             Peer("mimicry", 257.2, 11.1),
         ),
         10,
-        of("sngan", architecture="resnet", loss="hinge", batch_size=64, n_dis=5),
     ),
     Workload(
         "wgan_gp_resnet",
         "WGAN-GP ResNet 32x32, batch 64, n_dis 5",
+        wgan_gp_resnet,
         (
             Peer("gan-collections (G batch 128)", 99.0, 46.4),
             Peer("StudioGAN", 140.6, 27.6),
             Peer("mimicry", 276.3, 14.2),
         ),
         16,
-        wgan_gp_resnet,
     ),
     Workload(
         "wgan_gp_cnn",
         "WGAN-GP CNN (DCGAN nets) 32x32, batch 64, n_dis 5",
+        of("wgan_gp", architecture="dcgan", batch_size=64, n_dis=5),
         (Peer("gan-collections", 67.8, 28.2),),
         9,
-        of("wgan_gp", architecture="dcgan", batch_size=64, n_dis=5),
     ),
     Workload(
         "biggan_cifar",
         "BigGAN CIFAR ch64, batch 50, n_dis 4",
+        of("biggan", architecture="cifar10", batch_size=50, n_dis=4),
         (Peer("ajbrock", 86.1, 46.3),),
         14,
-        of("biggan", architecture="cifar10", batch_size=50, n_dis=4),
     ),
     Workload(
         "pggan_4",
         "PGGAN 4x4, batch 16",
+        growing(4, 16),
         (Peer("pytorch_GAN_zoo", 12.9, 2),),
-        work=growing(4, 16),
         later=True,
     ),
     Workload(
         "pggan_32",
         "PGGAN 32x32, batch 16",
+        growing(32, 16),
         (Peer("pytorch_GAN_zoo", 40.0, 97),),
         10,
-        growing(32, 16),
         later=True,
     ),
     Workload(
         "pggan_128",
         "PGGAN 128x128, batch 16",
+        growing(128, 16),
         (Peer("pytorch_GAN_zoo", 146.8, 87),),
         40,
-        growing(128, 16),
     ),
     Workload(
         "pggan_256",
         "PGGAN 256x256, batch 16",
+        growing(256, 16),
         (Peer("pytorch_GAN_zoo", 319.9, 53),),
-        work=growing(256, 16),
         later=True,
     ),
     Workload(
         "pggan_1024",
         "PGGAN 1024x1024, batch 8",
+        growing(1024, 8),
         (Peer("pytorch_GAN_zoo", 1763.7, 7),),
         250,
-        growing(1024, 8),
         later=True,
     ),
     Workload(
         "pix2pix_1",
         "pix2pix 256x256, batch 1",
+        pairs(1),
         (Peer("junyanz", 12.5, 7),),
         3,
-        pairs(1),
         later=True,
     ),
     Workload(
         "pix2pix_16",
         "pix2pix 256x256, batch 16",
+        pairs(16),
         (Peer("junyanz", 22.2, 63),),
         8,
-        pairs(16),
     ),
     Workload(
         "pix2pixhd",
         "pix2pixHD 1024x512, batch 1, no VGG",
+        pix2pixhd,
         (Peer("NVIDIA (69 GB)", 51.9, 68),),
         18,
-        pix2pixhd,
     ),
     Workload(
         "quickstart",
         "quickstart (small SNGAN), 1x28x28, batch 32",
-        work=quickstart,
+        quickstart,
         quick=True,
     ),
     Workload(
         "pggan_quick",
         "progressive growing (quick networks), 1x28x28, batch 32",
-        work=growing_quick,
+        growing_quick,
         quick=True,
         later=True,
     ),
@@ -256,8 +255,8 @@ PEERS_NAME = "peers"
 
 
 def choose(names: tuple[str, ...]) -> list[Workload]:
-    """The workloads with these names; UserError for one that is not there, or not there yet."""
-    known = {w.name: w for w in WORKLOADS if w.work is not None}
+    """The workloads with these names; UserError for one that is not there."""
+    known = {work.name: work for work in WORKLOADS}
     for name in names:
         if name not in known:
             raise UserError(f"There is no workload '{name}'.{did_you_mean(name, known)}")

@@ -87,6 +87,8 @@ class Evaluator:
         self.extractor, self.rounding, self.intervals = extractor, rounding, intervals
         self.real = {name: real_set(name, data) for name, data in references.items()}
         self.images = {name: data.x for name, data in self.real.items()}
+        for name, x in self.images.items():
+            check_images(name, x)
         self.main = "train" if "train" in references else next(iter(references))
         """The split that is not only compared by its moments."""
         self._references: dict[str, Reference] = {}
@@ -118,8 +120,6 @@ class Evaluator:
         origin = origin or Origin()
         inputs = self.inputs(origin)
         table = inputs.renumbering()
-        for name, real in self.images.items():
-            check_images(name, real)
 
         def prepared(batch: Batch) -> Block:
             x, y = as_block(batch)
@@ -187,7 +187,6 @@ class Evaluator:
 
     def _digest(self, name: str, progress: Progress) -> str:
         if name not in self._digests:
-            check_images(name, self.images[name])
             self._digests[name] = pixel_digest(self.images[name], progress, f"reading {name}")
         return self._digests[name]
 

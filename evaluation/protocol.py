@@ -92,10 +92,17 @@ class Protocol:
         return cls(**record)
 
 
-def differences(a: Protocol, b: Protocol) -> list[str]:
-    """Why two scores may not stand in one column: 'n_generated: 10000 against 50000', or []."""
-    x, y = deciding(a.to_dict()), deciding(b.to_dict())
-    return [f"{name}: {x.get(name)} against {y.get(name)}" for name in differing((x, y))]
+def differences(a: Protocol | Mapping[str, Any], b: Protocol | Mapping[str, Any]) -> list[str]:
+    """Why two scores may not stand in one column: 'n_generated: 10000 against 50000', or []; also
+    of what to_dict() gave.
+    """
+    x, y = (deciding(one.to_dict() if isinstance(one, Protocol) else one) for one in (a, b))
+    return [f"{n}: {plain(x.get(n))} against {plain(y.get(n))}" for n in differing((x, y))]
+
+
+def plain(value: Any) -> str:
+    """The value of a setting or of a field of a protocol, as a word."""
+    return "none" if value is None else str(value)
 
 
 def deciding(protocol: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -51,18 +52,28 @@ def cli() -> None:
 
 
 def main(verb: str | None = None) -> None:
-    """Run the command line, or that of one verb as the script <verb>.py. Bad input ends in one
-    sentence and status 2, a run that could not go on in status 1; a warning is one line. SIGTERM
-    and SIGHUP end it as Ctrl-C does, which leaves no file half written.
+    """Run the command line, or that of one verb as the script <verb>.py. A warning is one line.
+    SIGTERM and SIGHUP end it as Ctrl-C does, which leaves no file half written.
     """
     warnings.formatwarning = _as_line
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP; nohup has it ignored
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
+
+    def program() -> None:
+        command = cli.get_command(click.Context(cli), verb) if verb else cli
+        command(prog_name=f"{verb}.py" if verb else "ganlib")
+
+    in_a_sentence(program)
+
+
+def in_a_sentence(program: Callable[[], object]) -> None:
+    """Run it. Bad input ends in one sentence and status 2, a run that could not go on in status
+    1.
+    """
     try:
-        program = cli.get_command(click.Context(cli), verb) if verb else cli
-        program(prog_name=f"{verb}.py" if verb else "ganlib")
+        program()
     except UserError as error:
         _complain("Error", str(error))
         sys.exit(2)

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 import ganlib
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.ada import GROUPS, augment_ada, filters
 from ganlib.common.errors import UserError
 from ganlib.common.pictures import coloured_maps, grid, save, save_animation, translation_grid
@@ -22,7 +23,6 @@ from ganlib.evaluation.comparison.runs import Run
 from ganlib.evaluation.comparison.table import Column
 from ganlib.runs.tables import Asked, Table, open_table
 from ganlib.training.extensions.sample_grid import translations
-from scripts.ending import in_a_sentence
 
 LETTERS = 15
 LINE = 24  # pixels for words above a picture

@@ -11,12 +11,12 @@ import click
 import torch
 from torch import Tensor
 
+from ganlib.__main__ import in_a_sentence
 from ganlib.commands.scores.sights import LEVELS, blurred, noisy
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.formats import in_order
 from ganlib.training.scores.real_images import RealImages
 from ganlib.training.scores.scorer import Criteria, make_scorer
-from scripts.ending import in_a_sentence
 
 
 def grey(x: Tensor) -> Tensor:

@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.query import open_dataset
 from ganlib.common.seeds import generator
 from ganlib.evaluation import Evaluator
 from ganlib.evaluation.extractors.base import Options, make_extractor
-from scripts.ending import in_a_sentence
 
 
 def blurred(x: Tensor, std: float) -> Tensor:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 import ganlib
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.data.spec import Images
 from ganlib.common.io.console import progress
 from ganlib.common.query import DataQuery
 from ganlib.evaluation.pairs.pixels import psnr
 from ganlib.sampling.codes import Space
-from scripts.ending import in_a_sentence
 
 SEED = 5
 """Of the samples; the search begins at those of seed 0."""

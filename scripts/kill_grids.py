@@ -25,13 +25,13 @@ from typing import IO, Any
 import click
 import torch
 
+from ganlib.__main__ import in_a_sentence
 from ganlib.__main__ import main as ganlib
 from ganlib.common.errors import UserError
 from ganlib.runs import jobs
 from ganlib.runs.state import read_state
 from ganlib.training.snapshot import newest_snapshot, read_snapshot
 from ganlib.training.trainer import SIGNALS
-from scripts.ending import in_a_sentence
 
 FLAGS = "-a dcgan,lsgan --dataset ring8 --batch-size 4 -g -1 --width 0.25 --evaluation-interval 0"
 FLAGS += " --no-tensorboard --sample-interval 0 --snapshot-interval 20 --display-interval 5"

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.data import DataSet
 from ganlib.common.datasets.emoji import BUNDLED
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from scripts.ending import in_a_sentence
 
 VENDORS = ("google", "twitter")
 SUMS = {  # SHA-256 of emoji.json, which is the same in both packages, and of each vendor's images

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.data import DataSet
 from ganlib.common.datasets.fashion_mnist import BUNDLED
 from ganlib.common.errors import UserError
 from ganlib.common.formats.hdf5_writing import write_hdf5
-from scripts.ending import in_a_sentence
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 SUMS = {  # SHA-256 of the unpacked files: Debian packed them anew

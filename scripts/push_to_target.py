@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 import ganlib
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.datasets.pushed import Pushed
 from ganlib.common.errors import UserError
 from ganlib.common.io.console import progress
@@ -29,7 +30,6 @@ from ganlib.common.synthetic.sequences import Floats, Slide, State
 from ganlib.evaluation.comparison.table import figure
 from ganlib.evaluation.comparison.writers import markdown
 from ganlib.pgn.net import PredictiveGenerator
-from scripts.ending import in_a_sentence
 from scripts.planning import Planner, Search, as_frames, by_model, by_simulator
 
 PUSHES = 8
@@ -136,20 +136,10 @@ def learned(run: Path) -> Learned:
     return Learned(gen.eval(), spec.image[-1], spec.source[0] - 2 * spec.frames)
 
 
-class Result(NamedTuple):
-    """Of one way the last distance of each start, in pixels."""
-
-    distances: Sequence[float]
-
-    @property
-    def figures(self) -> tuple[float, float, float]:
-        """Mean and standard deviation, and the percentage that is near."""
-        near = [100.0 * (distance <= NEAR) for distance in self.distances]
-        return mean(self.distances), pstdev(self.distances), mean(near)
-
-
-def table(rows: dict[str, Sequence[Result]]) -> str:
-    """A line for each way, in Markdown; of several results means +- standard deviations."""
+def table(rows: dict[str, Sequence[Sequence[float]]]) -> str:
+    """A line for each way, in Markdown, by its results, each the last distance of every start in
+    pixels; of several results means +- standard deviations.
+    """
     headers = (
         "",
         f"distance after {PUSHES} pushes, pixels",
@@ -158,7 +148,8 @@ def table(rows: dict[str, Sequence[Result]]) -> str:
     )
     lines = []
     for name, results in rows.items():
-        pixels, deviation, near = zip(*(result.figures for result in results), strict=True)
+        pixels, deviation = ([of(result) for result in results] for of in (mean, pstdev))
+        near = [mean(100.0 * (x <= NEAR) for x in result) for result in results]
         lines.append((name, figure(pixels), figure(deviation), f"{figure(near, 0)} %"))
     return markdown(headers, lines)
 
@@ -189,8 +180,8 @@ def draw(tasks: Sequence[Task], gen: PredictiveGenerator, path: Path) -> None:
 
 def measured(
     tasks: Sequence[Task], ways: dict[str, Sequence[Way]]
-) -> Iterator[tuple[str, Sequence[Result]]]:
-    """The results of each way by its name."""
+) -> Iterator[tuple[str, Sequence[Sequence[float]]]]:
+    """The results of each way by its name: see table()."""
     total = len(tasks) * sum(map(len, ways.values()))
     with progress("starts", total) as advance:
         for name, several in ways.items():
@@ -200,7 +191,7 @@ def measured(
                 for one in tasks:
                     distances.append(one.distance(episode(one, way)[-1]))
                     advance(1)
-                found.append(Result(distances))
+                found.append(distances)
             yield name, found
 
 

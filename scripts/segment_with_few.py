@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 import ganlib
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.data import DataSet
 from ganlib.common.datasets.wardrobe import LENGTH
 from ganlib.common.errors import UserError
@@ -40,7 +41,6 @@ from ganlib.evaluation.pairs.segmenter import (
 )
 from ganlib.evaluation.statistics.references import Progress, silent
 from ganlib.runs.grid import parse_seeds
-from scripts.ending import in_a_sentence
 
 COARSE, FIXED = 2, 8
 """Of pix2pixHD's iterations a half are of the coarse stage, an eighth of the enhancer alone."""

@@ -19,6 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.io.files import atomic
 from ganlib.common.query import open_dataset
 from ganlib.common.seeds import generator, mix
@@ -29,7 +30,6 @@ from ganlib.evaluation.extractors.fashion import FASHION
 from ganlib.evaluation.extractors.small import Classifier, Kind, load_classifier
 from ganlib.evaluation.extractors.wardrobe import WARDROBE
 from ganlib.evaluation.formats import BLOCK
-from scripts.ending import in_a_sentence
 
 BATCH = 128
 LR = 4e-3

@@ -13,13 +13,13 @@ import click
 import torch.nn.functional as F
 from torch import Tensor, device
 
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.query import open_dataset
 from ganlib.evaluation.comparison.table import figure
 from ganlib.runs.grid import plan
 from ganlib.runs.run import build, open_data
 from ganlib.runs.settings import Settings
 from ganlib.training.updater import Updater
-from scripts.ending import in_a_sentence
 
 CONFIG = Path("example_configs/fashion_mnist_cpu.yaml")
 

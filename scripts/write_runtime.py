@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.io.files import MARK, write_text
 from ganlib.sampling.page.writing import HERE, RUNTIME
-from scripts.ending import in_a_sentence
 
 SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 

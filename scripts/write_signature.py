@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import ganlib
-from ganlib.common.io.files import atomic
+from ganlib.common.io.files import write_text
 from ganlib.config import AlgorithmConfig, RunConfig
 
 STUB = Path(ganlib.__file__).parent / "runs" / "from_python.pyi"
@@ -92,5 +92,4 @@ def written(kind: Any) -> str:
 
 
 if __name__ == "__main__":
-    with atomic(STUB) as temporary:
-        temporary.write_text(text(), "utf-8")
+    write_text(STUB, text())

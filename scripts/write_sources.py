@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import ganlib
-from ganlib.common.io.files import atomic
+from ganlib.common.io.files import write_text
 from ganlib.common.sources.parse import descriptions
 from ganlib.evaluation.comparison.writers import markdown
 
@@ -31,5 +31,4 @@ def page(text: str) -> str:
 
 
 if __name__ == "__main__":
-    with atomic(PAGE) as temporary:
-        temporary.write_text(page(PAGE.read_text("utf-8")), "utf-8")
+    write_text(PAGE, page(PAGE.read_text("utf-8")))

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from ganlib.common.errors import UserError, did_you_mean
 from ganlib.evaluation.comparison.runs import Recorded, Run
-from ganlib.evaluation.comparison.table import Column, Entry, plain
-from ganlib.evaluation.protocol import deciding, differing
+from ganlib.evaluation.comparison.table import Column, Entry
+from ganlib.evaluation.protocol import deciding, differences, differing, plain
 
 _FRECHET = re.compile(r"(fd|fid)(?![a-z])", re.IGNORECASE)
 _METRICS = {
@@ -74,10 +74,11 @@ def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = 
         (run, score), *others = found[name].values()
         if others and not split:
             other_run, other = others[0]
+            why = differences(score.protocol, other.protocol)
             raise UserError(
                 f"{name} of {run.path} and of {other_run.path} cannot share a column "
-                f"({_difference(score, other)}); evaluate them alike, or give --split for a column "
-                "of each."
+                f"({', '.join(why) or f'protocol {score.hash} against {other.hash}'}); evaluate "
+                "them alike, or give --split for a column of each."
             )
         scores = sorted((s for _, s in found[name].values()), key=lambda s: -times[name, s.hash])
         fields = differing(deciding(one.protocol) for one in scores)
@@ -86,9 +87,3 @@ def make_columns(entries: Sequence[Entry], split: bool, choice: Sequence[str] = 
             note = ", ".join(words) or (one.hash if others else "")
             columns.append(Column(name, one.hash, one.protocol, note, one.better))
     return columns
-
-
-def _difference(a: Recorded, b: Recorded) -> str:
-    x, y = deciding(a.protocol), deciding(b.protocol)
-    words = [f"{n}: {plain(x.get(n))} against {plain(y.get(n))}" for n in differing((x, y))]
-    return ", ".join(words) or f"protocol {a.hash} against {b.hash}"

@@ -7,7 +7,7 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from ganlib.evaluation.comparison.runs import Evaluation, Recorded, Run
-from ganlib.evaluation.protocol import better_by_name, deciding, differing
+from ganlib.evaluation.protocol import better_by_name, deciding, differing, plain
 
 _ARROWS = {"lower": " ↓", "higher": " ↑", "nearer to 1": " →1", "": ""}
 NOTHING = "–"
@@ -212,11 +212,6 @@ def _in_words(protocol: Mapping[str, Any]) -> str:
         f"{name} {plain(value)[:8] if name.endswith('digest') else plain(value)}"
         for name, value in said.items()
     )
-
-
-def plain(value: Any) -> str:
-    """The value of a setting or of a field of a protocol, as a word."""
-    return "none" if value is None else str(value)
 
 
 def short(value: float | None) -> str:

@@ -20,7 +20,7 @@ class Nearest(NamedTuple):
     which: Tensor
 
 
-def inception_score(logits: Tensor, splits: int = 10) -> tuple[float, float]:
+def inception_score(logits: Tensor, splits: int) -> tuple[float, float]:
     """exp(mean KL(p(y|x) || p(y))) of contiguous splits (Salimans et al., 2016): its mean and
     population standard deviation.
     """
@@ -59,7 +59,7 @@ def square_root(covariance: Tensor) -> Tensor:
 
 
 def kid(
-    fake: Tensor, real: Tensor, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
+    fake: Tensor, real: Tensor, subsets: int, subset_size: int, seed: int
 ) -> tuple[float, float]:
     """Unbiased MMD^2 with the kernel (x.y / D + 1)^3 (Binkowski et al., 2018), over subsets: its
     mean and population standard deviation.
@@ -92,7 +92,7 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
     return (k * k).mul_(k)  # in place: fresh memory for every step takes four times as long
 
 
-def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
+def precision_recall(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """Improved precision and recall (Kynkaanniemi et al., 2019).
 
     Precision: the share of fake features that lie in the ball of some real one, which reaches its
@@ -108,7 +108,7 @@ def _covered(points: Tensor, centres: Tensor, k: int) -> float:
     return float(torch.cat(inside).double().mean())
 
 
-def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, float]:
+def density_coverage(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """Density and coverage (Naeem et al., 2020).
 
     Density: in how many real balls a fake feature lies, over k; may exceed 1. Coverage: the share

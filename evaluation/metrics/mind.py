@@ -15,12 +15,12 @@ N = 10_000  # samples, and as many real images at most
 DIRECTIONS, SEED = 1000, 0
 
 
-def mind(fake: Tensor, real: Tensor, directions: int = DIRECTIONS, seed: int = SEED) -> float:
+def mind(fake: Tensor, real: Tensor, directions: int = DIRECTIONS) -> float:
     """3 D times the mean over unit vectors u of the mean over j of (sort(u.x)_j - sort(u.y)_j)^2,
     for features x, y (N, D) each: of isotropic Gaussians three times the Frechet distance.
     """
     d = fake.shape[1]
-    u = torch.randn(directions, d, dtype=torch.float64, generator=generator(seed, "directions"))
+    u = torch.randn(directions, d, dtype=torch.float64, generator=generator(SEED, "directions"))
     u = (u / u.norm(dim=1, keepdim=True)).to(fake.device)
     x, y = ((u @ features.double().T).sort(1).values for features in (fake, real))
     return 3 * d * float((x - y).square().mean())

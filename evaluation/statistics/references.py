@@ -63,10 +63,8 @@ def load_reference(
     """From the cache if it is there and whole, else computed and written there. digest: of the
     pixels, if it is known.
 
-    Two processes that ask for the same one at once compute it once. UserError for fewer than two
-    images, or others than uint8 (N, C, H, W).
+    Two processes that ask for the same one at once compute it once.
     """
-    check_images(name, images)
     digest = digest or pixel_digest(images, progress, f"reading {name}")
     facts = _facts(digest, extractor)
     tensors = cached(KIND, facts, lambda: _compute(name, images, extractor, progress))

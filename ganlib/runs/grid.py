@@ -27,7 +27,7 @@ from ganlib.common.io.files import as_user_error, output, write_text
 from ganlib.common.io.memory import GIB, available_memory
 from ganlib.common.query import DataQuery
 from ganlib.config import RunConfig
-from ganlib.evaluation.comparison.table import plain
+from ganlib.evaluation.protocol import plain
 from ganlib.registry import algorithms
 from ganlib.runs.folders import PLAN, ROOT, holds_run
 from ganlib.runs.plan import make_plan, snapshots_of

@@ -17,10 +17,10 @@ from typing import Any
 import click
 import torch
 
+from ganlib.__main__ import in_a_sentence
 from ganlib.common.errors import UserError, did_you_mean, one_line
 from ganlib.common.io.files import atomic
 from ganlib.common.io.jsonl import append_line, read_lines
-from scripts.ending import in_a_sentence
 from scripts.first_gpu import judges
 from scripts.first_gpu.judges import Found
 from scripts.first_gpu.process import Outcome, perform

@@ -7,11 +7,11 @@ import click
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.workloads import choose
+from ganlib.__main__ import in_a_sentence
 from ganlib.config import RunConfig
 from ganlib.speed import bench
 from ganlib.speed.accelerate import accelerate
 from ganlib.training.device.devices import pick_device, synchronize
-from scripts.ending import in_a_sentence
 
 ROWS = 40
 WIDTH = 90  # of a kernel's name
@@ -25,7 +25,6 @@ def command(name: str, device: str | None) -> None:
     where = pick_device(None, device)
     gpu = where.type == "cuda"
     (found,) = choose((name,))
-    assert found.work is not None
     work = found.work(name)
     updater = bench.assemble(work, where)
     how = RunConfig(algorithm=name, precision="bf16" if gpu else "fp32", graph=gpu, compile=False)

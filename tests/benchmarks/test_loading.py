@@ -1,5 +1,6 @@
 """The loader's rate, measured as the table says."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_rate_of_floats_and_of_bytes(quick: None) -> None:
 def row(**more: Any) -> dict[str, Any]:
     rates = 12_345.6, 9_999.9, 13_000, 14_000
     rate = Rate((3, 128, 128), 64, "floats", 10_000, 2, *rates, 2e-4, (250.4, 251))
-    return {**rate.to_dict(), **more}
+    return {**asdict(rate), **more}
 
 
 def test_the_table() -> None:

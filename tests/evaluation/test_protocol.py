@@ -37,7 +37,7 @@ def test_what_decides_changes_the_hash_and_is_named() -> None:
     other = replace(PROTOCOL, n_generated=10_000, settings={"splits": 1, "k": 3}, weights="raw")
     assert other.hash != PROTOCOL.hash
     assert sorted(differences(other, PROTOCOL)) == [
-        "k: 3 against None",
+        "k: 3 against none",
         "n_generated: 10000 against 50000",
         "splits: 1 against 10",
         "weights: raw against ema",

@@ -87,7 +87,7 @@ def test_kid_is_torch_fidelitys_on_the_same_subsets() -> None:
     expected = kid_features_to_metric(
         fake.double(), real.double(), kid_subsets=5, kid_subset_size=1000, verbose=False
     )
-    mean, std = scores.kid(fake, real, subsets=5)
+    mean, std = scores.kid(fake, real, 5, 1000, 2020)
     assert mean == pytest.approx(expected["kernel_inception_distance_mean"], abs=1e-10)
     assert std == pytest.approx(expected["kernel_inception_distance_std"], abs=1e-10)
 
@@ -107,7 +107,7 @@ def test_kid_is_its_definition() -> None:
             if i != j:
                 expected += (kernel(fake[i], fake[j]) + kernel(real[i], real[j])) / (9 * 8)
             expected -= 2 * kernel(fake[i], real[j]) / 81
-    assert scores.kid(fake, real, 3, 9)[0] == pytest.approx(expected, abs=1e-12)
+    assert scores.kid(fake, real, 3, 9, 0)[0] == pytest.approx(expected, abs=1e-12)
 
 
 def test_precision_and_recall_are_torch_fidelitys() -> None:

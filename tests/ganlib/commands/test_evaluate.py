@@ -132,7 +132,7 @@ def test_a_translator_is_scored_on_its_data(score: Any, small_snapshot: Make) ->
     masked = score(path, "--metrics", "fid", "--dataset", "moved.h5", "--source", "masked", n=32)
     assert masked["FD-tiny32-train"].value != own.value
     assert differences(masked["FD-tiny32-train"].protocol, own.protocol) == [
-        "source: masked, a hole of half the sides by seed 0 against None"
+        "source: masked, a hole of half the sides by seed 0 against none"
     ]
 
 

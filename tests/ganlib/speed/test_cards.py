@@ -88,7 +88,6 @@ def operations(work: bench.Work, **how: Any) -> Counter[Operation]:
 def test_an_h100_beside_what_others_took_on_it(name: str) -> None:
     """Of those whose kernels, and not their launches, took the time."""
     workload = next(one for one in WORKLOADS if one.name == name)
-    assert workload.work is not None
     done = operations(workload.work(name), precision="tf32")
     seconds = sum(n * find_card("h100").seconds(one, "tf32") for one, n in done.items())
     assert 1000 * seconds == pytest.approx(workload.peers[0].ms, rel=0.2)
