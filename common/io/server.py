@@ -5,14 +5,19 @@ import ipaddress
 import secrets
 import socket
 import sys
+import webbrowser
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
+import click
+
 from ganlib.common.errors import UserError
+from ganlib.common.io.console import printable
 from ganlib.common.io.files import MIB
 
 PORT = 7007
@@ -105,6 +110,18 @@ class Server(ThreadingHTTPServer):
 
     def _names(self) -> set[str]:
         return set() if self.loopback else {socket.gethostname().lower(), socket.getfqdn().lower()}
+
+
+def serve(answers: Answers, host: str, port: int | None, opens: bool, what: str, end: str) -> None:
+    """Serve until Ctrl-C. what: in words, which the place follows; end: what Ctrl-C does. opens: in
+    a browser too.
+    """
+    with suppress(KeyboardInterrupt), Server(answers, host, port) as server:
+        click.echo(f"{printable(what)} at {server.url}")
+        click.echo(f"Ctrl-C ends {end}.")
+        if opens:
+            webbrowser.open(server.url)
+        server.serve_forever()
 
 
 def _address(host: str) -> tuple[socket.AddressFamily, str]:

@@ -36,8 +36,6 @@ def command(folder: Path, clean: bool) -> None:
     those of --keep-snapshots best:N. Runs that wait or are at work, and files that are not a run's
     own, are left alone.
     """
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}; name one with runs in it.")
     seen = Watcher(folder).look()
     if not seen:
         raise UserError(f"There is no run in {folder} yet; train.py makes them below result.")

@@ -1,7 +1,7 @@
 """Watch runs while they train: in a browser, or as a table in a terminal."""
 
 import time
-import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -11,7 +11,6 @@ from rich.text import Text
 
 from ganlib.commands._tables import WIDEST, table_of
 from ganlib.commands.options import shared
-from ganlib.common.errors import UserError
 from ganlib.common.io.console import printable
 from ganlib.evaluation.comparison.table import figures
 from ganlib.runs.watching.seen import Seen, Watcher, rate, size, span
@@ -35,27 +34,15 @@ def command(folder: Path, port: int | None, host: str, opens: bool, text: bool) 
     The page is the one that `ganlib compare` writes, and lives: what is new is in it within two
     seconds. Watching only reads; it may start, end and start again at any time.
     """
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}; name one with runs in it.")
-    try:
-        if text:
+    if text:
+        with suppress(KeyboardInterrupt):
             _print(Watcher(folder))
-        else:
-            _serve(Watcher(folder), host, port, opens)
-    except KeyboardInterrupt:
-        pass
-
-
-def _serve(watcher: Watcher, host: str, port: int | None, opens: bool) -> None:
-    from ganlib.common.io.server import Server
+        return
+    from ganlib.common.io.server import serve
     from ganlib.runs.watching.news import News  # with jinja2, for the page alone
 
-    with Server(News(watcher), host, port) as server:
-        click.echo(f"Watching {printable(watcher.top)} at {server.url}")
-        click.echo("Ctrl-C ends the watching, and no run.")
-        if opens:
-            webbrowser.open(server.url)
-        server.serve_forever()
+    how = host, port, opens
+    serve(News(Watcher(folder)), *how, f"Watching {folder}", "the watching, and no run")
 
 
 def _print(watcher: Watcher) -> None:

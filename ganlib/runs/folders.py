@@ -42,14 +42,9 @@ PLAN = "grid.yaml"
 """In the folder of a grid: see grid.py."""
 
 
-def place_of(run: RunConfig) -> Path:
-    """The folder of the runs of this method on these data, each in a folder of its seed."""
-    return ROOT / f"{run.algorithm}_{run.query.label}"
-
-
 def candidates(run: RunConfig) -> Iterator[Path]:
     """Where a run without a folder of its own may go, the first choice first; endless."""
-    first = place_of(run) / f"seed{run.seed}"
+    first = ROOT / f"{run.algorithm}_{run.query.label}" / f"seed{run.seed}"
     return chain([first], (first.with_name(f"{first.name}-{k}") for k in count(2)))
 
 

@@ -71,7 +71,7 @@ def _holding(settings: Settings) -> Settings:
     return replace(settings, run=s.model_copy(update={"hold_out": 0.0}))
 
 
-def run(settings: Settings, console: Console | None = None) -> Model:
+def run(settings: Settings) -> Model:
     """Train with checked settings, from the start or from a snapshot.
 
     Raises UserError for what keeps a run from beginning, StoppedError for what ends one.
@@ -85,7 +85,7 @@ def run(settings: Settings, console: Console | None = None) -> Model:
             devices.keep_memory()
             if settings.run.deterministic:
                 devices.make_deterministic()
-            return _train(settings, device, console or stderr_console(quiet=ranks.rank() > 0))
+            return _train(settings, device, stderr_console(quiet=ranks.rank() > 0))
 
 
 def _train(settings: Settings, device: torch.device, console: Console) -> Model:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from PIL.Image import Image
 from torch import Tensor
@@ -34,21 +34,9 @@ class Interrupted(Exception):
     """A signal asks to leave something long out."""
 
 
-def every(n: int, unit: Literal["iteration", "epoch"] = "iteration") -> Trigger:
-    """True after every n iterations or passes over the data; never for n = 0. A pure function of
-    the trainer.
-    """
-    if n == 0:
-        return lambda trainer: False
-    if unit == "iteration":
-        return lambda trainer: trainer.iteration % n == 0
-
-    def crossed(trainer: "Trainer") -> bool:
-        size = n * len(trainer.updater.data.data)
-        before = trainer.images_before
-        return trainer.updater.images // size > before // size
-
-    return crossed
+def every(n: int) -> Trigger:
+    """True after every n iterations; never for n = 0. A pure function of the trainer."""
+    return lambda trainer: n != 0 and trainer.iteration % n == 0
 
 
 class Extension:

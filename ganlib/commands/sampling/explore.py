@@ -1,13 +1,12 @@
 """Play with a trained generator on a page: walks, directions, sums, and what PyTorch finds."""
 
-import webbrowser
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from ganlib.commands.options import shared
-from ganlib.common.io.console import printable, stderr_console
+from ganlib.common.io.console import stderr_console
 
 if TYPE_CHECKING:
     from ganlib.sampling.model import Model
@@ -27,7 +26,7 @@ def command(options: shared.ModelOptions, port: int | None, host: str, opens: bo
     writes, and has more: the training images that are nearest to a sample, pictures that are found
     again, and the snapshots of a run, of which one slider shows how a sample became what it is.
     """
-    from ganlib.common.io.server import Server
+    from ganlib.common.io.server import serve
     from ganlib.sampling.page.exploring import Explorer
     from ganlib.training.snapshot import iteration_of, list_snapshots
 
@@ -43,12 +42,4 @@ def command(options: shared.ModelOptions, port: int | None, host: str, opens: bo
             return replace(options, at=str(iteration), best=False).load()
 
         explorer = Explorer(model, iterations, at)
-    try:
-        with Server(explorer, host, port) as server:
-            click.echo(f"{printable(options.snapshot)} is at {server.url}")
-            click.echo("Ctrl-C ends it.")
-            if opens:
-                webbrowser.open(server.url)
-            server.serve_forever()
-    except KeyboardInterrupt:
-        pass
+    serve(explorer, host, port, opens, f"{options.snapshot} is", "it")

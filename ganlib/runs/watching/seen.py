@@ -98,9 +98,11 @@ class Seen:
 
 
 class Watcher:
-    """Runs below a folder, each time as they are."""
+    """Runs below a folder, each time as they are; UserError where there is no such folder."""
 
     def __init__(self, top: Path) -> None:
+        if not top.is_dir():
+            raise UserError(f"There is no folder {top}; name one with runs in it.")
         self.top = top
         self._known = dict[Path, Seen]()
 

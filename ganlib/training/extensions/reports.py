@@ -39,11 +39,6 @@ REFRESH = 0.5  # seconds between two updates of a notebook
 AFTER = 20  # iterations until the rate is said; the first half is left out, it warms up
 PATIENCE = 5.0  # seconds after which slow iterations have shown their rate
 LONG = 3 * 3600.0  # seconds that a run takes before another way is named
-TIMES = (
-    "seconds",
-    "images_per_second",
-    "images_per_cpu_second",
-)  # what differs between two equal runs
 TRACKERS = "trackers.json"
 """The file in a run's folder with the names of its records, by tracker."""
 PROJECT = "ganlib"

@@ -28,7 +28,6 @@ from ganlib.contract.tape import record
 from ganlib.registry import add_plugins, algorithms, extensions
 from ganlib.speed.graph import Graphs
 from ganlib.training.device import devices
-from ganlib.training.extensions.reports import TIMES
 from ganlib.training.snapshot import read_snapshot
 
 ROOT = Path(ganlib.__file__).parents[1]
@@ -76,6 +75,7 @@ def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
 
 
 SCORES = ("FD-", "IS-")
+TIMES = ("seconds", "images_per_second", "images_per_cpu_second")
 
 
 def assert_same_runs(a: Path, b: Path) -> None:
