@@ -132,7 +132,7 @@ def test_scores_of_the_two_ways_never_share_a_column(run: Run, out: Path) -> Non
         )
         assert other.settings["source"] == "back from set to the sources"
         assert one.reference_digest != other.reference_digest
-        assert "source: None against back from set to the sources" in differences(one, other)
+        assert "source: none against back from set to the sources" in differences(one, other)
     model = ganlib.load(out, dataset="set.h5", back=True)
     model.settings = {**model.settings, "extractor": "tiny"}
     scores = model.evaluate(4, ["fid"])
