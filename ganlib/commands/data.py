@@ -225,7 +225,7 @@ def _describe(split: str, data: DataSet) -> None:
         click.echo("  no labels")
         return
     counts = torch.bincount(data.y, minlength=len(data.classes)).tolist()
-    click.echo(f"  {len(counts)} classes:")
+    click.echo(f"  {len(counts)} {'class' if len(counts) == 1 else 'classes'}:")
     for name, count in list(zip(data.classes, counts, strict=True))[:CLASSES]:
         click.echo(printable(f"    {name}: {count:,}"))
     if len(counts) > CLASSES:

@@ -107,7 +107,9 @@ class Resumption:
         """Take over a snapshot's state; UserError if it is not of this run."""
         content, spec = read_snapshot(path), trainer.updater.spec
         if words := self.difference(content["settings"], content):
-            raise UserError(f"{path} cannot be continued: {words}.")
+            falls = f" Rates fall until then: --init-from={path} begins anew with its weights."
+            more = falls if "max_iter was" in words else ""
+            raise UserError(f"{path} cannot be continued: {words}.{more}")
         if _shapes(content["spec"]) != _shapes(spec):
             raise UserError(
                 f"The data have changed since the snapshot: {content['spec']} then, {spec} now."

@@ -139,6 +139,8 @@ def _example(path: Path) -> Path:
 def layered(old: Mapping[str, Any], file: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
     """Settings of a run to resume < the preset's < those of a file < the rest."""
     name = str({**old, **file, **given}.get("algorithm"))
+    if (before := old.get("algorithm", name)) != name:
+        raise UserError(f"The run to resume is of {before}: leave --algorithm={name} out.")
     file = part_of(file, name)
     preset = preset_of(name, {**file, **given}.get("preset"))
     colour = preset.pop(COLOUR, None)
