@@ -41,8 +41,8 @@ def command(folder: Path, port: int | None, host: str, opens: bool, text: bool) 
     from ganlib.common.io.server import serve
     from ganlib.runs.watching.news import News  # with jinja2, for the page alone
 
-    how = host, port, opens
-    serve(News(Watcher(folder)), *how, f"Watching {folder}", "the watching, and no run")
+    news, end = News(Watcher(folder)), "the watching, and no run"
+    serve(news, host, port, opens, f"Watching {folder}", end)
 
 
 def _print(watcher: Watcher) -> None:

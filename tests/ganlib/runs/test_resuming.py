@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from begun import DATA, SAID, begun, run
 
+import ganlib
 from ganlib.common.errors import UserError
 
 SEED0 = Path("result/dcgan_fashion_mnist/seed0")
@@ -74,3 +75,13 @@ def test_a_damaged_run_is_in_nobodys_way() -> None:
     run(5)
     (SEED0 / "snapshots/iter_0000005.pt").write_text("no snapshot")
     assert run(5).name == "seed0-2" and SAID == []
+
+
+def test_what_cannot_go_on_says_what_can(toy_file: Path) -> None:
+    small = {"dataset": str(toy_file), "width": 0.1, "batch_size": 4, "evaluation_interval": 0}
+    given = {**small, "max_iter": 2, "lr_decay": "linear", "tensorboard": False, "out": "run"}
+    ganlib.train("dcgan", gpu=-1, **given)
+    with pytest.raises(UserError, match='max_iter was 2 and is now 3. Rates fall .*init_from="run'):
+        ganlib.train(resume="run", max_iter=3, gpu=-1)
+    with pytest.raises(UserError, match='is of dcgan: leave algorithm="wgan_gp" out'):
+        ganlib.train(resume="run", algorithm="wgan_gp", gpu=-1)
