@@ -108,7 +108,8 @@ class Resumption:
         content, spec = read_snapshot(path), trainer.updater.spec
         if words := self.difference(content["settings"], content):
             falls = f" Rates fall until then: --init-from={path} begins anew with its weights."
-            more = falls if "max_iter was" in words else ""
+            end = self.settings.trajectory().get("max_iter")  # there where the numbers depend on it
+            more = "" if end in (None, content["settings"].get("max_iter")) else falls
             raise UserError(f"{path} cannot be continued: {words}.{more}")
         if _shapes(content["spec"]) != _shapes(spec):
             raise UserError(

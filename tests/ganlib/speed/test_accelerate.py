@@ -25,7 +25,7 @@ def fast(updater: Any) -> Any:
 
 def test_compiled_updates_are_the_plain_ones(make_updater: Make) -> None:
     """Power iterations too: the same u afterwards."""
-    settings = {"architecture": "resnet", "dtype": torch.float64, "width": 0.05, "n_dis": 1}
+    settings = {"architecture": "resnet", "dtype": torch.float64, "width": 0.05}
     plain, compiled = make_updater("sngan", **settings), fast(make_updater("sngan", **settings))
     torch._dynamo.reset()
     compile_update(compiled, pytest.fail, "aot_eager")
