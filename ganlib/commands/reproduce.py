@@ -192,8 +192,9 @@ def _show(asked: "Asked", markdown: bool) -> None:
 
     table = asked.table
     also = [*table.also, *table.first]
-    titles = ["as given", *(["best checkpoint"] if table.checkpoints else [])]
     searched = any(len(tasks) > 1 for tasks in asked.tried.values())
+    titles = ["as given" if searched else table.score]
+    titles += ["best checkpoint"] if table.checkpoints else []
     titles += ["trials", *(["their best", *titles[1:]])] if searched else []
     published = ["published"] if any(row.published for row in table.rows.values()) else []
     lines = [["", *published, *titles, *also, "seconds"]]
@@ -236,6 +237,9 @@ def _cells(table: "Table", lines: Sequence["Line"]) -> list[str]:
 
 
 def _figure(values: Sequence[float]) -> str:
+    """In two decimals; in four what has little in them, as kernel distances."""
     from ganlib.evaluation.comparison.table import NOTHING, figure
 
-    return f"{figure(values)} (n={len(values)})" if values else NOTHING
+    if not values:
+        return NOTHING
+    return f"{figure(values, 2 if fmean(values) >= 0.1 else 4)} (n={len(values)})"

@@ -10,7 +10,8 @@ from ganlib.runs.tables import Asked, Table, Task, open_table
 EQUAL = ("dataset", "precision", "batch_size", "epochs", "ema_decay", "architecture", "metrics")
 TABLES: list[tuple[str, Condition]] = [("equal_terms", None), ("equal_terms_labels", "labels")]
 SEARCHED = (
-    "cramer dcgan dfm dragan gan lsgan minibatch_discrimination sngan vae wgan wgan_gp".split()
+    *("alpha_gan", "cramer", "dcgan", "dfm", "dragan", "gan", "lsgan", "minibatch_discrimination"),
+    *("sngan", "vae", "wgan", "wgan_gp"),
 )
 
 

@@ -182,6 +182,7 @@ def test_what_it_costs_is_said_first(run: Run, toys: Path) -> None:
         "reproduce", "toys.yaml", "--rows", "again", "--seeds", "3", "--show", "--markdown"
     )
     assert "| again | 2.55 +- 0.1 | 9.00 (n=1) | 6.00 (n=1) | 2 |" in marked.output
+    assert "|  | published | reverse_kl | best checkpoint | seconds |" in marked.output
 
 
 @pytest.mark.usefixtures("pretended", "usual_signals")
@@ -192,7 +193,7 @@ def test_the_first_seed_is_scored_once_more(
 
     def evaluate(arguments: list[str], **_: Any) -> None:
         asked.append(arguments)
-        score = {"value": 7.25, "hash": "d", "protocol": {"extractor": "other"}}
+        score = {"value": 0.0725, "hash": "d", "protocol": {"extractor": "other"}}
         line = json.dumps({"iteration": 20, "scores": {"FID9-test": score}})
         (Path(arguments[0]) / "trials.jsonl").write_text(f"{line}\n")
 
@@ -210,7 +211,7 @@ def test_the_first_seed_is_scored_once_more(
         assert cells(done.output, "again")[4:] == ["–", "2"]
     for _ in range(2):
         done = run("reproduce", "toys.yaml", "--rows", "again")
-        assert cells(done.output, "again")[4:] == ["7.25 (n=1)", "2"]
+        assert cells(done.output, "again")[4:] == ["0.0725 (n=1)", "2"]
     wanted = ["result/reproduce/toys/again_seed0", "--metrics", "fid", "--reference", "my test"]
     assert asked == [wanted]
 
