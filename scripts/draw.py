@@ -4,6 +4,7 @@ Run `python -m scripts.draw KIND FILE ...` at the top of the checkout; `--help` 
 `python -m scripts.draw KIND --help` says what each takes.
 """
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from ganlib.evaluation.comparison.table import Column
 from ganlib.runs.tables import Asked, Table, open_table
 from ganlib.training.extensions.sample_grid import translations
 
-LETTERS = 15
+LETTERS, LETTERS_OF_NAME = 15, 30  # in pixels, and as many as NAME has room for
 LINE = 24  # pixels for words above a picture
 SAMPLES, HEIGHT, NAME = 12, 58, 246  # of a method: in a row, whose height and name are in pixels
 GROWING_WIDTH, LAST = 480, 6  # pixels, and how often the last grid stands
@@ -129,7 +130,7 @@ def method_rows(table: Table, folder: Path) -> list[Image.Image]:
         raise UserError(f"{table.results} has no result of '{table.score}'.")
     badness = Column(table.score, "", {}).badness
     scored.sort(key=lambda pair: badness(pair[0]))
-    of = {f"{t.row}  {value:.2f}": ganlib.load(folder / t.name) for value, t in scored}
+    of = {f"{t.row} {value:#.3g}": ganlib.load(folder / t.name) for value, t in scored}
     return [named_row(title, model.sample(SAMPLES, seed=0)) for title, model in of.items()]
 
 
@@ -138,7 +139,9 @@ def named_row(title: str, images: Tensor) -> Image.Image:
     samples = grid(images, SAMPLES)
     samples = samples.resize((samples.width * HEIGHT // samples.height, HEIGHT))
     whole = Image.new("RGB", (NAME + samples.width, HEIGHT), "white")
-    ImageDraw.Draw(whole).text((4, 20), title, "black", ImageFont.load_default(LETTERS))
+    words = textwrap.fill(title, LETTERS_OF_NAME, break_on_hyphens=False)
+    font = ImageFont.load_default(LETTERS)
+    ImageDraw.Draw(whole).text((4, HEIGHT // 2), words, "black", font, anchor="lm")
     whole.paste(samples, (NAME, 0))
     return whole
 
