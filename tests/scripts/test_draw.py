@@ -101,6 +101,14 @@ def test_a_row_for_each_of_a_table_by_its_best_trial(toy_file: Path, tmp_path: P
         assert pixels.shape[0] == HEIGHT and pixels.shape[1] > NAME + SAMPLES * 20
 
 
+def test_a_long_name_is_folded_and_leaves_its_room() -> None:
+    title = "projected_gan with EfficientNet-Lite0 0.116"
+    row = draw.named_row(title, torch.zeros(SAMPLES, 3, 8, 8)).convert("L")
+    ink = np.asarray(row)[:, :NAME] < 128
+    assert ink.any(1)[: HEIGHT // 2].any() and ink.any(1)[HEIGHT // 2 :].any()
+    assert not ink[:, -8:].any()
+
+
 # --- growing
 
 
