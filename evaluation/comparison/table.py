@@ -1,7 +1,7 @@
 """A table: a row per algorithm and settings, a column per score; and how its numbers look."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, median, stdev
 from typing import Any
@@ -175,19 +175,16 @@ class Table:
         return [*swept, str(len(row.entries)), iterations, short(row.images_per_second), hours]
 
     def numbers(self, row: Row, place: int) -> tuple[str, str]:
-        """Mean and deviation of a score, ("–", "") for none; all rows have the same decimals, those
-        that good values need: of one that is the better the higher, the highest.
-        """
+        """Mean and deviation of a score, ("–", "") for none, in the column's decimals."""
         cell = row.cells[place]
         if cell is None:
             return NOTHING, ""
-        means = [abs(c.mean) for r in self.rows if (c := r.cells[place]) and c.mean]
-        best = max if self.columns[place].better == "higher" else min
-        decimals = min(5, max(2, 2 - math.floor(math.log10(best(means, default=1)))))
+        means = [c.mean for r in self.rows if (c := r.cells[place])]
+        digits = decimals(means, self.columns[place].better)
         spread = cell.std if cell.error is None else cell.error
-        deviation = "" if spread is None else f"± {spread:.{decimals}f}"
+        deviation = "" if spread is None else f"± {spread:.{digits}f}"
         partial = f"(n={len(cell.values)})" if len(cell.values) < len(row.entries) else ""
-        return f"{cell.mean:.{decimals}f}", f"{deviation} {partial}".strip()
+        return f"{cell.mean:.{digits}f}", f"{deviation} {partial}".strip()
 
     def shown(self, row: Row) -> Iterator[tuple[str, bool]]:
         """The scores of a row as text, and whether each is the best of its column."""
@@ -219,6 +216,15 @@ def short(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value:,.0f}" if value >= 9.95 else f"{value:#.2g}"
+
+
+def decimals(means: Iterable[float], better: str) -> int:
+    """Of a column: those that its good values need, of one that is the better the higher the
+    highest. At least 2, at most 5.
+    """
+    best = max if better == "higher" else min
+    good = best((abs(mean) for mean in means if mean), default=1)
+    return min(5, max(2, 2 - math.floor(math.log10(good))))
 
 
 def figure(values: Sequence[float], digits: int = 2) -> str:

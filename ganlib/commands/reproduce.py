@@ -2,11 +2,9 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,11 +12,7 @@ from ganlib.commands.options import shared
 from ganlib.common.errors import UserError, did_you_mean, few
 
 if TYPE_CHECKING:
-    from ganlib.runs.tables import Asked, Line, Table
-
-GAP, STAR = 2, " *"
-"""So many published deviations away what a search found is marked."""
-MARKED = f"*: {GAP} published deviations away, or more."
+    from ganlib.runs.tables import Asked, Table
 
 
 @click.command()
@@ -186,60 +180,14 @@ def _train(asked: "Asked", folder: Path, jobs: str | None) -> bool:
 
 def _show(asked: "Asked", markdown: bool) -> None:
     """Print the rows that have results, published figures beside ours."""
+    from ganlib.commands._reproduced import Reproduced
     from ganlib.commands._tables import print_table
     from ganlib.evaluation.comparison import writers
-    from ganlib.evaluation.comparison.table import NOTHING, protocols
 
-    table = asked.table
-    also = [*table.also, *table.first]
-    searched = any(len(tasks) > 1 for tasks in asked.tried.values())
-    titles = ["as given" if searched else table.score]
-    titles += ["best checkpoint"] if table.checkpoints else []
-    titles += ["trials", *(["their best", *titles[1:]])] if searched else []
-    published = ["published"] if any(row.published for row in table.rows.values()) else []
-    lines = [["", *published, *titles, *also, "seconds"]]
-    by_row = dict[str, dict[str, Any]]()
-    for row, tasks in asked.tried.items():
-        of = table.rows[row]
-        if not (best := asked.lines(asked.counting(row))):
-            continue
-        if table.score in best[-1].scores:
-            by_row[row] = best[-1].scores[table.score].protocol
-        cells = _cells(table, asked.lines(tasks[0].of_seed(seed) for seed in asked.seeds))
-        if searched:
-            ours, n = _cells(table, best), len(asked.lines(tasks))
-            if isinstance(of.published, tuple) and (values := table.values(best)):
-                mean, deviation = of.published
-                ours[-1] += STAR if abs(fmean(values) - mean) > GAP * deviation else ""
-            cells += [str(n), *(ours if n > 1 else [NOTHING for _ in ours])]
-        cells += [_figure([x.scores[n].last for x in best if n in x.scores]) for n in also]
-        seconds = [line.seconds for line in best if line.seconds is not None]
-        known = of.published if isinstance(of.published, tuple) else [of.published]
-        told = [" +- ".join(f"{x:g}" for x in known if x is not None) or NOTHING for _ in published]
-        lines.append([row, *told, *cells, f"{fmean(seconds):.0f}" if seconds else NOTHING])
-    shown = [row for row, *_ in lines[1:]]
-    missing = [row for row in asked.tried if row not in shown]
-    notes = [*table.notes, *(f"{row}: {note}" for row in shown if (note := table.rows[row].note))]
-    notes += [MARKED] if any(STAR in cell for line in lines for cell in line) else []
-    notes += protocols(by_row) + ([f"Without a result: {', '.join(missing)}."] if missing else [])
-    if not shown:
+    table, ours = asked.table, Reproduced(asked)
+    if not ours.found:
         click.echo(f"{table.title}: no row has a result yet.")
     elif markdown:
-        click.echo("\n".join([writers.markdown(lines[0], lines[1:], 1), "", *notes]))
+        click.echo("\n".join([writers.markdown(ours.headers, ours.rows, 1), "", *ours.notes]))
     else:
-        print_table(f"{table.title}: {table.score}", lines, notes)
-
-
-def _cells(table: "Table", lines: Sequence["Line"]) -> list[str]:
-    """The table's score over seeds: of the last evaluation, and of the one that counts."""
-    last = [x.scores[table.score].last for x in lines if table.score in x.scores]
-    return [_figure(last), *([_figure(table.values(lines))] if table.checkpoints else [])]
-
-
-def _figure(values: Sequence[float]) -> str:
-    """In two decimals; in four what has little in them, as kernel distances."""
-    from ganlib.evaluation.comparison.table import NOTHING, figure
-
-    if not values:
-        return NOTHING
-    return f"{figure(values, 2 if fmean(values) >= 0.1 else 4)} (n={len(values)})"
+        print_table(f"{table.title}: {table.score}", [ours.headers, *ours.rows], ours.notes)
