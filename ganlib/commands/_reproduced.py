@@ -33,9 +33,11 @@ class Reproduced:
         found = ["trials", "their best", *titles[1:]] if self._searched else []
         return ["", *self._published, *titles, *found, *self._also, "n", "seconds"]
 
-    @property
+    @cached_property
     def rows(self) -> list[list[str]]:
-        """A cell for each header; n is of the best, and of others that have no other one."""
+        """A cell for each header; n is of how many seeds the row is, and figures that are of others
+        have their own.
+        """
         return [self._row(name) for name in self.found]
 
     @property
