@@ -68,9 +68,8 @@ class Reproduced:
 
     def _row(self, name: str) -> list[str]:
         best, tasks, n = self.found[name], self.asked.tried[name], len(self.found[name])
-        ours = self._scores(
-            self.asked.lines(tasks[0].of_seed(seed) for seed in self.asked.seeds), n
-        )
+        given = self.asked.lines(tasks[0].of_seed(seed) for seed in self.asked.seeds)
+        ours = self._scores(given, n)
         if self._searched:
             tried, theirs = len(self.asked.lines(tasks)), self._scores(best, n)
             theirs[-1] += STAR if self._is_away(name) else ""
@@ -106,10 +105,8 @@ class Reproduced:
 
     def _is_away(self, name: str) -> bool:
         """Whether what counts is far from what was published."""
-        known, values = (
-            self.asked.table.rows[name].published,
-            self.asked.table.values(self.found[name]),
-        )
+        table = self.asked.table
+        known, values = table.rows[name].published, table.values(self.found[name])
         if not (isinstance(known, tuple) and values):
             return False
         mean, deviation = known
