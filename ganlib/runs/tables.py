@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 import ganlib
 from ganlib.common.errors import UserError, did_you_mean
@@ -62,6 +62,7 @@ class Table(BaseModel):
     whether a run takes a GPU. seeds: how many. trials: settings that are tried of each row that has
     a search (see sweeps.py), those given among them. settings: of every run; a `config` among them
     is an example that goes below them, and plugin_dir starts from the table's folder.
+    rows: by names without a comma, which parts them in --rows.
     """
 
     model_config = STRICT
@@ -78,7 +79,7 @@ class Table(BaseModel):
     trials: int = Field(1, ge=1)
     settings: dict[str, Any] = {}
     search: dict[str, Any] = {}
-    rows: dict[str, Row] = Field(min_length=1)
+    rows: dict[Annotated[str, StringConstraints(pattern="^[^,]+$")], Row] = Field(min_length=1)
 
     @property
     def results(self) -> Path:

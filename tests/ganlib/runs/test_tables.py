@@ -241,6 +241,7 @@ def test_a_run_is_scored_as_often_as_it_is_evaluated(
         ("title: Toys", "tilte: Toys", "toys.yaml is no table: title: Field required."),
         ("seeds: 2", "seeds: 0", "is no table: seeds: Input should be greater than or equal to 1."),
         ("  dcgan:", "  dcgna:", "toys.yaml, dcgna: There is no algorithm 'dcgna'. Did you mean"),
+        ("  dcgan:", "  dcgan, long:", "toys.yaml is no table: rows.dcgan, long."),
         ("max_iter: 20", "max_itre: 20", "toys.yaml, dcgan: There is no setting 'max_itre'"),
         ("seeds: 2", "first: {FID: -m fid}", "toys.yaml: first: FID: No such option '-m'"),
         (
