@@ -88,6 +88,8 @@ def _table(
     notes += _baseline_notes(entries, columns)
     more = further(name for _, scored in entries if scored for name, _ in scored.every())
     notes += [f"--columns shows further scores: {', '.join(more)}."] if more and not choice else []
+    tried = not columns and any((run.path / "trials.jsonl").is_file() for run in runs)
+    notes += ["--trials shows what was tried."] if tried else []
     missing = choice and not columns
     caption = "No run has such scores." if missing else _caption(best, first, columns, rows)
     return Table(dataset, columns, rows, caption, notes)

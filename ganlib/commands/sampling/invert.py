@@ -9,6 +9,8 @@ from ganlib.commands.options import shared
 from ganlib.common.errors import UserError
 
 if TYPE_CHECKING:
+    import torch
+
     from ganlib.sampling.codes import Space
 
 
@@ -51,27 +53,20 @@ def command(
     SNAPSHOT is a run's folder, for its newest one, a snapshot file, an exported folder,
     gallery:NAME, or user/name[@REVISION] on a Hugging Face hub. INPUT is an image file, or a
     folder of such: the middle of each, at the size of the generator's images. How near a picture
-    was found is said in dB.
+    was found is said in dB. Files that cannot be read are left out.
     """
     shared.check_file(out, (".npz",), "an .npz", force)
     shared.check_file(picture := out.with_suffix(".png"), (".png",), "a .png", force)
 
     import torch
 
-    from ganlib.common.formats.decode import Unusable, pixels
     from ganlib.common.io.files import output
     from ganlib.common.pictures import save, translation_grid
     from ganlib.sampling.codes import Codes
-    from ganlib.sampling.inversion import STEPS, fitted
-    from ganlib.sampling.translation.translated_files import found_files
+    from ganlib.sampling.inversion import STEPS
 
-    model, given = options.load(), dict[Path, torch.Tensor]()
-    for path, _ in found_files(inputs, out):
-        try:
-            whole = pixels(path, model.spec.native[0], None)
-        except Unusable as error:
-            raise UserError(f"{path} cannot be inverted: {error}.") from None
-        given[path] = fitted(torch.from_numpy(whole.copy()), model.spec.native[1:])
+    model = options.load()
+    given = _read(inputs, out, model.spec.native)
     images = torch.stack(list(given.values()))
     found = model.invert(images, space, steps or STEPS, seed)
     with output(out):
@@ -80,3 +75,30 @@ def command(
     for path, near in zip(given, found.psnr.tolist(), strict=True):
         click.echo(f"{near:5.1f} dB  {path}")
     click.echo(f"{out}\n{picture}")
+
+
+def _read(
+    inputs: tuple[Path, ...], out: Path, shape: tuple[int, int, int]
+) -> "dict[Path, torch.Tensor]":
+    """Of each file that can be read the middle, uint8 of `shape`; which cannot is told."""
+    import torch
+
+    from ganlib.common.formats.decode import Unusable, pixels
+    from ganlib.common.io.console import say, stderr_console
+    from ganlib.sampling.inversion import fitted
+    from ganlib.sampling.translation.translated_files import found_files, left_out
+
+    channels, height, width = shape
+    given, useless = dict[Path, torch.Tensor](), list[tuple[Path, str]]()
+    for path, _ in found_files(inputs, out):
+        try:
+            whole = pixels(path, channels, None)
+        except Unusable as error:
+            useless.append((path, str(error)))
+        else:
+            given[path] = fitted(torch.from_numpy(whole.copy()), (height, width))
+    if not given:
+        raise UserError(f"Nothing was inverted: {left_out(useless)}.")
+    if useless:
+        say(stderr_console(), f"{left_out(useless)}.")
+    return given

@@ -67,6 +67,13 @@ def found_files(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]
             yield path, path.relative_to(given)
 
 
+def left_out(useless: Sequence[tuple[Path, str]]) -> str:
+    """Of files, each with the reason: how many, and the first."""
+    (path, reason), n = useless[0], len(useless)
+    first = f", the first {path} ({reason})" if n > 1 else f": {path} ({reason})"
+    return f"{count(n, 'file was', 'files were')} left out{first}"
+
+
 def _names(place: Path, outputs: int) -> list[Path]:
     suffix = place.suffix if place.suffix.lower() == ".png" else ".png"
     if outputs == 1:
@@ -107,7 +114,7 @@ class TranslatedFiles:
                 self._make(job)
                 advance(1)
         if not self.done:
-            raise UserError(f"Nothing was translated: {self._left_out()}.")
+            raise UserError(f"Nothing was translated: {left_out(self.useless)}.")
 
     def remarks(self) -> list[str]:
         """What is worth saying of all files, in a line for each thing."""
@@ -125,7 +132,7 @@ class TranslatedFiles:
                 f"than twice as large as images of training, {width}x{height}, and so are things "
                 f"in them: --size {min(height, width)} makes files smaller first."
             )
-        return changed + ([f"{self._left_out()}."] if self.useless else [])
+        return changed + ([f"{left_out(self.useless)}."] if self.useless else [])
 
     def _make(self, job: Job) -> None:
         try:
@@ -147,12 +154,6 @@ class TranslatedFiles:
             x = self.translator(y, number) if number else first
             with writing(target):
                 write_image(x, target, spec.frames)
-
-    def _left_out(self) -> str:
-        path, reason = self.useless[0]
-        n = len(self.useless)
-        first = f", the first {path} ({reason})" if n > 1 else f": {path} ({reason})"
-        return f"{count(n, 'file was', 'files were')} left out{first}"
 
 
 def _check_name(target: Path) -> None:

@@ -39,7 +39,12 @@ def test_nothing_scored_at_all_is_a_table_too(make: Make, the_table: Tables) -> 
     make("dcgan")
     table = the_table()
     assert table.columns == [] and table.caption == "No run has been scored yet."
-    assert "| dcgan | 1 | 200 |" in to_markdown([table])
+    assert "| dcgan | 1 | 200 |" in to_markdown([table]) and table.notes == []
+
+
+def test_where_nothing_but_trials_was_scored_they_are_named(make: Make, the_table: Tables) -> None:
+    (make("dcgan") / "trials.jsonl").touch()
+    assert the_table().notes == ["--trials shows what was tried."]
 
 
 def test_fewer_images_than_features_is_said_below_the_table(

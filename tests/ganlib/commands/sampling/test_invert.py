@@ -104,9 +104,12 @@ def test_what_does_not_go_together(
 
 
 def test_what_cannot_be_read_or_written_over(run: Run, snapshot: Path, pictures: Path) -> None:
-    (pictures / "c.png").write_bytes(b"no picture")
-    error = run("invert", snapshot, pictures / "c.png").exception
-    assert isinstance(error, UserError) and "c.png cannot be inverted" in str(error)
+    (broken := pictures / "c.png").write_bytes(b"no picture")
+    result = run("invert", snapshot, pictures, "--steps", 1, "-o", "two.npz")
+    assert f"1 file was left out: {broken} (not images)." in result.stderr
+    assert len(read_codes(Path("two.npz")).values) == 2
+    error = run("invert", snapshot, broken).exception
+    assert isinstance(error, UserError) and "Nothing was inverted: 1 file was left" in str(error)
     Path("codes.png").touch()
     error = run("invert", snapshot, pictures / "a.png").exception
     assert isinstance(error, UserError) and "codes.png" in str(error) and "--force" in str(error)
