@@ -5,9 +5,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ganlib import config, updater
-from ganlib.common.data import Loader
 from ganlib.common.data.spec import next_power
-from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_hinge, loss_gen_hinge
 
 SMALLEST = 32
@@ -15,15 +13,6 @@ LOGITS = 50
 """Of an image: 5x5 of the whole, as many of a smaller copy."""
 LEAST = 0.8
 """The hinge's margins are U(0.8, 1)."""
-
-
-def check_several(data: Loader) -> None:
-    """UserError for a single image."""
-    if len(data.data) == 1:
-        raise UserError(
-            f"'{data.data.name}' is one image, which a GAN learns no more than to repeat: give "
-            "some hundred."
-        )
 
 
 class Config(config.AlgorithmConfig):
@@ -52,9 +41,6 @@ class Updater(updater.Updater):
     config: Config
     gen: Any
     dis: Any
-
-    def start_from(self, data: Loader) -> None:
-        check_several(data)
 
     def loss_dis(
         self, x_real: Tensor, x_fake: Tensor, small: Tensor, quadrants: Tensor, margins: Tensor

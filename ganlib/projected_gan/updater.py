@@ -11,7 +11,7 @@ from ganlib.common.data.spec import next_power
 from ganlib.common.errors import UserError
 from ganlib.common.losses import loss_dis_hinge, loss_gen_hinge
 from ganlib.evaluation.extractors.base import OWN
-from ganlib.fastgan.updater import SMALLEST, check_several
+from ganlib.fastgan.updater import SMALLEST
 
 from .features import EFFICIENTNET, load, pyramid_of
 
@@ -78,7 +78,6 @@ class Updater(updater.Updater):
     shared = {"dis.mixing": "equal"}
 
     def start_from(self, data: Loader) -> None:
-        check_several(data)
         self.dataset = data.data.name
         name = self.config.network_for(self.spec.image[0])
         self.freeze(name, load(name, self.config.feature_weights))

@@ -181,6 +181,7 @@ def build(settings: Settings, data: DataSet, test: DataSet | None, device: torch
     """The updater on its device with its data; a translator is held against the test set."""
     algorithm, s = algorithms[settings.run.algorithm], settings.run
     spec = fit_spec(data, _size(settings, data))
+    _check_several(settings, data)
     check_architecture(settings, spec)
     # not even the images of a batch, at four bytes a number, may fit the memory
     share = settings.algorithm.batch_size // (s.accumulate * ranks.count())
@@ -215,6 +216,15 @@ def _size(settings: Settings, data: DataSet) -> Size:
             "these settings: choose networks of smaller images, or have these enlarged by --size."
         )
     return size
+
+
+def _check_several(settings: Settings, data: DataSet) -> None:
+    """UserError for a single image, unless one is made of another."""
+    if len(data) == 1 and not settings.algorithm.translates:
+        raise UserError(
+            f"'{data.name}' is one image, which a GAN learns no more than to repeat: give some "
+            "hundred."
+        )
 
 
 def check_architecture(settings: Settings, spec: DataSpec) -> None:

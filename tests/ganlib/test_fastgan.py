@@ -9,8 +9,7 @@ import torch
 from parameters import count
 from torch import Tensor, nn
 
-from ganlib.common.data import DataSet, DataSpec, Shape
-from ganlib.common.errors import UserError
+from ganlib.common.data import DataSpec, Shape
 from ganlib.common.layers.spectral_norm import SNConvTranspose2d
 from ganlib.fastgan.net import Skip, fewer, quarter
 from ganlib.registry import algorithms
@@ -63,14 +62,6 @@ def test_which_maps_weight_which() -> None:
 def test_images_of_other_sides_are_refused(image: Shape) -> None:
     with pytest.raises(ValueError, match="images are not of"):
         networks(image)
-
-
-@pytest.mark.parametrize("name", ["fastgan", "projected_gan"])
-def test_one_image_is_a_sentence(
-    name: str, make_updater: Make, toy_data: Callable[..., DataSet]
-) -> None:
-    with pytest.raises(UserError, match="'toy' is one image, .* give some hundred"):
-        make_updater(name, data=toy_data(n=1))
 
 
 def test_images_come_to_powers_of_two() -> None:

@@ -224,6 +224,14 @@ def test_images_are_not_brought_to_sizes_out_of_proportion(
         build(settings, small, None, torch.device("cpu"))
 
 
+@pytest.mark.parametrize("algorithm", ["dcgan", "fastgan", "vae"])
+def test_one_image_is_a_sentence_but_for_translators(algorithm: str) -> None:
+    one = DataSet("x", x := torch.zeros(1, 1, 32, 32, dtype=torch.uint8), source=x)
+    with pytest.raises(UserError, match="'x' is one image, .* give some hundred"):
+        build(resolve({"algorithm": algorithm}), one, None, CPU)
+    build(resolve({"algorithm": "pix2pix", "width": 0.05}), one, None, CPU)
+
+
 @pytest.mark.parametrize("algorithm", ["pix2pix", "pix2pixhd"])
 def test_halvings_have_an_end(algorithm: str) -> None:
     with pytest.raises(UserError, match="downs is 1000000000, but should be less than or equal"):
