@@ -45,8 +45,10 @@ def say(console: Console, text: str, style: str = "") -> None:
 
 
 def note(line: str) -> None:
-    """A line on stderr, which nobody need read; nothing in it is obeyed by a terminal."""
-    print(printable(line), file=_Lasting(sys.stderr), flush=True)
+    """A line on stderr, which nobody need read; nothing in it is obeyed by a terminal. It is one
+    write, so that what other processes write there is above or below it.
+    """
+    print(f"{printable(line)}\n", end="", file=_Lasting(sys.stderr), flush=True)
 
 
 class _Lasting:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -76,3 +77,10 @@ def test_lines_end_between_words_on_a_terminal_alone(terminal: bool) -> None:
         assert [line for line in lines if len(line) > 40] == [path] and len(lines) > 2
     else:
         assert lines == [text]
+
+
+def test_a_note_is_one_write_whoever_else_writes_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = Mock()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    note("decoded")
+    assert [call.args for call in stderr.write.call_args_list if call.args[0]] == [("decoded\n",)]
