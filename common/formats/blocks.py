@@ -97,7 +97,7 @@ class Account:
     def refuse(self) -> NoReturn:
         """UserError with the reasons why nothing could be used."""
         advice = f"images are files that end in one of {' '.join(sorted(SUFFIXES))}."
-        if self.useless and all(reason.startswith(SMALLER) for reason in self.useless):
+        if any(reason.startswith(SMALLER) for reason in self.useless):
             advice = "ask for a smaller size; `ganlib data prepare --enlarge` takes them too."
         raise UserError(f"There is no usable image in {self.place}{self.skipped()}: {advice}")
 

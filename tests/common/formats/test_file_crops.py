@@ -68,7 +68,9 @@ def test_smaller_images_are_left_out(root: Path, capsys: pytest.CaptureFixture[s
         "photos: 2 images of 2 classes, crops of 10x10 RGB; "
         "skipped 3: 3 smaller than 10x10 (a/0.png, a/2.png, b/1.png)\n"
     )
-    with pytest.raises(UserError, match="no usable image .*5 smaller than 99x99"):
+    (root / "a" / "notes.txt").touch()
+    advice = "no usable image .*1 not images .*5 smaller than 99x99 .*: ask for a smaller size"
+    with pytest.raises(UserError, match=advice):
         opened(root, 99)
 
 
