@@ -5,6 +5,7 @@ from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -102,7 +103,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.load(regular(_example(path), MIB).read_text("utf-8"), _Loader)
     except FileNotFoundError:
-        raise UserError(f"There is no settings file {path}.") from None
+        close = get_close_matches(path.stem, [file.stem for file in _examples()], n=1)
+        like = f" Of ganlib's examples {close[0]} is the nearest." if close else ""
+        raise UserError(f"There is no settings file {path}.{like}") from None
     except RecursionError:
         raise UserError(f"{path} cannot be read: it has too many levels.") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -128,12 +131,15 @@ def _example(path: Path) -> Path:
     """The path, or where nothing is, the example that it may mean: "sngan_cifar10", also .yaml."""
     if path.exists() or path.parent.name not in ("", EXAMPLES):
         return path
+    name = path.with_suffix(".yaml").name
+    return next((file for file in _examples() if file.name == name), path)
+
+
+def _examples() -> list[Path]:
+    """The settings files that come with ganlib."""
     package = Path(ganlib.__file__).parent
-    for home in (package, package.parent):  # in a checkout without links
-        found = (home / EXAMPLES / path.name).with_suffix(".yaml")
-        if found.is_file():
-            return found
-    return path
+    homes = (package, package.parent)  # the second in a checkout without links
+    return [file for home in homes for file in sorted((home / EXAMPLES).glob("*.yaml"))]
 
 
 def layered(old: Mapping[str, Any], file: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:

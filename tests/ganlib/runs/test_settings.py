@@ -115,6 +115,8 @@ def test_examples_are_found_by_name_from_anywhere(
     for missing in ("elsewhere/vae_mnist.yaml", "no_such_example"):
         with pytest.raises(UserError, match=f"no settings file {missing}"):
             read_yaml(Path(missing))
+    with pytest.raises(UserError, match="Of ganlib's examples vae_mnist is the nearest"):
+        read_yaml(Path("vae_minst.yaml"))
 
 
 def test_equal_keys_are_named(tmp_path: Path) -> None:
