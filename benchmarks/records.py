@@ -23,6 +23,7 @@ from ganlib.commands.evaluate import command as evaluate
 from ganlib.common.io.files import write_text
 from ganlib.evaluation.comparison.table import figure
 from ganlib.runs.grid import parse_seeds
+from ganlib.runs.settings import read_yaml
 from ganlib.runs.tables import open_table
 from ganlib.speed.bench import card
 
@@ -70,7 +71,7 @@ def measure(path: Path, seed: int, fid: bool = False) -> dict[str, Any]:
             [sys.executable, ROOT / "train.py", "--config", path, *flags], cwd=ROOT, check=True
         )
         seconds = time.perf_counter() - start
-        model = ganlib.load(f"{folder}/run")
+        model = ganlib.load(f"{folder}/run", plugin_dir=read_yaml(path).get("plugin_dir", ()))
         scores = model.evaluate(10_000, metrics=["fid", "class_accuracy"])
         values = {name: round(scores[name].value, 4) for name in (FD, ACCURACY)}
         if fid:

@@ -1,0 +1,18 @@
+"""The record's method is registered in these tests alone; it leaves PyTorch one thread."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganlib.registry import add_plugins, algorithms
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(algorithms, "entries", dict(algorithms.entries))
+    add_plugins(Path(__file__).parents[3] / "benchmarks" / "records")
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
