@@ -3,9 +3,10 @@ so that neither network waits for the other.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +27,12 @@ class Config(updater.Config):
 class Updater(updater.Updater):
     """D and G descend acgan's losses of the same samples, D on a thread of its own. What comes out
     depends on the seed alone, whichever of them is first.
+
+    beside_on: the types of devices where D has that thread; a graph of a card's work knows one.
     """
 
     config: Config
+    beside_on: ClassVar = {"cpu"}
 
     def start_from(self, data: Loader) -> None:
         """Two threads, each without threads of its own: small networks gain nothing by those."""
@@ -41,7 +45,7 @@ class Updater(updater.Updater):
         n = len(x_real)
         z, y_fake = self.hidden(n), self.labels(n)
         x_fake = self.gen(z, y_fake)
-        of_dis = self.beside.submit(self.dis_side, x_real, y, x_fake.detach(), y_fake)
+        of_dis = self.begin_dis(x_real, y, x_fake.detach(), y_fake)
 
         s_fake, c_fake = self.dis_for_gen(x_fake)
         loss_gen, class_gen = loss_gen_softplus(s_fake), F.cross_entropy(c_fake, y_fake)
@@ -57,22 +61,26 @@ class Updater(updater.Updater):
             "class_gen": class_gen,
         }
 
+    def begin_dis(self, *batch: Tensor) -> "Future[tuple[Tensor, Tensor, Tensor, Tensor]]":
+        """dis_side(), beside what comes next or before it."""
+        if self.clock.device.type in self.beside_on:
+            return self.beside.submit(self.dis_side, *batch)
+        done = Future[tuple[Tensor, Tensor, Tensor, Tensor]]()
+        done.set_result(self.dis_side(*batch))
+        return done
+
     def dis_side(self, *batch: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """D's loss with its gradients, its parts, and its logits of the real images."""
         loss_dis, class_dis, s_real = self.loss_dis(*batch)
         total = solved(loss_dis + self.config.lam_dis * class_dis, self.dis)
         return total, loss_dis.detach(), class_dis.detach(), s_real.detach()
 
-    @property
+    @cached_property  # in the first update, once D computes as it will
     def dis_for_gen(self) -> nn.Module:
         """D with the same weights, but running averages of its own, which G's step moves while D's
         moves D's; nothing is computed by them.
         """
-        if "_dis_for_gen" not in self.__dict__:  # after D was moved, and made to compute in bf16
-            same = {id(p): p for p in self.dis.parameters()}
-            self.__dict__["_dis_for_gen"] = deepcopy(self.dis, same)
-        found: nn.Module = self.__dict__["_dis_for_gen"]
-        return found
+        return deepcopy(self.dis, {id(p): p for p in self.dis.parameters()})
 
 
 class Solved(torch.autograd.Function):
