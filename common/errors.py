@@ -34,8 +34,14 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     names = sorted(names)
     if not names:
         return " There are none."
+    near = nearest(name, names)
+    return f" Did you mean '{near}'?" if near else f" There are: {', '.join(names)}."
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that is meant, in any case of letters, or None where none is close."""
     lower, asked = {other.lower(): other for other in names}, name.lower()
     # difflib takes letters that changed places for other letters
     close = [other for other in lower if sorted(other) == sorted(asked)]
     close += get_close_matches(asked, lower, n=1, cutoff=0.5)
-    return f" Did you mean '{lower[close[0]]}'?" if close else f" There are: {', '.join(names)}."
+    return lower[close[0]] if close else None

@@ -5,7 +5,6 @@ from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
 import ganlib
-from ganlib.common.errors import UserError, did_you_mean, one_line
+from ganlib.common.errors import UserError, did_you_mean, nearest, one_line
 from ganlib.common.io.files import MIB, nameable, regular
 from ganlib.config import AlgorithmConfig, RunConfig
 from ganlib.registry import add_plugins, algorithms
@@ -103,8 +102,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.load(regular(_example(path), MIB).read_text("utf-8"), _Loader)
     except FileNotFoundError:
-        close = get_close_matches(path.stem, [file.stem for file in _examples()], n=1)
-        like = f" Of ganlib's examples {close[0]} is the nearest." if close else ""
+        near = nearest(path.stem, [file.stem for file in _examples()])
+        like = f" Of ganlib's examples {near} is the nearest." if near else ""
         raise UserError(f"There is no settings file {path}.{like}") from None
     except RecursionError:
         raise UserError(f"{path} cannot be read: it has too many levels.") from None

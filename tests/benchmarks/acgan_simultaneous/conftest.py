@@ -1,4 +1,4 @@
-"""The record's method is registered in these tests alone; it leaves PyTorch one thread."""
+"""The record's method is registered in these tests; it leaves PyTorch one thread."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganlib.registry import add_plugins, algorithms
+from ganlib.registry import add_plugins
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(algorithms, "entries", dict(algorithms.entries))
+def registered(own_registry: None) -> Iterator[None]:
     add_plugins(Path(__file__).parents[3] / "benchmarks" / "records")
     threads = torch.get_num_threads()
     yield
