@@ -5,7 +5,7 @@ results, in which each run that came to its end is a line of JSON.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Annotated, Any
@@ -211,6 +211,16 @@ def open_table(name: str) -> Table:
 
 def read_results(path: Path) -> list[Line]:
     """All lines, [] if there is no file; UserError for one that is damaged."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return []
+    return [*_read(path, (found.st_ino, found.st_mtime_ns, found.st_size))]
+
+
+@lru_cache(maxsize=1)  # each row of a table asks several times
+def _read(path: Path, _: tuple[int, ...]) -> list[Line]:
+    """The lines of a file that has these marks."""
     found = []
     for number, line in enumerate(read_lines(path, {"settings": lambda x: isinstance(x, dict)}), 1):
         words = f"Line {number} of {path} is no result as ganlib writes it: repair or delete it."
