@@ -134,10 +134,12 @@ def load_export(
 
 def is_export(path: str | Path) -> bool:
     """Whether an exported folder lies there, or nothing and it is a name in the gallery or on a
-    hub.
+    hub. UserError for a file in such a folder.
     """
     name, path = str(path), Path(path)
     with reading(path):
+        if path.is_file() and path.name in (WEIGHTS, CARD):
+            raise UserError(f"{path} is a file of an export: give its folder, {path.parent}.")
         if path.exists():
             return (path / CARD).is_file() and not (path / "snapshots").is_dir()
     return name.startswith(OF_GALLERY) or bool(

@@ -70,11 +70,13 @@ def test_an_export_is_scored_as_its_run_and_the_scores_go_into_a_file(
 
 
 def test_what_an_export_has_not_is_refused(run: Run, exported: Path, toy_file: Path) -> None:
-    for at in ("best", "3"):
-        for verb in ("sample", "evaluate"):
+    for verb in ("sample", "evaluate"):
+        for at in ("best", "3"):
             assert f"--at={at} is for a run's folder, and out is none" in refused(
                 run(verb, exported, "--at", at)
             )
+        words = refused(run(verb, exported / "generator.safetensors"))
+        assert "is a file of an export: give its folder, out." in words
     assert "ema_length is for a run's folder" in refused(run("sample", exported, "--ema-length", 1))
     refused(run("sample", exported, "--back"))
     options = ["--weights", "raw", "--dataset", toy_file]
