@@ -29,6 +29,8 @@ NO_RECIPE = set(
     """.split()
 )
 """Settings on which no number depends, or only those of scores, whose protocols have them."""
+BESIDE = {"grid.yaml", *(f"compare.{suffix}" for suffix in ("md", "csv", "json", "html"))}
+"""Files that ganlib puts beside runs, which FOLDER/* means to be among them."""
 _LEFT_OUT = ELSEWHERE | NO_RECIPE
 
 
@@ -40,7 +42,8 @@ def compare(
     trials: bool = False,
     choice: Sequence[str] = (),
 ) -> list[Table]:
-    """One table per data set of the runs below `folders`, among which .json files of scores may be.
+    """One table per data set of the runs below `folders`, among which .json files of scores may be;
+    what ganlib puts beside runs is left out.
 
     best: of each run its best evaluation by the first score counts, not the last one. split: scores
     of one name and several protocols get a column each; without it they are a UserError. trials:
@@ -48,6 +51,7 @@ def compare(
     scores, their beginnings or metrics: no other columns, in this order; UserError for one that no
     run has.
     """
+    folders = [path for path in folders if path.name not in BESIDE or path.is_dir()] or folders
     files = [path for path in folders if path.suffix.lower() == ".json" and not path.is_dir()]
     inside = [path for path in folders if path not in files]
     runs = find_runs(inside, trials) if inside or not files else []

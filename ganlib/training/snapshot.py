@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from ganlib.common.data import DataSpec
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, few
 from ganlib.common.io.files import atomic, reading, regular
 from ganlib.evaluation.comparison.table import figures
 from ganlib.training.device import ranks
@@ -123,10 +123,17 @@ def newest_snapshot(path: Path) -> Path:
     """The newest snapshot in a run's folder; a snapshot file as it is."""
     if not path.is_dir():
         return path
-    found = list_snapshots(path / "snapshots")
-    if not found:
-        raise UserError(f"{path} holds no snapshots; name a snapshot file or another run's folder.")
-    return found[-1]
+    if found := list_snapshots(path / "snapshots"):
+        return found[-1]
+    if runs := runs_in(path):
+        raise UserError(f"{path} holds runs; name the folder of one: {few(runs)}.")
+    raise UserError(f"{path} holds no snapshots; name a snapshot file or another run's folder.")
+
+
+def runs_in(folder: Path) -> list[str]:
+    """The folders in it, by path, that have snapshots."""
+    places = sorted(folder.glob("*/snapshots"))
+    return [str(place.parent) for place in places if list_snapshots(place)]
 
 
 def snapshot_at(path: Path, at: str | int = "last") -> Path:

@@ -22,7 +22,7 @@ from ganlib.sampling.loading import is_export, load
 from ganlib.sampling.model import Model
 from ganlib.training.device.devices import require
 from ganlib.training.scores.drawing import Drawing, origin_of
-from ganlib.training.snapshot import list_snapshots, newest_snapshot, snapshot_at
+from ganlib.training.snapshot import list_snapshots, newest_snapshot, runs_in, snapshot_at
 from ganlib.training.updater import Updater
 
 KINDS = "a snapshot, a run's folder, an export, a folder of images, or an .npz, .npy or .h5 file"
@@ -59,7 +59,7 @@ def open_target(path: Path, options: Options) -> Target:
     """What lies at `path`; of a run's folder the snapshot that is asked for."""
     drawing, real, exported = options.drawing, options.real, is_export(path)
     with reading(path):
-        folder, run = path.is_dir(), exported or is_run(path)
+        folder, run = path.is_dir(), exported or is_run(path) or bool(runs_in(path))
         if not path.exists() and not exported:
             raise UserError(f"There is no {path}: give {KINDS}.")
     snapshot = path if options.at == "last" else snapshot_at(path, options.at)

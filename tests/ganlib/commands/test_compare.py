@@ -124,6 +124,16 @@ def test_folders_out_and_best(run: Run) -> None:
     assert sorted(p.name for p in one.glob("compare.*")) == FILES
 
 
+def test_all_that_lies_in_a_folder_of_runs_may_be_named(run: Run) -> None:
+    folder = make("dcgan", 0, [2.0]).parent
+    (folder / "grid.yaml").touch()
+    run("compare", folder)
+    every = sorted(folder.iterdir())
+    assert len(every) == 6
+    assert words(run("compare", *every).output, "dcgan")[1] == "2.00"
+    assert "There is no folder" in str(run("compare", folder / "compare.csv").exception)
+
+
 def test_different_protocols_are_refused_or_split(run: Run) -> None:
     make("dcgan", 0, [5.0])
     make("sngan", 0, [3.0], key="bb", n=50)

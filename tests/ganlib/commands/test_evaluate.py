@@ -475,6 +475,13 @@ def test_the_features_are_those_of_the_run(run: Run, make_snapshot: Make, toy_fi
     assert " FD-fashion20-train " in run("evaluate", path, "-n", 20).stdout
 
 
+def test_a_folder_of_runs_is_none_of_images(run: Run, snapshot: Path) -> None:
+    place = snapshot.parents[1]
+    for verb in ("evaluate", "sample"):
+        error = run(verb, place.parent).exception
+        assert f"holds runs; name the folder of one: {place}." in str(error)
+
+
 def test_few_images_are_one_warning(run: Run, snapshot: Path) -> None:
     result = run("evaluate", snapshot, "--extractor", "fashion", "-n", 20)
     (line,) = result.stderr.splitlines()

@@ -143,3 +143,8 @@ def test_what_is_no_snapshot(tmp_path: Path) -> None:
         read_snapshot(tmp_path)
     with pytest.raises(UserError, match="holds no snapshots"):
         newest_snapshot(tmp_path)
+    for name in ("b", "a"):
+        (tmp_path / name / "snapshots").mkdir(parents=True)
+    (tmp_path / "b" / "snapshots" / "iter_1.pt").touch()
+    with pytest.raises(UserError, match=f"name the folder of one: {tmp_path / 'b'}\\."):
+        newest_snapshot(tmp_path)
