@@ -131,8 +131,8 @@ def newest_snapshot(path: Path) -> Path:
 
 
 def runs_in(folder: Path) -> list[str]:
-    """The folders in it, by path, that have snapshots."""
-    places = sorted(folder.glob("*/snapshots"))
+    """The folders one or two levels below it, by path, that have snapshots."""
+    places = sorted([*folder.glob("*/snapshots"), *folder.glob("*/*/snapshots")])
     return [str(place.parent) for place in places if list_snapshots(place)]
 
 

@@ -143,8 +143,10 @@ def test_what_is_no_snapshot(tmp_path: Path) -> None:
         read_snapshot(tmp_path)
     with pytest.raises(UserError, match="holds no snapshots"):
         newest_snapshot(tmp_path)
-    for name in ("b", "a"):
+    for name in ("a", "b", "c/d"):
         (tmp_path / name / "snapshots").mkdir(parents=True)
-    (tmp_path / "b" / "snapshots" / "iter_1.pt").touch()
-    with pytest.raises(UserError, match=f"name the folder of one: {tmp_path / 'b'}\\."):
+    for name in ("b", "c/d"):
+        (tmp_path / name / "snapshots" / "iter_1.pt").touch()
+    both = f"{tmp_path / 'b'}, {tmp_path / 'c' / 'd'}"
+    with pytest.raises(UserError, match=f"name the folder of one: {both}\\."):
         newest_snapshot(tmp_path)
