@@ -95,7 +95,7 @@ def table(lines: Iterable[Mapping[str, Any]]) -> str:
     found: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
     for line in lines:
         found[line["record"], line["card"]][line["seed"]] = line
-    rows = dict[str, float]()
+    rows = []
     for (name, processor), seeds in found.items():
         seconds, fd, accuracy, fid = (
             [line[key] for line in seeds.values() if key in line]
@@ -106,8 +106,8 @@ def table(lines: Iterable[Mapping[str, Any]]) -> str:
             f"| {link} | {mean(seconds):.0f} | {figure(fd)} | {figure(fid) if fid else ''} "
             f"| {mean(accuracy):.1%} | {len(seeds)} | {processor} |\n"
         )
-        rows[row] = mean(seconds)
-    return HEAD + "".join(sorted(rows, key=rows.__getitem__))
+        rows.append((mean(seconds), row))
+    return HEAD + "".join(row for _, row in sorted(rows))
 
 
 if __name__ == "__main__":
