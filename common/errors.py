@@ -1,7 +1,7 @@
 """The errors that end in a sentence, and what of names stands in one."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 class UserError(Exception):
@@ -39,9 +39,14 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that is meant, in any case of letters, or None where none is close."""
+    """The one of `names` that is meant, in any case of letters, the first by alphabet of several;
+    None where none is close.
+    """
     lower, asked = {other.lower(): other for other in names}, name.lower()
     # difflib takes letters that changed places for other letters
     close = [other for other in lower if sorted(other) == sorted(asked)]
-    close += get_close_matches(asked, lower, n=1, cutoff=0.5)
+    close += sorted(
+        get_close_matches(asked, lower, cutoff=0.5),
+        key=lambda other: (-SequenceMatcher(None, other, asked).ratio(), other),
+    )
     return lower[close[0]] if close else None

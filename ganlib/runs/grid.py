@@ -29,7 +29,7 @@ from ganlib.common.query import DataQuery
 from ganlib.config import RunConfig
 from ganlib.evaluation.protocol import plain
 from ganlib.registry import algorithms
-from ganlib.runs.folders import PLAN, ROOT, holds_run
+from ganlib.runs.folders import PLAN, ROOT, holds_run, locked
 from ganlib.runs.plan import make_plan, snapshots_of
 from ganlib.runs.resuming import Resumption, compare_settings
 from ganlib.runs.run import fitted, gather, open_data
@@ -159,8 +159,8 @@ def open_grid(
 
     sweep: as plan() had it. jobs: a number, or auto. threads: of each run of a new grid, by default
     its share of the cores. names: of the runs, by default of what tells them apart. Raises
-    UserError where the folder holds runs of these names with other
-    settings, or the disk has no room for the snapshots.
+    UserError where the folder holds runs of these names with other settings, or is being trained
+    in, or the disk has no room for the snapshots.
     """
     if ranks.launched():
         raise UserError("A grid starts processes of its own: leave torchrun out.")
@@ -186,9 +186,10 @@ def open_grid(
     lengths = {name: one.length for name, one in zip(runs, seen, strict=True) if one.length}
     grid = Grid(folder, runs, places, old.threads, n, nbytes, lengths)
     jobs_of = {folder / name / JOB: grid.settings_of(name) for name in runs}
-    for path, told in {**jobs_of, folder / PLAN: content}.items():
-        with output(path):
-            write_text(path, yaml.safe_dump(told, sort_keys=False))
+    with output(folder / PLAN), locked(folder):  # who trains there is told of no others
+        for path, told in {**jobs_of, folder / PLAN: content}.items():
+            with output(path):
+                write_text(path, yaml.safe_dump(told, sort_keys=False))
     return grid
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ganlib
-from ganlib.common.errors import UserError
+from ganlib.common.errors import UserError, nearest
 from ganlib.common.registry import Registry, having, modules, packages
 
 fresh = count()
@@ -85,6 +85,10 @@ def test_unknown_name(folder: Path) -> None:
         animals["cta"]
     with pytest.raises(UserError, match="no animal 'whale'. There are: cat, dog."):
         animals.check("whale")
+
+
+def test_of_names_that_are_as_near_the_first_by_alphabet_is_meant() -> None:
+    assert nearest("fd", ["fld", "kid", "fid"]) == nearest("fd", ["fid", "fld"]) == "fid"
 
 
 def test_another_folder_joins_the_package(folder: Path, tmp_path: Path) -> None:

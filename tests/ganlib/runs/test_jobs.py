@@ -216,9 +216,11 @@ def test_one_process_at_a_time_has_a_grid() -> None:
     piped: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", code], **piped) as other:
         assert other.stdout and other.stdout.readline()
-        with pytest.raises(UserError, match="result/grid is being trained in by process 7 on mars"):
-            run_jobs(grid, quiet())
+        for refused in (lambda: run_jobs(grid, quiet()), lambda: opened("1", folder="result/grid")):
+            with pytest.raises(UserError, match="grid is being trained in by process 7 on mars"):
+                refused()
         other.communicate(b"\n")
+    assert not folder(1).exists()
 
 
 @pytest.mark.usefixtures("pretended")
