@@ -171,6 +171,17 @@ def use_cores() -> None:
         torch.set_num_threads(max(1, min(torch.get_num_threads(), cores() // ranks.local_count())))
 
 
+def interruptions() -> int:
+    """How often so far a thread of this process has lost its core to another that waited for it; 0
+    where the system does not count.
+    """
+    try:
+        import resource
+    except ImportError:  # there is none on Windows
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
 def keep_memory() -> None:
     """Let memory that PyTorch is done with stay with this process, where the C library is glibc: it
     gives the system back what is free in the end of each update, which has to empty every page of

@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from PIL import Image
 from rich.console import Console
 from rich.markup import escape
@@ -28,7 +29,7 @@ from ganlib.common.errors import UserError, one_line
 from ganlib.common.io.console import printable, say
 from ganlib.common.io.files import MARK, write_text
 from ganlib.common.io.jsonl import append_line, cut_lines
-from ganlib.training.device.devices import gpu_memory, synchronize
+from ganlib.training.device.devices import gpu_memory, interruptions, synchronize
 from ganlib.training.trainer import Extension, Trainer, every
 
 CENTURY = 3_155_760_000  # seconds; beyond a few of them the calendar ends
@@ -39,6 +40,10 @@ REFRESH = 0.5  # seconds between two updates of a notebook
 AFTER = 20  # iterations until the rate is said; the first half is left out, it warms up
 PATIENCE = 5.0  # seconds after which slow iterations have shown their rate
 LONG = 3 * 3600.0  # seconds that a run takes before another way is named
+CROWDED = 50.0
+"""Times a second that a thread loses its core where other programs want it too: 85 to 125, beside
+one or two on two cores; alone 2 to 18.
+"""
 TRACKERS = "trackers.json"
 """The file in a run's folder with the names of its records, by tracker."""
 PROJECT = "ganlib"
@@ -316,7 +321,8 @@ def title(out: Path) -> str:
 
 class Announce(Extension):
     """Say the rate, the time of the end and the size of a snapshot, once; where there are several
-    stages, the first one's rate.
+    stages, the first one's rate. Also whether threads that compute together wait for each other
+    because other programs have their cores.
 
     hint: said too where the run will take very long.
     """
@@ -326,6 +332,7 @@ class Announce(Extension):
     def __init__(self, console: Console, hint: str = "") -> None:
         self.console, self.hint = console, hint
         self._start, self._first = 0.0, -1  # when the iterations that are timed begin; which is it
+        self._lost = 0  # how often cores had been by then
 
     def __call__(self, trainer: Trainer) -> None:
         done = trainer.iteration - trainer.first_iteration
@@ -333,10 +340,22 @@ class Announce(Extension):
             synchronize(trainer.updater.clock.device)
         if done in (1, AFTER // 2):
             self._start, self._first = time.monotonic(), done
+            self._lost = interruptions()
         seconds = time.monotonic() - self._start
         if done > self._first and (done >= AFTER or seconds > PATIENCE):
             self.trigger = every(0)
-            say(self.console, self._sentence(trainer, (done - self._first) / seconds))
+            sentence = self._sentence(trainer, (done - self._first) / seconds)
+            say(self.console, sentence + self._crowded(trainer, seconds))
+
+    def _crowded(self, trainer: Trainer, seconds: float) -> str:
+        threads = torch.get_num_threads()
+        lost = (interruptions() - self._lost) / seconds
+        if trainer.updater.clock.device.type != "cpu" or lost <= CROWDED * threads or threads == 1:
+            return ""
+        return (
+            f" Other programs want its cores, and its {threads} threads wait for each other: "
+            "OMP_NUM_THREADS=1 may be several times faster."
+        )
 
     def _sentence(self, trainer: Trainer, rate: float) -> str:
         left = _left(trainer, rate)

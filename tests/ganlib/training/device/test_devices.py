@@ -1,9 +1,13 @@
 """The device that is asked for, without one: what PyTorch is told; and what no memory holds."""
 
 import math
+import os
 import platform
+import sys
+import time
 from collections.abc import Callable
 from resource import RUSAGE_SELF, getrusage
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -107,6 +111,23 @@ def test_memory_is_not_fetched_from_the_system_again() -> None:
     devices.keep_memory()
     fetched()
     assert fetched() < 2**13  # pages, a quarter of theirs
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen")
+def test_a_core_that_another_program_takes_is_counted() -> None:
+    """Of two that compute on one core, each loses it many times a second."""
+    mine = os.sched_getaffinity(0)
+    before, limit = devices.interruptions(), time.monotonic() + 60
+    with Popen([sys.executable, "-c", "while True: pass"]) as other:
+        try:
+            for process in (0, other.pid):
+                os.sched_setaffinity(process, {min(mine)})
+            while devices.interruptions() < before + 20 and time.monotonic() < limit:
+                pass
+        finally:
+            os.sched_setaffinity(0, mine)
+            other.kill()
+    assert devices.interruptions() >= before + 20
 
 
 def test_what_fits_fits(monkeypatch: pytest.MonkeyPatch) -> None:

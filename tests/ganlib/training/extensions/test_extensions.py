@@ -298,6 +298,25 @@ def test_a_slow_run_is_announced_in_seconds_and_told_another_way(
 
 
 @pytest.mark.parametrize(
+    ("threads", "lost", "said"),
+    [
+        (2, 900, "its 2 threads wait for each other: OMP_NUM_THREADS=1 may be several times"),
+        (2, 700, ""),  # in 8 seconds, 44 times a second of each thread
+        (1, 900, ""),  # which waits for none
+    ],
+)
+def test_threads_whose_cores_others_want_are_told_of(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch, threads: int, lost: int, said: str
+) -> None:
+    text = io.StringIO()
+    counts = iter((5, 5 + lost))
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    monkeypatch.setattr("ganlib.training.extensions.reports.interruptions", lambda: next(counts))
+    slow(make_trainer, monkeypatch, Announce(Console(file=text, width=300)))
+    assert said in text.getvalue() and ("Other programs" in text.getvalue()) is bool(said)
+
+
+@pytest.mark.parametrize(
     ("limits", "left"),
     [
         ({"max_hours": 1.0}, "0:58:48"),  # 3540 of its seconds are for training, 12 are over
